@@ -185,7 +185,7 @@ def markup_of(html: str) -> set[tuple[str, str]]:
 
 HOSTILE = (
     "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "javascript:alert(1)",
-    "{{ 7 * 7 }}", "{% raw %}", "$title ${title}", "\u202egnp.exe\u202c", "\x00\x1b[2J",
+    "{{ 7 * 8731 }}", "{% raw %}", "$title ${title}", "\u202egnp.exe\u202c", "\x00\x1b[2J",
     "a\r\nb: c", "x" * 1_000,
 )  # fmt: skip
 
@@ -207,7 +207,7 @@ async def test_hostile_text_in_each_field_stays_text(
     assert 422 == answer.status
     assert FULL_TERMS == owner_terms.read_terms(tmp_path)
     assert set() == markup_of(html) - markup
-    assert "49" not in html.replace("7 * 7", "")
+    assert "61117" not in html
     assert " ".join(text.split()) == " ".join(dict(form_of(html))["programs"].split())
 
 

@@ -11,6 +11,7 @@ from tests.scheduler.gateway_support import (
     open_pool,
     sse,
 )
+from tests.waiting import eventually
 
 from entraide_scheduler.gateway.answer_events import (
     AnswerEvent,
@@ -45,6 +46,7 @@ async def test_answer_is_one_sequence_with_token_offsets(tmp_path: Path) -> None
         run.tokens("Sa", "lu")
         run.tokens("t")
         run.end(final=chunk("", "stop"))
+        await eventually(lambda: len(events) == 5)  # once the placement is in the journal
         started, placed, first, second, last = events
 
         assert isinstance(started, AnswerStarted)

@@ -1,13 +1,13 @@
 """Who reads in an explanation why a machine takes no work: a table, at every door that tells it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from tests.scheduler.gateway_support import CHAT, KEY_A, Pool, ask, card, open_pool
+from tests.scheduler.gateway_support import CHAT, KEY_A, WAIT_S, Pool, ask, card, open_pool
 from tests.scheduler.people_support import add_person, open_people, signed_in
 from tests.scheduler.test_gateway_grpc import open_stub
 from tests.sdk.explanation_cases import CASES
@@ -83,6 +83,14 @@ class PersonAsking(Asker):
         return (await self.browser.call(method, path, body)).json
 
 
+async def completed(call: Callable[..., Awaitable[Any]], job: str) -> Any:
+    """A kept job, once its answer can be fetched."""
+    async with asyncio.timeout(WAIT_S):
+        while "result" not in (view := await call("GET", f"/v1/jobs/{job}")):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    return view
+
+
 async def explanations_of(asker: Asker) -> list[dict[str, Any]]:
     """What the asker reads in a complete answer, of that job, in a kept answer, of that job."""
     request = ask(entraide={"explain": True})
@@ -91,8 +99,7 @@ async def explanations_of(asker: Asker) -> list[dict[str, Any]]:
     live = (await pending)["entraide"]
     kept = (await asker.call("POST", "/v1/jobs", {"request": request}))["id"]
     (await asker.pool.placed()).finish()
-    await asker.pool.store.committed()
-    result = (await asker.call("GET", f"/v1/jobs/{kept}"))["result"]["entraide"]
+    result = (await completed(asker.call, kept))["result"]["entraide"]
     return [
         live["explanation"],
         await asker.call("GET", f"/v1/jobs/{live['job']}/explanation"),

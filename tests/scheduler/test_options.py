@@ -264,8 +264,9 @@ async def test_kept_answer_has_its_explanation(pool: Pool, door: str) -> None:
     async with pool.send({"request": request}, path="/v1/jobs", **headers) as answer:
         job = (await answer.json())["id"]
     (await pool.placed()).finish()
-    await pool.store.committed()
-    _, view = await pool.call("GET", f"/v1/jobs/{job}")
+    async with asyncio.timeout(WAIT_S):
+        while "result" not in (view := (await pool.call("GET", f"/v1/jobs/{job}"))[1]):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
     _, explanation = await pool.call("GET", f"/v1/jobs/{job}/explanation")
 
     assert explanation == view["result"]["entraide"]["explanation"]

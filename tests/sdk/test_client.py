@@ -356,6 +356,7 @@ def test_exported_names() -> None:
         "MockTransport",
         "ModelInfo",
         "RequestOptions",
+        "Seam",
         "Stream",
         "TokenUsage",
         "Transport",

@@ -100,16 +100,16 @@ async def _serve(options: "PoolOptions") -> None:
     from entraide_scheduler.supervision.foreground import run_until_signal
     from entraide_scheduler.up.pool import LocalPool
 
-    told: list[str] = []  # empty until the pool begins to start
+    reported: list[str] = []  # empty until the pool begins to start
 
     def report(code: str, **values: str) -> None:
-        told.append(code)
+        reported.append(code)
         typer.echo(typer.style(i18n.text(code, options.lang, **values), dim=True))
 
     pool = LocalPool(options, report)
 
     async def stop() -> None:
-        if told:
+        if reported:
             report("up-stopping")
         await pool.stop()
 
