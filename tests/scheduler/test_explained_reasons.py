@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.scheduler.gateway_support import CHAT, KEY_A, WAIT_S, Pool, ask, card, open_pool
+from tests.scheduler.gateway_support import CHAT, KEY_A, Pool, ask, card, open_pool
 from tests.scheduler.people_support import add_person, open_people, signed_in
 from tests.scheduler.test_gateway_grpc import open_stub
 from tests.sdk.explanation_cases import CASES
+from tests.waiting import until_read
 
 from entraide import explanations, i18n
 from entraide.client import _convert
@@ -85,10 +86,7 @@ class PersonAsking(Asker):
 
 async def completed(call: Callable[..., Awaitable[Any]], job: str) -> Any:
     """A kept job, once its answer can be fetched."""
-    async with asyncio.timeout(WAIT_S):
-        while "result" not in (view := await call("GET", f"/v1/jobs/{job}")):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-    return view
+    return await until_read(lambda: call("GET", f"/v1/jobs/{job}"), lambda view: "result" in view)
 
 
 async def explanations_of(asker: Asker) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import pytest
 from tests.scheduler.gateway_support import KEY_A, MODEL, WAIT_S, NodeRun, Pool, ask, open_pool
+from tests.waiting import until_read
 
 from entraide.client import AsyncClient, Client
 from entraide.errors import RequestError
@@ -264,9 +265,9 @@ async def test_kept_answer_has_its_explanation(pool: Pool, door: str) -> None:
     async with pool.send({"request": request}, path="/v1/jobs", **headers) as answer:
         job = (await answer.json())["id"]
     (await pool.placed()).finish()
-    async with asyncio.timeout(WAIT_S):
-        while "result" not in (view := (await pool.call("GET", f"/v1/jobs/{job}"))[1]):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    _, view = await until_read(
+        lambda: pool.call("GET", f"/v1/jobs/{job}"), lambda answer: "result" in answer[1]
+    )
     _, explanation = await pool.call("GET", f"/v1/jobs/{job}/explanation")
 
     assert explanation == view["result"]["entraide"]["explanation"]
