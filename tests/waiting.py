@@ -21,6 +21,6 @@ async def until_read(
 ) -> _Value:
     """Reads until a condition on what was read holds, and returns that."""
     async with asyncio.timeout(DEADLINE_S):
-        while not holds(value := await read()):
+        while not holds(value := await read()):  # noqa: ASYNC110  (as above)
             await asyncio.sleep(0.01)
     return value
