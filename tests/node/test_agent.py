@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 from tests.integration.nats_support import NatsPool
 from tests.node.support import NODE, Peer, ScriptedEngine, configure, end, run, serving
-from tests.scheduler.small_disk import small_disk
+from tests.small_disk import small_disk
 from tests.waiting import eventually
 
 from entraide.files import sync_file

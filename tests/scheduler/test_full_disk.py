@@ -24,8 +24,8 @@ from tests.scheduler.batch_support import (
 )
 from tests.scheduler.gateway_support import CHAT, KEY_A, Pool, ask, open_pool
 from tests.scheduler.pool_support import Operator, running_scheduler
-from tests.scheduler.small_disk import DISK_BYTES, SmallDisk, small_disk
 from tests.scheduler.test_batches import until_completed
+from tests.small_disk import DISK_BYTES, SmallDisk, small_disk
 from tests.waiting import eventually
 
 from entraide_scheduler.store import space
