@@ -42,6 +42,14 @@ def leave(pool: Pool, place: commands.Place) -> list[commands.Command]:
     return pool.tell(events.NodeLeft, place.node, "revoked")
 
 
+def moved(two: Pool) -> tuple[commands.Place, commands.Place]:
+    """An answer whose first machine left after 30 tokens: its first and its second placement."""
+    first = ask(two)
+    two.progress(first, 30)
+    leave(two, first)
+    return first, two.places()[-1]
+
+
 def resumed(pool: Pool, place: commands.Place, *delivered: tuple[commands.Place, int]) -> None:
     """The gateway says what the client has of the earlier runs."""
     epochs = tuple((earlier.epoch, tokens) for earlier, tokens in delivered)
@@ -124,10 +132,7 @@ def test_an_answer_goes_on_at_another_node(two: Pool, code: str) -> None:
 
 def test_the_prompt_is_billed_once_to_the_first_run(two: Pool) -> None:
     """What the second run reads again is in no bill; a lost node's prompt is the second's count."""
-    first = ask(two)
-    two.progress(first, 30)
-    leave(two, first)
-    second = two.places()[-1]
+    first, second = moved(two)
     resumed(two, second, (first, 30))
     two.report(second, input_tokens=121, output_tokens=20)
     runs = settled(two).runs
@@ -257,10 +262,7 @@ def test_a_run_lost_before_its_first_progress_counts_if_the_client_has_output(tw
 
 def test_a_run_of_which_the_client_has_nothing_is_refunded(two: Pool) -> None:
     """The gateway began the answer again; only the second run is settled."""
-    first = ask(two)
-    two.progress(first, 30)
-    leave(two, first)
-    second = two.places()[-1]
+    first, second = moved(two)
     resumed(two, second, (first, 0))
     two.report(second)
     (done,) = of(two.asked, commands.Settle)
@@ -320,10 +322,7 @@ def test_attempts_are_bounded(pool: Pool) -> None:
 
 def test_a_failed_answer_bills_what_was_reported(two: Pool) -> None:
     """A run that was only estimated is refunded."""
-    first = ask(two)
-    two.progress(first, 30)
-    leave(two, first)
-    second = two.places()[-1]
+    first, second = moved(two)
     two.accept(second)
     resumed(two, second, (first, 30))
     two.tell(events.NodeChanged, second.node, False, "owner_returned", None)
@@ -337,10 +336,7 @@ def test_a_failed_answer_bills_what_was_reported(two: Pool) -> None:
 
 def test_a_cancelled_answer_bills_all_its_runs(two: Pool) -> None:
     """Whether it waits or runs when its client leaves."""
-    first = ask(two)
-    two.progress(first, 30)
-    leave(two, first)
-    second = two.places()[-1]
+    first, second = moved(two)
     two.accept(second)
     resumed(two, second, (first, 30))
     two.tell(events.JobCancelled, "j1", "client_gone")
@@ -353,10 +349,7 @@ def test_a_cancelled_answer_bills_all_its_runs(two: Pool) -> None:
 
 def test_a_cancelled_answer_whose_second_run_did_nothing(two: Pool) -> None:
     """The first is settled, the second refunded."""
-    first = ask(two)
-    two.progress(first, 30)
-    leave(two, first)
-    second = two.places()[-1]
+    first, second = moved(two)
     resumed(two, second, (first, 30))
     two.tell(events.JobCancelled, "j1", "client_gone")
     two.decline(second, "stale")
@@ -407,10 +400,7 @@ def test_a_false_alarm_is_counted_and_not_billed(two: Pool) -> None:
 
 def test_a_snapshot_keeps_the_earlier_runs(two: Pool) -> None:
     """A core that is restored in mid-answer settles as the first would have."""
-    first = ask(two)
-    two.progress(first, 30)
-    leave(two, first)
-    second = two.places()[-1]
+    first, second = moved(two)
     two.core = type(two.core).restore(two.core.snapshot())
     resumed(two, second, (first, 30))
     two.report(second, input_tokens=121, output_tokens=20)

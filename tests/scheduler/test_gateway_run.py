@@ -63,6 +63,19 @@ async def gateway_process(
         await asyncio.wait_for(process.wait(), WAIT_S)
 
 
+@asynccontextmanager
+async def used_gateway(
+    folder: Path, bus: NatsPool, pool: RunningScheduler
+) -> AsyncIterator[tuple[aiohttp.ClientSession, asyncio.subprocess.Process]]:
+    """Runs a gateway beside the scheduler, for a client with a new key."""
+    headers = {"authorization": f"Bearer {await pool.operator.key()}"}
+    async with (
+        gateway_process(folder, bus) as (url, process),
+        aiohttp.ClientSession(url, headers=headers) as session,
+    ):
+        yield session, process
+
+
 async def there(pool: RunningScheduler, node: ScriptedNode) -> None:
     """Brings a node to the pool's notice only now: it would be suspect after a slow start."""
     await node.send_hello()
@@ -157,11 +170,7 @@ async def test_answer_at_a_gateway_of_its_own_is_settled_without_its_report(
 ) -> None:
     """A node that dies after the end of its answer is billed: the gateway says what has come."""
     node = await pool.join()
-    headers = {"authorization": f"Bearer {await pool.operator.key()}"}
-    async with (
-        gateway_process(tmp_path, bus) as (url, _),
-        aiohttp.ClientSession(url, headers=headers) as session,
-    ):
+    async with used_gateway(tmp_path, bus, pool) as (session, _):
         await there(pool, node)
         pending = asyncio.ensure_future(session.post("/v1/chat/completions", json=ask()))
         run = await next_run(node)
@@ -207,11 +216,7 @@ async def test_client_that_leaves_stops_the_node_over_the_bus(
 ) -> None:
     """A disconnect at a gateway of its own ends the job in the core."""
     node = await pool.join()
-    headers = {"authorization": f"Bearer {await pool.operator.key()}"}
-    async with (
-        gateway_process(tmp_path, bus) as (url, _),
-        aiohttp.ClientSession(url, headers=headers) as session,
-    ):
+    async with used_gateway(tmp_path, bus, pool) as (session, _):
         await there(pool, node)
         pending = asyncio.ensure_future(session.post("/v1/chat/completions", json=ask()))
         run = await next_run(node)
@@ -227,11 +232,7 @@ async def test_killed_gateway_ends_its_live_jobs(
 ) -> None:
     """When a gateway dies its client sees the connection close, and the core ends the job."""
     node = await pool.join()
-    headers = {"authorization": f"Bearer {await pool.operator.key()}"}
-    async with (
-        gateway_process(tmp_path, bus) as (url, process),
-        aiohttp.ClientSession(url, headers=headers) as session,
-    ):
+    async with used_gateway(tmp_path, bus, pool) as (session, process):
         await there(pool, node)
         pending = asyncio.ensure_future(session.post("/v1/chat/completions", json=ask()))
         run = await next_run(node)
