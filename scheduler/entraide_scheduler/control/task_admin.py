@@ -19,7 +19,7 @@ from entraide_scheduler.tasks.doctor_run import DoctorRun
 from entraide_scheduler.tasks.pin_task import PIN_LIMITS, PinWish, run_pin
 from entraide_scheduler.tasks.replay_task import REPLAY_LIMITS, ReplayWish, run_replay
 from entraide_scheduler.tasks.task_runner import (
-    LANES,
+    GROUPS,
     PIN,
     POLICY,
     TaskPlan,
@@ -121,8 +121,8 @@ class TaskAdmin:
         return task_message(request.kind, await self._tasks.cancel(request.kind))
 
     async def _check_kind(self, kind: str, context: Context) -> None:
-        if kind not in LANES:
-            choices = ", ".join(LANES)
+        if kind not in GROUPS:
+            choices = ", ".join(GROUPS)
             await self._access.abort(
                 context, "invalid_request", param="kind", fault="not_one_of", choices=choices
             )

@@ -1,7 +1,7 @@
 """Task runner: starts, holds and ends the operator's tasks, each in a bounded process.
 
-A task is of one kind; the last of each kind is held in memory until the scheduler stops. Tasks of
-one lane never run at once. ``replay_task`` and ``pin_task`` say what a task does.
+A task is of one kind; the last of each kind is held in memory until the scheduler stops. Of
+the kinds of one group, one task runs at a time. ``replay_task`` and ``pin_task`` say what a task does.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from msgspec import Struct
 from entraide.v1 import admin_pb2
 
 POLICY, DEMAND, PIN = "policy", "demand", "pin"
-LANES: Mapping[str, str] = MappingProxyType({POLICY: "replay", DEMAND: "replay", PIN: "pin"})
+GROUPS: Mapping[str, str] = MappingProxyType({POLICY: "replay", DEMAND: "replay", PIN: "pin"})
 FOLDER_PREFIX = ".task-"
 
 
@@ -44,7 +44,7 @@ class TaskPlan(Struct, frozen=True):
     """A task to start.
 
     Attributes:
-        kind: a key of ``LANES``.
+        kind: a key of ``GROUPS``.
         about: what it is about: a version or a model; or "".
         wall_s: until it is ended.
         work: does it.
@@ -88,19 +88,19 @@ class TaskRunner:
         return self._held.get(kind)
 
     def find_running(self, kind: str) -> HeldTask | None:
-        """Returns the running task of a kind's lane."""
-        lane = LANES[kind]
+        """Returns the task that runs of a kind's group."""
+        group = GROUPS[kind]
         return next(
             (
                 held
                 for held in self._held.values()
-                if held.state == "running" and LANES[held.plan.kind] == lane
+                if held.state == "running" and GROUPS[held.plan.kind] == group
             ),
             None,
         )
 
     def start(self, plan: TaskPlan) -> HeldTask:
-        """Starts a task; none of its lane may run."""
+        """Starts a task; no other of its group may run."""
         assert self.find_running(plan.kind) is None
         held = self._held[plan.kind] = HeldTask(plan, self._now())
         held.running = asyncio.create_task(self._run(held), name=f"task-{plan.kind}")
