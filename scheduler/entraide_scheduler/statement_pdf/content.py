@@ -62,7 +62,7 @@ class StatementPage(Struct, frozen=True):
         title, subtitle: of the page.
         facts: what it is about, as names and values.
         sections: its parts.
-        checks: names of the lines that whoever checks the statement fills in, at its end.
+        checks: labels of the lines at the end that the person who checks the statement fills in.
         footer: at the foot of each page.
         page: word before the number of a page; ``of`` stands before the number of pages.
     """

@@ -1,7 +1,7 @@
 """Task runner: starts, holds and ends the operator's tasks, each in a bounded process.
 
-A task is of one kind; the last of each kind is held in memory until the scheduler stops. Of
-the kinds of one group, one task runs at a time. ``replay_task`` and ``pin_task`` say what a task does.
+A task is of one kind; the last of each kind is held in memory until the scheduler stops. Of the
+kinds of one group, one task runs at a time. ``replay_task`` and ``pin_task`` say what a task does.
 """
 
 import asyncio
