@@ -107,7 +107,7 @@ async def test_nothing_can_be_changed_there(lent: MachinePool) -> None:
 
 
 async def test_a_person_is_not_shown_them(lent: MachinePool) -> None:
-    """The menu has no entry, and whoever types the address reads why there is nothing."""
+    """The menu has no entry; a person who types the address reads why there is nothing."""
     visit = await lent.open("person", lang="en")
     await visit.go("#/machine")
     await visit.page.get_by_text("Your role does not allow this").wait_for()

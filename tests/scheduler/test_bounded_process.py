@@ -34,7 +34,7 @@ async def test_a_command_says_its_words_in_the_callers_language(tmp_path: Path) 
 
 
 async def test_a_command_has_the_lowest_priority_and_ends_with_its_caller(tmp_path: Path) -> None:
-    """Its limits are the kernel's; whoever cancels the call leaves no process."""
+    """The kernel enforces its limits; a cancelled call leaves no process."""
     before = set(psutil.Process().children())
     running = asyncio.create_task(run_bounded(waiting_command(tmp_path), LIMITS, lang="en"))
     await eventually(lambda: set(psutil.Process().children()) - before)

@@ -143,7 +143,7 @@ async def test_grpc_and_the_client_tell_the_same(pool: Pool, coop: str, code: st
 
 
 async def test_the_books_keep_the_true_reason(pool: Pool) -> None:
-    """What the store holds of a decision is what the core said, whoever asked."""
+    """The store has the decision as the core made it, with the true reason."""
     pending = asyncio.ensure_future(Asker(pool, OTHER).call("POST", CHAT, ask()))
     (await pool.placed()).finish()
     job = (await pending)["entraide"]["job"]
