@@ -58,7 +58,7 @@ test-engines-alone: env
 
 test-engines-in-pools: env
 	$(PYTEST) --timeout=400 tests/pages tests/integration tests/clients tests/hostile tests/scanner \
-	  tests/node/test_process.py tests/pool/test_upgrade.py tests/sim \
+	  tests/node/test_process.py tests/pool/test_upgrade.py tests/scheduler/test_gateway_run.py tests/sim \
 	  -m "engines and not clients"
 
 test-clients: env ## Try large client programs against a running pool, each in an environment of its own. | Essayer de gros programmes clients sur un parc en marche, chacun dans son environnement.

@@ -91,6 +91,7 @@ def ask(**fields: Any) -> dict[str, Any]:
     return {"model": MODEL, "messages": [{"role": "user", "content": "Bonjour"}], **fields}
 
 
+@pytest.mark.engines
 async def test_gateway_of_its_own_serves_like_the_inner_one(
     tmp_path: Path, bus: NatsPool, pool: RunningScheduler
 ) -> None:
@@ -128,6 +129,7 @@ async def test_gateway_of_its_own_serves_like_the_inner_one(
     assert "n1" == explanation["node"]
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("signs_out_at", ["inner", "own"])
 async def test_a_session_that_ends_at_one_gateway_ends_its_streams_at_the_other(
     tmp_path: Path, bus: NatsPool, pool: RunningScheduler, signs_out_at: str
@@ -165,6 +167,7 @@ async def test_a_session_that_ends_at_one_gateway_ends_its_streams_at_the_other(
     assert ("admin_elsewhere", 401) == (refused, after)
 
 
+@pytest.mark.engines
 async def test_answer_at_a_gateway_of_its_own_is_settled_without_its_report(
     tmp_path: Path, bus: NatsPool, pool: RunningScheduler
 ) -> None:
@@ -186,6 +189,7 @@ async def test_answer_at_a_gateway_of_its_own_is_settled_without_its_report(
     assert (5, "n1") == (receipt.receipt.output_tokens, receipt.receipt.node)
 
 
+@pytest.mark.engines
 async def test_kept_job_outlives_the_gateway_that_took_it(
     tmp_path: Path, bus: NatsPool, pool: RunningScheduler
 ) -> None:
@@ -211,6 +215,7 @@ async def test_kept_job_outlives_the_gateway_that_took_it(
     assert ("completed", "Enfin") == (view["state"], view["result"]["text"])
 
 
+@pytest.mark.engines
 async def test_client_that_leaves_stops_the_node_over_the_bus(
     tmp_path: Path, bus: NatsPool, pool: RunningScheduler
 ) -> None:
@@ -227,6 +232,7 @@ async def test_client_that_leaves_stops_the_node_over_the_bus(
     assert "client_gone" == pool.driver.core.job(run.job).code
 
 
+@pytest.mark.engines
 async def test_killed_gateway_ends_its_live_jobs(
     tmp_path: Path, bus: NatsPool, pool: RunningScheduler
 ) -> None:

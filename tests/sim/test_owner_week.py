@@ -109,6 +109,7 @@ def week() -> Week:
     return Week()
 
 
+@pytest.mark.engines
 def test_owners_come_back_two_hundred_times_under_load() -> None:
     """Each visit stops its machine once, most of them during runs."""
     lived = week()

@@ -311,6 +311,7 @@ def test_command_replays_exactly(tmp_path: Path, small: Path) -> None:
     assert (True, 600, None) == (kept["exact"], kept["events"], kept["diverged"])
 
 
+@pytest.mark.engines
 def test_command_compares_policies_and_writes_a_report(tmp_path: Path, small: Path) -> None:
     """With a policy it tells each co-op what would have changed, and writes files for it."""
     out = tmp_path / "out"
