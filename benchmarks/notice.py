@@ -2,16 +2,18 @@
 
 Bus, agents, engines (llama.cpp) and model are real processes; the scheduler runs in this one, so
 that its core can be asked. In each round a streamed answer is under way on one of two nodes, then
-the fault happens. Measured is the time until the core knows that the run is lost: its lease is
-over. Then the fault ends, and all nodes serve again.
+the fault happens. Measured is the time until the core knows that the run is lost (its lease is
+over), and the time until the client reads the next text of its answer, which the other node
+continues. Then the fault ends, and all nodes serve again.
 
 With ``--minutes`` there are no faults: as many clients as the pool has slots send requests all the
 time, and false alarms are counted.
 
     python -m benchmarks.notice [--json] [--rounds N] [--fault NAME ...] [--minutes M]
 
-Rows: ``fault, rounds, notice_p50_s, notice_p99_s, notice_max_s, false_alarms``; or
-``minutes, clients, requests, failed, false_alarms, hung_engines``.
+Rows: ``fault, rounds, notice_p50_s, notice_p99_s, notice_max_s, resumed, next_token_p50_s,
+next_token_p99_s, next_token_max_s, false_alarms``; or ``minutes, clients, requests, failed,
+false_alarms, hung_engines``. A fault ``all`` has the rounds of all faults together.
 """
 
 import asyncio
@@ -39,6 +41,7 @@ NODES = 2
 COOP = "boreale"
 POLL_S = 0.002
 WAIT_S = 120.0  # for the pool to be whole, or for a run to begin
+RESUMED_S = 30.0  # longest wait for the next text after that
 NOTICE_S = 60.0  # longest wait for the core's knowledge
 AWAY_S = 10.0  # then a node's return is no false alarm, which would double its limits
 TOKENS = 1_500
@@ -46,14 +49,37 @@ PROMPT = "Write all the numbers from one to one thousand in words, each on a lin
 READ_TIMEOUT_S = 300.0
 
 
+class Round(Struct, frozen=True):
+    """Times of one fault.
+
+    Attributes:
+        notice_s: until the core knew that the run was lost.
+        next_token_s: until the client read the next text; None if the answer was not resumed.
+    """
+
+    notice_s: float
+    next_token_s: float | None
+
+
 class Notice(Struct, frozen=True):
-    """Times of one kind of fault, seconds."""
+    """Times of one kind of fault, seconds.
+
+    Attributes:
+        notice_p50_s, notice_p99_s, notice_max_s: from the fault to the core's knowledge.
+        resumed: rounds whose answer another node continued.
+        next_token_p50_s, next_token_p99_s, next_token_max_s: of these, from the fault to the next
+            text at the client; None without any.
+    """
 
     fault: str
     rounds: int
     notice_p50_s: float
     notice_p99_s: float
     notice_max_s: float
+    resumed: int
+    next_token_p50_s: float | None
+    next_token_p99_s: float | None
+    next_token_max_s: float | None
     false_alarms: int
 
 
@@ -128,31 +154,65 @@ async def wait_for(condition: Callable[[], bool], within_s: float = WAIT_S) -> N
             await asyncio.sleep(POLL_S)
 
 
-async def ask(pool: WatchedPool, tokens: int = TOKENS) -> bool:
+class Seam:
+    """Where a client's answer went on at another node.
+
+    Attributes:
+        is_passed: whether the client was told of it.
+        next_token_at_s: when the client read the first text after it; 0 before.
+    """
+
+    def __init__(self) -> None:
+        self.is_passed = False
+        self.next_token_at_s = 0.0
+
+    def note_line(self, line: bytes) -> None:
+        """Notes a line of the stream."""
+        if line.startswith(b"event: entraide.resumed"):
+            self.is_passed = True
+        elif self.is_passed and not self.next_token_at_s and has_text(line):
+            self.next_token_at_s = time.perf_counter()
+
+
+def has_text(line: bytes) -> bool:
+    """Whether a line of a stream carries text of the answer."""
+    if not line.startswith(b"data: {"):
+        return False
+    choices = json.loads(line[6:]).get("choices") or [{}]
+    return bool(choices[0].get("delta", {}).get("content"))
+
+
+async def ask(pool: WatchedPool, tokens: int = TOKENS, seam: Seam | None = None) -> bool:
     """Streams one answer to its end; returns whether it came whole."""
     body = {
         "model": "smollm2-135m-instruct", "stream": True, "max_tokens": tokens,
         "messages": [{"role": "user", "content": PROMPT}],
+        "entraide": {"resume_events": seam is not None},
     }  # fmt: skip
     headers = {"authorization": f"Bearer {pool.key(COOP)}"}
     limit = aiohttp.ClientTimeout(total=None, sock_read=READ_TIMEOUT_S)
+    last = b""
     try:
         async with (
             aiohttp.ClientSession(headers=headers, timeout=limit) as session,
             session.post(f"{pool.url}/v1/chat/completions", json=body) as answer,
         ):
-            text = await answer.read()
-            return answer.status == 200 and text.rstrip().endswith(b"[DONE]")
+            async for line in answer.content:
+                last = line.strip() or last
+                if seam is not None:
+                    seam.note_line(line)
+            return answer.status == 200 and last.endswith(b"[DONE]")
     except aiohttp.ClientError:
         return False
 
 
-async def notice_s(pool: WatchedPool, fault: Callable[[WatchedPool, str], None]) -> float:
-    """Makes one fault during a run; returns how long the core did not know, seconds."""
+async def measure_round(pool: WatchedPool, fault: Callable[[WatchedPool, str], None]) -> Round:
+    """Makes one fault during a run; returns its times."""
     await wait_for(pool.is_whole)
     # Completed runs end the back-off that the last fault began.
     await asyncio.gather(*(ask(pool, tokens=4) for _ in range(2 * NODES)))
-    client = asyncio.create_task(ask(pool))
+    seam = Seam()
+    client = asyncio.create_task(ask(pool, seam=seam))
     try:
         await wait_for(lambda: pool.active_job() is not None)
         job = pool.active_job()
@@ -162,34 +222,62 @@ async def notice_s(pool: WatchedPool, fault: Callable[[WatchedPool, str], None])
         began_s = time.perf_counter()
         await wait_for(lambda: not core.holds_run(job.node, job.job, job.epoch), NOTICE_S)
         noticed_s = time.perf_counter() - began_s
-        await asyncio.sleep(AWAY_S)
+        with contextlib.suppress(TimeoutError):
+            await wait_for(lambda: bool(seam.next_token_at_s) or client.done(), RESUMED_S)
+        next_token_s = seam.next_token_at_s - began_s if seam.next_token_at_s else None
+        await asyncio.sleep(max(0.0, AWAY_S - (time.perf_counter() - began_s - noticed_s)))
         go_on(pool, job.node)
-        return noticed_s
+        return Round(noticed_s, next_token_s)
     finally:
         client.cancel()
         await asyncio.wait({client})
 
 
+def summarize(fault: str, rounds: Sequence[Round], false_alarms: int) -> Notice:
+    """Returns the row of a fault's rounds."""
+    notices_s = [one_round.notice_s for one_round in rounds]
+    next_tokens_s = [
+        one_round.next_token_s for one_round in rounds if one_round.next_token_s is not None
+    ]
+    next_p50_s, next_p99_s, next_max_s = (
+        (quantile(next_tokens_s, share) if next_tokens_s else None) for share in (0.5, 0.99, 1.0)
+    )
+    return Notice(
+        fault,
+        len(rounds),
+        quantile(notices_s, 0.5),
+        quantile(notices_s, 0.99),
+        quantile(notices_s, 1.0),
+        len(next_tokens_s),
+        next_p50_s,
+        next_p99_s,
+        next_max_s,
+        false_alarms,
+    )
+
+
+def quantile(times_s: Sequence[float], share: float) -> float:
+    """Returns the least time that at least a share of the times does not exceed, seconds."""
+    ordered_s = sorted(times_s)
+    return round(ordered_s[max(0, math.ceil(share * len(ordered_s)) - 1)], 3)
+
+
 async def measure(names: Sequence[str], rounds: int) -> list[Notice]:
     """Measures each kind of fault."""
-    rows = []
+    rows: list[Notice] = []
+    measured: list[Round] = []
     with tempfile.TemporaryDirectory() as folder:
         async with watched_pool(Path(folder), nodes=NODES) as pool:
             for name in names:
                 before = pool.driver.counts[FALSE_ALARM]
-                times_s = sorted([await notice_s(pool, FAULTS[name]) for _ in range(rounds)])
+                of_fault = [await measure_round(pool, FAULTS[name]) for _ in range(rounds)]
                 await wait_for(pool.is_whole)
-                rows.append(
-                    Notice(
-                        name,
-                        rounds,
-                        round(times_s[(rounds - 1) // 2], 3),
-                        round(times_s[math.ceil(0.99 * rounds) - 1], 3),
-                        round(times_s[-1], 3),
-                        pool.driver.counts[FALSE_ALARM] - before,
-                    )
-                )
+                alarms = pool.driver.counts[FALSE_ALARM] - before
+                rows.append(summarize(name, of_fault, alarms))
+                measured += of_fault
                 print(rows[-1], file=sys.stderr)
+    if len(rows) > 1:
+        rows.append(summarize("all", measured, sum(row.false_alarms for row in rows)))
     return rows
 
 
@@ -225,14 +313,10 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     if options.minutes:
-        print(json.dumps(_builtins(asyncio.run(measure_load(options.minutes)))))
+        print_rows([asyncio.run(measure_load(options.minutes))], as_json=options.json)
         return
     rows = asyncio.run(measure(options.fault or list(FAULTS), options.rounds))
     print_rows(rows, as_json=options.json)
-
-
-def _builtins(row: Load) -> dict[str, float]:
-    return {name: getattr(row, name) for name in row.__struct_fields__}
 
 
 if __name__ == "__main__":
