@@ -10,8 +10,9 @@ import pytest
 from tests.sim.support import COOPS, MODEL, RATES, START, grid, node, policy
 
 import entraide_sim as sim
-from entraide.types import JobState
+from entraide.types import JobState, Outcome
 from entraide_node.core.owner_terms import OwnerTerms
+from entraide_scheduler.core.commands import Command, EndJob, Place
 from entraide_scheduler.core.events import NodeChanged, RunReported
 from entraide_scheduler.core.machine import Core
 from entraide_sim import owner_presence
@@ -20,6 +21,9 @@ from entraide_sim.jobs import Job
 MINUTE, HOUR, WEEK = 60.0, 3_600.0, 604_800.0
 CLOCK = ZoneInfo("America/Toronto")
 OWNED = ("n1", "n2", "n3", "n4")
+NODES = (*OWNED, "n5")
+SLOTS = 2  # of each node
+USUAL_S, PATIENT_S = 20.0, 60.0  # longest pause of an answer: by default, and at most
 VISITS = 50  # of each of four owners
 TERMS = OwnerTerms(idle_min=5.0, give_back_s=30.0, settle_s=30.0)
 SLOW = msgspec.structs.replace(RATES, tpot_base_s=0.1, tpot_per_sequence_s=0.05)
@@ -40,9 +44,22 @@ def visits(number: int) -> list[tuple[float, float]]:
 
 
 class Week:
-    """The simulated week, with the jobs' ends and the visits."""
+    """The simulated week, with the jobs' ends and the visits.
 
-    def __init__(self) -> None:
+    Args:
+        resume_s: longest time that an answer cut in the middle waits for another node.
+
+    Attributes:
+        broken: for each answer that ended in the middle, the nodes with the model that had a slot
+            for it while it waited: those that were given another co-op's job meanwhile, and those
+            with a free slot at its end.
+    """
+
+    def __init__(self, resume_s: float) -> None:
+        self.broken: dict[str, list[str]] = {}
+        self._passed_by: dict[str, list[str]] = {}  # the same nodes, while the answers wait
+        self._running: dict[str, set[str]] = {name: set() for name in NODES}
+        self._accepting = set(NODES)
         self.ended: list[Job] = []
         self.reports: list[RunReported] = []
         self.turns: dict[str, list[tuple[float, bool]]] = {name: [] for name in OWNED}
@@ -54,12 +71,15 @@ class Week:
                 zone=CLOCK,
             )  # fmt: skip
         self.faults = sorted(faults, key=lambda fault: fault.at)
+        usual = policy()
         self.world = sim.World(
             sim.Driver(Core(), start_at=START, watch=self._see),
-            policy=policy(),
+            policy=msgspec.structs.replace(
+                usual, timing=msgspec.structs.replace(usual.timing, resume_s=resume_s)
+            ),
             nodes=[
-                node(name, COOPS[turn % len(COOPS)], slots=2, rates=SLOW, features=("resume",))
-                for turn, name in enumerate((*OWNED, "n5"))
+                node(name, COOPS[turn % len(COOPS)], slots=SLOTS, rates=SLOW, features=("resume",))
+                for turn, name in enumerate(NODES)
             ],
             grid=grid(hours=24 * 9),
             faults=self.faults,
@@ -81,13 +101,32 @@ class Week:
             facts = msgspec.structs.replace(request.facts, stream=turn % 2 == 0)
             yield msgspec.structs.replace(request, facts=facts)
 
-    def _see(self, event: object, _: object) -> None:
+    def _see(self, event: object, commands: list[Command]) -> None:
         if isinstance(event, RunReported):
             self.reports.append(event)
+            self._running[event.node].discard(event.job)
+            if event.outcome is Outcome.FAILED and event.delivered:
+                self._passed_by[event.job] = []
         if isinstance(event, NodeChanged) and event.node in self.turns:
             turns = self.turns[event.node]
             if not turns or turns[-1][1] is not event.accepting:
                 turns.append((event.at, event.accepting))
+            (self._accepting.add if event.accepting else self._accepting.discard)(event.node)
+        for command in commands:
+            self._follow(command)
+
+    def _follow(self, command: Command) -> None:
+        if isinstance(command, Place):
+            self._running[command.node].add(command.job)
+            waited = self._passed_by.pop(command.job, None) is not None
+            if not waited and command.terms.borrower != command.terms.lender:
+                for nodes in self._passed_by.values():
+                    nodes.append(command.node)
+        if isinstance(command, EndJob) and command.job in self._passed_by:
+            free = [node for node in self._accepting if len(self._running[node]) < SLOTS]
+            passed_by = self._passed_by.pop(command.job)
+            if command.state is not JobState.COMPLETED:
+                self.broken[command.job] = [*passed_by, *free]
 
     def overtime_s(self) -> list[float]:
         """For each time an owner came back: from then to the last run that was still reported."""
@@ -104,9 +143,9 @@ class Week:
 
 
 @cache
-def week() -> Week:
+def week(resume_s: float = USUAL_S) -> Week:
     """The week, simulated once."""
-    return Week()
+    return Week(resume_s)
 
 
 @pytest.mark.engines
@@ -140,21 +179,42 @@ def test_a_paused_machine_waits_for_its_owner_to_leave() -> None:
     ] == [(fault.at - START, fault.kind, fault.reason) for fault in faults]
 
 
-def test_no_client_sees_a_failure() -> None:
-    """Every job is answered; streams cut in mid-answer go on elsewhere, but for a few at most."""
+@pytest.mark.engines
+@pytest.mark.parametrize("resume_s", [USUAL_S, PATIENT_S])
+def test_no_stream_ends_while_another_machine_has_a_slot(resume_s: float) -> None:
+    """A stream ends with an error only if each slot of every other machine was taken meanwhile.
+
+    Only the jobs of a machine's own co-op get its slots before an answer that has begun.
+    """
+    lived = week(resume_s)
+    failed = [job for job in lived.ended if job.state is not JobState.COMPLETED]
+
+    assert lived.world.requests_received == len(lived.ended)
+    assert {"stream_broken"} >= {job.code for job in failed}
+    assert {job.request.facts.job: [] for job in failed} == lived.broken
+
+
+@pytest.mark.engines
+def test_streams_cut_in_mid_answer_go_on_elsewhere() -> None:
+    """All but a few in a week, and no other job fails."""
     lived = week()
     failed = [job for job in lived.ended if job.state is not JobState.COMPLETED]
     moved = [job for job in lived.ended if job.state is JobState.COMPLETED and job.placements > 1]
     resumed = [job for job in moved if job.delivered]
 
-    assert lived.world.requests_received == len(lived.ended)
-    assert {"stream_broken"} >= {job.code for job in failed}
     assert all(job.request.facts.stream for job in (*failed, *resumed))
     assert any(not job.request.facts.stream for job in moved)
-    assert len(resumed) > 10 * len(failed)
-    assert len(failed) < 0.0005 * len(lived.ended)
+    assert len(failed) <= 2
+    assert len(resumed) > 10
 
 
+@pytest.mark.engines
+def test_no_stream_ends_with_an_error_where_answers_may_wait_for_a_minute() -> None:
+    """In that time a slot opens for each: every job is answered."""
+    assert {JobState.COMPLETED} == {job.state for job in week(PATIENT_S).ended}
+
+
+@pytest.mark.engines
 @pytest.mark.parametrize("quantile", [0.5, 0.99, 1.0])
 def test_the_machine_is_given_back_in_the_promised_time(quantile: float) -> None:
     """From the owner's return to the end of the last run, at the median, p99 and the worst."""
@@ -163,6 +223,7 @@ def test_the_machine_is_given_back_in_the_promised_time(quantile: float) -> None
     assert TERMS.give_back_s + STEP_S >= float(np.quantile(overtime_s, quantile))
 
 
+@pytest.mark.engines
 def test_nothing_flaps() -> None:
     """A machine turns twice for a visit, and never works sooner than it said that it would."""
     lived = week()

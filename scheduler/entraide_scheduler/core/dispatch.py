@@ -6,8 +6,14 @@ a job that few nodes can run neither blocks others nor starves. A job that a car
 excludes from an open node is blocked alone. It is checked again when a node opens or becomes
 cheaper, and against all nodes when its quota or the grid intensity changes.
 
+An answer that its client has begun to read keeps its turn when it moves to another node: it gets
+the first slot that can continue it, before the turns of all co-ops; only a job that is owed a turn
+on its own co-op's replica goes before it.
+
 The constants below bound the work per event; the rest is done ``SKIPPED_RETRY_S`` later.
 """
+
+from collections.abc import Iterator
 
 from entraide_scheduler.core import evaluation, leases
 from entraide_scheduler.core.fleet import ReplicaView, is_open, may_admit
@@ -46,15 +52,16 @@ def place_or_enqueue(state: State, job: Job) -> None:
 def dispatch(state: State) -> None:
     """Places waiting jobs; each round places a job, or blocks a job or a shape."""
     queue, improved = state.queue, state.fleet.replica_index.improved
-    searches = 0
     update_own_slots(state)
     if state.blocked_jobs.has_due:
         _recheck_due(state)
+    searches, begun = 0, _begun_answers(state)
     owed_job: Job | None = None  # goes before the next job, on its own co-op's replica
     while True:
         if improved:
             _recheck_improved(state)
-        job = owed_job or queue.next_job()
+            begun = _begun_answers(state)
+        job = owed_job or next(begun, None) or queue.next_job()
         if job is None:
             break
         is_owed, owed_job = owed_job is not None, None
@@ -71,12 +78,21 @@ def dispatch(state: State) -> None:
                 owed_job = queue.first_owed_on(view.coop, view.own_kind, before=job)
             if owed_job is None:
                 leases.offer_lease(state, job, result, chosen, request)
+            else:
+                begun = _begun_answers(state)
             continue
         searches += 1
         _set_aside(state, job, result)
     state.placing = ""
     if searches == SEARCHES_PER_EVENT or state.blocked_jobs:
         _schedule_rechecks(state)
+
+
+def _begun_answers(state: State) -> Iterator[Job]:
+    """Yields the answers to be continued that are not blocked, in order of their losses."""
+    for job in list(state.begun_answers.values()):
+        if state.queue.takes_turns(job):
+            yield job
 
 
 def update_own_slots(state: State) -> None:

@@ -120,8 +120,7 @@ def read(data: bytes) -> State:
         raise msgspec.ValidationError(f"not a snapshot of version {VERSION}")
     snapshot = decode_msgpack(data, type=Snapshot)
     state = State()
-    state.now = snapshot.now
-    state.incarnation = snapshot.incarnation
+    state.now, state.incarnation = snapshot.now, snapshot.incarnation
     state.arrivals, state.placements = snapshot.arrivals, snapshot.placements
     state.quotas.load(snapshot.quotas)
     state.quarantines.senders = snapshot.quarantines
@@ -143,6 +142,7 @@ def read(data: bytes) -> State:
     state.jobs = {job.facts.job: job for job in snapshot.jobs}
     state.ended = OrderedDict((job.facts.job, job) for job in snapshot.ended)
     state.explained = OrderedDict.fromkeys(snapshot.explained)
+    state.restore_begun_answers()
     state.leases = {lease.terms.job: lease for lease in snapshot.leases}
     state.key_exits = snapshot.key_exits
     evaluation.restore_batches(state, snapshot.batches)

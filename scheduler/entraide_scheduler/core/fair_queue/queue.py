@@ -87,8 +87,7 @@ class FairQueue:
 
     def restore_blocked(self, job: Job, *, due: bool) -> None:
         """Adds a job that was blocked before, when a snapshot is restored."""
-        queue = self._count_queued(job, lift=False)
-        self._block(queue, job, due=due)
+        self._block(self._count_queued(job, lift=False), job, due=due)
 
     def remove(self, job: Job) -> None:
         """Removes a waiting job."""
@@ -112,8 +111,7 @@ class FairQueue:
         self._begin_turns(queue, job)
 
     def _enqueue(self, job: Job, *, lift: bool) -> None:
-        queue = self._count_queued(job, lift=lift)
-        self._begin_turns(queue, job)
+        self._begin_turns(self._count_queued(job, lift=lift), job)
 
     def _find_queue(self, job: Job) -> ClassQueue | None:
         backlog = self.backlogs.get(job.shape.model)
@@ -226,6 +224,10 @@ class FairQueue:
         """Returns the waiting jobs, in order of arrival."""
         jobs = [job for queue in self._class_queues() for job in queue]
         return sorted([*jobs, *self.blocked.jobs()], key=lambda job: job.serial)
+
+    def takes_turns(self, job: Job) -> bool:
+        """Tells whether neither a waiting job nor its shape is blocked."""
+        return job.shape not in self._blocked_shapes and job not in self.blocked
 
     def heads(self) -> list[tuple[Job, int]]:
         """Returns each class queue's first job and number of jobs, by arrival.

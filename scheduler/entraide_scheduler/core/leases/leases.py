@@ -58,7 +58,7 @@ def offer_lease(
     )
     state.shift_planner.remove_job(job)
     job.front = False
-    state.deadlines.clear(DeadlineKind.RESUME_EXPIRY, facts.job)
+    state.end_resume_wait(facts.job)
     lease = _make_lease(state, job, pick, expected, charge)
     if lease.foreign:
         lease.lent_day = state.quotas.lent.reserve(view.coop, expected.energy_uwh)
@@ -302,7 +302,7 @@ def _enqueue_again(state: State, job: Job) -> None:
     job.front, job.shape = True, evaluation.shape_of(state, job)
     state.enqueue(job)
     if job.revision:
-        resumption.limit_wait(state, job)  # no model is loaded for it: that takes longer
+        resumption.begin_wait(state, job)  # no model is loaded for it: that takes longer
         return
     model_loading.request_plan(state, job)
     if not model_loading.is_reachable(state, job.shape):

@@ -2,8 +2,8 @@
 
 A resumable answer of which the client has a part is continued by another run, from the text that
 the client has, so it needs the same revision of the model. The lost run's lease ends, but its
-charge and holds are kept for the settlement (``EarlierRun``). Its job goes to the front of the
-queue; if no node can take it within ``resume_s``, it ends with ``STREAM_BROKEN``.
+charge and holds are kept for the settlement (``EarlierRun``). Its job goes before all turns
+(``dispatch``); if no node can take it within ``resume_s``, it ends with ``STREAM_BROKEN``.
 
 The core learns of output by progress, once a second; what it does not know yet, the gateway tells
 it with the next placement (``AnswerResumed``).
@@ -82,10 +82,11 @@ def can_continue(state: State, job: Job) -> bool:
     )
 
 
-def limit_wait(state: State, job: Job) -> None:
-    """Sets the time by which a node must have taken a job whose answer is to be continued."""
+def begin_wait(state: State, job: Job) -> None:
+    """Begins the limited wait of a job for a node that continues its answer."""
     until = state.now + state.policy.timing.resume_s
     state.deadlines.set(DeadlineKind.RESUME_EXPIRY, job.facts.job, until)
+    state.begun_answers[job.facts.job] = job
 
 
 def expire_wait(state: State, name: str) -> None:

@@ -55,7 +55,7 @@ def end_job(
     if job.explanation is not None:
         state.explained[facts.job] = None
     state.deadlines.clear(DeadlineKind.JOB_EXPIRY, facts.job)
-    state.deadlines.clear(DeadlineKind.RESUME_EXPIRY, facts.job)
+    state.end_resume_wait(facts.job)
     state.emit(EndJob(state.cause, facts.job, facts.gateway, job.state, code, epoch, values or {}))
 
 

@@ -48,6 +48,7 @@ class State:
         jobs: those not ended, by id. ended: the recently ended, oldest first.
         explained: ended jobs whose explanation is kept, oldest first.
         batches: batches with lines that are not yet requested, by identifier.
+        begun_answers: waiting jobs whose answers are to be continued, by job, in order of the loss.
         exclusive_replicas: replicas reserved for a single job, by job.
         key_exits: engine exits within the last hour, by API key.
         leases: by job, one at most for each, also while its run is being stopped.
@@ -87,6 +88,7 @@ class State:
         self.explained: OrderedDict[str, None] = OrderedDict()
         self.batches: dict[str, StatedBatch] = {}
         self.leases: dict[str, Lease] = {}
+        self.begun_answers: dict[str, Job] = {}
         self.exclusive_replicas: dict[str, ExclusiveReplica] = {}
         self.key_exits: dict[str, KeyExits] = {}
         self.commands: list[Command] = []
@@ -116,6 +118,17 @@ class State:
         """Removes a job from the waiting jobs."""
         self.shift_planner.remove_job(job)
         self.queue.remove(job)
+
+    def end_resume_wait(self, job: str) -> None:
+        """Ends the wait of a job, if it waits for a node that continues its answer."""
+        if self.begun_answers.pop(job, None) is not None:
+            self.deadlines.clear(DeadlineKind.RESUME_EXPIRY, job)
+
+    def restore_begun_answers(self) -> None:
+        """Finds the jobs that wait for a node which continues their answers, by their deadlines."""
+        for kind, job, _ in self.deadlines.listed():
+            if kind is DeadlineKind.RESUME_EXPIRY:
+                self.begun_answers[job] = self.jobs[job]
 
     def emit(self, *commands: Command) -> None:
         """Adds commands to those of the current event."""
