@@ -6421,6 +6421,8 @@ export interface components {
             vouchedAt?: number;
             /** @description `vouched_by` of `Node` in `admin.proto`, which explains it. */
             vouchedBy?: string;
+            /** @description `false_alarms` of `Node` in `admin.proto`, which explains it. */
+            falseAlarms?: number;
         };
         /**
          * AdminLoadRefusal

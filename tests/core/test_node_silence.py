@@ -209,6 +209,11 @@ def alarms(pool: Pool, place: commands.Place, times: int) -> commands.Place:
     return place
 
 
+def shown_alarms(pool: Pool) -> int:
+    """The false alarms of n1 that people see."""
+    return next(view.false_alarms for view in pool.core.nodes() if view.card.node == "n1")
+
+
 @pytest.mark.parametrize(("times", "suspect_s", "lost_s"), [(1, 2.0, 3.5), (2, 4.0, 7.0)])
 def test_each_false_alarm_doubles_the_limits_up_to_the_long_ones(
     times: int, suspect_s: float, lost_s: float
@@ -222,14 +227,16 @@ def test_each_false_alarm_doubles_the_limits_up_to_the_long_ones(
 
 
 def test_a_false_alarm_is_forgotten_after_an_hour() -> None:
-    """The short limits apply again."""
+    """The short limits apply again, and people see it no more."""
     pool, place = busy_pool()
     place = alarms(pool, place, 2)
+    recent = shown_alarms(pool)
     end = pool.now + ALARM_KEPT_S
     while pool.now < end:
         pool.now += 0.5
         beat(pool, place)
 
+    assert [2, 0] == [recent, shown_alarms(pool)]
     assert turns_during(pool, 3.0) == [(1.0, "suspect"), (1.75, "freed")]
 
 

@@ -78,7 +78,9 @@ async def test_a_machine_that_was_only_frozen_is_a_false_alarm(tmp_path: Path) -
         await notice.wait_for(pool.is_whole)
         again = pool.driver.core.job(job.job)
         alarms = pool.driver.counts[FALSE_ALARM]
+        shown = {node.node: node.false_alarms for node in await pool.list_nodes()}
 
     assert (state_then, is_whole, alarms) == ("suspect", True, 1)
+    assert (1, 1) == (shown[job.node], sum(shown.values()))
     assert again is not None
     assert again.attempts == 2

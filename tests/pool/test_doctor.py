@@ -15,6 +15,7 @@ from tests.pool.support import HOST, RunningPool, entraide, pool_config, running
 
 from entraide import i18n
 from entraide.types import Basis
+from entraide.v1 import admin_pb2
 from entraide_scheduler.grid.feed import IntensityFeed, ZoneSource
 from entraide_scheduler.grid.series import IntensitySeries
 from entraide_scheduler.grid.sources import CONFIGURED, GridSources
@@ -22,7 +23,7 @@ from entraide_scheduler.nats.tls import ensure_files
 from entraide_scheduler.pool.checks import PoolCheck, Severity
 from entraide_scheduler.pool.config import PoolConfig
 from entraide_scheduler.pool.create import create_pool
-from entraide_scheduler.pool.doctor import inspect_pool
+from entraide_scheduler.pool.doctor import check_alarms, inspect_pool
 from entraide_scheduler.pool.status_cli import report_check
 from entraide_scheduler.store.store import Store
 
@@ -52,10 +53,11 @@ def test_status_of_a_running_pool(pool: RunningPool) -> None:
     document = json.loads(done.stdout)
 
     assert (0, 0) == (done.returncode, said.returncode)
-    assert (True, pool.config.public_url, 0, "1") == (
+    assert (True, pool.config.public_url, 0, 0, "1") == (
         document["running"],
         document["url"],
         document["nodes_live"],
+        document["false_alarms"],
         document["policy_version"],
     )
     assert document["certificate_days"]["pool"] in (364, 365)
@@ -281,6 +283,23 @@ def test_exit_status_says_whether_the_pool_can_work(tmp_path: Path) -> None:
     assert 1 == done.returncode
     assert "✗ La base de données" in done.stdout
     assert "  → Restaurez-la" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("alarms", "code", "named"),
+    [({"n1": 2, "n2": 0}, "ok", "2"), ({"n1": 3, "n2": 1}, "frequent", "n1 (4")],
+)
+def test_machines_given_up_again_and_again_are_named(
+    alarms: dict[str, int], code: str, named: str
+) -> None:
+    """Three false alarms of one machine in an hour are a warning, with a remedy."""
+    nodes = [admin_pb2.Node(node=name, false_alarms=number) for name, number in alarms.items()]
+    check = check_alarms(admin_pb2.Status(nodes=nodes))
+    reports = [report_check(check, lang) for lang in ("en", "fr")]
+
+    assert code == check.code
+    assert all(named in report["sentence"] for report in reports)
+    assert all(bool(report["remedy"]) == (code == "frequent") for report in reports)
 
 
 def test_old_node_is_named() -> None:

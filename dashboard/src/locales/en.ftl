@@ -235,6 +235,10 @@ op-node-version = { $version ->
    *[other] {""}, seen on { $when }
 }
 op-node-models = Models: { $models }.
+op-node-alarms = Given up although it was there, in the last hour: { $number ->
+    [one] once
+   *[other] { $number } times
+}. Its answers went on elsewhere.
 op-node-vouched = Control: { $control }. Evidence of surplus: { $evidence }{ $document ->
     [none] {""}
    *[other] {" "}({ $document })

@@ -235,6 +235,10 @@ op-node-version = { $version ->
    *[other] {""}, vue le { $when }
 }
 op-node-models = Modèles : { $models }.
+op-node-alarms = Crue perdue à tort dans la dernière heure : { $number ->
+    [one] une fois
+   *[other] { $number } fois
+}. Ses réponses ont continué ailleurs.
 op-node-vouched = Contrôle : { $control }. Preuve du surplus : { $evidence }{ $document ->
     [none] {""}
    *[other] {" "}({ $document })

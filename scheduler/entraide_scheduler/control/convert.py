@@ -57,6 +57,7 @@ def node_message(
     message.seen_at = view.last_seen_at
     message.marks.update(view.marks)
     message.agent = card.agent
+    message.false_alarms = view.false_alarms
     message.rests.extend(
         admin_pb2.Rest(
             model=rest.model,

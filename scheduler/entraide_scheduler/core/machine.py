@@ -335,7 +335,7 @@ class Core:
     def nodes(self) -> list[views.NodeView]:
         """Returns the fleet view, by node."""
         nodes = self._state.fleet.nodes
-        return [views.node_view(nodes[name]) for name in sorted(nodes)]
+        return [views.node_view(self._state, nodes[name]) for name in sorted(nodes)]
 
     def quarantines(self) -> list[views.QuarantineView]:
         """Returns the senders in quarantine, keys then nodes, each by name."""

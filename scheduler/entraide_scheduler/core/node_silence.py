@@ -29,7 +29,7 @@ def note_heard(state: State, node: Node, *, restarted: bool = False) -> None:
         restarted: whether its agent has restarted, so that its runs were lost indeed.
     """
     if state.now < node.alarm_until and not restarted:
-        node.alarms = (*_recent_alarms(node, state.now), state.now)[-ALARMS_MAX:]
+        node.alarms = (*recent_alarms(node, state.now), state.now)[-ALARMS_MAX:]
         state.emit(FalseAlarm(state.cause, node.card.node))
     node.last_seen = state.now
     node.closed_at = node.alarm_until = 0.0
@@ -82,13 +82,13 @@ def _due_at(state: State, node: Node) -> float | None:
     long_at = node.last_seen + long_s
     if not node.leases:
         return long_at
-    times = 1 << len(_recent_alarms(node, state.now))
+    times = 1 << len(recent_alarms(node, state.now))
     short_at = node.last_seen + short_s * times if node.busy else long_at
     if node.closed_at and node.state is NodeState.SUSPECT:
         short_at = min(short_at, node.closed_at + timing.reconnect_s * times)
     return min(short_at, long_at)
 
 
-def _recent_alarms(node: Node, at: float) -> tuple[float, ...]:
+def recent_alarms(node: Node, at: float) -> tuple[float, ...]:
     """Returns the times of a node's false alarms within the last ``ALARM_KEPT_S``."""
     return tuple(alarm for alarm in node.alarms if alarm > at - ALARM_KEPT_S)

@@ -146,7 +146,9 @@ def machines(state: State, at: float) -> list[MachineView]:
     """Returns the nodes that have not left, by name."""
     nodes = state.fleet.nodes
     return [
-        MachineView(node_view(nodes[name]), _surplus(state, nodes[name], at), _is_held(nodes[name]))
+        MachineView(
+            node_view(state, nodes[name]), _surplus(state, nodes[name], at), _is_held(nodes[name])
+        )
         for name in sorted(nodes)
         if nodes[name].state is not NodeState.LEFT
     ]

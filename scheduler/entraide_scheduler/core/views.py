@@ -23,6 +23,7 @@ from entraide.types import (
 )
 from entraide_scheduler.core.accounting import PER_UNIT, QuotaUsage, to_quota_unit
 from entraide_scheduler.core.models import AliasMeaning, find_meanings
+from entraide_scheduler.core.node_silence import recent_alarms
 from entraide_scheduler.core.policy import Period, Quota, QuotaKind
 from entraide_scheduler.core.records import Job, ModelLoadState, Node, ReplicaState, SenderKind
 from entraide_scheduler.core.state import State
@@ -90,6 +91,8 @@ class NodeView(Struct, frozen=True):
         leases: number of the pool's leases, by model.
         resting: its replicas in back-off, by model.
         marks: protocol violations, by stable code.
+        false_alarms: how often within the last hour its runs were given up though it was there, up
+            to ``node_silence.ALARMS_MAX``.
     """
 
     card: NodeCard
@@ -101,6 +104,7 @@ class NodeView(Struct, frozen=True):
     leases: dict[str, int]
     resting: tuple[BackoffView, ...] = ()
     marks: dict[str, int] = {}
+    false_alarms: int = 0
 
 
 class ModelView(Struct, frozen=True):
@@ -220,7 +224,7 @@ def _node_of(job: Job, leased: bool) -> str:
     return job.explanation.node
 
 
-def node_view(node: Node) -> NodeView:
+def node_view(state: State, node: Node) -> NodeView:
     """Returns a node's view."""
     leases = {model: load.leases for model, load in node.loads.items() if load.leases}
     return NodeView(
@@ -237,6 +241,7 @@ def node_view(node: Node) -> NodeView:
             if backoff.state is not ReplicaState.SERVING and model in node.replicas
         ),
         marks=dict(node.marks),
+        false_alarms=len(recent_alarms(node, state.now)),
     )
 
 

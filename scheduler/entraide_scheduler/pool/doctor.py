@@ -41,6 +41,7 @@ AUTHORITY_DAYS_LOW = 180.0
 BACKUP_AGE_MAX_S = 7 * facts.DAY_S
 CONNECT_TIMEOUT_S = 3.0
 BUS_TIMEOUT_S = 5.0
+ALARMS_FREQUENT = 3  # false alarms of a node in an hour: its limits are then the long ones
 UNFOUNDED = ("scheduler.toml", "store.db")  # of a directory that ``entraide up`` made, too
 
 
@@ -174,6 +175,7 @@ def _check_running(
         return
     yield ok("scheduler", live=sum(node.state == "live" for node in status.nodes))
     yield _check_nodes(status)
+    yield check_alarms(status)
 
 
 async def _check_bus(pool: PoolFile, identity: PoolIdentity) -> PoolCheck:
@@ -200,6 +202,15 @@ def _check_nodes(status: admin_pb2.Status) -> PoolCheck:
     if old:
         return warn("nodes", "old", nodes=names(old), version=__version__)
     return ok("nodes", number=len(status.nodes))
+
+
+def check_alarms(status: admin_pb2.Status) -> PoolCheck:
+    """Checks how often nodes were given up within the last hour although they were there."""
+    often = [node.node for node in status.nodes if node.false_alarms >= ALARMS_FREQUENT]
+    number = sum(node.false_alarms for node in status.nodes)
+    if often:
+        return warn("alarms", "frequent", nodes=names(often), number=number)
+    return ok("alarms", number=number)
 
 
 def _check_backup(state: Path) -> PoolCheck:

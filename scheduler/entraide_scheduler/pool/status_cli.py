@@ -87,6 +87,7 @@ def describe(
             "jobs_queued": running.queued,
             "jobs_running": running.running,
             "settled": running.settled,
+            "false_alarms": sum(node.false_alarms for node in running.nodes),
         }
     return document
 
@@ -107,6 +108,8 @@ def _format_status(document: dict[str, object], lang: str) -> str:
         }
         policy = str(document["policy_version"])
         lines.append(i18n.text("pool-status-running", lang, policy=policy, **numbers))
+        alarms = int(str(document["false_alarms"]))
+        lines.append(i18n.text("status-false-alarms", lang, number=alarms))
     else:
         lines.append(i18n.text("pool-status-stopped", lang, path=state))
     kinds = ", ".join(

@@ -231,6 +231,7 @@ def _status(state: Path, lang: str, *, as_json: bool) -> int:
     with AdminClient(pool.grpc, pool.admin_key, ca_pem=pool.ca, lang=lang) as admin:
         status = admin.call("GetStatus", admin_pb2.GetStatusRequest())
     live = sum(node.state == "live" for node in status.nodes)
+    alarms = sum(node.false_alarms for node in status.nodes)
     if as_json:
         document = {
             "running": True,
@@ -244,6 +245,7 @@ def _status(state: Path, lang: str, *, as_json: bool) -> int:
             "jobs_queued": status.queued,
             "jobs_running": status.running,
             "settled": status.settled,
+            "false_alarms": alarms,
             "journal": output.to_plain(status.journal),
         }
         typer.echo(msgspec.json.encode(document).decode())
@@ -259,5 +261,6 @@ def _status(state: Path, lang: str, *, as_json: bool) -> int:
                 queued=status.queued,
             )
         )
+        typer.echo(i18n.text("status-false-alarms", lang, number=alarms))
         typer.echo(output.journal_text(status.journal, lang))
     return 0

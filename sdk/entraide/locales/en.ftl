@@ -1078,6 +1078,7 @@ up-detached = The pool is ready at { $page }. The keys are in { $keys }. “entr
 down-none = No pool runs in { $path }.
 down-done = The pool has stopped.
 status-up = The pool runs: { $page } · nodes live: { $live } · jobs running: { $running }, waiting: { $queued }.
+status-false-alarms = False alarms in the last hour (machines given up although they were there): { $number }
 demo-title = Entraide: three co-operatives, three machines, one question
 demo-toy = The demonstration’s model (SmolLM2, 135 million parameters) is a toy: it writes, but knows nothing. A better one: make demo MODEL=file.gguf
 demo-sun-gone = The sun is gone in Ontario: its node no longer declares a surplus. Same question…
@@ -1211,6 +1212,9 @@ pool-doctor-scheduler-silent = The pool runs, but the scheduler does not answer.
 pool-doctor-nodes-ok = Versions of the nodes checked: { $number }.
 pool-doctor-nodes-old = Nodes of a version earlier than { $version }: { $nodes }.
     .remedy = Ask their owners to update: “entraide node status” names the command.
+pool-doctor-alarms-ok = False alarms in the last hour, of machines given up although they were there: { $number }.
+pool-doctor-alarms-frequent = Given up three times or more in the last hour although they were there: { $nodes } ({ $number } false alarms in all). Their answers were repeated or resumed elsewhere.
+    .remedy = Look at the link between these machines and the pool, and at what else keeps them busy. If it stays so, raise timing.busy_suspect_after_s, timing.busy_lost_after_s and timing.reconnect_s in the policy.
 pool-doctor-backup-ok = The last backup is { $days ->
     [0] of today.
     [one] one day old.

@@ -1081,6 +1081,7 @@ up-detached = Le parc est prêt à l’adresse { $page }. Les clés sont dans { 
 down-none = Aucun parc ne fonctionne dans { $path }.
 down-done = Le parc est arrêté.
 status-up = Le parc fonctionne : { $page } · nœuds en ligne : { $live } · requêtes en cours : { $running }, en attente : { $queued }.
+status-false-alarms = Fausses alertes de la dernière heure (machines crues perdues à tort) : { $number }
 demo-title = Entraide : trois coopératives, trois machines, une question
 demo-toy = Le modèle de la démonstration (SmolLM2, 135 millions de paramètres) est un jouet : il écrit, mais ne sait rien. Un meilleur : make demo MODEL=fichier.gguf
 demo-sun-gone = Le soleil a disparu en Ontario : son nœud ne déclare plus de surplus. Même question…
@@ -1214,6 +1215,9 @@ pool-doctor-scheduler-silent = Le parc fonctionne, mais l’ordonnanceur ne rép
 pool-doctor-nodes-ok = Nœuds dont la version est vérifiée : { $number }.
 pool-doctor-nodes-old = Nœuds d’une version antérieure à { $version } : { $nodes }.
     .remedy = Demandez à leurs propriétaires de les mettre à jour : « entraide node status » donne la commande.
+pool-doctor-alarms-ok = Fausses alertes de la dernière heure, pour des machines crues perdues à tort : { $number }.
+pool-doctor-alarms-frequent = Crues perdues à tort trois fois ou plus dans la dernière heure : { $nodes } ({ $number } fausses alertes en tout). Leurs réponses ont été refaites ou reprises ailleurs.
+    .remedy = Regardez la liaison entre ces machines et le parc, et ce qui les occupe par ailleurs. Si cela persiste, augmentez timing.busy_suspect_after_s, timing.busy_lost_after_s et timing.reconnect_s dans la politique.
 pool-doctor-backup-ok = La dernière sauvegarde { $days ->
     [0] est d’aujourd’hui.
     [one] a un jour.

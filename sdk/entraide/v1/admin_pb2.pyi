@@ -202,6 +202,7 @@ class Node(_message.Message):
     EVIDENCE_DOCUMENT_FIELD_NUMBER: _builtins.int
     VOUCHED_AT_FIELD_NUMBER: _builtins.int
     VOUCHED_BY_FIELD_NUMBER: _builtins.int
+    FALSE_ALARMS_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     coop: _builtins.str
     site: _builtins.str
@@ -234,6 +235,8 @@ class Node(_message.Message):
     evidence_document: _builtins.str
     vouched_at: _builtins.float
     vouched_by: _builtins.str
+    false_alarms: _builtins.int
+    """How often within the last hour its runs were given up although it was there, 8 at most."""
     @_builtins.property
     def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -281,10 +284,11 @@ class Node(_message.Message):
         evidence_document: _builtins.str = ...,
         vouched_at: _builtins.float = ...,
         vouched_by: _builtins.str = ...,
+        false_alarms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["quarantine", b"quarantine"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepting", b"accepting", "active_w", b"active_w", "agent", b"agent", "approval", b"approval", "controlled_by", b"controlled_by", "coop", b"coop", "data_classes", b"data_classes", "device", b"device", "evidence_document", b"evidence_document", "load_refusals", b"load_refusals", "marks", b"marks", "models", b"models", "node", b"node", "power_basis", b"power_basis", "prefill_tokens_per_s", b"prefill_tokens_per_s", "quarantine", b"quarantine", "reason", b"reason", "rests", b"rests", "running", b"running", "seen_at", b"seen_at", "site", b"site", "slots", b"slots", "state", b"state", "surplus_evidence", b"surplus_evidence", "surplus_w", b"surplus_w", "tpot_base_s", b"tpot_base_s", "tpot_per_sequence_s", b"tpot_per_sequence_s", "vouched_at", b"vouched_at", "vouched_by", b"vouched_by", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepting", b"accepting", "active_w", b"active_w", "agent", b"agent", "approval", b"approval", "controlled_by", b"controlled_by", "coop", b"coop", "data_classes", b"data_classes", "device", b"device", "evidence_document", b"evidence_document", "false_alarms", b"false_alarms", "load_refusals", b"load_refusals", "marks", b"marks", "models", b"models", "node", b"node", "power_basis", b"power_basis", "prefill_tokens_per_s", b"prefill_tokens_per_s", "quarantine", b"quarantine", "reason", b"reason", "rests", b"rests", "running", b"running", "seen_at", b"seen_at", "site", b"site", "slots", b"slots", "state", b"state", "surplus_evidence", b"surplus_evidence", "surplus_w", b"surplus_w", "tpot_base_s", b"tpot_base_s", "tpot_per_sequence_s", b"tpot_per_sequence_s", "vouched_at", b"vouched_at", "vouched_by", b"vouched_by", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

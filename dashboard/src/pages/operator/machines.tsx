@@ -96,6 +96,7 @@ function NodeLine({ node, act, busy }: { node: Node; act: Act; busy: boolean }) 
       </p>
       <p>{t("op-node-version", { version: node.agent || "none", when: node.seenAt ? dateTime(node.seenAt) : "none" })}</p>
       {node.models.length > 0 && <p>{t("op-node-models", { models: list(node.models) })}</p>}
+      {node.falseAlarms > 0 && <p>{t("op-node-alarms", { number: node.falseAlarms })}</p>}
       <p>{vouched(node)}</p>
       {mayAct() && <NodeButtons node={node} act={act} busy={busy} onVouch={() => setVouching(!vouching)} vouching={vouching} />}
       {vouching && <VouchForm node={node} act={act} onDone={() => setVouching(false)} />}
