@@ -16,7 +16,7 @@ CPU_FEATURES := import numpy; print(*numpy.show_config(mode="dicts")["SIMD Exten
 .DEFAULT_GOAL := help
 .PHONY: help env demo run test fuzz fuzz-http test-unit test-replay test-wheel test-engines \
         test-engines-alone test-engines-in-pools test-clients check \
-        protos bench mutants wheel lock lock-clients clean pages check-pages
+        protos bench chaos mutants wheel lock lock-clients clean pages check-pages
 
 help: ## List the targets. | Énumérer les cibles.
 	@PYTHONUTF8=1 $(firstword $(wildcard $(PY)) python3) scripts/help.py
@@ -58,8 +58,11 @@ test-engines-alone: env
 
 test-engines-in-pools: env
 	$(PYTEST) --timeout=400 tests/pages tests/integration tests/clients tests/hostile tests/scanner \
-	  tests/node/test_process.py tests/pool/test_upgrade.py tests/scheduler/test_gateway_run.py tests/sim \
+	  tests/node/test_process.py tests/pool/test_upgrade.py tests/scheduler/test_gateway_run.py tests/sim tests/chaos \
 	  -m "engines and not clients"
+
+chaos: env ## Kill and cut the parts of a pool under load for 20 minutes, with outside checks (SEED=n, SHORT=1, MINUTES=n). | Tuer et couper les parties d’un parc chargé pendant 20 minutes, sous contrôle extérieur (SEED=n, SHORT=1, MINUTES=n).
+	@$(PY) -m tests.chaos --seed $(or $(SEED),$(error SEED=n is missing)) $(if $(SHORT),--short) $(if $(MINUTES),--minutes $(MINUTES))
 
 test-clients: env ## Try large client programs against a running pool, each in an environment of its own. | Essayer de gros programmes clients sur un parc en marche, chacun dans son environnement.
 	$(PYTEST) tests/clients -m clients

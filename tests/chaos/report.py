@@ -1,0 +1,101 @@
+"""Report: the figures of a run from the lines in its folder, as JSON.
+
+The time from a kill to the next token is that of each seam whose run ended on a node of which
+the agent or the engine was killed between the last token before the seam and the first after it.
+"""
+
+from collections import Counter
+from typing import Any
+
+import msgspec
+from tests.chaos import schedule
+from tests.chaos.faults import DONE, Executed
+from tests.chaos.run_folder import Broken, RunFolder
+from tests.chaos.streams import COMPLETE, ERROR, RESUMED, Outcome
+from tests.chaos.watchers import Sample, StoreWatcher
+
+SLACK_S = 2.0  # a token on its way when the process was killed
+MEMORY_FACTOR, MEMORY_MB = 1.5, 40.0
+TIMES = ("p50", "p99", "max")
+
+
+def make_report(folder: RunFolder) -> dict[str, Any]:
+    """Returns the figures of a run that has ended."""
+    faults = folder.read("faults", Executed)
+    outcomes = folder.read("outcomes", Outcome)
+    check_memory(folder)
+    check_bills(folder, outcomes)
+    made = Counter(fault.kind for fault in faults if fault.result == DONE)
+    setting = folder.document("setting.json")
+    samples = folder.read("samples", Sample)
+    slow = sorted(sample.slowdown for sample in samples) or [1.0]
+    broken = folder.read("broken", Broken)
+    return {
+        **setting,
+        "kills": sum(made[kind] for kind in schedule.KILLS),
+        "cuts": made[schedule.LINK_CUT],
+        "faults": dict(sorted(made.items())),
+        "missed": sum(fault.result != DONE for fault in faults),
+        "answers": dict(Counter(line.outcome for line in outcomes)),
+        "errors": dict(Counter(line.code for line in outcomes if line.outcome == ERROR)),
+        "seams": sum(len(line.seams) for line in outcomes),
+        "seam_codes": dict(Counter(seam.code for line in outcomes for seam in line.seams)),
+        "kill_to_next_token_s": quantiles(kill_times_s(faults, outcomes)),
+        "longest_pause_s": quantiles(
+            [seam.next_at - seam.last_at for line in outcomes for seam in line.seams]
+        ),
+        "end": folder.document("end.json"),
+        "rss_mb": {name: folder.document(f"{name}_sample.json")["rss_mb"]
+                   for name in ("first", "last")},
+        "slowdown_p50": slow[len(slow) // 2],
+        "broken": dict(Counter(line.promise for line in broken)),
+    }  # fmt: skip
+
+
+def kill_times_s(faults: list[Executed], outcomes: list[Outcome]) -> list[float]:
+    """Times from a kill of an agent or an engine to the next token of the answer there."""
+    kills: dict[str, list[float]] = {}
+    for fault in faults:
+        if fault.kind in (schedule.AGENT_KILLED, schedule.ENGINE_KILLED) and fault.result == DONE:
+            kills.setdefault(fault.target, []).append(fault.at)
+    times_s = []
+    for line in outcomes:
+        for seam in line.seams:
+            during = [
+                at for at in kills.get(seam.node_before, ())
+                if seam.last_at - SLACK_S <= at <= seam.next_at
+            ]  # fmt: skip
+            if during:
+                times_s.append(seam.next_at - min(during))
+    return times_s
+
+
+def quantiles(values: list[float]) -> dict[str, float]:
+    """Number, median, 99th percentile and maximum."""
+    if not values:
+        return {"number": 0}
+    ordered = sorted(values)
+    places = (len(ordered) // 2, min(len(ordered) - 1, int(0.99 * len(ordered))), -1)
+    figures = {name: round(ordered[place], 3) for name, place in zip(TIMES, places, strict=True)}
+    return {"number": len(ordered), **figures}
+
+
+def check_memory(folder: RunFolder) -> None:
+    """Checks that no part holds much more memory at the end than at the start."""
+    first, last = (
+        msgspec.convert(folder.document(f"{name}_sample.json"), Sample)
+        for name in ("first", "last")
+    )
+    for name, rss_mb in last.rss_mb.items():
+        most_mb = MEMORY_FACTOR * first.rss_mb.get(name, rss_mb) + MEMORY_MB
+        if rss_mb > most_mb:
+            folder.broken("memory", name, f"{rss_mb:g} MB, at the start {first.rss_mb[name]:g}")
+
+
+def check_bills(folder: RunFolder, outcomes: list[Outcome]) -> None:
+    """Checks that each whole answer is billed once, by the tokens of its receipt."""
+    settled = StoreWatcher(folder.pool / "store.db", folder).settled_tokens()
+    for line in outcomes:
+        if line.outcome in (COMPLETE, RESUMED) and settled.get(line.job) != line.billed_tokens:
+            detail = f"receipt {line.billed_tokens} tokens, settled {settled.get(line.job)}"
+            folder.broken("billed_once", line.job, detail)

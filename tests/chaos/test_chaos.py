@@ -1,0 +1,83 @@
+"""The chaos test's parts, and two minutes of it."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from tests.chaos import schedule
+from tests.chaos.faults import Executed
+from tests.chaos.report import kill_times_s, quantiles
+from tests.chaos.run_folder import RunFolder, Setting
+from tests.chaos.streams import RESUMED, Outcome, Seam, documented_codes
+from tests.testbed.network import find_obstacle
+
+ROOT = Path(__file__).parents[2]
+SEED = 19
+RUN_S = 1_200.0
+
+
+@pytest.mark.engines
+@pytest.mark.timeout(RUN_S)
+@pytest.mark.skipif(bool(find_obstacle()), reason="needs root and network namespaces")
+def test_two_minutes_of_chaos_break_no_promise(tmp_path: Path) -> None:
+    """Agents and engines are killed under 48 streams; each answer is exact, or ends in an error."""
+    command = [sys.executable, "-m", "tests.chaos", "--seed", str(SEED), "--short"]
+    kinds = [f"--only={kind}" for kind in (schedule.AGENT_KILLED, schedule.ENGINE_KILLED)]
+    with (tmp_path / "report").open("w") as out, (tmp_path / "broken").open("w") as err:
+        done = subprocess.run(
+            [*command, *kinds, "--folder", str(tmp_path / "run")],
+            cwd=ROOT, stdout=out, stderr=err, check=False, timeout=RUN_S,
+        )  # fmt: skip
+    assert not done.returncode, (tmp_path / "broken").read_text()
+    report = json.loads((tmp_path / "report").read_text())
+
+    assert {} == report["broken"]
+    assert report["kills"] + report["missed"] == 40
+    assert report["answers"].get("resumed", 0) > 0
+
+
+def test_schedule_is_a_function_of_its_seed() -> None:
+    """One seed gives one schedule; twenty minutes have 500 kills and 100 cuts."""
+    faults = schedule.make_schedule(7, 20.0)
+    kinds = Counter(fault.kind for fault in faults)
+
+    assert faults == schedule.make_schedule(7, 20.0)
+    assert faults != schedule.make_schedule(8, 20.0)
+    assert 500 == sum(kinds[kind] for kind in schedule.KILLS)
+    assert 100 == kinds[schedule.LINK_CUT]
+    assert [fault.at_s for fault in faults] == sorted(fault.at_s for fault in faults)
+
+
+def test_time_from_a_kill_is_that_of_the_machine_of_the_seam() -> None:
+    """A kill counts for an answer if it is of the machine that wrote before the seam, meanwhile."""
+    kills = [
+        Executed(0, schedule.AGENT_KILLED, "n1", 100.0, 0.0, 1.0),
+        Executed(1, schedule.ENGINE_KILLED, "n2", 101.0, 1.0, 0.0),
+        Executed(2, schedule.AGENT_KILLED, "n1", 300.0, 200.0, 1.0),
+    ]
+    seams = (Seam("n1", "node_restarted", 99.9, 102.5), Seam("n3", "node_lost", 110.0, 112.0))
+    answer = Outcome(RESUMED, "g1", "j", "compte", 90.0, 120.0, 9, "", "n3", 12, 9, seams)
+
+    assert [2.5] == kill_times_s(kills, [answer])
+    assert {"number": 1, "p50": 2.5, "p99": 2.5, "max": 2.5} == quantiles([2.5])
+
+
+def test_folder_keeps_lines_and_documents(tmp_path: Path) -> None:
+    """What a run has noted is there when it goes on; a line that was cut off is left out."""
+    folder = RunFolder(tmp_path / "run")
+    folder.make()
+    folder.write("setting.json", Setting(1, 2.0, 3))
+    folder.broken("hang", "job-1", "silent")
+    with (folder.path / "broken.jsonl").open("ab") as file:
+        file.write(b'{"promise": "ha')
+
+    assert {"seed": 1, "minutes": 2.0, "streams": 3, "only": []} == folder.document("setting.json")
+    assert ["job-1"] == [line["subject"] for line in folder.read("broken", dict)]
+
+
+def test_stable_codes_are_read_from_the_page() -> None:
+    """The clients know the codes of the reference, among them that of a lost gateway."""
+    assert {"stream_broken", "gateway_lost", "storage_full"} <= documented_codes()
