@@ -17,7 +17,7 @@ from nats.aio.msg import Msg
 
 from entraide import __version__
 from entraide.errors import EntraideError
-from entraide.types import EnergyStatus, JobState, Lending, NodeCard, Outcome
+from entraide.types import EnergyStatus, JobKind, JobState, Lending, NodeCard, Outcome
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
 from entraide.wire.nats import expires_at
@@ -91,6 +91,7 @@ class NodeListener:
         revoke_key: revokes the bus key of a node that has left the pool; returns whether the bus
             confirmed it.
         results: see ``usage_reports``.
+        gateway: identifier of the gateway in this process.
 
     Attributes:
         reports: passes the usage reports on.
@@ -106,6 +107,7 @@ class NodeListener:
         catalogue: PoolCatalogue,
         revoke_key: Callable[[str], Awaitable[bool]],
         results: ResultSource,
+        gateway: str,
     ) -> None:
         self._catalogue = catalogue
         self._driver = driver
@@ -117,8 +119,10 @@ class NodeListener:
             handle_report=self._feed_report,
             handle_loss=self._feed_loss,
             holds_run=self._holds_run,
+            is_elsewhere=self._is_elsewhere,
             now=driver.now,
         )
+        self._gateway = gateway
         self._revoke_key = revoke_key
         self._sessions: dict[str, NodeSession] = {}
         self._seen_nodes: set[str] = set()
@@ -185,10 +189,19 @@ class NodeListener:
         )
 
     def _feed_loss(self, job: str, epoch: int) -> None:
-        """Has a kept job run again whose answer is lost."""
-        self._driver.counts["kept.answer_lost"] += 1
-        self._log.error("kept.answer_lost", job=job, epoch=epoch)
-        self._driver.feed(e.JobAbandoned, job=job, epoch=epoch, code="gateway_lost")
+        """Has a job run again, or an answer go on, whose end is lost."""
+        view = self._driver.core.job(job)
+        is_live = view is not None and view.kind is JobKind.LIVE
+        kind = "live.answer_lost" if is_live else "kept.answer_lost"
+        self._driver.counts[kind] += 1
+        self._log.error(kind, job=job, epoch=epoch)
+        code = "answer_broken" if is_live else "gateway_lost"
+        self._driver.feed(e.JobAbandoned, job=job, epoch=epoch, code=code)
+
+    def _is_elsewhere(self, job: str) -> bool:
+        view = self._driver.core.job(job)
+        is_live = view is not None and view.kind is JobKind.LIVE and not view.ended_at
+        return view is not None and is_live and view.gateway != self._gateway
 
     async def on_message(self, raw: Msg) -> None:
         """Handles one message of a node."""

@@ -193,6 +193,7 @@ class Service:
             catalogue=catalogue,
             revoke_key=self._make_key_revoker(identity),
             results=gateway,
+            gateway=self._config.gateway,
         )
         scheduler.on_answer = node_listener.reports.add_answer
         catalogue.add_listener(node_listener.send_catalogue)

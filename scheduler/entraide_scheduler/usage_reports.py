@@ -6,6 +6,10 @@ the node, of the bus or of this process.
 - The report of a kept job waits for the answer, which is written before the settlement. If the
   answer does not come within ``RESULT_TIMEOUT_S``, it is lost: the job runs again, and the first
   run is not billed.
+- The report of a live job waits for its answer, too. A gateway of its own says that the answer has
+  come (``add_answer``), or that it still waits for it (``add_waiting``): then its end is lost, the
+  run is not billed, and the answer goes on at another node. If the gateway says neither within
+  ``ANSWER_TIMEOUT_S``, the report counts.
 - The gateway says which answers have come, with their usage. If the report does not come within
   ``REPORT_TIMEOUT_S``, or if the node restarts or leaves without it, the usage that came with the
   answer is settled in its place. A report that comes later is acknowledged and changes nothing.
@@ -14,7 +18,7 @@ the node, of the bus or of this process.
 import asyncio
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -22,16 +26,27 @@ from entraide.types import Outcome, Usage
 from entraide.wire.messages import AnswerReceived, UsageReport
 
 RESULT_TIMEOUT_S = 5.0
+ANSWER_TIMEOUT_S = 8.0  # more than the period in which a gateway lists the jobs that it holds
+ON_ITS_WAY_S = 1.0  # between a node's report and the end of its answer at the gateway
 REPORT_TIMEOUT_S = 2.0  # less than a node's silence may last before its runs are placed again
 
 Run = tuple[str, int]  # job and epoch
+
+
+class _HeldReport(NamedTuple):
+    """A report that waits for its gateway, since when, and the end of the wait."""
+
+    node: str
+    report: UsageReport
+    at: float
+    timer: asyncio.TimerHandle
 
 
 class ResultSource(Protocol):
     """The gateway in this process, which runs the kept jobs."""
 
     def wait_for_result(self, job: str, epoch: int) -> asyncio.Future[None] | None:
-        """Returns a future that resolves when a run of a kept job has ended there, or None."""
+        """Returns a future that resolves when a run has ended there, or None."""
 
     def wait_for_storage(self, job: str) -> asyncio.Future[bool] | None:
         """Returns the future of the write of a kept job's answer, or None."""
@@ -45,6 +60,7 @@ class UsageReports:
         handle_report: receives a node and its report.
         handle_loss: receives the job and the epoch of a run whose answer is lost.
         holds_run: whether the core has a run (node, job, epoch) that is not settled.
+        is_elsewhere: whether a live job's gateway is a process of its own.
         now: seconds since the epoch.
     """
 
@@ -55,14 +71,17 @@ class UsageReports:
         handle_report: Callable[[str, UsageReport], None],
         handle_loss: Callable[[str, int], None],
         holds_run: Callable[[str, str, int], bool],
+        is_elsewhere: Callable[[str], bool],
         now: Callable[[], float],
     ) -> None:
         self._results = results
         self._handle_report = handle_report
         self._handle_loss = handle_loss
         self._holds_run = holds_run
+        self._is_elsewhere = is_elsewhere
         self._now = now
         self._unreported: dict[str, dict[Run, tuple[Usage, float]]] = {}  # by node
+        self._held: dict[str, _HeldReport] = {}  # by live job
 
     def __call__(self, node: str, report: UsageReport) -> None:
         """Passes a report on, now or when its answer is queued for the store.
@@ -78,10 +97,45 @@ class UsageReports:
             if result is not None:
                 timer = asyncio.get_running_loop().call_later(RESULT_TIMEOUT_S, result.cancel)
                 result.add_done_callback(lambda _: timer.cancel())
-        if result is None:
-            self._pass_on(node, report)
-        else:
+        if result is not None:
             result.add_done_callback(partial(self._go_on, node, report))
+        elif self._waits_for_gateway(node, report):
+            self._hold(node, report)
+        else:
+            self._pass_on(node, report)
+
+    def _waits_for_gateway(self, node: str, report: UsageReport) -> bool:
+        """Whether a gateway of its own has not said yet that a run's answer has come."""
+        return (
+            report.outcome is Outcome.COMPLETED
+            and self._holds_run(node, report.job, report.epoch)
+            and (report.job, report.epoch) not in self._unreported.get(node, {})
+            and self._is_elsewhere(report.job)
+        )
+
+    def _hold(self, node: str, report: UsageReport) -> None:
+        held = self._held.get(report.job)
+        if held is not None and held.report.epoch == report.epoch:
+            return  # the node repeats it
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(ANSWER_TIMEOUT_S, self._release, report.job, report.epoch)
+        self._held[report.job] = _HeldReport(node, report, self._now(), timer)
+
+    def _release(self, job: str, epoch: int) -> None:
+        """Passes a held report on."""
+        held = self._held.get(job)
+        if held is not None and held.report.epoch == epoch:
+            held.timer.cancel()
+            del self._held[job]
+            self._pass_on(held.node, held.report)
+
+    def add_waiting(self, jobs: Iterable[str]) -> None:
+        """Notes live jobs for whose answers a gateway waits; gives up the runs that have ended."""
+        for job in jobs:
+            held = self._held.get(job)
+            if held is not None and self._now() - held.at >= ON_ITS_WAY_S:
+                self._handle_loss(job, held.report.epoch)
+                self._release(job, held.report.epoch)
 
     def _go_on(self, node: str, report: UsageReport, result: asyncio.Future[Any]) -> None:
         if not result.cancelled() and result.exception() is None:
@@ -95,6 +149,7 @@ class UsageReports:
         if self._holds_run(message.node, message.job, message.epoch):
             runs = self._unreported.setdefault(message.node, {})
             runs[message.job, message.epoch] = message.usage, self._now()
+            self._release(message.job, message.epoch)
 
     def settle_overdue(self) -> None:
         """Settles the answers whose reports are overdue; called once a second."""

@@ -193,6 +193,7 @@ class Pool:
             handle_report=self._feed_report,
             handle_loss=lambda *_: None,
             holds_run=driver.core.holds_run,
+            is_elsewhere=lambda _: False,
             now=driver.now,
         )
         self.session = aiohttp.ClientSession(gateway.url, trace_configs=[checked_answers()])

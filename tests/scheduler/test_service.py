@@ -8,6 +8,7 @@ import pytest
 from tests.core.builders import usage
 from tests.integration.nats_support import NatsPool
 from tests.scheduler.pool_support import (
+    MODEL,
     RunningScheduler,
     ScriptedNode,
     running_scheduler,
@@ -139,6 +140,32 @@ async def test_kept_job_whose_answer_does_not_come_runs_again_and_is_billed_once
         done["state"],
         done["result"]["choices"][0]["message"]["content"],
     )
+    assert 1 == await pool.service.parts.store.count_settled()
+
+
+async def test_live_request_whose_answer_is_lost_runs_again_and_is_billed_once(
+    pool: RunningScheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A report of a node whose answer never came is not billed; the client waits for a new run."""
+    monkeypatch.setattr("entraide_scheduler.usage_reports.RESULT_TIMEOUT_S", 0.0)
+    node, key = await live_node(pool), await pool.operator.key("alpha")
+    question = {"model": MODEL, "messages": [{"role": "user", "content": "Bonjour"}]}
+    async with pool.session(key) as session:
+        pending = asyncio.ensure_future(session.post("/v1/chat/completions", json=question))
+        await eventually(lambda: node.runs)
+        lost = node.runs[0]
+        await node.send(m.Accept(lost.job, lost.epoch))
+        await node.report(lost, usage())
+        await eventually(lambda: len(node.runs) == 2)
+        settled = await pool.service.parts.store.count_settled()
+        monkeypatch.undo()
+        await node.finish(node.runs[1], ANSWER)
+        async with await pending as answer:
+            status, body = answer.status, await answer.json()
+    await eventually(lambda: pool.driver.counts["settled"])
+
+    assert (0, 200, "Salut") == (settled, status, body["choices"][0]["message"]["content"])
+    assert lost.epoch < node.runs[1].epoch
     assert 1 == await pool.service.parts.store.count_settled()
 
 

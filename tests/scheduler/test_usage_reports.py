@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from tests.scheduler.gateway_support import USAGE, ask, open_pool
+from tests.waiting import eventually
 
 from entraide.types import Outcome, Usage
 from entraide.wire.messages import AnswerReceived, UsageReport
-from entraide_scheduler.usage_reports import REPORT_TIMEOUT_S, UsageReports
+from entraide_scheduler.usage_reports import ON_ITS_WAY_S, REPORT_TIMEOUT_S, UsageReports
 
 DONE = UsageReport("j1", 1, Outcome.COMPLETED, "", delivered=True, usage=USAGE)
 LOST = UsageReport("j1", 1, Outcome.FAILED, "node_lost", delivered=True, usage=USAGE)
@@ -20,7 +22,7 @@ LOST = UsageReport("j1", 1, Outcome.FAILED, "node_lost", delivered=True, usage=U
 class Books:
     """Records what is passed on; plays the gateway and the core."""
 
-    def __init__(self, *, holds: bool = True) -> None:
+    def __init__(self, *, holds: bool = True, elsewhere: bool = False) -> None:
         self.passed: list[tuple[str, UsageReport]] = []
         self.lost: list[tuple[str, int]] = []
         self.result: asyncio.Future[None] | None = None
@@ -31,6 +33,7 @@ class Books:
             handle_report=lambda node, report: self.passed.append((node, report)),
             handle_loss=lambda job, epoch: self.lost.append((job, epoch)),
             holds_run=lambda *_: holds,
+            is_elsewhere=lambda _: elsewhere,
             now=lambda: self.now,
         )
 
@@ -145,3 +148,38 @@ async def test_answer_that_is_lost_is_not_billed() -> None:
     await asyncio.sleep(0)
 
     assert ([("j1", 1)], [("n1", DONE)]) == (books.lost, books.passed)
+
+
+async def test_report_waits_for_the_word_of_a_gateway_of_its_own() -> None:
+    """Its report is settled as soon as the gateway says that the answer has come, and once."""
+    books = Books(elsewhere=True)
+    books.reports("n1", DONE)
+    books.reports("n1", DONE)  # the node repeats it
+    early = list(books.passed)
+    books.answer()
+
+    assert ([], [("n1", DONE)], []) == (early, books.passed, books.lost)
+
+
+async def test_report_of_an_answer_for_which_its_gateway_waits_is_given_up() -> None:
+    """If the gateway still lists the job a while after the report, the end of the answer is lost;
+    a list that was on its way meanwhile does not count, nor does one of another job."""
+    books = Books(elsewhere=True)
+    books.reports("n1", DONE)
+    books.reports.add_waiting(["j1"])
+    books.now += ON_ITS_WAY_S
+    books.reports.add_waiting(["j2"])
+    early = list(books.lost)
+    books.reports.add_waiting(["j1"])
+
+    assert ([], [("j1", 1)], [("n1", DONE)]) == (early, books.lost, books.passed)
+
+
+async def test_report_counts_if_its_gateway_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older gateway, or one whose word is lost: the node's report is settled after a while."""
+    monkeypatch.setattr("entraide_scheduler.usage_reports.ANSWER_TIMEOUT_S", 0.0)
+    books = Books(elsewhere=True)
+    books.reports("n1", DONE)
+    await eventually(lambda: books.passed)
+
+    assert ([("n1", DONE)], []) == (books.passed, books.lost)

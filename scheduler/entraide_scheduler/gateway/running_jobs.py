@@ -151,13 +151,12 @@ class RunningJobs:
         return True
 
     def wait_for_result(self, job: str, epoch: int) -> asyncio.Future[None] | None:
-        """Returns a future that resolves when a run of a kept job has ended here.
-
-        None if this run is not here: it has ended, or the job is not kept.
-        """
+        """Returns a future that resolves when a run has ended here; None if it is not here."""
         running = self._jobs.get(job)
-        if running is None or running.epoch != epoch or running.facts.kind is not JobKind.KEPT:
+        if running is None or running.epoch != epoch:
             return None
+        if running.is_whole and running.facts.kind is JobKind.LIVE:
+            return None  # the answer waits for the journal only
         ended = asyncio.get_running_loop().create_future()
         running.end_waiters.append(ended)
         return ended
@@ -317,6 +316,8 @@ class RunningJobs:
         go_on = partial(self.on_node_message, running.node, message)
         if self._scheduler.defer_until_written(running.position, go_on):
             running.is_whole = True
+            if running.facts.kind is JobKind.LIVE:
+                self._resolve_waiters(running)
             return  # after a crash, the pool would not know of what the client has received
         limits, inputs = running.limits, running.request.inputs
         if limits is None or not is_valid_answer(
@@ -377,7 +378,7 @@ class RunningJobs:
         if message.state is JobState.COMPLETED:
             # The answer comes from the node and may still be on its way.
             if not running.is_whole:
-                self._await_core_outcome(running, COMPLETED_UNSEEN)
+                self._await_core_outcome(running, COMPLETED_UNSEEN, CORE_OUTCOME_TIMEOUT_S)
             return
         fallback = "cancelled" if message.state is JobState.CANCELLED else "internal"
         self._cancel_run(running)
@@ -462,12 +463,12 @@ class RunningJobs:
             self._log.exception("gateway.follow_up_failed", job=running.facts.job)
             self._counters.count_failure("follow_up")
 
-    def _await_core_outcome(self, running: RunningJob, code: str) -> None:
+    def _await_core_outcome(self, running: RunningJob, code: str, within_s: float = 0.0) -> None:
         if running.outcome_timer is None:
             loop = asyncio.get_running_loop()
-            timeout_s = RESUME_TIMEOUT_S if running.may_resume else CORE_OUTCOME_TIMEOUT_S
+            usual_s = RESUME_TIMEOUT_S if running.may_resume else CORE_OUTCOME_TIMEOUT_S
             running.outcome_timer = loop.call_later(
-                timeout_s, self._on_outcome_timeout, running, code
+                within_s or usual_s, self._on_outcome_timeout, running, code
             )
 
     def _on_outcome_timeout(self, running: RunningJob, code: str) -> None:

@@ -248,7 +248,8 @@ def handle_abandoned(state: State, event: JobAbandoned) -> None:
     """Handles a placement that its gateway cannot use.
 
     A kept job whose gateway was lost runs again, and so does a job whose answer was invalid before
-    any of it was delivered. An answer that is resumable is resumed. Any other job fails.
+    any of it was delivered, or the end of an answer that is not streamed is lost. An answer that is
+    resumable is resumed. Any other job fails.
     """
     lease = state.leases.get(event.job)
     job = state.jobs.get(event.job)
@@ -267,8 +268,12 @@ def handle_abandoned(state: State, event: JobAbandoned) -> None:
         )
     elif event.code == ANSWER_COMPLETE and job.earlier_runs:
         leases.complete_answered(state, lease)
-    elif event.code == ANSWER_BROKEN and job.facts.resumable:
-        leases.requeue_job(state, lease, "lose", avoid=True, code=event.code, delivered=True)
+    elif event.code == ANSWER_BROKEN and (job.facts.resumable or not job.facts.stream):
+        leases.requeue_job(
+            state, lease, "lose", avoid=True, code=event.code, delivered=job.facts.stream
+        )
+    elif event.code == ANSWER_BROKEN:
+        leases.discard_run(state, lease, resumption.STREAM_BROKEN, {})
     else:
         leases.discard_run(state, lease, event.code, {})
 
