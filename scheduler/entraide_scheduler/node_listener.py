@@ -192,10 +192,13 @@ class NodeListener:
         """Has a job run again, or an answer go on, whose end is lost."""
         view = self._driver.core.job(job)
         is_live = view is not None and view.kind is JobKind.LIVE
-        kind = "live.answer_lost" if is_live else "kept.answer_lost"
-        self._driver.counts[kind] += 1
-        self._log.error(kind, job=job, epoch=epoch)
         code = "answer_broken" if is_live else "gateway_lost"
+        if is_live:
+            self._driver.counts["live.answer_lost"] += 1
+            self._log.error("live.answer_lost", job=job, epoch=epoch)
+        else:
+            self._driver.counts["kept.answer_lost"] += 1
+            self._log.error("kept.answer_lost", job=job, epoch=epoch)
         self._driver.feed(e.JobAbandoned, job=job, epoch=epoch, code=code)
 
     def _is_elsewhere(self, job: str) -> bool:
