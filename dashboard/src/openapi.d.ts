@@ -346,6 +346,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/jobs/{job}/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The events of a stream from the one after `Last-Event-ID` on (without it, from the first), if its request had `reconnect_s`. */
+        get: operations["job_stream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/files": {
         parameters: {
             query?: never;
@@ -1813,6 +1830,11 @@ export interface components {
              * @default null
              */
             resume_events: boolean | null;
+            /**
+             * @description How long a stream goes on without its client once the connection has closed, seconds; meanwhile the client may come back to it. 0 without it: the job is cancelled at once.
+             * @default null
+             */
+            reconnect_s: number | null;
         };
         /**
          * SystemMessage
@@ -3091,7 +3113,7 @@ export interface components {
              * @description Stable code.
              * @enum {unknown}
              */
-            code: "admin_elsewhere" | "already_exists" | "batch_ended" | "batches_full" | "body_too_large" | "cancelled" | "catalogue_changed" | "catalogue_refused" | "context_exceeded" | "csrf_refused" | "deadline_exceeded" | "deadline_passed" | "email_failed" | "email_taken" | "engine_exited" | "engine_failed" | "engine_hung" | "engine_refused" | "feature_unsupported" | "file_in_use" | "files_full" | "forbidden" | "gateway_lost" | "head_too_large" | "internal" | "invalid_json" | "invalid_request" | "job_ended" | "join_token_refused" | "key_quarantined" | "method_not_allowed" | "model_failed" | "no_model_fits" | "no_node_live" | "no_node_serves" | "node_key_revoked" | "node_live" | "node_lost" | "not_ready" | "not_signed_in" | "owner_returned" | "pdf_unavailable" | "people_full" | "person_disabled" | "placement_refused" | "policy_base_unknown" | "policy_changed" | "policy_refused" | "policy_unchanged" | "pool_unreachable" | "queue_full" | "queue_shapes" | "quota_carbon" | "quota_energy" | "quota_jobs" | "quota_requests" | "quota_tokens" | "request_ends_engine" | "request_timeout" | "role_refused" | "series_refused" | "shutting_down" | "signin_link_expired" | "signin_link_unknown" | "signin_link_used" | "statement_of_another" | "storage_full" | "stream_broken" | "task_busy" | "too_many_attempts" | "too_many_joins" | "too_many_requests" | "too_many_signins" | "too_many_wrong_keys" | "unauthorised" | "unknown_batch" | "unknown_coop" | "unknown_file" | "unknown_job" | "unknown_key" | "unknown_model" | "unknown_node" | "unknown_path" | "unknown_person" | "unknown_policy" | "unknown_session";
+            code: "admin_elsewhere" | "already_exists" | "batch_ended" | "batches_full" | "body_too_large" | "cancelled" | "catalogue_changed" | "catalogue_refused" | "client_gone" | "context_exceeded" | "csrf_refused" | "deadline_exceeded" | "deadline_passed" | "email_failed" | "email_taken" | "engine_exited" | "engine_failed" | "engine_hung" | "engine_refused" | "feature_unsupported" | "file_in_use" | "files_full" | "forbidden" | "gateway_lost" | "head_too_large" | "internal" | "invalid_json" | "invalid_request" | "job_ended" | "join_token_refused" | "key_quarantined" | "method_not_allowed" | "model_failed" | "no_model_fits" | "no_node_live" | "no_node_serves" | "node_key_revoked" | "node_live" | "node_lost" | "not_ready" | "not_signed_in" | "owner_returned" | "pdf_unavailable" | "people_full" | "person_disabled" | "placement_refused" | "policy_base_unknown" | "policy_changed" | "policy_refused" | "policy_unchanged" | "pool_unreachable" | "queue_full" | "queue_shapes" | "quota_carbon" | "quota_energy" | "quota_jobs" | "quota_requests" | "quota_tokens" | "request_ends_engine" | "request_timeout" | "result_expired" | "role_refused" | "series_refused" | "shutting_down" | "signin_link_expired" | "signin_link_unknown" | "signin_link_used" | "statement_of_another" | "storage_full" | "stream_broken" | "stream_not_kept" | "task_busy" | "too_many_attempts" | "too_many_joins" | "too_many_requests" | "too_many_signins" | "too_many_wrong_keys" | "unauthorised" | "unknown_batch" | "unknown_coop" | "unknown_file" | "unknown_job" | "unknown_key" | "unknown_model" | "unknown_node" | "unknown_path" | "unknown_person" | "unknown_policy" | "unknown_session";
             /** @description Identifier of the job, if there is one. */
             job?: string;
         };
@@ -3123,7 +3145,7 @@ export interface components {
              * @description Stable code.
              * @enum {unknown}
              */
-            code: "admin_elsewhere" | "already_exists" | "batch_ended" | "batches_full" | "body_too_large" | "cancelled" | "catalogue_changed" | "catalogue_refused" | "context_exceeded" | "csrf_refused" | "deadline_exceeded" | "deadline_passed" | "email_failed" | "email_taken" | "engine_exited" | "engine_failed" | "engine_hung" | "engine_refused" | "feature_unsupported" | "file_in_use" | "files_full" | "forbidden" | "gateway_lost" | "head_too_large" | "internal" | "invalid_json" | "invalid_request" | "job_ended" | "join_token_refused" | "key_quarantined" | "method_not_allowed" | "model_failed" | "no_model_fits" | "no_node_live" | "no_node_serves" | "node_key_revoked" | "node_live" | "node_lost" | "not_ready" | "not_signed_in" | "owner_returned" | "pdf_unavailable" | "people_full" | "person_disabled" | "placement_refused" | "policy_base_unknown" | "policy_changed" | "policy_refused" | "policy_unchanged" | "pool_unreachable" | "queue_full" | "queue_shapes" | "quota_carbon" | "quota_energy" | "quota_jobs" | "quota_requests" | "quota_tokens" | "request_ends_engine" | "request_timeout" | "role_refused" | "series_refused" | "shutting_down" | "signin_link_expired" | "signin_link_unknown" | "signin_link_used" | "statement_of_another" | "storage_full" | "stream_broken" | "task_busy" | "too_many_attempts" | "too_many_joins" | "too_many_requests" | "too_many_signins" | "too_many_wrong_keys" | "unauthorised" | "unknown_batch" | "unknown_coop" | "unknown_file" | "unknown_job" | "unknown_key" | "unknown_model" | "unknown_node" | "unknown_path" | "unknown_person" | "unknown_policy" | "unknown_session";
+            code: "admin_elsewhere" | "already_exists" | "batch_ended" | "batches_full" | "body_too_large" | "cancelled" | "catalogue_changed" | "catalogue_refused" | "client_gone" | "context_exceeded" | "csrf_refused" | "deadline_exceeded" | "deadline_passed" | "email_failed" | "email_taken" | "engine_exited" | "engine_failed" | "engine_hung" | "engine_refused" | "feature_unsupported" | "file_in_use" | "files_full" | "forbidden" | "gateway_lost" | "head_too_large" | "internal" | "invalid_json" | "invalid_request" | "job_ended" | "join_token_refused" | "key_quarantined" | "method_not_allowed" | "model_failed" | "no_model_fits" | "no_node_live" | "no_node_serves" | "node_key_revoked" | "node_live" | "node_lost" | "not_ready" | "not_signed_in" | "owner_returned" | "pdf_unavailable" | "people_full" | "person_disabled" | "placement_refused" | "policy_base_unknown" | "policy_changed" | "policy_refused" | "policy_unchanged" | "pool_unreachable" | "queue_full" | "queue_shapes" | "quota_carbon" | "quota_energy" | "quota_jobs" | "quota_requests" | "quota_tokens" | "request_ends_engine" | "request_timeout" | "result_expired" | "role_refused" | "series_refused" | "shutting_down" | "signin_link_expired" | "signin_link_unknown" | "signin_link_used" | "statement_of_another" | "storage_full" | "stream_broken" | "stream_not_kept" | "task_busy" | "too_many_attempts" | "too_many_joins" | "too_many_requests" | "too_many_signins" | "too_many_wrong_keys" | "unauthorised" | "unknown_batch" | "unknown_coop" | "unknown_file" | "unknown_job" | "unknown_key" | "unknown_model" | "unknown_node" | "unknown_path" | "unknown_person" | "unknown_policy" | "unknown_session";
             /** @description Field, parameter or header that the error concerns; null for none. */
             param: string | null;
         };
@@ -6728,6 +6750,8 @@ export interface components {
         explain: boolean;
         /** @description Whether a stream has an event `entraide.resumed` where another machine continues the answer. */
         resume_events: boolean;
+        /** @description How long a stream goes on without its client once the connection has closed, seconds; meanwhile the client may come back to it. 0 without it: the job is cancelled at once. */
+        reconnect_s: number;
         /** @description Idempotency key: the same key means the same job. */
         idempotency: string;
         /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
@@ -7483,6 +7507,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `id` of the last event that the client has of a stream (`JOB/N`): the answer is the rest of that stream, and the body is ignored. */
+                "Last-Event-ID"?: string;
                 /** @description Promise: `interactive` (first word soon), `standard` or `batch` (any time). */
                 "X-Entraide-Class"?: components["parameters"]["job_class"];
                 /** @description Sensitivity of the data: `public`, `internal` or `restricted`. */
@@ -7501,6 +7527,8 @@ export interface operations {
                 "X-Entraide-Explain"?: components["parameters"]["explain"];
                 /** @description Whether a stream has an event `entraide.resumed` where another machine continues the answer. */
                 "X-Entraide-Resume-Events"?: components["parameters"]["resume_events"];
+                /** @description How long a stream goes on without its client once the connection has closed, seconds; meanwhile the client may come back to it. 0 without it: the job is cancelled at once. */
+                "X-Entraide-Reconnect"?: components["parameters"]["reconnect_s"];
                 /** @description Idempotency key: the same key means the same job. */
                 "Idempotency-Key"?: components["parameters"]["idempotency"];
                 /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
@@ -7655,6 +7683,7 @@ export interface operations {
             };
             /**
              * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_job`: No job of your co-op is called that.
              *     `unknown_model`: No model is called that.
              */
             404: {
@@ -7677,8 +7706,21 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `already_exists`: This already exists. */
+            /**
+             * @description `already_exists`: This already exists.
+             *     `stream_not_kept`: A client cannot come back to this answer: its request did not ask for that, or came by another protocol.
+             */
             409: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `result_expired`: The result was erased when its retention period ended. */
+            410: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
                     [name: string]: unknown;
@@ -7744,7 +7786,10 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `cancelled`: The job was cancelled. */
+            /**
+             * @description `cancelled`: The job was cancelled.
+             *     `client_gone`: The client has disconnected: the job was cancelled.
+             */
             499: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
@@ -7833,6 +7878,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `id` of the last event that the client has of a stream (`JOB/N`): the answer is the rest of that stream, and the body is ignored. */
+                "Last-Event-ID"?: string;
                 /** @description Promise: `interactive` (first word soon), `standard` or `batch` (any time). */
                 "X-Entraide-Class"?: components["parameters"]["job_class"];
                 /** @description Sensitivity of the data: `public`, `internal` or `restricted`. */
@@ -7851,6 +7898,8 @@ export interface operations {
                 "X-Entraide-Explain"?: components["parameters"]["explain"];
                 /** @description Whether a stream has an event `entraide.resumed` where another machine continues the answer. */
                 "X-Entraide-Resume-Events"?: components["parameters"]["resume_events"];
+                /** @description How long a stream goes on without its client once the connection has closed, seconds; meanwhile the client may come back to it. 0 without it: the job is cancelled at once. */
+                "X-Entraide-Reconnect"?: components["parameters"]["reconnect_s"];
                 /** @description Idempotency key: the same key means the same job. */
                 "Idempotency-Key"?: components["parameters"]["idempotency"];
                 /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
@@ -7935,6 +7984,7 @@ export interface operations {
             };
             /**
              * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_job`: No job of your co-op is called that.
              *     `unknown_model`: No model is called that.
              */
             404: {
@@ -7957,8 +8007,21 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `already_exists`: This already exists. */
+            /**
+             * @description `already_exists`: This already exists.
+             *     `stream_not_kept`: A client cannot come back to this answer: its request did not ask for that, or came by another protocol.
+             */
             409: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `result_expired`: The result was erased when its retention period ended. */
+            410: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
                     [name: string]: unknown;
@@ -8024,7 +8087,10 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `cancelled`: The job was cancelled. */
+            /**
+             * @description `cancelled`: The job was cancelled.
+             *     `client_gone`: The client has disconnected: the job was cancelled.
+             */
             499: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
@@ -8131,6 +8197,8 @@ export interface operations {
                 "X-Entraide-Explain"?: components["parameters"]["explain"];
                 /** @description Whether a stream has an event `entraide.resumed` where another machine continues the answer. */
                 "X-Entraide-Resume-Events"?: components["parameters"]["resume_events"];
+                /** @description How long a stream goes on without its client once the connection has closed, seconds; meanwhile the client may come back to it. 0 without it: the job is cancelled at once. */
+                "X-Entraide-Reconnect"?: components["parameters"]["reconnect_s"];
                 /** @description Idempotency key: the same key means the same job. */
                 "Idempotency-Key"?: components["parameters"]["idempotency"];
                 /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
@@ -8394,6 +8462,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `id` of the last event that the client has of a stream (`JOB/N`): the answer is the rest of that stream, and the body is ignored. */
+                "Last-Event-ID"?: string;
                 /** @description Promise: `interactive` (first word soon), `standard` or `batch` (any time). */
                 "X-Entraide-Class"?: components["parameters"]["job_class"];
                 /** @description Sensitivity of the data: `public`, `internal` or `restricted`. */
@@ -8412,6 +8482,8 @@ export interface operations {
                 "X-Entraide-Explain"?: components["parameters"]["explain"];
                 /** @description Whether a stream has an event `entraide.resumed` where another machine continues the answer. */
                 "X-Entraide-Resume-Events"?: components["parameters"]["resume_events"];
+                /** @description How long a stream goes on without its client once the connection has closed, seconds; meanwhile the client may come back to it. 0 without it: the job is cancelled at once. */
+                "X-Entraide-Reconnect"?: components["parameters"]["reconnect_s"];
                 /** @description Idempotency key: the same key means the same job. */
                 "Idempotency-Key"?: components["parameters"]["idempotency"];
                 /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
@@ -8496,6 +8568,7 @@ export interface operations {
             };
             /**
              * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_job`: No job of your co-op is called that.
              *     `unknown_model`: No model is called that.
              */
             404: {
@@ -8518,8 +8591,21 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `already_exists`: This already exists. */
+            /**
+             * @description `already_exists`: This already exists.
+             *     `stream_not_kept`: A client cannot come back to this answer: its request did not ask for that, or came by another protocol.
+             */
             409: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `result_expired`: The result was erased when its retention period ended. */
+            410: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
                     [name: string]: unknown;
@@ -8585,7 +8671,10 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `cancelled`: The job was cancelled. */
+            /**
+             * @description `cancelled`: The job was cancelled.
+             *     `client_gone`: The client has disconnected: the job was cancelled.
+             */
             499: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
@@ -8674,6 +8763,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `id` of the last event that the client has of a stream (`JOB/N`): the answer is the rest of that stream, and the body is ignored. */
+                "Last-Event-ID"?: string;
                 /** @description Promise: `interactive` (first word soon), `standard` or `batch` (any time). */
                 "X-Entraide-Class"?: components["parameters"]["job_class"];
                 /** @description Sensitivity of the data: `public`, `internal` or `restricted`. */
@@ -8692,6 +8783,8 @@ export interface operations {
                 "X-Entraide-Explain"?: components["parameters"]["explain"];
                 /** @description Whether a stream has an event `entraide.resumed` where another machine continues the answer. */
                 "X-Entraide-Resume-Events"?: components["parameters"]["resume_events"];
+                /** @description How long a stream goes on without its client once the connection has closed, seconds; meanwhile the client may come back to it. 0 without it: the job is cancelled at once. */
+                "X-Entraide-Reconnect"?: components["parameters"]["reconnect_s"];
                 /** @description Idempotency key: the same key means the same job. */
                 "Idempotency-Key"?: components["parameters"]["idempotency"];
                 /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
@@ -8781,6 +8874,7 @@ export interface operations {
             };
             /**
              * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_job`: No job of your co-op is called that.
              *     `unknown_model`: No model is called that.
              */
             404: {
@@ -8803,8 +8897,21 @@ export interface operations {
                     "application/json": components["schemas"]["MessageError"];
                 };
             };
-            /** @description `already_exists`: This already exists. */
+            /**
+             * @description `already_exists`: This already exists.
+             *     `stream_not_kept`: A client cannot come back to this answer: its request did not ask for that, or came by another protocol.
+             */
             409: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description `result_expired`: The result was erased when its retention period ended. */
+            410: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
                     [name: string]: unknown;
@@ -8870,7 +8977,10 @@ export interface operations {
                     "application/json": components["schemas"]["MessageError"];
                 };
             };
-            /** @description `cancelled`: The job was cancelled. */
+            /**
+             * @description `cancelled`: The job was cancelled.
+             *     `client_gone`: The client has disconnected: the job was cancelled.
+             */
             499: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
@@ -9209,6 +9319,8 @@ export interface operations {
                 "X-Entraide-Explain"?: components["parameters"]["explain"];
                 /** @description Whether a stream has an event `entraide.resumed` where another machine continues the answer. */
                 "X-Entraide-Resume-Events"?: components["parameters"]["resume_events"];
+                /** @description How long a stream goes on without its client once the connection has closed, seconds; meanwhile the client may come back to it. 0 without it: the job is cancelled at once. */
+                "X-Entraide-Reconnect"?: components["parameters"]["reconnect_s"];
                 /** @description Idempotency key: the same key means the same job. */
                 "Idempotency-Key"?: components["parameters"]["idempotency"];
                 /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
@@ -10132,6 +10244,276 @@ export interface operations {
             };
             /** @description `pool_unreachable`: The pool cannot be reached. */
             503: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    job_stream: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `id` of the last event that the client has of a stream (`JOB/N`): the answer is the rest of that stream, and the body is ignored. */
+                "Last-Event-ID"?: string;
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path: {
+                /** @description Identifier of the job. */
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "x-ratelimit-limit-requests": components["headers"]["x-ratelimit-limit-requests"];
+                    "x-ratelimit-limit-tokens": components["headers"]["x-ratelimit-limit-tokens"];
+                    "x-ratelimit-remaining-requests": components["headers"]["x-ratelimit-remaining-requests"];
+                    "x-ratelimit-remaining-tokens": components["headers"]["x-ratelimit-remaining-tokens"];
+                    "x-ratelimit-reset-requests": components["headers"]["x-ratelimit-reset-requests"];
+                    "x-ratelimit-reset-tokens": components["headers"]["x-ratelimit-reset-tokens"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream; charset=utf-8": string;
+                };
+            };
+            /**
+             * @description `context_exceeded`: The question is too long for this model.
+             *     `deadline_passed`: The deadline asked for has already passed.
+             *     `engine_refused`: The model's engine does not accept a value in this request.
+             *     `feature_unsupported`: No machine of this pool can do what the request asks for with this model.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `key_quarantined`: This key is suspended.
+             */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_job`: No job of your co-op is called that.
+             *     `unknown_model`: No model is called that.
+             */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `stream_not_kept`: A client cannot come back to this answer: its request did not ask for that, or came by another protocol.
+             */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `result_expired`: The result was erased when its retention period ended. */
+            410: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_ends_engine`: Two engines exited while they ran this request, the second while it ran nothing else. */
+            422: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `queue_full`: Your co-op's queue is full.
+             *     `queue_shapes`: Your co-op's waiting jobs are already of too many kinds.
+             *     `quota_carbon`: Your co-op's quota of emissions is spent.
+             *     `quota_energy`: Your co-op's quota of energy is spent.
+             *     `quota_jobs`: Your co-op already has as many jobs in flight as its quota allows.
+             *     `quota_requests`: Your co-op's quota of requests is spent.
+             *     `quota_tokens`: Your co-op's quota of tokens is spent.
+             *     `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-ratelimit-limit-requests": components["headers"]["x-ratelimit-limit-requests"];
+                    "x-ratelimit-limit-tokens": components["headers"]["x-ratelimit-limit-tokens"];
+                    "x-ratelimit-remaining-requests": components["headers"]["x-ratelimit-remaining-requests"];
+                    "x-ratelimit-remaining-tokens": components["headers"]["x-ratelimit-remaining-tokens"];
+                    "x-ratelimit-reset-requests": components["headers"]["x-ratelimit-reset-requests"];
+                    "x-ratelimit-reset-tokens": components["headers"]["x-ratelimit-reset-tokens"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `cancelled`: The job was cancelled.
+             *     `client_gone`: The client has disconnected: the job was cancelled.
+             */
+            499: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `engine_exited`: The machine's engine exited during the answer.
+             *     `engine_failed`: The machine's engine failed.
+             *     `engine_hung`: The machine's engine stopped responding during the answer and was started again.
+             *     `gateway_lost`: The gateway that held the request has stopped.
+             *     `node_lost`: The machine that was answering is gone.
+             *     `stream_broken`: The answer was interrupted: the machine that produced it is gone.
+             *     `too_many_attempts`: The job failed on several machines in a row.
+             */
+            502: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `model_failed`: This model could not be loaded on any machine.
+             *     `no_model_fits`: No model of the size asked for does this job here.
+             *     `no_node_live`: No machine in the pool can be reached right now.
+             *     `no_node_serves`: No machine in the pool can serve this request.
+             *     `owner_returned`: The co-op that lent the machine needs it again: the answer was interrupted.
+             *     `pool_unreachable`: The pool cannot be reached.
+             *     `shutting_down`: This gateway is stopping and takes no more requests.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `deadline_exceeded`: The job could not end before its deadline. */
+            504: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
                     "retry-after": components["headers"]["retry-after"];

@@ -93,6 +93,8 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "file_in_use": _request(409, "FAILED_PRECONDITION"),
         "not_ready": _request(409, "FAILED_PRECONDITION", retryable=True),
         "result_expired": _request(410, "NOT_FOUND"),
+        "stream_taken_over": _request(409, "ABORTED"),
+        "stream_not_kept": _request(409, "FAILED_PRECONDITION"),
         "receipts_absent": _request(404, "NOT_FOUND"),
         "receipt_keys_unreadable": _request(400, "INVALID_ARGUMENT"),
         "file_unreadable": _request(400, "INVALID_ARGUMENT"),

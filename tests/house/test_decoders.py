@@ -51,6 +51,9 @@ OURS = {
     "entraide.client._rpc_errors:error_from_rpc": "likewise",
     "entraide.decoding:decode_json": "the decoder itself",
     "entraide.decoding:decode_msgpack": "the decoder itself",
+    "entraide_scheduler.gateway.pool_service:PoolService._send_events": (
+        "a message that this gateway wrote and held in memory"
+    ),
     "entraide_node.bench:_load_results": WRITTEN_BY_US,
     "entraide_node.hardware_detection:parse_mac_profile": OWN_SYSTEM,
     "entraide_node.energy.device_catalogue:devices": SHIPPED,

@@ -55,6 +55,7 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "session": ("mon-fil", lambda facts: facts.session and "fil" not in facts.session),
     "explain": (True, None),
     "resume_events": (True, None),  # tests/scheduler/test_resumed_answers.py
+    "reconnect_s": (30.0, None),  # tests/scheduler/test_reconnection.py
     "idempotency": (
         "une-fois",
         lambda facts: facts.idempotency and "fois" not in facts.idempotency,
@@ -139,7 +140,7 @@ FACTS = ("job_class", "data_class", "jurisdiction", "controlled_by", "max_carbon
          "idempotency")  # fmt: skip
 
 
-@pytest.mark.parametrize("name", sorted(VALUES.keys() - {"resume_events"}))
+@pytest.mark.parametrize("name", sorted(VALUES.keys() - {"resume_events", "reconnect_s"}))
 async def test_each_door_gives_the_same_facts(pool: Pool, address: str, name: str) -> None:
     """An option reaches the core as the same facts by each door, and changes no other fact."""
     by_door = {}

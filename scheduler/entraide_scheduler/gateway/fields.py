@@ -22,6 +22,7 @@ PROMPT_PARTS_MAX = 1 << 20
 TOKEN_MAX = 2**31 - 1
 SEED_MAX = 2**63 - 1
 CARBON_G_MAX = 1e9
+RECONNECT_S_MAX = 120.0
 DEADLINE_MAX_CHARS = 64
 INPUTS_MAX = 2_048
 INPUT_TOKENS_MAX = 1 << 20
@@ -200,6 +201,7 @@ class PoolFields(Struct, frozen=True, forbid_unknown_fields=True):
     session: Name | None = None
     explain: bool | None = None
     resume_events: bool | None = None
+    reconnect_s: Annotated[float, Meta(ge=0.0, le=RECONNECT_S_MAX)] | None = None
 
 
 class Sampling(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -52,6 +52,7 @@ from entraide_scheduler.gateway.pool_routes import PoolRoutes
 from entraide_scheduler.gateway.pool_service import PoolService
 from entraide_scheduler.gateway.pool_states import PoolStates
 from entraide_scheduler.gateway.receipts import ReceiptSigner
+from entraide_scheduler.gateway.reconnectable_streams import ReconnectableStreams
 from entraide_scheduler.gateway.routes import Routes
 from entraide_scheduler.gateway.running_jobs import RunningJobs
 from entraide_scheduler.gateway.sealer import Sealer
@@ -65,6 +66,8 @@ from entraide_scheduler.health import Health
 from entraide_scheduler.scheduler_port import BatchPlanner, NodeChannel, SchedulerPort
 from entraide_scheduler.signin_config import OidcConfig, SmtpConfig
 from entraide_scheduler.store.store import Store
+
+STREAMS_STOP_S = 2.0  # for clients to read the end of their streams
 
 
 class Settings(Struct, frozen=True):
@@ -162,6 +165,9 @@ class Gateway:
         self._pages = Pages(
             scheduler=scheduler, signer=signer, pool=settings.pool, status=status, health=health
         )
+        self._streams = ReconnectableStreams(
+            self._running_jobs.cancel, self.metrics.count_reconnection
+        )
         self._api = PoolApi(
             store=store,
             scheduler=scheduler,
@@ -170,6 +176,7 @@ class Gateway:
             kept_jobs=self._kept_jobs,
             signer=signer,
             timezone=settings.timezone,
+            streams=self._streams,
         )
         self._pool_events = PoolEvents(PoolStates(scheduler), pool=settings.pool)
         self.signin = self._make_signin(store, sealer)
@@ -374,6 +381,7 @@ class Gateway:
             async with asyncio.timeout(self._settings.drain_s):
                 await self._api.wait_until_drained()
         self._running_jobs.end_all("shutting_down")
+        await self._streams.stop(STREAMS_STOP_S)
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)

@@ -34,11 +34,17 @@ FAILURES = MetricSpec("entraide_gateway_failures", "counter",
 REFUSED = MetricSpec("entraide_gateway_refused", "counter",
                      "Requests and connections refused or cut off by the server.",
                      ("reason",))  # fmt: skip
+RECONNECTIONS = MetricSpec("entraide_gateway_reconnections", "counter",
+                           "Streams whose client came back, did not, or could not any more.",
+                           ("what",))  # fmt: skip
+HELD = MetricSpec("entraide_gateway_held_bytes", "gauge",
+                  "Memory of the events of streams to which clients may come back.")  # fmt: skip
 RUNNING = MetricSpec("entraide_gateway_running", "gauge", "Jobs not ended.")
 TTFT = MetricSpec("entraide_gateway_ttft_seconds", "histogram",
                   "From the request to the first part of a streamed answer.")  # fmt: skip
 GATEWAY_METRICS = (
     REQUESTS, JOBS, PLACEMENTS, TOKENS, ENERGY, CARBON, DROPPED, FAILURES, REFUSED, RUNNING, TTFT,
+    RECONNECTIONS, HELD,
 )  # fmt: skip
 
 
@@ -65,6 +71,8 @@ class Metrics:
         self._dropped = DROPPED.make_counter(self.registry)
         self._failed = FAILURES.make_counter(self.registry)
         self._refused = REFUSED.make_counter(self.registry)
+        self._reconnections = RECONNECTIONS.make_counter(self.registry)
+        self._held = HELD.make_gauge(self.registry)
         self._running = RUNNING.make_gauge(self.registry)
         self._ttft = TTFT.make_histogram(TTFT_BUCKETS_S)
         self.registry.register(self._ttft)
@@ -87,6 +95,10 @@ class Metrics:
     def count_refused(self, reason: str) -> None:
         """Counts a request or a connection that the HTTP server refused or closed, by reason."""
         self._refused.labels(reason).inc()
+
+    def count_reconnection(self, what: str) -> None:
+        """Counts a stream whose client came back, stayed away, or would come too late."""
+        self._reconnections.labels(what).inc()
 
     def count_placement(self, attempt: int, *, is_resumed: bool) -> None:
         """Counts a placement: the first, one that begins again, or one that resumes an answer."""
@@ -125,7 +137,13 @@ class Metrics:
         """Counts a failed step other than the answer."""
         self._failed.labels(what).inc()
 
-    def render(self, running: int) -> bytes:
-        """Returns all metrics in Prometheus' text format."""
+    def render(self, running: int, held_bytes: int) -> bytes:
+        """Returns all metrics in Prometheus' text format.
+
+        Args:
+            running: jobs that have not ended.
+            held_bytes: memory of the events of reconnectable streams.
+        """
         self._running.set(running)
+        self._held.set(held_bytes)
         return generate_latest(self.registry)

@@ -27,6 +27,7 @@ from entraide_scheduler.gateway.fields import (
     DEADLINE_MAX_CHARS,
     JURISDICTION,
     NAME_MAX,
+    RECONNECT_S_MAX,
     PoolFields,
 )
 from entraide_scheduler.gateway.openai import ParsedRequest
@@ -65,6 +66,7 @@ OPTIONS = (
     OptionSpec("session", "X-Entraide-Session", "session"),
     OptionSpec("explain", "X-Entraide-Explain", "explain"),
     OptionSpec("resume_events", "X-Entraide-Resume-Events", "resume_events"),
+    OptionSpec("reconnect_s", "X-Entraide-Reconnect", "reconnect_s"),
     OptionSpec("idempotency", "Idempotency-Key", "idempotency_key"),
 )
 HTTP_NAMES: Mapping[str, str] = MappingProxyType(
@@ -120,6 +122,7 @@ class Options(Struct, frozen=True):
         session, idempotency: the client's own names.
         explain: whether the answer contains the explanation of the job.
         resume_events: whether a stream says where another node continues the answer.
+        reconnect_s: how long a streamed job goes on after its client's connection closed, seconds.
         names: names of the options in the client's protocol.
     """
 
@@ -133,6 +136,7 @@ class Options(Struct, frozen=True):
     explain: bool | None = None
     idempotency: str = ""
     resume_events: bool | None = None
+    reconnect_s: float | None = None
     names: Mapping[str, str] = HTTP_NAMES
 
     @property
@@ -170,11 +174,13 @@ def options_from_headers(headers: Mapping[str, str]) -> Options:
     for name, text in switches.items():
         _check_word(HTTP_NAMES[name], BOOLEANS, text)
     grams, deadline = texts["max_gco2e"], texts["deadline"]
+    reconnect = texts["reconnect_s"]
     values: dict[str, Any] = {
         **texts,
         **{name: BOOLEANS.get(text) for name, text in switches.items()},
         "max_gco2e": _number(grams) if grams else None,
         "deadline": deadline or None,
+        "reconnect_s": _number(reconnect) if reconnect else None,
     }
     return Options(**values)
 
@@ -209,6 +215,12 @@ def check_options(options: Options, now: float) -> None:
         raise refused(
             "invalid_request", param=names["max_gco2e"], fault="between", low=0,
             high=round(CARBON_G_MAX), found=show_value(grams),
+        )  # fmt: skip
+    reconnect_s = options.reconnect_s
+    if reconnect_s is not None and not 0.0 <= reconnect_s <= RECONNECT_S_MAX:
+        raise refused(
+            "invalid_request", param=names["reconnect_s"], fault="between", low=0,
+            high=round(RECONNECT_S_MAX), found=show_value(reconnect_s),
         )  # fmt: skip
     for field, text in (("session", options.session), ("idempotency", options.idempotency)):
         if len(text) > NAME_MAX:

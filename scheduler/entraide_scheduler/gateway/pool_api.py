@@ -6,13 +6,14 @@ the pool knows about a job. A job of another co-op or person is reported as unkn
 
 import asyncio
 import time
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Struct
 
 from entraide.statements import Statement
-from entraide.types import Explanation, JobKind, Receipt
+from entraide.types import Explanation, JobKind, Receipt, RequestFacts
 from entraide_scheduler.gateway import openai
 from entraide_scheduler.gateway.answer_events import AnswerSink
 from entraide_scheduler.gateway.answer_json import add_explanation
@@ -31,6 +32,12 @@ from entraide_scheduler.gateway.options import (
 )
 from entraide_scheduler.gateway.own_machines import MachineBooks
 from entraide_scheduler.gateway.receipts import ReceiptSigner
+from entraide_scheduler.gateway.reconnectable_streams import (
+    Encoder,
+    Owner,
+    ReconnectableStream,
+    ReconnectableStreams,
+)
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused, clean_text, refused
 from entraide_scheduler.gateway.running_jobs import RunningJobs
 from entraide_scheduler.gateway.strict_json import read_object
@@ -52,6 +59,7 @@ from entraide_scheduler.store.store import Store
 
 # A machine often stands at one colleague's desk: its hours and its work are not for everybody.
 MACHINE_READERS = READERS_OF_ALL | {Role.COOP_ADMIN}
+LAST_EVENT_ID = "Last-Event-ID"  # the header by which a client says what it has of a stream
 LIST_DEFAULT = 50
 LIST_MAX = 1_000
 QUEUE_FULL_RETRY_S = 1.0
@@ -63,6 +71,32 @@ class JobDetails(Struct, frozen=True):
     view: JobStatus
     row: KeptJobRow | None = None
     result: bytes = b""
+
+
+class PreparedJob(Struct, frozen=True):
+    """A live job that can be started.
+
+    Attributes:
+        caller: who sent the request.
+        facts: of the request, for the core.
+        request: the parsed request.
+        submission: the request as it came.
+    """
+
+    caller: Caller
+    facts: RequestFacts
+    request: openai.ParsedRequest
+    submission: Submission
+
+    def find_option(self, name: str) -> Any:
+        """Returns an option of the request or of its body; None if neither has it."""
+        value = getattr(self.submission.options, name)
+        return getattr(self.request.pool_fields, name) if value is None else value
+
+    @property
+    def reconnect_s(self) -> float:
+        """For how long the job goes on without its client, seconds; 0 unless it is streamed."""
+        return (self.find_option("reconnect_s") or 0.0) if self.facts.stream else 0.0
 
 
 class PoolApi:
@@ -82,6 +116,7 @@ class PoolApi:
         kept_jobs: KeptJobs,
         signer: ReceiptSigner,
         timezone: str,
+        streams: ReconnectableStreams,
     ) -> None:
         self._store = store
         self._scheduler = scheduler
@@ -89,6 +124,7 @@ class PoolApi:
         self._running_jobs = running_jobs
         self._kept_jobs = kept_jobs
         self._signer = signer
+        self._streams = streams
         self._zone = ZoneInfo(timezone)
         self._rendering = asyncio.Lock()
         self._explained_answers = ExplainedAnswers(scheduler)
@@ -99,33 +135,99 @@ class PoolApi:
         """Number of jobs that have not ended."""
         return len(self._running_jobs)
 
-    def stream(self, caller: Caller, submission: Submission, sink: AnswerSink) -> str:
-        """Starts a live job, whose events the sink receives; returns the job's identifier.
+    @property
+    def held_bytes(self) -> int:
+        """Memory of the events of streams to which clients may come back."""
+        return self._streams.held_bytes
+
+    def prepare(self, caller: Caller, submission: Submission) -> PreparedJob:
+        """Reads a request for a live job, which ``stream`` or ``stream_reconnectably`` starts.
 
         Raises:
-            Refused: the request is invalid, its idempotency key is in use, or too many jobs run.
+            Refused: the request is invalid, or the pool takes no new job.
         """
         self._check_accepting()
         if not self._store.space.takes_live_work():
             raise refused("storage_full")
         parsed = openai.parse_request(submission.path, submission.body)
-        options = submission.options
-        facts = self._facts_builder.build_facts(parsed, caller, options, JobKind.LIVE)
+        facts = self._facts_builder.build_facts(parsed, caller, submission.options, JobKind.LIVE)
+        return PreparedJob(caller, facts, parsed, submission)
+
+    def stream(self, prepared: PreparedJob, sink: AnswerSink) -> str:
+        """Starts a live job, whose events the sink receives; returns the job's identifier.
+
+        Raises:
+            Refused: its idempotency key is in use, or too many jobs run.
+        """
+        caller, facts, submission = prepared.caller, prepared.facts, prepared.submission
         if facts.idempotency and self._running_jobs.has_idempotency_key(caller, facts.idempotency):
-            raise refused("already_exists", name=options.idempotency_name)
-        if options.explain or parsed.pool_fields.explain:
+            raise refused("already_exists", name=submission.options.idempotency_name)
+        if prepared.find_option("explain"):
             sink = self._explained_answers.make_sink(caller, sink)
         started = self._running_jobs.start(
             facts,
-            parsed,
+            prepared.request,
             sink,
             began_at=submission.began_at,
             signin_session=caller.signin_session,
-            resume_events=bool(options.resume_events or parsed.pool_fields.resume_events),
+            resume_events=bool(prepared.find_option("resume_events")),
         )
         if not started:
             raise Refused(ErrorReply("queue_full", retry_after_s=QUEUE_FULL_RETRY_S))
         return facts.job
+
+    def stream_reconnectably(self, prepared: PreparedJob, encoder: Encoder) -> ReconnectableStream:
+        """Starts a live job whose client may come back; see ``stream``."""
+        owner = Owner(prepared.caller.coop, prepared.caller.key)
+        stream = self._streams.open(
+            prepared.facts.job, owner, encoder, reconnect_s=prepared.reconnect_s
+        )
+        try:
+            self.stream(prepared, stream)
+        except Refused:
+            self._streams.forget(stream)
+            raise
+        return stream
+
+    def reconnect(
+        self, caller: Caller, job: str, start: int, encoder: type[Encoder]
+    ) -> ReconnectableStream:
+        """Returns the stream of a client that comes back.
+
+        Args:
+            caller: who comes back: the key or the person that sent the request.
+            job: the job.
+            start: number of the first event to read.
+            encoder: what writes the events in the client's protocol.
+
+        Raises:
+            Refused: ``unknown_job``, ``stream_not_kept``, ``result_expired``, the code of a job
+                that failed, or ``invalid_request`` if the event before ``start`` was never sent.
+        """
+        _check_job_id(job)
+        stream = self._streams.get(job, Owner(caller.coop, caller.key))
+        if stream is None:
+            raise self._refuse_reconnection(caller, job)
+        if not isinstance(stream.encoder, encoder):
+            raise refused("stream_not_kept", job=job)
+        if start > len(stream.log):
+            raise refused(
+                "invalid_request", param=LAST_EVENT_ID, fault="unsent_event", number=start - 1,
+                sent=len(stream.log), job=job,
+            )  # fmt: skip
+        if start < stream.log.first:
+            raise refused("result_expired", job=job)
+        return stream
+
+    def _refuse_reconnection(self, caller: Caller, job: str) -> Refused:
+        """Returns why there is no stream to come back to."""
+        running, ended = self._running_jobs.get(job), self._running_jobs.recent.get(job)
+        facts = running.facts if running is not None else ended.facts if ended is not None else None
+        if facts is None or (facts.coop, facts.key) != (caller.coop, caller.key):
+            return refused("unknown_job", job=job)
+        if ended is None:
+            return refused("stream_not_kept", job=job)
+        return refused(ended.code or "result_expired", job=job)
 
     def count_tokens(self, caller: Caller, body: bytes) -> int:
         """Returns the estimated prompt tokens of a request for ``/v1/messages``.

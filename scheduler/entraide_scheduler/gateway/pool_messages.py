@@ -121,6 +121,7 @@ def read_options(message: pool_pb2.JobOptions) -> Options:
         session=message.session,
         explain=message.explain or None,
         resume_events=message.resume_events or None,
+        reconnect_s=message.reconnect_s or None,
         idempotency=message.idempotency_key,
         names=GRPC_NAMES,
     )

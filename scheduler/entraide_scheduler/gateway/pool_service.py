@@ -4,7 +4,8 @@ A live job becomes a stream of events, an error a status with ``google.rpc`` det
 """
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import NoReturn, TypeVar
 
 import structlog
@@ -14,20 +15,15 @@ from entraide.errors import CODES, EntraideError
 from entraide.v1 import common_pb2, pool_pb2, pool_pb2_grpc
 from entraide_scheduler.control.errors import Context, abort, language, metadata
 from entraide_scheduler.gateway import pool_messages
-from entraide_scheduler.gateway.answer_events import (
-    AnswerPart,
-    AnswerSeam,
-    AnswerStarted,
-    CompleteAnswer,
-    TextReader,
-)
 from entraide_scheduler.gateway.answer_stream import AnswerStream
 from entraide_scheduler.gateway.auth import Authenticator
 from entraide_scheduler.gateway.metrics import Metrics
 from entraide_scheduler.gateway.options import Caller
 from entraide_scheduler.gateway.pages import Pages
 from entraide_scheduler.gateway.pool_api import PoolApi
+from entraide_scheduler.gateway.reconnectable_streams import ReconnectableStream
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused, reply_of
+from entraide_scheduler.gateway.stream_messages import StreamMessages
 
 RESERVED = frozenset({"context", "code", "job", "retry_after_s", "default_lang"})
 
@@ -90,42 +86,80 @@ class PoolService(pool_pb2_grpc.PoolServicer):
     async def Stream(  # noqa: N802  (the contract's name)
         self, request: pool_pb2.InferenceRequest, context: Context
     ) -> AsyncIterator[pool_pb2.StreamEvent]:
-        """Runs a live job; ending the call cancels the job."""
+        """Runs a live job; ending the call cancels the job, unless its client may come back."""
         began_at = time.monotonic()
-        events, reader = AnswerStream(), TextReader()
-        texts: list[str] = []
-        failure: ErrorReply | None = None
         lang = language(context, self._lang)
         try:
             caller = await self._authenticate(context)
             submission = pool_messages.read_submission(request, stream=True, began_at=began_at)
-            job = self._api.stream(caller, submission, events)
+            prepared = self._api.prepare(caller, submission)
+            messages = StreamMessages(lang, prepared.reconnect_s)
+            if prepared.reconnect_s:
+                stream = self._api.stream_reconnectably(prepared, messages)
+                sending = self._send_events("Stream", context, stream, 0)
+            else:
+                events = AnswerStream()
+                job = self._api.stream(prepared, events)
+                sending = self._send_answer(context, job, events, messages)
         except Exception as problem:  # noqa: BLE001  (each error becomes a status)
             await self._refuse(context, "Stream", problem)
+        async with aclosing(sending):
+            async for message in sending:
+                yield message
+
+    async def _send_answer(
+        self, context: Context, job: str, events: AnswerStream, messages: StreamMessages
+    ) -> AsyncGenerator[pool_pb2.StreamEvent, None]:
+        """Sends an answer that ends with its call."""
+        failure: ErrorReply | None = None
         try:
             async for event in events:
-                match event:
-                    case AnswerStarted():
-                        yield pool_pb2.StreamEvent(started=pool_pb2.Started(job=event.job))
-                    case AnswerPart():
-                        texts.append(reader.read_part(event).text)
-                        yield pool_pb2.StreamEvent(delta=pool_pb2.Delta(text=texts[-1]))
-                    case AnswerSeam():
-                        yield pool_pb2.StreamEvent(resumed=pool_messages.resumed_message(event))
-                    case CompleteAnswer():
-                        last, finish_reason = reader.read_final(event.final)
-                        if last.text:
-                            yield pool_pb2.StreamEvent(delta=pool_pb2.Delta(text=last.text))
-                        text = "".join([*texts, last.text])
-                        done = pool_messages.done_message(event, text, finish_reason, lang)
-                        yield pool_pb2.StreamEvent(done=done)
-                    case ErrorReply():
-                        failure = event
+                for message in messages.write(event):
+                    yield message
+                failure = event if isinstance(event, ErrorReply) else None
         finally:
             self._api.end_stream(job)
+        await self._end("Stream", context, failure)
+
+    async def Reconnect(  # noqa: N802
+        self, request: pool_pb2.ReconnectRequest, context: Context
+    ) -> AsyncIterator[pool_pb2.StreamEvent]:
+        """Goes on with the stream of a client that comes back."""
+        try:
+            caller = await self._authenticate(context)
+            stream = self._api.reconnect(caller, request.job, request.offset, StreamMessages)
+        except Exception as problem:  # noqa: BLE001  (each error becomes a status)
+            await self._refuse(context, "Reconnect", problem)
+        sending = self._send_events("Reconnect", context, stream, request.offset)
+        async with aclosing(sending):
+            async for message in sending:
+                yield message
+
+    async def _send_events(
+        self, name: str, context: Context, stream: ReconnectableStream, start: int
+    ) -> AsyncGenerator[pool_pb2.StreamEvent, None]:
+        """Sends the events of a stream whose client may come back, from a number on."""
+        reader = stream.attach(lambda: None, start)  # another reader ends ``read``
+        stream.is_known = True
+        try:
+            async for events in stream.read(reader):
+                for number, event in enumerate(events, reader.number - len(events)):
+                    message = pool_pb2.StreamEvent.FromString(event)
+                    message.number = number
+                    yield message
+                if not events:
+                    yield pool_pb2.StreamEvent()  # a sign of life
+            is_over = stream.has_ended and reader.number == len(stream.log)
+        finally:
+            stream.leave(reader)
+        await self._end(
+            name, context, stream.failure if is_over else ErrorReply("stream_taken_over")
+        )
+
+    async def _end(self, name: str, context: Context, failure: ErrorReply | None) -> None:
         if failure is not None:
-            await self._refuse(context, "Stream", Refused(failure))
-        self._metrics.count_request("Pool/Stream", 200)
+            await self._refuse(context, name, Refused(failure))
+        self._metrics.count_request(f"Pool/{name}", 200)
 
     async def Submit(  # noqa: N802
         self, request: pool_pb2.SubmitRequest, context: Context

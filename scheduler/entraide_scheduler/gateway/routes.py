@@ -28,7 +28,7 @@ from entraide_scheduler.gateway import (
 )
 from entraide_scheduler.gateway.admin_routes import ADMIN_PATHS
 from entraide_scheduler.gateway.answer_json import explanation_json
-from entraide_scheduler.gateway.answer_writers import AnswerWriter, send_refusal
+from entraide_scheduler.gateway.answer_writers import EVENT_STREAM, AnswerWriter, send_refusal
 from entraide_scheduler.gateway.batch_routes import BATCHES
 from entraide_scheduler.gateway.callers import Callers
 from entraide_scheduler.gateway.coop_routes import COOP_PATHS
@@ -42,9 +42,20 @@ from entraide_scheduler.gateway.node_statements import NodeStatements
 from entraide_scheduler.gateway.oidc_routes import OIDC_PATHS
 from entraide_scheduler.gateway.options import Caller, Submission, options_from_headers
 from entraide_scheduler.gateway.pages import Liveness, Pages
-from entraide_scheduler.gateway.pool_api import LIST_DEFAULT, LIST_MAX, PoolApi
+from entraide_scheduler.gateway.pool_api import (
+    LAST_EVENT_ID,
+    LIST_DEFAULT,
+    LIST_MAX,
+    PoolApi,
+)
 from entraide_scheduler.gateway.pool_routes import POOL_PATHS
-from entraide_scheduler.gateway.refusals import ErrorReply, Refused, refused, reply_of
+from entraide_scheduler.gateway.refusals import (
+    ErrorReply,
+    Refused,
+    clean_text,
+    refused,
+    reply_of,
+)
 from entraide_scheduler.gateway.route_call import (
     RouteCall,
     RouteGroup,
@@ -53,6 +64,7 @@ from entraide_scheduler.gateway.route_call import (
     read_query,
 )
 from entraide_scheduler.gateway.signin_routes import PEOPLE, SESSION, SESSIONS, SIGNIN
+from entraide_scheduler.gateway.stream_events import EventEncoder, parse_event_id, send_events
 from entraide_scheduler.gateway.strict_json import DEPTH_MAX, read_object
 from entraide_scheduler.gateway.views import JobList, TokenCount, TokenCountBasis, receipt_json
 from entraide_scheduler.http_limits import BODY_MAX_BYTES, FILE_MAX_BYTES, UPLOAD_PATH
@@ -81,6 +93,7 @@ PATHS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         f"{JOBS}/{{job}}/cancel": {"POST": "cancel_job"},
         f"{JOBS}/{{job}}/explanation": {"GET": "explain_job"},
         f"{JOBS}/{{job}}/receipt": {"GET": "job_receipt"},
+        f"{JOBS}/{{job}}/stream": {"GET": "job_stream"},
         FILES: {"GET": "list_files", "POST": "upload_file"},
         f"{FILES}/{{file}}": {"GET": "get_file", "DELETE": "delete_file"},
         f"{FILES}/{{file}}/content": {"GET": "file_content"},
@@ -205,7 +218,6 @@ class Routes:
         self._cors = cors
         self._lang = lang
         self._common_headers = common_headers
-        self._document = _encode_document()
         self._handlers: dict[str, RouteHandler] = {
             "page": self._send_page,
             "page_asset": self._send_page_asset,
@@ -234,6 +246,7 @@ class Routes:
             "cancel_job": self._cancel_job,
             "explain_job": self._explain_job,
             "job_receipt": self._get_receipt,
+            "job_stream": self._send_stream,
             "node_statement": self._get_node_statement,
         }
         for group in groups:
@@ -291,10 +304,47 @@ class Routes:
         caller = await self._authenticate(call)
         if exchange.is_over:
             return
-        options = options_from_headers(exchange.request.headers)
+        headers = exchange.request.headers
+        if (
+            LAST_EVENT_ID.lower() in headers and path != openai.EMBEDDINGS
+        ):  # the client comes back; its body is not read
+            await self._send_rest(call, caller, "")
+            return
+        options = options_from_headers(headers)
         submission = Submission(path, exchange.request.body, options, began_at=exchange.began_at)
-        job = self._api.stream(caller, submission, AnswerWriter(exchange, call.lang))
+        prepared = self._api.prepare(caller, submission)
+        if prepared.reconnect_s:
+            encoder = EventEncoder(prepared.facts.job, prepared.request, call.lang)
+            stream = self._api.stream_reconnectably(prepared, encoder)
+            await send_events(exchange, stream, start=0, is_new=True, lang=call.lang)
+            return
+        job = self._api.stream(prepared, AnswerWriter(exchange, call.lang))
         exchange.on_client_left = partial(self._api.end_stream, job)
+
+    async def _send_stream(self, call: RouteCall) -> None:
+        caller = await self._authenticate(call)
+        if not call.exchange.is_over:
+            await self._send_rest(call, caller, call.name)
+
+    async def _send_rest(self, call: RouteCall, caller: Caller, job: str) -> None:
+        """Sends the rest of a stream to a client that comes back.
+
+        Args:
+            call: the request.
+            caller: who sends it.
+            job: the job that the path names, or "".
+        """
+        text, start = call.exchange.request.headers.get(LAST_EVENT_ID.lower(), ""), 0
+        if text or not job:
+            last = parse_event_id(text)
+            if job and last.job != job:
+                raise refused("unknown_job", job=clean_text(job))
+            job, start = last.job, last.number + 1
+        stream = self._api.reconnect(caller, job, start, EventEncoder)
+        if call.exchange.request.method == "HEAD":  # reads nothing, so it takes nothing over
+            call.exchange.respond(200, b"", kind=EVENT_STREAM)
+            return
+        await send_events(call.exchange, stream, start=start, is_new=False, lang=call.lang)
 
     async def _count_tokens(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
@@ -399,7 +449,7 @@ class Routes:
         call.respond(self._pages.render_well_known())
 
     async def _send_openapi(self, call: RouteCall) -> None:
-        call.respond(self._document)
+        call.respond(_encode_document())
 
     async def _send_health(self, call: RouteCall) -> None:
         call.respond(msgspec.json.encode(Liveness()))
@@ -410,5 +460,5 @@ class Routes:
 
     async def _send_metrics(self, call: RouteCall) -> None:
         if not call.exchange.is_over:
-            page = self._metrics.render(self._api.running_count)
+            page = self._metrics.render(self._api.running_count, self._api.held_bytes)
             call.exchange.respond(200, page, kind=CONTENT_TYPE)

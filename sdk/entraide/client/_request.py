@@ -51,6 +51,8 @@ class RequestOptions(TypedDict, total=False):
         session: conversation identifier.
         explain: whether the answer comes with the explanation of its job.
         resume_events: whether a stream says where another machine continues the answer.
+        reconnect_s: how long the pool lets a stream go on after a lost connection, while the client
+            connects again by itself, seconds; 0 for not at all.
         idempotency_key: a request with the same key returns the same job.
     """
 
@@ -64,6 +66,7 @@ class RequestOptions(TypedDict, total=False):
     session: str
     explain: bool
     resume_events: bool
+    reconnect_s: float
     idempotency_key: str
     temperature: float
     top_p: float
@@ -88,6 +91,7 @@ _JOB_OPTIONS = frozenset(
         "session",
         "explain",
         "resume_events",
+        "reconnect_s",
         "idempotency_key",
     }
 )

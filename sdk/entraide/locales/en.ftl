@@ -138,6 +138,8 @@ error-file_in_use = A batch that has not ended still needs this file{ $file ->
 } Cancel the batch first, or wait for its end.
 error-not_ready = The result is not ready yet. Ask again in a moment.
 error-result_expired = The result was erased when its retention period ended. Submit the job again.
+error-stream_taken_over = Another connection reads this answer now. Read it there, or send the request again.
+error-stream_not_kept = A client cannot come back to this answer: its request did not ask for that, or came by another protocol. Send the request again.
 error-body_too_large = The request is too large{ $limit_bytes ->
     [none] .
    *[other] : the limit is { $limit_bytes } bytes.
@@ -341,6 +343,7 @@ fault-wrong_form = The field "{ $param }" must have this form: { $form }{ $found
    *[other] . The request has { $found }.
 } Correct it.
 fault-differs = The field "{ $param }" contradicts "{ $other }". Send one of the two.
+fault-unsent_event = The field "{ $param }" names event { $number }, and the pool has sent { $sent } events of this answer, numbered from 0. Send the "id" of the last event that you have.
 fault-stateless = The pool keeps no answers: "{ $param }" cannot refer to an earlier one. Send the whole conversation in "input".
 fault-control_signs = The field "{ $param }" holds control characters. Remove them.
 fault-unusable = The field "{ $param }" cannot be used: its form is wrong, it is too long, or it was revoked. Correct it.

@@ -141,6 +141,8 @@ error-file_in_use = Un lot qui n’est pas terminé a encore besoin de ce fichie
 } Annulez d’abord le lot, ou attendez sa fin.
 error-not_ready = Le résultat n’est pas encore prêt. Réessayez dans un moment.
 error-result_expired = Le résultat a été effacé à la fin de sa durée de conservation. Soumettez la requête de nouveau.
+error-stream_taken_over = Une autre connexion lit désormais cette réponse. Lisez-la là-bas, ou envoyez de nouveau la requête.
+error-stream_not_kept = Aucun client ne peut revenir à cette réponse : sa requête ne l’a pas demandé, ou est venue par un autre protocole. Envoyez de nouveau la requête.
 error-body_too_large = La requête est trop volumineuse{ $limit_bytes ->
     [none] .
    *[other] {""} : la limite est de { $limit_bytes } octets.
@@ -344,6 +346,7 @@ fault-wrong_form = Le champ « { $param } » doit avoir cette forme : { $form
    *[other] . La requête contient { $found }.
 } Corrigez-le.
 fault-differs = Le champ « { $param } » contredit « { $other } ». N’envoyez que l’un des deux.
+fault-unsent_event = Le champ « { $param } » désigne l’événement { $number }, et le parc a envoyé { $sent } événements de cette réponse, numérotés à partir de 0. Envoyez l’« id » du dernier événement que vous avez.
 fault-stateless = Le parc ne conserve aucune réponse : « { $param } » ne peut pas renvoyer à une réponse précédente. Envoyez toute la conversation dans « input ».
 fault-control_signs = Le champ « { $param } » contient des caractères de commande. Retirez-les.
 fault-unusable = Le champ « { $param } » est inutilisable : il n’a pas sa forme, est trop long ou a été révoqué. Corrigez-le.

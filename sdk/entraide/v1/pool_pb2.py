@@ -26,7 +26,7 @@ from entraide.v1 import common_pb2 as entraide_dot_v1_dot_common__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x65ntraide/v1/pool.proto\x12\x0b\x65ntraide.v1\x1a\x18\x65ntraide/v1/common.proto\x1a\x1cgoogle/protobuf/struct.proto\",\n\x0b\x43hatMessage\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\"\xd9\x01\n\nJobOptions\x12\x11\n\tjob_class\x18\x01 \x01(\t\x12\x12\n\ndata_class\x18\x02 \x01(\t\x12\x14\n\x0cjurisdiction\x18\x03 \x01(\t\x12\x12\n\ndeadline_s\x18\x04 \x01(\x01\x12\x11\n\tmax_gco2e\x18\x05 \x01(\x01\x12\x0f\n\x07session\x18\x06 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x07 \x01(\t\x12\x15\n\rcontrolled_by\x18\x08 \x01(\t\x12\x0f\n\x07\x65xplain\x18\t \x01(\x08\x12\x15\n\rresume_events\x18\n \x01(\x08\"\xda\x01\n\x10InferenceRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12*\n\x08messages\x18\x02 \x03(\x0b\x32\x18.entraide.v1.ChatMessage\x12\x0e\n\x06prompt\x18\x03 \x01(\t\x12\x19\n\x11max_output_tokens\x18\x04 \x01(\r\x12&\n\x05\x65xtra\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12(\n\x07options\x18\x06 \x01(\x0b\x32\x17.entraide.v1.JobOptions\x12\x0e\n\x06inputs\x18\x07 \x03(\t\"O\n\rSubmitRequest\x12.\n\x07request\x18\x01 \x01(\x0b\x32\x1d.entraide.v1.InferenceRequest\x12\x0e\n\x06keep_s\x18\x02 \x01(\x01\"\xb0\x01\n\x0bStreamEvent\x12\'\n\x07started\x18\x01 \x01(\x0b\x32\x14.entraide.v1.StartedH\x00\x12#\n\x05\x64\x65lta\x18\x02 \x01(\x0b\x32\x12.entraide.v1.DeltaH\x00\x12!\n\x04\x64one\x18\x03 \x01(\x0b\x32\x11.entraide.v1.DoneH\x00\x12\'\n\x07resumed\x18\x04 \x01(\x0b\x32\x14.entraide.v1.ResumedH\x00\x42\x07\n\x05\x65vent\"c\n\x07Resumed\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x14\n\x0ctoken_offset\x18\x02 \x01(\r\x12\x13\n\x0bnode_before\x18\x03 \x01(\t\x12\x12\n\nnode_after\x18\x04 \x01(\t\x12\x0c\n\x04\x63ode\x18\x05 \x01(\t\"\x16\n\x07Started\x12\x0b\n\x03job\x18\x01 \x01(\t\"\x15\n\x05\x44\x65lta\x12\x0c\n\x04text\x18\x01 \x01(\t\"\xd0\x01\n\x04\x44one\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x15\n\rfinish_reason\x18\x02 \x01(\t\x12!\n\x05usage\x18\x03 \x01(\x0b\x32\x12.entraide.v1.Usage\x12%\n\x07receipt\x18\x04 \x01(\x0b\x32\x14.entraide.v1.Receipt\x12-\n\x0b\x65xplanation\x18\x05 \x01(\x0b\x32\x18.entraide.v1.Explanation\x12*\n\nembeddings\x18\x06 \x03(\x0b\x32\x16.entraide.v1.Embedding\"\x1b\n\tEmbedding\x12\x0e\n\x06values\x18\x01 \x03(\x02\"\x19\n\nJobRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\"\xc6\x01\n\x03Job\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\r\n\x05model\x18\x05 \x01(\t\x12\x11\n\tjob_class\x18\x06 \x01(\t\x12\x14\n\x0csubmitted_at\x18\x07 \x01(\x01\x12\x10\n\x08\x65nded_at\x18\x08 \x01(\x01\x12\x13\n\x0bresult_json\x18\t \x01(\x0c\x12%\n\x07receipt\x18\n \x01(\x0b\x32\x14.entraide.v1.Receipt\" \n\x0fListJobsRequest\x12\r\n\x05limit\x18\x01 \x01(\r\"2\n\x10ListJobsResponse\x12\x1e\n\x04jobs\x18\x01 \x03(\x0b\x32\x10.entraide.v1.Job\"\x13\n\x11ListModelsRequest\"\xaa\x01\n\x05Model\x12\r\n\x05model\x18\x01 \x01(\t\x12\x11\n\trevisions\x18\x02 \x03(\t\x12\x16\n\x0e\x63ontext_tokens\x18\x03 \x01(\r\x12\x10\n\x08\x66\x65\x61tures\x18\x04 \x03(\t\x12\x10\n\x08replicas\x18\x05 \x01(\r\x12\x0e\n\x06loaded\x18\x06 \x01(\x08\x12\r\n\x05means\x18\x07 \x01(\t\x12\r\n\x05zones\x18\x08 \x03(\t\x12\x15\n\rcontrolled_by\x18\t \x03(\t\"8\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.entraide.v1.Model2\xc0\x03\n\x04Pool\x12\x36\n\x06Submit\x12\x1a.entraide.v1.SubmitRequest\x1a\x10.entraide.v1.Job\x12\x43\n\x06Stream\x12\x1d.entraide.v1.InferenceRequest\x1a\x18.entraide.v1.StreamEvent0\x01\x12\x33\n\x06\x43\x61ncel\x12\x17.entraide.v1.JobRequest\x1a\x10.entraide.v1.Job\x12\x30\n\x03Get\x12\x17.entraide.v1.JobRequest\x1a\x10.entraide.v1.Job\x12G\n\x08ListJobs\x12\x1c.entraide.v1.ListJobsRequest\x1a\x1d.entraide.v1.ListJobsResponse\x12<\n\x07\x45xplain\x12\x17.entraide.v1.JobRequest\x1a\x18.entraide.v1.Explanation\x12M\n\nListModels\x12\x1e.entraide.v1.ListModelsRequest\x1a\x1f.entraide.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x65ntraide/v1/pool.proto\x12\x0b\x65ntraide.v1\x1a\x18\x65ntraide/v1/common.proto\x1a\x1cgoogle/protobuf/struct.proto\",\n\x0b\x43hatMessage\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\"\xee\x01\n\nJobOptions\x12\x11\n\tjob_class\x18\x01 \x01(\t\x12\x12\n\ndata_class\x18\x02 \x01(\t\x12\x14\n\x0cjurisdiction\x18\x03 \x01(\t\x12\x12\n\ndeadline_s\x18\x04 \x01(\x01\x12\x11\n\tmax_gco2e\x18\x05 \x01(\x01\x12\x0f\n\x07session\x18\x06 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x07 \x01(\t\x12\x15\n\rcontrolled_by\x18\x08 \x01(\t\x12\x0f\n\x07\x65xplain\x18\t \x01(\x08\x12\x15\n\rresume_events\x18\n \x01(\x08\x12\x13\n\x0breconnect_s\x18\x0b \x01(\x01\"\xda\x01\n\x10InferenceRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12*\n\x08messages\x18\x02 \x03(\x0b\x32\x18.entraide.v1.ChatMessage\x12\x0e\n\x06prompt\x18\x03 \x01(\t\x12\x19\n\x11max_output_tokens\x18\x04 \x01(\r\x12&\n\x05\x65xtra\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12(\n\x07options\x18\x06 \x01(\x0b\x32\x17.entraide.v1.JobOptions\x12\x0e\n\x06inputs\x18\x07 \x03(\t\"O\n\rSubmitRequest\x12.\n\x07request\x18\x01 \x01(\x0b\x32\x1d.entraide.v1.InferenceRequest\x12\x0e\n\x06keep_s\x18\x02 \x01(\x01\"\xc0\x01\n\x0bStreamEvent\x12\'\n\x07started\x18\x01 \x01(\x0b\x32\x14.entraide.v1.StartedH\x00\x12#\n\x05\x64\x65lta\x18\x02 \x01(\x0b\x32\x12.entraide.v1.DeltaH\x00\x12!\n\x04\x64one\x18\x03 \x01(\x0b\x32\x11.entraide.v1.DoneH\x00\x12\'\n\x07resumed\x18\x04 \x01(\x0b\x32\x14.entraide.v1.ResumedH\x00\x12\x0e\n\x06number\x18\x05 \x01(\rB\x07\n\x05\x65vent\"/\n\x10ReconnectRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\r\"c\n\x07Resumed\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x14\n\x0ctoken_offset\x18\x02 \x01(\r\x12\x13\n\x0bnode_before\x18\x03 \x01(\t\x12\x12\n\nnode_after\x18\x04 \x01(\t\x12\x0c\n\x04\x63ode\x18\x05 \x01(\t\"+\n\x07Started\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x13\n\x0breconnect_s\x18\x02 \x01(\x01\"\x15\n\x05\x44\x65lta\x12\x0c\n\x04text\x18\x01 \x01(\t\"\xd0\x01\n\x04\x44one\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x15\n\rfinish_reason\x18\x02 \x01(\t\x12!\n\x05usage\x18\x03 \x01(\x0b\x32\x12.entraide.v1.Usage\x12%\n\x07receipt\x18\x04 \x01(\x0b\x32\x14.entraide.v1.Receipt\x12-\n\x0b\x65xplanation\x18\x05 \x01(\x0b\x32\x18.entraide.v1.Explanation\x12*\n\nembeddings\x18\x06 \x03(\x0b\x32\x16.entraide.v1.Embedding\"\x1b\n\tEmbedding\x12\x0e\n\x06values\x18\x01 \x03(\x02\"\x19\n\nJobRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\"\xc6\x01\n\x03Job\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\r\n\x05model\x18\x05 \x01(\t\x12\x11\n\tjob_class\x18\x06 \x01(\t\x12\x14\n\x0csubmitted_at\x18\x07 \x01(\x01\x12\x10\n\x08\x65nded_at\x18\x08 \x01(\x01\x12\x13\n\x0bresult_json\x18\t \x01(\x0c\x12%\n\x07receipt\x18\n \x01(\x0b\x32\x14.entraide.v1.Receipt\" \n\x0fListJobsRequest\x12\r\n\x05limit\x18\x01 \x01(\r\"2\n\x10ListJobsResponse\x12\x1e\n\x04jobs\x18\x01 \x03(\x0b\x32\x10.entraide.v1.Job\"\x13\n\x11ListModelsRequest\"\xaa\x01\n\x05Model\x12\r\n\x05model\x18\x01 \x01(\t\x12\x11\n\trevisions\x18\x02 \x03(\t\x12\x16\n\x0e\x63ontext_tokens\x18\x03 \x01(\r\x12\x10\n\x08\x66\x65\x61tures\x18\x04 \x03(\t\x12\x10\n\x08replicas\x18\x05 \x01(\r\x12\x0e\n\x06loaded\x18\x06 \x01(\x08\x12\r\n\x05means\x18\x07 \x01(\t\x12\r\n\x05zones\x18\x08 \x03(\t\x12\x15\n\rcontrolled_by\x18\t \x03(\t\"8\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.entraide.v1.Model2\x88\x04\n\x04Pool\x12\x36\n\x06Submit\x12\x1a.entraide.v1.SubmitRequest\x1a\x10.entraide.v1.Job\x12\x43\n\x06Stream\x12\x1d.entraide.v1.InferenceRequest\x1a\x18.entraide.v1.StreamEvent0\x01\x12\x46\n\tReconnect\x12\x1d.entraide.v1.ReconnectRequest\x1a\x18.entraide.v1.StreamEvent0\x01\x12\x33\n\x06\x43\x61ncel\x12\x17.entraide.v1.JobRequest\x1a\x10.entraide.v1.Job\x12\x30\n\x03Get\x12\x17.entraide.v1.JobRequest\x1a\x10.entraide.v1.Job\x12G\n\x08ListJobs\x12\x1c.entraide.v1.ListJobsRequest\x1a\x1d.entraide.v1.ListJobsResponse\x12<\n\x07\x45xplain\x12\x17.entraide.v1.JobRequest\x1a\x18.entraide.v1.Explanation\x12M\n\nListModels\x12\x1e.entraide.v1.ListModelsRequest\x1a\x1f.entraide.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,37 +36,39 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHATMESSAGE']._serialized_start=95
   _globals['_CHATMESSAGE']._serialized_end=139
   _globals['_JOBOPTIONS']._serialized_start=142
-  _globals['_JOBOPTIONS']._serialized_end=359
-  _globals['_INFERENCEREQUEST']._serialized_start=362
-  _globals['_INFERENCEREQUEST']._serialized_end=580
-  _globals['_SUBMITREQUEST']._serialized_start=582
-  _globals['_SUBMITREQUEST']._serialized_end=661
-  _globals['_STREAMEVENT']._serialized_start=664
-  _globals['_STREAMEVENT']._serialized_end=840
-  _globals['_RESUMED']._serialized_start=842
-  _globals['_RESUMED']._serialized_end=941
-  _globals['_STARTED']._serialized_start=943
-  _globals['_STARTED']._serialized_end=965
-  _globals['_DELTA']._serialized_start=967
-  _globals['_DELTA']._serialized_end=988
-  _globals['_DONE']._serialized_start=991
-  _globals['_DONE']._serialized_end=1199
-  _globals['_EMBEDDING']._serialized_start=1201
-  _globals['_EMBEDDING']._serialized_end=1228
-  _globals['_JOBREQUEST']._serialized_start=1230
-  _globals['_JOBREQUEST']._serialized_end=1255
-  _globals['_JOB']._serialized_start=1258
-  _globals['_JOB']._serialized_end=1456
-  _globals['_LISTJOBSREQUEST']._serialized_start=1458
-  _globals['_LISTJOBSREQUEST']._serialized_end=1490
-  _globals['_LISTJOBSRESPONSE']._serialized_start=1492
-  _globals['_LISTJOBSRESPONSE']._serialized_end=1542
-  _globals['_LISTMODELSREQUEST']._serialized_start=1544
-  _globals['_LISTMODELSREQUEST']._serialized_end=1563
-  _globals['_MODEL']._serialized_start=1566
-  _globals['_MODEL']._serialized_end=1736
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1738
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1794
-  _globals['_POOL']._serialized_start=1797
-  _globals['_POOL']._serialized_end=2245
+  _globals['_JOBOPTIONS']._serialized_end=380
+  _globals['_INFERENCEREQUEST']._serialized_start=383
+  _globals['_INFERENCEREQUEST']._serialized_end=601
+  _globals['_SUBMITREQUEST']._serialized_start=603
+  _globals['_SUBMITREQUEST']._serialized_end=682
+  _globals['_STREAMEVENT']._serialized_start=685
+  _globals['_STREAMEVENT']._serialized_end=877
+  _globals['_RECONNECTREQUEST']._serialized_start=879
+  _globals['_RECONNECTREQUEST']._serialized_end=926
+  _globals['_RESUMED']._serialized_start=928
+  _globals['_RESUMED']._serialized_end=1027
+  _globals['_STARTED']._serialized_start=1029
+  _globals['_STARTED']._serialized_end=1072
+  _globals['_DELTA']._serialized_start=1074
+  _globals['_DELTA']._serialized_end=1095
+  _globals['_DONE']._serialized_start=1098
+  _globals['_DONE']._serialized_end=1306
+  _globals['_EMBEDDING']._serialized_start=1308
+  _globals['_EMBEDDING']._serialized_end=1335
+  _globals['_JOBREQUEST']._serialized_start=1337
+  _globals['_JOBREQUEST']._serialized_end=1362
+  _globals['_JOB']._serialized_start=1365
+  _globals['_JOB']._serialized_end=1563
+  _globals['_LISTJOBSREQUEST']._serialized_start=1565
+  _globals['_LISTJOBSREQUEST']._serialized_end=1597
+  _globals['_LISTJOBSRESPONSE']._serialized_start=1599
+  _globals['_LISTJOBSRESPONSE']._serialized_end=1649
+  _globals['_LISTMODELSREQUEST']._serialized_start=1651
+  _globals['_LISTMODELSREQUEST']._serialized_end=1670
+  _globals['_MODEL']._serialized_start=1673
+  _globals['_MODEL']._serialized_end=1843
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1845
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1901
+  _globals['_POOL']._serialized_start=1904
+  _globals['_POOL']._serialized_end=2424
 # @@protoc_insertion_point(module_scope)

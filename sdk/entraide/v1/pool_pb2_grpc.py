@@ -45,6 +45,11 @@ class PoolStub:
                 request_serializer=entraide_dot_v1_dot_pool__pb2.InferenceRequest.SerializeToString,
                 response_deserializer=entraide_dot_v1_dot_pool__pb2.StreamEvent.FromString,
                 _registered_method=True)
+        self.Reconnect = channel.unary_stream(
+                '/entraide.v1.Pool/Reconnect',
+                request_serializer=entraide_dot_v1_dot_pool__pb2.ReconnectRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_pool__pb2.StreamEvent.FromString,
+                _registered_method=True)
         self.Cancel = channel.unary_unary(
                 '/entraide.v1.Pool/Cancel',
                 request_serializer=entraide_dot_v1_dot_pool__pb2.JobRequest.SerializeToString,
@@ -84,6 +89,14 @@ class PoolServicer:
 
     def Stream(self, request, context):
         """Runs a live job; the call lives with it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Reconnect(self, request, context):
+        """Goes on with a stream whose request had reconnect_s, for the key that sent it; a call that still
+        reads the stream ends. Here and there, ending a call does not end the job: Cancel does.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -136,6 +149,11 @@ def add_PoolServicer_to_server(servicer, server):
             'Stream': grpc.unary_stream_rpc_method_handler(
                     servicer.Stream,
                     request_deserializer=entraide_dot_v1_dot_pool__pb2.InferenceRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_pool__pb2.StreamEvent.SerializeToString,
+            ),
+            'Reconnect': grpc.unary_stream_rpc_method_handler(
+                    servicer.Reconnect,
+                    request_deserializer=entraide_dot_v1_dot_pool__pb2.ReconnectRequest.FromString,
                     response_serializer=entraide_dot_v1_dot_pool__pb2.StreamEvent.SerializeToString,
             ),
             'Cancel': grpc.unary_unary_rpc_method_handler(
@@ -217,6 +235,33 @@ class Pool:
             target,
             '/entraide.v1.Pool/Stream',
             entraide_dot_v1_dot_pool__pb2.InferenceRequest.SerializeToString,
+            entraide_dot_v1_dot_pool__pb2.StreamEvent.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Reconnect(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/entraide.v1.Pool/Reconnect',
+            entraide_dot_v1_dot_pool__pb2.ReconnectRequest.SerializeToString,
             entraide_dot_v1_dot_pool__pb2.StreamEvent.FromString,
             options,
             channel_credentials,

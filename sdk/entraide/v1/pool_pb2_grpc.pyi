@@ -36,6 +36,10 @@ class PoolStub:
     """Keeps a job in the pool's store, encrypted, and returns at once: it survives anything."""
     Stream: _grpc.UnaryStreamMultiCallable[_pool_pb2.InferenceRequest, _pool_pb2.StreamEvent]
     """Runs a live job; the call lives with it."""
+    Reconnect: _grpc.UnaryStreamMultiCallable[_pool_pb2.ReconnectRequest, _pool_pb2.StreamEvent]
+    """Goes on with a stream whose request had reconnect_s, for the key that sent it; a call that still
+    reads the stream ends. Here and there, ending a call does not end the job: Cancel does.
+    """
     Cancel: _grpc.UnaryUnaryMultiCallable[_pool_pb2.JobRequest, _pool_pb2.Job]
     """Cancels a job."""
     Get: _grpc.UnaryUnaryMultiCallable[_pool_pb2.JobRequest, _pool_pb2.Job]
@@ -56,6 +60,10 @@ class PoolAsyncStub(PoolStub):
     """Keeps a job in the pool's store, encrypted, and returns at once: it survives anything."""
     Stream: _aio.UnaryStreamMultiCallable[_pool_pb2.InferenceRequest, _pool_pb2.StreamEvent]  # type: ignore[assignment]
     """Runs a live job; the call lives with it."""
+    Reconnect: _aio.UnaryStreamMultiCallable[_pool_pb2.ReconnectRequest, _pool_pb2.StreamEvent]  # type: ignore[assignment]
+    """Goes on with a stream whose request had reconnect_s, for the key that sent it; a call that still
+    reads the stream ends. Here and there, ending a call does not end the job: Cancel does.
+    """
     Cancel: _aio.UnaryUnaryMultiCallable[_pool_pb2.JobRequest, _pool_pb2.Job]  # type: ignore[assignment]
     """Cancels a job."""
     Get: _aio.UnaryUnaryMultiCallable[_pool_pb2.JobRequest, _pool_pb2.Job]  # type: ignore[assignment]
@@ -85,6 +93,16 @@ class PoolServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_pool_pb2.StreamEvent], _abc.AsyncIterator[_pool_pb2.StreamEvent]]:
         """Runs a live job; the call lives with it."""
+
+    @_abc_1.abstractmethod
+    def Reconnect(
+        self,
+        request: _pool_pb2.ReconnectRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_pool_pb2.StreamEvent], _abc.AsyncIterator[_pool_pb2.StreamEvent]]:
+        """Goes on with a stream whose request had reconnect_s, for the key that sent it; a call that still
+        reads the stream ends. Here and there, ending a call does not end the job: Cancel does.
+        """
 
     @_abc_1.abstractmethod
     def Cancel(

@@ -42,7 +42,7 @@ UNENDED_PER_COOP_MAX = 100
 EXPIRE_EVERY_S = 60.0
 METADATA_MAX = 16
 # Options that concern one request and not all of a batch.
-PER_LINE = ("session", "explain", "resume_events", "idempotency")
+PER_LINE = ("session", "explain", "resume_events", "reconnect_s", "idempotency")
 
 MetadataName = Annotated[str, Meta(max_length=64)]
 MetadataValue = Annotated[str, Meta(max_length=512)]

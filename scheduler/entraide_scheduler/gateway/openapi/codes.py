@@ -45,6 +45,8 @@ LIVE_JOB = (
     "too_many_attempts", "stream_broken", "engine_exited", "engine_failed", "engine_hung",
     "owner_returned", "gateway_lost", "deadline_exceeded", "cancelled",
 )  # fmt: skip
+# Of a client that comes back to a stream.
+RECONNECTION = ("unknown_job", "stream_not_kept", "result_expired", "client_gone")
 # Of a machine that joins.
 ENROLMENT = (*BODY, *SCHEDULER, "join_token_refused", "too_many_joins", "node_key_revoked")
 # Of a request whose path or method the pool does not have.

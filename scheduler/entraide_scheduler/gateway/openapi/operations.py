@@ -159,11 +159,18 @@ def _open(
 def _inference(
     request: type[Struct], answer: type[Struct], event: type[Struct] | None = None
 ) -> Operation:
-    answers = [OperationAnswer(answer, headers=JOB_HEADERS)]
-    if event is not None:
-        answers.append(OperationAnswer(kind=EVENT_STREAM, events=(event,), headers=JOB_HEADERS))
+    whole = OperationAnswer(answer, headers=JOB_HEADERS)
+    if event is None:
+        return Operation(
+            request=request, answers=(whole,), codes=codes.LIVE_JOB, options=ALL_OPTIONS
+        )
+    stream = OperationAnswer(kind=EVENT_STREAM, events=(event,), headers=JOB_HEADERS)
     return Operation(
-        request=request, answers=tuple(answers), codes=codes.LIVE_JOB, options=ALL_OPTIONS
+        request=request,
+        answers=(whole, stream),
+        codes=(*codes.LIVE_JOB, *codes.RECONNECTION),
+        options=ALL_OPTIONS,
+        headers=("last_event_id",),
     )
 
 
@@ -269,6 +276,17 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "cancel_job": _read(JobStatus, "unknown_job", "job_ended", *codes.SCHEDULER),
         "explain_job": _read(ExplanationView, "unknown_job", *codes.SCHEDULER),
         "job_receipt": _read(Receipt, "unknown_job", "not_ready", *codes.SCHEDULER),
+        "job_stream": Operation(
+            answers=(
+                OperationAnswer(
+                    kind=EVENT_STREAM,
+                    events=(ChatCompletionChunk, Completion, ResponseEvent, MessageEvent),
+                    headers=JOB_HEADERS,
+                ),
+            ),
+            codes=(*codes.LIVE_JOB, *codes.RECONNECTION),
+            headers=("last_event_id",),
+        ),
         "upload_file": Operation(
             form=FileForm,
             answers=(OperationAnswer(FileObject),),

@@ -11,7 +11,9 @@ from entraide_scheduler.gateway.openapi.operations import Operation
 from entraide_scheduler.gateway.openapi.schemas import build_option_schemas
 from entraide_scheduler.gateway.openapi.texts import find_text
 from entraide_scheduler.gateway.options import OPTIONS
+from entraide_scheduler.gateway.pool_api import LAST_EVENT_ID
 from entraide_scheduler.gateway.pool_api import LIST_MAX as JOBS_MAX
+from entraide_scheduler.gateway.stream_events import EVENT_ID
 
 MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
 RANGE = r"^bytes=[0-9]{1,15}-([0-9]{1,15})?$"
@@ -42,7 +44,10 @@ QUERY: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
 )
 PLACEHOLDERS = ("job", "model", "sha256", "file", "batch", "session", "person")
 REQUEST_HEADERS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
-    {"range": ("Range", {"type": "string", "pattern": RANGE})}
+    {
+        "range": ("Range", {"type": "string", "pattern": RANGE}),
+        "last_event_id": (LAST_EVENT_ID, {"type": "string", "pattern": EVENT_ID}),
+    }
 )
 RATE_LIMIT_HEADERS = tuple(
     f"x-ratelimit-{what}-{kind}" for what in ("limit", "remaining", "reset") for kind in QUOTA_KINDS
