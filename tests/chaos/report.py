@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from tests.chaos import schedule
 from tests.chaos.faults import DONE, Executed
+from tests.chaos.kept import KeptWork
 from tests.chaos.run_folder import Broken, RunFolder
 from tests.chaos.streams import COMPLETE, ERROR, RESUMED, Outcome
 from tests.chaos.watchers import Sample, StoreWatcher
@@ -38,6 +39,7 @@ def make_report(folder: RunFolder) -> dict[str, Any]:
         "missed": sum(fault.result != DONE for fault in faults),
         "answers": dict(Counter(line.outcome for line in outcomes)),
         "errors": dict(Counter(line.code for line in outcomes if line.outcome == ERROR)),
+        "kept": kept_counts(folder),
         "seams": sum(len(line.seams) for line in outcomes),
         "seam_codes": dict(Counter(seam.code for line in outcomes for seam in line.seams)),
         "kill_to_next_token_s": quantiles(kill_times_s(faults, outcomes)),
@@ -50,6 +52,15 @@ def make_report(folder: RunFolder) -> dict[str, Any]:
         "slowdown_p50": slow[len(slow) // 2],
         "broken": dict(Counter(line.promise for line in broken)),
     }  # fmt: skip
+
+
+def kept_counts(folder: RunFolder) -> dict[str, int]:
+    """Kept jobs and batches that were accepted, and whose answers were checked."""
+    counts = Counter(
+        f"{line.kind}_{'checked' if line.is_done else 'accepted'}"
+        for line in folder.read("kept", KeptWork)
+    )
+    return dict(sorted(counts.items()))
 
 
 def kill_times_s(faults: list[Executed], outcomes: list[Outcome]) -> list[float]:
