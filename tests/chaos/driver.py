@@ -62,9 +62,8 @@ class Driver:
         self._clock = FairClock()
         self._store = StoreWatcher(folder.pool / "store.db", folder)
         self._processes = ProcessWatcher(self._pool, folder, self._clock)
-        command = (sys.executable, "-m", "tests.chaos.clients", str(folder.path))
-        log = folder.logs / "clients.log"
-        self._clients = Part(PartSpec("clients", command, log))
+        self._clients = self._helper("clients")
+        self._bus_watcher = self._helper("bus_watcher")
         self.is_stopped = False
 
     def run(self) -> None:
@@ -80,14 +79,22 @@ class Driver:
             if self._folder.document("first_sample.json") is None:
                 self._folder.write("first_sample.json", first)
             (self._folder.path / OVER).unlink(missing_ok=True)
+            self._bus_watcher.start()
             self._clients.start()
             self._make_faults(progress["run_s"], progress["next"])
             last = self._end()
             self._folder.write("last_sample.json", last)
         finally:
             self._clients.kill(0.0)
+            self._bus_watcher.terminate()
+            self._bus_watcher.wait()
             self._pool.stop()
             self._clock.stop()
+
+    def _helper(self, module: str) -> Part:
+        """A process of the test's own, not started."""
+        command = (sys.executable, "-m", f"tests.chaos.{module}", str(self._folder.path))
+        return Part(PartSpec(module, command, self._folder.logs / f"{module}.log"))
 
     def _start(self) -> None:
         self._pool.start_center()

@@ -47,6 +47,7 @@ def make_report(folder: RunFolder) -> dict[str, Any]:
             [seam.next_at - seam.last_at for line in outcomes for seam in line.seams]
         ),
         "end": folder.document("end.json"),
+        "bus_messages": sum((folder.document("bus.json") or {}).values()),
         "rss_mb": {name: folder.document(f"{name}_sample.json")["rss_mb"]
                    for name in ("first", "last")},
         "slowdown_p50": slow[len(slow) // 2],

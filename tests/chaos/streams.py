@@ -24,7 +24,7 @@ from tests.chaos.run_folder import RunFolder
 SILENCE_S = 30.0
 READ_S = 0.5  # between two looks at the fair clock
 RETRY_S = 0.5
-SHORTEST, LONGEST = 30, 160  # tokens of an answer
+SHORTEST, LONGEST = 20, 120  # tokens of an answer
 REAL_TOKENS, REAL_PAUSE_S = 40, 6.0
 ERRORS_PAGE = Path(__file__).parents[2] / "docs/reference/errors.md"
 QUESTION = "Write a long story about a cat."

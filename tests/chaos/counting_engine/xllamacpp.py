@@ -16,7 +16,7 @@ import time
 from types import SimpleNamespace
 from typing import Any
 
-TOKEN_S = float(os.environ.get("COUNTING_TOKEN_S", "0.15"))
+TOKEN_S = float(os.environ.get("COUNTING_TOKEN_S", "0.25"))
 ANSWER_TOKENS = 16
 CREATED = 1_700_000_000
 NUMBER = re.compile(r"\d+")
