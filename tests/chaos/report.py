@@ -12,7 +12,7 @@ from tests.chaos import schedule
 from tests.chaos.faults import DONE, Executed
 from tests.chaos.kept import KeptWork
 from tests.chaos.run_folder import Broken, RunFolder
-from tests.chaos.streams import COMPLETE, ERROR, RESUMED, Outcome
+from tests.chaos.streams import CLOSED, COMPLETE, ERROR, RESUMED, Outcome
 from tests.chaos.watchers import Sample, StoreWatcher
 
 SLACK_S = 2.0  # a token on its way when the process was killed
@@ -26,6 +26,7 @@ def make_report(folder: RunFolder) -> dict[str, Any]:
     outcomes = folder.read("outcomes", Outcome)
     check_memory(folder)
     check_bills(folder, outcomes)
+    check_closed(folder, faults, outcomes)
     made = Counter(fault.kind for fault in faults if fault.result == DONE)
     setting = folder.document("setting.json")
     samples = folder.read("samples", Sample)
@@ -102,6 +103,22 @@ def check_memory(folder: RunFolder) -> None:
         most_mb = MEMORY_FACTOR * first.rss_mb.get(name, rss_mb) + MEMORY_MB
         if rss_mb > most_mb:
             folder.broken("memory", name, f"{rss_mb:g} MB, at the start {first.rss_mb[name]:g}")
+
+
+def check_closed(folder: RunFolder, faults: list[Executed], outcomes: list[Outcome]) -> None:
+    """Checks that a connection closed without an end only where its gateway was killed."""
+    kills: dict[str, list[float]] = {}
+    for fault in faults:
+        if fault.kind in (schedule.GATEWAY_KILLED, schedule.SCHEDULER_KILLED):
+            gateway = "main" if fault.target == schedule.SCHEDULER else fault.target
+            kills.setdefault(gateway, []).append(fault.at)
+    for line in outcomes:
+        if line.outcome != CLOSED:
+            continue
+        ends = (line.began_at - SLACK_S, line.ended_at + SLACK_S)
+        if not any(ends[0] <= at <= ends[1] for at in kills.get(line.gateway, ())):
+            subject = line.job or f"a request at {line.gateway}"
+            folder.broken("closed", subject, f"{line.gateway} closed it and was not killed")
 
 
 def check_bills(folder: RunFolder, outcomes: list[Outcome]) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from tests.chaos import schedule
 from tests.chaos.faults import Executed
-from tests.chaos.report import kill_times_s, quantiles
+from tests.chaos.report import check_closed, kill_times_s, quantiles
 from tests.chaos.run_folder import RunFolder, Setting
-from tests.chaos.streams import RESUMED, Outcome, Seam, documented_codes
+from tests.chaos.streams import CLOSED, RESUMED, Outcome, Seam, documented_codes
 from tests.testbed.network import find_obstacle
 
 ROOT = Path(__file__).parents[2]
@@ -63,6 +63,22 @@ def test_time_from_a_kill_is_that_of_the_machine_of_the_seam() -> None:
 
     assert [2.5] == kill_times_s(kills, [answer])
     assert {"number": 1, "p50": 2.5, "p99": 2.5, "max": 2.5} == quantiles([2.5])
+
+
+def test_connection_may_close_only_where_its_gateway_was_killed(tmp_path: Path) -> None:
+    """Of two answers whose connection closed, one is of a gateway that nobody killed then."""
+    folder = RunFolder(tmp_path / "run")
+    folder.make()
+    kills = [Executed(0, schedule.GATEWAY_KILLED, "g1", 100.0, 0.0, 1.0)]
+    fields = {"model": "compte", "tokens": 5, "code": "", "node": ""}
+    closed = [
+        Outcome(CLOSED, gateway, gateway, began_at=90.0, ended_at=100.2, billed_tokens=0,
+                output_tokens=0, **fields)
+        for gateway in ("g1", "g2")
+    ]  # fmt: skip
+    check_closed(folder, kills, closed)
+
+    assert ["g2"] == [line["subject"] for line in folder.read("broken", dict)]
 
 
 def test_folder_keeps_lines_and_documents(tmp_path: Path) -> None:
