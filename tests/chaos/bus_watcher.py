@@ -3,8 +3,9 @@
 It reads every message of the pool's bus, with the scheduler's rights, and checks what
 docs/reference/protocol.md says of them: each decodes by the table of its subject; the control plane
 carries no text; ``seq`` counts up within a boot; an epoch of a job is of one run at one node,
-and a later run has a higher one; the parts of a run follow each other; a usage report that is sent
-again is the same. What the watcher misses while its own connection is down it does not judge.
+and a later run has a higher one; the parts of a run follow each other; a usage report that a
+process sends again is the same. What the watcher misses while its own connection is down it does
+not judge.
 """
 
 import asyncio
@@ -40,7 +41,7 @@ class Messages:
         self._runs: dict[tuple[str, int], str] = {}  # node by job and epoch
         self._epochs: dict[str, int] = {}  # the highest by job
         self._sent: dict[tuple[str, int], int] = {}  # tokens by job and epoch
-        self._reports: dict[tuple[str, int], bytes] = {}
+        self._reports: dict[str, dict[tuple[str, int], bytes]] = {}  # by node
 
     def forget_positions(self) -> None:
         """After a gap: the next part of a run may begin anywhere."""
@@ -73,6 +74,8 @@ class Messages:
         match message:
             case m.Hello() | m.Heartbeat():
                 last = self._seq.get((owner, message.boot), 0)
+                if not last:  # a node that has started again reports what it knows now
+                    self._reports.pop(owner, None)
                 self._seq[owner, message.boot] = message.seq
                 return "" if message.seq > last else f"seq {message.seq} after {last}"
             case m.StartRun():
@@ -88,7 +91,7 @@ class Messages:
                 )
             case m.UsageReport():
                 run = message.job, message.epoch
-                first = self._reports.setdefault(run, data)
+                first = self._reports.setdefault(owner, {}).setdefault(run, data)
                 return "" if first == data else f"{run}: two different reports"
             case _:
                 return ""
