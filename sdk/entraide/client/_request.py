@@ -199,10 +199,27 @@ class AnswerBuilder:
         self.parts: list[str] = []
         self.seams: list[Seam] = []
         self.done: pool_pb2.Done | None = None
+        self.reconnect_s = 0.0  # for which the pool lets the stream go on without its client
+        self.next_number = 0  # of such a stream: that of the event after those that have arrived
 
     def add_event(self, event: pool_pb2.StreamEvent) -> str:
-        """Adds one event; returns its new text, or ""."""
-        match event.WhichOneof("event"):
+        """Adds one event; returns its new text, or "".
+
+        Raises:
+            PoolError: an event of a numbered stream is missing (``stream_broken``).
+        """
+        kind = event.WhichOneof("event")
+        if kind is None:  # a sign of life
+            return ""
+        if kind == "started":
+            self.reconnect_s = event.started.reconnect_s
+        if self.reconnect_s:
+            if event.number < self.next_number:
+                return ""
+            if event.number > self.next_number:
+                raise error_for("stream_broken", job=self.job)
+            self.next_number += 1
+        match kind:
             case "started":
                 self.job = event.started.job
             case "delta":

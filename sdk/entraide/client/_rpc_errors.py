@@ -34,6 +34,12 @@ def _number(text: str | None) -> float | None:
         return None
 
 
+def is_from_pool(error: grpc.RpcError) -> bool:
+    """Whether the pool itself has sent an error, rather than something on the way."""
+    trailing: Any = error.trailing_metadata()
+    return any(key == DETAILS_KEY for key, _ in trailing or ())
+
+
 def error_from_rpc(error: grpc.RpcError, *, address: str, lang: str) -> EntraideError:
     """Returns the exception for a failed call, with a sentence in the caller's language.
 

@@ -1,6 +1,7 @@
 """``AsyncClient``: the client for asyncio programs, with the methods of ``Client``."""
 
 import asyncio
+import contextlib
 import itertools
 import time
 import uuid
@@ -12,7 +13,16 @@ from google.protobuf.message import Message
 from entraide import explanations, i18n
 from entraide.client import _convert
 from entraide.client._address import read_authority
-from entraide.client._constants import JOBS_LIMIT, POLL_MAX_S, POLL_MIN_S, RETRIES, TIMEOUT_S
+from entraide.client._constants import (
+    CANCEL_TIMEOUT_S,
+    JOBS_LIMIT,
+    POLL_MAX_S,
+    POLL_MIN_S,
+    RECONNECT_S,
+    RETRIES,
+    TIMEOUT_S,
+)
+from entraide.client._reconnection import Reconnections
 from entraide.client._request import (
     AnswerBuilder,
     Prompt,
@@ -39,39 +49,36 @@ from entraide.errors import EntraideError, error_for
 from entraide.types import Receipt
 from entraide.v1 import pool_pb2
 
-AsyncOpener = Callable[[float], AsyncIterator[pool_pb2.StreamEvent]]
-
 
 class AsyncStream:
     """A streamed answer: an asynchronous context manager and iterator of pieces of text.
 
-    A transient failure is retried, but only before any text has arrived.
+    Lost connections and other failures are handled as by ``Stream``.
     """
 
     def __init__(
         self,
-        prepare: Callable[[], Awaitable[AsyncOpener]],
+        transport: AsyncTransport,
+        prepare: Callable[[], Awaitable[pool_pb2.InferenceRequest]],
         *,
         timeout_s: float,
         retries: int,
         lang: str,
     ) -> None:
-        self._prepare, self._timeout_s, self._retries = prepare, timeout_s, retries
-        self._lang = lang
+        self._transport, self._prepare = transport, prepare
+        self._timeout_s, self._retries, self._lang = timeout_s, retries, lang
         self._builder = AnswerBuilder(self._lang)
         self._texts = self._run()
 
     async def _run(self) -> AsyncGenerator[str, None]:
         ends_at = time.monotonic() + self._timeout_s
-        opener = await self._prepare()
+        request = await self._prepare()
         for attempt in itertools.count():
             self._builder = AnswerBuilder(self._lang)
-            events = opener(max(0.001, ends_at - time.monotonic()))
             try:
-                async for event in events:
-                    if text := self._builder.add_event(event):
+                async with contextlib.aclosing(self._read(request, ends_at)) as texts:
+                    async for text in texts:
                         yield text
-                self._builder.answer()  # raises unless it is complete
                 return
             except EntraideError as problem:
                 problem.job = problem.job or self._builder.job
@@ -83,10 +90,52 @@ class AsyncStream:
                 )
                 if wait_s is None:
                     raise
+            await asyncio.sleep(wait_s)
+
+    async def _read(
+        self, request: pool_pb2.InferenceRequest, ends_at: float
+    ) -> AsyncGenerator[str, None]:
+        """Yields the text of one job, over as many connections as it takes."""
+        builder, reconnections = self._builder, Reconnections(self._lang)
+        wait_s: float | None = 0.0
+        while wait_s is not None:
+            await asyncio.sleep(wait_s)
+            events = self._connect(request, builder, max(0.001, ends_at - time.monotonic()))
+            try:
+                async for event in events:
+                    if text := builder.add_event(event):
+                        yield text
+                builder.answer()  # raises unless it is complete
+                return
+            except EntraideError as problem:
+                wait_s = reconnections.next_delay_s(problem, builder, now=time.monotonic())
+                if wait_s is None or time.monotonic() + wait_s > ends_at:
+                    await self._cancel_job()
+                    raise
+            except (GeneratorExit, asyncio.CancelledError):
+                await self._cancel_job()
+                raise
             finally:
                 if isinstance(events, AsyncGenerator):
                     await events.aclose()
-            await asyncio.sleep(wait_s)
+
+    def _connect(
+        self, request: pool_pb2.InferenceRequest, builder: AnswerBuilder, left_s: float
+    ) -> AsyncIterator[pool_pb2.StreamEvent]:
+        """Asks for the stream, or for the rest of it."""
+        if not builder.reconnect_s:
+            return self._transport.stream(request, timeout_s=left_s, lang=self._lang)
+        rest = pool_pb2.ReconnectRequest(job=builder.job, offset=builder.next_number)
+        return self._transport.reconnect(rest, timeout_s=left_s, lang=self._lang)
+
+    async def _cancel_job(self) -> None:
+        """Cancels a job that would go on without its client."""
+        if self._builder.reconnect_s and self._builder.done is None:
+            request = pool_pb2.JobRequest(job=self._builder.job)
+            with contextlib.suppress(EntraideError):
+                await self._transport.call(
+                    "Pool/Cancel", request, timeout_s=CANCEL_TIMEOUT_S, lang=self._lang
+                )
 
     def __aiter__(self) -> AsyncIterator[str]:
         return self._texts
@@ -200,14 +249,23 @@ class AsyncClient:
         self, prompt: Prompt, *, model: str = "", **options: Unpack[RequestOptions]
     ) -> AsyncStream:
         """Sends a chat request and streams the answer: ``async with client.stream(…) as s``."""
+        options.setdefault("reconnect_s", RECONNECT_S)
 
-        async def prepare() -> AsyncOpener:
+        async def prepare() -> pool_pb2.InferenceRequest:
             name = model or await self._first_model()
-            request = build_request(prompt, model=name, options=options, lang=self._lang)
-            return lambda left_s: self._transport.stream(request, timeout_s=left_s, lang=self._lang)
+            return build_request(prompt, model=name, options=options, lang=self._lang)
 
+        return self._open_stream(prepare)
+
+    def _open_stream(
+        self, prepare: Callable[[], Awaitable[pool_pb2.InferenceRequest]]
+    ) -> AsyncStream:
         return AsyncStream(
-            prepare, timeout_s=self._timeout_s, retries=self._retries, lang=self._lang
+            self._transport,
+            prepare,
+            timeout_s=self._timeout_s,
+            retries=self._retries,
+            lang=self._lang,
         )
 
     async def embeddings(
@@ -219,15 +277,11 @@ class AsyncClient:
     ) -> Embeddings:
         """Computes the embeddings of one text or several; see ``Client.embeddings``."""
 
-        async def prepare() -> AsyncOpener:
+        async def prepare() -> pool_pb2.InferenceRequest:
             name = model or await self._first_model(embeddings=True)
-            request = build_embedding_request(texts, model=name, options=options, lang=self._lang)
-            return lambda left_s: self._transport.stream(request, timeout_s=left_s, lang=self._lang)
+            return build_embedding_request(texts, model=name, options=options, lang=self._lang)
 
-        stream = AsyncStream(
-            prepare, timeout_s=self._timeout_s, retries=self._retries, lang=self._lang
-        )
-        async with stream:
+        async with self._open_stream(prepare) as stream:
             return (await stream.read_end()).embeddings()
 
     async def submit(

@@ -105,6 +105,16 @@ class MockTransport:
                 raise event
             yield event
 
+    def reconnect(
+        self, request: pool_pb2.ReconnectRequest, *, timeout_s: float, lang: str
+    ) -> Iterator[pool_pb2.StreamEvent]:
+        """Yields the events of the next answer to a client that comes back."""
+        assert timeout_s > 0
+        for event in self._next("Pool/Reconnect", request, lang):
+            if isinstance(event, BaseException):
+                raise event
+            yield event
+
     def read(self, method: str, request: Message, *, timeout_s: float, lang: str) -> Iterator[Any]:
         """Yields the parts of the next answer to this method."""
         assert timeout_s > 0
@@ -140,6 +150,13 @@ class AsyncMockTransport:
     ) -> AsyncIterator[pool_pb2.StreamEvent]:
         """Yields the events of the next answer."""
         for event in self.mock.stream(request, timeout_s=timeout_s, lang=lang):
+            yield event
+
+    async def reconnect(
+        self, request: pool_pb2.ReconnectRequest, *, timeout_s: float, lang: str
+    ) -> AsyncIterator[pool_pb2.StreamEvent]:
+        """Yields the events of the next answer to a client that comes back."""
+        for event in self.mock.reconnect(request, timeout_s=timeout_s, lang=lang):
             yield event
 
     async def http(

@@ -1,10 +1,11 @@
 """``Client``: the synchronous client of a pool."""
 
+import contextlib
 import itertools
 import os
 import time
 import uuid
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, Self, Unpack
 
 from google.protobuf.message import Message
@@ -13,14 +14,17 @@ from entraide import explanations, i18n
 from entraide.client import _convert
 from entraide.client._address import read_authority
 from entraide.client._constants import (
+    CANCEL_TIMEOUT_S,
     JOBS_LIMIT,
     KEY_VARIABLE,
     POLL_MAX_S,
     POLL_MIN_S,
+    RECONNECT_S,
     RETRIES,
     TIMEOUT_S,
     URL_VARIABLE,
 )
+from entraide.client._reconnection import Reconnections
 from entraide.client._request import (
     AnswerBuilder,
     Prompt,
@@ -46,8 +50,6 @@ from entraide.errors import EntraideError, error_for
 from entraide.types import Receipt
 from entraide.v1 import pool_pb2
 
-Opener = Callable[[float], Iterator[pool_pb2.StreamEvent]]
-
 
 def pool_address_and_key(url: str | None, key: str | None, lang: str) -> tuple[str, str]:
     """Returns the pool's address and the API key, from the arguments or the environment.
@@ -67,12 +69,21 @@ def pool_address_and_key(url: str | None, key: str | None, lang: str) -> tuple[s
 class Stream:
     """A streamed answer: a context manager, and an iterator of pieces of text.
 
-    A transient failure is retried, but only before any text has arrived.
+    If the connection is lost, the stream goes on by another one where the pool allows it
+    (``reconnect_s``). Another transient failure is retried, but only before any text has arrived.
     """
 
-    def __init__(self, opener: Opener, *, timeout_s: float, retries: int, lang: str) -> None:
-        self._opener, self._timeout_s, self._retries = opener, timeout_s, retries
-        self._lang = lang
+    def __init__(
+        self,
+        transport: Transport,
+        request: pool_pb2.InferenceRequest,
+        *,
+        timeout_s: float,
+        retries: int,
+        lang: str,
+    ) -> None:
+        self._transport, self._request = transport, request
+        self._timeout_s, self._retries, self._lang = timeout_s, retries, lang
         self._builder = AnswerBuilder(self._lang)
         self._texts = self._run()
 
@@ -80,12 +91,8 @@ class Stream:
         ends_at = time.monotonic() + self._timeout_s
         for attempt in itertools.count():
             self._builder = AnswerBuilder(self._lang)
-            events = self._opener(max(0.001, ends_at - time.monotonic()))
             try:
-                for event in events:
-                    if text := self._builder.add_event(event):
-                        yield text
-                self._builder.answer()  # raises unless it is complete
+                yield from self._read(ends_at)
                 return
             except EntraideError as problem:
                 problem.job = problem.job or self._builder.job
@@ -97,10 +104,48 @@ class Stream:
                 )
                 if wait_s is None:
                     raise
+            time.sleep(wait_s)
+
+    def _read(self, ends_at: float) -> Generator[str, None, None]:
+        """Yields the text of one job, over as many connections as it takes."""
+        builder, reconnections = self._builder, Reconnections(self._lang)
+        wait_s: float | None = 0.0
+        while wait_s is not None:
+            time.sleep(wait_s)
+            events = self._connect(builder, max(0.001, ends_at - time.monotonic()))
+            try:
+                for event in events:
+                    if text := builder.add_event(event):
+                        yield text
+                builder.answer()  # raises unless it is complete
+                return
+            except EntraideError as problem:
+                wait_s = reconnections.next_delay_s(problem, builder, now=time.monotonic())
+                if wait_s is None or time.monotonic() + wait_s > ends_at:
+                    self._cancel_job()
+                    raise
+            except (GeneratorExit, KeyboardInterrupt):
+                self._cancel_job()
+                raise
             finally:
                 if isinstance(events, Generator):
                     events.close()
-            time.sleep(wait_s)
+
+    def _connect(self, builder: AnswerBuilder, left_s: float) -> Iterator[pool_pb2.StreamEvent]:
+        """Asks for the stream, or for the rest of it."""
+        if not builder.reconnect_s:
+            return self._transport.stream(self._request, timeout_s=left_s, lang=self._lang)
+        rest = pool_pb2.ReconnectRequest(job=builder.job, offset=builder.next_number)
+        return self._transport.reconnect(rest, timeout_s=left_s, lang=self._lang)
+
+    def _cancel_job(self) -> None:
+        """Cancels a job that would go on without its client."""
+        if self._builder.reconnect_s and self._builder.done is None:
+            request = pool_pb2.JobRequest(job=self._builder.job)
+            with contextlib.suppress(EntraideError):
+                self._transport.call(
+                    "Pool/Cancel", request, timeout_s=CANCEL_TIMEOUT_S, lang=self._lang
+                )
 
     def __iter__(self) -> Iterator[str]:
         return self._texts
@@ -237,14 +282,20 @@ class Client:
         self, prompt: Prompt, *, model: str = "", **options: Unpack[RequestOptions]
     ) -> Stream:
         """Sends a chat request and streams the answer; see ``chat`` and ``Stream``."""
+        options.setdefault("reconnect_s", RECONNECT_S)
         request = build_request(
             prompt, model=model or self._first_model(), options=options, lang=self._lang
         )
+        return self._open_stream(request)
 
-        def opener(left_s: float) -> Iterator[pool_pb2.StreamEvent]:
-            return self._transport.stream(request, timeout_s=left_s, lang=self._lang)
-
-        return Stream(opener, timeout_s=self._timeout_s, retries=self._retries, lang=self._lang)
+    def _open_stream(self, request: pool_pb2.InferenceRequest) -> Stream:
+        return Stream(
+            self._transport,
+            request,
+            timeout_s=self._timeout_s,
+            retries=self._retries,
+            lang=self._lang,
+        )
 
     def embeddings(
         self,
@@ -265,12 +316,7 @@ class Client:
         """
         name = model or self._first_model(embeddings=True)
         request = build_embedding_request(texts, model=name, options=options, lang=self._lang)
-
-        def opener(left_s: float) -> Iterator[pool_pb2.StreamEvent]:
-            return self._transport.stream(request, timeout_s=left_s, lang=self._lang)
-
-        stream = Stream(opener, timeout_s=self._timeout_s, retries=self._retries, lang=self._lang)
-        with stream:
+        with self._open_stream(request) as stream:
             return stream.read_end().embeddings()
 
     def submit(

@@ -6,7 +6,7 @@ A transport raises exceptions of ``entraide.errors`` only, and never retries by 
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -15,9 +15,10 @@ import grpc.aio
 from google.protobuf.message import Message
 
 from entraide.client._address import Address, resolve
-from entraide.client._constants import MESSAGE_BYTES_MAX
+from entraide.client._constants import MESSAGE_BYTES_MAX, SILENCE_S
 from entraide.client._rpc_errors import error_from_rpc
-from entraide.client.http import WebCaller, WebRequest, is_loopback
+from entraide.client._silence import SilenceWatch
+from entraide.client.http import WebCaller, WebRequest, is_loopback, unreachable
 from entraide.v1 import admin_pb2_grpc, enrolment_pb2_grpc, pool_pb2, pool_pb2_grpc
 
 SERVICES = {
@@ -36,7 +37,12 @@ class Transport(Protocol):
     def stream(
         self, request: pool_pb2.InferenceRequest, *, timeout_s: float, lang: str
     ) -> Iterator[pool_pb2.StreamEvent]:
-        """Runs a live job; a generator, whose ``close`` cancels the job."""
+        """Runs a live job; a generator, whose ``close`` ends the call."""
+
+    def reconnect(
+        self, request: pool_pb2.ReconnectRequest, *, timeout_s: float, lang: str
+    ) -> Iterator[pool_pb2.StreamEvent]:
+        """Goes on with a stream whose connection was lost; a generator."""
 
     def read(self, method: str, request: Message, *, timeout_s: float, lang: str) -> Iterator[Any]:
         """Makes one call whose answer comes in parts (``Admin/ExportJournal``)."""
@@ -57,7 +63,12 @@ class AsyncTransport(Protocol):
     def stream(
         self, request: pool_pb2.InferenceRequest, *, timeout_s: float, lang: str
     ) -> AsyncIterator[pool_pb2.StreamEvent]:
-        """Runs a live job; an asynchronous generator, whose ``aclose`` cancels the job."""
+        """Runs a live job; an asynchronous generator, whose ``aclose`` ends the call."""
+
+    def reconnect(
+        self, request: pool_pb2.ReconnectRequest, *, timeout_s: float, lang: str
+    ) -> AsyncIterator[pool_pb2.StreamEvent]:
+        """Goes on with a stream whose connection was lost; an asynchronous generator."""
 
     def http(self, request: WebRequest, *, timeout_s: float, lang: str) -> AsyncIterator[bytes]:
         """Makes one HTTP request, and yields its answer in pieces; an asynchronous generator."""
@@ -70,6 +81,10 @@ def _options(address: Address) -> list[tuple[str, int]]:
     options = [
         ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
         ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+        # A lost connection is tried again soon, and an attempt without an answer given up soon.
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 3_000),
+        ("grpc.max_reconnect_backoff_ms", 2_000),
     ]
     if is_loopback(address.target):
         options.append(("grpc.enable_http_proxy", 0))
@@ -132,14 +147,31 @@ class GrpcTransport:
     def stream(
         self, request: pool_pb2.InferenceRequest, *, timeout_s: float, lang: str
     ) -> Iterator[pool_pb2.StreamEvent]:
-        """Runs a live job; closing the generator cancels the job."""
+        """Runs a live job; closing the generator ends the call."""
         stub = pool_pb2_grpc.PoolStub(self._open(lang))
         call = stub.Stream(request, timeout=timeout_s, metadata=_metadata(self._key, lang))
+        yield from self._receive(call, lang)
+
+    def reconnect(
+        self, request: pool_pb2.ReconnectRequest, *, timeout_s: float, lang: str
+    ) -> Iterator[pool_pb2.StreamEvent]:
+        """Goes on with a stream whose connection was lost; closing the generator ends the call."""
+        stub = pool_pb2_grpc.PoolStub(self._open(lang))
+        call = stub.Reconnect(request, timeout=timeout_s, metadata=_metadata(self._key, lang))
+        yield from self._receive(call, lang)
+
+    def _receive(self, call: Any, lang: str) -> Iterator[pool_pb2.StreamEvent]:
+        """Yields the events of a call; a numbered stream that is silent too long is lost."""
+        watch = SilenceWatch(self.close)  # which ends the call: its connection leads nowhere
         try:
-            yield from call
+            while (event := watch.wait_for(lambda: next(call, None))) is not None:
+                if event.number or event.started.reconnect_s:
+                    watch.start()
+                yield event
         except grpc.RpcError as problem:
             raise error_from_rpc(problem, address=self._url, lang=lang) from problem
         finally:
+            watch.stop()
             call.cancel()
 
     def read(self, method: str, request: Message, *, timeout_s: float, lang: str) -> Iterator[Any]:
@@ -211,12 +243,38 @@ class AsyncGrpcTransport:
     async def stream(
         self, request: pool_pb2.InferenceRequest, *, timeout_s: float, lang: str
     ) -> AsyncIterator[pool_pb2.StreamEvent]:
-        """Runs a live job; closing the generator cancels the job."""
+        """Runs a live job; closing the generator ends the call."""
         stub: Any = pool_pb2_grpc.PoolStub(await self._open(lang))
         call = stub.Stream(request, timeout=timeout_s, metadata=_metadata(self._key, lang))
-        try:
-            async for event in call:
+        async with contextlib.aclosing(self._receive(call, lang)) as events:
+            async for event in events:
                 yield event
+
+    async def reconnect(
+        self, request: pool_pb2.ReconnectRequest, *, timeout_s: float, lang: str
+    ) -> AsyncIterator[pool_pb2.StreamEvent]:
+        """Goes on with a stream whose connection was lost; closing the generator ends the call."""
+        stub: Any = pool_pb2_grpc.PoolStub(await self._open(lang))
+        call = stub.Reconnect(request, timeout=timeout_s, metadata=_metadata(self._key, lang))
+        async with contextlib.aclosing(self._receive(call, lang)) as events:
+            async for event in events:
+                yield event
+
+    async def _receive(self, call: Any, lang: str) -> AsyncGenerator[pool_pb2.StreamEvent, None]:
+        """Yields the events of a call; a numbered stream that is silent too long is lost."""
+        silence_s: float | None = None
+        try:
+            while True:
+                async with asyncio.timeout(silence_s):
+                    event = await call.read()
+                if event is grpc.aio.EOF:
+                    return
+                if event.number or event.started.reconnect_s:
+                    silence_s = SILENCE_S
+                yield event
+        except TimeoutError as problem:
+            await self.close()  # the connection leads nowhere
+            raise unreachable(self._url, lang) from problem
         except grpc.RpcError as problem:
             raise error_from_rpc(problem, address=self._url, lang=lang) from problem
         finally:
