@@ -129,7 +129,6 @@ class Driver:
         finally:
             self._folder.write("progress.json", {"run_s": run_s, "next": maker.done})
             maker.undo_all()
-            self._folder.add("totals", {"exits": maker.exits, "at": time.time()})
         while not maker.is_over or any(part.pid is None for part in self._pool.parts.values()):
             maker.tick(run_s)
             time.sleep(TICK_S)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 from tests.chaos import schedule
 from tests.chaos.pool import ChaosPool
-from tests.chaos.run_folder import RunFolder
+from tests.chaos.run_folder import Exit, RunFolder
 from tests.chaos.schedule import Fault
 from tests.small_disk import SmallDisk
 from tests.testbed.network import Network
@@ -66,7 +66,6 @@ class FaultMaker:
         self._pool, self._network, self._disk, self._folder = pool, network, disk, folder
         self._late: deque[tuple[int, Fault]] = deque()
         self._undo: dict[str, tuple[float, Callable[[], None]]] = {}
-        self.exits = 0  # processes that ended by themselves
 
     @property
     def is_over(self) -> bool:
@@ -175,8 +174,7 @@ class FaultMaker:
             if part.pid is not None:
                 continue
             if not part.restart_at:
-                self.exits += 1
-                self._folder.add("totals", {"exit": name, "status": part.status, "at": time.time()})
+                self._folder.add("exits", Exit(name, part.status or 0, time.time()))
                 part.restart_at = now + SERVICE_MANAGER_S
             elif now >= part.restart_at:
                 self._pool.start(name)

@@ -11,7 +11,7 @@ import msgspec
 from tests.chaos import schedule
 from tests.chaos.faults import DONE, Executed
 from tests.chaos.kept import KeptWork
-from tests.chaos.run_folder import Broken, RunFolder
+from tests.chaos.run_folder import Broken, Exit, RunFolder
 from tests.chaos.streams import CLOSED, COMPLETE, ERROR, RESUMED, Outcome
 from tests.chaos.watchers import Sample, StoreWatcher
 
@@ -41,6 +41,7 @@ def make_report(folder: RunFolder) -> dict[str, Any]:
         "answers": dict(Counter(line.outcome for line in outcomes)),
         "errors": dict(Counter(line.code for line in outcomes if line.outcome == ERROR)),
         "kept": kept_counts(folder),
+        "exits": dict(Counter(line.part for line in folder.read("exits", Exit))),
         "seams": sum(len(line.seams) for line in outcomes),
         "seam_codes": dict(Counter(seam.code for line in outcomes for seam in line.seams)),
         "kill_to_next_token_s": quantiles(kill_times_s(faults, outcomes)),

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 T = TypeVar("T")
-LINES = ("faults", "outcomes", "kept", "broken", "samples", "totals")
+LINES = ("faults", "outcomes", "kept", "broken", "samples", "exits")
 
 
 class Setting(Struct, frozen=True):
@@ -47,6 +47,14 @@ class Broken(Struct, frozen=True):
     at: float
     subject: str
     detail: str
+
+
+class Exit(Struct, frozen=True):
+    """A process that ended by itself: its part, its status, and when, seconds since the epoch."""
+
+    part: str
+    status: int
+    at: float
 
 
 class RunFolder:
