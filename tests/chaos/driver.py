@@ -159,7 +159,9 @@ class Driver:
             left = f"running {status.running}, queued {status.queued}" if status else "no answer"
             self._folder.broken("ghost", "scheduler", left)
         self._within(QUIET_S, lambda: not self._processes.look_for_ghosts())
-        self._folder.write("end.json", self._store.check_end())
+        status = self._status()
+        alarms = sum(node.false_alarms for node in status.nodes) if status else 0
+        self._folder.write("end.json", {**self._store.check_end(), "false_alarms": alarms})
         return self._processes.sample(60.0 * self._setting.minutes)
 
     def _is_quiet(self) -> bool:
