@@ -25,7 +25,7 @@ def make_report(folder: RunFolder) -> dict[str, Any]:
     faults = folder.read("faults", Executed)
     outcomes = folder.read("outcomes", Outcome)
     check_memory(folder)
-    check_bills(folder, outcomes)
+    estimated = check_bills(folder, outcomes)
     check_closed(folder, faults, outcomes)
     made = Counter(fault.kind for fault in faults if fault.result == DONE)
     setting = folder.document("setting.json")
@@ -40,6 +40,7 @@ def make_report(folder: RunFolder) -> dict[str, Any]:
         "missed": sum(fault.result != DONE for fault in faults),
         "answers": dict(Counter(line.outcome for line in outcomes)),
         "errors": dict(Counter(line.code for line in outcomes if line.outcome == ERROR)),
+        "billed_by_estimate": estimated,
         "kept": kept_counts(folder),
         "exits": dict(Counter(line.part for line in folder.read("exits", Exit))),
         "seams": sum(len(line.seams) for line in outcomes),
@@ -122,10 +123,21 @@ def check_closed(folder: RunFolder, faults: list[Executed], outcomes: list[Outco
             folder.broken("closed", subject, f"{line.gateway} closed it and was not killed")
 
 
-def check_bills(folder: RunFolder, outcomes: list[Outcome]) -> None:
-    """Checks that each whole answer is billed once, by the tokens of its receipt."""
-    settled = StoreWatcher(folder.pool / "store.db", folder).settled_tokens()
+def check_bills(folder: RunFolder, outcomes: list[Outcome]) -> int:
+    """Checks that each whole answer is billed once, for the output tokens of its receipt.
+
+    Returns:
+        Number of answers whose prompt was billed by the scheduler's estimate: the reports of all
+        their runs were lost, and that they had come.
+    """
+    settled = StoreWatcher(folder.pool / "store.db", folder).settled_usage()
+    estimated = 0
     for line in outcomes:
-        if line.outcome in (COMPLETE, RESUMED) and settled.get(line.job) != line.billed_tokens:
-            detail = f"receipt {line.billed_tokens} tokens, settled {settled.get(line.job)}"
+        if line.outcome not in (COMPLETE, RESUMED):
+            continue
+        prompt, output = settled.get(line.job, (0, 0))
+        if output != line.output_tokens:
+            detail = f"receipt {line.output_tokens} output tokens, settled {output}"
             folder.broken("billed_once", line.job, detail)
+        estimated += prompt + output != line.billed_tokens
+    return estimated
