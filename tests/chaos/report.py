@@ -25,7 +25,7 @@ def make_report(folder: RunFolder) -> dict[str, Any]:
     faults = folder.read("faults", Executed)
     outcomes = folder.read("outcomes", Outcome)
     check_memory(folder)
-    estimated = check_bills(folder, outcomes)
+    bills = check_bills(folder, outcomes)
     check_closed(folder, faults, outcomes)
     made = Counter(fault.kind for fault in faults if fault.result == DONE)
     setting = folder.document("setting.json")
@@ -40,7 +40,7 @@ def make_report(folder: RunFolder) -> dict[str, Any]:
         "missed": sum(fault.result != DONE for fault in faults),
         "answers": dict(Counter(line.outcome for line in outcomes)),
         "errors": dict(Counter(line.code for line in outcomes if line.outcome == ERROR)),
-        "billed_by_estimate": estimated,
+        "bills": bills,
         "kept": kept_counts(folder),
         "exits": dict(Counter(line.part for line in folder.read("exits", Exit))),
         "seams": sum(len(line.seams) for line in outcomes),
@@ -123,21 +123,27 @@ def check_closed(folder: RunFolder, faults: list[Executed], outcomes: list[Outco
             folder.broken("closed", subject, f"{line.gateway} closed it and was not killed")
 
 
-def check_bills(folder: RunFolder, outcomes: list[Outcome]) -> int:
-    """Checks that each whole answer is billed once, for the output tokens of its receipt.
+def check_bills(folder: RunFolder, outcomes: list[Outcome]) -> dict[str, int]:
+    """Checks that no whole answer is billed for more output tokens than its receipt has.
 
     Returns:
-        Number of answers whose prompt was billed by the scheduler's estimate: the reports of all
-        their runs were lost, and that they had come.
+        Whole answers that are billed exactly, for less than all output tokens, and with an
+        estimated prompt: the word that they had come was lost with the scheduler, and the report of
+        their node with the agent.
     """
     settled = StoreWatcher(folder.pool / "store.db", folder).settled_usage()
-    estimated = 0
+    bills = {"exact": 0, "less": 0, "prompt_estimated": 0}
     for line in outcomes:
         if line.outcome not in (COMPLETE, RESUMED):
             continue
         prompt, output = settled.get(line.job, (0, 0))
-        if output != line.output_tokens:
+        if output > line.output_tokens:
             detail = f"receipt {line.output_tokens} output tokens, settled {output}"
             folder.broken("billed_once", line.job, detail)
-        estimated += prompt + output != line.billed_tokens
-    return estimated
+        elif output < line.output_tokens:
+            bills["less"] += 1
+        elif prompt + output != line.billed_tokens:
+            bills["prompt_estimated"] += 1
+        else:
+            bills["exact"] += 1
+    return bills
