@@ -17,6 +17,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from entraide import __version__
 from entraide.errors import PoolUnreachable
 from entraide.types import RequestFacts
 from entraide.wire import codec, subjects
@@ -83,7 +84,11 @@ async def subscribe_answers(connection: Client, gateway: str, sink: GatewaySink)
 class NatsSchedulerAdapter:
     """``SchedulerPort`` over NATS, for a gateway that is a process of its own.
 
-    A message sent while no scheduler is connected is lost; the gateway submits the same job again.
+    A message sent while no scheduler is connected is lost; ``gateway.scheduler_watch`` submits the
+    same job again.
+
+    Attributes:
+        url: address of this gateway, for the operator.
     """
 
     def __init__(self, connection: Client, gateway: str) -> None:
@@ -91,6 +96,7 @@ class NatsSchedulerAdapter:
         self._gateway = gateway
         self._publisher = Publisher(connection)
         self._boot = secrets.token_hex(8)
+        self.url = ""
         self._subscription: Subscription | None = None
         self._heartbeat_task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("entraide.bus")
@@ -105,6 +111,11 @@ class NatsSchedulerAdapter:
         """The publisher, which the gateway's node channel shares to keep one order."""
         return self._publisher
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether this process is connected to the bus."""
+        return self._connection.is_connected
+
     async def start(self, sink: GatewaySink) -> None:
         """Subscribes the sink to the scheduler's messages and starts the heartbeats."""
         down = subjects.gateway_down(self._gateway)
@@ -113,11 +124,12 @@ class NatsSchedulerAdapter:
         self._heartbeat_task = asyncio.create_task(self._send_heartbeats(), name="gateway-beat")
 
     async def stop(self) -> None:
-        """Stops the heartbeats, the subscription and the publisher."""
+        """Stops the heartbeats, says goodbye, and stops the subscription and the publisher."""
         if self._heartbeat_task is not None:
             self._heartbeat_task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._heartbeat_task
+            self._send(m.GatewayGoodbye(self._boot))
         if self._subscription is not None and not self._connection.is_closed:
             with contextlib.suppress(errors.Error):
                 await self._subscription.unsubscribe()
@@ -146,6 +158,10 @@ class NatsSchedulerAdapter:
     def report_answer(self, message: m.AnswerReceived) -> None:
         """Reports that the whole answer of a run has come."""
         self._send(message)
+
+    def report_held(self, jobs: tuple[str, ...]) -> None:
+        """Lists live jobs that this gateway holds."""
+        self._send(m.JobsHeld(jobs))
 
     @property
     def journal_position(self) -> int:
@@ -216,5 +232,5 @@ class NatsSchedulerAdapter:
 
     async def _send_heartbeats(self) -> None:
         while True:
-            self._send(m.GatewayHeartbeat(self._boot))
+            self._send(m.GatewayHeartbeat(self._boot, True, __version__, self.url))
             await asyncio.sleep(BEAT_S)

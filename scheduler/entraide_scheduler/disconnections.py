@@ -1,15 +1,16 @@
-"""Disconnections: tells the core at once that a node's connection has closed.
+"""Disconnections: tells at once that the connection of a node or of a gateway has closed.
 
 In: the advisories of the pool's nats-server, which sees a closed connection when the node's system
-closes it, as it does for an agent that was killed. Out: ``NodeDisconnected``. A pulled cable closes
-nothing: the core then notices the silence. The advisories come in the system account, on a
-connection of its own; without it, silence is all that the core has.
+closes it, as it does for an agent that was killed. Out: ``NodeDisconnected``, and a call for a
+gateway of its own, known by its JWT's name. A pulled cable closes nothing: the silence is noticed
+then. The advisories come in the system account, on a connection of its own; without it, silence is
+all that there is.
 """
 
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import structlog
@@ -24,7 +25,7 @@ from entraide_scheduler.bus import subscribe
 from entraide_scheduler.core.events import NodeDisconnected
 from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.nats.claims import advisory_subject
-from entraide_scheduler.nats.identity import PoolIdentity
+from entraide_scheduler.nats.identity import GATEWAY_LABEL, PoolIdentity
 from entraide_scheduler.node_registry import NodeRegistry
 
 ADVISORY_BYTES_MAX = 64 * 1024
@@ -33,6 +34,7 @@ STALE = "Stale Connection"  # the server's reason if the node was silent, and ma
 
 class _ClosedClient(Struct, frozen=True):
     user: str = ""
+    name_tag: str = ""
 
 
 class _Advisory(Struct, frozen=True):
@@ -44,9 +46,15 @@ class DisconnectionWatcher:
     """Feeds ``NodeDisconnected`` from the advisories of the bus's server."""
 
     def __init__(
-        self, driver: LiveDriver, *, registry: NodeRegistry, identity: PoolIdentity
+        self,
+        driver: LiveDriver,
+        *,
+        registry: NodeRegistry,
+        identity: PoolIdentity,
+        on_gateway_closed: Callable[[str], None],
     ) -> None:
         self._driver = driver
+        self._on_gateway_closed = on_gateway_closed
         self._registry = registry
         self._identity = identity
         self._connection: Client | None = None
@@ -83,6 +91,10 @@ class DisconnectionWatcher:
             advisory = decode_json(message.data, type=_Advisory)
         except msgspec.MsgspecError:
             self._driver.counts["bus.undecodable"] += 1
+            return
+        label, _, gateway = advisory.client.name_tag.partition(GATEWAY_LABEL)
+        if gateway and not label:
+            self._on_gateway_closed(gateway)
             return
         node = self._registry.find_by_key(advisory.client.user)
         if node and advisory.reason != STALE:

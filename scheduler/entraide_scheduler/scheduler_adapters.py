@@ -1,8 +1,7 @@
 """Scheduler adapters: connect gateways, in this process or on the bus, with the core.
 
-In: submissions, cancellations and queries of gateways. Out: events for the core, replies. A gateway
-process sends a heartbeat once a second; after ``SILENT_MAX_S`` seconds without a message it is
-lost, and its live jobs end.
+In: submissions, cancellations and queries of gateways. Out: events for the core, replies.
+``gateway_listener`` receives those of the gateways on the bus.
 """
 
 from asyncio import Future
@@ -10,8 +9,6 @@ from collections.abc import Callable
 
 import msgspec
 import structlog
-from nats.aio.client import Client
-from nats.aio.msg import Msg
 
 from entraide.decoding import MsgpackDecoder
 from entraide.types import Explanation, JobState, RequestFacts
@@ -20,7 +17,6 @@ from entraide.wire import messages as m
 from entraide.wire.cards import ModelCard
 from entraide.wire.enrolment import JoinRequest
 from entraide.wire.pool_state import PoolState
-from entraide_scheduler.bus import subscribe
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.carbon import BatchExpectation
 from entraide_scheduler.core.views import ModelView
@@ -34,7 +30,6 @@ from entraide_scheduler.scheduler_port import GatewaySink
 from entraide_scheduler.store.owners import person_of
 from entraide_scheduler.store.store import Store
 
-SILENT_MAX_S = 5.0
 DELIVERED_MAX = 64  # earlier runs of one answer; the policy allows few attempts
 
 _explanation = MsgpackDecoder[Explanation](Explanation)
@@ -131,6 +126,10 @@ class LocalSchedulerAdapter:
         """Returns when lines of a batch are expected to run; None if no node can run them now."""
         return self._driver.expect_batch(facts, lines)
 
+    def is_known(self, job: str) -> bool:
+        """Whether the core knows a job, ended or not."""
+        return self._driver.core.job(job) is not None
+
     def is_refused(self, job: str) -> bool:
         """Whether the core has refused a job, whose identifier it therefore ignores."""
         view = self._driver.core.job(job)
@@ -225,96 +224,6 @@ class LocalSchedulerAdapter:
     async def enrol(self, request: JoinRequest, address: str) -> m.EnrolmentReply:
         """Takes a machine into the pool, or refuses it; ``address`` is the machine's."""
         return await self._enrolment.join(request, address)
-
-
-class GatewayListener:
-    """Handles the messages of gateways in processes of their own."""
-
-    def __init__(
-        self, driver: LiveDriver, scheduler: LocalSchedulerAdapter, router: MessageRouter
-    ) -> None:
-        self._driver = driver
-        self._scheduler = scheduler
-        self._router = router
-        self._local = scheduler.gateway
-        self._last_message_at: dict[str, float] = {}
-        scheduler.broadcast = self.broadcast
-        self._log = structlog.get_logger("entraide.gateways")
-
-    async def start(self, connection: Client) -> None:
-        """Subscribes; gateways with jobs in the core get ``SILENT_MAX_S`` to send a heartbeat."""
-        now = self._driver.now()
-        for view in self._driver.core.jobs():
-            if view.gateway != self._local and view.ended_at == 0.0:
-                self._last_message_at[view.gateway] = now
-        await subscribe(connection, subjects.ALL_GATEWAYS_UP, self._on_message)
-
-    def broadcast(self, message: m.Revocation) -> None:
-        """Sends a message to every connected gateway, the local one first."""
-        for gateway in (self._local, *sorted(self._last_message_at)):
-            self._router.send_to_gateway(gateway, message)
-
-    def report_lost_gateways(self) -> None:
-        """Feeds ``GatewayLost`` for silent gateways; called once a second."""
-        now = self._driver.now()
-        for gateway in [g for g, at in self._last_message_at.items() if now - at > SILENT_MAX_S]:
-            del self._last_message_at[gateway]
-            self._log.warning("gateway.lost", gateway=gateway)
-            self._driver.feed(e.GatewayLost, gateway=gateway)
-
-    async def _on_message(self, raw: Msg) -> None:
-        gateway = subjects.sender(raw.subject)
-        if gateway == self._local:
-            return  # another process uses the local gateway's name: ignore it
-        if gateway not in self._last_message_at:
-            self._log.info("gateway.here", gateway=gateway)
-        self._last_message_at[gateway] = self._driver.now()
-        try:
-            message = codec.gateway_up.decode(raw.data)
-        except msgspec.DecodeError:
-            self._driver.counts["gateway.undecodable"] += 1
-            return
-        scheduler = self._scheduler
-        match message:
-            case m.SubmitJob():
-                self._submit(gateway, message.facts)
-            case m.CancelJob():
-                scheduler.cancel(message.job, message.reason)
-            case m.AbandonPlacement():
-                scheduler.abandon(message.job, message.epoch, message.code)
-            case m.LeaseExceeded():
-                scheduler.report_excess(message)
-            case m.AnswerResumed():
-                scheduler.report_resumed(message)
-            case m.AnswerReceived():
-                scheduler.report_answer(message)
-            case m.SigninEnded():
-                self.broadcast(message)
-            case m.GatewayHeartbeat():
-                pass
-            case _:
-                await raw.respond(codec.encode(await self._answer(message)))
-
-    async def _answer(
-        self, question: m.ExplanationRequest | m.ModelsRequest | m.PoolRequest | m.EnrolmentQuery
-    ) -> m.Message:
-        scheduler = self._scheduler
-        match question:
-            case m.ExplanationRequest():
-                return await scheduler.explain(question.job, question.coop, question.person)
-            case m.ModelsRequest():
-                return m.ModelsReply(await scheduler.list_models())
-            case m.PoolRequest():
-                return m.PoolReply(await scheduler.describe_pool(question.coop))
-            case m.EnrolmentQuery():
-                return await scheduler.enrol(question.request, question.address)
-
-    def _submit(self, gateway: str, facts: RequestFacts) -> None:
-        if facts.gateway not in (gateway, self._local):
-            self._driver.counts["gateway.foreign"] += 1
-        elif self._driver.core.job(facts.job) is None:
-            # A gateway repeats a submission until it gets a reply: a known job is ignored.
-            self._scheduler.submit(facts)
 
 
 def _model_card(view: ModelView) -> ModelCard:

@@ -105,6 +105,9 @@ class BatchPlanner(Protocol):
     def expect_batch(self, facts: RequestFacts, lines: int) -> BatchExpectation | None:
         """Returns when lines of a batch are expected to run; None if no node can run them now."""
 
+    def is_known(self, job: str) -> bool:
+        """Whether the core knows a job, ended or not."""
+
     def is_refused(self, job: str) -> bool:
         """Whether the core has refused a job, whose identifier it therefore ignores."""
 

@@ -45,6 +45,7 @@ from entraide_scheduler.gateway.node_passes import NodePasses
 from entraide_scheduler.gateway.node_statements import NodeStatements
 from entraide_scheduler.gateway.pages import PoolEndpoints
 from entraide_scheduler.gateway.weights import WeightServer
+from entraide_scheduler.gateway_listener import GatewayListener
 from entraide_scheduler.grid.feed import IntensityFeed
 from entraide_scheduler.grid.sources import GridSources
 from entraide_scheduler.journal import RecoveredState, recover
@@ -62,11 +63,7 @@ from entraide_scheduler.pool_status import build_pool_status
 from entraide_scheduler.process_metrics import make_process_collectors
 from entraide_scheduler.publisher import Publisher
 from entraide_scheduler.restored import find_least_incarnation
-from entraide_scheduler.scheduler_adapters import (
-    GatewayListener,
-    LocalSchedulerAdapter,
-    MessageRouter,
-)
+from entraide_scheduler.scheduler_adapters import LocalSchedulerAdapter, MessageRouter
 from entraide_scheduler.store.rows import PolicyRow
 from entraide_scheduler.store.store import Store
 from entraide_scheduler.tasks.task_runner import TaskRunner
@@ -239,7 +236,12 @@ class Service:
         await subscribe_answers(parts.bus, self._config.gateway, parts.gateway)
         await parts.gateway_listener.start(parts.bus)
         await parts.node_listener.start(parts.bus)
-        watcher = DisconnectionWatcher(driver, registry=parts.registry, identity=parts.identity)
+        watcher = DisconnectionWatcher(
+            driver,
+            registry=parts.registry,
+            identity=parts.identity,
+            on_gateway_closed=parts.gateway_listener.on_connection_closed,
+        )
         watcher.start(self._config.nats.urls, self._bus_context())
         self._cleanup.push_async_callback(watcher.stop)
         periodic.start()

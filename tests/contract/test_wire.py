@@ -82,6 +82,14 @@ def test_terms_without_a_vouched_value_keep_their_bytes(
     assert stated == decoder(stated).decode(codec.encode(stated))
 
 
+def test_a_gateway_says_what_it_is_with_its_heartbeat() -> None:
+    """A heartbeat asks for an answer, and says what the operator sees; an older one does not."""
+    beat = m.GatewayHeartbeat("boot-9", True, "1.19.0", "https://entraide.example")
+
+    assert beat == codec.gateway_up.decode(codec.encode(beat))
+    assert False is codec.gateway_up.decode(bytes.fromhex(GOLDEN["gw-beat"])).answered
+
+
 @every_sample
 def test_old_bytes_are_understood(message: m.Message) -> None:
     """Bytes kept from the first version decode to what was meant then."""

@@ -21,7 +21,9 @@ from prometheus_client.registry import Collector
 from entraide import i18n
 from entraide.wire.messages import (
     GatewayDown,
+    GatewayHeard,
     JobPlaced,
+    JobUnknown,
     KeyRevoked,
     NodeOut,
     Revocation,
@@ -55,6 +57,7 @@ from entraide_scheduler.gateway.receipts import ReceiptSigner
 from entraide_scheduler.gateway.reconnectable_streams import ReconnectableStreams
 from entraide_scheduler.gateway.routes import Routes
 from entraide_scheduler.gateway.running_jobs import RunningJobs
+from entraide_scheduler.gateway.scheduler_watch import SchedulerLink, SchedulerWatch
 from entraide_scheduler.gateway.sealer import Sealer
 from entraide_scheduler.gateway.signin.cookies import CookiePolicy
 from entraide_scheduler.gateway.signin.mail import SmtpMailer
@@ -145,6 +148,8 @@ class Gateway:
         self._tls = tls
         self._log = structlog.get_logger("entraide.gateway")
         self._scheduler = scheduler
+        self._store = store
+        self._planner = planner
         self._authenticator = Authenticator(store)
         self.metrics = Metrics(collectors)
         token_estimator = TokenEstimator()
@@ -181,8 +186,19 @@ class Gateway:
         self._pool_events = PoolEvents(PoolStates(scheduler), pool=settings.pool)
         self.signin = self._make_signin(store, sealer)
         self._routes, self.pool_service = self._make_codecs(weights, node_statements)
+        self._watch: SchedulerWatch | None = None
         self._http: HttpServer | None = None
         self._background: list[asyncio.Task[None]] = []
+
+    def watch_scheduler(self, scheduler: SchedulerLink) -> None:
+        """Watches the scheduler, which is in another process; call it before ``start``."""
+        self._watch = SchedulerWatch(
+            scheduler=scheduler,
+            running_jobs=self._running_jobs,
+            store=self._store,
+            revoke=self.on_scheduler_message,
+        )
+        self._pages.find_incidents = self._watch.find_incidents
 
     def _make_running_jobs(
         self, nodes: NodeChannel, signer: ReceiptSigner, token_estimator: TokenEstimator
@@ -317,6 +333,9 @@ class Gateway:
 
     def on_scheduler_message(self, message: GatewayDown) -> None:
         """Handles a message of the scheduler; a revoked key clears the cache of keys."""
+        if isinstance(message, GatewayHeard | JobUnknown):
+            self._on_scheduler_heard(message)
+            return
         if isinstance(message, KeyRevoked | SigninEnded):
             self.clear_key_cache()
         if isinstance(message, Revocation):
@@ -329,6 +348,12 @@ class Gateway:
         )
         if not is_known and isinstance(message, JobPlaced):
             self._scheduler.cancel(message.job, "client_gone")
+
+    def _on_scheduler_heard(self, message: GatewayHeard | JobUnknown) -> None:
+        if self._watch is not None and isinstance(message, GatewayHeard):
+            self._watch.on_heard(message)
+        elif self._watch is not None and isinstance(message, JobUnknown):
+            self._watch.on_unknown(message)
 
     def on_node_message(self, node: str, message: NodeOut) -> None:
         """Handles a part or the end of an answer."""
@@ -369,6 +394,10 @@ class Gateway:
             self._spawn(self.signin.run_expiry())
             if self._feeder is not None:
                 self._spawn(self._feeder.run())
+            if self._planner is not None:
+                self._spawn(self._kept_jobs.run_pending_check(self._planner.is_known))
+        if self._watch is not None:
+            self._spawn(self._watch.run())
         self._pages.ready = True
         self._log.info("gateway.listening", url=self.url)
 

@@ -9,6 +9,7 @@ so that a client can fetch it again.
 
 import asyncio
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
@@ -39,11 +40,14 @@ from entraide_scheduler.gateway.sealer import Sealer
 from entraide_scheduler.gateway.strict_json import read_object
 from entraide_scheduler.scheduler_port import SchedulerPort
 from entraide_scheduler.store.answered import AnsweredRun
+from entraide_scheduler.store.kept_jobs import list_waiting
 from entraide_scheduler.store.rows import KeptJobRow
 from entraide_scheduler.store.store import Store
 
 KEEP_DEFAULT_S = 86_400.0
 EXPIRE_EVERY_S = 60.0
+PENDING_EVERY_S = 5.0
+PENDING_AFTER_S = 5.0  # a submission that is on its way has arrived by then
 CANCELLED = frozenset({"cancelled", "client_gone"})
 
 
@@ -173,13 +177,37 @@ class KeptJobs:
         """
         rows = await self._store.list_pending_kept()
         for row in rows:
-            if await self._store.get_receipt(row.job) is not None:
-                # Settled without a result: a second run would be charged twice.
-                self._log.error("gateway.result_lost", job=row.job)
-                await self._write_end(row.job, JobState.FAILED, "gateway_lost")
-            elif not row.batch:
-                self._scheduler.submit(row.facts)
+            await self._submit_again(row)
         return len(rows)
+
+    async def _submit_again(self, row: KeptJobRow) -> None:
+        if await self._store.get_receipt(row.job) is not None:
+            # Settled without a result: a second run would be charged twice.
+            self._log.error("gateway.result_lost", job=row.job)
+            await self._write_end(row.job, JobState.FAILED, "gateway_lost")
+        elif not row.batch:
+            self._scheduler.submit(row.facts)
+
+    async def run_pending_check(self, is_known: Callable[[str], bool]) -> None:
+        """Submits what another gateway stored and died before it was submitted.
+
+        Args:
+            is_known: whether the scheduler knows a job.
+        """
+        while True:
+            await asyncio.sleep(PENDING_EVERY_S)
+            try:
+                await self._submit_unknown(is_known)
+            except Exception:  # noqa: BLE001  (an error must not stop the next check)
+                self._log.exception("gateway.pending_failed")
+
+    async def _submit_unknown(self, is_known: Callable[[str], bool]) -> None:
+        find = partial(list_waiting, submitted_before=time.time() - PENDING_AFTER_S)
+        for job in await self._store.read(find):
+            row = None if is_known(job) else await self._store.get_kept(job)
+            if row is not None and not row.ended_at:
+                self._log.warning("gateway.submission_lost", job=job)
+                await self._submit_again(row)
 
     async def stop(self) -> None:
         """Cancels the tasks that start jobs, and waits for them."""

@@ -77,7 +77,12 @@ class Readiness(Struct, frozen=True):
 
 
 class Pages:
-    """Renders the public pages and the list of models."""
+    """Renders the public pages and the list of models.
+
+    Attributes:
+        endpoints: addresses of the pool.
+        find_incidents: returns why a gateway of its own cannot serve now.
+    """
 
     def __init__(
         self,
@@ -97,7 +102,17 @@ class Pages:
         self._models: tuple[float, tuple[ModelCard, ...]] = (0.0, ())
         self._status: tuple[float, bytes] = (0.0, b"")
         self.endpoints = PoolEndpoints()
-        self.ready = False
+        self.find_incidents: Callable[[], tuple[Incident, ...]] = tuple
+        self._started = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests are accepted, and can be served."""
+        return self._started and not self.find_incidents()
+
+    @ready.setter
+    def ready(self, started: bool) -> None:
+        self._started = started
 
     async def get_model_cards(self) -> tuple[ModelCard, ...]:
         """Returns the models that clients may name, and the model of each size alias."""
@@ -133,7 +148,7 @@ class Pages:
 
         A degraded pool accepts requests: the HTTP status depends on ``ready`` only.
         """
-        reasons = self._health.incidents() if self._health is not None else ()
+        reasons = self._health.incidents() if self._health is not None else self.find_incidents()
         status: ReadinessStatus = "not_ready" if not self.ready else "degraded" if reasons else "ok"
         return msgspec.json.encode(Readiness(self.ready, status, reasons))
 

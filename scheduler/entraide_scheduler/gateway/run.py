@@ -1,8 +1,8 @@
 """``gateway run``: a gateway as a process of its own, connected to the scheduler by the bus.
 
 The process needs the pool's state directory (keys of identity, receipts and kept jobs) and the
-pool's store. Any number of gateways may run. While the scheduler is unreachable, jobs wait and are
-submitted again.
+pool's store. Any number of gateways may run, each with a name of its own. While the scheduler is
+unreachable, jobs wait and are submitted again; see ``scheduler_watch``.
 """
 
 import ssl
@@ -30,12 +30,14 @@ from entraide_scheduler.gateway.install import FOLDER
 from entraide_scheduler.gateway.pages import PoolEndpoints
 from entraide_scheduler.gateway.receipts import ReceiptSigner
 from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key
+from entraide_scheduler.nats.keyfiles import lock_home
 from entraide_scheduler.process_metrics import make_process_collectors
 from entraide_scheduler.signin_config import find_signin_fault
 from entraide_scheduler.store.store import Store
 from entraide_scheduler.supervision.foreground import stop_event
 
 GRPC_GRACE_S = 2.0
+PING_INTERVAL_S = 2  # a link that was cut is noticed after three of these
 
 
 def load_gateway_config(path: Path) -> GatewayConfig:
@@ -80,6 +82,7 @@ async def run_gateway(config: GatewayConfig) -> None:
     stopped = stop_event()
     state = Path(config.dir)
     url = config.store_url or f"sqlite:///{state / 'store.db'}"
+    lock = lock_home(state, f"gateway-{config.gateway}.lock")
     store = await Store.open(url)
     identity = PoolIdentity(state)
     connection = await connect(
@@ -87,6 +90,7 @@ async def run_gateway(config: GatewayConfig) -> None:
         identity=lambda: identity.make_gateway_identity(config.gateway),
         name=f"gateway {config.gateway}",
         tls=_bus_context(config.nats.ca_file),
+        ping_interval_s=PING_INTERVAL_S,
     )
     scheduler = NatsSchedulerAdapter(connection, config.gateway)
     certificates = ServerCertificates(state, config.http, config.tls)
@@ -110,6 +114,7 @@ async def run_gateway(config: GatewayConfig) -> None:
         tls=certificates.http.context if certificates.http else None,
         collectors=make_process_collectors(connection, scheduler.publisher, store, certificates),
     )
+    gateway.watch_scheduler(scheduler)
     grpc = GrpcServer()
     pool = pool_pb2.DESCRIPTOR.services_by_name["Pool"].full_name
     grpc.add_service(
@@ -121,12 +126,14 @@ async def run_gateway(config: GatewayConfig) -> None:
         certificates.watch()
         await grpc.start(config.grpc.host, config.grpc.port, certificates.grpc)
         await gateway.start(_find_endpoints(config, grpc.port, certificates))
+        scheduler.url = gateway.pool_url()
         log.info("gateway.ready", http=gateway.url, grpc=grpc.port)
         await stopped.wait()
     finally:
         await _stop(gateway, grpc, scheduler, connection)
         await certificates.stop()
         await store.close()
+        lock.close()
 
 
 async def _stop(

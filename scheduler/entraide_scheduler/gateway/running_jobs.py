@@ -90,10 +90,9 @@ class RunningJobs:
     def __len__(self) -> int:
         return len(self._jobs)
 
-    @property
-    def live_count(self) -> int:
-        """Number of live jobs that have not ended."""
-        return sum(job.facts.kind is JobKind.LIVE for job in self._jobs.values())
+    def list_live(self) -> list[RunningJob]:
+        """Returns the live jobs that have not ended."""
+        return [job for job in self._jobs.values() if job.facts.kind is JobKind.LIVE]
 
     def has_idempotency_key(self, caller: Caller, idempotency: str) -> bool:
         """Whether the caller has an unfinished job with this idempotency key."""
@@ -101,7 +100,7 @@ class RunningJobs:
 
     async def wait_until_drained(self) -> None:
         """Waits until no live job is left."""
-        while self.live_count:
+        while self.list_live():
             self._job_closed.clear()
             await self._job_closed.wait()
 

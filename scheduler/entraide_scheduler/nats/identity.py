@@ -38,6 +38,7 @@ SCHEDULER_LIFE_S = 30 * DAY_S
 SYSTEM_LIFE_S = 300
 LONGEST_LIFE_S = max(NODE_LIFE_S, GATEWAY_LIFE_S, SCHEDULER_LIFE_S)
 
+GATEWAY_LABEL = "gateway "  # in the name of a gateway's JWT; no other identifier has a space
 REVOCATIONS_MAX = 50_000  # the account JWT with all revocations must fit in one message
 PUSH_ATTEMPTS_MAX = 3
 PUSH_TIMEOUT_S = 5.0
@@ -134,7 +135,7 @@ class PoolIdentity:
     def make_gateway_identity(self, gateway: str) -> Identity:
         """Makes an identity for a gateway of this process, with a new key."""
         return self._make_identity(
-            f"gateway {gateway}", claims.gateway_permissions(gateway), GATEWAY_LIFE_S
+            f"{GATEWAY_LABEL}{gateway}", claims.gateway_permissions(gateway), GATEWAY_LIFE_S
         )
 
     def make_watcher_identity(self) -> Identity:

@@ -60,6 +60,13 @@ def list_pending(connection: Connection) -> tuple[KeptJobRow, ...]:
     return tuple(_row(row) for row in connection.execute(query))
 
 
+def list_waiting(connection: Connection, submitted_before: float) -> tuple[str, ...]:
+    """Returns the kept jobs that have not ended, without the lines of batches, oldest first."""
+    is_waiting = (kept.c.ended_at == 0.0) & (kept.c.batch == "")
+    query = select(kept.c.job).where(is_waiting & (kept.c.submitted_at < submitted_before))
+    return tuple(connection.execute(query.order_by(kept.c.submitted_at, kept.c.job)).scalars())
+
+
 def list_answered(connection: Connection) -> tuple[str, ...]:
     """Returns the kept jobs, lines of running batches too, that have an answer and no settlement.
 

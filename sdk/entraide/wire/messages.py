@@ -52,6 +52,7 @@ from entraide.wire.pool_state import PoolState
 __all__ = [
     "BEAT_RUNS_MAX",
     "BODY_BYTES_MAX",
+    "JOBS_HELD_MAX",
     "LEFT",
     "MESSAGE_BYTES_MAX",
     "PROTOCOL",
@@ -71,6 +72,8 @@ __all__ = [
     "ExplanationReply",
     "ExplanationRequest",
     "GatewayDown",
+    "GatewayGoodbye",
+    "GatewayHeard",
     "GatewayHeartbeat",
     "GatewayUp",
     "Goodbye",
@@ -81,7 +84,9 @@ __all__ = [
     "JobEnded",
     "JobPlaced",
     "JobRefused",
+    "JobUnknown",
     "JobUpdate",
+    "JobsHeld",
     "KeyRevoked",
     "LeaseExceeded",
     "LoadFailed",
@@ -112,13 +117,40 @@ __all__ = [
     "Welcome",
 ]  # fmt: skip
 
+JOBS_HELD_MAX = 1_000  # job identifiers in one message
+
 # Gateway to scheduler, and back.
 
 
 class GatewayHeartbeat(Message, frozen=True, tag="gw-beat"):
-    """Heartbeat of a gateway, once a second."""
+    """Heartbeat of a gateway, once a second.
+
+    Attributes:
+        boot: random identifier of one life of the process.
+        answered: whether the scheduler is to answer with ``GatewayHeard``.
+        version, url: of the gateway, for the operator.
+    """
 
     boot: str
+    answered: bool = False
+    version: str = ""
+    url: str = ""
+
+
+class GatewayGoodbye(Message, frozen=True, tag="gw-bye"):
+    """A gateway stops in order; its live jobs have ended."""
+
+    boot: str
+
+
+class JobsHeld(Message, frozen=True, tag="jobs-held"):
+    """Live jobs that a gateway holds, at most ``JOBS_HELD_MAX``.
+
+    The scheduler answers for each one that has ended (``JobEnded``) or that it does not know
+    (``JobUnknown``).
+    """
+
+    jobs: tuple[str, ...]
 
 
 class SubmitJob(Message, frozen=True, tag="submit"):
@@ -228,6 +260,8 @@ class EnrolmentReply(Message, frozen=True, tag="enrolled"):
 
 GatewayUp = (
     GatewayHeartbeat
+    | GatewayGoodbye
+    | JobsHeld
     | SubmitJob
     | CancelJob
     | AbandonPlacement
@@ -280,6 +314,29 @@ class JobEnded(Message, frozen=True, tag="ended"):
     values: dict[str, str | int | float]
 
 
+class JobUnknown(Message, frozen=True, tag="job-unknown"):
+    """The scheduler does not know a job that a gateway holds: its submission was lost."""
+
+    job: str
+
+
+class GatewayHeard(Message, frozen=True, tag="gw-heard"):
+    """Answer to a heartbeat.
+
+    Attributes:
+        boot: of the heartbeat.
+        incarnation: of the scheduler.
+        is_new: whether the gateway was unknown, or counted as lost, until this heartbeat.
+        jobs: the gateway's live jobs if ``is_new``, at most ``JOBS_HELD_MAX`` a message; the
+            gateway cancels those that it does not hold.
+    """
+
+    boot: str
+    incarnation: int
+    is_new: bool = False
+    jobs: tuple[str, ...] = ()
+
+
 class KeyRevoked(Message, frozen=True, tag="key-revoked"):
     """An API key was revoked: the gateway ends its live jobs and refuses the key."""
 
@@ -294,7 +351,7 @@ class NodeRevoked(Message, frozen=True, tag="node-revoked"):
 
 Revocation = KeyRevoked | NodeRevoked | SigninEnded
 JobUpdate = JobPlaced | JobRefused | JobEnded
-GatewayDown = JobUpdate | Revocation
+GatewayDown = JobUpdate | Revocation | GatewayHeard | JobUnknown
 
 
 class ExplanationReply(Message, frozen=True, tag="explained"):

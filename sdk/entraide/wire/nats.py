@@ -332,6 +332,7 @@ async def connect(
     name: str,
     tls: ssl.SSLContext | None = None,
     deadline_s: float | None = None,
+    ping_interval_s: int = PING_INTERVAL_S,
     on_reconnected: Callback | None = None,
     on_disconnected: Callback | None = None,
     on_refused: Callback | None = None,
@@ -355,6 +356,8 @@ async def connect(
             cannot downgrade the connection to plain text. A WebSocket trusts public CAs too, since
             a proxy with a public certificate may end its TLS.
         deadline_s: maximum time for the first connection, seconds; None waits without limit.
+        ping_interval_s: between two pings; after ``PINGS_UNANSWERED_MAX`` without an answer the
+            connection counts as lost.
         on_reconnected: awaited after each reconnection, when subscriptions are restored.
         on_disconnected: awaited when the connection is lost.
         on_refused: awaited when the server refuses the identity after the first connection.
@@ -371,7 +374,8 @@ async def connect(
     state = _ConnectionState(identity, name, addresses)
     if any(_split(address).scheme == "wss" for address in addresses):
         state.connection.web_trust = websocket_context(tls)
-    first = asyncio.ensure_future(_open(state, addresses, name=name, tls=tls))
+    opening = _open(state, addresses, name=name, tls=tls, ping_interval_s=ping_interval_s)
+    first = asyncio.ensure_future(opening)
     try:
         either: set[asyncio.Future[Any]] = {first, state.refusal}
         await asyncio.wait(either, timeout=deadline_s, return_when=FIRST_COMPLETED)
@@ -395,7 +399,12 @@ async def connect(
 
 
 async def _open(
-    state: _ConnectionState, addresses: list[str], *, name: str, tls: ssl.SSLContext | None
+    state: _ConnectionState,
+    addresses: list[str],
+    *,
+    name: str,
+    tls: ssl.SSLContext | None,
+    ping_interval_s: int,
 ) -> None:
     """Makes the first connection; retries until it succeeds or is cancelled."""
     first_time = True
@@ -418,7 +427,7 @@ async def _open(
         reconnect_to_server_handler=state.next_server,
         max_reconnect_attempts=-1,
         connect_timeout=CONNECT_TIMEOUT_S,
-        ping_interval=PING_INTERVAL_S,
+        ping_interval=ping_interval_s,
         max_outstanding_pings=PINGS_UNANSWERED_MAX,
         pending_size=PENDING_MAX_BYTES,
         flush_timeout=FLUSH_TIMEOUT_S,
