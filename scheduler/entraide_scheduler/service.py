@@ -391,6 +391,7 @@ class Service:
             node_listener=parts.node_listener,
             on_keys_changed=parts.gateway.clear_key_cache,
             broadcast_revocation=parts.gateway_listener.broadcast,
+            list_gateways=parts.gateway_listener.list_gateways,
             retention=self._config.journal.retention,
             timezone=self._config.timezone,
         )

@@ -150,6 +150,7 @@ class RunningScheduler:
         self.home = service.home
         self.driver = service.parts.driver
         self.gateway = service.parts.gateway
+        self.gateways = service.parts.gateway_listener
         self.registry = service.parts.registry
         self.operator = Operator(service.grpc.port)
         self._closing: list[BusConnection] = []

@@ -41,17 +41,18 @@ async def is_ready(url: str) -> bool:
 
 @asynccontextmanager
 async def gateway_process(
-    folder: Path, bus: NatsPool, name: str = "porte"
+    folder: Path, bus: NatsPool, name: str = "porte", *, bus_url: str = ""
 ) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
     """Runs a gateway beside the scheduler of a folder, until it is ready."""
     port = free_port()
     config = folder / f"{name}.toml"
     config.write_text(
         f'gateway = "{name}"\ndir = "{folder}"\ndrain_s = 0.0\n[http]\nport = {port}\n'
-        f'[nats]\nurls = ["{bus.url}"]\n'
+        f'[nats]\nurls = ["{bus_url or bus.url}"]\n'
     )
     command = (sys.executable, "-m", "entraide_scheduler", "gateway", "--config", str(config))
-    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.DEVNULL)
+    with (folder / f"{name}.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(*command, stderr=log)
     try:
         async with asyncio.timeout(WAIT_S):
             while not await is_ready(f"http://127.0.0.1:{port}"):

@@ -35,6 +35,7 @@ from entraide_scheduler.core.model_loading import PlanStep
 from entraide_scheduler.core.policy import CoopTerms, Policy
 from entraide_scheduler.core.records import SenderKind
 from entraide_scheduler.core.views import NodeView
+from entraide_scheduler.gateway_listener import GatewayStatus
 from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.nats.identity import PoolIdentity
 from entraide_scheduler.node_listener import NodeListener
@@ -59,6 +60,7 @@ class AdminService:
         node_listener: holds the sessions and the failed loads of nodes.
         on_keys_changed: called after a key was created.
         broadcast_revocation: tells every gateway of a revoked key or node.
+        list_gateways: returns the gateways of their own.
         retention: how much of the journal is kept.
         timezone: time zone of statements.
     """
@@ -77,6 +79,7 @@ class AdminService:
         node_listener: NodeListener,
         on_keys_changed: Callable[[], None],
         broadcast_revocation: Callable[[m.Revocation], None],
+        list_gateways: Callable[[], list[GatewayStatus]],
         retention: Retention = NO_RETENTION,
         timezone: str = "UTC",
     ) -> None:
@@ -93,6 +96,7 @@ class AdminService:
         self._listener = node_listener
         self._on_keys_changed = on_keys_changed
         self._broadcast_revocation = broadcast_revocation
+        self._list_gateways = list_gateways
         self._log = structlog.get_logger("entraide.admin")
 
     async def ListNodes(  # noqa: N802
@@ -272,6 +276,7 @@ class AdminService:
             nodes=self._list_nodes(),
             settled=await self._store.count_settled(),
             journal=journal_message(await self._store.get_journal_extent(), self._retention),
+            gateways=[convert.gateway_message(each) for each in self._list_gateways()],
         )
 
     async def GetStatement(  # noqa: N802

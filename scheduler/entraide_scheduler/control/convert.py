@@ -11,8 +11,22 @@ from entraide.wire import messages as m
 from entraide_scheduler.core.policy import CoopTerms, Lend, Period, Quota, QuotaKind
 from entraide_scheduler.core.records import Quarantine
 from entraide_scheduler.core.views import NodeView, QuotaView
+from entraide_scheduler.gateway_listener import GatewayStatus
 from entraide_scheduler.node_listener import LoadRefusal
 from entraide_scheduler.store.rows import KeyRow, NodeRow
+
+
+def gateway_message(status: GatewayStatus) -> admin_pb2.Gateway:
+    """Returns the message of a gateway of its own."""
+    return admin_pb2.Gateway(
+        gateway=status.gateway,
+        state=status.state,
+        heard_at=status.heard_at,
+        version=status.version,
+        url=status.url,
+        jobs=status.jobs,
+        twice=status.is_twice,
+    )
 
 
 def node_message(

@@ -280,6 +280,11 @@ def scheduler_config(config: PoolConfig, state: Path, *, bus_url: str) -> Schedu
     )
 
 
+def gateway_name(number: int) -> str:
+    """Returns the name of a further gateway; numbers begin at 2."""
+    return f"gateway-{number}"
+
+
 def gateway_config(config: PoolConfig, state: Path, *, number: int, bus_url: str) -> GatewayConfig:
     """Returns the configuration of a further gateway; numbers begin at 2.
 
@@ -288,7 +293,7 @@ def gateway_config(config: PoolConfig, state: Path, *, number: int, bus_url: str
     nats, tls = _trust(config, state, bus_url)
     port = config.http.gateway_port + number - 2
     return GatewayConfig(
-        gateway=f"gateway-{number}",
+        gateway=gateway_name(number),
         dir=str(state),
         store_url=config.database,
         pool=config.name,

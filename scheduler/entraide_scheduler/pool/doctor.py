@@ -26,7 +26,7 @@ from entraide_scheduler.nats.identity import PoolIdentity
 from entraide_scheduler.pool import facts
 from entraide_scheduler.pool.checks import PoolCheck, Value, fail, failure, names, ok, warn
 from entraide_scheduler.pool.config import FILE as CONFIG_FILE
-from entraide_scheduler.pool.config import PoolConfig, load_pool_config
+from entraide_scheduler.pool.config import PoolConfig, gateway_name, load_pool_config
 from entraide_scheduler.pool.create import check_certificate, port_problem
 from entraide_scheduler.pool.grid_check import check_grid
 from entraide_scheduler.store.database import database_url, find_schema_fault, make_engines
@@ -64,7 +64,7 @@ def inspect_pool(state: Path, lang: str) -> list[PoolCheck]:
         _check_disk(state),
         *_check_certificates(state, config),
         _check_store(state, config),
-        *_check_running(state, pool, identity, lang),
+        *_check_running(state, config, pool, identity, lang=lang),
         _check_backup(state),
         check_grid(state, config),
     ]
@@ -162,7 +162,7 @@ def _check_store(state: Path, config: PoolConfig) -> PoolCheck:
 
 
 def _check_running(
-    state: Path, pool: PoolFile | None, identity: PoolIdentity, lang: str
+    state: Path, config: PoolConfig, pool: PoolFile | None, identity: PoolIdentity, *, lang: str
 ) -> Iterator[PoolCheck]:
     if pool is None:
         yield warn("scheduler", "stopped", path=str(state))
@@ -174,8 +174,23 @@ def _check_running(
         yield fail("scheduler", "silent", path=str(state))
         return
     yield ok("scheduler", live=sum(node.state == "live" for node in status.nodes))
+    yield from check_gateways(config, status)
     yield _check_nodes(status)
     yield check_alarms(status)
+
+
+def check_gateways(config: PoolConfig, status: admin_pb2.Status) -> Iterator[PoolCheck]:
+    """Checks that each gateway of its own is heard, and that no two have the same name."""
+    live = [each.gateway for each in status.gateways if each.state == "live"]
+    silent = {each.gateway for each in status.gateways if each.state == "silent"}
+    silent |= {gateway_name(number) for number in range(2, config.gateways + 1)} - {*live}
+    twice = [each.gateway for each in status.gateways if each.twice]
+    if silent:
+        yield fail("gateways", "silent", gateways=names(sorted(silent)))
+    if twice:
+        yield fail("gateways", "twice", gateways=names(twice))
+    if not silent and not twice:
+        yield ok("gateways", number=len(live) + 1)
 
 
 async def _check_bus(pool: PoolFile, identity: PoolIdentity) -> PoolCheck:

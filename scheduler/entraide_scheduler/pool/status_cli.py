@@ -88,6 +88,18 @@ def describe(
             "jobs_running": running.running,
             "settled": running.settled,
             "false_alarms": sum(node.false_alarms for node in running.nodes),
+            "gateways": [
+                {
+                    "gateway": each.gateway,
+                    "state": each.state,
+                    "heard_at": each.heard_at,
+                    "version": each.version,
+                    "url": each.url,
+                    "jobs": each.jobs,
+                    "twice": each.twice,
+                }
+                for each in running.gateways
+            ],
         }
     return document
 
@@ -110,6 +122,7 @@ def _format_status(document: dict[str, object], lang: str) -> str:
         lines.append(i18n.text("pool-status-running", lang, policy=policy, **numbers))
         alarms = int(str(document["false_alarms"]))
         lines.append(i18n.text("status-false-alarms", lang, number=alarms))
+        lines += _format_gateways(document["gateways"], lang)
     else:
         lines.append(i18n.text("pool-status-stopped", lang, path=state))
     kinds = ", ".join(
@@ -121,6 +134,21 @@ def _format_status(document: dict[str, object], lang: str) -> str:
     else:
         lines.append(i18n.text("pool-status-backup", lang, days=int(age_s / 86_400.0)))
     return "\n".join(lines)
+
+
+def _format_gateways(gateways: object, lang: str) -> list[str]:
+    """Returns a line on the gateways of their own; none if there are none."""
+    assert isinstance(gateways, list)
+    names = {
+        state: ", ".join(each["gateway"] for each in gateways if each["state"] == state)
+        for state in ("live", "silent", "stopped")
+    }
+    parts = [
+        i18n.text(f"pool-status-gateways-{state}", lang, names=listed)
+        for state, listed in names.items()
+        if listed
+    ]
+    return [i18n.text("pool-status-gateways", lang, gateways=" · ".join(parts))] if parts else []
 
 
 def _doctor(state: Path, lang: str, *, as_json: bool) -> int:

@@ -804,6 +804,7 @@ class Status(_message.Message):
     NODES_FIELD_NUMBER: _builtins.int
     SETTLED_FIELD_NUMBER: _builtins.int
     JOURNAL_FIELD_NUMBER: _builtins.int
+    GATEWAYS_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     policy_version: _builtins.str
     queued: _builtins.int
@@ -813,6 +814,8 @@ class Status(_message.Message):
     def nodes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Node]: ...
     @_builtins.property
     def journal(self) -> Global___JournalKept: ...
+    @_builtins.property
+    def gateways(self) -> _containers.RepeatedCompositeFieldContainer[Global___Gateway]: ...
     def __init__(
         self,
         *,
@@ -823,14 +826,56 @@ class Status(_message.Message):
         nodes: _abc.Iterable[Global___Node] | None = ...,
         settled: _builtins.int = ...,
         journal: Global___JournalKept | None = ...,
+        gateways: _abc.Iterable[Global___Gateway] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["journal", b"journal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["journal", b"journal", "nodes", b"nodes", "policy_version", b"policy_version", "queued", b"queued", "running", b"running", "settled", b"settled", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gateways", b"gateways", "journal", b"journal", "nodes", b"nodes", "policy_version", b"policy_version", "queued", b"queued", "running", b"running", "settled", b"settled", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Status: _TypeAlias = Status  # noqa: Y015
+
+@_typing.final
+class Gateway(_message.Message):
+    """A gateway that is a process of its own. States: live, silent (lost, and not heard since), stopped
+    (in order). jobs: its live jobs. twice: another process uses the same name.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GATEWAY_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    HEARD_AT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    JOBS_FIELD_NUMBER: _builtins.int
+    TWICE_FIELD_NUMBER: _builtins.int
+    gateway: _builtins.str
+    state: _builtins.str
+    heard_at: _builtins.float
+    version: _builtins.str
+    url: _builtins.str
+    jobs: _builtins.int
+    twice: _builtins.bool
+    def __init__(
+        self,
+        *,
+        gateway: _builtins.str = ...,
+        state: _builtins.str = ...,
+        heard_at: _builtins.float = ...,
+        version: _builtins.str = ...,
+        url: _builtins.str = ...,
+        jobs: _builtins.int = ...,
+        twice: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gateway", b"gateway", "heard_at", b"heard_at", "jobs", b"jobs", "state", b"state", "twice", b"twice", "url", b"url", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Gateway: _TypeAlias = Gateway  # noqa: Y015
 
 @_typing.final
 class GetStatementRequest(_message.Message):

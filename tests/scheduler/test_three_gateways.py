@@ -1,0 +1,180 @@
+"""Several gateways share a pool: one is killed, stopped or cut off, the others notice nothing."""
+
+import asyncio
+import json
+import re
+import signal
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import aiohttp
+import pytest
+from tests.integration.nats_support import NatsPool
+from tests.scheduler.gateway_processes import (
+    GatewayProcess,
+    LivelyNode,
+    ask,
+    cut_gateway,
+    lively_node,
+    running_gateway,
+)
+from tests.scheduler.pool_support import RunningScheduler
+from tests.waiting import eventually, until_read
+
+from entraide.types import JobState
+from entraide.wire import messages as m
+
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
+
+WORDS = [f"mot{number} " for number in range(30)]
+
+
+def words_in(text: str) -> list[str]:
+    """The words of a streamed answer, in the order in which they came."""
+    lines = re.findall(r"^data: (\{.*\})$", text, re.M)
+    choices = [json.loads(line).get("choices") or [{}] for line in lines]
+    return [word for each in choices if (word := each[0].get("delta", {}).get("content"))]
+
+
+async def say_all(node: LivelyNode, run: m.StartRun, words: list[str]) -> None:
+    for word in words:
+        await node.say(run, word)
+        await asyncio.sleep(0.05)
+
+
+def code_of(pool: RunningScheduler, job: str) -> str:
+    view = pool.driver.core.job(job)
+    return "" if view is None or not view.ended_at else view.code
+
+
+async def keep(gateway: GatewayProcess) -> str:
+    """Asks for a kept job; returns its identifier."""
+    async with gateway.session.post("/v1/jobs", json={"request": ask()}) as answer:
+        assert 202 == answer.status
+        return str((await answer.json())["id"])
+
+
+async def kept_text(gateway: GatewayProcess, job: str) -> str:
+    view = await until_read(
+        lambda: gateway.fetch(f"/v1/jobs/{job}"), lambda got: got.get("state") == "completed"
+    )
+    return str(view["result"]["text"])
+
+
+async def test_killed_gateway_ends_its_live_jobs_only(
+    tmp_path: Path, bus: NatsPool, pool: RunningScheduler
+) -> None:
+    """Of three gateways one is killed: its stream ends, all other work goes on without a gap."""
+    async with AsyncExitStack() as stack:
+        node = await stack.enter_async_context(lively_node(pool))
+        first, second, third = [
+            await stack.enter_async_context(running_gateway(tmp_path, bus, pool, name))
+            for name in ("une", "deux", "trois")
+        ]
+        streams = [gateway.ask(stream=True) for gateway in (first, second)]
+        lost, whole = [await node.take(name) for name in ("une", "deux")]
+        await node.say(lost, WORDS[0])
+        telling = asyncio.create_task(say_all(node, whole, WORDS))
+        kept = await keep(first)
+        first.process.kill()
+        with pytest.raises(aiohttp.ClientError):
+            await streams[0]
+        await eventually(lambda: code_of(pool, lost.job))
+        stopped = await until_read(
+            lambda: asyncio.sleep(0, node.node.received(m.StopRun)), lambda runs: runs
+        )
+        node.running.pop(lost.job)
+        answer = third.ask()
+        await node.finish(await node.take("trois"))
+        await node.finish(await node.take("main"))
+        await telling
+        await node.end(whole)
+        status, text = await streams[1]
+        texts = [await kept_text(gateway, kept) for gateway in (second, third)]
+        await eventually(lambda: pool.driver.counts["settled"] >= 3)
+        states = {each.gateway: each.state for each in pool.gateways.list_gateways()}
+
+        assert "gateway_lost" == code_of(pool, lost.job)
+        assert [lost.job] == [stop.job for stop in stopped]
+        assert (200, WORDS) == (status, words_in(text))
+        assert 200 == (await answer)[0]
+        assert ["Enfin", "Enfin"] == texts
+        assert {"une": "silent", "deux": "live", "trois": "live"} == states
+
+
+@pytest.mark.parametrize("away", ["stopped", "cut", "reset"])
+async def test_gateway_that_comes_back_says_that_its_jobs_are_over(
+    tmp_path: Path, bus: NatsPool, pool: RunningScheduler, away: str
+) -> None:
+    """A gateway that was stopped or cut off ends its streams with a code, and serves again."""
+    async with AsyncExitStack() as stack:
+        node = await stack.enter_async_context(lively_node(pool))
+        gateway, link = await stack.enter_async_context(cut_gateway(tmp_path, bus, pool, "une"))
+        stream = gateway.ask(stream=True)
+        run = await node.take("une")
+        await node.say(run, WORDS[0])
+        if away == "stopped":
+            gateway.process.send_signal(signal.SIGSTOP)
+        else:
+            link.cut()
+        if away == "reset":
+            link.reset()
+        await eventually(lambda: code_of(pool, run.job))
+        node.running.pop(run.job)
+        if away == "stopped":
+            gateway.process.send_signal(signal.SIGCONT)
+        elif away == "reset":
+            link.heal()
+        status, text = await asyncio.wait_for(stream, 60.0)
+        link.heal()
+        await until_read(
+            lambda: gateway.fetch("/readyz"), lambda got: got["ready"] and not got["reasons"]
+        )
+        answer = gateway.ask()
+        await node.finish(await node.take("une"))
+
+        assert (200, WORDS[:1]) == (status, words_in(text))
+        assert "gateway_lost" in text
+        assert "gateway_lost" == code_of(pool, run.job)
+        assert 200 == (await answer)[0]
+
+
+async def test_started_again_under_its_name_a_gateway_ends_its_former_jobs(
+    tmp_path: Path, bus: NatsPool, pool: RunningScheduler
+) -> None:
+    """Nobody waits for the jobs of a gateway's former life, and the new one's go on."""
+    async with AsyncExitStack() as stack:
+        node = await stack.enter_async_context(lively_node(pool))
+        async with running_gateway(tmp_path, bus, pool, "une") as first:
+            stream = first.ask(stream=True)
+            lost = await node.take("une")
+            first.process.kill()
+            with pytest.raises(aiohttp.ClientError):
+                await stream
+        second = await stack.enter_async_context(running_gateway(tmp_path, bus, pool, "une"))
+        await eventually(lambda: code_of(pool, lost.job))
+        node.running.pop(lost.job)
+        answer = second.ask(stream=True)
+        run = await node.take("une")
+        await say_all(node, run, WORDS)
+        await node.end(run)
+
+        assert (200, WORDS) == ((await answer)[0], words_in((await answer)[1]))
+        assert "gateway_lost" == code_of(pool, lost.job)
+
+
+async def test_kept_job_of_a_gateway_that_died_before_it_submitted_it_is_run(
+    tmp_path: Path, bus: NatsPool, pool: RunningScheduler
+) -> None:
+    """A job in the store that the scheduler never heard of is found there."""
+    async with AsyncExitStack() as stack:
+        node = await stack.enter_async_context(lively_node(pool))
+        gateway, link = await stack.enter_async_context(cut_gateway(tmp_path, bus, pool, "une"))
+        link.cut()
+        job = await keep(gateway)
+        gateway.process.kill()
+        run = await node.take("main")
+        await node.finish(run)
+        await eventually(lambda: pool.driver.core.job(job).state is JobState.COMPLETED)
+
+        assert job == run.job
