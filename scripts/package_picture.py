@@ -64,8 +64,8 @@ PARTS = (
     (Part("entraide_scheduler", "administration", "administration", "control"),),
     (
         Part("entraide_scheduler", "listeners", "écoute",
-             "node_listener disconnections scheduler_adapters usage_reports periodic "
-             "node_registry enrolment "
+             "node_listener gateway_listener disconnections scheduler_adapters usage_reports "
+             "periodic node_registry enrolment "
              "catalogue calendar hardware statements pool_state "
              "statement_pdf"),
         Part("entraide_scheduler", "tasks", "travaux", "tasks"),

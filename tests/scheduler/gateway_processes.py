@@ -10,12 +10,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
+from tests.core.builders import usage
 from tests.cut_link import CutLink, cut_link
 from tests.integration.nats_support import NatsPool
 from tests.scheduler.pool_support import MODEL, RunningScheduler, ScriptedNode
 from tests.scheduler.test_gateway_run import gateway_process
 from tests.waiting import eventually
 
+from entraide.types import Outcome
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
 
@@ -91,10 +93,6 @@ class LivelyNode:
 
     async def end(self, run: m.StartRun) -> None:
         """Ends a streamed answer, and reports it."""
-        from tests.core.builders import usage
-
-        from entraide.types import Outcome
-
         self.running.pop(run.job, None)
         count = self.sent.get(run.job, 0)
         used = usage(output_tokens=count)

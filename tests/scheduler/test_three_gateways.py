@@ -39,7 +39,6 @@ def words_in(text: str) -> list[str]:
 async def say_all(node: LivelyNode, run: m.StartRun, words: list[str]) -> None:
     for word in words:
         await node.say(run, word)
-        await asyncio.sleep(0.05)
 
 
 def code_of(pool: RunningScheduler, job: str) -> str:
@@ -80,9 +79,8 @@ async def test_killed_gateway_ends_its_live_jobs_only(
         with pytest.raises(aiohttp.ClientError):
             await streams[0]
         await eventually(lambda: code_of(pool, lost.job))
-        stopped = await until_read(
-            lambda: asyncio.sleep(0, node.node.received(m.StopRun)), lambda runs: runs
-        )
+        await eventually(lambda: node.node.received(m.StopRun))
+        stopped = node.node.received(m.StopRun)
         node.running.pop(lost.job)
         answer = third.ask()
         await node.finish(await node.take("trois"))

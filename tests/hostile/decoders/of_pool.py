@@ -341,7 +341,7 @@ CASES: dict[str, Case] = {
     ),
     "a gateway's message": Case(
         read_gateway, binary_like(*messages_at("gateway_up")), (msgspec.DecodeError,),
-        ("entraide_scheduler.scheduler_adapters:GatewayListener._on_message",),
+        ("entraide_scheduler.gateway_listener:GatewayListener._on_message",),
     ),
     **{
         f"a message at {door}": Case(
