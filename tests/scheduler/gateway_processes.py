@@ -1,7 +1,6 @@
 """Gateways in processes of their own, their streams, and a node that answers at a test's pace."""
 
 import asyncio
-import contextlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -64,10 +63,11 @@ class LivelyNode:
         self.node = node
         self.sent: dict[str, int] = {}
         self.running: dict[str, m.StartRun] = {}
+        self.stopped = False
 
     async def beat(self) -> None:
-        """Sends heartbeats with the progress of its runs, until cancelled."""
-        while True:
+        """Sends heartbeats with the progress of its runs, until it is stopped."""
+        while not self.stopped:
             await self.node.send_heartbeat()
             for run in list(self.running.values()):
                 await self.node.send(m.Progress(run.job, run.epoch, self.sent.get(run.job, 0)))
@@ -124,9 +124,8 @@ async def lively_node(pool: RunningScheduler, **card: Any) -> AsyncIterator[Live
         await eventually(lambda: pool.state("n1") == "live")
         yield lively
     finally:
-        beats.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await beats
+        lively.stopped = True
+        await beats
 
 
 @asynccontextmanager

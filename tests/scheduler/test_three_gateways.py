@@ -82,9 +82,9 @@ async def test_killed_gateway_ends_its_live_jobs_only(
         await eventually(lambda: node.node.received(m.StopRun))
         stopped = node.node.received(m.StopRun)
         node.running.pop(lost.job)
+        await node.finish(await node.take("main"))
         answer = third.ask()
         await node.finish(await node.take("trois"))
-        await node.finish(await node.take("main"))
         await telling
         await node.end(whole)
         status, text = await streams[1]
