@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from tests.pool.support import HOST, RunningPool, entraide, pool_config, running_pool
 
 from entraide import i18n
@@ -23,7 +24,7 @@ from entraide_scheduler.nats.tls import ensure_files
 from entraide_scheduler.pool.checks import PoolCheck, Severity
 from entraide_scheduler.pool.config import PoolConfig
 from entraide_scheduler.pool.create import create_pool
-from entraide_scheduler.pool.doctor import check_alarms, inspect_pool
+from entraide_scheduler.pool.doctor import check_alarms, check_gateways, inspect_pool
 from entraide_scheduler.pool.status_cli import report_check
 from entraide_scheduler.store.store import Store
 
@@ -300,6 +301,34 @@ def test_machines_given_up_again_and_again_are_named(
     assert code == check.code
     assert all(named in report["sentence"] for report in reports)
     assert all(bool(report["remedy"]) == (code == "frequent") for report in reports)
+
+
+@pytest.mark.parametrize(
+    ("gateways", "code", "named"),
+    [
+        ({"gateway-2": "live"}, "ok", "2"),
+        ({"gateway-2": "live", "loin": "stopped"}, "ok", "2"),
+        ({"gateway-2": "silent"}, "silent", "gateway-2"),
+        ({"gateway-2": "live", "loin": "silent"}, "silent", "loin"),
+        ({}, "silent", "gateway-2"),
+        ({"gateway-2": "twice"}, "twice", "gateway-2"),
+    ],
+)
+def test_silent_gateways_are_named(gateways: dict[str, str], code: str, named: str) -> None:
+    """A gateway that the scheduler does not hear is named, and one whose name is used twice."""
+    listed = [
+        admin_pb2.Gateway(
+            gateway=name, state="live" if state == "twice" else state, twice=state == "twice"
+        )
+        for name, state in gateways.items()
+    ]
+    config = structs.replace(pool_config(), gateways=2)
+    (check,) = check_gateways(config, admin_pb2.Status(gateways=listed))
+    reports = [report_check(check, lang) for lang in ("en", "fr")]
+
+    assert code == check.code
+    assert all(named in report["sentence"] for report in reports)
+    assert all(bool(report["remedy"]) == (code != "ok") for report in reports)
 
 
 def test_old_node_is_named() -> None:

@@ -43,8 +43,9 @@ from entraide.client.answers import (
     TokenUsage,
 )
 from entraide.client.batches.aio import AsyncBatches
+from entraide.client.failover import open_async_transport
 from entraide.client.sync import pool_address_and_key
-from entraide.client.transport import AsyncGrpcTransport, AsyncTransport
+from entraide.client.transport import AsyncTransport
 from entraide.errors import EntraideError, error_for
 from entraide.types import Receipt
 from entraide.v1 import pool_pb2
@@ -213,7 +214,7 @@ class AsyncClient:
     ) -> None:
         self._timeout_s, self._retries, self._lang = timeout_s, retries, lang
         if transport is None:
-            transport = AsyncGrpcTransport(
+            transport = open_async_transport(
                 *pool_address_and_key(url, key, lang),
                 ca_pem=ca_pem or read_authority(lang),
                 web=web,

@@ -45,7 +45,8 @@ from entraide.client.answers import (
     TokenUsage,
 )
 from entraide.client.batches.sync import Batches
-from entraide.client.transport import GrpcTransport, Transport
+from entraide.client.failover import open_transport
+from entraide.client.transport import Transport
 from entraide.errors import EntraideError, error_for
 from entraide.types import Receipt
 from entraide.v1 import pool_pb2
@@ -211,7 +212,7 @@ class Client:
 
     Args:
         url: the pool's web address, or ``host:port`` of its gRPC service; by default
-            ``ENTRAIDE_URL``.
+            ``ENTRAIDE_URL``. Several, separated by commas: the next is used where one is dead.
         key: an API key of a co-op; by default ``ENTRAIDE_KEY``.
         timeout_s: time limit of a call, retries included, seconds.
         retries: maximum number of attempts after the first, on transient failures.
@@ -239,7 +240,7 @@ class Client:
     ) -> None:
         self._timeout_s, self._retries, self._lang = timeout_s, retries, lang
         if transport is None:
-            transport = GrpcTransport(
+            transport = open_transport(
                 *pool_address_and_key(url, key, lang),
                 ca_pem=ca_pem or read_authority(lang),
                 web=web,
