@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.core.builders import facts
 from tests.integration.nats_support import NatsPool
-from tests.scheduler.pool_support import RunningScheduler, ScriptedNode
+from tests.scheduler.pool_support import RunningScheduler, ScriptedNode, running_scheduler
 from tests.waiting import eventually
 
 from entraide.errors import PoolUnreachable
@@ -22,10 +23,14 @@ class RecordingSink:
 
     def __init__(self) -> None:
         self.down: list[m.GatewayDown] = []
+        self.heard: list[m.GatewayHeard] = []
         self.out: list[tuple[str, m.NodeOut]] = []
 
     def on_scheduler_message(self, message: m.GatewayDown) -> None:
-        self.down.append(message)
+        if isinstance(message, m.GatewayHeard):
+            self.heard.append(message)
+        else:
+            self.down.append(message)
 
     def on_node_message(self, node: str, message: m.NodeOut) -> None:
         self.out.append((node, message))
@@ -85,10 +90,10 @@ async def test_gateway_apart_asks_places_runs_and_hears_the_end(
     assert {"petit": "", "auto": "petit"} == listed
 
 
-async def test_jobs_of_a_silent_gateway_end(
+async def test_jobs_of_a_gateway_that_stops_end(
     pool: RunningScheduler, apart: tuple[NatsSchedulerAdapter, RecordingSink]
 ) -> None:
-    """When a gateway falls silent its live jobs end, and its kept jobs do not."""
+    """When a gateway says goodbye its live jobs end, and its kept jobs do not."""
     adapter, sink = apart
     await join_live_node(pool)
     adapter.submit(facts("job-live", gateway="second"))
@@ -101,6 +106,67 @@ async def test_jobs_of_a_silent_gateway_end(
     assert "gateway_lost" == pool.driver.core.job("job-live").code
     assert kept is not None
     assert kept.code != "gateway_lost"
+    assert ["stopped"] == [each.state for each in pool.gateways.list_gateways()]
+
+
+async def test_gateway_hears_of_its_jobs_whose_messages_were_lost(
+    pool: RunningScheduler, apart: tuple[NatsSchedulerAdapter, RecordingSink]
+) -> None:
+    """A gateway that lists its jobs is told which ones are over or unknown, and of no others."""
+    adapter, sink = apart
+    await join_live_node(pool)
+    for job in ("job-over", "job-under-way"):
+        adapter.submit(facts(job, gateway="second"))
+    adapter.cancel("job-over", "client_gone")
+    await adapter.list_models()  # all that was sent before has arrived
+    await eventually(lambda: pool.driver.core.job("job-over").ended_at)
+    sink.down.clear()
+    adapter.report_held(("job-over", "job-under-way", "job-unheard-of"))
+    await eventually(lambda: len(sink.down) == 2)
+    ended, unknown = sink.down
+
+    assert ("job-over", JobState.CANCELLED, "client_gone") == (ended.job, ended.state, ended.code)
+    assert m.JobUnknown("job-unheard-of") == unknown
+
+
+async def test_two_gateways_of_one_name_are_noticed(
+    pool: RunningScheduler, bus: NatsPool, apart: tuple[NatsSchedulerAdapter, RecordingSink]
+) -> None:
+    """A new life of a gateway ends the former's jobs; two lives at once are an incident."""
+    adapter, sink = apart
+    await eventually(lambda: sink.heard)
+    adapter.submit(facts("job-1", gateway="second"))
+    await eventually(lambda: sink.down)
+    other = NatsSchedulerAdapter(await bus.gateway("second"), "second")
+    await other.start(RecordingSink())
+    await eventually(pool.driver.health.incidents)
+    listed = pool.gateways.list_gateways()
+    await other.stop()
+
+    assert (True, ()) == (sink.heard[0].is_new, sink.heard[0].jobs)
+    assert pool.driver.core.job("job-1").ended_at
+    assert ["gateway_twice"] == [each.code for each in pool.driver.health.incidents()]
+    assert [("second", True)] == [(each.gateway, each.is_twice) for each in listed]
+
+
+async def test_first_answer_names_the_jobs_that_the_scheduler_knows(
+    tmp_path: Path, bus: NatsPool
+) -> None:
+    """After a restart of both, a gateway hears of the jobs of its former life."""
+    async with running_scheduler(tmp_path, bus) as pool:
+        await join_live_node(pool)
+        former = NatsSchedulerAdapter(await bus.gateway("second"), "second")
+        former.submit(facts("job-1", gateway="second"))
+        await eventually(lambda: pool.driver.core.job("job-1"))
+        await former.publisher.close()
+    async with running_scheduler(tmp_path, bus):
+        sink = RecordingSink()
+        present = NatsSchedulerAdapter(await bus.gateway("second"), "second")
+        await present.start(sink)
+        await eventually(lambda: sink.heard)
+        await present.stop()
+
+    assert (True, ("job-1",)) == (sink.heard[0].is_new, sink.heard[0].jobs)
 
 
 async def test_same_request_twice_is_one_job(
