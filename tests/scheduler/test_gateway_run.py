@@ -22,7 +22,7 @@ from entraide.wire import messages as m
 from entraide_scheduler.gateway.run import load_gateway_config
 from entraide_scheduler.people import OPERATOR
 
-WAIT_S = 60.0  # a guard: a process that starts on a busy machine takes its time
+WAIT_S = 180.0  # a guard: a process that starts on a busy machine takes its time
 
 
 def free_port() -> int:

@@ -24,7 +24,7 @@ from tests.waiting import eventually, until_read
 from entraide.types import JobState
 from entraide.wire import messages as m
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
 
 WORDS = [f"mot{number} " for number in range(30)]
 
@@ -66,10 +66,11 @@ async def test_killed_gateway_ends_its_live_jobs_only(
     """Of three gateways one is killed: its stream ends, all other work goes on without a gap."""
     async with AsyncExitStack() as stack:
         node = await stack.enter_async_context(lively_node(pool))
-        first, second, third = [
-            await stack.enter_async_context(running_gateway(tmp_path, bus, pool, name))
+        opened = [
+            stack.enter_async_context(running_gateway(tmp_path, bus, pool, name))
             for name in ("une", "deux", "trois")
         ]
+        first, second, third = await asyncio.gather(*opened)
         streams = [gateway.ask(stream=True) for gateway in (first, second)]
         lost, whole = [await node.take(name) for name in ("une", "deux")]
         await node.say(lost, WORDS[0])
