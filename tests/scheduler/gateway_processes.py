@@ -69,17 +69,24 @@ class LivelyNode:
         """Sends heartbeats with the progress of its runs, until it is stopped."""
         while not self.stopped:
             await self.node.send_heartbeat()
+            await self._accept()
             for run in list(self.running.values()):
                 await self.node.send(m.Progress(run.job, run.epoch, self.sent.get(run.job, 0)))
             await asyncio.sleep(BEAT_S)
 
+    async def _accept(self) -> None:
+        """Accepts the new runs: an offer that is not accepted is over after some seconds."""
+        for run in self.node.runs:
+            if run.job not in self.running:
+                self.running[run.job] = run
+                await self.node.send(m.Accept(run.job, run.epoch))
+
     async def take(self, gateway: str) -> m.StartRun:
-        """Accepts the next run of a gateway."""
+        """Returns the next run of a gateway, accepted."""
         await eventually(lambda: any(run.gateway == gateway for run in self.node.runs))
         run = next(run for run in self.node.runs if run.gateway == gateway)
+        await self._accept()
         self.node.runs.remove(run)
-        await self.node.send(m.Accept(run.job, run.epoch))
-        self.running[run.job] = run
         return run
 
     async def say(self, run: m.StartRun, word: str) -> None:

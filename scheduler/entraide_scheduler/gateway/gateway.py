@@ -148,8 +148,6 @@ class Gateway:
         self._tls = tls
         self._log = structlog.get_logger("entraide.gateway")
         self._scheduler = scheduler
-        self._store = store
-        self._planner = planner
         self._authenticator = Authenticator(store)
         self.metrics = Metrics(collectors)
         token_estimator = TokenEstimator()
@@ -190,12 +188,12 @@ class Gateway:
         self._http: HttpServer | None = None
         self._background: list[asyncio.Task[None]] = []
 
-    def watch_scheduler(self, scheduler: SchedulerLink) -> None:
+    def watch_scheduler(self, scheduler: SchedulerLink, store: Store) -> None:
         """Watches the scheduler, which is in another process; call it before ``start``."""
         self._watch = SchedulerWatch(
             scheduler=scheduler,
             running_jobs=self._running_jobs,
-            store=self._store,
+            store=store,
             revoke=self.on_scheduler_message,
         )
         self._pages.find_incidents = self._watch.find_incidents
@@ -233,6 +231,7 @@ class Gateway:
         facts_builder: FactsBuilder,
         sealer: Sealer,
     ) -> BatchFeeder | None:
+        self._planner = planner
         if planner is None:
             return None
         return BatchFeeder(

@@ -114,7 +114,7 @@ async def run_gateway(config: GatewayConfig) -> None:
         tls=certificates.http.context if certificates.http else None,
         collectors=make_process_collectors(connection, scheduler.publisher, store, certificates),
     )
-    gateway.watch_scheduler(scheduler)
+    gateway.watch_scheduler(scheduler, store)
     grpc = GrpcServer()
     pool = pool_pb2.DESCRIPTOR.services_by_name["Pool"].full_name
     grpc.add_service(
