@@ -20,7 +20,7 @@ from nats.aio.msg import Msg
 
 from entraide.decoding import decode_json
 from entraide.errors import EntraideError
-from entraide.wire.nats import connect
+from entraide.wire.nats import connect, read_claims
 from entraide_scheduler.bus import subscribe
 from entraide_scheduler.core.events import NodeDisconnected
 from entraide_scheduler.live_driver import LiveDriver
@@ -34,7 +34,7 @@ STALE = "Stale Connection"  # the server's reason if the node was silent, and ma
 
 class _ClosedClient(Struct, frozen=True):
     user: str = ""
-    name_tag: str = ""
+    jwt: str = ""
 
 
 class _Advisory(Struct, frozen=True):
@@ -92,11 +92,19 @@ class DisconnectionWatcher:
         except msgspec.MsgspecError:
             self._driver.counts["bus.undecodable"] += 1
             return
-        label, _, gateway = advisory.client.name_tag.partition(GATEWAY_LABEL)
-        if gateway and not label:
-            self._on_gateway_closed(gateway)
+        label = _label_of(advisory.client.jwt)
+        if label.startswith(GATEWAY_LABEL):
+            self._on_gateway_closed(label.removeprefix(GATEWAY_LABEL))
             return
         node = self._registry.find_by_key(advisory.client.user)
         if node and advisory.reason != STALE:
             self._log.info("node.disconnected", node=node, reason=advisory.reason)
             self._driver.feed(NodeDisconnected, node=node)
+
+
+def _label_of(jwt: str) -> str:
+    """Returns the name in a JWT that the server has checked; "" without one."""
+    try:
+        return str(read_claims(jwt).get("name", ""))
+    except ValueError:
+        return ""

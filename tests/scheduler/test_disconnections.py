@@ -21,6 +21,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.fed: list[tuple[type, dict[str, Any]]] = []
+        self.gateways: list[str] = []
         self.counts: dict[str, int] = {}
 
     def feed(self, kind: type, **fields: Any) -> bool:
@@ -32,7 +33,12 @@ async def watching(pool: NatsPool, rows: list[NodeRow]) -> tuple[DisconnectionWa
     """A watcher that listens."""
     driver: Any = Recorder()
     registry = NodeRegistry(None, rows)  # type: ignore[arg-type]
-    watcher = DisconnectionWatcher(driver, registry=registry, identity=pool.identity)
+    watcher = DisconnectionWatcher(
+        driver,
+        registry=registry,
+        identity=pool.identity,
+        on_gateway_closed=driver.gateways.append,
+    )
     watcher.start([pool.url], None)
     await watcher._task  # type: ignore[misc]
     assert watcher._connection is not None
@@ -45,19 +51,22 @@ def row(node: str, public: str, approval: str = APPROVED) -> NodeRow:
 
 
 async def test_a_closed_connection_is_told_at_once(tmp_path: Path) -> None:
-    """A node whose connection ends is named; one without approval and a gateway are not."""
+    """A node and a gateway whose connection ends are named; a node without approval is not."""
     async with running_pool(tmp_path) as pool:
         known, public = pool.new_node("a")
         waiting, other = pool.new_node("b")
         watcher, driver = await watching(pool, [row("a", public), row("b", other, REVOKED)])
         gateway = await pool.gateway("g")
         for identity in (waiting, known):
-            connection = await connect(pool.url, identity=identity, name="n", deadline_s=10.0)
+            connection = await connect(
+                pool.url, identity=identity, name="gateway liar", deadline_s=10.0
+            )
             await connection.close()
         await gateway.close()
-        await eventually(lambda: driver.fed)
+        await eventually(lambda: driver.fed and driver.gateways)
         await watcher.stop()
 
+    assert ["g"] == driver.gateways
     assert [(events.NodeDisconnected, {"node": "a"})] == driver.fed
 
 
@@ -108,6 +117,7 @@ async def test_a_bus_without_advisories_is_used_all_the_same(tmp_path: Path) -> 
             driver,
             registry=NodeRegistry(None, []),
             identity=other.identity,  # type: ignore[arg-type]
+            on_gateway_closed=driver.gateways.append,
         )
         with capture_logs() as logs:
             watcher.start([pool.url], None)

@@ -20,7 +20,7 @@ from entraide.errors import error_for
 def pool(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> MockTransport:
     """A pool that the commands find at ``tmp_path``, and whose batches are in memory."""
     transport = MockTransport(answer_line=answer)
-    monkeypatch.setattr("entraide.client.sync.GrpcTransport", lambda *_, **__: transport)
+    monkeypatch.setattr("entraide.client.failover.GrpcTransport", lambda *_, **__: transport)
     monkeypatch.setattr("entraide.client.batches.waiting.BATCH_POLL_MIN_S", 0.0)
     monkeypatch.setattr("entraide.client.batches.waiting.BATCH_POLL_PART", 0.0)
     file = {"grpc": "127.0.0.1:1", "keys": {"boreale": "k"}, "http": "http://127.0.0.1:1"}

@@ -311,7 +311,7 @@ CASES: dict[str, Case] = {
         lambda data, _: expires_at(data.decode("latin-1")),
         text_like(JWT),
         (ValueError,),
-        ("entraide.wire.nats:expires_at",),
+        ("entraide.wire.nats:read_claims",),
     ),
     "an X11 authority file": Case(
         lambda data, _: find_cookie(data, 0),
