@@ -3,6 +3,7 @@
 A call goes to the address that worked last. Where that one cannot be reached, the next is tried at
 once, each address once; a stream only before its first event, a request over HTTP not at all, since
 its body may have been read. The caller's own retries come on top, and begin at the next address.
+What concerns a streamed job goes to the address that took it: only that gateway knows its stream.
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -17,6 +18,7 @@ from entraide.errors import EntraideError
 from entraide.v1 import pool_pb2
 
 ADDRESSES_MAX = 16
+STREAMS_MAX = 1_000  # whose addresses are remembered, the latest ones
 DEAD = frozenset({"gateway_lost", "pool_unreachable", "shutting_down"})
 
 
@@ -46,6 +48,7 @@ class _Turn:
 
     def __init__(self, number: int) -> None:
         self._number = number
+        self._takers: dict[str, int] = {}
         self.at = 0
 
     def leave(self, index: int, problem: EntraideError) -> bool:
@@ -56,9 +59,19 @@ class _Turn:
             self.at = (index + 1) % self._number
         return True
 
-    def tries(self) -> Iterator[tuple[int, bool]]:
-        """Yields each address once, the present one first, and whether it is the last."""
-        start = self.at
+    def note(self, event: pool_pb2.StreamEvent, index: int) -> None:
+        """Remembers which address took a streamed job, as its first event says."""
+        if event.HasField("started"):
+            self._takers[event.started.job] = index
+            for job in list(self._takers)[:-STREAMS_MAX]:
+                self._takers.pop(job, None)
+
+    def taker_of(self, request: Any) -> int:
+        """Returns the address that took the job of a request, else the present one."""
+        return self._takers.get(getattr(request, "job", ""), self.at)
+
+    def tries(self, start: int) -> Iterator[tuple[int, bool]]:
+        """Yields each address once, from one on, and whether it is the last."""
         for step in range(self._number):
             yield (start + step) % self._number, step == self._number - 1
 
@@ -72,7 +85,7 @@ class FailoverTransport:
 
     def call(self, method: str, request: Message, *, timeout_s: float, lang: str) -> Any:
         """Makes one call (``Pool/Get``) and returns its answer."""
-        for index, is_last in self._turn.tries():
+        for index, is_last in self._turn.tries(self._turn.taker_of(request)):
             try:
                 return self._transports[index].call(method, request, timeout_s=timeout_s, lang=lang)
             except EntraideError as problem:
@@ -85,17 +98,25 @@ class FailoverTransport:
     ) -> Iterator[pool_pb2.StreamEvent]:
         """Runs a live job; closing the generator cancels the job."""
         has_begun = False
-        for index, is_last in self._turn.tries():
+        for index, is_last in self._turn.tries(self._turn.at):
             events = self._transports[index].stream(request, timeout_s=timeout_s, lang=lang)
             try:
                 with closing(events):  # type: ignore[type-var]  # a generator, by the protocol
                     for event in events:
                         has_begun = True
+                        self._turn.note(event, index)
                         yield event
                 return
             except EntraideError as problem:
                 if not self._turn.leave(index, problem) or is_last or has_begun:
                     raise
+
+    def reconnect(
+        self, request: pool_pb2.ReconnectRequest, *, timeout_s: float, lang: str
+    ) -> Iterator[pool_pb2.StreamEvent]:
+        """Goes on with a stream whose connection was lost, at the address that took its job."""
+        taker = self._transports[self._turn.taker_of(request)]
+        yield from taker.reconnect(request, timeout_s=timeout_s, lang=lang)
 
     def read(self, method: str, request: Message, *, timeout_s: float, lang: str) -> Iterator[Any]:
         """Makes one call whose answer comes in parts."""
@@ -130,7 +151,7 @@ class AsyncFailoverTransport:
 
     async def call(self, method: str, request: Message, *, timeout_s: float, lang: str) -> Any:
         """Makes one call (``Pool/Get``) and returns its answer."""
-        for index, is_last in self._turn.tries():
+        for index, is_last in self._turn.tries(self._turn.taker_of(request)):
             try:
                 return await self._transports[index].call(
                     method, request, timeout_s=timeout_s, lang=lang
@@ -145,17 +166,28 @@ class AsyncFailoverTransport:
     ) -> AsyncIterator[pool_pb2.StreamEvent]:
         """Runs a live job; closing the generator cancels the job."""
         has_begun = False
-        for index, is_last in self._turn.tries():
+        for index, is_last in self._turn.tries(self._turn.at):
             events = self._transports[index].stream(request, timeout_s=timeout_s, lang=lang)
             try:
                 async with aclosing(events):  # type: ignore[type-var]  # as above
                     async for event in events:
                         has_begun = True
+                        self._turn.note(event, index)
                         yield event
                 return
             except EntraideError as problem:
                 if not self._turn.leave(index, problem) or is_last or has_begun:
                     raise
+
+    async def reconnect(
+        self, request: pool_pb2.ReconnectRequest, *, timeout_s: float, lang: str
+    ) -> AsyncIterator[pool_pb2.StreamEvent]:
+        """Goes on with a stream whose connection was lost, at the address that took its job."""
+        taker = self._transports[self._turn.taker_of(request)]
+        events = taker.reconnect(request, timeout_s=timeout_s, lang=lang)
+        async with aclosing(events):  # type: ignore[type-var]  # as above
+            async for event in events:
+                yield event
 
     async def http(
         self, request: WebRequest, *, timeout_s: float, lang: str
