@@ -3,12 +3,14 @@
 The browser is the system's own; Playwright fetches none.
 """
 
+import asyncio
 import contextlib
 import os
 import shutil
 from collections.abc import AsyncIterator
 from typing import Literal
 
+import psutil
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright
 
@@ -19,6 +21,7 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 WIDE, PHONE = 1_280, 390  # CSS pixels
+CLOSE_S = 30.0  # a busy machine closes a browser in less
 WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 
 
@@ -38,7 +41,19 @@ async def chromium(*, program: str | None = None, home: str = "") -> AsyncIterat
         try:
             yield browser
         finally:
-            await browser.close()
+            await _close(browser)
+
+
+async def _close(browser: Browser) -> None:
+    """Closes a browser; one that does not answer any more is killed, and closes by that."""
+    closing = asyncio.ensure_future(browser.close())
+    done, _ = await asyncio.wait((closing,), timeout=CLOSE_S)
+    if not done:
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if "chrom" in process.name():
+                    process.kill()
+    await closing
 
 
 class Visit:

@@ -155,7 +155,7 @@ async def test_a_key_is_shown_once_and_a_scenario_can_be_simulated(used: Operate
     await visit.picture("operator-scenario")
     (alpha, _) = (await used.pool.operator.ask("ListCoops", admin_pb2.ListCoopsRequest())).coops
     await visit.go("#/exploitation/cooperatives")
-    await page.locator(".rows li").wait_for()
+    await page.get_by_role("button", name="Révoquer courriel").wait_for()
 
     assert [] == flaws + visit.errors
     assert secret.startswith("ent_")

@@ -1,5 +1,5 @@
 // The text of an answer, drawn while it comes in. Drawing takes at most a fifth of the time, so that
-// a long answer does not freeze the page.
+// a long answer does not freeze the page; its end is drawn at once.
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { t } from "../i18n.ts";
 import { copyText } from "../parts/copy.tsx";
@@ -10,7 +10,7 @@ const PAUSE_MIN_MS = 60;
 const SHARE = 4; // pauses are this many times as long as the last drawing,
 const PAUSE_MAX_MS = 2_000; // and no longer than this
 
-export function AnswerText({ text }: { text: string }) {
+export function AnswerText({ text, isRunning }: { text: string; isRunning: boolean }) {
   const element = useRef<HTMLDivElement>(null);
   const latest = useRef(text);
   const timer = useRef(0);
@@ -18,14 +18,15 @@ export function AnswerText({ text }: { text: string }) {
   latest.current = text;
   useLayoutEffect(() => {
     const draw = () => {
+      clearTimeout(timer.current);
       timer.current = 0;
       const began = performance.now();
       if (element.current) show(element.current, latest.current);
       tookMs.current = performance.now() - began;
     };
-    if (!element.current?.hasChildNodes()) draw();
+    if (!isRunning || !element.current?.hasChildNodes()) draw();
     else if (!timer.current) timer.current = window.setTimeout(draw, pauseMs(tookMs.current));
-  }, [text]);
+  }, [text, isRunning]);
   useEffect(() => () => clearTimeout(timer.current), []);
   return <div ref={element} class="answer-text" dir="auto" onClick={copyCode} />;
 }

@@ -100,7 +100,7 @@ export function Answer({
           </p>
         </details>
       )}
-      {text && <AnswerText text={text} />}
+      {text && <AnswerText text={text} isRunning={isRunning} />}
       {isRunning && !text && <p class="soft waiting">{t("chat-waiting")}</p>}
       {message.resumed_by && <p class="soft">{t("chat-resumed", { machine: message.resumed_by })}</p>}
       {ended && <Ended ended={ended} />}
