@@ -175,6 +175,8 @@ async def test_two_people_of_two_coops_talk_at_once(people: People) -> None:
         zoe, ada = [await enter(guests, link) for link in people.links]
         eve = await enter(guests, await invited(ada, "Ève Gagnon"))
         pair = (zoe, eve)
+        for visit in pair:
+            await visit.answers_are_short()
         for turn, question in enumerate(QUESTIONS):
             for mark, visit in zip(MARKS, pair, strict=True):
                 await visit.page.fill("#question", f"{question} ({mark})")

@@ -31,6 +31,8 @@ async def test_two_people_of_two_coops_talk_at_once(pool: RunningPool) -> None:
             await enter(guests, pool, "boreale", "Ada"),
             await enter(guests, pool, "prairie", "Eve"),
         ]
+        for visit in people:
+            await visit.answers_are_short()
         for turn in range(TURNS):
             for visit in people:
                 await visit.page.fill("#question", QUESTIONS[turn])

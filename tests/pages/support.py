@@ -1,6 +1,7 @@
 """Real Chromium on the pages of a real gateway: visitors, each with a profile of its own."""
 
 import contextlib
+import json
 import os
 import re
 from collections.abc import AsyncIterator
@@ -8,12 +9,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests import browser
 
 SCREENSHOTS = os.environ.get("ENTRAIDE_SCREENSHOTS", "")  # a folder, for whoever will look at them
 WAIT_MS = 20_000.0
+TOKENS_MAX = 48  # the toy model sometimes repeats a word up to the pool's limit
 WIDE, PHONE = (browser.WIDE, 800), (browser.PHONE, 844)
 
 
@@ -32,6 +34,15 @@ class Visit(browser.Visit):
     async def settled(self) -> None:
         """Waits until nothing of the view is still being read."""
         await expect(self.page.locator("main .loading")).to_have_count(0, timeout=WAIT_MS)
+
+    async def answers_are_short(self) -> None:
+        """Limits the length of the answers to this page's questions, which the page does not."""
+
+        async def limit(route: Route) -> None:
+            body = json.loads(route.request.post_data or "{}")
+            await route.continue_(post_data=json.dumps({**body, "max_tokens": TOKENS_MAX}))
+
+        await self.page.route("**/v1/chat/completions", limit)
 
     @property
     def foreign(self) -> list[str]:
