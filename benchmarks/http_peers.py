@@ -28,9 +28,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gateway import Target, rss_mib, until_ready
 from benchmarks.http_servers import OURS, SERVERS, served
 from benchmarks.support.common import make_parser, markdown_table
+from benchmarks.support.load_targets import Target, rss_mib, until_ready
 from tests.hostile import peers
 
 PATIENCE_S = 65.0

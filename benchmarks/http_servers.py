@@ -30,8 +30,16 @@ from typing import Any
 
 import msgspec
 import uvloop
-from benchmarks.gateway import Phase, Sample, Target, compiled, load, process, until_ready
 from benchmarks.support.common import make_parser, markdown_table
+from benchmarks.support.load_targets import (
+    Phase,
+    Sample,
+    Target,
+    compiled,
+    load,
+    process,
+    until_ready,
+)
 from msgspec import Struct
 
 from entraide_scheduler.gateway.auth import Authenticator
@@ -277,7 +285,9 @@ def served(name: str, home: Path) -> Iterator[Target]:
 
 def figure(samples: list[Sample], count: str) -> float:
     """Returns the median CPU time for each request or token, microseconds."""
-    return round(statistics.median(s.cpu_s["server"] / s.seen[count] * 1e6 for s in samples), 1)
+    return round(
+        statistics.median(s.costs["server"].cpu_s / s.seen[count] * 1e6 for s in samples), 1
+    )
 
 
 def row(name: str, samples: dict[tuple[str, str], list[Sample]]) -> dict[str, Any]:
