@@ -3,7 +3,7 @@
 It reads every message of the pool's bus, with the scheduler's rights, and checks what
 docs/reference/protocol.md says of them: each decodes by the table of its subject; the control plane
 carries no text; ``seq`` counts up within a boot; an epoch of a job is of one run at one node,
-and a later run has a higher one; the parts of a run follow each other; a usage report that a
+and a later run has a higher one; no part of a run comes twice; a usage report that a
 process sends again is the same. What the watcher misses while its own connection is down it does
 not judge.
 """
@@ -84,11 +84,8 @@ class Messages:
                 run = message.job, message.epoch
                 expected = self._sent.get(run, message.first)
                 self._sent[run] = message.first + message.n
-                return (
-                    ""
-                    if expected == message.first
-                    else f"{run}: part {message.first} after {expected}"
-                )
+                self.counts["gaps"] += message.first > expected  # a broken connection loses parts
+                return f"{run}: part {message.first} again" if message.first < expected else ""
             case m.UsageReport():
                 run = message.job, message.epoch
                 first = self._reports.setdefault(owner, {}).setdefault(run, data)

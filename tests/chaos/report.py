@@ -50,7 +50,7 @@ def make_report(folder: RunFolder) -> dict[str, Any]:
             [seam.next_at - seam.last_at for line in outcomes for seam in line.seams]
         ),
         "end": folder.document("end.json"),
-        "bus_messages": sum((folder.document("bus.json") or {}).values()),
+        "bus": bus_counts(folder),
         "rss_mb": {name: folder.document(f"{name}_sample.json")["rss_mb"]
                    for name in ("first", "last")},
         "slowdown_p50": slow[len(slow) // 2],
@@ -65,6 +65,13 @@ def kept_counts(folder: RunFolder) -> dict[str, int]:
         for line in folder.read("kept", KeptWork)
     )
     return dict(sorted(counts.items()))
+
+
+def bus_counts(folder: RunFolder) -> dict[str, int]:
+    """Messages on the bus since the run was last started, and gaps in the parts of answers."""
+    counts = Counter(folder.document("bus.json") or {})
+    gaps = counts.pop("gaps", 0)
+    return {"messages": counts.total(), "gaps": gaps}
 
 
 def kill_times_s(faults: list[Executed], outcomes: list[Outcome]) -> list[float]:
