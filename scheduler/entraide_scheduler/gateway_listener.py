@@ -240,6 +240,7 @@ class GatewayListener:
 
     def _on_jobs_held(self, gateway: str, held: m.JobsHeld) -> None:
         """Tells a gateway of the jobs whose end or submission the bus has lost."""
+        waiting = []
         for job in held.jobs[: m.JOBS_HELD_MAX]:
             view = self._driver.core.job(job)
             if view is None:
@@ -247,6 +248,9 @@ class GatewayListener:
             elif view.gateway == gateway and view.ended_at:
                 ended = m.JobEnded(job, view.state, view.code, view.epoch, {})
                 self._router.send_to_gateway(gateway, ended)
+            elif view.gateway == gateway:
+                waiting.append(job)
+        self._scheduler.report_waiting(waiting)
 
     async def _answer(
         self, question: m.ExplanationRequest | m.ModelsRequest | m.PoolRequest | m.EnrolmentQuery

@@ -69,6 +69,7 @@ class LocalSchedulerAdapter:
     Attributes:
         broadcast: tells every gateway of a revocation; None if there is only this one.
         on_answer: is told of answers that have come; see ``usage_reports``.
+        on_waiting: is told of live jobs for whose answers another gateway waits; likewise.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class LocalSchedulerAdapter:
         self._gateway = gateway
         self.broadcast: Callable[[m.Revocation], None] | None = None
         self.on_answer: Callable[[m.AnswerReceived], None] | None = None
+        self.on_waiting: Callable[[list[str]], None] | None = None
 
     @property
     def gateway(self) -> str:
@@ -163,6 +165,11 @@ class LocalSchedulerAdapter:
         """Reports that the whole answer of a run has come, and is in the store if it is kept."""
         if self.on_answer is not None:
             self.on_answer(message)
+
+    def report_waiting(self, jobs: list[str]) -> None:
+        """Reports live jobs for whose answers another gateway waits."""
+        if self.on_waiting is not None:
+            self.on_waiting(jobs)
 
     @property
     def journal_position(self) -> int:

@@ -193,6 +193,7 @@ class Service:
             gateway=self._config.gateway,
         )
         scheduler.on_answer = node_listener.reports.add_answer
+        scheduler.on_waiting = node_listener.reports.add_waiting
         catalogue.add_listener(node_listener.send_catalogue)
         return Parts(
             bus=bus, store=store, identity=identity, policy=policy, signer=signer, driver=driver,

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.core.builders import facts
+from tests.core.builders import facts, usage
 from tests.integration.nats_support import NatsPool
 from tests.scheduler.pool_support import RunningScheduler, ScriptedNode, running_scheduler
 from tests.waiting import eventually
 
 from entraide.errors import PoolUnreachable
-from entraide.types import JobKind, JobState
+from entraide.types import JobKind, JobState, Outcome
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
 from entraide_scheduler.bus import NatsNodeChannel, NatsSchedulerAdapter, subscribe_answers
@@ -182,6 +182,32 @@ async def test_same_request_twice_is_one_job(
 
     assert 1 == len([message for message in sink.down if isinstance(message, m.JobPlaced)])
     assert 0 == pool.driver.counts["dropped.duplicate"]
+
+
+async def test_answer_for_which_a_gateway_still_waits_is_not_billed_and_runs_again(
+    pool: RunningScheduler,
+    apart: tuple[NatsSchedulerAdapter, RecordingSink],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A node has reported its run, and its gateway lists the job among those that it holds: the end
+    of the answer was lost, and the job is placed again."""
+    monkeypatch.setattr("entraide_scheduler.usage_reports.ON_ITS_WAY_S", 0.0)
+    adapter, sink = apart
+    node = await join_live_node(pool)
+    adapter.submit(facts("job-1", gateway="second", stream=False))
+    await eventually(lambda: sink.down)
+    lost = sink.down[0]
+    await node.send(m.Accept("job-1", lost.epoch))
+    report = m.UsageReport("job-1", lost.epoch, Outcome.COMPLETED, "", True, usage())
+    await node.send(report)
+    await eventually(lambda: pool.service.parts.node_listener.reports.waits_for("job-1"))
+    early = pool.driver.counts["settled"]
+    adapter.report_held(("job-1",))
+    await eventually(lambda: len(sink.down) == 2)
+    again = sink.down[1]
+
+    assert (0, 0) == (early, pool.driver.counts["settled"])
+    assert (m.JobPlaced, "job-1", True) == (type(again), again.job, again.epoch > lost.epoch)
 
 
 async def test_gateway_cannot_ask_in_the_name_of_another(
