@@ -25,6 +25,7 @@ class CuttingProxy:
         port: where it listens.
         plan: of the next connection: after how many bytes to the client it is cut, and how; None
             for a connection that is not cut.
+        is_closed: whether new connections are reset at once.
         silenced: set once a connection was cut in silence.
         connections: number of connections so far.
     """
@@ -32,6 +33,7 @@ class CuttingProxy:
     def __init__(self, target: int) -> None:
         self.port = 0
         self.plan: Callable[[], tuple[int, Cut] | None] = lambda: None
+        self.is_closed = False
         self.silenced = asyncio.Event()
         self.connections = 0
         self._target = target
@@ -57,6 +59,9 @@ class CuttingProxy:
         """Serves a client."""
         self.connections += 1
         cut_after = self.plan()
+        if self.is_closed:
+            _reset(writer)
+            return
         try:
             upstream, downstream = await asyncio.open_connection("127.0.0.1", self._target)
         except OSError:

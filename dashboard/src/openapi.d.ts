@@ -6375,6 +6375,28 @@ export interface components {
             settled?: string;
             /** @description `journal` of `Status` in `admin.proto`, which explains it. */
             journal?: components["schemas"]["AdminJournalKept"];
+            /** @description `gateways` of `Status` in `admin.proto`, which explains it. */
+            gateways?: components["schemas"]["AdminGateway"][];
+        };
+        /**
+         * AdminGateway
+         * @description `Gateway` of the gRPC service Admin.
+         */
+        AdminGateway: {
+            /** @description `gateway` of `Gateway` in `admin.proto`, which explains it. */
+            gateway?: string;
+            /** @description `state` of `Gateway` in `admin.proto`, which explains it. */
+            state?: string;
+            /** @description `heard_at` of `Gateway` in `admin.proto`, which explains it. */
+            heardAt?: number;
+            /** @description `version` of `Gateway` in `admin.proto`, which explains it. */
+            version?: string;
+            /** @description `url` of `Gateway` in `admin.proto`, which explains it. */
+            url?: string;
+            /** @description `jobs` of `Gateway` in `admin.proto`, which explains it. */
+            jobs?: number;
+            /** @description `twice` of `Gateway` in `admin.proto`, which explains it. */
+            twice?: boolean;
         };
         /**
          * AdminNode
@@ -7815,7 +7837,7 @@ export interface operations {
              * @description `engine_exited`: The machine's engine exited during the answer.
              *     `engine_failed`: The machine's engine failed.
              *     `engine_hung`: The machine's engine stopped responding during the answer and was started again.
-             *     `gateway_lost`: The gateway that held the request has stopped.
+             *     `gateway_lost`: The gateway that held the request has stopped, or cannot be reached any more.
              *     `node_lost`: The machine that was answering is gone.
              *     `stream_broken`: The answer was interrupted: the machine that produced it is gone.
              *     `too_many_attempts`: The job failed on several machines in a row.
@@ -8116,7 +8138,7 @@ export interface operations {
              * @description `engine_exited`: The machine's engine exited during the answer.
              *     `engine_failed`: The machine's engine failed.
              *     `engine_hung`: The machine's engine stopped responding during the answer and was started again.
-             *     `gateway_lost`: The gateway that held the request has stopped.
+             *     `gateway_lost`: The gateway that held the request has stopped, or cannot be reached any more.
              *     `node_lost`: The machine that was answering is gone.
              *     `stream_broken`: The answer was interrupted: the machine that produced it is gone.
              *     `too_many_attempts`: The job failed on several machines in a row.
@@ -8399,7 +8421,7 @@ export interface operations {
              * @description `engine_exited`: The machine's engine exited during the answer.
              *     `engine_failed`: The machine's engine failed.
              *     `engine_hung`: The machine's engine stopped responding during the answer and was started again.
-             *     `gateway_lost`: The gateway that held the request has stopped.
+             *     `gateway_lost`: The gateway that held the request has stopped, or cannot be reached any more.
              *     `node_lost`: The machine that was answering is gone.
              *     `stream_broken`: The answer was interrupted: the machine that produced it is gone.
              *     `too_many_attempts`: The job failed on several machines in a row.
@@ -8700,7 +8722,7 @@ export interface operations {
              * @description `engine_exited`: The machine's engine exited during the answer.
              *     `engine_failed`: The machine's engine failed.
              *     `engine_hung`: The machine's engine stopped responding during the answer and was started again.
-             *     `gateway_lost`: The gateway that held the request has stopped.
+             *     `gateway_lost`: The gateway that held the request has stopped, or cannot be reached any more.
              *     `node_lost`: The machine that was answering is gone.
              *     `stream_broken`: The answer was interrupted: the machine that produced it is gone.
              *     `too_many_attempts`: The job failed on several machines in a row.
@@ -9006,7 +9028,7 @@ export interface operations {
              * @description `engine_exited`: The machine's engine exited during the answer.
              *     `engine_failed`: The machine's engine failed.
              *     `engine_hung`: The machine's engine stopped responding during the answer and was started again.
-             *     `gateway_lost`: The gateway that held the request has stopped.
+             *     `gateway_lost`: The gateway that held the request has stopped, or cannot be reached any more.
              *     `node_lost`: The machine that was answering is gone.
              *     `stream_broken`: The answer was interrupted: the machine that produced it is gone.
              *     `too_many_attempts`: The job failed on several machines in a row.
@@ -10466,7 +10488,7 @@ export interface operations {
              * @description `engine_exited`: The machine's engine exited during the answer.
              *     `engine_failed`: The machine's engine failed.
              *     `engine_hung`: The machine's engine stopped responding during the answer and was started again.
-             *     `gateway_lost`: The gateway that held the request has stopped.
+             *     `gateway_lost`: The gateway that held the request has stopped, or cannot be reached any more.
              *     `node_lost`: The machine that was answering is gone.
              *     `stream_broken`: The answer was interrupted: the machine that produced it is gone.
              *     `too_many_attempts`: The job failed on several machines in a row.

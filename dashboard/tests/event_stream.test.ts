@@ -13,7 +13,7 @@ function streamOf(...pieces: (string | Uint8Array)[]): ReadableStream<Uint8Array
 
 async function all(stream: ReadableStream<Uint8Array>): Promise<string[]> {
   const events: string[] = [];
-  for await (const event of eventsOf(stream)) events.push(event);
+  for await (const event of eventsOf(stream)) events.push(event.data);
   return events;
 }
 
@@ -36,4 +36,17 @@ test("a letter cut in its bytes is whole", async () => {
 
 test("an event without an end is refused", async () => {
   await expect(all(streamOf("data: ", "x".repeat(8_100_000)))).rejects.toThrow("too long");
+});
+
+test("an event has the last identifier of the stream", async () => {
+  const ids: string[] = [];
+  for await (const event of eventsOf(streamOf("data: a\n\nid: job/0\ndata: b\n\n: c\n\ndata: d\n\n"))) ids.push(event.id);
+
+  expect(ids).toEqual(["", "job/0", "job/0"]);
+});
+
+test("a stream on which nothing comes is given up", async () => {
+  const silent = new ReadableStream<Uint8Array>({ start() {} });
+
+  await expect(eventsOf(silent, 1).next()).rejects.toThrow("too long");
 });

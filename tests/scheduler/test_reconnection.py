@@ -1,13 +1,16 @@
 """Clients that come back to their answer: what they read, and when they are waited for."""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from openai import APIConnectionError, AsyncOpenAI
 from tests.cutting_proxy import Cut, CuttingProxy, cutting_proxy
 from tests.scheduler.gateway_support import KEY_A, Pool, ask, open_pool
 from tests.scheduler.reconnection_support import (
@@ -276,3 +279,36 @@ async def test_a_resumed_answer_is_read_by_a_client_that_comes_back(pool: Pool) 
     assert [f"{run.run.job}/{n}" for n in range(len(numbers(stream)))] == numbers(stream)
     assert 1 == stream.count(b"event: entraide.resumed")
     assert b"[DONE]" in stream
+
+
+async def test_openais_client_comes_back(pool: Pool) -> None:
+    """It counts the chunks that it has, and sends the request once more with their number."""
+    said: Any = dict(BODIES[openai.CHAT])
+    chunks: list[Any] = []
+    async with (
+        cutting_proxy(pool.gateway.port) as proxy,
+        AsyncOpenAI(api_key=KEY_A, base_url=f"{proxy.url}/v1", max_retries=0) as client,
+    ):
+        ask_again = partial(
+            client.chat.completions.create, **said, extra_body={"entraide": {"reconnect_s": 30}}
+        )
+        asking = asyncio.ensure_future(ask_again())
+        run = await pool.placed()
+        run.accept()
+        run.tokens(*WORDS[:20])
+        stream = await asking
+        with contextlib.suppress(APIConnectionError):
+            async for each in stream:
+                chunks.append(each)
+                if len(chunks) == 10:
+                    proxy.cut()
+        cut_at = len(chunks)
+        run.tokens(*WORDS[20:])
+        finish(run)
+        job = stream.response.headers["x-request-id"]
+        rest = await ask_again(extra_headers={LAST: f"{job}/{len(chunks) - 1}"})
+        chunks += [each async for each in rest]
+    texts = [each.choices[0].delta.content or "" for each in chunks if each.choices]
+
+    assert "".join(WORDS) == "".join(texts)
+    assert 10 <= cut_at < len(chunks)

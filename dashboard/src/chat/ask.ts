@@ -1,5 +1,5 @@
 // One question to the pool, answered as a stream. Aborting the request ends the engine's work.
-import { callHeaders, refusalOf } from "../api.ts";
+import { ApiError, callHeaders, refusalOf } from "../api.ts";
 import { eventsOf } from "./event_stream.ts";
 import { requestMessages, type Conversation } from "./conversation.ts";
 import type { Receipt } from "./footprint.ts";
@@ -13,6 +13,8 @@ export interface AnswerPart {
   finish?: string;
   /** The machine that continues the answer from here on. */
   resumedBy?: string;
+  /** Whether the connection is lost, and the page tries to come back. */
+  isReconnecting?: boolean;
 }
 
 interface Chunk {
@@ -24,8 +26,48 @@ interface Chunk {
   node_after?: unknown;
 }
 
-/** Yields the parts of the answer; throws a refusal, an `AbortError`, or an error if it breaks off. */
+/** For how long the pool lets an answer go on without this page, seconds. */
+const RECONNECT_S = 60;
+/** The pool sends a sign of life every 5 s. */
+const SILENCE_MS = 16_000;
+const PAUSE_MIN_MS = 250;
+const PAUSE_MAX_MS = 4_000;
+
+/**
+ * Yields the parts of the answer; throws a refusal, an `AbortError`, or an error if it breaks off.
+ *
+ * If the connection is lost, the page comes back to the answer; aborting cancels the job at the pool.
+ */
 export async function* ask(conversation: Conversation, signal: AbortSignal): AsyncGenerator<AnswerPart> {
+  let response = await begin(conversation, signal);
+  const job = response.headers.get("x-request-id") ?? "";
+  let last = "";
+  for (;;) {
+    try {
+      for await (const { data, id } of eventsOf(response.body!, SILENCE_MS)) {
+        if (id) last = id;
+        if (data === "[DONE]") return;
+        const part = partOf(data);
+        if (part) yield part;
+      }
+    } catch (problem) {
+      if (signal.aborted) void cancel(job);
+      if (signal.aborted || problem instanceof ApiError) throw problem;
+    }
+    yield { isReconnecting: true };
+    try {
+      response = await comeBack(job, last, signal);
+    } catch (problem) {
+      if (signal.aborted) void cancel(job);
+      throw problem;
+    }
+    yield { isReconnecting: false };
+  }
+}
+
+/** Asks the question. */
+async function begin(conversation: Conversation, signal: AbortSignal): Promise<Response> {
+  const options = { data_class: conversation.data_class, session: conversation.id };
   const response = await fetch(PATH, {
     method: "POST",
     signal,
@@ -34,18 +76,53 @@ export async function* ask(conversation: Conversation, signal: AbortSignal): Asy
       model: conversation.model,
       messages: requestMessages(conversation.messages),
       stream: true,
-      entraide: { data_class: conversation.data_class, session: conversation.id, resume_events: true },
+      entraide: { ...options, resume_events: true, reconnect_s: RECONNECT_S },
     }),
   });
-  if (!response.ok || !response.body) {
-    throw refusalOf(await response.json().catch(() => undefined), response.status);
+  return readable(response);
+}
+
+/** Asks for the rest of an answer until the pool gives it, refuses it, or has given it up. */
+async function comeBack(job: string, last: string, signal: AbortSignal): Promise<Response> {
+  const endsAt = Date.now() + RECONNECT_S * 1_000;
+  for (let attempt = 0; Date.now() < endsAt; attempt += 1) {
+    await pause(Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** attempt) * (0.5 + Math.random() / 2), signal);
+    try {
+      const headers = { ...callHeaders(), ...(last ? { "Last-Event-ID": last } : {}) };
+      return await readable(await fetch(`/v1/jobs/${job}/stream`, { signal, headers }));
+    } catch (problem) {
+      const isFinal = problem instanceof ApiError && problem.status < 500 && problem.status !== 429;
+      if (signal.aborted || isFinal) throw problem;
+    }
   }
-  for await (const data of eventsOf(response.body)) {
-    if (data === "[DONE]") return;
-    const part = partOf(data);
-    if (part) yield part;
-  }
-  throw new Error("the answer ended without its last event");
+  throw new Error("the pool could not be reached again");
+}
+
+async function readable(response: Response): Promise<Response> {
+  if (response.ok && response.body) return response;
+  throw refusalOf(await response.json().catch(() => undefined), response.status);
+}
+
+/** Ends a job that would go on without this page. */
+async function cancel(job: string): Promise<void> {
+  if (!job) return;
+  const call = { method: "DELETE", headers: callHeaders(), keepalive: true };
+  await fetch(`/v1/jobs/${job}`, call).catch(() => undefined);
+}
+
+/** Waits for a time, or until the browser says that it has a network again. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      removeEventListener("online", done);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    addEventListener("online", done);
+    signal.addEventListener("abort", done);
+  });
 }
 
 /** Reads one event; what is not one of an answer is left out. */

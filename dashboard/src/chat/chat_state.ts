@@ -143,7 +143,7 @@ async function answer(messages: Message[]): Promise<void> {
   try {
     for await (const part of ask(asked, controller.signal)) put((last) => withPart(last, part));
   } catch (problem) {
-    if (!controller.signal.aborted) put((last) => ({ ...last, ended: { how: "error", sentence: failure(problem) } }));
+    if (!controller.signal.aborted) put((last) => ({ ...last, is_reconnecting: false, ended: { how: "error", sentence: failure(problem) } }));
   }
   if (!isOurs()) return;
   running.value = null;
@@ -154,14 +154,18 @@ function withPart(last: Message, part: AnswerPart): Message {
   const next = { ...last, text: last.text + (part.text ?? "") };
   if (part.reasoning) next.reasoning = (last.reasoning ?? "") + part.reasoning;
   if (part.resumedBy) next.resumed_by = part.resumedBy;
+  if (part.isReconnecting !== undefined) next.is_reconnecting = part.isReconnecting;
   if (part.receipt) next.receipt = part.receipt;
   if (part.finish === "length") next.ended = { how: "length", sentence: "" };
   return next;
 }
 
+// Codes with which the pool says that there is nothing to come back to.
+const LOST = new Set(["unknown_job", "result_expired", "client_gone", "stream_not_kept"]);
+
 function failure(problem: unknown): string {
   if (problem instanceof ApiError && problem.code === "unknown_model") return t("chat-no-model");
-  if (problem instanceof ApiError) return sentenceOf(problem);
+  if (problem instanceof ApiError && !LOST.has(problem.code)) return sentenceOf(problem);
   return t("chat-broke-off");
 }
 
@@ -169,7 +173,7 @@ function failure(problem: unknown): string {
 export function stopByHand(): void {
   stop();
   conversation.value = withLast(conversation.peek(), (last) =>
-    last.role === "assistant" ? { ...last, ended: { how: "stopped", sentence: "" } } : last,
+    last.role === "assistant" ? { ...last, is_reconnecting: false, ended: { how: "stopped", sentence: "" } } : last,
   );
   void saveIfKept();
 }

@@ -102,6 +102,7 @@ export function Answer({
       )}
       {text && <AnswerText text={text} isRunning={isRunning} />}
       {isRunning && !text && <p class="soft waiting">{t("chat-waiting")}</p>}
+      {message.is_reconnecting && <p class="soft">{t("chat-reconnecting")}</p>}
       {message.resumed_by && <p class="soft">{t("chat-resumed", { machine: message.resumed_by })}</p>}
       {ended && <Ended ended={ended} />}
       {!isRunning && (

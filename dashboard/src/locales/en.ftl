@@ -698,6 +698,7 @@ chat-waiting = A machine is reading your question…
 chat-running = Answer under way
 chat-done = Answer complete
 chat-reasoning = The model’s reasoning
+chat-reconnecting = The connection was lost. Connecting again…
 chat-resumed = The first machine stopped in mid-answer; { $machine } went on from there.
 chat-broke-off = The answer broke off. What arrived is kept above; ask again for the rest.
 chat-no-model = No machine offers this model now. Choose another one, or ask again later.

@@ -698,6 +698,7 @@ chat-waiting = Une machine est en train de lire votre question…
 chat-running = Réponse en cours
 chat-done = Réponse terminée
 chat-reasoning = Le raisonnement du modèle
+chat-reconnecting = La connexion est coupée. Nouvelle tentative…
 chat-resumed = La première machine s’est arrêtée en cours de réponse ; { $machine } a poursuivi.
 chat-broke-off = La réponse s’est interrompue. Ce qui est arrivé est gardé ci-dessus ; redemandez pour la suite.
 chat-no-model = Aucune machine n’offre ce modèle en ce moment. Choisissez-en un autre, ou redemandez plus tard.
