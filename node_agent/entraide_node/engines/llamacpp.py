@@ -37,7 +37,7 @@ from entraide_node.models.model_files import ModelFile
 
 NAME = "llama.cpp"
 BATCH_TOKENS = 512  # llama.cpp computes batches of 512; it reports progress after each
-CACHE_RAM_MIB = 256
+CACHE_RAM_MIB = 0  # else llama.cpp keeps the states of earlier prompts, which no run may use
 PROPS_TIMEOUT_S = 10.0
 READY_BASE_S = 60.0
 TEXT_MODEL_POOLING = "last"  # needs no larger batches than text does
