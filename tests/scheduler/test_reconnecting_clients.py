@@ -12,7 +12,7 @@ from tests.cutting_proxy import Cut, CuttingProxy, cutting_proxy
 from tests.scheduler.gateway_support import KEY_A, KEY_B, NodeRun, Pool, chunk, open_pool
 from tests.waiting import eventually
 
-from entraide.client import AsyncClient, Client, _silence, transport
+from entraide.client import AsyncClient, Client, _receive_watchdog, transport
 from entraide.errors import EntraideError
 from entraide.v1 import pool_pb2, pool_pb2_grpc
 
@@ -129,7 +129,7 @@ async def test_silence_is_noticed(
 ) -> None:
     """A connection on which nothing comes any more is given up for another one."""
     monkeypatch.setattr(transport, "SILENCE_S", 0.5)
-    monkeypatch.setattr(_silence, "SILENCE_S", 0.5)
+    monkeypatch.setattr(_receive_watchdog, "SILENCE_S", 0.5)
     monkeypatch.setattr("entraide_scheduler.gateway.reconnectable_streams.QUIET_S", 0.1)
     reading, parts, run = await begun(kind, pool, proxy)
     proxy.cut(Cut.SILENT)

@@ -16,8 +16,8 @@ from google.protobuf.message import Message
 
 from entraide.client._address import Address, resolve
 from entraide.client._constants import MESSAGE_BYTES_MAX, SILENCE_S
+from entraide.client._receive_watchdog import ReceiveWatchdog
 from entraide.client._rpc_errors import error_from_rpc
-from entraide.client._silence import SilenceWatch
 from entraide.client.http import WebCaller, WebRequest, is_loopback, unreachable
 from entraide.v1 import admin_pb2_grpc, enrolment_pb2_grpc, pool_pb2, pool_pb2_grpc
 
@@ -162,7 +162,7 @@ class GrpcTransport:
 
     def _receive(self, call: Any, lang: str) -> Iterator[pool_pb2.StreamEvent]:
         """Yields the events of a call; a numbered stream that is silent too long is lost."""
-        watch = SilenceWatch(self.close)  # which ends the call: its connection leads nowhere
+        watch = ReceiveWatchdog(self.close)  # which ends the call: its connection leads nowhere
         try:
             while (event := watch.wait_for(lambda: next(call, None))) is not None:
                 if event.number or event.started.reconnect_s:

@@ -1,4 +1,4 @@
-"""Silence watch: ends a connection on which nothing arrives, although its other end sends."""
+"""Receive watchdog: ends a connection on which nothing arrives, although its other end sends."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ from typing import Any
 from entraide.client._constants import SILENCE_S
 
 
-class SilenceWatch:
+class ReceiveWatchdog:
     """Watches the waits of one thread for events of a stream.
 
     Args:
