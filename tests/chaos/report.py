@@ -11,6 +11,7 @@ import msgspec
 from tests.chaos import schedule
 from tests.chaos.faults import DONE, Executed
 from tests.chaos.kept import KeptWork
+from tests.chaos.pool import MODEL
 from tests.chaos.run_folder import Broken, Exit, RunFolder
 from tests.chaos.streams import CLOSED, COMPLETE, ERROR, RESUMED, Outcome
 from tests.chaos.watchers import Sample, StoreWatcher
@@ -26,6 +27,7 @@ def make_report(folder: RunFolder) -> dict[str, Any]:
     outcomes = folder.read("outcomes", Outcome)
     check_memory(folder)
     bills = check_bills(folder, outcomes)
+    bills["receipt_less"] = check_receipts(folder, faults, outcomes)
     check_closed(folder, faults, outcomes)
     made = Counter(fault.kind for fault in faults if fault.result == DONE)
     setting = folder.document("setting.json")
@@ -128,6 +130,29 @@ def check_closed(folder: RunFolder, faults: list[Executed], outcomes: list[Outco
         if not any(ends[0] <= at <= ends[1] for at in kills.get(line.gateway, ())):
             subject = line.job or f"a request at {line.gateway}"
             folder.broken("closed", subject, f"{line.gateway} closed it and was not killed")
+
+
+def check_receipts(folder: RunFolder, faults: list[Executed], outcomes: list[Outcome]) -> int:
+    """Checks that receipts count the tokens that their clients have.
+
+    Returns:
+        Number of those that count fewer, which may be where the scheduler was killed during the
+        answer: it does not know of a run that it placed in its last moment.
+    """
+    killed = [fault.at for fault in faults if fault.kind == schedule.SCHEDULER_KILLED]
+    less = 0
+    for line in outcomes:
+        is_whole = line.outcome in (COMPLETE, RESUMED) and line.model == MODEL
+        if not is_whole or line.output_tokens == line.tokens:
+            continue
+        if line.output_tokens < line.tokens and any(
+            line.began_at <= at <= line.ended_at for at in killed
+        ):
+            less += 1
+        else:
+            detail = f"receipt {line.output_tokens}, received {line.tokens}"
+            folder.broken("receipt", line.job, detail)
+    return less
 
 
 def check_bills(folder: RunFolder, outcomes: list[Outcome]) -> dict[str, int]:

@@ -237,13 +237,11 @@ class Streams:
             self._folder.broken("hang", subject, f"silent for {SILENCE_S:g} s at {line.gateway}")
         if ended == ERROR and answer.code not in self._codes:
             self._folder.broken("stable_error", subject, f"code {answer.code!r}")
-        if ended in (COMPLETE, RESUMED):
-            if answer.model == MODEL and (answer.asked, "length") != (line.tokens, answer.finish):
-                detail = f"{line.tokens} of {answer.asked} tokens, {answer.finish!r}"
-                self._folder.broken("complete", subject, detail)
-            if answer.model == MODEL and line.output_tokens != line.tokens:
-                detail = f"receipt {line.output_tokens}, received {line.tokens}"
-                self._folder.broken("receipt", subject, detail)
+        if ended not in (COMPLETE, RESUMED) or answer.model != MODEL:
+            return
+        if (answer.asked, "length") != (line.tokens, answer.finish):
+            detail = f"{line.tokens} of {answer.asked} tokens, {answer.finish!r}"
+            self._folder.broken("complete", subject, detail)
 
 
 async def events(response: aiohttp.ClientResponse) -> AsyncIterator[tuple[str, str]]:
