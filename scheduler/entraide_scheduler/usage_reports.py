@@ -129,10 +129,6 @@ class UsageReports:
             del self._held[job]
             self._pass_on(held.node, held.report)
 
-    def waits_for(self, job: str) -> bool:
-        """Whether a report of a live job waits for the word of its gateway."""
-        return job in self._held
-
     def add_waiting(self, jobs: Iterable[str]) -> None:
         """Notes live jobs for whose answers a gateway waits; gives up the runs that have ended."""
         for job in jobs:

@@ -42,6 +42,12 @@ def test_two_minutes_of_chaos_break_no_promise(tmp_path: Path) -> None:
     assert report["kept"]["job_accepted"] == report["kept"]["job_checked"] > 0
 
 
+def until_first_fault(process: subprocess.Popen[bytes], folder: RunFolder) -> None:
+    """Waits until a run has made a fault, or has ended."""
+    while process.poll() is None and not folder.read("faults", Executed):
+        time.sleep(0.2)
+
+
 @pytest.mark.engines
 @pytest.mark.timeout(RUN_S)
 @pytest.mark.skipif(bool(find_obstacle()), reason="needs root and network namespaces")
@@ -52,8 +58,7 @@ def test_a_stopped_run_goes_on(tmp_path: Path) -> None:
     command += ["--streams", "6", "--only", schedule.AGENT_KILLED, "--folder", str(folder.path)]
     first = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
-        while first.poll() is None and not folder.read("faults", Executed):
-            time.sleep(0.2)
+        until_first_fault(first, folder)
         first.send_signal(signal.SIGINT)
         stopped = first.wait(RUN_S)
     finally:

@@ -200,7 +200,8 @@ async def test_answer_for_which_a_gateway_still_waits_is_not_billed_and_runs_aga
     await node.send(m.Accept("job-1", lost.epoch))
     report = m.UsageReport("job-1", lost.epoch, Outcome.COMPLETED, "", True, usage())
     await node.send(report)
-    await eventually(lambda: pool.service.parts.node_listener.reports.waits_for("job-1"))
+    reports = pool.service.parts.node_listener.reports
+    await eventually(lambda: "job-1" in reports._held)
     early = pool.driver.counts["settled"]
     adapter.report_held(("job-1",))
     await eventually(lambda: len(sink.down) == 2)
