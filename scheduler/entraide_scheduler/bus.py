@@ -32,6 +32,7 @@ from entraide_scheduler.scheduler_port import GatewaySink
 
 BEAT_S = 1.0
 ANSWER_TIMEOUT_S = 5.0
+ANSWERS_MAX = 4_096  # reported answers that are kept, should the scheduler not have heard of them
 PENDING_MESSAGES_MAX = 1_000_000
 PENDING_BYTES_MAX = 256 * 1024 * 1024
 
@@ -96,6 +97,7 @@ class NatsSchedulerAdapter:
         self._gateway = gateway
         self._publisher = Publisher(connection)
         self._boot = secrets.token_hex(8)
+        self._answers: dict[str, m.AnswerReceived] = {}  # the last ones, by job
         self.url = ""
         self._subscription: Subscription | None = None
         self._heartbeat_task: asyncio.Task[None] | None = None
@@ -157,7 +159,18 @@ class NatsSchedulerAdapter:
 
     def report_answer(self, message: m.AnswerReceived) -> None:
         """Reports that the whole answer of a run has come."""
+        self._answers.pop(message.job, None)
+        while len(self._answers) >= ANSWERS_MAX:
+            del self._answers[next(iter(self._answers))]
+        self._answers[message.job] = message
         self._send(message)
+
+    def repeat_answer(self, job: str) -> bool:
+        """Reports an answer again that came a while ago; returns False if none is known."""
+        message = self._answers.get(job)
+        if message is not None:
+            self._send(message)
+        return message is not None
 
     def report_held(self, jobs: tuple[str, ...]) -> None:
         """Lists live jobs that this gateway holds."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.core.builders import facts, usage
-from tests.integration.nats_support import NatsPool
+from tests.integration.nats_support import NatsPool, listen
 from tests.scheduler.pool_support import RunningScheduler, ScriptedNode, running_scheduler
 from tests.waiting import eventually
 
@@ -209,6 +209,22 @@ async def test_answer_for_which_a_gateway_still_waits_is_not_billed_and_runs_aga
 
     assert (0, 0) == (early, pool.driver.counts["settled"])
     assert (m.JobPlaced, "job-1", True) == (type(again), again.job, again.epoch > lost.epoch)
+
+
+async def test_answer_is_reported_again_when_the_scheduler_asks_for_its_job(
+    pool: RunningScheduler, bus: NatsPool, apart: tuple[NatsSchedulerAdapter, RecordingSink]
+) -> None:
+    """A scheduler that was away while an answer came is told so again, and not that it is lost."""
+    adapter, _ = apart
+    heard = await listen(await bus.scheduler(), subjects.gateway_up("second"))
+    answered = m.AnswerReceived("job-1", 1, "n1", usage())
+    adapter.report_answer(answered)
+    known = adapter.repeat_answer("job-1"), adapter.repeat_answer("job-2")
+    await eventually(
+        lambda: [data for _, data in heard.messages].count(codec.encode(answered)) == 2
+    )
+
+    assert (True, False) == known
 
 
 async def test_gateway_cannot_ask_in_the_name_of_another(

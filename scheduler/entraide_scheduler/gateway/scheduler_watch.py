@@ -48,6 +48,9 @@ class SchedulerLink(SchedulerPort, Protocol):
     def report_held(self, jobs: tuple[str, ...]) -> None:
         """Lists live jobs that this gateway holds."""
 
+    def repeat_answer(self, job: str) -> bool:
+        """Reports an answer again that came a while ago; returns False if none is known."""
+
 
 class SchedulerWatch:
     """Watches over the live jobs of one gateway."""
@@ -86,8 +89,8 @@ class SchedulerWatch:
         """Handles the scheduler's answer to a heartbeat."""
         self._heard_at = self._clock()
         for job in heard.jobs:
-            if self._running_jobs.get(job) is None:  # an earlier life of this gateway held it
-                self._scheduler.cancel(job, "gateway_lost")
+            if self._running_jobs.get(job) is None and not self._scheduler.repeat_answer(job):
+                self._scheduler.cancel(job, "gateway_lost")  # an earlier life of this gateway's
         if heard.is_new or heard.incarnation != self._incarnation:
             self._incarnation = heard.incarnation
             self._listed_at = self._callers_at = 0.0  # due now
