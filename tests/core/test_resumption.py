@@ -228,7 +228,7 @@ def test_it_ends_where_no_node_takes_it_in_time(pool: Pool) -> None:
     busy = ask(pool, "busy")
     pool.progress(first, 5)
     leave(pool, first)
-    for _ in range(19):
+    for _ in range(59):
         pool.wait(1.0, seen=("n2",))
         pool.progress(busy, 1)
     before = [end.job for end in of(pool.asked, commands.EndJob)]

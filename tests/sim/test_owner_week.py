@@ -23,7 +23,7 @@ CLOCK = ZoneInfo("America/Toronto")
 OWNED = ("n1", "n2", "n3", "n4")
 NODES = (*OWNED, "n5")
 SLOTS = 2  # of each node
-USUAL_S, PATIENT_S = 20.0, 60.0  # longest pause of an answer: by default, and at most
+USUAL_S, SHORT_S = 60.0, 20.0  # longest pause of an answer: by default, and one too short
 VISITS = 50  # of each of four owners
 TERMS = OwnerTerms(idle_min=5.0, give_back_s=30.0, settle_s=30.0)
 SLOW = msgspec.structs.replace(RATES, tpot_base_s=0.1, tpot_per_sequence_s=0.05)
@@ -180,7 +180,7 @@ def test_a_paused_machine_waits_for_its_owner_to_leave() -> None:
 
 
 @pytest.mark.engines
-@pytest.mark.parametrize("resume_s", [USUAL_S, PATIENT_S])
+@pytest.mark.parametrize("resume_s", [USUAL_S, SHORT_S])
 def test_no_stream_ends_while_another_machine_has_a_slot(resume_s: float) -> None:
     """A stream ends with an error only if each slot of every other machine was taken meanwhile.
 
@@ -196,22 +196,15 @@ def test_no_stream_ends_while_another_machine_has_a_slot(resume_s: float) -> Non
 
 @pytest.mark.engines
 def test_streams_cut_in_mid_answer_go_on_elsewhere() -> None:
-    """All but a few in a week, and no other job fails."""
+    """No stream ends with an error, since a slot opens for each in time."""
     lived = week()
-    failed = [job for job in lived.ended if job.state is not JobState.COMPLETED]
-    moved = [job for job in lived.ended if job.state is JobState.COMPLETED and job.placements > 1]
+    moved = [job for job in lived.ended if job.placements > 1]
     resumed = [job for job in moved if job.delivered]
 
-    assert all(job.request.facts.stream for job in (*failed, *resumed))
+    assert {JobState.COMPLETED} == {job.state for job in lived.ended}
+    assert all(job.request.facts.stream for job in resumed)
     assert any(not job.request.facts.stream for job in moved)
-    assert len(failed) <= 2
     assert len(resumed) > 10
-
-
-@pytest.mark.engines
-def test_no_stream_ends_with_an_error_where_answers_may_wait_for_a_minute() -> None:
-    """In that time a slot opens for each: every job is answered."""
-    assert {JobState.COMPLETED} == {job.state for job in week(PATIENT_S).ended}
 
 
 @pytest.mark.engines

@@ -110,7 +110,7 @@ class Timing(Struct, frozen=True, forbid_unknown_fields=True):
     offer_timeout_s: float = 5.0
     lease_s: float = 12.0  # an active lease without progress expires after this time
     job_kept_s: float = 600.0  # how long an ended job can be asked for
-    resume_s: float = 20.0  # how long a part of an answer may wait for a node that continues it
+    resume_s: float = 60.0  # how long a part of an answer may wait for a node that continues it
     busy_suspect_after_s: float = 1.0
     busy_lost_after_s: float = 1.75  # its runs are placed elsewhere
     reconnect_s: float = 0.75  # likewise, after the bus closed the node's connection
