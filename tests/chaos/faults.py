@@ -5,6 +5,7 @@ ended by itself is started again at once, as a service manager does. If the targ
 already, another process of its kind is killed; if there is none, the fault waits.
 """
 
+import contextlib
 import os
 import signal
 import time
@@ -177,7 +178,9 @@ class FaultMaker:
                 self._folder.add("exits", Exit(name, part.status or 0, time.time()))
                 part.restart_at = now + SERVICE_MANAGER_S
             elif now >= part.restart_at:
-                self._pool.start(name)
+                part.restart_at = now + SERVICE_MANAGER_S  # until it is started
+                with contextlib.suppress(OSError):  # the disk is full: it is tried again
+                    self._pool.start(name)
 
 
 def _from(first: str, names: Sequence[str]) -> list[str]:
