@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 from tests.browser import NEEDS
 from tests.cutting_proxy import Cut, CuttingProxy, cutting_proxy
-from tests.pages.signed_in import UsedPool, finish, used_pool
+from tests.pages.signed_in import BEAT_S, UsedPool, finish, used_pool
 from tests.pages.support import visitors
+from tests.scheduler.gateway_support import NodeRun
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.engines, pytest.mark.needs(NEEDS)]
+from entraide_scheduler.core import events as e
+
+# The limit is longer than all guards together, so that a failing test still closes its browsers.
+pytestmark = [pytest.mark.engines, pytest.mark.needs(NEEDS), pytest.mark.timeout(400)]
 
 LOST = {"fr": "La connexion est coupée", "en": "The connection was lost"}
 BROKEN = "The answer broke off"
@@ -29,8 +33,27 @@ async def used_over(folder: Path) -> AsyncIterator[tuple[UsedPool, CuttingProxy]
         yield UsedPool(used.pool, used.people, guests), proxy
 
 
-@pytest.mark.parametrize("how", [Cut.RESET])  # silence: dashboard/tests/event_stream.test.ts
-@pytest.mark.parametrize("lang", LOST)
+@contextlib.asynccontextmanager
+async def in_progress(used: UsedPool, run: NodeRun) -> AsyncIterator[None]:
+    """Reports the progress of a run, as a machine does, without which its lease ends."""
+
+    async def report() -> None:
+        job, epoch = run.run.job, run.run.epoch
+        while True:
+            used.pool.driver.feed(
+                e.RunProgressed, job=job, epoch=epoch, node=run.node, output_tokens=run.sent
+            )
+            await asyncio.sleep(BEAT_S)
+
+    reporting = asyncio.create_task(report())
+    try:
+        yield
+    finally:
+        reporting.cancel()
+        await asyncio.gather(reporting, return_exceptions=True)
+
+
+@pytest.mark.parametrize(("lang", "how"), [("fr", Cut.RESET), ("en", Cut.SILENT)])
 async def test_the_answer_goes_on_by_itself(tmp_path: Path, lang: str, how: Cut) -> None:
     """Meanwhile one line says what happens; each word is there once, with the receipt."""
     async with used_over(tmp_path) as (used, proxy):
@@ -41,7 +64,8 @@ async def test_the_answer_goes_on_by_itself(tmp_path: Path, lang: str, how: Cut)
         proxy.is_closed = True
         proxy.cut(how)
         line = visit.page.get_by_text(LOST[lang])
-        await line.wait_for(timeout=120_000)
+        async with in_progress(used, run):
+            await line.wait_for(timeout=120_000)
         await visit.picture(f"chat-reconnecting-{how}")
         finish(run, " décident", " ensemble.")
         proxy.is_closed = False
@@ -70,6 +94,30 @@ async def test_stop_ends_the_job(tmp_path: Path) -> None:
         assert run.run.job == cancelled.job
         assert (ended is not None and ended.code) == "cancelled"
         assert [] == visit.errors
+
+
+LEAVE = {
+    "reload": lambda page: page.reload(),
+    "close": lambda page: page.close(run_before_unload=True),
+}
+
+
+@pytest.mark.parametrize("how", LEAVE)
+async def test_leaving_the_page_ends_the_job(tmp_path: Path, how: str) -> None:
+    """A page that is closed or loaded anew never comes back, so that nothing waits for it."""
+    async with used_over(tmp_path) as (used, _):
+        visit = await used.chat("Ada", lang="en")
+        run = await used.asked(visit, "Who decides?")
+        run.tokens("The", " members")
+        await visit.page.get_by_text("The members", exact=True).wait_for()
+        await LEAVE[how](visit.page)
+        cancelled = await asyncio.wait_for(used.pool.cancelled(), 120)
+        recent = used.pool.gateway._running_jobs.recent
+        await eventually(lambda: recent.get(run.run.job))
+        ended = recent.get(run.run.job)
+
+        assert run.run.job == cancelled.job
+        assert (ended is not None and ended.code) == "cancelled"  # no wait for a client
 
 
 async def test_a_gateway_that_forgot_the_answer(tmp_path: Path) -> None:

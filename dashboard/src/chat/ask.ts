@@ -30,17 +30,35 @@ interface Chunk {
 const RECONNECT_S = 60;
 /** The pool sends a sign of life every 5 s. */
 const SILENCE_MS = 16_000;
+/** How long one attempt to come back waits for the pool. */
+const ATTEMPT_MS = 5_000;
 const PAUSE_MIN_MS = 250;
 const PAUSE_MAX_MS = 4_000;
 
 /**
  * Yields the parts of the answer; throws a refusal, an `AbortError`, or an error if it breaks off.
  *
- * If the connection is lost, the page comes back to the answer; aborting cancels the job at the pool.
+ * If the connection is lost, the page comes back to the answer; aborting, or leaving the page for
+ * good, cancels the job at the pool.
  */
 export async function* ask(conversation: Conversation, signal: AbortSignal): AsyncGenerator<AnswerPart> {
-  let response = await begin(conversation, signal);
+  const response = await begin(conversation, signal);
   const job = response.headers.get("x-request-id") ?? "";
+  const onLeft = ({ persisted }: PageTransitionEvent) => {
+    if (!persisted) void cancel(job);
+  };
+  addEventListener("pagehide", onLeft);
+  try {
+    yield* partsOf(response, job, signal);
+  } finally {
+    removeEventListener("pagehide", onLeft);
+    if (signal.aborted) void cancel(job);
+  }
+}
+
+/** Yields the parts of an answer, over as many connections as that takes. */
+async function* partsOf(first: Response, job: string, signal: AbortSignal): AsyncGenerator<AnswerPart> {
+  let response = first;
   let last = "";
   for (;;) {
     try {
@@ -51,16 +69,10 @@ export async function* ask(conversation: Conversation, signal: AbortSignal): Asy
         if (part) yield part;
       }
     } catch (problem) {
-      if (signal.aborted) void cancel(job);
       if (signal.aborted || problem instanceof ApiError) throw problem;
     }
     yield { isReconnecting: true };
-    try {
-      response = await comeBack(job, last, signal);
-    } catch (problem) {
-      if (signal.aborted) void cancel(job);
-      throw problem;
-    }
+    response = await comeBack(job, last, signal);
     yield { isReconnecting: false };
   }
 }
@@ -89,13 +101,31 @@ async function comeBack(job: string, last: string, signal: AbortSignal): Promise
     await pause(Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** attempt) * (0.5 + Math.random() / 2), signal);
     try {
       const headers = { ...callHeaders(), ...(last ? { "Last-Event-ID": last } : {}) };
-      return await readable(await fetch(`/v1/jobs/${job}/stream`, { signal, headers }));
+      return await readable(await fetchSoon(`/v1/jobs/${job}/stream`, headers, signal));
     } catch (problem) {
       const isFinal = problem instanceof ApiError && problem.status < 500 && problem.status !== 429;
       if (signal.aborted || isFinal) throw problem;
     }
   }
   throw new Error("the pool could not be reached again");
+}
+
+/**
+ * Reads an address; fails if no response has begun after a time.
+ *
+ * A browser sends a request over an idle connection first. If the network has dropped that one too,
+ * nothing comes back; the failed attempt closes it, and the next one takes another or a new one.
+ */
+async function fetchSoon(path: string, headers: HeadersInit, signal: AbortSignal): Promise<Response> {
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  const timer = setTimeout(abort, ATTEMPT_MS);
+  signal.addEventListener("abort", abort); // also ends the response's body
+  try {
+    return await fetch(path, { headers, signal: controller.signal });
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function readable(response: Response): Promise<Response> {
