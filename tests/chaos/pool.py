@@ -39,6 +39,7 @@ HTTP_PORTS = {"main": 8080, "g1": 8081, "g2": 8082}
 GRPC_PORTS = {"main": 9080, "g1": 9081, "g2": 9082}
 SLOTS, CONTEXT_TOKENS = 16, 4_096
 ATTEMPTS = 50  # of one job: here machines fail far more often than elsewhere
+RESUME_S = 20.0  # below the 30 s of silence that break a promise
 BUS_HOSTS = (POOL_ADDRESS, POOL_NAME)
 CALL_S = 10.0
 
@@ -196,6 +197,7 @@ class ChaosPool:
             "version": "1",
             "coops": [{"coop": coop} for coop in COOP_BY_SITE.values()],
             "limits": {"attempts": ATTEMPTS},
+            "timing": {"resume_s": RESUME_S},
         }
         (path / "policy.toml").write_text(tomli_w.dumps(policy))
         main = {
