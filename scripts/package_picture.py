@@ -73,7 +73,7 @@ PARTS = (
     (
         Part("entraide_scheduler", "driver", "pilote",
              "live_driver feeder journal executor checkpoint clock event_backoff health export "
-             "restored quotas_left"),
+             "restored upgrade_trial quotas_left"),
         Part("entraide_scheduler", "grid", "réseau électrique", "grid"),
         Part("entraide_scheduler", "ports", "ports", "scheduler_port bus publisher"),
         Part("entraide_scheduler", "certificates", "certificats", "certificates"),

@@ -3113,7 +3113,7 @@ export interface components {
              * @description Stable code.
              * @enum {unknown}
              */
-            code: "admin_elsewhere" | "already_exists" | "batch_ended" | "batches_full" | "body_too_large" | "cancelled" | "catalogue_changed" | "catalogue_refused" | "client_gone" | "context_exceeded" | "csrf_refused" | "deadline_exceeded" | "deadline_passed" | "email_failed" | "email_taken" | "engine_exited" | "engine_failed" | "engine_hung" | "engine_refused" | "feature_unsupported" | "file_in_use" | "files_full" | "forbidden" | "gateway_lost" | "head_too_large" | "internal" | "invalid_json" | "invalid_request" | "job_ended" | "join_token_refused" | "key_quarantined" | "method_not_allowed" | "model_failed" | "no_model_fits" | "no_node_live" | "no_node_serves" | "node_key_revoked" | "node_live" | "node_lost" | "not_ready" | "not_signed_in" | "owner_returned" | "pdf_unavailable" | "people_full" | "person_disabled" | "placement_refused" | "policy_base_unknown" | "policy_changed" | "policy_refused" | "policy_unchanged" | "pool_unreachable" | "queue_full" | "queue_shapes" | "quota_carbon" | "quota_energy" | "quota_jobs" | "quota_requests" | "quota_tokens" | "request_ends_engine" | "request_timeout" | "result_expired" | "role_refused" | "series_refused" | "shutting_down" | "signin_link_expired" | "signin_link_unknown" | "signin_link_used" | "statement_of_another" | "storage_full" | "stream_broken" | "stream_not_kept" | "task_busy" | "too_many_attempts" | "too_many_joins" | "too_many_requests" | "too_many_signins" | "too_many_wrong_keys" | "unauthorised" | "unknown_batch" | "unknown_coop" | "unknown_file" | "unknown_job" | "unknown_key" | "unknown_model" | "unknown_node" | "unknown_path" | "unknown_person" | "unknown_policy" | "unknown_session";
+            code: "admin_elsewhere" | "already_exists" | "batch_ended" | "batches_full" | "body_too_large" | "cancelled" | "catalogue_changed" | "catalogue_refused" | "client_gone" | "context_exceeded" | "csrf_refused" | "deadline_exceeded" | "deadline_passed" | "email_failed" | "email_taken" | "engine_exited" | "engine_failed" | "engine_hung" | "engine_refused" | "feature_unsupported" | "file_in_use" | "files_full" | "forbidden" | "gateway_lost" | "head_too_large" | "internal" | "invalid_json" | "invalid_request" | "job_ended" | "join_token_refused" | "key_quarantined" | "method_not_allowed" | "model_failed" | "no_model_fits" | "no_node_live" | "no_node_serves" | "node_key_revoked" | "node_live" | "node_lost" | "not_ready" | "not_signed_in" | "owner_returned" | "pdf_unavailable" | "people_full" | "person_disabled" | "placement_refused" | "policy_base_unknown" | "policy_changed" | "policy_refused" | "policy_unchanged" | "pool_unreachable" | "queue_full" | "queue_shapes" | "quota_carbon" | "quota_energy" | "quota_jobs" | "quota_requests" | "quota_tokens" | "request_ends_engine" | "request_timeout" | "result_expired" | "role_refused" | "series_refused" | "shutting_down" | "signin_link_expired" | "signin_link_unknown" | "signin_link_used" | "statement_of_another" | "storage_full" | "stream_broken" | "stream_not_kept" | "task_busy" | "too_many_attempts" | "too_many_joins" | "too_many_requests" | "too_many_signins" | "too_many_wrong_keys" | "unauthorised" | "unknown_batch" | "unknown_coop" | "unknown_file" | "unknown_job" | "unknown_key" | "unknown_model" | "unknown_node" | "unknown_path" | "unknown_person" | "unknown_policy" | "unknown_session" | "upgrade_trial";
             /** @description Identifier of the job, if there is one. */
             job?: string;
         };
@@ -3145,7 +3145,7 @@ export interface components {
              * @description Stable code.
              * @enum {unknown}
              */
-            code: "admin_elsewhere" | "already_exists" | "batch_ended" | "batches_full" | "body_too_large" | "cancelled" | "catalogue_changed" | "catalogue_refused" | "client_gone" | "context_exceeded" | "csrf_refused" | "deadline_exceeded" | "deadline_passed" | "email_failed" | "email_taken" | "engine_exited" | "engine_failed" | "engine_hung" | "engine_refused" | "feature_unsupported" | "file_in_use" | "files_full" | "forbidden" | "gateway_lost" | "head_too_large" | "internal" | "invalid_json" | "invalid_request" | "job_ended" | "join_token_refused" | "key_quarantined" | "method_not_allowed" | "model_failed" | "no_model_fits" | "no_node_live" | "no_node_serves" | "node_key_revoked" | "node_live" | "node_lost" | "not_ready" | "not_signed_in" | "owner_returned" | "pdf_unavailable" | "people_full" | "person_disabled" | "placement_refused" | "policy_base_unknown" | "policy_changed" | "policy_refused" | "policy_unchanged" | "pool_unreachable" | "queue_full" | "queue_shapes" | "quota_carbon" | "quota_energy" | "quota_jobs" | "quota_requests" | "quota_tokens" | "request_ends_engine" | "request_timeout" | "result_expired" | "role_refused" | "series_refused" | "shutting_down" | "signin_link_expired" | "signin_link_unknown" | "signin_link_used" | "statement_of_another" | "storage_full" | "stream_broken" | "stream_not_kept" | "task_busy" | "too_many_attempts" | "too_many_joins" | "too_many_requests" | "too_many_signins" | "too_many_wrong_keys" | "unauthorised" | "unknown_batch" | "unknown_coop" | "unknown_file" | "unknown_job" | "unknown_key" | "unknown_model" | "unknown_node" | "unknown_path" | "unknown_person" | "unknown_policy" | "unknown_session";
+            code: "admin_elsewhere" | "already_exists" | "batch_ended" | "batches_full" | "body_too_large" | "cancelled" | "catalogue_changed" | "catalogue_refused" | "client_gone" | "context_exceeded" | "csrf_refused" | "deadline_exceeded" | "deadline_passed" | "email_failed" | "email_taken" | "engine_exited" | "engine_failed" | "engine_hung" | "engine_refused" | "feature_unsupported" | "file_in_use" | "files_full" | "forbidden" | "gateway_lost" | "head_too_large" | "internal" | "invalid_json" | "invalid_request" | "job_ended" | "join_token_refused" | "key_quarantined" | "method_not_allowed" | "model_failed" | "no_model_fits" | "no_node_live" | "no_node_serves" | "node_key_revoked" | "node_live" | "node_lost" | "not_ready" | "not_signed_in" | "owner_returned" | "pdf_unavailable" | "people_full" | "person_disabled" | "placement_refused" | "policy_base_unknown" | "policy_changed" | "policy_refused" | "policy_unchanged" | "pool_unreachable" | "queue_full" | "queue_shapes" | "quota_carbon" | "quota_energy" | "quota_jobs" | "quota_requests" | "quota_tokens" | "request_ends_engine" | "request_timeout" | "result_expired" | "role_refused" | "series_refused" | "shutting_down" | "signin_link_expired" | "signin_link_unknown" | "signin_link_used" | "statement_of_another" | "storage_full" | "stream_broken" | "stream_not_kept" | "task_busy" | "too_many_attempts" | "too_many_joins" | "too_many_requests" | "too_many_signins" | "too_many_wrong_keys" | "unauthorised" | "unknown_batch" | "unknown_coop" | "unknown_file" | "unknown_job" | "unknown_key" | "unknown_model" | "unknown_node" | "unknown_path" | "unknown_person" | "unknown_policy" | "unknown_session" | "upgrade_trial";
             /** @description Field, parameter or header that the error concerns; null for none. */
             param: string | null;
         };
@@ -9499,7 +9499,10 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `shutting_down`: This gateway is stopping and takes no more requests. */
+            /**
+             * @description `shutting_down`: This gateway is stopping and takes no more requests.
+             *     `upgrade_trial`: The pool is trying out another version, and takes no new kept jobs, files or batches until that is over.
+             */
             503: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
@@ -10769,6 +10772,16 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description `upgrade_trial`: The pool is trying out another version, and takes no new kept jobs, files or batches until that is over. */
+            503: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
             507: {
                 headers: {
@@ -11392,6 +11405,16 @@ export interface operations {
             500: {
                 headers: {
                     "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `upgrade_trial`: The pool is trying out another version, and takes no new kept jobs, files or batches until that is over. */
+            503: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {

@@ -67,6 +67,7 @@ from entraide_scheduler.scheduler_adapters import LocalSchedulerAdapter, Message
 from entraide_scheduler.store.rows import PolicyRow
 from entraide_scheduler.store.store import Store
 from entraide_scheduler.tasks.task_runner import TaskRunner
+from entraide_scheduler.upgrade_trial import refuse_during_trial
 
 GRPC_GRACE_S = 2.0
 GRID_FOLDER = "grid"
@@ -136,6 +137,7 @@ class Service:
         identity = PoolIdentity(self.home)
         store = await Store.open(self._config.effective_store_url)
         self._cleanup.push_async_callback(store.close)
+        store.check_new = partial(refuse_during_trial, self.home)
         policy = await self._load_policy(store)
         recovered = await recover(store)
         restored = find_least_incarnation(self.home)

@@ -152,6 +152,7 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "batch_cancelled": CodeFacts(499, "CANCELLED", "cancelled", True),
         "pool_unreachable": _pool(503, "UNAVAILABLE"),
         "shutting_down": _pool(503, "UNAVAILABLE"),
+        "upgrade_trial": _pool(503, "UNAVAILABLE"),
         "cancelled": CodeFacts(499, "CANCELLED", "cancelled", True),
         "client_gone": CodeFacts(499, "CANCELLED", "cancelled", True),
         "client_too_slow": CodeFacts(499, "CANCELLED", "cancelled", True),

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.pool.kept_requests import CHAT, Sender
 from tests.pool.recorded_support import all_rows, recorded_pool, store_url
 from tests.pool.support import RunningPool, entraide, pool_config, wait_until
 from tests.pool.wheelhouse import add_migration, break_start, build_version, repack_installed
@@ -65,7 +66,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPool]:
     """A recorded pool that runs."""
-    config = pool_config()
+    config = pool_config(gateways=2)
     state = recorded_pool(tmp_path_factory.mktemp("recorded"), config)
     (state / "versions").mkdir(mode=0o700)
     running = RunningPool(state, config)
@@ -143,6 +144,41 @@ def test_killed_upgrade_is_undone_by_the_pool(pool: RunningPool) -> None:
     assert [] == list((pool.state / "versions").iterdir())
     assert not (pool.state / "upgrade/trial.json").exists()
     assert rows["policies"] == kept["policies"]
+
+
+def test_kept_work_is_refused_during_a_trial(pool: RunningPool) -> None:
+    """While a version is on trial, every gateway refuses kept jobs, files and batches and says when
+    to repeat them; live requests reach the scheduler. Once the trial is undone, all are accepted,
+    and what was accepted before it is there."""
+    sender = Sender(pool, "boreale")
+    before, submitted_before = sender.post_kept(), sender.submit()
+    environment = make_environment(pool, "9.9.9-1")
+    command = [sys.executable, "-c", KILLED, str(pool.state), str(environment)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as upgrade:
+        assert upgrade.stdout is not None
+        try:
+            assert "answers\n" == upgrade.stdout.readline()
+            refused = sender.post_kept()
+            submitted = sender.submit()
+            french = sender.post(sender.ports[-1], "/v1/jobs", "fr")
+            live = [sender.post(port, CHAT).code for port in sender.ports]
+        finally:
+            upgrade.kill()
+    wait_until(lambda: running_version(pool), "the pool is back", LONG_S)
+    rows = all_rows(store_url(pool.state))
+    after, submitted_after = sender.post_kept(), sender.submit()
+
+    accepted = [202, 200, 200] * 2
+    assert [accepted, accepted] == [[reply.status for reply in sent] for sent in (before, after)]
+    assert [("OK", "")] * 2 == [submitted_before, submitted_after]
+    assert [(503, "upgrade_trial", "10")] * 6 == [
+        (reply.status, reply.code, reply.retry_after) for reply in refused
+    ]
+    assert ("UNAVAILABLE", "upgrade_trial") == submitted
+    assert "essaie une autre version" in french.body["error"]["message"]
+    assert ["no_model_fits"] * 2 == live  # the scheduler has asked all machines: there is none
+    assert {before[0].body["id"], before[3].body["id"]} <= {row["job"] for row in rows["kept"]}
+    assert {before[1].body["id"], before[4].body["id"]} == {row["file"] for row in rows["files"]}
 
 
 def test_broken_version_is_left(pool: RunningPool, tmp_path: Path) -> None:

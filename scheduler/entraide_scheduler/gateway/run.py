@@ -6,6 +6,7 @@ unreachable, jobs wait and are submitted again; see ``scheduler_watch``.
 """
 
 import ssl
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from entraide_scheduler.process_metrics import make_process_collectors
 from entraide_scheduler.signin_config import find_signin_fault
 from entraide_scheduler.store.store import Store
 from entraide_scheduler.supervision.foreground import stop_event
+from entraide_scheduler.upgrade_trial import refuse_during_trial
 
 GRPC_GRACE_S = 2.0
 PING_INTERVAL_S = 2  # a link that was cut is noticed after three of these
@@ -84,6 +86,7 @@ async def run_gateway(config: GatewayConfig) -> None:
     url = config.store_url or f"sqlite:///{state / 'store.db'}"
     lock = lock_home(state, f"gateway-{config.gateway}.lock")
     store = await Store.open(url)
+    store.check_new = partial(refuse_during_trial, state)
     identity = PoolIdentity(state)
     connection = await connect(
         config.nats.urls,

@@ -27,10 +27,9 @@ from entraide_scheduler.pool.versions import (
     enter_current,
     set_current,
 )
+from entraide_scheduler.upgrade_trial import FOLDER, find_record
 
-FOLDER = "upgrade"
 BACKUP = "before.backup"
-RECORD = "trial.json"
 POOL_LOCK = "pool.lock"
 STOP_TIMEOUT_S = 120.0
 POLL_S = 0.1
@@ -51,18 +50,18 @@ class UpgradeTrial(Struct, frozen=True):
 def begin_trial(state: Path, environment: Path, previous: Path | None) -> None:
     """Records that a trial begins; the backup is written."""
     trial = UpgradeTrial(environment.name, previous.name if previous is not None else "")
-    write_private(state / FOLDER / RECORD, msgspec.json.encode(trial))
+    write_private(find_record(state), msgspec.json.encode(trial))
 
 
 def end_trial(state: Path) -> None:
     """Records that the pool has one version again."""
-    (state / FOLDER / RECORD).unlink(missing_ok=True)
+    find_record(state).unlink(missing_ok=True)
 
 
 def read_trial(state: Path) -> UpgradeTrial | None:
     """Returns the trial that has not ended; None without one."""
     try:
-        trial = decode_json((state / FOLDER / RECORD).read_bytes(), type=UpgradeTrial)
+        trial = decode_json(find_record(state).read_bytes(), type=UpgradeTrial)
     except (OSError, msgspec.MsgspecError):
         return None
     return UpgradeTrial(Path(trial.environment).name, Path(trial.previous).name)

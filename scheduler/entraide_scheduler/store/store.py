@@ -63,6 +63,7 @@ class Store:
         metrics: how long its reads and writes take.
         space: whether the disk takes new work.
         before_results: passes on the journal's queued events, which come before a result.
+        check_new: raises the error with which new kept work is refused now, if it is.
     """
 
     def __init__(self, writing: Engine, reading: Engine) -> None:
@@ -72,6 +73,7 @@ class Store:
         self.space = StoreSpace(writing.url)
         self._writer = GroupCommitWriter(writing, self.metrics.commit_s, self.space)
         self.before_results: Callable[[], None] = lambda: None
+        self.check_new: Callable[[], None] = lambda: None
 
     @classmethod
     async def open(cls, url: str) -> Self:
@@ -121,7 +123,9 @@ class Store:
 
         Raises:
             StorageFull: the disk takes no new kept work.
+            EntraideError: ``check_new`` refuses it.
         """
+        self.check_new()
         if not self.space.takes_kept_work():
             raise StorageFull
         return self._writer.submit(step)
@@ -202,7 +206,7 @@ class Store:
         """Stores a job; resolves to its id, or to that of the job with its idempotency key.
 
         Raises:
-            StorageFull: the disk takes no new kept work.
+            EntraideError: as ``write_new``.
         """
         return self.write_new(lambda c: kept_jobs.put_job(c, row))
 

@@ -297,6 +297,7 @@ error-pool_unreachable = The pool cannot be reached{ $address ->
    *[other] {" "}at { $address }.
 } Check the address, and that the pool runs ("entraide status").
 error-shutting_down = This gateway is stopping and takes no more requests. Try again in a few seconds.
+error-upgrade_trial = The pool is trying out another version, and takes no new kept jobs, files or batches until that is over. Send the request again in a few seconds, unchanged; live requests are answered meanwhile.
 error-cancelled = The job was cancelled.
 error-client_gone = The client has disconnected: the job was cancelled.
 error-client_too_slow = The client read too slowly: the job was cancelled.

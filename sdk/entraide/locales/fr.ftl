@@ -300,6 +300,7 @@ error-pool_unreachable = Le parc d’entraide est injoignable{ $address ->
    *[other] {" "}à { $address }.
 } Vérifiez l’adresse, et que le parc est en marche (« entraide status »).
 error-shutting_down = Cette passerelle s’arrête et n’accepte plus de requêtes. Réessayez dans quelques secondes.
+error-upgrade_trial = Le parc essaie une autre version, et n’accepte pas de nouvelles tâches conservées, de nouveaux fichiers ni de nouveaux lots jusqu’à la fin de l’essai. Renvoyez la requête telle quelle dans quelques secondes ; les requêtes directes obtiennent une réponse pendant ce temps.
 error-cancelled = La requête a été annulée.
 error-client_gone = Le client s’est déconnecté : la requête a été annulée.
 error-client_too_slow = Le client lisait trop lentement : la requête a été annulée.

@@ -36,6 +36,9 @@ BODY = ("invalid_json", "invalid_request")
 SCHEDULER = ("pool_unreachable",)
 # Of a new job, live or kept, before the scheduler has seen it.
 NEW_JOB = (*BODY, "deadline_passed", "already_exists", "shutting_down", "storage_full")
+# Of new kept work.
+NEW_KEPT = ("storage_full", "upgrade_trial")
+NEW_BATCH = (*NEW_KEPT, "deadline_passed", "unknown_file", "batches_full")
 # Of a live job: refused by the scheduler, or ended before its answer began.
 LIVE_JOB = (
     *NEW_JOB, *SCHEDULER, "queue_full", "queue_shapes", "unknown_model", "unknown_coop",

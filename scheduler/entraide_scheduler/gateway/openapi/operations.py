@@ -269,7 +269,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "submit_job": Operation(
             request=JobRequest,
             answers=(OperationAnswer(JobStatus, status=202, headers=("x-request-id", "location")),),
-            codes=codes.NEW_JOB,
+            codes=(*codes.NEW_JOB, *codes.NEW_KEPT),
             options=ALL_OPTIONS,
         ),
         "get_job": _read(JobStatus, "unknown_job", *codes.SCHEDULER),
@@ -290,7 +290,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "upload_file": Operation(
             form=FileForm,
             answers=(OperationAnswer(FileObject),),
-            codes=("files_full", "storage_full"),
+            codes=(*codes.NEW_KEPT, "files_full"),
         ),
         "list_files": _read(FileList, query=("purpose", "order", "after", "limit_files")),
         "get_file": _read(FileObject, "unknown_file"),
@@ -301,7 +301,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "create_batch": Operation(
             request=BatchRequest,
             answers=(OperationAnswer(BatchObject),),
-            codes=(*codes.BODY, "deadline_passed", "unknown_file", "batches_full", "storage_full"),
+            codes=(*codes.BODY, *codes.NEW_BATCH),
             options=BATCH_OPTIONS,
         ),
         "list_batches": _read(BatchList, query=("after", "limit_batches")),
