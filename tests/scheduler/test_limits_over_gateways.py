@@ -30,6 +30,7 @@ from entraide.v1 import admin_pb2
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
 
 NAMES = ("une", "deux", "trois")
+WAIT_S = 120.0  # a guard: an admitted job would wait for the node
 WINDOW = 4
 LINES = 12  # of each batch
 
@@ -103,7 +104,7 @@ async def test_jobs_in_flight_over_three_gateways_are_one_quota(
         first, second, third = gateways
         pending = [first.ask(), second.ask()]
         runs = [await node.take(gateway.name) for gateway in (first, second)]
-        refused = await third.ask()
+        refused = await asyncio.wait_for(third.ask(), WAIT_S)
         await node.finish(runs[0])
         answered = await pending[0]
         waiting = third.ask()
