@@ -71,6 +71,7 @@ async function* partsOf(first: Response, job: string, signal: AbortSignal): Asyn
     } catch (problem) {
       if (signal.aborted || problem instanceof ApiError) throw problem;
     }
+    if (!job) throw new Error("the answer names no job to come back to");
     yield { isReconnecting: true };
     response = await comeBack(job, last, signal);
     yield { isReconnecting: false };
