@@ -40,7 +40,8 @@ async def test_answer_is_one_sequence_with_token_offsets(tmp_path: Path) -> None
     async with open_pool(tmp_path) as pool:
         events: list[AnswerEvent] = []
         submission = Submission(CHAT, BODY % MODEL.encode(), Options())
-        job = pool.gateway._api.stream(CALLER, submission, lambda e: events.append(e) or True)
+        prepared = pool.gateway._api.prepare(CALLER, submission)
+        job = pool.gateway._api.stream(prepared, lambda e: events.append(e) or True)
         run = await pool.placed()
         run.accept()
         run.tokens("Sa", "lu")
@@ -61,7 +62,8 @@ async def test_sequence_of_a_refused_job_ends_with_the_error(tmp_path: Path) -> 
     """A job of an unknown model starts and ends with the core's refusal."""
     async with open_pool(tmp_path) as pool:
         stream = AnswerStream()
-        pool.gateway._api.stream(CALLER, Submission(CHAT, BODY % b"other", Options()), stream)
+        submission = Submission(CHAT, BODY % b"other", Options())
+        pool.gateway._api.stream(pool.gateway._api.prepare(CALLER, submission), stream)
         started, last = await asyncio.wait_for(events_of(stream), WAIT_S)
 
         assert isinstance(started, AnswerStarted)

@@ -29,6 +29,7 @@ CASES: Mapping[tuple[str, str], str] = {
     ("POST", "/v1/jobs/{job}/cancel"): "unknown_job",
     ("GET", "/v1/jobs/{job}/explanation"): "unknown_job",
     ("GET", "/v1/jobs/{job}/receipt"): "unknown_job",
+    ("GET", "/v1/jobs/{job}/stream"): "unknown_job",
     ("GET", "/v1/files/{file}"): "unknown_file",
     ("DELETE", "/v1/files/{file}"): "unknown_file",
     ("GET", "/v1/files/{file}/content"): "unknown_file",

@@ -30,9 +30,9 @@ PASSES: Mapping[str, frozenset[str]] = {
         (
             "models", "model", "chat", "completion", "embeddings", "responses", "messages",
             "count_tokens", "list_jobs", "submit_job", "get_job", "cancel_job", "explain_job",
-            "job_receipt", "list_files", "upload_file", "get_file", "delete_file", "file_content",
-            "list_batches", "create_batch", "get_batch", "cancel_batch", "pool", "pool_events",
-            "grid", "coop",
+            "job_stream", "job_receipt", "list_files", "upload_file", "get_file", "delete_file",
+            "file_content", "list_batches", "create_batch", "get_batch", "cancel_batch", "pool",
+            "pool_events", "grid", "coop",
         ),
         KEYS,
     ),
