@@ -57,9 +57,7 @@ test-engines-alone: env
 	$(PYTEST) --timeout=400 tests/engines -m "engines and not clients"
 
 test-engines-in-pools: env
-	$(PYTEST) --timeout=400 tests/pages tests/integration tests/clients tests/hostile tests/scanner \
-	  tests/node/test_process.py tests/pool/test_upgrade.py tests/scheduler/test_gateway_run.py tests/sim tests/chaos \
-	  -m "engines and not clients"
+	$(PYTEST) --timeout=400 tests --ignore=tests/engines -m "engines and not clients"
 
 chaos: env ## Kill and cut the parts of a pool under load for 20 minutes, with outside checks (SEED=n, SHORT=1, MINUTES=n). | Tuer et couper les parties d’un parc chargé pendant 20 minutes, sous contrôle extérieur (SEED=n, SHORT=1, MINUTES=n).
 	@$(PY) -m tests.chaos --seed $(or $(SEED),$(error SEED=n is missing)) $(if $(SHORT),--short) $(if $(MINUTES),--minutes $(MINUTES))
