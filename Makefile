@@ -49,10 +49,8 @@ fuzz-http: env ## Send a real pool requests made from /openapi.json for ten minu
 test-wheel: env ## Build the wheel and test it with the sources out of reach. | Construire le paquet wheel et le tester sans les sources.
 	$(PY) scripts/wheel_check.py
 
-test-engines: env ## Run the tests that start real engines. | Lancer les tests qui démarrent de vrais moteurs.
-	@$(MAKE) --no-print-directory -j2 test-engines-alone test-engines-in-pools
+test-engines: test-engines-alone test-engines-in-pools ## Run the tests that start real engines. | Lancer les tests qui démarrent de vrais moteurs.
 
-# Two at a time: one half waits for engines while the other waits for browsers and pools.
 test-engines-alone: env
 	$(PYTEST) --timeout=400 tests/engines -m "engines and not clients"
 

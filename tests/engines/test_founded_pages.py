@@ -234,7 +234,7 @@ async def test_the_chat_goes_on_after_the_scheduler_was_killed(people: People) -
         os.kill(before, signal.SIGKILL)
         await lea.page.locator(".notice.bad").wait_for(timeout=ANSWER_MS)
         sentence = await lea.page.inner_text(".notice.bad")
-        await noe.page.get_by_text("Ce que vous voyez date de").wait_for()
+        await noe.page.get_by_text("Ce que vous voyez date de").wait_for(timeout=ANSWER_MS)
         marked = await noe.page.locator(".live").count()
         await people.until(lambda: is_replaced(pool_file, before), "another scheduler")
         await people.until(people.is_ready, "the pool is ready")
