@@ -130,8 +130,11 @@ async def test_tokens_are_counted_with_their_text(engine: SupervisedEngine, path
     cuts = await cuts_of(engine, path, question, max_tokens=LENGTH, stop=stop)
 
     for cut in cuts[:-1]:
-        whole = [part.tokens for part in plain if len(part.text) <= len(cut.text)]
-        assert (whole[-1] if len(cut.text) > len(stop) else cut.tokens) == cut.tokens, cut
+        if len(cut.text) > len(stop):
+            # A busy engine joins tokens: then the text lies within one part of the plain run.
+            least = max(part.tokens for part in plain if len(part.text) <= len(cut.text))
+            longer = [part.tokens for part in plain if len(part.text) > len(cut.text)]
+            assert least <= cut.tokens < min(longer, default=LENGTH + 1), cut
 
 
 async def test_a_stop_string_over_the_seam(engine: SupervisedEngine) -> None:
