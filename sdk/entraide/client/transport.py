@@ -244,9 +244,8 @@ class AsyncGrpcTransport:
         self, request: pool_pb2.InferenceRequest, *, timeout_s: float, lang: str
     ) -> AsyncIterator[pool_pb2.StreamEvent]:
         """Runs a live job; closing the generator ends the call."""
-        stub: Any = pool_pb2_grpc.PoolStub(await self._open(lang))
-        call = stub.Stream(request, timeout=timeout_s, metadata=_metadata(self._key, lang))
-        async with contextlib.aclosing(self._receive(call, lang)) as events:
+        events = self._receive("Stream", request, timeout_s=timeout_s, lang=lang)
+        async with contextlib.aclosing(events):
             async for event in events:
                 yield event
 
@@ -254,14 +253,17 @@ class AsyncGrpcTransport:
         self, request: pool_pb2.ReconnectRequest, *, timeout_s: float, lang: str
     ) -> AsyncIterator[pool_pb2.StreamEvent]:
         """Goes on with a stream whose connection was lost; closing the generator ends the call."""
-        stub: Any = pool_pb2_grpc.PoolStub(await self._open(lang))
-        call = stub.Reconnect(request, timeout=timeout_s, metadata=_metadata(self._key, lang))
-        async with contextlib.aclosing(self._receive(call, lang)) as events:
+        events = self._receive("Reconnect", request, timeout_s=timeout_s, lang=lang)
+        async with contextlib.aclosing(events):
             async for event in events:
                 yield event
 
-    async def _receive(self, call: Any, lang: str) -> AsyncGenerator[pool_pb2.StreamEvent, None]:
+    async def _receive(
+        self, name: str, request: Message, *, timeout_s: float, lang: str
+    ) -> AsyncGenerator[pool_pb2.StreamEvent, None]:
         """Yields the events of a call; a numbered stream that is silent too long is lost."""
+        stub: Any = pool_pb2_grpc.PoolStub(await self._open(lang))
+        call = getattr(stub, name)(request, timeout=timeout_s, metadata=_metadata(self._key, lang))
         silence_s: float | None = None
         try:
             while True:
