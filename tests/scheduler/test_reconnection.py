@@ -140,7 +140,7 @@ async def read_once(url: str, body: dict[str, Any], events: list[bytes]) -> None
 
 
 async def test_without_the_option_a_closed_connection_ends_the_job(pool: Pool) -> None:
-    """As ever: whoever closes the connection wants no more."""
+    """A stream without ``reconnect_s`` is cancelled when its client closes the connection."""
     pending = asyncio.ensure_future(pool.send(ask(stream=True)))
     run = await pool.placed()
     run.accept()
