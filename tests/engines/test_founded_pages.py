@@ -232,10 +232,8 @@ async def test_the_chat_goes_on_after_the_scheduler_was_killed(people: People) -
         await ask_at_length(people, lea)
         before = json.loads(pool_file.read_text())["pids"]["scheduler"]
         os.kill(before, signal.SIGKILL)
-        await lea.page.locator(".notice.bad").wait_for(timeout=ANSWER_MS)
-        sentence = await lea.page.inner_text(".notice.bad")
-        await noe.page.get_by_text("Ce que vous voyez date de").wait_for(timeout=ANSWER_MS)
-        marked = await noe.page.locator(".live").count()
+        # Together: the chat page tries to get its answer back until long after the pool is there.
+        marked, sentence = await asyncio.gather(marked_late(noe), sentence_of_the_break(lea))
         await people.until(lambda: is_replaced(pool_file, before), "another scheduler")
         await people.until(people.is_ready, "the pool is ready")
         await asyncio.to_thread(people.federation.until_live, *COOP)
@@ -249,6 +247,18 @@ async def test_the_chat_goes_on_after_the_scheduler_was_killed(people: People) -
     assert "La réponse s’est interrompue" in sentence
     assert 0 == marked
     assert 1 == notices
+
+
+async def marked_late(visit: Visit) -> int:
+    """Waits until the page of the pool says that it is late; returns how many marks say "live"."""
+    await visit.page.get_by_text("Ce que vous voyez date de").wait_for(timeout=ANSWER_MS)
+    return await visit.page.locator(".live").count()
+
+
+async def sentence_of_the_break(visit: Visit) -> str:
+    """What the chat page says of the answer that broke."""
+    await visit.page.locator(".notice.bad").wait_for(timeout=ANSWER_MS)
+    return await visit.page.inner_text(".notice.bad")
 
 
 def is_replaced(pool_file: Path, before: int) -> bool:
