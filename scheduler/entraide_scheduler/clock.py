@@ -1,15 +1,24 @@
 """Clock: the time of events, seconds since the epoch, monotonic and slewed rather than stepped.
 
-If the system clock is set back, this clock runs at half speed until both agree. Deadlines then take
-at most twice as long, and no event is older than the one before it.
+A system clock that jumps ahead is believed once it has been ahead for ``BELIEVED_AFTER_S``; until
+then this clock goes on at its speed. A clock that is wrong for a moment therefore changes nothing,
+and neither does a machine that slept, at first: its nodes are heard before their time is over.
 
-If the process was suspended (a stopped virtual machine, a sleeping laptop), ``set_back`` moves the
-clock back by that time and it catches up at 1.5 times its speed. The heartbeats that arrived
-meanwhile are then read before the core's timeouts elapse.
+If the system clock is set back, this clock runs at ``SLOW`` of its speed until both agree: no event
+is older than the one before it, and deadlines take a tenth longer meanwhile.
+
+If the process was suspended (a stopped virtual machine), ``set_back`` moves the clock back by that
+time and it catches up at 1.5 times its speed. The heartbeats that arrived meanwhile are then read
+before the core's timeouts elapse.
 """
 
 import time
 from collections.abc import Callable
+
+JUMP_S = 5.0  # a difference from the steady clock that is no drift
+BELIEVED_AFTER_S = 60.0
+SLOW = 0.9
+CATCH_UP = 0.5  # of the time that passes, in addition to it
 
 
 class Clock:
@@ -22,11 +31,20 @@ class Clock:
         steady: Callable[[], float] = time.monotonic,
         last: float = 0.0,
     ) -> None:
+        """Begins with the system clock's time, or with a later one.
+
+        Args:
+            wall: the system clock, seconds since the epoch.
+            steady: seconds that nobody sets.
+            last: time of the last event before; the clock is not earlier.
+        """
         self._wall = wall
         self._steady = steady
         self._last = last
         self._steady_at = steady()
         self._offset_s = 0.0
+        self._has_begun = False
+        self._ahead_since: float | None = None  # on the steady clock
 
     def set_back(self, by_s: float) -> None:
         """Moves the clock back by time in which the process did not run.
@@ -41,8 +59,26 @@ class Clock:
     def __call__(self) -> float:
         """Returns the time now, seconds since the epoch."""
         mark = self._steady()
-        half = (mark - self._steady_at) / 2
-        self._offset_s = max(0.0, self._offset_s - half)
-        self._last = max(self._wall() - self._offset_s, self._last + half)
+        passed_s = mark - self._steady_at
         self._steady_at = mark
+        self._offset_s = max(0.0, self._offset_s - CATCH_UP * passed_s)
+        now = self._wall() - self._offset_s
+        if self._is_doubtful(now, mark, passed_s):
+            self._last += passed_s
+        else:
+            self._last = max(now, self._last + SLOW * passed_s)
+        self._has_begun = True
         return self._last
+
+    def _is_doubtful(self, now: float, mark: float, passed_s: float) -> bool:
+        """Whether the system clock has jumped ahead, and not been there for long."""
+        expected = self._last + (1.0 + CATCH_UP) * passed_s
+        if not self._has_begun or now <= expected + JUMP_S:
+            self._ahead_since = None
+            return False
+        if self._ahead_since is None:
+            self._ahead_since = mark
+        if mark - self._ahead_since < BELIEVED_AFTER_S:
+            return True
+        self._ahead_since = None
+        return False

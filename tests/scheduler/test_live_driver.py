@@ -19,7 +19,6 @@ from tests.waiting import eventually
 from entraide.errors import PoolError
 from entraide.types import JobKind, JobState, Outcome
 from entraide.wire import messages as m
-from entraide_scheduler.clock import Clock
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Period
 from entraide_scheduler.journal import recover
@@ -297,15 +296,6 @@ async def test_what_an_answer_leads_to_is_fed_after_it(tmp_path: Path) -> None:
     assert [m.JobPlaced, m.JobEnded] == kinds
     assert view is not None
     assert JobState.CANCELLED == view.state
-
-
-def test_clock_never_goes_back_and_comes_home() -> None:
-    """Set back by an hour, the clock goes on at half speed until the two meet."""
-    wall = iter([1_000.0, -2_600.0, -2_599.0, 1_000.5, 1_002.0])
-    steady = iter([0.0, 0.0, 1.0, 2.0, 3.0, 4.0])
-    clock = Clock(wall=lambda: next(wall), steady=lambda: next(steady))
-
-    assert [1_000.0, 1_000.5, 1_001.0, 1_001.5, 1_002.0] == [clock() for _ in range(5)]
 
 
 async def test_two_drivers_on_one_journal_cannot_both_write(tmp_path: Path) -> None:
