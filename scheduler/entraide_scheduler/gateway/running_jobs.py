@@ -35,6 +35,7 @@ from entraide.wire.messages import (
     Tokens,
 )
 from entraide_scheduler.core.accounting import TOKEN_CODES
+from entraide_scheduler.core.policy import RESUME_MAX_S
 from entraide_scheduler.gateway.answer_events import (
     AnswerPlaced,
     AnswerSink,
@@ -62,7 +63,7 @@ JOBS_MAX = 20_000
 BROKEN = "stream_broken"
 COMPLETED_UNSEEN = BROKEN  # the core reports completion, but no answer arrived
 CORE_OUTCOME_TIMEOUT_S = 15.0  # maximum time between the node's and the core's report of an end
-RESUME_TIMEOUT_S = 75.0  # the same where the policy's ``resume_s`` (60 s at most) may come between
+RESUME_TIMEOUT_S = RESUME_MAX_S + CORE_OUTCOME_TIMEOUT_S  # where ``resume_s`` may come between
 
 
 class RunningJobs:

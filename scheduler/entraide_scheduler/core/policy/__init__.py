@@ -34,6 +34,7 @@ from entraide_scheduler.core.policy.policy import (
 )
 from entraide_scheduler.core.policy.policy_validation import (
     COOPS_MAX,
+    RESUME_MAX_S,
     AllowedRange,
     PolicyFault,
     find_faults,
@@ -42,6 +43,7 @@ from entraide_scheduler.core.policy.policy_validation import (
 __all__ = [
     "COOPS_MAX",
     "DEFAULT_CLASSES",
+    "RESUME_MAX_S",
     "AllowedRange",
     "Approval",
     "Carbon",
