@@ -85,6 +85,20 @@ def test_rests_double_up_to_the_longest(three: Pool) -> None:
     assert {BACKOFF_MAX_S} == set(rests[7:])
 
 
+def test_where_most_fail_nobody_rests_for_long(three: Pool) -> None:
+    """Machines of which none answers are tried again within seconds: long rests would leave jobs
+    without a machine once they do."""
+    rests = []
+    for number in range(20):
+        three.ask(f"j{number}")
+        for _ in HEARD:
+            three.wait(5.0, seen=HEARD)  # no machine answers the offer
+            rests.append(max(rest_s(three, node) for node in HEARD))
+        three.tell(events.JobCancelled, f"j{number}", "client_gone")
+
+    assert BACKOFF_FIRST_S <= max(rests[3:]) <= 2 * BACKOFF_FIRST_S
+
+
 def test_runs_that_fail_together_count_once(three: Pool) -> None:
     """Four runs lost with one engine are one failure: the first rest is not the fourth's."""
     together = [placed(three, f"j{number}") for number in range(4)]

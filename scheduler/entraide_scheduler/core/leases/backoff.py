@@ -3,11 +3,12 @@
 A circuit breaker (Nygard, *Release It!*, 2007, chapter 5) for each replica. Input: the end of each
 run. Output: the replica's state (``state_machines.REPLICA``), and whether the run counts as an
 attempt of its job. A failure pauses the replica for ``BACKOFF_FIRST_S``, and for twice as long
-after each further failure, up to ``BACKOFF_MAX_S``. After the pause the replica receives one run at
-a time (a probe) until one completes. If a job completes on another replica, its earlier failures
-are confirmed as the replicas' fault. If a job fails on every replica, the job is at fault and the
-replicas are forgiven. The failures of a single co-op's runs pause at most half of a model's live
-replicas, so that no co-op can stop a pool by what it sends.
+after each further failure, up to ``BACKOFF_MAX_S``, while most of the model's other replicas serve.
+After the pause the replica receives one run at a time (a probe) until one completes. If a job
+completes on another replica, its earlier failures are confirmed as the replicas' fault. If a job
+fails on every replica, the job is at fault and the replicas are forgiven. The failures of a single
+co-op's runs pause at most half of a model's live replicas, so that no co-op can stop a pool by what
+it sends.
 """
 
 from entraide.types import NodeState
@@ -16,6 +17,7 @@ from entraide_scheduler.core.state import State
 
 BACKOFF_FIRST_S = 5.0
 BACKOFF_MAX_S = 600.0
+DOUBLINGS_MAX = 10  # more than reach ``BACKOFF_MAX_S``
 BACKOFFS_MAX = 64  # per node
 UNCOUNTED_FAILURES_MAX = 16  # of one job, while untried replicas are left
 
@@ -85,18 +87,31 @@ def _may_back_off(state: State, model: str, backoff: Backoff) -> bool:
 
 
 def _begin_backoff(state: State, node: Node, model: str, backoff: Backoff) -> None:
-    """Begins a pause; a model's only live replica pauses for ``BACKOFF_FIRST_S`` at most."""
+    """Begins a pause, of ``BACKOFF_FIRST_S`` unless most other replicas of the model serve."""
     backoff.step("fail", _describe_replica(node.card.node, model))
     backoff.failures += 1
     pause_s = BACKOFF_FIRST_S
-    views = state.fleet.replica_index.by_model.get(model, {}).values()
-    if any(view.node is not node and view.node.state is NodeState.LIVE for view in views):
-        for _ in range(1, backoff.failures):
-            pause_s = min(2.0 * pause_s, BACKOFF_MAX_S)
-            if pause_s == BACKOFF_MAX_S:
-                break
+    if _most_others_serve(state, node, model):
+        doublings = min(backoff.failures - 1, DOUBLINGS_MAX)
+        pause_s = min(BACKOFF_FIRST_S * (1 << doublings), BACKOFF_MAX_S)
     backoff.until = state.now + pause_s
     _refresh_node(state, node)
+
+
+def _most_others_serve(state: State, node: Node, model: str) -> bool:
+    """Tells whether half of a model's other live replicas serve, at least one.
+
+    Where most fail, the cause is none of theirs (a site's link, a bad version), and a long pause
+    would only leave jobs without a machine.
+    """
+    views = state.fleet.replica_index.by_model.get(model, {}).values()
+    others = [
+        _replica_state(view.node, model)
+        for view in views
+        if view.node is not node and view.node.state is NodeState.LIVE
+    ]
+    serving = others.count(ReplicaState.SERVING)
+    return serving > 0 and 2 * serving >= len(others)
 
 
 def _has_untried(state: State, job: Job) -> bool:
