@@ -73,6 +73,21 @@ def test_after_the_rest_it_gets_one_run(three: Pool) -> None:
     assert ["qc-1", "qc-1"] == after
 
 
+def test_a_probe_that_answers_opens_the_replica(three: Pool) -> None:
+    """From the probe's first token on all slots are used; a later failure rests longer."""
+    finish(three, fail(three, placed(three, "j1")))
+    three.wait(BACKOFF_FIRST_S, seen=HEARD)
+    probe = placed(three, "j2")
+    three.accept(probe)
+    beside = placed(three, "j3")
+    three.tell(events.RunProgressed, probe.job, probe.epoch, probe.node, 1)
+    opened = placed(three, "j4")
+    finish(three, fail(three, opened))
+
+    assert ("qc-1", "on-1", "qc-1") == (probe.node, beside.node, opened.node)
+    assert 2 * BACKOFF_FIRST_S == rest_s(three, "qc-1")
+
+
 def test_rests_double_up_to_the_longest(three: Pool) -> None:
     """Each failed probe doubles the rest; it never grows beyond ten minutes."""
     finish(three, fail(three, placed(three, "j1")))

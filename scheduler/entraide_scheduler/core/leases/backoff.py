@@ -4,11 +4,11 @@ A circuit breaker (Nygard, *Release It!*, 2007, chapter 5) for each replica. Inp
 run. Output: the replica's state (``state_machines.REPLICA``), and whether the run counts as an
 attempt of its job. A failure pauses the replica for ``BACKOFF_FIRST_S``, and for twice as long
 after each further failure, up to ``BACKOFF_MAX_S``, while most of the model's other replicas serve.
-After the pause the replica receives one run at a time (a probe) until one completes. If a job
-completes on another replica, its earlier failures are confirmed as the replicas' fault. If a job
-fails on every replica, the job is at fault and the replicas are forgiven. The failures of a single
-co-op's runs pause at most half of a model's live replicas, so that no co-op can stop a pool by what
-it sends.
+After the pause the replica receives one run at a time (a probe) until one has a first token. If a
+job completes on another replica, its earlier failures are confirmed as the replicas' fault. If a
+job fails on every replica, the job is at fault and the replicas are forgiven. The failures of a
+single co-op's runs pause at most half of a model's live replicas, so that no co-op can stop a pool
+by what it sends.
 """
 
 from entraide.types import NodeState
@@ -130,6 +130,15 @@ def _has_untried(state: State, job: Job) -> bool:
 def _replica_state(node: Node, model: str) -> ReplicaState:
     backoff = node.backoffs.get(model)
     return ReplicaState.SERVING if backoff is None else backoff.state
+
+
+def record_first_token(state: State, lease: Lease) -> None:
+    """Records that a run answers: a replica that is probed serves again, with its failures kept."""
+    node = state.fleet.nodes[lease.terms.node]
+    backoff = node.backoffs.get(lease.terms.model)
+    if backoff is not None and backoff.state is ReplicaState.PROBING:
+        backoff.step("answer", _describe_replica(lease.terms.node, lease.terms.model))
+        _refresh_node(state, node, opened=True)
 
 
 def record_completion(state: State, job: Job, lease: Lease) -> None:

@@ -75,6 +75,7 @@ def _add_progress(state: State, lease: Lease, output_tokens: int) -> None:
     if produced > lease.output_tokens:
         if lease.output_tokens == 0:
             state.fleet.replica_index.record_first_token(lease, state.now)
+            backoff.record_first_token(state, lease)
         state.counters.add_output(lease.bill, produced - lease.output_tokens)
         lease.output_tokens = produced
 

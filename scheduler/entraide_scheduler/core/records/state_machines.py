@@ -35,7 +35,7 @@ class ReplicaState(StrEnum):
 
     SERVING = "serving"  # closed: takes as many runs as it has slots
     RESTING = "resting"  # open: a run failed, no runs for a pause
-    PROBING = "probing"  # half-open: one run at a time until one completes
+    PROBING = "probing"  # half-open: one run at a time until one answers
 
 
 JOB = StateMachine(
@@ -111,6 +111,7 @@ REPLICA = StateMachine(
         (ReplicaState.PROBING, "fail"): ReplicaState.RESTING,
         (ReplicaState.RESTING, "rested"): ReplicaState.PROBING,
         (ReplicaState.RESTING, "restart"): ReplicaState.PROBING,  # the agent restarted
+        (ReplicaState.PROBING, "answer"): ReplicaState.SERVING,  # a first token
         (ReplicaState.SERVING, "complete"): ReplicaState.SERVING,
         (ReplicaState.RESTING, "complete"): ReplicaState.RESTING,
         (ReplicaState.PROBING, "complete"): ReplicaState.SERVING,
