@@ -5,7 +5,8 @@ docs/reference/protocol.md says of them: each decodes by the table of its subjec
 carries no text; ``seq`` counts up within a boot; an epoch of a job is of one run at one node,
 and a later run has a higher one; no part of a run comes twice; a usage report that a
 process sends again is the same. What the watcher misses while its own connection is down it does
-not judge.
+not judge. The last messages of a killed process may come after the first of the next one, once a
+cut link is whole.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from tests.chaos.run_folder import RunFolder
 from entraide.wire import codec
 from entraide.wire import messages as m
 from entraide.wire.nats import client_context, connect
+from entraide_node.report_outbox import AFTER_RESTART
 from entraide_scheduler.nats.identity import PoolIdentity
 
 QUESTION = b"Count from "  # in each request of the clients
@@ -44,8 +46,9 @@ class Messages:
         self._reports: dict[str, dict[tuple[str, int], bytes]] = {}  # by node
 
     def forget_positions(self) -> None:
-        """After a gap: the next part of a run may begin anywhere."""
+        """After a gap: the next part of a run may begin anywhere, and processes be other ones."""
         self._sent.clear()
+        self._reports.clear()
 
     def take(self, subject: str, data: bytes) -> None:
         """Takes one message."""
@@ -86,7 +89,7 @@ class Messages:
                 self._sent[run] = message.first + message.n
                 self.counts["gaps"] += message.first > expected  # a broken connection loses parts
                 return f"{run}: part {message.first} again" if message.first < expected else ""
-            case m.UsageReport():
+            case m.UsageReport() if message.code != AFTER_RESTART:
                 run = message.job, message.epoch
                 first = self._reports.setdefault(owner, {}).setdefault(run, data)
                 return "" if first == data else f"{run}: two different reports"
