@@ -13,11 +13,14 @@ from sqlalchemy import Connection, delete, insert, select
 
 from entraide.decoding import MsgpackDecoder
 from entraide.types import Usage
+from entraide_scheduler.store.compiled import CompiledStatement
 from entraide_scheduler.store.schema import answered, settled
 
 _usage = MsgpackDecoder[Usage](Usage)
 _encode = msgspec.msgpack.Encoder().encode
-_DELETE_SETTLED = delete(answered).where(answered.c.job.in_(select(settled.c.job)))
+_DELETE_SETTLED = CompiledStatement(
+    delete(answered).where(answered.c.job.in_(select(settled.c.job))), ()
+)
 
 
 class AnsweredRun(Struct, frozen=True):
@@ -44,7 +47,7 @@ def add_run(connection: Connection, run: AnsweredRun) -> None:
 
 def delete_settled(connection: Connection) -> None:
     """Deletes the runs of settled jobs; the table is short, and most settlements find it empty."""
-    connection.execute(_DELETE_SETTLED)
+    _DELETE_SETTLED.execute(connection, ())
 
 
 def delete_runs(connection: Connection, jobs: Collection[str]) -> None:

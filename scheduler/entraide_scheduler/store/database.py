@@ -43,8 +43,10 @@ def database_url(url: str) -> URL:
 def make_engines(url: URL) -> tuple[Engine, Engine]:
     """Returns the engine of the single writer and the engine of the readers."""
     if url.drivername != "sqlite":
-        writer = create_engine(url, pool_size=1, max_overflow=0, pool_pre_ping=True)
-        return writer, create_engine(url, pool_size=READERS_MAX, pool_pre_ping=True)
+        # Values by position, as SQLite takes them, so that compiled statements suit both.
+        options: dict[str, Any] = {"pool_pre_ping": True, "paramstyle": "format"}
+        writer = create_engine(url, pool_size=1, max_overflow=0, **options)
+        return writer, create_engine(url, pool_size=READERS_MAX, **options)
     writer = create_engine(url, connect_args={"check_same_thread": False})
     reader = create_engine(url, pool_size=READERS_MAX, connect_args={"check_same_thread": False})
     for engine, begin in ((writer, "BEGIN IMMEDIATE"), (reader, "BEGIN")):

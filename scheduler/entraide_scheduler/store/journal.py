@@ -11,6 +11,7 @@ from typing import NamedTuple
 from msgspec import Struct
 from sqlalchemy import Connection, delete, func, insert, select
 
+from entraide_scheduler.store.compiled import insert_into
 from entraide_scheduler.store.schema import journal, snapshots
 
 SNAPSHOTS_APART_S = 3_600.0  # between two snapshots of the last days
@@ -20,7 +21,7 @@ FORGET_MAX = 100_000  # events deleted per snapshot, to bound the writer's time
 ROWS_AT_ONCE = 1_000
 SAMPLE_EVENTS = 1_000
 
-_APPEND = insert(journal)
+_APPEND = insert_into(journal)
 
 
 class JournalRow(NamedTuple):
@@ -64,13 +65,9 @@ NO_RETENTION = Retention()
 
 def append_events(connection: Connection, batches: list[Sequence[JournalRow]]) -> list[None]:
     """Adds events to the journal; an existing number is an error."""
-    rows = [
-        {"seq": row.seq, "event": row.event, "digest": row.digest or None}
-        for batch in batches
-        for row in batch
-    ]
+    rows = [(row.seq, row.event, row.digest or None) for batch in batches for row in batch]
     if rows:
-        connection.execute(_APPEND, rows)
+        _APPEND.execute(connection, rows)
     return [None] * len(batches)
 
 

@@ -1,15 +1,17 @@
 """Settlements, ledger entries and explanations: queries as functions on a connection."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from entraide.decoding import MsgpackDecoder
 from entraide.types import Receipt
 from entraide_scheduler.core.commands import Entry
 from entraide_scheduler.store.answered import delete_settled
+from entraide_scheduler.store.compiled import CompiledStatement, insert_into
 from entraide_scheduler.store.rows import EarlierSettlement, SettlementRow
 from entraide_scheduler.store.schema import entries, explanations, settled
 
@@ -19,10 +21,12 @@ EXPLANATIONS_KEEP_S = 30 * 86_400.0
 _receipt = MsgpackDecoder[Receipt](Receipt)
 _encode = msgspec.msgpack.Encoder().encode
 
-_SETTLE = insert(settled)
-_ENTER = insert(entries)
-_FORGET = delete(explanations).where(explanations.c.job == bindparam("forgotten"))
-_EXPLAIN = insert(explanations)
+_SETTLE = insert_into(settled)
+_ENTER = insert_into(entries)
+_EXPLAIN = insert_into(explanations)
+_FORGET = CompiledStatement(
+    delete(explanations).where(explanations.c.job == bindparam("forgotten")), ["forgotten"]
+)
 
 
 class ExplanationRow(NamedTuple):
@@ -33,6 +37,35 @@ class ExplanationRow(NamedTuple):
     at: float
     document: bytes
     key: str = ""
+
+
+class SettledRun(NamedTuple):
+    """A run of a settled job, as the table has it."""
+
+    job: str
+    run: int
+    coop: str
+    state: str
+    settled_at: float
+    terms: bytes
+    usage: bytes
+    settlement: bytes
+    receipt: bytes
+    lender: str
+    tokens: int
+    energy_uwh: int
+    carbon_direct_ug: int
+    carbon_lifecycle_ug: int
+    key: str
+    project: str
+    model: str
+    node: str
+    zone: str
+    job_class: str
+    promise: str
+    energy_basis: str
+    intensity_basis: str
+    surplus_basis: str
 
 
 class SettledReceipt(NamedTuple):
@@ -50,24 +83,38 @@ def write_nothing(_: Connection, rows: list[None]) -> list[None]:
 
 def write_settlements(connection: Connection, rows: list[SettlementRow]) -> list[bool]:
     """Writes the settlement and entries of each new job; returns, per row, whether it was new."""
-    query = select(settled.c.job).where(settled.c.job.in_([row.job for row in rows]))
-    known = {job for (job,) in connection.execute(query)}
+    known = _list_settled(connection, [row.job for row in rows])
     fresh: list[bool] = []
     for row in rows:
         fresh.append(row.job not in known)
         known.add(row.job)
     new = [row for row, is_new in zip(rows, fresh, strict=True) if is_new]
     lines = [
-        {"job": row.job, "line": line, "account": e.account, "unit": e.unit, "amount": e.amount}
+        (row.job, line, entry.account, entry.unit, entry.amount)
         for row in new
-        for line, e in enumerate(_entries(row))
+        for line, entry in enumerate(_entries(row))
     ]
     if new:
-        connection.execute(_SETTLE, [values for row in new for values in _settled_rows(row)])
+        _SETTLE.execute(connection, [values for row in new for values in _settled_rows(row)])
         delete_settled(connection)
     if lines:
-        connection.execute(_ENTER, lines)
+        _ENTER.execute(connection, lines)
     return fresh
+
+
+def _list_settled(connection: Connection, jobs: Sequence[str]) -> set[str]:
+    """Returns which of some jobs are settled."""
+    size = 1 << (len(jobs) - 1).bit_length()  # few statements for all sizes of groups
+    padded = (*jobs, *[jobs[-1]] * (size - len(jobs)))
+    return {job for (job,) in _settled_of(size).execute(connection, padded)}
+
+
+@cache
+def _settled_of(size: int) -> CompiledStatement:
+    """Returns the statement that lists the settled ones of so many jobs."""
+    names = [f"job_{number}" for number in range(size)]
+    query = select(settled.c.job).where(settled.c.job.in_([bindparam(name) for name in names]))
+    return CompiledStatement(query, names)
 
 
 def _entries(row: SettlementRow) -> list[Entry]:
@@ -75,42 +122,37 @@ def _entries(row: SettlementRow) -> list[Entry]:
     return [*row.entries, *(entry for run in row.earlier for entry in run.entries)]
 
 
-def _settled_rows(row: SettlementRow) -> Iterator[dict[str, object]]:
+def _settled_rows(row: SettlementRow) -> Iterator[SettledRun]:
     """Yields the rows of a job: of the run that ended it, then of its earlier runs."""
     ended = EarlierSettlement(row.terms, row.usage, row.settlement, row.entries)
     for number, run in enumerate((ended, *row.earlier)):
-        yield {
-            "job": row.job,
-            "run": number,
-            "coop": row.coop,
-            "state": row.state.value,
-            "settled_at": row.receipt.issued_at,
-            "receipt": _encode(row.receipt) if number == 0 else b"",
-            "key": row.key,
-            "project": row.project,
-            **_run_values(run),
-        }
-
-
-def _run_values(run: EarlierSettlement) -> dict[str, object]:
-    return {
-        "terms": _encode(run.terms),
-        "usage": _encode(run.usage),
-        "settlement": _encode(run.settlement),
-        "lender": run.terms.lender,
-        "tokens": run.usage.input_tokens + run.usage.output_tokens,
-        "energy_uwh": run.settlement.energy_uwh,
-        "carbon_direct_ug": run.settlement.carbon_direct_ug,
-        "carbon_lifecycle_ug": run.settlement.carbon_lifecycle_ug,
-        "model": run.terms.model,
-        "node": run.terms.node,
-        "zone": run.terms.zone,
-        "job_class": run.terms.job_class.value,
-        "promise": run.settlement.promise.value,
-        "energy_basis": run.usage.energy_basis.value,
-        "intensity_basis": run.terms.intensity_basis.value,
-        "surplus_basis": run.terms.surplus_basis or "",
-    }
+        terms, usage, settlement = run.terms, run.usage, run.settlement
+        yield SettledRun(
+            job=row.job,
+            run=number,
+            coop=row.coop,
+            state=row.state.value,
+            settled_at=row.receipt.issued_at,
+            terms=_encode(terms),
+            usage=_encode(usage),
+            settlement=_encode(settlement),
+            receipt=_encode(row.receipt) if number == 0 else b"",
+            lender=terms.lender,
+            tokens=usage.input_tokens + usage.output_tokens,
+            energy_uwh=settlement.energy_uwh,
+            carbon_direct_ug=settlement.carbon_direct_ug,
+            carbon_lifecycle_ug=settlement.carbon_lifecycle_ug,
+            key=row.key,
+            project=row.project,
+            model=terms.model,
+            node=terms.node,
+            zone=terms.zone,
+            job_class=terms.job_class.value,
+            promise=settlement.promise.value,
+            energy_basis=usage.energy_basis.value,
+            intensity_basis=terms.intensity_basis.value,
+            surplus_basis=terms.surplus_basis or "",
+        )
 
 
 def read_receipt(connection: Connection, job: str) -> SettledReceipt | None:
@@ -142,8 +184,8 @@ def read_balances(connection: Connection) -> dict[str, dict[str, int]]:
 def put_explanations(connection: Connection, rows: list[ExplanationRow]) -> list[None]:
     """Stores the newest explanation of each job."""
     newest = {row.job: row for row in rows}
-    connection.execute(_FORGET, [{"forgotten": job} for job in newest])
-    connection.execute(_EXPLAIN, [row._asdict() for row in newest.values()])
+    _FORGET.execute(connection, [(job,) for job in newest])
+    _EXPLAIN.execute(connection, list(newest.values()))
     return [None] * len(rows)
 
 
