@@ -10,6 +10,7 @@ formats.
 import tomllib
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from typing import Any, Generic, TypeVar, overload
 
 import msgspec
@@ -85,7 +86,7 @@ def decode_json(data: bytes | bytearray | str, *, type: Any = Any) -> Any:  # no
     >>> decode_json(b'{"n": 1}')
     {'n': 1}
     """
-    return JsonDecoder[Any](type).decode(data)
+    return _json_decoder(type).decode(data)
 
 
 def decode_json_exactly(data: bytes) -> Any:
@@ -116,7 +117,19 @@ def decode_msgpack(data: bytes, *, type: Any = Any) -> Any:  # noqa: A002
     Raises:
         msgspec.DecodeError: the bytes are not a value of the type.
     """
-    return MsgpackDecoder[Any](type).decode(data)
+    return _msgpack_decoder(type).decode(data)
+
+
+@cache
+def _json_decoder(kind: Any) -> JsonDecoder[Any]:
+    """The decoder of a type, prepared once."""
+    return JsonDecoder(kind)
+
+
+@cache
+def _msgpack_decoder(kind: Any) -> MsgpackDecoder[Any]:
+    """The same for MessagePack."""
+    return MsgpackDecoder(kind)
 
 
 def decode_toml(text: str) -> dict[str, Any]:

@@ -49,8 +49,8 @@ OURS = {
     "entraide.client._convert:values": CHECKED,
     "entraide.client._convert:job": "the answer of the pool that the caller chose, as gRPC gave it",
     "entraide.client._rpc_errors:error_from_rpc": "likewise",
-    "entraide.decoding:decode_json": "the decoder itself",
-    "entraide.decoding:decode_msgpack": "the decoder itself",
+    "entraide.decoding:_json_decoder": "the decoder itself",
+    "entraide.decoding:_msgpack_decoder": "the decoder itself",
     "entraide_scheduler.gateway.pool_service:PoolService._send_events": (
         "a message that this gateway wrote and held in memory"
     ),
