@@ -10,7 +10,7 @@ from tests.scheduler.rows import settle_row
 
 from entraide_scheduler.store.compiled import CompiledStatement, insert_into
 from entraide_scheduler.store.schema import journal, settled
-from entraide_scheduler.store.settlements import SettledRun
+from entraide_scheduler.store.settlements import SettledRunRow
 from entraide_scheduler.store.store import Store
 
 
@@ -50,4 +50,4 @@ async def test_groups_of_any_size_know_what_is_settled(store: Store) -> None:
 
 def test_a_settled_run_has_the_columns_of_its_table() -> None:
     """Rows are passed by position."""
-    assert [column.name for column in settled.columns] == list(SettledRun._fields)
+    assert [column.name for column in settled.columns] == list(SettledRunRow._fields)

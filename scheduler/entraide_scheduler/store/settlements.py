@@ -39,7 +39,7 @@ class ExplanationRow(NamedTuple):
     key: str = ""
 
 
-class SettledRun(NamedTuple):
+class SettledRunRow(NamedTuple):
     """A run of a settled job, as the table has it."""
 
     job: str
@@ -122,12 +122,12 @@ def _entries(row: SettlementRow) -> list[Entry]:
     return [*row.entries, *(entry for run in row.earlier for entry in run.entries)]
 
 
-def _settled_rows(row: SettlementRow) -> Iterator[SettledRun]:
+def _settled_rows(row: SettlementRow) -> Iterator[SettledRunRow]:
     """Yields the rows of a job: of the run that ended it, then of its earlier runs."""
     ended = EarlierSettlement(row.terms, row.usage, row.settlement, row.entries)
     for number, run in enumerate((ended, *row.earlier)):
         terms, usage, settlement = run.terms, run.usage, run.settlement
-        yield SettledRun(
+        yield SettledRunRow(
             job=row.job,
             run=number,
             coop=row.coop,
