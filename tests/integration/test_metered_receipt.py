@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 from tests.integration.nats_support import NatsPool
 from tests.node.energy_peers import Home, home, inverter
@@ -18,6 +19,8 @@ from entraide_node.energy.meters import PlugMeter
 from entraide_node.energy.source_config import Http, Sunspec
 from entraide_node.energy.source_factory import make_source
 from entraide_node.join import JoinOptions, join_pool
+
+pytestmark = pytest.mark.engines  # a whole pool
 
 CHAT = {"model": MODEL, "messages": [{"role": "user", "content": "Bonjour"}], "max_tokens": 9}
 ANSWER = b'{"choices":[{"message":{"content":"Salut"}}],"usage":{"prompt_tokens":7}}'

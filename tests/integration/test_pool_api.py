@@ -7,6 +7,8 @@ import openai
 import pytest
 from tests.integration.local_pool import MODEL, RunningPool
 
+pytestmark = pytest.mark.engines  # a whole pool
+
 PROMPT: Any = [{"role": "user", "content": "Bonjour, qui es-tu ?"}]
 
 

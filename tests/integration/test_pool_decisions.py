@@ -7,6 +7,8 @@ from tests.integration.local_pool import MODEL, RunningPool
 
 from entraide_scheduler.up import settings
 
+pytestmark = pytest.mark.engines  # a whole pool
+
 FLOOD = 60  # jobs of one co-op: many times the pool's slots
 
 

@@ -17,6 +17,8 @@ from entraide.client import AsyncClient, Client
 from entraide.wire.enrolment import install_command
 from entraide_scheduler.up.pool import LocalPool, PoolOptions
 
+pytestmark = pytest.mark.engines  # a whole pool
+
 
 def get(url: str, key: str, ca: str | None) -> Any:
     """Fetches JSON, trusting one authority only."""

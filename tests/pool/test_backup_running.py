@@ -15,7 +15,7 @@ from entraide.wire.nats import BusConnection, Identity, client_context, connect
 from entraide_node import keys
 from entraide_scheduler.pool.config import load_pool_config
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
 NODE = "node-1"
 
 
