@@ -1,8 +1,7 @@
 """Compiled statements: the statements of each job, compiled once per dialect, for whole groups.
 
-SQLAlchemy keeps compiled statements too, but prepares each execution and each row of it anew: 30 to
-60 us for a statement, and as much as the database itself for the rows of a group. Here the driver
-gets the text and the rows (tuples) directly; a failure is still SQLAlchemy's exception.
+SQLAlchemy keeps compiled statements too, but prepares each execution and each row of it anew. Here
+the driver gets the text and the rows (tuples) directly; a failure is still SQLAlchemy's exception.
 """
 
 from collections.abc import Sequence
