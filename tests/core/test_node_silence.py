@@ -113,6 +113,24 @@ def test_a_node_of_an_older_version_has_the_long_limits() -> None:
     assert turns_during(pool, 5.0) == [(4.0, "suspect")]
 
 
+def test_a_hello_keeps_what_the_last_heartbeat_promised() -> None:
+    """An agent that says hello again, as its card has changed, has the same runs."""
+    pool, place = busy_pool()
+    beat(pool, place)
+    pool.tell(events.NodeJoined, card("n1"), True, "", boot="b1")
+
+    assert turns_during(pool, 2.0) == [(1.0, "suspect"), (1.75, "freed")]
+
+
+def test_a_restart_ends_what_the_last_heartbeat_promised() -> None:
+    """A new agent has listed no run yet: the long limits apply."""
+    pool, place = busy_pool()
+    beat(pool, place)
+    pool.tell(events.NodeJoined, card("n1"), True, "", boot="b2", held=((place.job, place.epoch),))
+
+    assert turns_during(pool, 5.0) == [(4.0, "suspect")]
+
+
 def test_the_seconds_summary_is_no_sign_of_life_of_a_busy_node() -> None:
     """``NodesSeen`` tells of beats up to a second old; a busy node's beats are events."""
     pool, place = busy_pool()

@@ -35,8 +35,10 @@ def handle_joined(state: State, event: NodeJoined) -> None:
         return
     known = state.fleet.nodes.get(card.node)
     if known is not None:
-        node_silence.note_heard(state, known, restarted=event.boot != known.boot)
-        known.busy = False
+        is_other_boot = event.boot != known.boot
+        node_silence.note_heard(state, known, restarted=is_other_boot)
+        # An agent that says hello again goes on with the heartbeats that it has promised.
+        known.busy = known.busy and not is_other_boot
     turned = state.fleet.add_or_update(
         card,
         accepting=event.accepting,
