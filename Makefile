@@ -1,11 +1,17 @@
 # Everything here runs in .venv, which the first target makes from the lock files.
 # `make help` lists the targets, in the language that sdk/entraide/language.py chooses.
 
+# Python keeps compiled code, even where the environment says otherwise: the demo and the tests start
+# many processes, and each takes three times as long without it.
+export PYTHONDONTWRITEBYTECODE :=
+
 PY     := .venv/bin/python
 PYTEST := $(PY) -m pytest
 # One process more than there are cores: many tests wait for processes that they started.
 # An idle process takes over waiting tests.
 SPREAD := -n $(shell python3 -c 'import os; print(os.cpu_count() + 1)') --dist worksteal
+# A test of real processes that fails runs once more; the summary names it, and it is to be mended.
+ENGINES := --timeout=400 --reruns 1 -rR -m "engines and not clients"
 MODEL  ?=
 FUZZ_S ?= 600
 NODE_LOCK := scheduler/entraide_scheduler/pool/node.lock
@@ -52,10 +58,12 @@ test-wheel: env ## Build the wheel and test it with the sources out of reach. | 
 test-engines: test-engines-alone test-engines-in-pools ## Run the tests that start real engines. | Lancer les tests qui démarrent de vrais moteurs.
 
 test-engines-alone: env
-	$(PYTEST) --timeout=400 tests/engines -m "engines and not clients"
+	$(PYTEST) $(ENGINES) tests/engines
 
+# Two at a time, since these mostly wait for their processes; the chaos test needs the machine.
 test-engines-in-pools: env
-	$(PYTEST) --timeout=400 tests --ignore=tests/engines -m "engines and not clients"
+	$(PYTEST) $(ENGINES) -n 2 --dist loadfile tests --ignore=tests/engines --ignore=tests/chaos
+	$(PYTEST) $(ENGINES) tests/chaos
 
 chaos: env ## Kill and cut the parts of a pool under load for 20 minutes, with outside checks (SEED=n, SHORT=1, MINUTES=n). | Tuer et couper les parties d’un parc chargé pendant 20 minutes, sous contrôle extérieur (SEED=n, SHORT=1, MINUTES=n).
 	@$(PY) -m tests.chaos --seed $(or $(SEED),$(error SEED=n is missing)) $(if $(SHORT),--short) $(if $(MINUTES),--minutes $(MINUTES))

@@ -47,6 +47,9 @@ def make_report(folder: RunFolder) -> dict[str, Any]:
         "exits": dict(Counter(line.part for line in folder.read("exits", Exit))),
         "seams": sum(len(line.seams) for line in outcomes),
         "seam_codes": dict(Counter(seam.code for line in outcomes for seam in line.seams)),
+        "first_token_s": quantiles(
+            [line.first_at - line.began_at for line in outcomes if line.first_at]
+        ),
         "kill_to_next_token_s": quantiles(kill_times_s(faults, outcomes)),
         "longest_pause_s": quantiles(
             [seam.next_at - seam.last_at for line in outcomes for seam in line.seams]

@@ -64,6 +64,7 @@ class Outcome(Struct, frozen=True):
         billed_tokens: of the receipt: prompt and output; 0 without one.
         output_tokens: of the receipt.
         seams: of the answer.
+        first_at: time of the first token, seconds since the epoch; 0 if none came.
     """
 
     outcome: str
@@ -78,6 +79,7 @@ class Outcome(Struct, frozen=True):
     billed_tokens: int
     output_tokens: int
     seams: tuple[Seam, ...] = ()
+    first_at: float = 0.0
 
 
 class _Answer:
@@ -88,7 +90,7 @@ class _Answer:
         self.began_at = time.time()
         self.job, self.code, self.finish = "", "", ""
         self.tokens = 0
-        self.last_at = 0.0
+        self.first_at = self.last_at = 0.0
         self.receipt: dict[str, Any] = {}
         self.seams: list[Seam] = []
         self._open_seam: dict[str, Any] | None = None
@@ -122,6 +124,7 @@ class _Answer:
             last_at = self.last_at or self.began_at
             self.seams.append(Seam(seam["node_before"], seam["code"], last_at, now))
             self._open_seam = None
+        self.first_at = self.first_at or now
         self.last_at = now
         if self.model != MODEL:
             self.tokens += 1
@@ -139,6 +142,7 @@ class _Answer:
         return Outcome(
             ended, self.gateway, self.job, self.model, self.began_at, time.time(), self.tokens,
             self.code, str(receipt.get("node", "")), billed, output, tuple(self.seams),
+            self.first_at,
         )  # fmt: skip
 
 

@@ -16,6 +16,8 @@ from entraide_sim.report.context import ADVICE
 from entraide_sim.results import Footprint, Money, OfferCost, RunResult
 from entraide_sim.seeded_result import SeededResult, combine_seeds
 
+pytestmark = pytest.mark.engines
+
 TITLES = {
     "coop": {f"coop-{number}": {"fr": f"La Coop {number}"} for number in range(1, 5)},
     "group": {"mini-qc": {"fr": "Mac mini, Sherbrooke"}, "rtx-ab": {"fr": "RTX, Calgary"}},
@@ -166,7 +168,6 @@ def test_one_seed_says_that_chance_is_unknown(tmp_path) -> None:
     assert "Une seule simulation" in held[QUESTIONS["sure"][0]][0]
 
 
-@pytest.mark.engines
 def test_a_difference_within_the_noise_is_none(tmp_path) -> None:
     """Emissions that differ less than the seeds do are named as showing no difference."""
     noisy = [seeded("round_robin", spread=0.2), seeded("fastest", green=0.99, spread=-0.2)]
