@@ -121,12 +121,12 @@ def stop_agent(pool: WatchedPool, node: str) -> None:
 
 def cut_link(pool: WatchedPool, node: str) -> None:
     """Cuts a node off the bus, without a word."""
-    pool.links[_number(node)].cut()
+    pool.links[_number(node)].hold()
 
 
 def go_on(pool: WatchedPool, node: str) -> None:
-    """Ends the fault: unfreezes the agent, mends the link."""
-    pool.links[_number(node)].mend()
+    """Ends the fault: unfreezes the agent, heals the link."""
+    pool.links[_number(node)].heal()
     with contextlib.suppress(psutil.NoSuchProcess, KeyError):  # a killed agent is not back yet
         pool.agent(node).send_signal(signal.SIGCONT)
 

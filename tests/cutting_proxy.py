@@ -1,4 +1,4 @@
-"""A TCP proxy on the way to a pool that cuts its connections, aloud or in silence."""
+"""A TCP proxy on the way to a server that cuts its connections, aloud or in silence."""
 
 import asyncio
 import socket
@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
 
+HOST = "127.0.0.1"
 PIECE_BYTES = 64 * 1024
 RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: a reset instead of the last packets
+
+Pair = tuple[asyncio.StreamWriter, asyncio.StreamWriter]
 
 
 class Cut(StrEnum):
@@ -23,6 +26,7 @@ class CuttingProxy:
 
     Attributes:
         port: where it listens.
+        target: the server's port on this machine.
         plan: of the next connection: after how many bytes to the client it is cut, and how; None
             for a connection that is not cut.
         is_closed: whether new connections are reset at once.
@@ -32,61 +36,87 @@ class CuttingProxy:
 
     def __init__(self, target: int) -> None:
         self.port = 0
+        self.target = target
         self.plan: Callable[[], tuple[int, Cut] | None] = lambda: None
         self.is_closed = False
         self.silenced = asyncio.Event()
         self.connections = 0
-        self._target = target
-        self._silent: list[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = []
-        self._pairs: set[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = set()
+        self._server: asyncio.Server | None = None
+        self._whole = asyncio.Event()
+        self._whole.set()
+        self._pairs: set[Pair] = set()
+        self._silent: set[Pair] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
         """Its web address."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{HOST}:{self.port}"
+
+    async def start(self) -> None:
+        """Listens on a free port."""
+        self._server = await asyncio.start_server(self._on_connection, HOST, 0)
+        self.port = self._server.sockets[0].getsockname()[1]
 
     def cut(self, how: Cut = Cut.RESET) -> int:
-        """Cuts all connections now; returns their number."""
+        """Cuts all connections now, for good; returns their number."""
         pairs = list(self._pairs)
         for pair in pairs:
             self._cut(pair, how)
         return len(pairs)
 
-    async def on_connection(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        """Serves a client."""
+    def hold(self) -> None:
+        """Holds back all bytes, of new connections too, as a pulled cable does."""
+        self._whole.clear()
+
+    def heal(self) -> None:
+        """Lets the held bytes pass."""
+        self._whole.set()
+
+    async def close(self) -> None:
+        """Ends everything."""
+        if self._server is not None:
+            self._server.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for pair in self._pairs | self._silent:
+            self._cut(pair, Cut.RESET)
+
+    def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         cut_after = self.plan()
-        if self.is_closed:
-            _reset(writer)
-            return
+        await self._whole.wait()
         try:
-            upstream, downstream = await asyncio.open_connection("127.0.0.1", self._target)
+            if self.is_closed:
+                raise ConnectionRefusedError
+            upstream, downstream = await asyncio.open_connection(HOST, self.target)
         except OSError:
             _reset(writer)
             return
         pair = (writer, downstream)
         self._pairs.add(pair)
-        for passing in (
+        await asyncio.gather(
             self._pass(reader, downstream, pair, None),
             self._pass(upstream, writer, pair, cut_after),
-        ):
-            task = asyncio.ensure_future(passing)
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        )
 
     async def _pass(
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        pair: tuple[asyncio.StreamWriter, asyncio.StreamWriter],
+        pair: Pair,
         cut_after: tuple[int, Cut] | None,
     ) -> None:
         passed = 0
         with suppress(OSError):
             while data := await reader.read(PIECE_BYTES):
+                await self._whole.wait()
                 if pair not in self._pairs:
                     return
                 if cut_after is not None and passed + len(data) > cut_after[0]:
@@ -97,28 +127,20 @@ class CuttingProxy:
                 passed += len(data)
                 writer.write(data)
                 await writer.drain()
+        await self._whole.wait()
         if pair in self._pairs:  # one end has closed the connection
             self._pairs.discard(pair)
             for end in pair:
                 end.close()
 
-    def _cut(self, pair: tuple[asyncio.StreamWriter, asyncio.StreamWriter], how: Cut) -> None:
+    def _cut(self, pair: Pair, how: Cut) -> None:
         self._pairs.discard(pair)
         if how is Cut.RESET:
             for end in pair:
                 _reset(end)
         else:
-            self._silent.append(pair)
+            self._silent.add(pair)
             self.silenced.set()
-
-    async def close(self) -> None:
-        """Ends everything."""
-        for pair in [*self._pairs, *self._silent]:
-            for end in pair:
-                _reset(end)
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
@@ -132,10 +154,8 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 async def cutting_proxy(target: int) -> AsyncIterator[CuttingProxy]:
     """Runs a proxy to a port of this machine."""
     proxy = CuttingProxy(target)
-    server = await asyncio.start_server(proxy.on_connection, "127.0.0.1", 0)
-    proxy.port = server.sockets[0].getsockname()[1]
+    await proxy.start()
     try:
         yield proxy
     finally:
-        server.close()
         await proxy.close()

@@ -5,13 +5,12 @@ through a link that can be cut: bytes then stay where they are and nothing is cl
 cable is pulled.
 """
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psutil
+from tests.cutting_proxy import HOST, CuttingProxy
 
 from entraide_node.engines.llamacpp_child import MODULE as ENGINE_MODULE
 from entraide_scheduler.config import load_config
@@ -22,68 +21,13 @@ from entraide_scheduler.service import Service
 from entraide_scheduler.up import settings
 from entraide_scheduler.up.pool import LocalPool, PoolOptions
 
-HOST = "127.0.0.1"
-CHUNK_BYTES = 65_536
-
-
-class Link:
-    """A TCP relay to the bus that can be cut.
-
-    Attributes:
-        port: where the node connects.
-    """
-
-    def __init__(self, target_port: int) -> None:
-        self._target_port = target_port
-        self._whole = asyncio.Event()
-        self._whole.set()
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.port = 0
-
-    async def start(self) -> None:
-        """Listens on a free port."""
-        self._server = await asyncio.start_server(self._relay, HOST, 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    def cut(self) -> None:
-        """Holds back all bytes from now on."""
-        self._whole.clear()
-
-    def mend(self) -> None:
-        """Lets the bytes pass again."""
-        self._whole.set()
-
-    async def stop(self) -> None:
-        """Ends every connection."""
-        for task in self._tasks:
-            task.cancel()
-        if self._server is not None:
-            self._server.close()
-
-    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        bus_reader, bus_writer = await asyncio.open_connection(HOST, self._target_port)
-        for source, sink in ((reader, bus_writer), (bus_reader, writer)):
-            task = asyncio.create_task(self._pass_on(source, sink))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while data := await source.read(CHUNK_BYTES):
-                await self._whole.wait()
-                sink.write(data)
-                await sink.drain()
-        await self._whole.wait()
-        sink.close()
-
 
 class WatchedPool(LocalPool):
     """A pool whose core can be looked into; see ``watched_pool``."""
 
     def __init__(self, options: PoolOptions) -> None:
         super().__init__(options)
-        self.links = {number: Link(0) for number in range(1, options.nodes + 1)}
+        self.links: dict[int, CuttingProxy] = {}
         self._service: Service | None = None
 
     @property
@@ -122,25 +66,25 @@ class WatchedPool(LocalPool):
         backs_off = any(
             backoff.state is ReplicaState.RESTING for view in ready for backoff in view.resting
         )
-        return len(ready) == len(self.links) and not backs_off
+        return len(ready) == self._options.nodes and not backs_off
 
     async def stop(self) -> None:
         """Stops the nodes, the scheduler, then the bus."""
         for link in self.links.values():
-            link.mend()
+            link.heal()
         if self._service is not None:
             await self._service.stop()
         await super().stop()
         for link in self.links.values():
-            await link.stop()
+            await link.close()
 
     def _node_bus_url(self, number: int) -> str:
         return f"nats://{HOST}:{self.links[number].port}"
 
     async def _launch_scheduler(self) -> None:
-        for link in self.links.values():
-            link._target_port = self._ports.nats  # noqa: SLF001
-            await link.start()
+        for number in range(1, self._options.nodes + 1):
+            self.links[number] = CuttingProxy(self._ports.nats)
+            await self.links[number].start()
         config = settings.write_scheduler_config(
             self._options.state,
             nats_url=self._processes.nats.url,

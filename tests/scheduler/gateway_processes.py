@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from tests.core.builders import usage
-from tests.cut_link import CutLink, cut_link
+from tests.cutting_proxy import CuttingProxy, cutting_proxy
 from tests.integration.nats_support import NatsPool
 from tests.scheduler.pool_support import MODEL, RunningScheduler, ScriptedNode
 from tests.scheduler.test_gateway_run import gateway_process
@@ -152,12 +152,11 @@ async def running_gateway(
 @asynccontextmanager
 async def cut_gateway(
     folder: Path, bus: NatsPool, pool: RunningScheduler, name: str
-) -> AsyncIterator[tuple[GatewayProcess, CutLink]]:
+) -> AsyncIterator[tuple[GatewayProcess, CuttingProxy]]:
     """Runs a gateway whose link to the bus the test can cut."""
-    server = urlsplit(bus.url)
-    assert server.hostname is not None
-    assert server.port is not None
-    async with cut_link(server.hostname, server.port) as link:
+    port = urlsplit(bus.url).port
+    assert port is not None
+    async with cutting_proxy(port) as link:
         url = f"nats://127.0.0.1:{link.port}"
         async with running_gateway(folder, bus, pool, name, bus_url=url) as gateway:
             yield gateway, link

@@ -115,9 +115,9 @@ async def test_gateway_that_comes_back_says_that_its_jobs_are_over(
         if away == "stopped":
             gateway.process.send_signal(signal.SIGSTOP)
         else:
-            link.cut()
+            link.hold()
         if away == "reset":
-            link.reset()
+            link.cut()
         await eventually(lambda: code_of(pool, run.job))
         node.running.pop(run.job)
         if away == "stopped":
@@ -169,7 +169,7 @@ async def test_kept_job_of_a_gateway_that_died_before_it_submitted_it_is_run(
     async with AsyncExitStack() as stack:
         node = await stack.enter_async_context(lively_node(pool))
         gateway, link = await stack.enter_async_context(cut_gateway(tmp_path, bus, pool, "une"))
-        link.cut()
+        link.hold()
         job = await keep(gateway)
         gateway.process.kill()
         run = await node.take("main")
