@@ -14,17 +14,20 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import structlog
 from msgspec import Struct
 
 from entraide.types import Basis, Power, Rates, Replica
 from entraide_node.bench import EngineRates, ReadPowerW, load_or_measure_rates
 from entraide_node.config import Attach, NodeConfig, PowerConfig
 from entraide_node.config import LlamaCpp as LlamaCppKind
+from entraide_node.core.supervision import START_TRIES_MAX, restart_backoff_s
 from entraide_node.energy.device_catalogue import device_power
 from entraide_node.energy.device_detection import detect_device
 from entraide_node.energy.meters import PowerMeter, find_meters
 from entraide_node.engine_config import OwnerEngine
 from entraide_node.engines.base import Engine, EngineFacts, EngineProblem
+from entraide_node.engines.start_failures import may_pass
 from entraide_node.file_lock import acquire_lock, open_lock
 from entraide_node.model_manager.engine_setup import start_owner_engine
 
@@ -128,6 +131,9 @@ async def start_instance(
 ) -> EngineInstance | EngineProblem:  # fmt: skip
     """Starts one engine of the owner, and benchmarks it unless a result is stored.
 
+    An engine that is killed meanwhile is started again after the back-off of one that is killed
+    while it serves, ``START_TRIES_MAX`` times in all.
+
     Args:
         owner_engine: the engine.
         folder: the agent's folder.
@@ -135,11 +141,29 @@ async def start_instance(
         tell: see ``start_machine``.
         power_w: see ``bench.load_or_measure_rates``.
     """
-    engine = await start_owner_engine(owner_engine, folder=folder, number=number)
-    if isinstance(engine, EngineProblem):
-        return engine
-    tell("benchmarking")
-    return await measure_instance(engine, folder=folder, power_w=power_w)
+    tries = 0
+    while True:
+        engine = await start_owner_engine(owner_engine, folder=folder, number=number)
+        instance: EngineInstance | EngineProblem
+        if isinstance(engine, EngineProblem):
+            instance = engine
+        else:
+            tell("benchmarking")
+            instance = await measure_instance(engine, folder=folder, power_w=power_w)
+        tries += 1
+        if (
+            isinstance(instance, EngineInstance)
+            or isinstance(owner_engine, Attach)  # not ours to start
+            or tries == START_TRIES_MAX
+            or not may_pass(instance)
+        ):
+            return instance
+        wait_s = restart_backoff_s(tries)
+        structlog.get_logger("entraide.node").warning(
+            "node.engine_start_failed", number=number, code=instance.code, wait_s=wait_s
+        )
+        tell("starting")
+        await asyncio.sleep(wait_s)
 
 
 async def measure_instance(

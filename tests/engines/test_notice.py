@@ -13,7 +13,7 @@ from entraide_scheduler.executor import FALSE_ALARM
 
 TOKENS = 400
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
 
 
 def state_of(pool: WatchedPool, node: str) -> str:

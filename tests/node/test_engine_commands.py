@@ -7,7 +7,7 @@ from entraide_node.engines.base import EngineMetrics, EngineProblem
 from entraide_node.engines.commands import problem_sentence
 from entraide_node.engines.engine_metrics import parse_metrics
 from entraide_node.engines.llamacpp_props import parse_features, parse_slot_context
-from entraide_node.engines.start_failures import diagnose_start, is_loggable
+from entraide_node.engines.start_failures import diagnose_start, is_loggable, may_pass
 
 FILE = "/models/m.gguf"
 
@@ -53,6 +53,30 @@ STARTS = {
 def test_failed_starts(lines: list[str], exit_code: int | None, code: str) -> None:
     """Each way to fail at the start has its code."""
     assert code == diagnose_start(lines, file=FILE, exit_code=exit_code).code
+
+
+PASSING = {
+    "killed while it loads": (("engine_exited", {"status": -9}), True),
+    "its server killed, not the wrapper": (("engine_exited", {"status": 137}), True),
+    "killed in the benchmark": (("engine_bench_failed", {"reason_code": "engine_exited"}), True),
+    "cut off in the benchmark": (("engine_bench_failed", {"reason_code": "engine_crashed"}), True),
+    "too slow for the benchmark": (("engine_bench_failed", {"reason_code": "too_slow"}), False),
+    "ended by itself": (("engine_exited", {"status": 1}), False),
+    "crashed": (("engine_exited", {"status": -11}), False),
+    "asked to end": (("engine_exited", {"status": -15}), False),
+    "a wrong file": (("model_damaged", {"file": FILE, "detail": "invalid magic"}), False),
+    "too slow": (("engine_start_too_slow", {"file": FILE}), False),
+}
+
+
+@pytest.mark.parametrize(("problem", "passes"), PASSING.values(), ids=PASSING)
+def test_starts_that_are_tried_again(
+    problem: tuple[str, dict[str, str | int]], passes: bool
+) -> None:
+    """Only an engine that something else ended is started again."""
+    code, values = problem
+
+    assert passes is may_pass(EngineProblem(code, {**values}))
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

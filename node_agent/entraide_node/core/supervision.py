@@ -17,6 +17,7 @@ from entraide_node.core.backoff import doubling_backoff_s
 
 BACKOFF_FIRST_S = 0.5
 BACKOFF_MAX_S = 60.0
+START_TRIES_MAX = 5  # of an engine that is killed each time before it serves
 STABLE_S = 60.0  # after serving for this long, earlier failures of a process no longer count
 HISTORY_STEPS_MAX = 16
 

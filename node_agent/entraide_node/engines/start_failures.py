@@ -8,9 +8,11 @@ those of the compute library, because other lines may contain parts of requests.
 import re
 from collections.abc import Sequence
 
-from entraide_node.engines.base import EngineProblem
+from entraide_node.engines.base import ENGINE_CRASHED, ENGINE_EXITED, EngineProblem
 
 DETAIL_CHARS_MAX = 300
+# SIGKILL ended the process, or the server that its wrapper started.
+KILLED_STATUSES = (-9, 128 + 9)
 
 Reasons = tuple[tuple[str, re.Pattern[str]], ...]
 
@@ -83,6 +85,17 @@ def diagnose_start(
     if lines:
         values["detail"] = _STAMP.sub("", lines[-1]).strip()[:DETAIL_CHARS_MAX]
     return EngineProblem("engine_exited", values)
+
+
+def may_pass(problem: EngineProblem) -> bool:
+    """Whether an engine that did not start may start the next time.
+
+    Its process was killed while it started, or ended in the benchmark. All other problems (the
+    weights, the memory, the address) would be the same.
+    """
+    if problem.code == "engine_bench_failed":
+        return problem.values["reason_code"] in {ENGINE_CRASHED, ENGINE_EXITED}
+    return problem.code == "engine_exited" and problem.values["status"] in KILLED_STATUSES
 
 
 def is_loggable(line: str) -> bool:
