@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
-from tests.integration.nats_support import running_pool
+from tests.integration.nats_support import NatsPool, running_pool
 from tests.pages.support import Visit, Visitors, visitors
 from tests.scheduler.pool_support import RunningScheduler, ScriptedNode, running_scheduler
 from tests.waiting import eventually
@@ -20,8 +20,9 @@ BEAT_S = 0.5
 
 
 class Operated(Struct):
-    """A scheduler, and browsers to visit it."""
+    """A scheduler on its bus, and browsers to visit it."""
 
+    bus: NatsPool
     pool: RunningScheduler
     visitors: Visitors
     nodes: list[ScriptedNode]
@@ -73,7 +74,7 @@ async def operated(folder: Path) -> AsyncIterator[Operated]:
         running_scheduler(folder, bus) as pool,
         visitors(pool.gateway.url) as guests,
     ):
-        used = Operated(pool, guests, [])
+        used = Operated(bus, pool, guests, [])
         await used.join("atelier-1")
         beating = asyncio.create_task(used.beat())
         try:

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 from tests.pages.operator_support import PARTS, Operated, operated, read_text
 from tests.pages.support import PHONE, WIDE, Visit
+from tests.scheduler.gateway_processes import running_gateway
+from tests.waiting import eventually
 
+from entraide import __version__
 from entraide.v1 import admin_pb2
 
 pytestmark = [pytest.mark.engines, pytest.mark.needs("chromium|google-chrome")]
@@ -92,6 +95,56 @@ async def test_each_part_is_read_by_everybody(
     assert [] == flaws
     assert [] == visit.errors
     assert [] == visit.foreign
+
+
+@pytest.mark.parametrize(
+    ("lang", "size", "words"),
+    [
+        ("fr", WIDE, ("En service, sans requête", "Silencieuse depuis", "Arrêtée dans les")),
+        ("en", PHONE, ("In service, with no request", "Silent since", "Stopped on")),
+    ],
+)
+async def test_gateways_beside_the_schedulers_own_are_shown(
+    used: Operated, tmp_path: Path, lang: str, size: tuple[int, int], words: tuple[str, str, str]
+) -> None:
+    """Each with its state and version; none in a pool whose others have stopped in good order."""
+    live, silent, stopped = words
+
+    def states() -> list[str]:
+        return [each.state for each in used.pool.gateways.list_gateways()]
+
+    visit = await used.enter(lang=lang, size=size)
+    shown: list[list[str]] = []
+    flaws: list[str] = []
+
+    async def look(name: str) -> None:
+        await visit.go("#/")
+        await visit.go("#/exploitation")
+        await visit.page.locator("#op-doctor").wait_for()
+        await visit.settled()
+        cards = visit.page.locator("section[aria-labelledby=op-gateways] li")
+        shown.append(await cards.all_inner_texts())
+        flaws.extend(await visit.flaws())
+        await visit.picture(f"operator-gateways-{name}")
+
+    await look("none")
+    async with running_gateway(tmp_path, used.bus, used.pool, "est") as east:
+        async with running_gateway(tmp_path, used.bus, used.pool, "ouest"):
+            await eventually(lambda: states() == ["live", "live"])
+            await look("live")
+        await eventually(lambda: states() == ["live", "stopped"])
+        east.process.kill()
+        await eventually(lambda: states() == ["silent", "stopped"])
+        await look("silent")
+    async with running_gateway(tmp_path, used.bus, used.pool, "est"):
+        await eventually(lambda: states() == ["live", "stopped"])
+    await eventually(lambda: states() == ["stopped", "stopped"])
+    await look("stopped")
+
+    assert [] == flaws + visit.errors + visit.foreign
+    assert [0, 2, 2, 0] == [len(cards) for cards in shown]
+    assert all(live in card and f"Version {__version__}" in card for card in shown[1])
+    assert [True, True] == [silent in shown[2][0], stopped in shown[2][1]]
 
 
 async def test_a_policy_is_changed_compared_and_rolled_back(used: Operated) -> None:

@@ -92,6 +92,18 @@ op-backup-age = { $days ->
    *[other] The last backup is { $days } days old
 } ({ $when }).
 op-backup-none = No backup of this pool is known.
+op-gateways = Gateways
+op-gateways-lead = People and programs also reach the pool through these gateways, which run beside the scheduler’s own.
+op-gateway-live = { $jobs ->
+    [0] In service, with no request under way.
+    [one] In service, with one request under way.
+   *[other] In service, with { $jobs } requests under way.
+}
+op-gateway-silent = Silent since { $when }; the requests that it was answering have failed. The other gateways serve.
+op-gateway-stopped = Stopped on { $when }, in good order.
+op-gateway-version = Version { $version }
+op-gateway-twice = Two processes use this name. Give each gateway a name of its own in its configuration file, then start it again.
+op-remedy-gateway = Look at its log, and whether its machine reaches the bus.
 op-part-grid = Power grid
 op-days = Recent traffic
 op-days-1 = of the last day

@@ -92,6 +92,18 @@ op-backup-age = { $days ->
    *[other] La dernière sauvegarde a { $days } jours
 } ({ $when }).
 op-backup-none = Aucune sauvegarde de ce parc n’est connue.
+op-gateways = Passerelles
+op-gateways-lead = On joint aussi le parc par ces passerelles, qui tournent à côté de celle de l’ordonnanceur.
+op-gateway-live = { $jobs ->
+    [0] En service, sans requête en cours.
+    [one] En service, avec une requête en cours.
+   *[other] En service, avec { $jobs } requêtes en cours.
+}
+op-gateway-silent = Silencieuse depuis le { $when }. Les requêtes auxquelles elle répondait ont échoué ; les autres passerelles servent.
+op-gateway-stopped = Arrêtée dans les règles le { $when }.
+op-gateway-version = Version { $version }
+op-gateway-twice = Deux processus portent ce nom. Donnez à chaque passerelle son propre nom dans son fichier de configuration, puis redémarrez-la.
+op-remedy-gateway = Regardez son journal, et si sa machine joint le bus.
 op-part-grid = Réseau électrique
 op-days = Requêtes récentes
 op-days-1 = du dernier jour

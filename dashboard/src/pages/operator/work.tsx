@@ -3,17 +3,19 @@ import { useState } from "preact/hooks";
 import { dateTime, t } from "../../i18n.ts";
 import { admin, mayAct, worded, type Key, type Node } from "./admin.ts";
 import { DoctorLine, DoctorPart, findingsOf, type Findings } from "./doctor.tsx";
+import { Gateways, type Gateway } from "./gateways.tsx";
 import { findWork, type Finding } from "./hand.ts";
 import { Invitation } from "./invitation.tsx";
 import { Confirmed, CopyLine, Read, Said, useActing, useReading, type Acting } from "./parts.tsx";
 
-async function readWork(): Promise<Finding[]> {
+async function readWork(): Promise<{ findings: Finding[]; gateways: Gateway[] }> {
   const [status, keys, grid] = await Promise.all([
     admin("GetStatus", {}),
     admin("ListKeys", {}),
     admin("ListGrid", {}),
   ]);
-  return findWork(status.nodes as Node[], keys.keys as Key[], grid.zones, status.version);
+  const findings = findWork(status.nodes as Node[], keys.keys as Key[], grid.zones, status.version);
+  return { findings, gateways: status.gateways };
 }
 
 export function Work() {
@@ -38,7 +40,7 @@ export function Work() {
         <h2 id="op-work">{t("op-work-title")}</h2>
         <Said of={acting} />
         <Read of={work}>
-          {(findings) =>
+          {({ findings }) =>
             findings.length + failed.length + warned.length === 0 ? (
               (doctor.data !== null || doctor.problem !== null) && <p class="now">{t("op-work-none")}</p>
             ) : (
@@ -58,6 +60,7 @@ export function Work() {
         </Read>
       </section>
       <DoctorPart reading={doctor} busy={checking} onAgain={() => void check()} />
+      {work.data && <Gateways gateways={work.data.gateways} />}
       {mayAct() && <Invitation />}
     </>
   );
