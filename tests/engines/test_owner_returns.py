@@ -3,16 +3,14 @@
 import concurrent.futures
 import http.client
 import json
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from tests.engines.screens import type_a_key, typed_screen
 from tests.integration.local_pool import MODEL, RunningPool, up
-from tests.node import desktops
 
 from entraide_node.core.owner_terms import OwnerTerms
 from entraide_node.owner.terms_file import write_terms
@@ -32,28 +30,10 @@ pytestmark = [
 
 
 @pytest.fixture
-def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+def screen(tmp_path: Path) -> Iterator[dict[str, str]]:
     """A real X server on which the owner types; what the pool starts belongs to its session."""
-    reader, writer = os.pipe()
-    process = subprocess.Popen(
-        [str(desktops.XVFB), "-displayfd", str(writer), "-nolisten", "tcp"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=(writer,),
-    )  # fmt: skip
-    os.close(writer)
-    try:
-        with os.fdopen(reader) as display_pipe:
-            environ = {
-                "DISPLAY": f":{int(display_pipe.readline())}",
-                "XDG_RUNTIME_DIR": str(tmp_path),
-            }
-        for name, value in environ.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-        monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
+    with typed_screen(tmp_path) as environ:
         yield environ
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 @pytest.fixture
@@ -80,11 +60,6 @@ def reasons(pool: RunningPool) -> list[str]:
     log = (pool.state / "logs" / f"{OWNED}.log").read_text("utf-8")
     records = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
     return [record["reason"] for record in records if record["event"] == "node.owner"]
-
-
-def type_a_key(screen: dict[str, str]) -> None:
-    """The owner is back."""
-    subprocess.run(["xdotool", "key", "a"], env={**os.environ, **screen}, check=True)
 
 
 def stream(pool: RunningPool) -> Iterator[dict[str, Any]]:
