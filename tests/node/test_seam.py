@@ -14,6 +14,7 @@ from entraide_node.engines.base import (
     BAD_REQUEST,
     CHAT,
     COMPLETIONS,
+    ENGINE_REJECTED,
     EngineChunk,
     EngineEnd,
     EngineFailure,
@@ -79,6 +80,29 @@ def test_offsets_of_a_completion_continue() -> None:
     )
 
     assert [3, 5] == events(chunks)[0]["choices"][0]["logprobs"]["text_offset"]
+
+
+MORE_THAN_TEXT: dict[str, dict[str, Any]] = {
+    "a thought": {"reasoning_content": "hum"},
+    "a thought by its newer name": {"reasoning": "hum"},
+    "a call": {"tool_calls": [{"index": 0}]},
+}
+
+
+@pytest.mark.parametrize("name", MORE_THAN_TEXT)
+def test_a_text_goes_on_as_text(name: str) -> None:
+    """A continuation that is no text ends its run, and nothing of it is sent."""
+    request = EngineRequest("job-1", CHAT, b"{}", True, "public", None, RESUME)
+    seam = Seam(RESUME, stop=None, path=CHAT, earlier="Un, ")
+    run = StreamRun(request, {}, started=0.0, seam=seam)
+    sent = run.add_events(
+        [chat({"content": "deux"}), chat(MORE_THAN_TEXT[name]), chat({"content": "!"})], now=1.0
+    )
+
+    assert sent is not None
+    assert "deux" == "".join(e["choices"][0]["delta"]["content"] for e in events([sent]))
+    assert run.failure is not None
+    assert (ENGINE_REJECTED, True) == (run.failure.code, run.failure.retryable)
 
 
 STOPS = {

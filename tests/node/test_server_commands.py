@@ -110,6 +110,12 @@ RESUMING: dict[str, tuple[dict[str, str], tuple[str, ...], bool]] = {
     "the owner's": (
         {"chat_template.jinja": "{{ messages }}"}, ("--chat-template", "/t.jinja"), False
     ),
+    "the owner's, in another form": (
+        {"chat_template.jinja": "{{ messages }}"}, ("--chat_template=/t.jinja",), False
+    ),
+    "one whose thoughts are separated": (
+        {"chat_template.jinja": "{{ messages }}"}, ("--reasoning-parser", "qwen3"), False
+    ),
     "a processor's too": (
         {"chat_template.jinja": "{{ messages }}", "chat_template.json": "{}"}, (), False
     ),

@@ -204,17 +204,34 @@ async def test_no_node_with_the_revision_ends_the_answer_after_the_text(tmp_path
         assert 0 == await pool.store.count_settled()
 
 
-async def test_a_run_whose_text_cannot_go_on_ends_the_answer(pool: Pool) -> None:
-    """A model that has begun to reason has more state than its text."""
-    answer, first = await begun(pool, "Il")
-    thought = {"index": 0, "delta": {"reasoning_content": "hum"}}
-    event = {"id": "x", "object": "chat.completion.chunk", "created": 1, "choices": [thought]}
-    first.raw(b"data: %s\n\n" % json.dumps(event).encode())
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [{"reasoning_content": "hum"}],
+        [{"reasoning": "hum"}],
+        [{"reasoning_content": "hum"}, {"content": "Il"}],
+    ],
+    ids=["during its thought", "by its newer name", "after its thought"],
+)
+async def test_an_answer_with_a_thought_does_not_go_on(
+    pool: Pool, parts: list[dict[str, str]]
+) -> None:
+    """A thought cannot be put into the request exactly, so the answer ends after what was sent."""
+    pending = asyncio.ensure_future(pool.send(ask(stream=True)))
+    first = await pool.placed()
+    first.accept()
+    for delta in parts:
+        choice = {"index": 0, "delta": delta}
+        event = {"id": "x", "object": "chat.completion.chunk", "created": 1, "choices": [choice]}
+        first.raw(b"data: %s\n\n" % json.dumps(event).encode())
+    answer = await pending
     leave(pool, first)
-    stream = await answer.text()
+    sent = events(await answer.text())
 
-    assert "stream_broken" == events(stream)[-1]["error"]["code"]
+    assert parts == [event["choices"][0]["delta"] for event in sent[:-1]]
+    assert "stream_broken" == sent[-1]["error"]["code"]
     await eventually(lambda: pool.driver.core.job(first.run.job).ended_at)
+    assert 0 == await pool.store.count_settled()
 
 
 async def test_options_that_an_engine_loses_end_the_answer(tmp_path: Path) -> None:

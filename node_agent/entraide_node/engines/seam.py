@@ -4,7 +4,8 @@ Input: the request, with the text that the client already has at its end, and th
 Output: the request as the engine continues it without a character added or removed, and the events
 as a continuation: without a second role, with the answer's ``created``, and ended where a stop
 string is complete that begins in the earlier text. (A stop string that begins in the new text is
-found by the engine.)
+found by the engine.) What was continued is text, so a thought or a call after it is no
+continuation.
 """
 
 from typing import Any
@@ -177,6 +178,18 @@ class Seam:
             for begin in range(len(self._tail))
             for stop in self._stops
         )
+
+
+def is_text(choices: list[dict[str, Any]]) -> bool:
+    """Whether choices carry nothing but text: no thought and no call."""
+    deltas = [choice.get("delta") for choice in choices]
+    return not any(
+        value
+        for delta in deltas
+        if isinstance(delta, dict)
+        for name, value in delta.items()
+        if name not in ("role", "content")
+    )
 
 
 def _last_text(body: dict[str, Any], *, chat: bool) -> str | None:

@@ -24,7 +24,7 @@ from entraide_node.engines.base import (
     EngineUsage,
 )
 from entraide_node.engines.engine_errors import failure_from_stream
-from entraide_node.engines.seam import Seam
+from entraide_node.engines.seam import Seam, is_text
 from entraide_node.engines.shown_tokens import ShownTokens
 from entraide_node.engines.token_counter import CHOICES_MAX, TokenCounter, carries_output
 from entraide_node.engines.untrusted_json import list_objects, parse_text
@@ -34,6 +34,7 @@ EVENTS_BYTES_MAX = 256 * 1024 * 1024  # of merged events: about a million tokens
 DONE = b"[DONE]"
 TOO_LONG = EngineFailure(ENGINE_REJECTED, "the answer is too long", retryable=False)
 TOO_DEEP = EngineFailure(ENGINE_REJECTED, "the answer nests too deep", retryable=False)
+NO_TEXT = EngineFailure(ENGINE_REJECTED, "a text goes on as a thought or a call", retryable=True)
 NO_USAGE = EngineUsage(0, 0, 0, counted=Basis.ESTIMATED)
 
 
@@ -220,6 +221,9 @@ class StreamRun:
         self._shown.add(choices, self._token_counter.n_output_tokens())
         if self._seam is None:
             self._send(chunk, out, finished=finished)
+            return
+        if not is_text(choices):
+            self._failure = NO_TEXT
             return
         for passed in self._seam.pass_on(chunk, finished=finished):
             self._send(passed, out, finished=finished and passed is chunk)

@@ -132,8 +132,12 @@ def make_vllm(
 
 
 def _template_of(config: VllmConfig) -> str:
-    """The chat template with which it serves; "" if that is unknown."""
-    is_chosen = any(argument.startswith("--chat-template") for argument in config.arguments)
+    """The chat template by which it continues answers; "" if it cannot.
+
+    A parser that separates thoughts takes the continuation of an answer for a new thought.
+    """
+    names = (argument.replace("_", "-") for argument in config.arguments)  # vLLM takes both forms
+    is_chosen = any(name.startswith(("--chat-template", "--reasoning-parser")) for name in names)
     return "" if is_chosen else chat_template_of(config.weights)
 
 

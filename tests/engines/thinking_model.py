@@ -1,0 +1,39 @@
+"""The small model as one that thinks first: its chat template opens a thought, as many models' do.
+
+The template shows three short conversations, which the model follows: it closes its thought by
+itself, and llama.cpp separates the thought from the answer (``reasoning_content``).
+"""
+
+from pathlib import Path
+
+from tests.engines.hub_folder import with_template
+from tests.engines.own_environments import cache_folder
+from tests.engines.support import demo_model
+
+FORM = 1  # of the copy that is kept; a new number where it changes
+ALIAS = f"smollm2-thought-{FORM}"
+SHOWN = (
+    ("Say hi.", "They greet me.", "Hello!"),
+    ("Name a fruit.", "A fruit is an apple.", "An apple."),
+    ("Name a colour.", "A colour is red.", "Red."),
+)
+TEMPLATE = (
+    "{{- '"
+    + "".join(
+        f"<|im_start|>user\\n{question}<|im_end|>\\n"
+        f"<|im_start|>assistant\\n<think>\\n{thought}\\n</think>\\n\\n{answer}<|im_end|>\\n"
+        for question, thought, answer in SHOWN
+    )
+    + "' }}"
+    "{%- for message in messages %}{{- '<|im_start|>' + message.role + '\\n' }}"
+    "{%- if message.role == 'assistant' and message.reasoning_content %}"
+    "{{- '<think>\\n' + message.reasoning_content + '\\n</think>\\n\\n' }}{%- endif %}"
+    "{{- message.content + '<|im_end|>\\n' }}{%- endfor %}"
+    "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n<think>\\n' }}{%- endif %}"
+)
+
+
+def thinking_model() -> Path:
+    """The model's file, made once."""
+    copy = cache_folder() / f"{ALIAS}.gguf"
+    return with_template(demo_model().path, copy, chat_template=TEMPLATE)
