@@ -14,13 +14,15 @@ SPREAD := -n $(shell python3 -c 'import os; print(os.cpu_count() + 1)') --dist w
 ENGINES := --timeout=400 --reruns 1 -rR -m "engines and not clients"
 MODEL  ?=
 FUZZ_S ?= 600
+NEWER  ?= python3.13
+NEWER_TESTS := tests/contract tests/core tests/node tests/scheduler tests/sdk
 NODE_LOCK := scheduler/entraide_scheduler/pool/node.lock
 CLIENT_LOCKS := tests/scanner/wapiti.lock $(wildcard tests/clients/locks/*.lock tests/clients/locks/*/package-lock.json)
 MODEL_OPTION := $(if $(MODEL),--model $(MODEL))
 CPU_FEATURES := import numpy; print(*numpy.show_config(mode="dicts")["SIMD Extensions"]["found"])
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo run test fuzz fuzz-http test-unit test-replay test-wheel test-engines \
+.PHONY: help env demo run test fuzz fuzz-http test-unit test-replay test-wheel test-newer test-engines \
         test-engines-alone test-engines-in-pools test-clients check \
         protos bench chaos mutants wheel lock lock-clients clean pages check-pages
 
@@ -54,6 +56,12 @@ fuzz-http: env ## Send a real pool requests made from /openapi.json for ten minu
 
 test-wheel: env ## Build the wheel and test it with the sources out of reach. | Construire le paquet wheel et le tester sans les sources.
 	$(PY) scripts/wheel_check.py
+
+test-newer: env ## Test what needs no engine with a newer Python, in a clone of its own (NEWER=python3.13). | Tester avec un Python plus récent, dans son propre clone, ce qui ne demande aucun moteur (NEWER=python3.13).
+	rm -rf .cache/newer
+	git clone -q --shared . .cache/newer
+	$(MAKE) -C .cache/newer PYTHON=$(NEWER) env
+	cd .cache/newer && $(PYTEST) -q $(SPREAD) -m "not engines and not checkout" $(NEWER_TESTS)
 
 test-engines: test-engines-alone test-engines-in-pools ## Run the tests that start real engines. | Lancer les tests qui démarrent de vrais moteurs.
 

@@ -4,13 +4,15 @@ Targets get the same load in turn: the mock engine itself (``direct``), nginx in
 whole pool in front of it: gateway and scheduler in one process, nats-server, and a node agent with
 the mock as its engine. API key, admission, fair queue, placement, lease, energy, signed receipt,
 journal and ledger are active. With ``--against`` the pool of another revision is one more target,
-so that both are measured in the same minutes.
+so that both are measured in the same minutes; ``--against HEAD --python python3.13`` compares two
+versions of Python.
 
 CPU time is read from each process's own clock. Other work on the cores only ever adds to a figure:
 a figure is the 25th percentile of the rounds (of requests a second, the 75th) of a percentile
 within a round. The order of the targets turns by one in each round. Linux only.
 
-    python -m benchmarks.gateway [--json] [--rounds N] [--secs S] [--against REV] [--only PHASE ...]
+    python -m benchmarks.gateway [--json] [--rounds N] [--secs S] [--against REV [--python NAME]]
+        [--only PHASE ...]
 """
 
 import argparse
@@ -181,7 +183,9 @@ def row_of(
 async def run(home: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
     """Starts everything, measures, ends everything; returns a row for each phase."""
     compiled(home)
-    revisions = {OURS: ROOT} | ({EARLIER: checkout(options.against)} if options.against else {})
+    revisions = {OURS: ROOT}
+    if options.against:
+        revisions[EARLIER] = checkout(options.against, options.python)
     phases = [phase for phase in PHASES if phase.name in options.only]
     backend, proxy = free_port("127.0.0.1"), free_port("127.0.0.1")
     async with contextlib.AsyncExitStack() as stack:
@@ -209,6 +213,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--secs", type=float, default=2.0, help="of each load")
     parser.add_argument("--against", metavar="REV", help="another revision, measured beside")
+    parser.add_argument("--python", metavar="NAME", default="", help="that runs that revision")
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="PHASE")
     options = parser.parse_args()
     missing = absent()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -18,8 +19,12 @@ SLOTS = 256  # more than the connections of any phase: no job is queued
 START_TIMEOUT_S = 120.0
 
 
-def checkout(revision: str) -> Path:
+def checkout(revision: str, python: str = "") -> Path:
     """Returns a folder with a revision and its environment, made on first use.
+
+    Args:
+        revision: any name that Git knows.
+        python: program that runs it; "" for the one that `make` takes.
 
     Raises:
         subprocess.CalledProcessError: the repository has no such revision, or its environment
@@ -27,14 +32,14 @@ def checkout(revision: str) -> Path:
     """
     naming = ["git", "-C", str(ROOT), "rev-parse", "--verify", f"{revision}^{{commit}}"]
     commit = subprocess.run(naming, check=True, capture_output=True, text=True).stdout.strip()
-    folder = CHECKOUTS / commit
+    folder = CHECKOUTS / (f"{commit}-{Path(python).name}" if python else commit)
     if not folder.is_dir():
         CHECKOUTS.mkdir(parents=True, exist_ok=True)
         subprocess.run(["git", "clone", "-q", "--shared", str(ROOT), str(folder)], check=True)
         subprocess.run(["git", "-C", str(folder), "checkout", "-q", "--detach", commit], check=True)
-    subprocess.run(
-        ["sh", str(folder / "scripts" / "environment.sh")], check=True, stdout=sys.stderr
-    )
+    environment = {**os.environ, "PYTHON": python} if python else None
+    making = ["sh", str(folder / "scripts" / "environment.sh")]
+    subprocess.run(making, check=True, stdout=sys.stderr, env=environment)
     return folder
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ def kill_scheduler(pool: GreenPool) -> None:
 def read_ledger(pool: GreenPool, batch: str) -> dict[str, int]:
     """The tokens of each settled job of a batch, as the books have them."""
     prefix = f"kept-{batch.removeprefix('batch_')}"
-    with sqlite3.connect(f"file:{pool.pool.state}/store.db?mode=ro", uri=True) as store:
+    with closing(sqlite3.connect(f"file:{pool.pool.state}/store.db?mode=ro", uri=True)) as store:
         rows = store.execute(
             "SELECT job, tokens FROM settled WHERE job LIKE ?", (f"{prefix}%",)
         ).fetchall()

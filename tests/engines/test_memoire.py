@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -99,7 +99,7 @@ class Office:
 
     def settled(self) -> Counter[tuple[str, str, str]]:
         """The settled jobs by lender, node and model."""
-        with sqlite3.connect(f"file:{self._store}?mode=ro", uri=True) as store:
+        with closing(sqlite3.connect(f"file:{self._store}?mode=ro", uri=True)) as store:
             rows = store.execute("SELECT lender, node, model FROM settled")
             return Counter((str(lender), str(node), str(model)) for lender, node, model in rows)
 

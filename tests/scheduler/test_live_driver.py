@@ -80,8 +80,9 @@ async def test_usage_is_acknowledged_only_when_it_is_on_disk(tmp_path: Path) -> 
     class Watching(SentMessages):
         def send_to_node(self, node: str, message: m.NodeDownCtl) -> None:
             super().send_to_node(node, message)
-            rows = store._reading.connect().exec_driver_sql("SELECT count(*) FROM settled")
-            committed_rows.append(rows.scalar_one())
+            with store._reading.connect() as connection:
+                rows = connection.exec_driver_sql("SELECT count(*) FROM settled")
+                committed_rows.append(rows.scalar_one())
 
     store, sent = await Store.open(store_url(tmp_path)), Watching()
     driver = await recovered_driver(store, sent)
