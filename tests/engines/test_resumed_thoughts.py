@@ -12,7 +12,7 @@ import pytest
 from tests.engines.resuming import post
 from tests.engines.stories import COOP, kill, node_of, received, stream
 from tests.engines.support import llamacpp
-from tests.engines.thinking_model import ALIAS, thinking_model
+from tests.engines.thinking_model import ALIAS, QUESTION, thinking_model
 from tests.integration.local_pool import RunningPool, up
 
 from entraide.resuming import RESUME
@@ -20,7 +20,6 @@ from entraide_node.models.model_files import ModelFile, find_model
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
 
-QUESTION = [{"role": "user", "content": "Name three animals of Canada."}]
 FIELDS = {"model": ALIAS, "messages": QUESTION, "max_tokens": 400}
 NEVER_ENDS = {"2": -100}
 NEVER_CLOSES = NEVER_ENDS | {"9617": -100, "22577": -100}  # "</", " </"

@@ -1,17 +1,18 @@
 """The small model as one that thinks first: its chat template opens a thought, as many models' do.
 
 The template shows three short conversations, which the model follows: it closes its thought by
-itself, and llama.cpp separates the thought from the answer (``reasoning_content``).
+itself, and engines separate the thought from the answer.
 """
 
 from pathlib import Path
 
-from tests.engines.hub_folder import with_template
+from tests.engines.hub_folder import hub_folder, with_template
 from tests.engines.own_environments import cache_folder
 from tests.engines.support import demo_model
 
 FORM = 1  # of the copy that is kept; a new number where it changes
 ALIAS = f"smollm2-thought-{FORM}"
+QUESTION = [{"role": "user", "content": "Name three animals of Canada."}]
 SHOWN = (
     ("Say hi.", "They greet me.", "Hello!"),
     ("Name a fruit.", "A fruit is an apple.", "An apple."),
@@ -37,3 +38,8 @@ def thinking_model() -> Path:
     """The model's file, made once."""
     copy = cache_folder() / f"{ALIAS}.gguf"
     return with_template(demo_model().path, copy, chat_template=TEMPLATE)
+
+
+def thinking_folder() -> Path:
+    """The same model in the hub's form, made once."""
+    return hub_folder(demo_model().path, cache_folder() / ALIAS, chat_template=TEMPLATE)
