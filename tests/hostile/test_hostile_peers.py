@@ -31,7 +31,6 @@ from tests.hostile.peers import Address, head
 from tests.scheduler.gateway_support import KEY_A, WAIT_S, Pool, ask, chunk
 from tests.waiting import eventually
 
-from entraide_scheduler.gateway.routes import _encode_document
 from entraide_scheduler.http_limits import (
     AHEAD_MAX_BYTES,
     BODY_MAX_BYTES,
@@ -107,7 +106,8 @@ async def second_head_has_a_deadline_too(pool: Pool, address: Address) -> None:
 async def unread_answers_stop_the_reading(pool: Pool, address: Address) -> None:
     """Requests of a peer that reads no answer are not read any further."""
     most = 32 * 1024 * 1024
-    answer_bytes = len(_encode_document())
+    async with pool.session.get("/openapi.json") as answer:
+        answer_bytes = len(await answer.read())
     with peers.dialled(address, buffer_bytes=4_096) as peer:
         send = partial(peers.send_without_reading, peer, most_bytes=most)
         taken = await asyncio.to_thread(send)
