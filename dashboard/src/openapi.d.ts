@@ -6774,7 +6774,7 @@ export interface components {
         resume_events: boolean;
         /** @description How long a stream goes on without its client once the connection has closed, seconds; meanwhile the client may come back to it. 0 without it: the job is cancelled at once. */
         reconnect_s: number;
-        /** @description Idempotency key: the same key means the same job. */
+        /** @description Idempotency key: the same key means the same job. A live request is refused while another one with its key is under way at any gateway. */
         idempotency: string;
         /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
         language: string;
@@ -7551,7 +7551,7 @@ export interface operations {
                 "X-Entraide-Resume-Events"?: components["parameters"]["resume_events"];
                 /** @description How long a stream goes on without its client once the connection has closed, seconds; meanwhile the client may come back to it. 0 without it: the job is cancelled at once. */
                 "X-Entraide-Reconnect"?: components["parameters"]["reconnect_s"];
-                /** @description Idempotency key: the same key means the same job. */
+                /** @description Idempotency key: the same key means the same job. A live request is refused while another one with its key is under way at any gateway. */
                 "Idempotency-Key"?: components["parameters"]["idempotency"];
                 /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
                 "Accept-Language"?: components["parameters"]["language"];
@@ -7922,7 +7922,7 @@ export interface operations {
                 "X-Entraide-Resume-Events"?: components["parameters"]["resume_events"];
                 /** @description How long a stream goes on without its client once the connection has closed, seconds; meanwhile the client may come back to it. 0 without it: the job is cancelled at once. */
                 "X-Entraide-Reconnect"?: components["parameters"]["reconnect_s"];
-                /** @description Idempotency key: the same key means the same job. */
+                /** @description Idempotency key: the same key means the same job. A live request is refused while another one with its key is under way at any gateway. */
                 "Idempotency-Key"?: components["parameters"]["idempotency"];
                 /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
                 "Accept-Language"?: components["parameters"]["language"];
@@ -8221,7 +8221,7 @@ export interface operations {
                 "X-Entraide-Resume-Events"?: components["parameters"]["resume_events"];
                 /** @description How long a stream goes on without its client once the connection has closed, seconds; meanwhile the client may come back to it. 0 without it: the job is cancelled at once. */
                 "X-Entraide-Reconnect"?: components["parameters"]["reconnect_s"];
-                /** @description Idempotency key: the same key means the same job. */
+                /** @description Idempotency key: the same key means the same job. A live request is refused while another one with its key is under way at any gateway. */
                 "Idempotency-Key"?: components["parameters"]["idempotency"];
                 /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
                 "Accept-Language"?: components["parameters"]["language"];
@@ -8506,7 +8506,7 @@ export interface operations {
                 "X-Entraide-Resume-Events"?: components["parameters"]["resume_events"];
                 /** @description How long a stream goes on without its client once the connection has closed, seconds; meanwhile the client may come back to it. 0 without it: the job is cancelled at once. */
                 "X-Entraide-Reconnect"?: components["parameters"]["reconnect_s"];
-                /** @description Idempotency key: the same key means the same job. */
+                /** @description Idempotency key: the same key means the same job. A live request is refused while another one with its key is under way at any gateway. */
                 "Idempotency-Key"?: components["parameters"]["idempotency"];
                 /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
                 "Accept-Language"?: components["parameters"]["language"];
@@ -8807,7 +8807,7 @@ export interface operations {
                 "X-Entraide-Resume-Events"?: components["parameters"]["resume_events"];
                 /** @description How long a stream goes on without its client once the connection has closed, seconds; meanwhile the client may come back to it. 0 without it: the job is cancelled at once. */
                 "X-Entraide-Reconnect"?: components["parameters"]["reconnect_s"];
-                /** @description Idempotency key: the same key means the same job. */
+                /** @description Idempotency key: the same key means the same job. A live request is refused while another one with its key is under way at any gateway. */
                 "Idempotency-Key"?: components["parameters"]["idempotency"];
                 /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
                 "Accept-Language"?: components["parameters"]["language"];
@@ -9343,7 +9343,7 @@ export interface operations {
                 "X-Entraide-Resume-Events"?: components["parameters"]["resume_events"];
                 /** @description How long a stream goes on without its client once the connection has closed, seconds; meanwhile the client may come back to it. 0 without it: the job is cancelled at once. */
                 "X-Entraide-Reconnect"?: components["parameters"]["reconnect_s"];
-                /** @description Idempotency key: the same key means the same job. */
+                /** @description Idempotency key: the same key means the same job. A live request is refused while another one with its key is under way at any gateway. */
                 "Idempotency-Key"?: components["parameters"]["idempotency"];
                 /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
                 "Accept-Language"?: components["parameters"]["language"];

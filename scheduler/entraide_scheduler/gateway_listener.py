@@ -70,7 +70,11 @@ class GatewayStatus(Struct, frozen=True):
 
 
 class _Known(Struct):
-    """What is known of one gateway; ``lost_at`` is when it is lost unless it is heard before."""
+    """What is known of one gateway.
+
+    ``lost_at`` is when it is lost unless it is heard before; ``is_cut_off`` says whether its
+    connection was closed, and it was not heard since.
+    """
 
     heard_at: float
     lost_at: float
@@ -80,6 +84,7 @@ class _Known(Struct):
     version: str = ""
     url: str = ""
     twice_at: float = 0.0
+    is_cut_off: bool = False
 
 
 class GatewayListener:
@@ -96,6 +101,7 @@ class GatewayListener:
         self._connection: Client | None = None
         self._was_cut = False
         scheduler.broadcast = self.broadcast
+        scheduler.is_cut_off = self._is_cut_off
         self._log = structlog.get_logger("entraide.gateways")
 
     async def start(self, connection: Client) -> None:
@@ -147,6 +153,7 @@ class GatewayListener:
         """Shortens the time in which a gateway whose connection was closed must be heard."""
         known = self._known.get(gateway)
         if known is not None and known.state == LIVE:
+            known.is_cut_off = True
             known.lost_at = min(known.lost_at, self._driver.now() + CLOSED_MAX_S)
 
     def _hear(self, gateway: str) -> _Known:
@@ -160,8 +167,12 @@ class GatewayListener:
                 oldest = min(rest or self._known, key=lambda name: self._known[name].heard_at)
                 del self._known[oldest]
             known = self._known[gateway] = _Known(now, now)
-        known.heard_at, known.lost_at = now, now + SILENT_MAX_S
+        known.heard_at, known.lost_at, known.is_cut_off = now, now + SILENT_MAX_S, False
         return known
+
+    def _is_cut_off(self, gateway: str) -> bool:
+        known = self._known.get(gateway)
+        return known is not None and known.is_cut_off
 
     async def _on_message(self, raw: Msg) -> None:
         gateway = subjects.sender(raw.subject)

@@ -11,7 +11,7 @@ import msgspec
 import structlog
 
 from entraide.decoding import MsgpackDecoder
-from entraide.types import Explanation, JobState, RequestFacts
+from entraide.types import Explanation, JobKind, JobState, RequestFacts
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
 from entraide.wire.cards import ModelCard
@@ -19,7 +19,7 @@ from entraide.wire.enrolment import JoinRequest
 from entraide.wire.pool_state import PoolState
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.carbon import BatchExpectation
-from entraide_scheduler.core.views import ModelView
+from entraide_scheduler.core.views import JobView, ModelView
 from entraide_scheduler.enrolment import Enrolment
 from entraide_scheduler.executor import Outbound
 from entraide_scheduler.live_driver import LiveDriver
@@ -30,6 +30,7 @@ from entraide_scheduler.scheduler_port import GatewaySink
 from entraide_scheduler.store.owners import person_of
 from entraide_scheduler.store.store import Store
 
+KEYS_MAX = 50_000  # idempotency keys of live jobs; the oldest are forgotten first
 DELIVERED_MAX = 64  # earlier runs of one answer; the policy allows few attempts
 
 _explanation = MsgpackDecoder[Explanation](Explanation)
@@ -70,6 +71,7 @@ class LocalSchedulerAdapter:
         broadcast: tells every gateway of a revocation; None if there is only this one.
         on_answer: is told of answers that have come; see ``usage_reports``.
         on_waiting: is told of live jobs for whose answers another gateway waits; likewise.
+        is_cut_off: whether a gateway's connection to the bus is closed.
     """
 
     def __init__(
@@ -92,6 +94,8 @@ class LocalSchedulerAdapter:
         self.broadcast: Callable[[m.Revocation], None] | None = None
         self.on_answer: Callable[[m.AnswerReceived], None] | None = None
         self.on_waiting: Callable[[list[str]], None] | None = None
+        self.is_cut_off: Callable[[str], bool] = lambda _gateway: False
+        self._keys: dict[tuple[str, str, str], str] | None = None  # live jobs by idempotency key
 
     @property
     def gateway(self) -> str:
@@ -101,6 +105,10 @@ class LocalSchedulerAdapter:
     def submit(self, facts: RequestFacts) -> None:
         """Submits a job, or refuses facts that are out of bounds; the reply comes to the sink."""
         fault = find_facts_fault(facts, now=self._driver.now())
+        if not fault and facts.idempotency and not self._claim_key(facts):
+            named = m.JobRefused(facts.job, "already_exists", {"name": "idempotency_key"}, None)
+            self._outbound.send_to_gateway(facts.gateway, named)
+            return
         if not fault:
             self._driver.feed(e.JobRequested, facts=facts)
             return
@@ -111,6 +119,27 @@ class LocalSchedulerAdapter:
             values = {"param": fault, "fault": "at_most", **limits}
         refusal = m.JobRefused(facts.job, "invalid_request", values, None)
         self._outbound.send_to_gateway(facts.gateway, refusal)
+
+    def _claim_key(self, facts: RequestFacts) -> bool:
+        """Notes the idempotency key of a live job; False if another job under way has it.
+
+        A job counts as over if the connection of its gateway is closed: the client of a gateway
+        that was killed repeats its request at another one before the job is lost. The store knows
+        the keys of kept jobs.
+        """
+        if facts.kind is not JobKind.LIVE:
+            return True
+        if self._keys is None:  # the first one since the start
+            views = self._driver.core.jobs()
+            self._keys = {(v.coop, v.key, v.idempotency): v.job for v in views if _is_under_way(v)}
+        owned_key = facts.coop, facts.key, facts.idempotency
+        earlier = self._keys.pop(owned_key, facts.job)
+        view = self._driver.core.job(earlier) if earlier != facts.job else None
+        is_free = view is None or not _is_under_way(view) or self.is_cut_off(view.gateway)
+        self._keys[owned_key] = facts.job if is_free else earlier
+        if len(self._keys) > KEYS_MAX:
+            del self._keys[next(iter(self._keys))]
+        return is_free
 
     def cancel(self, job: str, reason: str) -> None:
         """Cancels a job; ``reason`` is an error code."""
@@ -244,3 +273,7 @@ def _model_card(view: ModelView) -> ModelCard:
         zones=view.zones,
         controlled_by=view.controlled_by,
     )
+
+
+def _is_under_way(view: JobView) -> bool:
+    return view.kind is JobKind.LIVE and bool(view.idempotency) and not view.ended_at

@@ -177,3 +177,41 @@ async def test_kept_job_of_a_gateway_that_died_before_it_submitted_it_is_run(
         await eventually(lambda: pool.driver.core.job(job).state is JobState.COMPLETED)
 
         assert job == run.job
+
+
+async def test_idempotency_key_of_a_live_request_holds_at_every_gateway(
+    tmp_path: Path, bus: NatsPool, pool: RunningScheduler
+) -> None:
+    """A repeated request is refused elsewhere, unless its first one is over or its gateway died."""
+    async with AsyncExitStack() as stack:
+        node = await stack.enter_async_context(lively_node(pool))
+        opened = [
+            stack.enter_async_context(running_gateway(tmp_path, bus, pool, name))
+            for name in ("une", "deux")
+        ]
+        first, second = await asyncio.gather(*opened)
+        headers = {**first.session.headers, "idempotency-key": "k"}
+
+        async def send(gateway: GatewayProcess) -> tuple[int, str]:
+            answering = gateway.session.post("/v1/chat/completions", json=ask(), headers=headers)
+            async with answering as answer:
+                return answer.status, await answer.text()
+
+        begun = asyncio.create_task(send(first))
+        run = await node.take("une")
+        refused = await send(second)
+        await node.finish(run)
+        whole = await begun
+        repeated = asyncio.create_task(send(second))
+        await node.finish(await node.take("deux"))
+        lost = asyncio.create_task(send(first))
+        running = await node.take("une")
+        first.process.kill()
+        with pytest.raises(aiohttp.ClientError):
+            await lost
+        node.running.pop(running.job)
+        again = asyncio.create_task(until_read(lambda: send(second), lambda got: got[0] == 200))
+        await node.finish(await node.take("deux"))
+
+        assert (409, "already_exists") == (refused[0], json.loads(refused[1])["error"]["code"])
+        assert [200, 200, 200] == [whole[0], (await repeated)[0], (await again)[0]]

@@ -41,6 +41,7 @@ class JobView(Struct, frozen=True):
         output_tokens: output tokens of the current run so far.
         requested_at, ended_at: seconds since the epoch; ``ended_at`` is 0 until the job has ended.
         terms: of the current run; None without one.
+        idempotency: keyed hash of the client's idempotency key, or "".
     """
 
     job: str
@@ -60,6 +61,7 @@ class JobView(Struct, frozen=True):
     requested_at: float
     ended_at: float
     terms: Terms | None
+    idempotency: str
 
 
 class BackoffView(Struct, frozen=True):
@@ -215,6 +217,7 @@ def job_view(state: State, job: Job) -> JobView:
         requested_at=job.requested_at,
         ended_at=job.ended_at,
         terms=None if lease is None else lease.terms,
+        idempotency=facts.idempotency,
     )
 
 
