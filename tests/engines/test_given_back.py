@@ -137,6 +137,7 @@ async def test_the_answer_of_a_machine_that_is_given_back_goes_on(
         pool, lambda node: lose(pool, node), lost_after=LOST_AFTER, max_tokens=TOKENS,
         logit_bias=NEVER_ENDS,
     )  # fmt: skip
+    assert 1 == len(story.seams), story.last
     write_terms(folder(pool, story.lost), TERMS)
     command(pool, story.lost, "resume")
     async with llamacpp() as engine:
@@ -148,7 +149,6 @@ async def test_the_answer_of_a_machine_that_is_given_back_goes_on(
     receipt = pool.http(f"/v1/jobs/{last['job']}/receipt", coop=COOP)[2]
     said = records(pool, story.lost, "node.owner", "node.phase", "run.ended")
 
-    assert 1 == len(story.seams), story
     (seam,) = story.seams
     assert (story.lost, last["node"], code) == (
         seam["node_before"], seam["node_after"], seam["code"]

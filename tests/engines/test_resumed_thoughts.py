@@ -84,6 +84,7 @@ def test_an_answer_with_a_thought_ends_with_an_error(pool: RunningPool, when: st
         if not is_killed and (answer if is_after else thought):
             is_killed = True
             kill(pool, node_of(pool, event["id"]))
+    assert {""} == {name for name, _ in events[:-1]}, events
     (job,) = {event["id"] for _, event in events[:-1]}
     _, last = events[-1]
     _, _, ended = pool.http(f"/v1/jobs/{job}", coop=COOP)
@@ -91,7 +92,6 @@ def test_an_answer_with_a_thought_ends_with_an_error(pool: RunningPool, when: st
 
     assert "stream_broken" == last["error"]["code"]
     assert (True, is_after) == (bool(thought), bool(answer))
-    assert {""} == {name for name, _ in events[:-1]}
     assert not any(choice["finish_reason"] for _, e in events[:-1] for choice in e["choices"])
     assert "failed" == ended["state"]
     assert before == received(pool)
