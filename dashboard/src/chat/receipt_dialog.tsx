@@ -4,6 +4,7 @@ import { api, take } from "../api.ts";
 import { inOrder } from "../bidi.ts";
 import { lang, t } from "../i18n.ts";
 import { Dialog } from "../parts/dialog.tsx";
+import { Loading } from "../parts/loading.tsx";
 import type { components } from "../openapi.d.ts";
 import type { Receipt } from "./footprint.ts";
 import { receiptSentences } from "./words.ts";
@@ -31,7 +32,7 @@ export function ReceiptDialog({ receipt: first, onClose }: { receipt: Receipt; o
         ))}
       </ul>
       <h3>{t("explanation-title")}</h3>
-      {explanation === undefined && <p class="soft">{t("loading")}</p>}
+      {explanation === undefined && <Loading />}
       {explanation === null && <p class="soft">{t("explanation-gone")}</p>}
       <ul class="sentences">
         {lines.map((line, place) => (

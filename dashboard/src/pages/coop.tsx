@@ -10,6 +10,7 @@ import { Keys, Projects } from "../coop/keys.tsx";
 import { People } from "../coop/people.tsx";
 import { Statement } from "../coop/statement.tsx";
 import { lang, t } from "../i18n.ts";
+import { Loading } from "../parts/loading.tsx";
 import { NeedsSignIn } from "../parts/needs_sign_in.tsx";
 import { session } from "../session.ts";
 import "../coop/coop.css";
@@ -59,7 +60,7 @@ function Own() {
         {problem ? sentenceOf(problem) : ""}
       </p>
       {present && <MonthChoice present={present} chosen={month || present} onChoose={setMonth} />}
-      {!view && !problem && <p class="soft">{t("loading")}</p>}
+      {!view && !problem && <Loading />}
       {view && <Figures view={view} parts={seesParts(person.role)} />}
       {view && seesParts(person.role) && (
         <Statement coop={view.coop} month={view.month} attempt={attempt} />
@@ -97,8 +98,8 @@ interface ManagementProps {
 }
 
 function Management({ coop, attempt }: ManagementProps) {
-  const [people, setPeople] = useState<readonly Person[]>([]);
-  const [keys, setKeys] = useState<readonly Key[]>([]);
+  const [people, setPeople] = useState<readonly Person[] | null>(null);
+  const [keys, setKeys] = useState<readonly Key[] | null>(null);
   const [problem, setProblem] = useState<unknown>(null);
   const readPeople = async () => {
     setPeople((await take(api.GET("/v1/people", { params: { query: { coop } } }))).data);
@@ -113,9 +114,14 @@ function Management({ coop, attempt }: ManagementProps) {
   return (
     <>
       {problem ? <p class="notice bad">{sentenceOf(problem)}</p> : null}
-      <People people={people} read={readPeople} {...own} />
-      <Keys keys={keys} read={readKeys} {...own} />
-      <Projects keys={keys} people={people} />
+      {!(people && keys) && !problem && <Loading />}
+      {people && keys && (
+        <>
+          <People people={people} read={readPeople} {...own} />
+          <Keys keys={keys} read={readKeys} {...own} />
+          <Projects keys={keys} people={people} />
+        </>
+      )}
     </>
   );
 }

@@ -4,6 +4,7 @@ import { api, sentenceOf, take } from "../api.ts";
 import { energy, mass, monthName } from "../coop/amounts.ts";
 import type { Amounts, OwnMachine, OwnMachines } from "../coop/figures.ts";
 import { clockTime, lang, list, number, t } from "../i18n.ts";
+import { Loading } from "../parts/loading.tsx";
 import { NeedsSignIn } from "../parts/needs_sign_in.tsx";
 import { dotOf } from "../pool/changes.ts";
 import "../coop/coop.css";
@@ -47,7 +48,7 @@ function Own() {
       <p role="alert" class={problem ? "notice bad" : "unseen"}>
         {problem ? sentenceOf(problem) : ""}
       </p>
-      {!view && !problem && <p class="soft">{t("loading")}</p>}
+      {!view && !problem && <Loading />}
       {view?.machines.length === 0 && <p>{t("machines-none")}</p>}
       {view?.machines.map((machine) => (
         <One key={machine.node} machine={machine} month={view.month} />

@@ -2,6 +2,7 @@
 import { useEffect } from "preact/hooks";
 import { inOrder } from "../bidi.ts";
 import { clockTime, lang, list, number, t } from "../i18n.ts";
+import { Loading } from "../parts/loading.tsx";
 import { HoursPlot, workOf } from "../pool/hours_plot.tsx";
 import {
   availableOf, dotOf, listedOf, type PoolMachine, type PoolProvince, type PoolSite, type PoolView,
@@ -22,7 +23,7 @@ export default function PoolNow() {
       <p class={late ? "notice" : "unseen"} role="status">
         {late ? t("now-late", { time: view ? clockTime(confirmedAt) : t("never") }) : ""}
       </p>
-      {!view && !late && <p class="soft">{t("loading")}</p>}
+      {!view && !late && <Loading />}
       {view && <Now view={view} grid={grid} />}
     </>
   );

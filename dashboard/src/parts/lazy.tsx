@@ -2,6 +2,7 @@
 import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { t } from "../i18n.ts";
+import { Loading } from "./loading.tsx";
 
 export interface ViewProps {
   /** The segments of the address after the view's own. */
@@ -23,7 +24,7 @@ export function Lazy({ load, rest }: { load: ViewSource; rest: readonly string[]
     );
   }, []);
   if (failed) return <Reload />;
-  if (view === null) return <p class="soft">{t("loading")}</p>;
+  if (view === null) return <Loading />;
   return <view.View rest={rest} />;
 }
 

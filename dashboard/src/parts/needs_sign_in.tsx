@@ -2,9 +2,10 @@
 import type { ComponentChildren } from "preact";
 import { t } from "../i18n.ts";
 import { session } from "../session.ts";
+import { Loading } from "./loading.tsx";
 
 export function NeedsSignIn({ children }: { children: ComponentChildren }) {
-  if (session.value === undefined) return <p class="soft">{t("loading")}</p>;
+  if (session.value === undefined) return <Loading />;
   if (session.value) return <>{children}</>;
   return (
     <div class="narrow">

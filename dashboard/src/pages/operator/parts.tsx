@@ -3,6 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { sentenceOf } from "../../api.ts";
 import { lang, t } from "../../i18n.ts";
+import { Loading } from "../../parts/loading.tsx";
 
 /** Reads something now and again after each change; the last answer stays while it is read anew. */
 export function useReading<T>(read: () => Promise<T>, about: string = ""): Reading<T> {
@@ -46,7 +47,7 @@ export function Read<T>({
           {sentenceOf(of.problem)}
         </p>
       )}
-      {of.data === null ? of.problem === null && <p class="soft loading">{waiting ?? t("loading")}</p> : children(of.data)}
+      {of.data === null ? of.problem === null && <Loading text={waiting} /> : children(of.data)}
     </>
   );
 }
