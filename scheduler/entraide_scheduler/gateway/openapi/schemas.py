@@ -4,6 +4,7 @@ msgspec makes each schema from its struct; here are added the sentences of ``tex
 answer always has, and what the types do not say (``REFINED``).
 """
 
+import inspect
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -27,7 +28,7 @@ from entraide_scheduler.gateway.options import DEADLINE_S_MAX
 
 PREFIX = "#/components/schemas/"
 ATTRIBUTES = "Attributes:"
-ATTRIBUTE = re.compile(r"^ {8}(\w[\w, ]*): ((?:.*\n? {12,})*.*)$", re.MULTILINE)
+ATTRIBUTE = re.compile(r"^ {4}(\w[\w, ]*): ((?:.*\n? {8,})*.*)$", re.MULTILINE)
 TAGS = "tags"  # the section of the sentences about fields that name a struct's kind
 
 # Names under which clients know a schema, where the struct has another.
@@ -187,7 +188,8 @@ def _token_count_request(request: Mapping[str, Any]) -> dict[str, Any]:
 
 def _describe(name: str, schema: dict[str, Any]) -> None:
     """Adds the sentences about a schema and its fields."""
-    docstring = schema.get("description", "")
+    # Python 3.13 takes the margin of a docstring away, earlier ones leave it.
+    docstring = inspect.cleandoc(schema.get("description", ""))
     schema["title"] = name
     own = find_text(name, SCHEMA) or _first_paragraph(docstring)
     if own:
@@ -245,9 +247,9 @@ def _first_paragraph(docstring: str) -> str:
 
 
 def read_attributes(docstring: str) -> dict[str, str]:
-    r"""Returns the sentences about the fields in a struct's docstring, by field.
+    r"""Returns the sentences about the fields in a struct's docstring without margin, by field.
 
-    >>> read_attributes("A.\n\n    Attributes:\n        x, y: ``m`` east\n            and north.")
+    >>> read_attributes("A.\n\nAttributes:\n    x, y: ``m`` east\n        and north.")
     {'x': '`m` east and north.', 'y': '`m` east and north.'}
     """
     sentences = {}
