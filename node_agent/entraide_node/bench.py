@@ -26,7 +26,7 @@ from msgspec import Struct
 from entraide.decoding import decode_json
 from entraide.files import write_atomically
 from entraide.models import EMBEDDINGS_ONLY
-from entraide.types import Basis, Outcome, Rates
+from entraide.types import PREFILL_MAX_TOKENS_PER_S, Basis, Outcome, Rates
 from entraide_node.engines.base import (
     CHAT,
     EMBEDDINGS_PATH,
@@ -82,9 +82,12 @@ class EngineRates(Struct, frozen=True):
     busy_w: float | None = None
 
     def as_rates(self) -> Rates:
-        """Returns the rates in the pool's vocabulary."""
+        """Returns the rates in the pool's vocabulary, and within its bounds.
+
+        An engine that keeps earlier prompts may seem faster than any machine is.
+        """
         return Rates(
-            prefill_tokens_per_s=self.prefill_tokens_per_s,
+            prefill_tokens_per_s=min(self.prefill_tokens_per_s, PREFILL_MAX_TOKENS_PER_S),
             tpot_base_s=self.tpot_base_s,
             tpot_per_sequence_s=self.tpot_per_sequence_s,
             basis=self.basis,

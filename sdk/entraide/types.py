@@ -57,6 +57,9 @@ class Power(Struct, frozen=True, gc=False):
     wake_s: float = 0.0
 
 
+PREFILL_MAX_TOKENS_PER_S = 1e7  # above every machine; a pool ignores a node that announces more
+
+
 class Rates(Struct, frozen=True, gc=False):
     """Speed of one replica; with b sequences, TPOT(b) = tpot_base_s + tpot_per_sequence_s * b.
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entraide.types import Basis, Outcome
+from entraide.types import PREFILL_MAX_TOKENS_PER_S, Basis, Outcome
 from entraide_node import bench
 from entraide_node.bench import EngineRates, cache_key, fit_tpot, load_or_measure_rates, mean_tpot_s
 from entraide_node.engines.base import (
@@ -153,6 +153,15 @@ async def test_estimated_counts_are_marked() -> None:
     rates = await rates_of(TimedEngine(clock, counts=Basis.ESTIMATED), clock)
 
     assert Basis.ESTIMATED is rates.basis is rates.as_rates().basis
+
+
+async def test_the_pool_is_told_of_no_rate_that_it_refuses() -> None:
+    """A prefill that took no time at all is announced as the fastest that a pool believes."""
+    clock = Clock()
+    rates = await rates_of(TimedEngine(clock), clock)
+    faster = msgspec.structs.replace(rates, prefill_tokens_per_s=3e9)
+
+    assert PREFILL_MAX_TOKENS_PER_S == faster.as_rates().prefill_tokens_per_s
 
 
 async def test_an_engine_that_answers_at_once() -> None:

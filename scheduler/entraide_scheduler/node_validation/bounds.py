@@ -11,7 +11,16 @@ from types import MappingProxyType
 from msgspec import Struct
 
 from entraide.lent_terms import LentCaps, LentHours, LentTerms
-from entraide.types import EnergyStatus, Loadable, NodeCard, Power, Rates, Replica, Usage
+from entraide.types import (
+    PREFILL_MAX_TOKENS_PER_S,
+    EnergyStatus,
+    Loadable,
+    NodeCard,
+    Power,
+    Rates,
+    Replica,
+    Usage,
+)
 from entraide.units import COUNT_MAX
 from entraide.wire import messages as m
 from entraide_scheduler.core.accounting import ENERGY_MAX_UWH, TOKENS_MAX
@@ -160,7 +169,9 @@ BOUNDS: Mapping[type[Struct], Mapping[str, Bound]] = MappingProxyType(
             "wake_s": NumberBound(0.0, 3_600.0, "seconds to wake one machine"),
         },
         Rates: {
-            "prefill_tokens_per_s": NumberBound(0.01, 1e7, "prompt tokens per second"),
+            "prefill_tokens_per_s": NumberBound(
+                0.01, PREFILL_MAX_TOKENS_PER_S, "prompt tokens per second"
+            ),
             "tpot_base_s": _STEP,
             "tpot_per_sequence_s": _STEP,
             "basis": _ENUM,
