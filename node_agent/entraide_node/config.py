@@ -19,7 +19,15 @@ from entraide.wire.subjects import checked
 from entraide_node.core.model_fit import ANY_MODEL
 from entraide_node.core.model_manager import UNLOAD_IDLE_S
 from entraide_node.energy.source_config import ConfigFault, SourceConfig, find_fault
-from entraide_node.engine_config import Attach, LlamaCpp, MlxLm, NoEngine, OwnerEngine, Vllm
+from entraide_node.engine_config import (
+    Attach,
+    LlamaCpp,
+    MlxLm,
+    NoEngine,
+    OwnerEngine,
+    Vllm,
+    is_address,
+)
 
 __all__ = [
     "Attach",
@@ -238,12 +246,9 @@ def _find_problem(config: NodeConfig) -> str:
         return f"engines: at most {ENGINES_MAX}"
     for engine in config.owner_engines:
         table = "engine" if engine is config.engine else "engines"
-        if not 1 <= engine.slots <= SLOTS_MAX:
-            return f"{table}.slots: 1 to {SLOTS_MAX}"
-        if engine.context_tokens < 1:
-            return f"{table}.context_tokens: at least 1"
-        if isinstance(engine, Vllm) and min(engine.tensor_parallel, engine.pipeline_parallel) < 1:
-            return f"{table}.tensor_parallel, {table}.pipeline_parallel: at least 1"
+        problem = _find_engine_problem(engine)
+        if problem:
+            return f"{table}.{problem}"
     if config.models.memory_gb is not None and config.models.memory_gb < 0:
         return "models.memory_gb: not negative"
     if config.models.unload_idle_s < 0:
@@ -257,6 +262,21 @@ def _find_problem(config: NodeConfig) -> str:
     if config.drain_s < 0:
         return "drain_s: not negative"
     return find_declaration_problem(config.energy) if config.energy else ""
+
+
+def _find_engine_problem(engine: OwnerEngine) -> str:
+    """The first fault of an engine: its key, and what is allowed; "" if there is none."""
+    if not 1 <= engine.slots <= SLOTS_MAX:
+        return f"slots: 1 to {SLOTS_MAX}"
+    if engine.context_tokens < 1:
+        return "context_tokens: at least 1"
+    if isinstance(engine, Attach) and not is_address(engine.url):
+        return "url: http://HOST:PORT or https://HOST:PORT"
+    if isinstance(engine, Attach) and not (engine.key.isprintable() and engine.key.isascii()):
+        return "key: one line of ASCII characters"
+    if isinstance(engine, Vllm) and min(engine.tensor_parallel, engine.pipeline_parallel) < 1:
+        return "tensor_parallel, pipeline_parallel: at least 1"
+    return ""
 
 
 def _find_energy_fault(config: NodeConfig) -> ConfigFault | None:

@@ -3,6 +3,8 @@
 Input: the engine tables of ``node.toml``. Output: structs with the defaults of each kind.
 """
 
+from urllib.parse import urlsplit
+
 from msgspec import Struct
 
 
@@ -114,3 +116,18 @@ class NoEngine(
 
 
 OwnerEngine = LlamaCpp | Attach | MlxLm | Vllm
+
+
+def is_address(url: str) -> bool:
+    """Whether the address of a server to attach names a host, and a port if any.
+
+    >>> is_address("http://127.0.0.1:8080"), is_address("127.0.0.1:8080")
+    (True, False)
+    """
+    parts = urlsplit(url)
+    try:
+        has_port = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    is_named = parts.scheme in ("http", "https") and bool(parts.hostname)
+    return has_port and is_named and url.isprintable() and url.isascii()

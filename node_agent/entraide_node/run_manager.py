@@ -278,8 +278,11 @@ class RunManager:
     async def _execute(self, active: _ActiveRun, before: list[asyncio.Task[None]]) -> None:
         run = active.run
         end: EngineEnd | None = None
+        # It goes out while the engine is asked, and before anything that the engine answers.
+        accepted = asyncio.create_task(
+            self._transport.send_to_scheduler(Accept(run.job, run.epoch))
+        )
         try:
-            await self._transport.send_to_scheduler(Accept(run.job, run.epoch))
             if before:  # engines identify runs by job: the older epoch must end first
                 await asyncio.wait(before)
             if not active.stopped:
@@ -292,6 +295,7 @@ class RunManager:
             self._record_timing(active, end)
             self._active.pop((run.job, run.epoch), None)
             self._change_count(run.model, -1)
+        await accepted
         await self._report_end(active, end, usage)
 
     def _on_task_done(self, task: asyncio.Task[None]) -> None:
@@ -378,32 +382,36 @@ class RunManager:
         if len(body) + len(final) > MESSAGE_BYTES_MAX - ENVELOPE_BYTES:
             outcome, code, values, body, final = Outcome.FAILED, "engine_failed", {}, b"", b""
         self.ended_runs[outcome] += 1
-        self._log.info(
-            "run.ended", job=run.job, epoch=run.epoch, outcome=outcome, code=code,
-            output_tokens=usage.output_tokens, run_s=round(usage.run_s, 3),
-        )  # fmt: skip
         if code in ("engine_failed", ENGINE_EXITED, ENGINE_HUNG):
             await self._engines.check_engine(run.model)
-        refused = _was_refused_before_output(active, end)
-        if refused and run.resume is not None:  # another engine may continue the answer
-            await self._transport.send_to_scheduler(
-                Decline(run.job, run.epoch, RESUME_UNSUPPORTED, {})
-            )
-            return
         ending = RunEnded(
             run.job, run.epoch, outcome, code, values, active.first + active.sent, final, body,
             usage,
         )  # fmt: skip
+        await self._send_end(active, end, ending)
+        self._log.info(
+            "run.ended", job=run.job, epoch=run.epoch, outcome=outcome, code=code,
+            output_tokens=usage.output_tokens, run_s=round(usage.run_s, 3),
+        )  # fmt: skip
+
+    async def _send_end(self, active: _ActiveRun, end: EngineEnd | None, ending: RunEnded) -> None:
+        job, epoch, code = ending.job, ending.epoch, ending.code
         last: Decline | UsageReport
-        if refused:
+        if _was_refused_before_output(active, end):
+            if active.run.resume is not None:  # another engine may continue the answer
+                last = Decline(job, epoch, RESUME_UNSUPPORTED, {})
+                await self._transport.send_to_scheduler(last)
+                return
             # Counts only, no text: a decline is written to the journal.
-            counts = {name: value for name, value in values.items() if name != "detail"}
-            last = Decline(run.job, run.epoch, code, counts)
+            counts = {name: value for name, value in ending.values.items() if name != "detail"}
+            last = Decline(job, epoch, code, counts)
         else:
             beside = end.other_runs if end is not None else 0
-            last = UsageReport(run.job, run.epoch, outcome, code, active.delivered, usage, beside)
+            last = UsageReport(
+                job, epoch, ending.outcome, code, active.delivered, ending.usage, beside
+            )
             await self._transport.keep_report(last)  # before the answer ends: it will be billed
-        await self._transport.send_to_gateway(run.gateway, ending)
+        await self._transport.send_to_gateway(active.run.gateway, ending)
         await self._transport.send_to_scheduler(last)
 
 

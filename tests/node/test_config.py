@@ -82,6 +82,15 @@ WRONG = {
     "no slots of a further engine": (
         "[[engines]]\nkind = 'attach'\nurl = 'http://a'\nmodel = 'm'\nslots = 0", "engines.slots",
     ),
+    "an engine at no address": (
+        "[engine]\nkind = 'attach'\nurl = '127.0.0.1:8080'\nmodel = 'm'", "engine.url",
+    ),
+    "an engine at no port": (
+        "[engine]\nkind = 'attach'\nurl = 'http://a:99999'\nmodel = 'm'", "engine.url",
+    ),
+    "a key of two lines": (
+        "[engine]\nkind = 'attach'\nurl = 'http://a'\nmodel = 'm'\nkey = \"a\\nb\"", "engine.key",
+    ),
     "an engine without a card": (
         "[engine]\nkind = 'vllm'\nmodel = 'm'\ntensor_parallel = 0", "engine.tensor_parallel",
     ),

@@ -15,10 +15,9 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
 
-import aiohttp
 import msgspec
 from msgspec import Struct
 
@@ -37,21 +36,18 @@ from entraide_node.engines.base import (
 )
 from entraide_node.engines.embedding_run import PART_ANSWER_BYTES_MAX, EmbeddingRun
 from entraide_node.engines.engine_errors import failure_from_response
+from entraide_node.engines.engine_http import EngineHttp, EngineResponse
 from entraide_node.engines.seam import ChatContinuation, Seam, make_seam
 from entraide_node.engines.shown_tokens import ShownTokens, held_chars_of
 from entraide_node.engines.silence_watch import SilenceWatch
 from entraide_node.engines.sse import EventReader, EventTooLong
 from entraide_node.engines.stream_run import ANSWER_BYTES_MAX, StreamRun, parse_request
 
-CONNECT_TIMEOUT_S = 5.0
+WATCH_EVERY_S = 0.25
+PAUSE_MIN_S = 0.25  # a watch that is this late means that this process did not run
 REFUSAL_TIMEOUT_S = 5.0
-LAST_BYTES_TIMEOUT_S = 0.25
 REFUSAL_BYTES_MAX = 64 * 1024
 SALT_BYTES = 16
-CONNECTIONS_MAX = 256
-IDLE_CONNECTION_S = 4.0  # below the 5 s after which many engines close a connection
-
-_T = TypeVar("_T")
 
 
 class EngineEndpoint(Struct, frozen=True, kw_only=True):
@@ -104,50 +100,95 @@ class _Failed(Exception):
 
 
 class _RunConnection:
-    """One run's connection to the engine, which cancelling the run closes."""
+    """One run's connection to the engine, which cancelling the run closes.
+
+    Attributes:
+        limit_s: longest silence until the first output.
+        deadline: when the engine counts as hung, if it stays silent; on the loop's clock.
+    """
 
     def __init__(self, job: str, limit_s: float, silence: SilenceWatch) -> None:
         self._job = job
         self._silence = silence
+        self._loop = asyncio.get_running_loop()
         self.limit_s = limit_s
-        self.deadline = asyncio.get_running_loop().time() + limit_s  # on the loop's clock
-        self.response: aiohttp.ClientResponse | None = None
-        self._timeout: asyncio.Timeout | None = None
+        self.deadline = self._loop.time() + limit_s
+        self._response: EngineResponse | None = None
+        self._connecting: asyncio.Timeout | None = None
+        self._waits = False
         self._dropped: _Stopped | _Failed | None = None
 
     def drop(self, why: "_Stopped | _Failed") -> None:
         """Closes the connection, and ends the run with this exception."""
         self._dropped = self._dropped or why
-        if self._timeout is not None:
-            self._timeout.reschedule(asyncio.get_running_loop().time())
-        if self.response is not None:
-            self.response.close()
+        if self._connecting is not None:
+            self._connecting.reschedule(self._loop.time())
+        if self._response is not None:
+            self._response.fail(self._dropped)
 
-    async def wait(self, start: Callable[[], Awaitable[_T]]) -> _T:
-        """Waits for the engine until the deadline, or until the connection is dropped.
+    def drop_if_overdue(self, now: float) -> None:
+        """Ends the run if it has waited for the engine until its deadline."""
+        if self._waits and now >= self.deadline:
+            self.drop(_run_failure(ENGINE_HUNG, "the engine has been silent for too long"))
+
+    async def send(
+        self, http: EngineHttp, path: str, payload: bytes, *, accept: str
+    ) -> EngineResponse:
+        """Sends the request; returns the response once its head is there.
 
         Raises:
-            _Stopped, _Failed: the connection was dropped, or the engine hangs.
-            aiohttp.ClientError, OSError: the connection is lost.
+            _Stopped, _Failed: the run was dropped, or the engine cannot be reached.
+            ConnectionError: the connection is lost before any byte of the response.
         """
-        if self._dropped is not None:
-            raise self._dropped
-        self._silence.wait(self._job, asyncio.get_running_loop().time())
+        self._begin_wait()
+        response: EngineResponse | None = None
         try:
-            async with asyncio.timeout_at(self.deadline) as self._timeout:
-                return await start()
-        except aiohttp.ServerTimeoutError:  # raised by aiohttp while connecting
+            while (response := http.send("POST", path, payload, accept=accept)) is None:
+                await self._connect(http)
+            self._response = response
+            await response.wait_for_head()
+        except ConnectionError as error:
+            if response is not None and response.has_begun:
+                raise _run_failure(ENGINE_CRASHED, _describe_error(error)) from None
             raise
-        except TimeoutError:
-            if self._dropped is not None:
-                raise self._dropped from None
-            raise _run_failure(ENGINE_HUNG, "the engine has been silent for too long") from None
-        except (aiohttp.ClientError, OSError):
-            if self._dropped is not None:
-                raise self._dropped from None
+        except BaseException:
+            if response is not None:
+                response.close()
             raise
         finally:
-            self._timeout = None
+            self._waits = False
+        return response
+
+    async def read(self) -> bytes:
+        """Returns all bytes that have arrived, at least one; b"" at the end.
+
+        Raises:
+            _Stopped, _Failed: the run was dropped, or the engine hangs.
+            ConnectionError: the connection is lost.
+        """
+        assert self._response is not None
+        self._begin_wait()
+        try:
+            return await self._response.read()
+        finally:
+            self._waits = False
+
+    def _begin_wait(self) -> None:
+        if self._dropped is not None:
+            raise self._dropped
+        self._waits = True
+        self._silence.wait(self._job, self._loop.time())
+
+    async def _connect(self, http: EngineHttp) -> None:
+        try:
+            async with asyncio.timeout(None) as self._connecting:
+                await http.connect()
+        except OSError as error:  # a TimeoutError is one
+            if self._dropped is not None:
+                raise self._dropped from None
+            raise _run_failure(ENGINE_CRASHED, f"cannot connect: {error}") from None
+        finally:
+            self._connecting = None
 
 
 class ChatStream:
@@ -164,8 +205,12 @@ class ChatStream:
         self._clock = clock
         self._wall_clock = wall_clock
         self._connections: dict[str, _RunConnection] = {}
-        self._session: aiohttp.ClientSession | None = None
-        self._closed = False
+        self._http = EngineHttp(
+            target.base_url,
+            socket_path=target.socket_path,
+            api_key=target.api_key,
+            keep_alive=target.keep_alive,
+        )
         self._watch: asyncio.Task[None] | None = None
         self.silence = SilenceWatch(reports_steps=target.reports_steps)
         self.is_hung = False  # the engine was silent for too long
@@ -197,7 +242,7 @@ class ChatStream:
         self._connections[request.job] = connection
         self.silence.begin(request, fields)
         if self._watch is None or self._watch.done():
-            self._watch = asyncio.create_task(self.silence.watch(self._fail_hung))
+            self._watch = asyncio.create_task(self._watch_runs())
         items = (
             self._embed(run, connection, request.job)
             if isinstance(run, EmbeddingRun)
@@ -225,6 +270,28 @@ class ChatStream:
         if how is None or not request.stream or path == EMBEDDINGS_PATH:
             return EngineFailure(BAD_REQUEST, "the engine resumes no answer", retryable=True)
         return make_seam(resume, body=body, path=path, how=how)
+
+    async def _watch_runs(self) -> None:
+        """Watches until no run is left, or until the engine hangs."""
+        now = asyncio.get_running_loop().time
+        while self._connections:
+            due_at = now() + WATCH_EVERY_S
+            await asyncio.sleep(WATCH_EVERY_S)
+            pause_s = now() - due_at
+            if pause_s >= PAUSE_MIN_S:
+                self._skip(pause_s)
+            if self.silence.is_hung(now()):
+                self.silence.times.add_hang(now())
+                self._fail_hung()
+                return
+            for connection in tuple(self._connections.values()):
+                connection.drop_if_overdue(now())
+
+    def _skip(self, pause_s: float) -> None:
+        """Leaves out a pause in which this process did not run."""
+        self.silence.skip(pause_s)
+        for connection in self._connections.values():
+            connection.deadline += pause_s
 
     def _fail_hung(self) -> None:
         """Fails every run because the engine hangs."""
@@ -262,23 +329,23 @@ class ChatStream:
     async def _ask(
         self, method: str, path: str, payload: bytes, *, timeout_s: float
     ) -> tuple[int, bytes] | None:
-        headers = {"Content-Type": "application/json"} if payload else {}
-        url = self._target.base_url + path
+        response: EngineResponse | None = None
         try:
-            async with (
-                asyncio.timeout(timeout_s),
-                self._open_session().request(
-                    method, url, data=payload or None, headers=headers
-                ) as response,
-            ):
-                body = b""
-                while data := await response.content.readany():
+            async with asyncio.timeout(timeout_s):
+                while (response := self._http.send(method, path, payload)) is None:
+                    await self._http.connect()
+                status = await response.wait_for_head()
+                body = bytearray()
+                while data := await response.read():
                     body += data
                     if len(body) > ANSWER_BYTES_MAX:
                         return None
-                return response.status, body
-        except (aiohttp.ClientError, OSError):
+                return status, bytes(body)
+        except OSError:  # a TimeoutError is one
             return None
+        finally:
+            if response is not None:
+                response.close()
 
     async def close(self, *, crashed: bool = False) -> None:
         """Ends every run and closes every connection; may be called again.
@@ -291,34 +358,9 @@ class ChatStream:
             connection.drop(
                 _run_failure(ENGINE_CRASHED, "the engine is gone") if crashed else _Stopped()
             )
-        self._closed = True
         if self._watch is not None:
             self._watch.cancel()
-        if self._session is not None:
-            session, self._session = self._session, None
-            await session.close()
-
-    def _open_session(self) -> aiohttp.ClientSession:
-        if self._closed:
-            raise aiohttp.ClientConnectionError("closed")
-        if self._session is None:
-            target = self._target
-            reuse: dict[str, Any] = (
-                {"keepalive_timeout": IDLE_CONNECTION_S}
-                if target.keep_alive
-                else {"force_close": True}
-            )
-            connector: aiohttp.BaseConnector = (
-                aiohttp.UnixConnector(target.socket_path, limit=CONNECTIONS_MAX, **reuse)
-                if target.socket_path
-                else aiohttp.TCPConnector(limit=CONNECTIONS_MAX, **reuse)
-            )
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                headers={"Authorization": f"Bearer {target.api_key}"} if target.api_key else {},
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
-            )
-        return self._session
+        self._http.close()
 
     async def _chunks(
         self,
@@ -328,16 +370,15 @@ class ChatStream:
         body: dict[str, Any],
     ) -> AsyncGenerator[EngineChunk, None]:
         """Yields chunks to send until the stream is complete; raises _Stopped or _Failed."""
-        connection.response = response = await self._send(
-            connection, request.path, self._request_body(body, run.continued)
-        )
+        payload = self._request_body(body, run.continued)
+        response = await self._send(connection, request.path, payload)
         try:
             if response.status != 200:
                 raise _Failed(await _read_refusal(connection, response))
             reader = EventReader()
             data = b"-"
             while data and not run.is_over:
-                data = await self._read(run, connection, response)
+                data = await _read_stream(run, connection)
                 events_before = run.events
                 chunk = run.add_events(_read_payloads(reader, data), now=self._clock())
                 if run.events > events_before:
@@ -351,10 +392,10 @@ class ChatStream:
                 raise _Failed(run.failure)
             if not run.is_over and not run.is_answered:
                 raise _run_failure(ENGINE_CRASHED, "the stream ended before the answer did")
-            if self._target.keep_alive:
-                await _drain_response(response)
-        finally:
+            response.leave()
+        except BaseException:
             response.close()
+            raise
 
     async def _embed(
         self, run: EmbeddingRun, connection: _RunConnection, job: str
@@ -366,13 +407,14 @@ class ChatStream:
             fields["model"] = self._target.model
             if self._target.salted:
                 fields["cache_salt"] = secrets.token_urlsafe(SALT_BYTES)
-            connection.response = response = await self._send(
-                connection, EMBEDDINGS_PATH, msgspec.json.encode(fields), accept="application/json"
+            payload = msgspec.json.encode(fields)
+            response = await self._send(
+                connection, EMBEDDINGS_PATH, payload, accept="application/json"
             )
             try:
                 if response.status != 200:
                     raise _Failed(await _read_refusal(connection, response))
-                run.add_answer(await _read_document(connection, response))
+                run.add_answer(await _read_document(connection))
             finally:
                 response.close()
             now = asyncio.get_running_loop().time()
@@ -399,41 +441,35 @@ class ChatStream:
         payload: bytes,
         *,
         accept: str = "text/event-stream",
-    ) -> aiohttp.ClientResponse:
+    ) -> EngineResponse:
         """Sends the request; once more if a reused connection is dead."""
-        url = self._target.base_url + path
-        headers = {"Content-Type": "application/json", "Accept": accept}
         attempts_left = 2 if self._target.keep_alive else 1
         while True:
             attempts_left -= 1
             try:
-                return await connection.wait(
-                    lambda: self._open_session().post(url, data=payload, headers=headers)
-                )
-            except aiohttp.ClientConnectorError as error:
-                raise _run_failure(ENGINE_CRASHED, f"cannot connect: {error.os_error}") from None
-            except (aiohttp.ClientError, OSError) as error:
+                return await connection.send(self._http, path, payload, accept=accept)
+            except OSError as error:
                 # No byte of an answer has arrived, so a retry repeats nothing.
                 if not attempts_left:
                     raise _run_failure(ENGINE_CRASHED, _describe_error(error)) from None
+                self._http.close_idle()
 
-    async def _read(
-        self, run: StreamRun, connection: _RunConnection, response: aiohttp.ClientResponse
-    ) -> bytes:
-        """Returns all bytes that have arrived, at least one; b"" at the end.
 
-        If the engine dies or hangs after the answer is complete, the run is still completed.
-        """
-        try:
-            return await connection.wait(response.content.readany)
-        except _Failed:
-            if run.is_answered:
-                return b""
-            raise
-        except (aiohttp.ClientError, OSError) as error:
-            if run.is_answered:
-                return b""
-            raise _run_failure(ENGINE_CRASHED, _describe_error(error)) from None
+async def _read_stream(run: StreamRun, connection: _RunConnection) -> bytes:
+    """Returns all bytes that have arrived, at least one; b"" at the end.
+
+    If the engine dies or hangs after the answer is complete, the run is still completed.
+    """
+    try:
+        return await connection.read()
+    except _Failed:
+        if run.is_answered:
+            return b""
+        raise
+    except OSError as error:
+        if run.is_answered:
+            return b""
+        raise _run_failure(ENGINE_CRASHED, _describe_error(error)) from None
 
 
 def _read_payloads(reader: EventReader, data: bytes) -> list[bytes]:
@@ -443,42 +479,32 @@ def _read_payloads(reader: EventReader, data: bytes) -> list[bytes]:
         raise _run_failure(ENGINE_REJECTED, "an event of the engine is too long") from None
 
 
-async def _read_refusal(
-    connection: _RunConnection, response: aiohttp.ClientResponse
-) -> EngineFailure:
+async def _read_refusal(connection: _RunConnection, response: EngineResponse) -> EngineFailure:
     loop_now = asyncio.get_running_loop().time()
     connection.deadline = min(connection.deadline, loop_now + REFUSAL_TIMEOUT_S)
     payload = b""
     try:
         while len(payload) < REFUSAL_BYTES_MAX:
-            data = await connection.wait(response.content.readany)
+            data = await connection.read()
             if not data:
                 break
             payload += data
-    except (_Failed, aiohttp.ClientError, OSError):
+    except (_Failed, OSError):
         pass  # use the bytes that have arrived
     return failure_from_response(response.status, payload)
 
 
-async def _read_document(connection: _RunConnection, response: aiohttp.ClientResponse) -> bytes:
+async def _read_document(connection: _RunConnection) -> bytes:
     """Returns the whole answer to a request that is not streamed."""
     document = bytearray()
     try:
-        while data := await connection.wait(response.content.readany):
+        while data := await connection.read():
             document += data
             if len(document) > PART_ANSWER_BYTES_MAX:
                 raise _run_failure(ENGINE_REJECTED, "the engine's answer is too long")
-    except (aiohttp.ClientError, OSError) as error:
+    except OSError as error:
         raise _run_failure(ENGINE_CRASHED, _describe_error(error)) from None
     return bytes(document)
-
-
-async def _drain_response(response: aiohttp.ClientResponse) -> None:
-    """Waits briefly for the stream's last bytes, so that its connection can be reused."""
-    with contextlib.suppress(aiohttp.ClientError, OSError):
-        async with asyncio.timeout(LAST_BYTES_TIMEOUT_S):
-            while await response.content.readany():
-                pass
 
 
 def _run_failure(code: str, detail: str) -> _Failed:

@@ -9,8 +9,6 @@ There is no limit before the process's first event, because it may still read we
 nor until the first output of a run with images or a grammar, whose preparation is no step.
 """
 
-import asyncio
-from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
@@ -19,8 +17,6 @@ from entraide_node.core.step_times import STEP_TOKENS, StepTimes
 from entraide_node.engines.base import EMBEDDINGS_PATH, EngineRequest
 from entraide_node.engines.embedding_run import PART_TEXT_BYTES
 
-WATCH_EVERY_S = 0.25
-PAUSE_MIN_S = 0.25  # a watch that is this late means that this process did not run
 # Fields that make an engine prepare a grammar.
 GRAMMAR_FIELDS = ("response_format", "tools", "grammar", "json_schema", "structured_outputs")
 
@@ -92,19 +88,6 @@ class SilenceWatch:
         for run in self._runs.values():
             if run.waits_since is not None:
                 run.waits_since += pause_s
-
-    async def watch(self, on_hung: Callable[[], None]) -> None:
-        """Watches on the event loop's clock until no run is left, or until the engine hangs."""
-        now = asyncio.get_running_loop().time
-        while self._runs:
-            due_at = now() + WATCH_EVERY_S
-            await asyncio.sleep(WATCH_EVERY_S)
-            if now() - due_at >= PAUSE_MIN_S:
-                self.skip(now() - due_at)
-            if self.is_hung(now()):
-                self.times.add_hang(now())
-                on_hung()
-                return
 
     def silence_s(self, at: float) -> float:
         """Returns how long the engine has been silent while a run waited for it, seconds."""
