@@ -52,6 +52,7 @@ from entraide_node.model_manager.engine_manager import EngineManager
 from entraide_node.run_timing import ConcurrencyCounter, RunTiming
 
 EPOCHS_REMEMBERED_MAX = 10_000
+PROGRESS_AFTER_S = 0.05  # after the first token; most short answers end before
 ENVELOPE_BYTES = 4_096  # of a message in addition to its body
 DETAIL_CHARS_MAX = 500
 
@@ -102,6 +103,7 @@ class _ActiveRun:
         self.delivered = False
         self.stopped = ""  # the code with which it was stopped
         self.task: asyncio.Task[None] | None = None
+        self.progress: asyncio.TimerHandle | None = None
 
 
 class RunManager:
@@ -293,6 +295,8 @@ class RunManager:
         finally:
             usage = self._usage(active, end)
             self._record_timing(active, end)
+            if active.progress is not None:
+                active.progress.cancel()  # what the run used comes at its end
             self._active.pop((run.job, run.epoch), None)
             self._change_count(run.model, -1)
         await accepted
@@ -336,7 +340,15 @@ class RunManager:
             active.sent += n
             active.delivered = True
         if first:  # prefill is done: the scheduler updates its backlog estimate
-            await self._transport.send_to_scheduler(Progress(run.job, run.epoch, active.produced))
+            active.progress = asyncio.get_running_loop().call_later(
+                PROGRESS_AFTER_S, self._send_first_progress, active
+            )
+
+    def _send_first_progress(self, active: _ActiveRun) -> None:
+        message = Progress(active.run.job, active.run.epoch, active.produced)
+        task = asyncio.create_task(self._transport.send_to_scheduler(message))
+        self._tasks.add(task)
+        task.add_done_callback(self._on_task_done)
 
     def _usage(self, active: _ActiveRun, end: EngineEnd | None) -> Usage:
         now_s = self._clock()

@@ -2,11 +2,13 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvloop
 
 from entraide_node.engines.engine_http import (
     BUFFER_BYTES_MAX,
@@ -260,3 +262,24 @@ async def test_no_connection_is_left() -> None:
     gc.collect()
 
     assert [] == [thing for thing in gc.get_objects() if isinstance(thing, EngineResponse)]
+
+
+ON_UVLOOP = (
+    test_a_connection_serves_one_request_after_another,
+    test_without_reuse_each_request_has_its_connection,
+    test_what_came_before_the_break_is_read_first,
+    test_an_engine_waits_for_a_slow_reader,
+    test_a_failed_response_wakes_its_reader,
+    test_the_last_bytes_may_come_later,
+    test_bytes_that_nobody_asked_for_close_the_connection,
+    test_a_closed_client_sends_nothing,
+    test_no_connection_is_left,
+)
+
+
+@pytest.mark.parametrize("scenario", ON_UVLOOP)
+def test_holds_on_the_loop_that_agents_run_on(
+    scenario: Callable[[], Coroutine[Any, Any, None]],
+) -> None:
+    """What holds on asyncio's own loop holds on uvloop."""
+    uvloop.run(scenario())

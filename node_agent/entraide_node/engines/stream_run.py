@@ -32,6 +32,7 @@ from entraide_node.engines.untrusted_json import list_objects, parse_text
 ANSWER_BYTES_MAX = 6 * 1024 * 1024  # leaves space in a bus message for the envelope
 EVENTS_BYTES_MAX = 256 * 1024 * 1024  # of merged events: about a million tokens
 DONE = b"[DONE]"
+DONE_BYTES_MAX = 64  # with white space
 TOO_LONG = EngineFailure(ENGINE_REJECTED, "the answer is too long", retryable=False)
 TOO_DEEP = EngineFailure(ENGINE_REJECTED, "the answer nests too deep", retryable=False)
 NO_TEXT = EngineFailure(ENGINE_REJECTED, "a text goes on as a thought or a call", retryable=True)
@@ -133,7 +134,7 @@ class StreamRun:
         out: list[bytes] = []
         before = (self._token_counter.n_output_tokens(), self._token_counter.n_prompt_processed)
         for payload in payloads:
-            if payload.strip() == DONE:
+            if len(payload) < DONE_BYTES_MAX and payload.strip() == DONE:
                 self._done = True
             if self.is_over:
                 break

@@ -50,14 +50,18 @@ class TokenCounter:
         self.prefill_s = 0.0
         self.decode_s = 0.0
         self.has_timings = False
+        self._n_reported = 0  # sum over the choices in _running
+        self._n_unreported = 0  # events of the other choices
         self._shown = 0
 
     def add_event(self, chunk: dict[str, Any]) -> None:
         """Adds the counts of one event; ignores anything of an unexpected type."""
-        choices = list_objects(chunk.get("choices"))
-        index = next((c["index"] for c in choices if isinstance(c.get("index"), int)), None)
-        for choice in choices:
-            self._note_choice(choice)
+        index: int | None = None
+        for choice in list_objects(chunk.get("choices")):
+            own = choice.get("index")
+            if isinstance(own, int):
+                index = own if index is None else index
+            self._note_choice(choice, own if isinstance(own, int) else 0)
         if isinstance(progress := chunk.get("prompt_progress"), dict):
             if index is not None and len(self._prompts) < CHOICES_MAX:
                 self._prompts[index] = parse_count(progress.get("total"))
@@ -72,9 +76,7 @@ class TokenCounter:
 
     def n_output_tokens(self) -> int:
         """Output tokens so far; never decreases."""
-        reported = sum(counts.output for counts in self._running.values())
-        counted = sum(n for index, n in self._events.items() if index not in self._running)
-        self._shown = max(self._shown, reported + counted)
+        self._shown = max(self._shown, self._n_reported + self._n_unreported)
         return self._shown
 
     def usage(self, *, body: dict[str, Any]) -> EngineUsage:
@@ -93,13 +95,20 @@ class TokenCounter:
             counted=Basis.ESTIMATED,
         )
 
-    def _note_choice(self, choice: dict[str, Any]) -> None:
-        raw_index = choice.get("index")
-        index = raw_index if isinstance(raw_index, int) else 0
+    def _note_choice(self, choice: dict[str, Any], index: int) -> None:
         if choice.get("finish_reason"):
             self._finished += 1
         if carries_output(choice) and (index in self._events or len(self._events) < CHOICES_MAX):
             self._events[index] = self._events.get(index, 0) + 1
+            if index not in self._running:
+                self._n_unreported += 1
+
+    def _note_running(self, index: int, counts: _Counts) -> None:
+        before = self._running.get(index)
+        if before is None:
+            self._n_unreported -= self._events.get(index, 0)
+        self._n_reported += counts.output - (before.output if before is not None else 0)
+        self._running[index] = counts
 
     def _note_timings(self, timings: dict[str, Any], index: int | None) -> None:
         self.has_timings = True
@@ -109,7 +118,7 @@ class TokenCounter:
             cached = parse_count(timings.get("cache_n"))
             prompt = max(cached + parse_count(timings.get("prompt_n")), self._prompts.get(index, 0))
             output = parse_count(timings.get("predicted_n"))
-            self._running[index] = _Counts(prompt, cached, output)
+            self._note_running(index, _Counts(prompt, cached, output))
             self.n_prompt_processed = max(self.n_prompt_processed, prompt if output else 0)
 
     def _note_metrics(self, metrics: dict[str, Any]) -> None:
@@ -134,7 +143,7 @@ class TokenCounter:
             self._usages = {0: counts}
         elif self._counted_each_event and index is not None:
             if index in self._running or len(self._running) < CHOICES_MAX:
-                self._running[index] = counts
+                self._note_running(index, counts)
                 processed = counts.prompt if counts.output else 0
                 self.n_prompt_processed = max(self.n_prompt_processed, processed)
         else:

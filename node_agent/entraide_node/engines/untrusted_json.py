@@ -26,7 +26,11 @@ def parse_object(payload: bytes) -> dict[str, Any]:
 
 def list_objects(value: Any) -> list[dict[str, Any]]:
     """Returns the objects in a list; [] for anything else."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    if not isinstance(value, list):
+        return []
+    if len(value) == 1 and isinstance(value[0], dict):  # nearly every event of a stream
+        return value
+    return [item for item in value if isinstance(item, dict)]
 
 
 def parse_count(value: Any) -> int:
