@@ -52,7 +52,7 @@ from entraide_node.model_manager.engine_manager import EngineManager
 from entraide_node.run_timing import ConcurrencyCounter, RunTiming
 
 EPOCHS_REMEMBERED_MAX = 10_000
-PROGRESS_AFTER_S = 0.05  # after the first token; most short answers end before
+REPORT_AFTER_S = 0.05  # after the begin of a run, and after its first token
 ENVELOPE_BYTES = 4_096  # of a message in addition to its body
 DETAIL_CHARS_MAX = 500
 
@@ -103,7 +103,7 @@ class _ActiveRun:
         self.delivered = False
         self.stopped = ""  # the code with which it was stopped
         self.task: asyncio.Task[None] | None = None
-        self.progress: asyncio.TimerHandle | None = None
+        self.reporting: asyncio.TimerHandle | None = None
 
 
 class RunManager:
@@ -280,10 +280,7 @@ class RunManager:
     async def _execute(self, active: _ActiveRun, before: list[asyncio.Task[None]]) -> None:
         run = active.run
         end: EngineEnd | None = None
-        # It goes out while the engine is asked, and before anything that the engine answers.
-        accepted = asyncio.create_task(
-            self._transport.send_to_scheduler(Accept(run.job, run.epoch))
-        )
+        self._report_later(active)
         try:
             if before:  # engines identify runs by job: the older epoch must end first
                 await asyncio.wait(before)
@@ -295,11 +292,10 @@ class RunManager:
         finally:
             usage = self._usage(active, end)
             self._record_timing(active, end)
-            if active.progress is not None:
-                active.progress.cancel()  # what the run used comes at its end
+            if active.reporting is not None:
+                active.reporting.cancel()  # its end says more
             self._active.pop((run.job, run.epoch), None)
             self._change_count(run.model, -1)
-        await accepted
         await self._report_end(active, end, usage)
 
     def _on_task_done(self, task: asyncio.Task[None]) -> None:
@@ -340,12 +336,19 @@ class RunManager:
             active.sent += n
             active.delivered = True
         if first:  # prefill is done: the scheduler updates its backlog estimate
-            active.progress = asyncio.get_running_loop().call_later(
-                PROGRESS_AFTER_S, self._send_first_progress, active
+            self._report_later(active)
+
+    def _report_later(self, active: _ActiveRun) -> None:
+        """Tells the scheduler of a run soon, unless the run has ended by then."""
+        if active.reporting is None:
+            active.reporting = asyncio.get_running_loop().call_later(
+                REPORT_AFTER_S, self._report_run, active
             )
 
-    def _send_first_progress(self, active: _ActiveRun) -> None:
-        message = Progress(active.run.job, active.run.epoch, active.produced)
+    def _report_run(self, active: _ActiveRun) -> None:
+        active.reporting = None
+        job, epoch, produced = active.run.job, active.run.epoch, active.produced
+        message = Progress(job, epoch, produced) if produced else Accept(job, epoch)
         task = asyncio.create_task(self._transport.send_to_scheduler(message))
         self._tasks.add(task)
         task.add_done_callback(self._on_task_done)

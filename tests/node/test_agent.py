@@ -1,5 +1,6 @@
 """The agent on a real bus, with a scripted engine."""
 
+import asyncio
 import os
 import signal
 import threading
@@ -31,7 +32,7 @@ from entraide.wire.messages import (
     UsageAck,
     UsageReport,
 )
-from entraide_node import agent, report_outbox
+from entraide_node import agent, report_outbox, run_manager
 from entraide_node.config import EnergyConfig
 from entraide_node.core.phases import Phase, PhaseEvent
 from entraide_node.engines.base import (
@@ -51,7 +52,7 @@ def state_of(folder: Path) -> str:
 
 
 async def test_a_streamed_run(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
-    """Accept and usage go to the scheduler, tokens and the end to the gateway."""
+    """Acceptance and usage go to the scheduler, tokens and the end to the gateway."""
     engine = ScriptedEngine()
     async with serving(configure(bus, tmp_path), engine):
         await peer.hear_state(accepting=True)
@@ -81,10 +82,26 @@ async def test_a_streamed_run(bus: NatsPool, peer: Peer, tmp_path: Path) -> None
     assert ending.usage == report.usage
 
 
-async def test_a_first_token_is_told_at_once(
+async def test_a_short_run_is_reported_once(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
+    """A run that ends within ``REPORT_AFTER_S`` says no more than its end."""
+    engine = ScriptedEngine()
+    async with serving(configure(bus, tmp_path), engine):
+        await peer.hear(Hello)
+        for number in range(5):
+            job = f"job-{number}"
+            engine.say(job, EngineChunk(b"data: a\n\n", 1))
+            engine.say(job, end(final=b"{}", completion=1))
+            await peer.send(run(job, stream=True))
+            await peer.hear(UsageReport, job=job)
+        await asyncio.sleep(2 * run_manager.REPORT_AFTER_S)
+
+    assert [] == peer.said(Accept) + peer.said(Progress)
+
+
+async def test_a_first_token_is_told_soon(
     bus: NatsPool, peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The end of a prefill is reported to the scheduler at once, not at the next heartbeat."""
+    """The end of a prefill is reported to the scheduler soon, not at the next heartbeat."""
     monkeypatch.setattr(agent, "PROGRESS_S", 3_600.0)
     engine = ScriptedEngine()
     async with serving(configure(bus, tmp_path), engine):
@@ -252,7 +269,7 @@ async def test_answer_ends_after_its_report_is_on_disk(
     files: list[str] = []
 
     def sync(path: Path) -> None:
-        synced.wait()
+        synced.wait(10.0)
         files.append(path.read_text())
         sync_file(path)
 
@@ -261,7 +278,8 @@ async def test_answer_ends_after_its_report_is_on_disk(
         await peer.hear(Hello)
         await peer.send(run("job-1"))
         engine.say("job-1", end(body=b"{}"))
-        await peer.hear(Accept)
+        file = tmp_path / report_outbox.REPORTS_NAME
+        await eventually(lambda: b"job-1" in file.read_bytes())
         hellos = len(peer.said(Hello))
         await peer.tell(HelloRequest())
         await eventually(lambda: len(peer.said(Hello)) > hellos)
