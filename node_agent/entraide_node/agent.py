@@ -127,7 +127,7 @@ class Agent:
         self._limits_in_force = self._load_limits()
         self._runs = RunManager(
             self._engines, transport=self._bus, energy=self._power_sampler,
-            slots_max=lambda: self._policy_driver.limits().slots,
+            slots_max=lambda: self._policy_driver.limits().slots, on_lasting=self._on_lasting_run,
         )  # fmt: skip
         self._announcer = Announcer(
             config,
@@ -193,10 +193,12 @@ class Agent:
         if isinstance(message, StartRun):
             own_only = self._policy_driver.limits().lending is Lending.OWN_ONLY
             await self._runs.admit(message, reason=self._reason(), own_only=own_only)
-            if self._announcer.must_list_runs:
-                self._wake.set()
         elif isinstance(message, CancelRun):
             self._runs.stop(message.job, message.epoch)
+
+    def _on_lasting_run(self) -> None:
+        if self._announcer.must_list_runs:
+            self._wake.set()
 
     async def _on_control(self, message: NodeDownCtl) -> None:
         match message:
@@ -207,7 +209,7 @@ class Agent:
             case ApprovalPending():
                 self._announcer.note_pending_approval()
             case UsageAck():
-                self._reports.acknowledge(message.job, message.epoch)
+                self._reports.acknowledge((message.job, message.epoch), *message.more)
                 if self._phase is not Phase.SERVING:
                     self._wake.set()  # it may be the last report that the agent waits for
             case StopRun():

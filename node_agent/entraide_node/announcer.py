@@ -117,7 +117,7 @@ class Announcer:
 
     @property
     def must_list_runs(self) -> bool:
-        """Whether a first run has begun since the last heartbeat, which must be told at once."""
+        """Whether a first run has begun since the last heartbeat, which is told once it lasts."""
         is_told = self._lists_runs or not self.busy_heartbeat_s
         return not is_told and bool(self._runs.active_runs())
 

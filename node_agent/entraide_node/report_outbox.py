@@ -72,11 +72,11 @@ class ReportOutbox:
         self._serial += 1  # before the line is written, which may rewrite the file
         self._append(_as_kept(report))
 
-    def acknowledge(self, job: str, epoch: int) -> None:
-        """Removes a report."""
-        entry = self._open.pop((job, epoch), None)
-        if entry is not None:
-            self._append(entry[0])
+    def acknowledge(self, *runs: tuple[str, int]) -> None:
+        """Removes the reports of runs, given as (job, epoch)."""
+        entries = [self._open.pop(run) for run in runs if run in self._open]
+        if entries:
+            self._append(*(serial for serial, _ in entries))
 
     def write_behind(self, *, always: bool = False) -> None:
         """Writes the file anew if it lacks lines; without space, the next call tries again."""
@@ -89,18 +89,18 @@ class ReportOutbox:
         else:
             self._is_behind = False
 
-    def _append(self, line: UsageReport | int) -> None:
-        self._appended += 1
+    def _append(self, *lines: UsageReport | int) -> None:
+        self._appended += len(lines)
         if self._is_behind or self._lines >= LINES_MAX:
             self.write_behind(always=True)
             return
         try:
             with self._path.open("ab") as file:
-                file.write(msgspec.json.encode(line) + b"\n")
+                file.write(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
         except OSError as problem:
             self._note_no_space(problem)
         else:
-            self._lines += 1
+            self._lines += len(lines)
 
     async def _sync(self) -> None:
         written = self._appended

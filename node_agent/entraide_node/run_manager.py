@@ -120,6 +120,7 @@ class RunManager:
         energy: EnergyAccounting,
         transport: RunTransport,
         slots_max: Callable[[], int | None] = lambda: None,
+        on_lasting: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Has no run yet.
@@ -130,12 +131,14 @@ class RunManager:
             transport: the way out.
             slots_max: returns the owner's current limit on concurrent runs over all models; None
                 for none.
+            on_lasting: called when a run has lasted ``REPORT_AFTER_S``.
             clock: monotonic, seconds.
         """
         self._engines = engines
         self._energy = energy
         self._transport = transport
         self._slots_max = slots_max
+        self._on_lasting = on_lasting
         self._clock = clock
         self._concurrency = ConcurrencyCounter()
         self._active: dict[tuple[str, int], _ActiveRun] = {}
@@ -352,6 +355,7 @@ class RunManager:
         task = asyncio.create_task(self._transport.send_to_scheduler(message))
         self._tasks.add(task)
         task.add_done_callback(self._on_task_done)
+        self._on_lasting()
 
     def _usage(self, active: _ActiveRun, end: EngineEnd | None) -> Usage:
         now_s = self._clock()

@@ -90,6 +90,7 @@ class Executor:
         self._earlier_runs = earlier_runs
         self._quotas_left = quotas_left
         self._acks: list[c.AckUsage] = []
+        self._committed_acks: list[c.AckUsage] = []
         self._log = structlog.get_logger("entraide.live")
 
     def carry_out(self, commands: Sequence[c.Command], event: Event) -> None:
@@ -245,21 +246,31 @@ class Executor:
 
     def _queue_acknowledgement(self, command: c.AckUsage) -> None:
         if not self._acks:
-            asyncio.get_running_loop().call_soon(self._send_acknowledgements)
+            asyncio.get_running_loop().call_soon(self._await_commit)
         self._acks.append(command)
 
-    def _send_acknowledgements(self) -> None:
+    def _await_commit(self) -> None:
         """Waits once for the disk for all reports of one iteration of the event loop."""
         acks, self._acks = self._acks, []
 
-        def send(future: Future[None]) -> None:
+        def send_later(future: Future[None]) -> None:
             if future.cancelled() or future.exception() is not None:
                 return
-            for ack in acks:
-                self._outbound.send_to_node(ack.node, m.UsageAck(ack.job, ack.epoch))
+            if not self._committed_acks:
+                asyncio.get_running_loop().call_soon(self._send_acknowledgements)
+            self._committed_acks += acks
 
         if not self._journal.failed.done():
-            self._journal.committed().add_done_callback(send)
+            self._journal.committed().add_done_callback(send_later)
+
+    def _send_acknowledgements(self) -> None:
+        """Sends each node one message for what came to the disk at once."""
+        acks, self._committed_acks = self._committed_acks, []
+        runs: dict[str, list[tuple[str, int]]] = {}
+        for ack in acks:
+            runs.setdefault(ack.node, []).append((ack.job, ack.epoch))
+        for node, (first, *more) in runs.items():
+            self._outbound.send_to_node(node, m.UsageAck(*first, tuple(more)))
 
     def _report_node(self, command: c.NodeTurned | c.NodeMarked) -> None:
         if isinstance(command, c.NodeMarked):

@@ -247,7 +247,7 @@ SAMPLES: tuple[m.Message, ...] = (
     m.LoadModel("qwen3-1.7b"),
     m.UnloadModel("qwen3-1.7b"),
     m.CatalogueReply(b"{}", b"signed"),
-    m.UsageAck("job-1", 1_048_577),
+    m.UsageAck("job-1", 1_048_577, (("job-2", 1_048_577),)),
     m.StopRun("job-1", 1_048_577),
     m.IdentityRenewed("ey.ey.sig"),
     m.ApprovalPending(),

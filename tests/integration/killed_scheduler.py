@@ -159,8 +159,7 @@ class PlayedNode:
 
     def acknowledged(self, run: m.StartRun) -> bool:
         """Whether the report of a run is acknowledged."""
-        acks = self.node.received(m.UsageAck)
-        return (run.job, run.epoch) in [(ack.job, ack.epoch) for ack in acks]
+        return (run.job, run.epoch) in self.node.acknowledged()
 
 
 @asynccontextmanager

@@ -196,8 +196,8 @@ def test_reports_survive(tmp_path: Path) -> None:
     before = ReportOutbox(tmp_path)
     for n in range(4):
         before.add(report(n))
-    before.acknowledge("job-1", 1)
-    before.acknowledge("job-9", 1)
+    before.acknowledge(("job-1", 1))
+    before.acknowledge(("job-9", 1))
     with (tmp_path / report_outbox.REPORTS_NAME).open("ab") as file:
         file.write(b'["usage","job-5",1')
 
@@ -214,7 +214,7 @@ def test_reports_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     kept = ReportOutbox(tmp_path)
     for n in range(20):
         kept.add(report(n))
-        kept.acknowledge(f"job-{n - 2}", 1) if n % 2 else None
+        kept.acknowledge((f"job-{n - 2}", 1)) if n % 2 else None
     lines = (tmp_path / report_outbox.REPORTS_NAME).read_bytes().splitlines()
 
     assert len(kept) <= 3

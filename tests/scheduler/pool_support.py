@@ -125,6 +125,11 @@ class ScriptedNode:
         """Returns the received control messages of a kind."""
         return [message for message in self.control_messages if isinstance(message, kind)]
 
+    def acknowledged(self) -> list[tuple[str, int]]:
+        """Returns the runs whose reports were acknowledged, as (job, epoch)."""
+        acks = self.received(m.UsageAck)
+        return [run for ack in acks for run in ((ack.job, ack.epoch), *ack.more)]
+
     async def finish(self, run: m.StartRun, body: bytes = b'{"choices":[]}', **used: Any) -> None:
         """Answers a run: the answer to its gateway, then the report to the scheduler."""
         await self.send(m.Accept(run.job, run.epoch))

@@ -59,11 +59,11 @@ async def test_job_goes_from_request_to_books(tmp_path: Path) -> None:
         driver.feed(e.RunAccepted, job="job-1", epoch=run.epoch, node="n1")
         report(driver, run)
         report(driver, run)
-        await eventually(lambda: len(sent.nodes) == 2)
+        await eventually(lambda: sent.nodes)
         settled = await store.get_receipt("job-1")
         explained = await store.get_explanation("job-1")
 
-        assert [("n1", m.UsageAck("job-1", run.epoch))] * 2 == sent.nodes
+        assert [("n1", m.UsageAck("job-1", run.epoch, (("job-1", run.epoch),)))] == sent.nodes
         assert isinstance(sent.last(m.JobEnded), m.JobEnded)
         assert settled is not None
         assert ("alpha", True) == (settled.coop, settled.receipt.settled)
@@ -134,8 +134,9 @@ async def test_second_start_has_later_epochs_and_keeps_its_jobs(tmp_path: Path) 
         report(driver, first)
         driver.feed(e.RunAccepted, job="job-1", epoch=second.epoch, node="n1")
         report(driver, second)
+        acks = (m.UsageAck("job-1", first.epoch, (("job-1", second.epoch),)),)
         await eventually(
-            lambda: len([1 for _, message in sent.nodes if type(message) is m.UsageAck]) == 2
+            lambda: tuple(msg for _, msg in sent.nodes if type(msg) is m.UsageAck) == acks
         )
 
         assert (first.job, 2) == (second.job, driver.incarnation)

@@ -79,7 +79,7 @@ async def test_kept_job_survives_the_scheduler_and_is_billed_once(
         await eventually(lambda: node.runs)
         await node.finish(lost, ANSWER)
         await node.finish(node.runs[0], ANSWER)
-        await eventually(lambda: len(node.received(m.UsageAck)) == 2)
+        await eventually(lambda: len(node.acknowledged()) == 2)
         done = await job(pool, key, name)
         books = await pool.service.parts.store.get_balances()
 
@@ -131,7 +131,7 @@ async def test_kept_job_whose_answer_does_not_come_runs_again_and_is_billed_once
     settled = await pool.service.parts.store.count_settled()
     monkeypatch.undo()
     await node.finish(node.runs[1], ANSWER)
-    await eventually(lambda: len(node.received(m.UsageAck)) == 2)
+    await eventually(lambda: len(node.acknowledged()) == 2)
     done = await job(pool, key, name)
 
     assert 0 == settled

@@ -202,10 +202,17 @@ class HelloRequest(Message, frozen=True, tag="say-hello"):
 
 
 class UsageAck(Message, frozen=True, tag="usage-ack"):
-    """The report is in the ledger: the node may delete it."""
+    """Reports are in the ledger: the node may delete them.
+
+    Attributes:
+        job, epoch: the run of the first report.
+        more: the runs of the others, as (job, epoch). A node that does not know the field sends
+            these reports again.
+    """
 
     job: str
     epoch: int
+    more: tuple[tuple[str, int], ...] = ()
 
 
 class StopRun(Message, frozen=True, tag="stop"):
