@@ -189,10 +189,10 @@ class Agent:
             active_w=power.active_w,
         )
 
-    async def _on_gateway_message(self, message: NodeIn) -> None:
+    def _on_gateway_message(self, message: NodeIn) -> None:
         if isinstance(message, StartRun):
             own_only = self._policy_driver.limits().lending is Lending.OWN_ONLY
-            await self._runs.admit(message, reason=self._reason(), own_only=own_only)
+            self._runs.admit(message, reason=self._reason(), own_only=own_only)
         elif isinstance(message, CancelRun):
             self._runs.stop(message.job, message.epoch)
 
@@ -232,7 +232,7 @@ class Agent:
         self._wake.set()
 
     async def _load_failed(self, refusal: Refusal) -> None:
-        await self._bus.send_to_scheduler(LoadFailed(refusal.model, refusal.code, refusal.values))
+        self._bus.send_to_scheduler(LoadFailed(refusal.model, refusal.code, refusal.values))
 
     # Life cycle.
 
@@ -336,18 +336,18 @@ class Agent:
             now_s = time.monotonic()
             self._refresh_limits()
             if self._bus.is_up:
-                if await self._announce(
+                if self._announce(
                     due=now_s - heartbeat_sent_s >= self._announcer.period_s - EARLY_S
                 ):
                     heartbeat_sent_s = now_s
                 if now_s - progress_sent_s >= PROGRESS_S:
                     progress_sent_s = now_s
                     listed = BEAT_RUNS_MAX if self._announcer.busy_heartbeat_s else 0
-                    await self._runs.send_progress(after=listed)
+                    self._runs.send_progress(after=listed)
                 if self._announcer.is_welcomed and now_s - reports_sent_s >= RESEND_S:
                     reports_sent_s = now_s
-                    await self._bus.resend_reports()
-                await self._ask_catalogue(now_s)
+                    self._bus.resend_reports()
+                self._ask_catalogue(now_s)
             state = self._state_code()
             self._announcer.write_status(state, self._policy_driver.status())
             self._lent_time.note(time.time(), takes_jobs=state in TAKES_JOBS)
@@ -366,12 +366,12 @@ class Agent:
             self._limits_in_force = limits
             self._engines.wake()
 
-    async def _ask_catalogue(self, now_s: float) -> None:
+    def _ask_catalogue(self, now_s: float) -> None:
         digest = self._model_source.digest
         due = now_s - self._catalogue_asked_s >= CATALOGUE_S
         if digest is not None and due and self._announcer.is_welcomed:
             self._catalogue_asked_s = now_s
-            await self._bus.send_to_scheduler(CatalogueRequest(digest))
+            self._bus.send_to_scheduler(CatalogueRequest(digest))
 
     async def _leave(self) -> None:
         self.apply_event(PhaseEvent.STOPPED)
@@ -397,16 +397,16 @@ class Agent:
                     self._wake.clear()
                     await self._wake.wait()
         if self._bus.is_up:
-            await self._bus.send_to_scheduler(Goodbye(DRAINING))
+            self._bus.send_to_scheduler(Goodbye(DRAINING))
             await self._bus.flush(LEAVE_S)
 
     # State.
 
-    async def _announce(self, *, due: bool) -> bool:
+    def _announce(self, *, due: bool) -> bool:
         announced = msgspec.structs.replace(
             self._readiness(), owner=self._policy_driver.told_reason()
         )
-        return await self._announcer.announce(
+        return self._announcer.announce(
             reason_not_accepting(announced),
             self._policy_driver.limits(),
             models_bytes=self._limits_in_force.models_bytes,

@@ -121,7 +121,7 @@ class Announcer:
         is_told = self._lists_runs or not self.busy_heartbeat_s
         return not is_told and bool(self._runs.active_runs())
 
-    async def announce(
+    def announce(
         self,
         reason: str,
         limits: LendingLimits,
@@ -156,7 +156,7 @@ class Announcer:
             )
             self._hello, self._must_say_hello = hello, False
             with_energy = msgspec.structs.replace(card, energy=energy)
-            await self._bus.send_to_scheduler(msgspec.structs.replace(hello, card=with_energy))
+            self._bus.send_to_scheduler(msgspec.structs.replace(hello, card=with_energy))
         elif self.is_welcomed and (due or self.must_list_runs or self._last_announced != announced):
             runs = self._runs.describe_runs() if self.busy_heartbeat_s else ()
             beat = Heartbeat(
@@ -171,7 +171,7 @@ class Announcer:
                 runs=runs,
             )
             self._lists_runs = bool(runs)
-            await self._bus.send_to_scheduler(beat)
+            self._bus.send_to_scheduler(beat)
         else:
             return False
         self._last_announced = announced

@@ -15,6 +15,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from entraide.wire import codec, subjects
+from entraide.wire.bus_connection import BusConnection
 from entraide.wire.messages import (
     Heartbeat,
     NodeDownCtl,
@@ -24,11 +25,11 @@ from entraide.wire.messages import (
     Progress,
     UsageReport,
 )
-from entraide.wire.nats import BusConnection, client_context, connect
+from entraide.wire.nats import client_context, connect
 from entraide_node.keys import Keyring
 from entraide_node.report_outbox import ReportOutbox
 
-PENDING_BYTES_MAX = 64 * 1024 * 1024
+PENDING_MAX_BYTES = 64 * 1024 * 1024
 RTT_SAMPLES = 3
 RTT_TIMEOUT_S = 5
 CLOSE_TIMEOUT_S = 2.0
@@ -44,7 +45,7 @@ class NodeBus:
         keyring: Keyring,
         reports: ReportOutbox,
         on_control: Callable[[NodeDownCtl], Awaitable[None]],
-        on_gateway_message: Callable[[NodeIn], Awaitable[None]],
+        on_gateway_message: Callable[[NodeIn], None],
         on_change: Callable[[str], None],
     ) -> None:
         """Does not connect yet.
@@ -54,7 +55,7 @@ class NodeBus:
             keyring: the node's identity, read before each connection.
             reports: stores the usage reports that are not acknowledged.
             on_control: awaited for each message of the scheduler, one after another.
-            on_gateway_message: awaited for each message of a gateway, one after another.
+            on_gateway_message: called for each message of a gateway.
             on_change: called with ``up``, ``down`` or ``refused``.
         """
         self._node = node
@@ -102,13 +103,12 @@ class NodeBus:
             on_disconnected=report_down,
             on_refused=report_refused,
         )
-        for subject, callback in (
-            (subjects.node_ctl_down(self._node), self._receive_control),
-            (subjects.node_in(self._node), self._receive_from_gateway),
-        ):
-            await self._connection.subscribe(
-                subject, cb=callback, pending_bytes_limit=PENDING_BYTES_MAX
-            )
+        await self._connection.subscribe(
+            subjects.node_ctl_down(self._node),
+            cb=self._receive_control,
+            pending_bytes_limit=PENDING_MAX_BYTES,
+        )
+        await self._connection.receive(subjects.node_in(self._node), self._receive_from_gateway)
         await self._connection.flush(RTT_TIMEOUT_S)
         self._on_change("up")
 
@@ -127,31 +127,31 @@ class NodeBus:
             return shortest_s
         return shortest_s
 
-    async def send_to_scheduler(self, message: NodeUp) -> None:
+    def send_to_scheduler(self, message: NodeUp) -> None:
         """Sends a message to the scheduler; drops heartbeats and progress while disconnected."""
         if isinstance(message, Heartbeat | Progress) and not self.is_up:
             return
-        await self._publish(subjects.node_ctl_up(self._node), message)
+        self._publish(subjects.node_ctl_up(self._node), message)
 
-    async def send_to_gateway(self, gateway: str, message: NodeOut) -> None:
+    def send_to_gateway(self, gateway: str, message: NodeOut) -> None:
         """Sends a part of an answer to the job's gateway."""
         try:
             subject = subjects.node_out(self._node, subjects.checked(gateway))
         except ValueError:
             self._log.error("bus.bad_gateway", job=message.job)
             return
-        await self._publish(subject, message)
+        self._publish(subject, message)
 
     async def keep_report(self, message: UsageReport) -> None:
         """Puts a usage report on the disk; it is sent until it is acknowledged."""
         await self._reports.keep(message)
 
-    async def resend_reports(self) -> None:
+    def resend_reports(self) -> None:
         """Sends every report that is not acknowledged."""
         self._reports.write_behind()
         if self.is_up:
             for report in self._reports.pending():
-                await self.send_to_scheduler(report)
+                self.send_to_scheduler(report)
 
     async def flush(self, timeout_s: float) -> None:
         """Waits until the server has received all sent messages, or until the timeout."""
@@ -171,10 +171,15 @@ class NodeBus:
             except TimeoutError:
                 self._log.warning("bus.close_timeout")
 
-    async def _publish(self, subject: str, message: msgspec.Struct) -> None:
+    async def wait_for_room(self) -> None:
+        """Waits while much of what was sent before waits for the bus."""
+        if self._connection is not None:
+            await self._connection.wait_for_room()
+
+    def _publish(self, subject: str, message: msgspec.Struct) -> None:
         assert self._connection is not None, "open() precedes every message"
         try:
-            await self._connection.publish(subject, codec.encode(message))
+            self._connection.send(subject, codec.encode(message))
         except NatsError as problem:  # connection closed, message too long, buffer full
             self._log.warning("bus.send_failed", subject=subject, problem=type(problem).__name__)
 
@@ -186,10 +191,10 @@ class NodeBus:
             return
         await self._on_control(decoded)
 
-    async def _receive_from_gateway(self, message: Msg) -> None:
+    def _receive_from_gateway(self, subject: str, data: bytes) -> None:
         try:
-            decoded = codec.node_in.decode(message.data)
+            decoded = codec.node_in.decode(data)
         except msgspec.DecodeError:  # the error's text could contain the prompt
-            self._log.warning("bus.undecodable", subject=message.subject)
+            self._log.warning("bus.undecodable", subject=subject)
             return
-        await self._on_gateway_message(decoded)
+        self._on_gateway_message(decoded)

@@ -62,11 +62,14 @@ Values = dict[str, str | int | float]
 class RunTransport(Protocol):
     """Sends messages to the scheduler and to gateways; may drop a message, never raises."""
 
-    async def send_to_scheduler(self, message: NodeUp) -> None:
+    def send_to_scheduler(self, message: NodeUp) -> None:
         """Sends to the scheduler."""
 
-    async def send_to_gateway(self, gateway: str, message: NodeOut) -> None:
+    def send_to_gateway(self, gateway: str, message: NodeOut) -> None:
         """Sends to a gateway."""
+
+    async def wait_for_room(self) -> None:
+        """Waits while much of what was sent before waits for the bus."""
 
     async def keep_report(self, message: UsageReport) -> None:
         """Puts a usage report on the disk, from where it is sent until it is acknowledged."""
@@ -158,7 +161,7 @@ class RunManager:
         """Number of runs of other co-ops."""
         return sum(not active.run.own for active in self._active.values())
 
-    async def admit(self, run: StartRun, *, reason: str, own_only: bool = False) -> None:
+    def admit(self, run: StartRun, *, reason: str, own_only: bool = False) -> None:
         """Accepts or declines a run.
 
         Args:
@@ -186,7 +189,7 @@ class RunManager:
             return
         if decision.verdict is Admission.DECLINE or instance is None:
             self._log.info("run.declined", job=run.job, epoch=run.epoch, code=decision.code)
-            await self._transport.send_to_scheduler(Decline(run.job, run.epoch, decision.code, {}))
+            self._transport.send_to_scheduler(Decline(run.job, run.epoch, decision.code, {}))
             return
         self._remember_epoch(run)
         now_s = self._clock()
@@ -262,10 +265,10 @@ class RunManager:
             for active in islice(self._active.values(), BEAT_RUNS_MAX)
         )
 
-    async def send_progress(self, *, after: int = 0) -> None:
+    def send_progress(self, *, after: int = 0) -> None:
         """Sends the progress of each run to the scheduler, without the first ``after`` runs."""
         for active in tuple(self._active.values())[after:]:
-            await self._transport.send_to_scheduler(
+            self._transport.send_to_scheduler(
                 Progress(active.run.job, active.run.epoch, active.produced)
             )
 
@@ -332,12 +335,13 @@ class RunManager:
         if chunk.data and not active.stopped:
             shown = chunk.n_shown_tokens if chunk.n_shown_tokens >= 0 else active.produced
             n = max(0, shown - active.sent)
-            await self._transport.send_to_gateway(
+            self._transport.send_to_gateway(
                 run.gateway,
                 Tokens(run.job, run.epoch, first=active.first + active.sent, n=n, data=chunk.data),
             )
             active.sent += n
             active.delivered = True
+            await self._transport.wait_for_room()
         if first:  # prefill is done: the scheduler updates its backlog estimate
             self._report_later(active)
 
@@ -352,9 +356,7 @@ class RunManager:
         active.reporting = None
         job, epoch, produced = active.run.job, active.run.epoch, active.produced
         message = Progress(job, epoch, produced) if produced else Accept(job, epoch)
-        task = asyncio.create_task(self._transport.send_to_scheduler(message))
-        self._tasks.add(task)
-        task.add_done_callback(self._on_task_done)
+        self._transport.send_to_scheduler(message)
         self._on_lasting()
 
     def _usage(self, active: _ActiveRun, end: EngineEnd | None) -> Usage:
@@ -419,7 +421,7 @@ class RunManager:
         if _was_refused_before_output(active, end):
             if active.run.resume is not None:  # another engine may continue the answer
                 last = Decline(job, epoch, RESUME_UNSUPPORTED, {})
-                await self._transport.send_to_scheduler(last)
+                self._transport.send_to_scheduler(last)
                 return
             # Counts only, no text: a decline is written to the journal.
             counts = {name: value for name, value in ending.values.items() if name != "detail"}
@@ -430,8 +432,8 @@ class RunManager:
                 job, epoch, ending.outcome, code, active.delivered, ending.usage, beside
             )
             await self._transport.keep_report(last)  # before the answer ends: it will be billed
-        await self._transport.send_to_gateway(active.run.gateway, ending)
-        await self._transport.send_to_scheduler(last)
+        self._transport.send_to_gateway(active.run.gateway, ending)
+        self._transport.send_to_scheduler(last)
 
 
 def _is_embedding(run: StartRun) -> bool:

@@ -22,6 +22,7 @@ from entraide.errors import PoolUnreachable
 from entraide.types import RequestFacts
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
+from entraide.wire.bus_connection import BusConnection
 from entraide.wire.cards import ModelCard
 from entraide.wire.enrolment import JoinRequest
 from entraide.wire.pool_state import PoolState
@@ -64,22 +65,24 @@ class NatsNodeChannel:
         self._publisher.publish(subjects.node_in(node), codec.encode(message))
 
 
-async def subscribe_answers(connection: Client, gateway: str, sink: GatewaySink) -> Subscription:
+async def subscribe_answers(
+    connection: BusConnection, gateway: str, sink: GatewaySink
+) -> Subscription:
     """Passes nodes' answers for this gateway to its sink; the subject names the node."""
     log = structlog.get_logger("entraide.bus")
 
-    async def on_message(message: Msg) -> None:
-        node = subjects.sender(message.subject)
-        why = check.find_size_fault(message.data, ANSWER_BYTES)
+    def on_message(subject: str, data: bytes) -> None:
+        node = subjects.sender(subject)
+        why = check.find_size_fault(data, ANSWER_BYTES)
         if why:
-            log.warning("bus.dropped", node=node, why=why, size=len(message.data))
+            log.warning("bus.dropped", node=node, why=why, size=len(data))
             return
         try:
-            sink.on_node_message(node, codec.node_out.decode(message.data))
+            sink.on_node_message(node, codec.node_out.decode(data))
         except msgspec.DecodeError:
-            log.warning("bus.undecodable", node=node, subject=message.subject)
+            log.warning("bus.undecodable", node=node, subject=subject)
 
-    return await subscribe(connection, subjects.out_of_all_nodes(gateway), on_message)
+    return await connection.receive(subjects.out_of_all_nodes(gateway), on_message)
 
 
 class NatsSchedulerAdapter:
@@ -92,7 +95,7 @@ class NatsSchedulerAdapter:
         url: address of this gateway, for the operator.
     """
 
-    def __init__(self, connection: Client, gateway: str) -> None:
+    def __init__(self, connection: BusConnection, gateway: str) -> None:
         self._connection = connection
         self._gateway = gateway
         self._publisher = Publisher(connection)
@@ -122,7 +125,7 @@ class NatsSchedulerAdapter:
         """Subscribes the sink to the scheduler's messages and starts the heartbeats."""
         down = subjects.gateway_down(self._gateway)
         on_message = partial(self._on_message, sink)
-        self._subscription = await subscribe(self._connection, down, on_message)
+        self._subscription = await self._connection.receive(down, on_message)
         self._heartbeat_task = asyncio.create_task(self._send_heartbeats(), name="gateway-beat")
 
     async def stop(self) -> None:
@@ -235,11 +238,11 @@ class NatsSchedulerAdapter:
             raise PoolUnreachable("pool_unreachable") from problem
         return answer.data
 
-    async def _on_message(self, sink: GatewaySink, message: Msg) -> None:
+    def _on_message(self, sink: GatewaySink, subject: str, data: bytes) -> None:
         try:
-            down = codec.gateway_down.decode(message.data)
+            down = codec.gateway_down.decode(data)
         except msgspec.DecodeError:
-            self._log.warning("bus.undecodable", subject=message.subject)
+            self._log.warning("bus.undecodable", subject=subject)
             return
         sink.on_scheduler_message(down)
 

@@ -6,22 +6,22 @@ bounds and the rate of ``node_validation``. Heartbeats without a change are batc
 ``NodesSeen`` per second.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+import asyncio
+import collections
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol
 
 import msgspec
 import structlog
 from msgspec import Struct
-from nats.aio.client import Client
-from nats.aio.msg import Msg
 
 from entraide import __version__
 from entraide.errors import EntraideError
 from entraide.types import EnergyStatus, JobKind, JobState, Lending, NodeCard, Outcome
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
+from entraide.wire.bus_connection import BusConnection
 from entraide.wire.nats import expires_at
-from entraide_scheduler.bus import subscribe
 from entraide_scheduler.catalogue import PoolCatalogue
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.records import SenderKind
@@ -40,6 +40,7 @@ BUSY_HEARTBEAT_S = 0.5
 REFUSALS_MAX = 32  # failed loads remembered per node
 RENEW_WHEN_LEFT_S = 10 * 86_400.0
 RENEW_AT_HELLO_AFTER_S = 86_400.0
+WAITING_MAX = 100_000  # messages behind one that takes time
 IGNORED_KEPT = 10_000  # pairs of node and reason that are logged only once
 
 
@@ -124,6 +125,8 @@ class NodeListener:
         )
         self._gateway = gateway
         self._revoke_key = revoke_key
+        self._waiting: collections.deque[tuple[str, bytes]] = collections.deque()
+        self._going_on: asyncio.Task[None] | None = None
         self._sessions: dict[str, NodeSession] = {}
         self._seen_nodes: set[str] = set()
         self._load_refusals: dict[str, dict[str, LoadRefusal]] = {}
@@ -132,9 +135,9 @@ class NodeListener:
         self._ignored: set[tuple[str, str]] = set()
         self._log = structlog.get_logger("entraide.nodes")
 
-    async def start(self, connection: Client) -> None:
+    async def start(self, connection: BusConnection) -> None:
         """Subscribes to the control subjects of all nodes."""
-        await subscribe(connection, subjects.ALL_NODES_CTL, self.on_message)
+        await connection.receive(subjects.ALL_NODES_CTL, self.on_message)
 
     async def settle_answered(self, store: Store) -> None:
         """Settles the kept jobs whose answers a crash left stored and not settled."""
@@ -206,17 +209,42 @@ class NodeListener:
         is_live = view is not None and view.kind is JobKind.LIVE and not view.ended_at
         return view is not None and is_live and view.gateway != self._gateway
 
-    async def on_message(self, raw: Msg) -> None:
-        """Handles one message of a node."""
-        node = subjects.sender(raw.subject)
+    def on_message(self, subject: str, data: bytes) -> None:
+        """Handles one message of a node, after those before it, some of which take time."""
+        if len(self._waiting) >= WAITING_MAX:
+            self._ignore("too_many", subjects.sender(subject))
+        elif self._waiting:
+            self._waiting.append((subject, data))
+        else:
+            rest = self._handle(subject, data)
+            if rest is not None:
+                self._waiting.append((subject, data))  # what comes meanwhile waits behind it
+                self._going_on = asyncio.create_task(self._go_on(rest), name="node-messages")
+
+    async def _go_on(self, rest: Coroutine[Any, Any, None] | None) -> None:
+        """Handles the rest of the first waiting message, then the others."""
+        while self._waiting:
+            try:
+                if rest is None:
+                    rest = self._handle(*self._waiting[0])
+                if rest is not None:
+                    await rest
+            except Exception:  # noqa: BLE001  (one message must not stop the others)
+                self._log.exception("nodes.message_failed")
+            self._waiting.popleft()
+            rest = None
+
+    def _handle(self, subject: str, data: bytes) -> Coroutine[Any, Any, None] | None:
+        """Handles a message; returns what of it takes time, if any."""
+        node = subjects.sender(subject)
         row = self._registry.get_approved(node)
         if row is None:
             self._answer_unapproved(node)
-            return
+            return None
         if self._driver.core.quarantine(SenderKind.NODE, node) is not None:
             self._ignore("quarantined", node)
-            return
-        message = self._reader.read_message(node, raw.data, self._driver.now())
+            return None
+        message = self._reader.read_message(node, data, self._driver.now())
         match message:
             case RejectedMessage():
                 self._ignore(message.why, node, message.field)
@@ -235,7 +263,8 @@ class NodeListener:
             case m.UsageReport():
                 self.reports(node, message)
             case _:
-                await self._handle_rare(row, message)
+                return self._handle_rare(row, message)
+        return None
 
     def _answer_unapproved(self, node: str) -> None:
         """Tells a node that waits for the operator's approval so, at most once a second."""

@@ -14,12 +14,12 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from msgspec import Struct
-from nats.aio.client import Client
 
 from entraide.catalogue.model_store import WEIGHTS_FOLDER
 from entraide.i18n import lang_of
 from entraide.metrics import ReadAtScrape
 from entraide.v1 import admin_pb2_grpc, enrolment_pb2_grpc, pool_pb2_grpc
+from entraide.wire.bus_connection import BusConnection
 from entraide.wire.nats import client_context, connect
 from entraide_scheduler.bus import NatsNodeChannel, subscribe_answers
 from entraide_scheduler.catalogue import PoolCatalogue
@@ -76,7 +76,7 @@ GRID_FOLDER = "grid"
 class Parts(Struct, frozen=True):
     """The parts of a scheduler process that others are made from."""
 
-    bus: Client
+    bus: BusConnection
     store: Store
     identity: PoolIdentity
     policy: Policy
@@ -152,7 +152,7 @@ class Service:
     async def _make_parts(
         self,
         store: Store,
-        bus: Client,
+        bus: BusConnection,
         identity: PoolIdentity,
         policy: Policy,
         recovered: RecoveredState,
@@ -283,7 +283,7 @@ class Service:
             await store.put_policy(policy, PolicyRow(policy.version, at=time.time()))
         return policy
 
-    async def _connect(self, identity: PoolIdentity) -> Client:
+    async def _connect(self, identity: PoolIdentity) -> BusConnection:
         nats, tls = self._config.nats, self._bus_context()
 
         async def push() -> None:
@@ -312,7 +312,7 @@ class Service:
         *,
         store: Store,
         publisher: Publisher,
-        bus: Client,
+        bus: BusConnection,
         signer: ReceiptSigner,
         weights: WeightServer,
         node_statements: NodeStatements,

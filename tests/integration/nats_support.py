@@ -6,7 +6,8 @@ from pathlib import Path
 
 from nats.aio.msg import Msg
 
-from entraide.wire.nats import BusConnection, Identity, IdentitySource, connect, new_user_key
+from entraide.wire.bus_connection import BusConnection
+from entraide.wire.nats import Identity, IdentitySource, connect, new_user_key
 from entraide_scheduler.nats.identity import PoolIdentity
 from entraide_scheduler.nats.server import NatsServer, NatsSettings
 

@@ -13,7 +13,8 @@ from tests.integration.nats_support import NatsPool, listen
 from tests.waiting import eventually
 
 from entraide.errors import AuthenticationError, PoolError
-from entraide.wire.nats import BusConnection, Identity, connect, expires_at, new_user_key
+from entraide.wire.bus_connection import BusConnection
+from entraide.wire.nats import Identity, connect, expires_at, new_user_key
 from entraide_scheduler.nats import claims
 from entraide_scheduler.nats.identity import (
     NODE_LIFE_S,

@@ -11,7 +11,8 @@ from tests.data.recorded import golden, renew_identities
 from tests.pool.recorded_support import RECORDED, facts_of, recorded_pool
 from tests.pool.support import RunningPool, entraide, pool_config
 
-from entraide.wire.nats import BusConnection, Identity, client_context, connect
+from entraide.wire.bus_connection import BusConnection
+from entraide.wire.nats import Identity, client_context, connect
 from entraide_node import keys
 from entraide_scheduler.pool.config import load_pool_config
 

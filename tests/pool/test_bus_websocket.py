@@ -12,7 +12,8 @@ from tests.pool.support import HOST, RunningPool, free_ports, pool_config, runni
 from tests.waiting import eventually
 
 from entraide.errors import PoolError
-from entraide.wire.nats import BusConnection, Identity, client_context, connect, new_user_key
+from entraide.wire.bus_connection import BusConnection
+from entraide.wire.nats import Identity, client_context, connect, new_user_key
 from entraide_scheduler.nats.identity import PoolIdentity
 from entraide_scheduler.nats.tls import ensure_files
 

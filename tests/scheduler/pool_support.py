@@ -17,7 +17,8 @@ from entraide.types import EnergyStatus, Outcome, Usage
 from entraide.v1 import admin_pb2, admin_pb2_grpc, enrolment_pb2, enrolment_pb2_grpc
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
-from entraide.wire.nats import BusConnection, Identity, connect, new_user_key
+from entraide.wire.bus_connection import BusConnection
+from entraide.wire.nats import Identity, connect, new_user_key
 from entraide_scheduler.config import SchedulerConfig, load_config
 from entraide_scheduler.service import Service
 

@@ -15,7 +15,8 @@ import structlog
 
 from entraide import i18n
 from entraide.v1 import pool_pb2, pool_pb2_grpc
-from entraide.wire.nats import BusConnection, client_context, connect
+from entraide.wire.bus_connection import BusConnection
+from entraide.wire.nats import client_context, connect
 from entraide.wire.subjects import checked
 from entraide_scheduler.bus import NatsNodeChannel, NatsSchedulerAdapter, subscribe_answers
 from entraide_scheduler.certificates import ServerCertificates

@@ -13,13 +13,11 @@ of a TLS connection logs a warning (``TlsTransport``).
 import asyncio
 import base64
 import binascii
-import contextlib
 import ipaddress
 import math
 import os
 import random
 import ssl
-import time
 from asyncio import FIRST_COMPLETED
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -30,23 +28,23 @@ import nkeys
 import structlog
 from msgspec import Struct
 from nats import errors
-from nats.aio.client import DEFAULT_BUFFER_SIZE, Client, Server, Srv
+from nats.aio.client import Server
 
 from entraide.decoding import decode_json
 from entraide.errors import AuthenticationError, EntraideError, PoolError, PoolUnreachable
-from entraide.wire.tls_transport import TlsTransport
-from entraide.wire.websocket import WebSocket, websocket_context
+from entraide.wire.bus_connection import (
+    CONNECT_TIMEOUT_S,
+    FLUSH_TIMEOUT_S,
+    PENDING_MAX_BYTES,
+    BusConnection,
+    cancel_until_ended,
+)
+from entraide.wire.websocket import websocket_context
 
 RECONNECT_DELAY_MIN_S = 0.05
 RECONNECT_DELAY_MAX_S = 2.0
-CONNECT_TIMEOUT_S = 5
 PING_INTERVAL_S = 10
 PINGS_UNANSWERED_MAX = 2
-FLUSH_TIMEOUT_S = 10
-CANCELS_MAX = 100
-CANCEL_TIMEOUT_S = 0.05
-PENDING_MAX_BYTES = 16 * 1024 * 1024
-
 
 Callback = Callable[[], Awaitable[None]]
 
@@ -146,89 +144,6 @@ def reconnect_delay_s(attempt: int, jitter: float) -> float:
     """
     doubled = RECONNECT_DELAY_MIN_S * (1 << min(attempt, 16))
     return min(RECONNECT_DELAY_MAX_S, doubled) * (0.5 + 0.5 * jitter)
-
-
-class BusConnection(Client):
-    """nats-py's client, which reconnects after every failure of the server or the network.
-
-    Attributes:
-        web_trust: TLS context of WebSocket connections; None if no address needs one.
-    """
-
-    web_trust: ssl.SSLContext | None = None
-
-    def _setup_server_pool(self, connect_url: str | list[str]) -> None:
-        # nats-py refuses TCP and WebSocket addresses in one list.
-        for address in [connect_url] if isinstance(connect_url, str) else connect_url:
-            self._server_pool.append(Srv(self._parse_server_uri(address)))
-
-    async def _connect_to_server(self, s: Srv) -> None:
-        # nats-py keeps the first transport, whatever the scheme of the next address is, and opens
-        # the next connection over one that a server refused, which stays open.
-        transport: Any = self._transport
-        if transport is not None:
-            self._transport = None
-            with contextlib.suppress(OSError):
-                transport.close()
-                if isinstance(transport, WebSocket):
-                    await transport.wait_closed()  # type: ignore[no-untyped-call]
-        s.last_attempt = time.monotonic()
-        if s.uri.scheme != "wss":
-            self._transport = TlsTransport()  # nats-py's own one warns at the end of TLS
-            await self._transport.connect(
-                s.uri, buffer_size=DEFAULT_BUFFER_SIZE, connect_timeout=CONNECT_TIMEOUT_S
-            )
-            return
-        assert self.web_trust is not None
-        self._transport = await WebSocket.open(
-            s.uri.geturl(), self.web_trust, timeout_s=CONNECT_TIMEOUT_S
-        )
-
-    async def flush(self, timeout: int = FLUSH_TIMEOUT_S) -> None:
-        """Returns when the server has received everything published and subscribed before.
-
-        nats-py's own ``flush`` sends its ping before the data that is not yet written.
-        """
-        await self._flush_pending(force_flush=True)
-        await super().flush(timeout)
-
-    async def _process_err(self, err_msg: str) -> None:
-        # nats-py would close without a reconnection. After an error that ends the connection the
-        # server closes it, and the read loop reconnects; other errors do not end the connection.
-        await self._error_cb(errors.Error(f"nats: {err_msg.strip()}"))
-
-    async def _attempt_reconnect(self) -> None:
-        # nats-py catches its own errors and OSError only. Another exception (uvloop raises
-        # RuntimeError on a closed transport) would silently end the attempts.
-        while not self.is_closed:
-            try:
-                await super()._attempt_reconnect()
-            except Exception as problem:  # noqa: BLE001  (a bug must not end a node's reconnections)
-                await self._error_cb(problem)
-                self._status = Client.RECONNECTING
-                await asyncio.sleep(RECONNECT_DELAY_MAX_S)
-            else:
-                return
-
-    async def _close(self, status: int, do_cbs: bool = True) -> None:
-        await super()._close(status, do_cbs)
-        if self._reconnection_task is not asyncio.current_task():
-            await _cancel_until_ended(self._reconnection_task)
-        if not self.is_closed:  # an attempt missed its cancellation, and succeeded
-            await super()._close(status, False)
-
-
-async def _cancel_until_ended(task: asyncio.Future[Any] | None) -> None:
-    """Cancels a task repeatedly until it has ended.
-
-    One cancellation is not enough: in Python 3.11, ``wait_for`` loses a cancellation that arrives
-    in the loop iteration in which its awaitable ends, and nats-py then retries without end.
-    """
-    for _ in range(CANCELS_MAX):
-        if task is None or task.done():
-            return
-        task.cancel()
-        await asyncio.wait({task}, timeout=CANCEL_TIMEOUT_S)
 
 
 class _ConnectionState:
@@ -397,7 +312,7 @@ async def connect(
             raise state.refusal.result() if state.refusal.done() else unreachable
         first.result()
     except BaseException:
-        await _cancel_until_ended(first)
+        await cancel_until_ended(first)
         await state.connection.close()
         raise
     state.connected()

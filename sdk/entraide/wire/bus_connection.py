@@ -1,0 +1,192 @@
+"""Bus connection: nats-py's client with a direct way for messages, and sure reconnections.
+
+nats-py gives each published and each received message to another task. That costs as much as the
+message's own work, and a turn of the event loop. Here ``send`` writes at the end of the turn
+all that was sent in it, and a ``receive`` callback is called as soon as its message is read.
+"""
+
+import asyncio
+import contextlib
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any
+
+from nats import errors
+from nats.aio.client import DEFAULT_BUFFER_SIZE, Client, Srv
+from nats.aio.subscription import Subscription
+
+from entraide.wire.tls_transport import TlsTransport
+from entraide.wire.websocket import WebSocket
+
+CONNECT_TIMEOUT_S = 5
+FLUSH_TIMEOUT_S = 10
+RETRY_AFTER_BUG_S = 2.0
+PENDING_MAX_BYTES = 16 * 1024 * 1024
+ROOM_BYTES = 1024 * 1024  # pending bytes above which producers should wait
+CANCELS_MAX = 100
+CANCEL_TIMEOUT_S = 0.05
+
+Receiver = Callable[[str, bytes], None]
+
+
+class BusConnection(Client):
+    """nats-py's client, which reconnects after every failure of the server or the network.
+
+    Attributes:
+        web_trust: TLS context of WebSocket connections; None if no address needs one.
+    """
+
+    web_trust: ssl.SSLContext | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._receivers: dict[int, Receiver] = {}
+        self._is_write_due = False
+
+    def send(self, subject: str, data: bytes) -> None:
+        """Publishes a message, at the end of this turn of the event loop.
+
+        Raises:
+            nats.errors.ConnectionClosedError: the connection was closed.
+            nats.errors.OutboundBufferLimitError: more than ``PENDING_MAX_BYTES`` wait for the bus.
+            nats.errors.MaxPayloadError: the server takes no message of this size.
+        """
+        if self.is_closed:
+            raise errors.ConnectionClosedError
+        if self._pending_data_size + len(data) > PENDING_MAX_BYTES:
+            raise errors.OutboundBufferLimitError
+        if self.is_connected and len(data) > self._max_payload:
+            raise errors.MaxPayloadError
+        command = b"PUB %b %d\r\n%b\r\n" % (subject.encode(), len(data), data)
+        self._pending.append(command)
+        self._pending_data_size += len(command)
+        self.stats["out_msgs"] += 1
+        self.stats["out_bytes"] += len(data)
+        if not self._is_write_due:
+            self._is_write_due = True
+            asyncio.get_running_loop().call_soon(self._write_pending)
+
+    async def wait_for_room(self) -> None:
+        """Waits while much of what was sent before waits for the bus."""
+        while self.is_connected and self._pending_data_size > ROOM_BYTES:
+            await self._flush_pending(force_flush=True)
+
+    async def receive(self, subject: str, receiver: Receiver) -> Subscription:
+        """Subscribes; the receiver gets the subject and the bytes of each message.
+
+        Args:
+            subject: may have wildcards.
+            receiver: is called before anything that was read later; what it raises is reported.
+        """
+        subscription = await self.subscribe(subject)
+        self._receivers[subscription._id] = receiver  # noqa: SLF001  (nats-py has no such hook)
+        return subscription
+
+    def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
+        self._receivers.pop(sid, None)
+        super()._remove_sub(sid, max_msgs)
+
+    def _write_pending(self) -> None:
+        self._is_write_due = False
+        if not self.is_connected or not self._pending:
+            return  # after a reconnection nats-py sends what waits
+        writer = getattr(self._transport, "_io_writer", None)
+        if writer is None or writer.transport.get_write_buffer_size() > 0:
+            # The flusher waits until the bus takes more; a WebSocket is written by it alone.
+            if self._flush_queue is not None and self._flush_queue.empty():
+                self._flush_queue.put_nowait(asyncio.get_running_loop().create_future())
+            return
+        pending, self._pending, self._pending_data_size = self._pending, [], 0
+        try:
+            writer.writelines(pending)
+        except (OSError, RuntimeError):  # uvloop's, on a closed transport: the read loop sees it
+            self._pending = pending + self._pending
+            self._pending_data_size += sum(map(len, pending))
+
+    async def _process_msg(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes
+    ) -> None:
+        receiver = self._receivers.get(sid)
+        if receiver is None:
+            await super()._process_msg(sid, subject, reply, data, headers)
+            return
+        self.stats["in_msgs"] += 1
+        self.stats["in_bytes"] += len(data)
+        try:
+            receiver(subject.decode(), data)
+        except Exception as problem:  # noqa: BLE001  (one message must not end the connection)
+            await self._error_cb(problem)
+
+    def _setup_server_pool(self, connect_url: str | list[str]) -> None:
+        # nats-py refuses TCP and WebSocket addresses in one list.
+        for address in [connect_url] if isinstance(connect_url, str) else connect_url:
+            self._server_pool.append(Srv(self._parse_server_uri(address)))
+
+    async def _connect_to_server(self, s: Srv) -> None:
+        # nats-py keeps the first transport, whatever the scheme of the next address is, and opens
+        # the next connection over one that a server refused, which stays open.
+        transport: Any = self._transport
+        if transport is not None:
+            self._transport = None
+            with contextlib.suppress(OSError):
+                transport.close()
+                if isinstance(transport, WebSocket):
+                    await transport.wait_closed()  # type: ignore[no-untyped-call]
+        s.last_attempt = time.monotonic()
+        if s.uri.scheme != "wss":
+            self._transport = TlsTransport()  # nats-py's own one warns at the end of TLS
+            await self._transport.connect(
+                s.uri, buffer_size=DEFAULT_BUFFER_SIZE, connect_timeout=CONNECT_TIMEOUT_S
+            )
+            return
+        assert self.web_trust is not None
+        self._transport = await WebSocket.open(
+            s.uri.geturl(), self.web_trust, timeout_s=CONNECT_TIMEOUT_S
+        )
+
+    async def flush(self, timeout: int = FLUSH_TIMEOUT_S) -> None:
+        """Returns when the server has received everything published and subscribed before.
+
+        nats-py's own ``flush`` sends its ping before the data that is not yet written.
+        """
+        await self._flush_pending(force_flush=True)
+        await super().flush(timeout)
+
+    async def _process_err(self, err_msg: str) -> None:
+        # nats-py would close without a reconnection. After an error that ends the connection the
+        # server closes it, and the read loop reconnects; other errors do not end the connection.
+        await self._error_cb(errors.Error(f"nats: {err_msg.strip()}"))
+
+    async def _attempt_reconnect(self) -> None:
+        # nats-py catches its own errors and OSError only. Another exception (uvloop raises
+        # RuntimeError on a closed transport) would silently end the attempts.
+        while not self.is_closed:
+            try:
+                await super()._attempt_reconnect()
+            except Exception as problem:  # noqa: BLE001  (a bug must not end a node's reconnections)
+                await self._error_cb(problem)
+                self._status = Client.RECONNECTING
+                await asyncio.sleep(RETRY_AFTER_BUG_S)
+            else:
+                return
+
+    async def _close(self, status: int, do_cbs: bool = True) -> None:
+        await super()._close(status, do_cbs)
+        if self._reconnection_task is not asyncio.current_task():
+            await cancel_until_ended(self._reconnection_task)
+        if not self.is_closed:  # an attempt missed its cancellation, and succeeded
+            await super()._close(status, False)
+
+
+async def cancel_until_ended(task: asyncio.Future[Any] | None) -> None:
+    """Cancels a task repeatedly until it has ended.
+
+    One cancellation is not enough: in Python 3.11, ``wait_for`` loses a cancellation that arrives
+    in the loop iteration in which its awaitable ends, and nats-py then retries without end.
+    """
+    for _ in range(CANCELS_MAX):
+        if task is None or task.done():
+            return
+        task.cancel()
+        await asyncio.wait({task}, timeout=CANCEL_TIMEOUT_S)
