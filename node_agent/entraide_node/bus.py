@@ -7,7 +7,7 @@ buffered; each usage report is kept until the scheduler acknowledges it.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 import msgspec
 import structlog
@@ -18,6 +18,7 @@ from entraide.wire import codec, subjects
 from entraide.wire.bus_connection import BusConnection
 from entraide.wire.messages import (
     Heartbeat,
+    JoinedParts,
     NodeDownCtl,
     NodeIn,
     NodeOut,
@@ -29,6 +30,7 @@ from entraide.wire.nats import client_context, connect
 from entraide_node.keys import Keyring
 from entraide_node.report_outbox import ReportOutbox
 
+JOINED_BYTES_MAX = 256 * 1024
 PENDING_MAX_BYTES = 64 * 1024 * 1024
 RTT_SAMPLES = 3
 RTT_TIMEOUT_S = 5
@@ -65,6 +67,8 @@ class NodeBus:
         self._on_gateway_message = on_gateway_message
         self._on_change = on_change
         self._connection: BusConnection | None = None
+        self._parts: dict[tuple[str, bool], list[bytes]] = {}  # by subject, and whether to join
+        self._controls: list[NodeUp] = []
         self._log = structlog.get_logger("entraide.node")
 
     @property
@@ -103,6 +107,7 @@ class NodeBus:
             on_disconnected=report_down,
             on_refused=report_refused,
         )
+        self._connection.before_write = self._send_waiting
         await self._connection.subscribe(
             subjects.node_ctl_down(self._node),
             cb=self._receive_control,
@@ -131,16 +136,24 @@ class NodeBus:
         """Sends a message to the scheduler; drops heartbeats and progress while disconnected."""
         if isinstance(message, Heartbeat | Progress) and not self.is_up:
             return
-        self._publish(subjects.node_ctl_up(self._node), message)
+        self._controls.append(message)
+        self._write_soon()
 
-    def send_to_gateway(self, gateway: str, message: NodeOut) -> None:
-        """Sends a part of an answer to the job's gateway."""
+    def send_to_gateway(self, gateway: str, message: NodeOut, *, joins: bool = False) -> None:
+        """Sends a part of an answer to the job's gateway.
+
+        Args:
+            gateway: identifier.
+            message: the part, or the end.
+            joins: whether the gateway reads several parts in one message.
+        """
         try:
             subject = subjects.node_out(self._node, subjects.checked(gateway))
         except ValueError:
             self._log.error("bus.bad_gateway", job=message.job)
             return
-        self._publish(subject, message)
+        self._parts.setdefault((subject, joins), []).append(codec.encode(message))
+        self._write_soon()
 
     async def keep_report(self, message: UsageReport) -> None:
         """Puts a usage report on the disk; it is sent until it is acknowledged."""
@@ -176,10 +189,24 @@ class NodeBus:
         if self._connection is not None:
             await self._connection.wait_for_room()
 
-    def _publish(self, subject: str, message: msgspec.Struct) -> None:
+    def _write_soon(self) -> None:
+        assert self._connection is not None, "open() precedes every message"
+        self._connection.write_soon()
+
+    def _send_waiting(self) -> None:
+        """Sends what came in this turn of the event loop: answers first, then their reports."""
+        parts, self._parts = self._parts, {}
+        controls, self._controls = self._controls, []
+        for (subject, joins), encoded in parts.items():
+            for message in join_parts(encoded) if joins else encoded:
+                self._send(subject, message)
+        for control in controls:
+            self._send(subjects.node_ctl_up(self._node), codec.encode(control))
+
+    def _send(self, subject: str, data: bytes) -> None:
         assert self._connection is not None, "open() precedes every message"
         try:
-            self._connection.send(subject, codec.encode(message))
+            self._connection.send(subject, data)
         except NatsError as problem:  # connection closed, message too long, buffer full
             self._log.warning("bus.send_failed", subject=subject, problem=type(problem).__name__)
 
@@ -198,3 +225,25 @@ class NodeBus:
             self._log.warning("bus.undecodable", subject=subject)
             return
         self._on_gateway_message(decoded)
+
+
+def join_parts(parts: list[bytes]) -> Iterator[bytes]:
+    """Yields messages that hold encoded parts together, ``JOINED_BYTES_MAX`` or one part in each.
+
+    >>> [len(joined) for joined in join_parts([b"a" * 10, b"b" * 10])], list(join_parts([b"a"]))
+    ([31], [b'a'])
+    """
+    joined: list[bytes] = []
+    size = 0
+    for part in parts:
+        if joined and size + len(part) > JOINED_BYTES_MAX:
+            yield _encode_joined(joined)
+            joined, size = [], 0
+        joined.append(part)
+        size += len(part)
+    if joined:
+        yield _encode_joined(joined)
+
+
+def _encode_joined(parts: list[bytes]) -> bytes:
+    return parts[0] if len(parts) == 1 else codec.encode(JoinedParts(tuple(parts)))

@@ -65,8 +65,8 @@ class RunTransport(Protocol):
     def send_to_scheduler(self, message: NodeUp) -> None:
         """Sends to the scheduler."""
 
-    def send_to_gateway(self, gateway: str, message: NodeOut) -> None:
-        """Sends to a gateway."""
+    def send_to_gateway(self, gateway: str, message: NodeOut, *, joins: bool = False) -> None:
+        """Sends to a gateway, which may read several messages in one."""
 
     async def wait_for_room(self) -> None:
         """Waits while much of what was sent before waits for the bus."""
@@ -338,6 +338,7 @@ class RunManager:
             self._transport.send_to_gateway(
                 run.gateway,
                 Tokens(run.job, run.epoch, first=active.first + active.sent, n=n, data=chunk.data),
+                joins=run.joins,
             )
             active.sent += n
             active.delivered = True
@@ -432,7 +433,7 @@ class RunManager:
                 job, epoch, ending.outcome, code, active.delivered, ending.usage, beside
             )
             await self._transport.keep_report(last)  # before the answer ends: it will be billed
-        self._transport.send_to_gateway(active.run.gateway, ending)
+        self._transport.send_to_gateway(active.run.gateway, ending, joins=active.run.joins)
         self._transport.send_to_scheduler(last)
 
 

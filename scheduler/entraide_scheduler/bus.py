@@ -34,6 +34,7 @@ from entraide_scheduler.scheduler_port import GatewaySink
 BEAT_S = 1.0
 ANSWER_TIMEOUT_S = 5.0
 ANSWERS_MAX = 4_096  # reported answers that are kept, should the scheduler not have heard of them
+JOINED = "parts"  # tag of ``JoinedParts``
 PENDING_MESSAGES_MAX = 1_000_000
 PENDING_BYTES_MAX = 256 * 1024 * 1024
 
@@ -73,6 +74,18 @@ async def subscribe_answers(
 
     def on_message(subject: str, data: bytes) -> None:
         node = subjects.sender(subject)
+        if check.read_tag(data) != JOINED:
+            take_part(node, data)
+            return
+        try:
+            parts = codec.joined_parts.decode(data).parts
+        except msgspec.DecodeError:
+            log.warning("bus.undecodable", node=node, subject=subject)
+            return
+        for part in parts:
+            take_part(node, part)
+
+    def take_part(node: str, data: bytes) -> None:
         why = check.find_size_fault(data, ANSWER_BYTES)
         if why:
             log.warning("bus.dropped", node=node, why=why, size=len(data))
@@ -80,7 +93,7 @@ async def subscribe_answers(
         try:
             sink.on_node_message(node, codec.node_out.decode(data))
         except msgspec.DecodeError:
-            log.warning("bus.undecodable", node=node, subject=subject)
+            log.warning("bus.undecodable", node=node, subject=subjects.node_out(node, gateway))
 
     return await connection.receive(subjects.out_of_all_nodes(gateway), on_message)
 

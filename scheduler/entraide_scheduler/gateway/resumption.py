@@ -178,6 +178,7 @@ def continue_run(
         encode_for_engine(request, tokens_left, model=terms.model, stream=True),
         own=terms.borrower == terms.lender,
         resume=Resume(sent_tokens, emitted.created, len(text)),
+        joins=True,
     )
 
 

@@ -97,4 +97,5 @@ class RunningJob:
             self.stream,
             encode_for_engine(request, placed.output_tokens_max, model=model, stream=self.stream),
             own=placed.terms.borrower == placed.terms.lender,
+            joins=True,
         )

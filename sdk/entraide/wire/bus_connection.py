@@ -35,6 +35,7 @@ class BusConnection(Client):
 
     Attributes:
         web_trust: TLS context of WebSocket connections; None if no address needs one.
+        before_write: sends what was to wait until the end of the turn.
     """
 
     web_trust: ssl.SSLContext | None = None
@@ -43,6 +44,7 @@ class BusConnection(Client):
         super().__init__()
         self._receivers: dict[int, Receiver] = {}
         self._is_write_due = False
+        self.before_write: Callable[[], None] = lambda: None
 
     def send(self, subject: str, data: bytes) -> None:
         """Publishes a message, at the end of this turn of the event loop.
@@ -63,6 +65,10 @@ class BusConnection(Client):
         self._pending_data_size += len(command)
         self.stats["out_msgs"] += 1
         self.stats["out_bytes"] += len(data)
+        self.write_soon()
+
+    def write_soon(self) -> None:
+        """Calls ``before_write`` and writes what was sent, at the end of this turn of the loop."""
         if not self._is_write_due:
             self._is_write_due = True
             asyncio.get_running_loop().call_soon(self._write_pending)
@@ -88,6 +94,7 @@ class BusConnection(Client):
         super()._remove_sub(sid, max_msgs)
 
     def _write_pending(self) -> None:
+        self.before_write()
         self._is_write_due = False
         if not self.is_connected or not self._pending:
             return  # after a reconnection nats-py sends what waits
@@ -150,6 +157,7 @@ class BusConnection(Client):
 
         nats-py's own ``flush`` sends its ping before the data that is not yet written.
         """
+        self.before_write()
         await self._flush_pending(force_flush=True)
         await super().flush(timeout)
 
@@ -172,6 +180,7 @@ class BusConnection(Client):
                 return
 
     async def _close(self, status: int, do_cbs: bool = True) -> None:
+        self.before_write()
         await super()._close(status, do_cbs)
         if self._reconnection_task is not asyncio.current_task():
             await cancel_until_ended(self._reconnection_task)

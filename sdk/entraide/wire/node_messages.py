@@ -305,6 +305,7 @@ class StartRun(Message, frozen=True, tag="run"):
         sealed: how the body is encrypted; "" where it is not.
         own: whether the job is the node's own co-op's.
         resume: if the run continues an answer that an earlier run began: where; else None.
+        joins: whether the gateway reads ``JoinedParts``.
     """
 
     job: str
@@ -317,6 +318,7 @@ class StartRun(Message, frozen=True, tag="run"):
     sealed: str = ""
     own: bool = False
     resume: Resume | None = None
+    joins: bool = False
 
 
 class CancelRun(Message, frozen=True, tag="cancel"):
@@ -373,3 +375,13 @@ class RunEnded(Message, frozen=True, tag="end"):
 
 
 NodeOut = Tokens | RunEnded
+
+
+class JoinedParts(Message, frozen=True, tag="parts"):
+    """Parts of several answers for one gateway that were ready together.
+
+    Attributes:
+        parts: each is an encoded ``NodeOut``.
+    """
+
+    parts: tuple[bytes, ...]

@@ -1,0 +1,155 @@
+"""The direct way of messages through a real bus: order, loss, size and speed of its reader."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import uvloop
+from nats import errors
+from tests.integration.nats_support import NatsPool, running_pool
+from tests.waiting import eventually
+
+from entraide.wire import subjects
+from entraide.wire.bus_connection import PENDING_MAX_BYTES, ROOM_BYTES, BusConnection
+
+UP = subjects.node_ctl_up("n")
+
+
+async def pair(pool: NatsPool) -> tuple[BusConnection, BusConnection, list[bytes]]:
+    """A node, a scheduler that receives from it, and what it has received."""
+    node, scheduler = await pool.node("n"), await pool.scheduler()
+    received: list[bytes] = []
+    await scheduler.receive(subjects.ALL_NODES_CTL, lambda _, data: received.append(data))
+    await scheduler.flush()
+    return node, scheduler, received
+
+
+async def order_is_kept(pool: NatsPool) -> None:
+    """Messages arrive once, in their order, also between those that nats-py publishes."""
+    node, _, received = await pair(pool)
+    for number in range(2_000):
+        if number % 7:
+            node.send(UP, b"%d" % number)
+        else:
+            await node.publish(UP, b"%d" % number)
+        if number % 50 == 0:
+            await asyncio.sleep(0)
+    await eventually(lambda: len(received) >= 2_000)
+
+    assert [b"%d" % number for number in range(2_000)] == received
+
+
+async def what_is_sent_meanwhile_arrives(pool: NatsPool) -> None:
+    """What is sent while the server is away comes after it is back, and receivers go on."""
+    node, scheduler, received = await pair(pool)
+    own: list[bytes] = []
+    await scheduler.receive(subjects.node_ctl_down("n"), lambda _, data: own.append(data))
+    psutil.Process(pool.server.pid).kill()
+    await eventually(lambda: not (node.is_connected or scheduler.is_connected))
+    scheduler.send(subjects.node_ctl_down("n"), b"meanwhile")
+    await eventually(lambda: pool.returns(node) and pool.returns(scheduler))
+    await scheduler.flush()
+    node.send(UP, b"after")
+    await eventually(lambda: own and received)
+
+    assert ([b"meanwhile"], [b"after"]) == (own, received)
+
+
+async def a_slow_bus_makes_producers_wait(pool: NatsPool) -> None:
+    """What waits for the bus is bounded, and nothing of it is lost."""
+    node, _, received = await pair(pool)
+    most = 0
+    for number in range(400):
+        node.send(UP, number.to_bytes(4, "big") + bytes(100_000))
+        most = max(most, node.pending_data_size)
+        await node.wait_for_room()
+    await eventually(lambda: len(received) == 400)
+
+    assert [number.to_bytes(4, "big") for number in range(400)] == [data[:4] for data in received]
+    assert most <= ROOM_BYTES + 200_000
+
+
+async def a_receiver_that_raises_ends_nothing(pool: NatsPool) -> None:
+    """What a receiver raises is reported, and the next message comes."""
+    node, scheduler = await pool.node("n"), await pool.scheduler()
+    received: list[bytes] = []
+
+    def receive(_: str, data: bytes) -> None:
+        received.append(data)
+        if data == b"bad":
+            raise KeyError(data)
+
+    await scheduler.receive(subjects.ALL_NODES_CTL, receive)
+    await scheduler.flush()
+    for data in (b"bad", b"good"):
+        node.send(UP, data)
+    await eventually(lambda: len(received) == 2)
+
+    assert scheduler.is_connected
+
+
+async def an_ended_subscription_receives_nothing(pool: NatsPool) -> None:
+    """After the end of a subscription its receiver is not called."""
+    node, scheduler = await pool.node("n"), await pool.scheduler()
+    received: list[bytes] = []
+    subscription = await scheduler.receive(
+        subjects.ALL_NODES_CTL, lambda _, data: received.append(data)
+    )
+    await scheduler.flush()
+    await subscription.unsubscribe()
+    await scheduler.flush()
+    node.send(UP, b"late")
+    await node.flush()
+    await scheduler.flush()
+
+    assert [] == received
+
+
+async def what_cannot_be_sent_is_an_error(pool: NatsPool) -> None:
+    """Too much, too large, or after the end: each is an exception, and no message is cut."""
+    node, _, received = await pair(pool)
+    with pytest.raises(errors.MaxPayloadError):
+        node.send(UP, bytes(node.max_payload + 1))
+    psutil.Process(pool.server.pid).suspend()
+    try:
+        for _ in range(PENDING_MAX_BYTES // 1_000_000):
+            node.send(UP, bytes(1_000_000))
+        with pytest.raises(errors.OutboundBufferLimitError):
+            node.send(UP, bytes(1_000_000))
+    finally:
+        psutil.Process(pool.server.pid).resume()
+    await eventually(lambda: len(received) == PENDING_MAX_BYTES // 1_000_000)
+    await node.close()
+    with pytest.raises(errors.ConnectionClosedError):
+        node.send(UP, b"late")
+
+    assert {1_000_000} == {len(data) for data in received}
+
+
+SCENARIOS = (
+    order_is_kept,
+    what_is_sent_meanwhile_arrives,
+    a_slow_bus_makes_producers_wait,
+    a_receiver_that_raises_ends_nothing,
+    an_ended_subscription_receives_nothing,
+    what_cannot_be_sent_is_an_error,
+)
+
+
+@pytest.mark.parametrize("runner", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_direct_way(
+    tmp_path: Path,
+    scenario: Callable[[NatsPool], Coroutine[Any, Any, None]],
+    runner: Callable[[Coroutine[Any, Any, None]], None],
+) -> None:
+    """Each scenario holds on both event loops."""
+
+    async def run() -> None:
+        async with running_pool(tmp_path) as pool:
+            await scenario(pool)
+
+    runner(run())
