@@ -1,6 +1,7 @@
 """What nodes, gateways, clients and feeds send to a pool, and the files that its operator gives."""
 
 import base64
+import contextlib
 import io
 import json
 import time
@@ -208,6 +209,13 @@ def read_answer(data: bytes, _: Path) -> None:
     check.find_fault(message)
 
 
+def read_joined(data: bytes, folder: Path) -> None:
+    """Reads parts of several answers."""
+    for part in codec.joined_parts.decode(data).parts:
+        with contextlib.suppress(msgspec.DecodeError):
+            read_answer(part, folder)
+
+
 VECTORS = tuple(
     msgspec.json.encode(
         {"data": [{"object": "embedding", "index": index, "embedding": each} for index in range(2)]}
@@ -314,9 +322,13 @@ CASES: dict[str, Case] = {
     ),
     "a node's answer": Case(
         read_answer, binary_like(*messages_at("node_out")), (msgspec.DecodeError,),
-        ("entraide_scheduler.bus:subscribe_answers.on_message",
+        ("entraide_scheduler.bus:subscribe_answers.take_part",
          "entraide_scheduler.gateway.answer_validation:",
          "entraide_scheduler.gateway.run_limits:"),
+    ),
+    "parts of several answers": Case(
+        read_joined, binary_like(*messages_at("joined_parts")), (msgspec.DecodeError,),
+        ("entraide_scheduler.bus:subscribe_answers.on_message",),
     ),
     "a node's embeddings": Case(
         read_embeddings, json_like(*VECTORS), (),
