@@ -34,7 +34,6 @@ from entraide_scheduler.scheduler_port import GatewaySink
 BEAT_S = 1.0
 ANSWER_TIMEOUT_S = 5.0
 ANSWERS_MAX = 4_096  # reported answers that are kept, should the scheduler not have heard of them
-JOINED = "parts"  # tag of ``JoinedParts``
 PENDING_MESSAGES_MAX = 1_000_000
 PENDING_BYTES_MAX = 256 * 1024 * 1024
 
@@ -74,11 +73,8 @@ async def subscribe_answers(
 
     def on_message(subject: str, data: bytes) -> None:
         node = subjects.sender(subject)
-        if check.read_tag(data) != JOINED:
-            take_part(node, data)
-            return
         try:
-            parts = codec.joined_parts.decode(data).parts
+            parts = codec.split_parts(data)
         except msgspec.DecodeError:
             log.warning("bus.undecodable", node=node, subject=subject)
             return

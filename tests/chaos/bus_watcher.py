@@ -64,14 +64,16 @@ class Messages:
         if plane == "ctl" and QUESTION in data:
             self._folder.broken("bus", subject, "text of a request on the control plane")
         try:
-            message = decoder.decode(data)
+            parts = codec.split_parts(data) if plane == "out" else (data,)
+            messages = [decoder.decode(part) for part in parts]
         except msgspec.DecodeError as error:
             self._folder.broken("bus", subject, str(error))
             return
-        self.counts[type(message).__name__] += 1
-        fault = self._fault(owner, message, data)
-        if fault:
-            self._folder.broken("bus", subject, fault)
+        for message in messages:
+            self.counts[type(message).__name__] += 1
+            fault = self._fault(owner, message, data)
+            if fault:
+                self._folder.broken("bus", subject, fault)
 
     def _fault(self, owner: str, message: object, data: bytes) -> str:
         match message:

@@ -27,3 +27,14 @@ explanation_reply: MsgpackDecoder[m.ExplanationReply] = MsgpackDecoder(m.Explana
 models_reply: MsgpackDecoder[m.ModelsReply] = MsgpackDecoder(m.ModelsReply)
 pool_reply: MsgpackDecoder[m.PoolReply] = MsgpackDecoder(m.PoolReply)
 enrolment_reply: MsgpackDecoder[m.EnrolmentReply] = MsgpackDecoder(m.EnrolmentReply)
+
+_JOINED_START = encode(m.JoinedParts(()))[:-1]  # array of two, and the tag
+
+
+def split_parts(data: bytes) -> tuple[bytes, ...]:
+    """Returns the encoded messages in what a node sent to a gateway: one, or those joined in it.
+
+    Raises:
+        msgspec.DecodeError: the joined messages cannot be separated.
+    """
+    return joined_parts.decode(data).parts if data.startswith(_JOINED_START) else (data,)

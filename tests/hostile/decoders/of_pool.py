@@ -211,7 +211,7 @@ def read_answer(data: bytes, _: Path) -> None:
 
 def read_joined(data: bytes, folder: Path) -> None:
     """Reads parts of several answers."""
-    for part in codec.joined_parts.decode(data).parts:
+    for part in codec.split_parts(data):
         with contextlib.suppress(msgspec.DecodeError):
             read_answer(part, folder)
 
@@ -328,7 +328,7 @@ CASES: dict[str, Case] = {
     ),
     "parts of several answers": Case(
         read_joined, binary_like(*messages_at("joined_parts")), (msgspec.DecodeError,),
-        ("entraide_scheduler.bus:subscribe_answers.on_message",),
+        ("entraide.wire.codec:split_parts",),
     ),
     "a node's embeddings": Case(
         read_embeddings, json_like(*VECTORS), (),
