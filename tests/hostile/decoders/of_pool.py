@@ -328,7 +328,6 @@ CASES: dict[str, Case] = {
     ),
     "parts of several answers": Case(
         read_joined, binary_like(*messages_at("joined_parts")), (msgspec.DecodeError,),
-        ("entraide.wire.codec:split_parts",),
     ),
     "a node's embeddings": Case(
         read_embeddings, json_like(*VECTORS), (),
