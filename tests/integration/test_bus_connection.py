@@ -13,7 +13,12 @@ from tests.integration.nats_support import NatsPool, running_pool
 from tests.waiting import eventually
 
 from entraide.wire import subjects
-from entraide.wire.bus_connection import PENDING_MAX_BYTES, ROOM_BYTES, BusConnection
+from entraide.wire.bus_connection import (
+    PENDING_MAX_BYTES,
+    ROOM_BYTES,
+    SENDING_MAX_BYTES,
+    BusConnection,
+)
 
 UP = subjects.node_ctl_up("n")
 
@@ -115,13 +120,13 @@ async def what_cannot_be_sent_is_an_error(pool: NatsPool) -> None:
         node.send(UP, bytes(node.max_payload + 1))
     psutil.Process(pool.server.pid).suspend()
     try:
-        for _ in range(PENDING_MAX_BYTES // 1_000_000):
+        for _ in range(SENDING_MAX_BYTES // 1_000_000):
             node.send(UP, bytes(1_000_000))
         with pytest.raises(errors.OutboundBufferLimitError):
             node.send(UP, bytes(1_000_000))
     finally:
         psutil.Process(pool.server.pid).resume()
-    await eventually(lambda: len(received) == PENDING_MAX_BYTES // 1_000_000)
+    await eventually(lambda: len(received) == SENDING_MAX_BYTES // 1_000_000)
     await node.close()
     with pytest.raises(errors.ConnectionClosedError):
         node.send(UP, b"late")
@@ -129,7 +134,62 @@ async def what_cannot_be_sent_is_an_error(pool: NatsPool) -> None:
     assert {1_000_000} == {len(data) for data in received}
 
 
+async def a_producer_that_waits_can_be_cancelled(pool: NatsPool) -> None:
+    """A run that is stopped while the bus takes nothing ends at once."""
+    node, _, received = await pair(pool)
+    psutil.Process(pool.server.pid).suspend()
+    try:
+        while node.pending_data_size <= ROOM_BYTES:
+            node.send(UP, bytes(1_000_000))
+            await asyncio.sleep(0)
+        waiting = asyncio.create_task(node.wait_for_room())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+    finally:
+        psutil.Process(pool.server.pid).resume()
+    await eventually(lambda: node.pending_data_size == 0 and received)
+
+    assert waiting.cancelled()
+
+
+async def what_fails_before_a_write_stops_no_later_one(pool: NatsPool) -> None:
+    """The failure is reported to the event loop, and the next message arrives."""
+    node, _, received = await pair(pool)
+    problems: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, problem: problems.append(problem))
+
+    def fail() -> None:
+        node.before_write = lambda: None
+        raise KeyError("once")
+
+    node.before_write = fail
+    node.write_soon()
+    await eventually(lambda: problems)
+    node.send(UP, b"after")
+    await eventually(lambda: received)
+
+    assert ["once"] == [problem["exception"].args[0] for problem in problems]
+
+
+async def it_closes_while_the_server_is_away(pool: NatsPool) -> None:
+    """What waits then is lost, and its bytes were bounded."""
+    node, _, _ = await pair(pool)
+    psutil.Process(pool.server.pid).kill()
+    await eventually(lambda: not node.is_connected)
+    while node.pending_data_size + 1_000_000 <= PENDING_MAX_BYTES:
+        node.send(UP, bytes(1_000_000))
+    with pytest.raises(errors.OutboundBufferLimitError):
+        node.send(UP, bytes(1_000_000))
+    await node.close()
+
+    assert node.is_closed
+
+
 SCENARIOS = (
+    a_producer_that_waits_can_be_cancelled,
+    what_fails_before_a_write_stops_no_later_one,
+    it_closes_while_the_server_is_away,
     order_is_kept,
     what_is_sent_meanwhile_arrives,
     a_slow_bus_makes_producers_wait,

@@ -22,7 +22,8 @@ from entraide.wire.websocket import WebSocket
 CONNECT_TIMEOUT_S = 5
 FLUSH_TIMEOUT_S = 10
 RETRY_AFTER_BUG_S = 2.0
-PENDING_MAX_BYTES = 16 * 1024 * 1024
+PENDING_MAX_BYTES = 16 * 1024 * 1024  # that wait while the server is away
+SENDING_MAX_BYTES = 64 * 1024 * 1024  # that wait for a server that is there
 ROOM_BYTES = 1024 * 1024  # pending bytes above which producers should wait
 CANCELS_MAX = 100
 CANCEL_TIMEOUT_S = 0.05
@@ -51,15 +52,17 @@ class BusConnection(Client):
 
         Raises:
             nats.errors.ConnectionClosedError: the connection was closed.
-            nats.errors.OutboundBufferLimitError: more than ``PENDING_MAX_BYTES`` wait for the bus.
+            nats.errors.OutboundBufferLimitError: too many bytes wait for the bus: more than
+                ``SENDING_MAX_BYTES``, or ``PENDING_MAX_BYTES`` while there is no connection.
             nats.errors.MaxPayloadError: the server takes no message of this size.
         """
         if self.is_closed:
             raise errors.ConnectionClosedError
-        if self._pending_data_size + len(data) > PENDING_MAX_BYTES:
-            raise errors.OutboundBufferLimitError
-        if self.is_connected and len(data) > self._max_payload:
+        if len(data) > self._max_payload:
             raise errors.MaxPayloadError
+        limit_bytes = SENDING_MAX_BYTES if self.is_connected else PENDING_MAX_BYTES
+        if self._pending_data_size + len(data) > limit_bytes:
+            raise errors.OutboundBufferLimitError
         command = b"PUB %b %d\r\n%b\r\n" % (subject.encode(), len(data), data)
         self._pending.append(command)
         self._pending_data_size += len(command)
@@ -76,8 +79,11 @@ class BusConnection(Client):
     async def wait_for_room(self) -> None:
         """Waits while much of what was sent before waits for the bus."""
         while self.is_connected and self._pending_data_size > ROOM_BYTES:
-            with contextlib.suppress(TimeoutError):  # nats-py's, of one attempt
-                await self._flush_pending(force_flush=True)
+            # Not nats-py's ``_flush_pending``, which loses a cancellation.
+            assert self._flush_queue is not None, "a connection has one"
+            written = asyncio.get_running_loop().create_future()
+            await self._flush_queue.put(written)
+            await asyncio.wait({written}, timeout=FLUSH_TIMEOUT_S)
 
     async def receive(self, subject: str, receiver: Receiver) -> Subscription:
         """Subscribes; the receiver gets the subject and the bytes of each message.
@@ -95,8 +101,10 @@ class BusConnection(Client):
         super()._remove_sub(sid, max_msgs)
 
     def _write_pending(self) -> None:
-        self.before_write()
-        self._is_write_due = False
+        try:
+            self.before_write()
+        finally:
+            self._is_write_due = False
         if not self.is_connected or not self._pending:
             return  # after a reconnection nats-py sends what waits
         writer = getattr(self._transport, "_io_writer", None)
@@ -182,11 +190,21 @@ class BusConnection(Client):
 
     async def _close(self, status: int, do_cbs: bool = True) -> None:
         self.before_write()
+        await self._write_last()
         await super()._close(status, do_cbs)
         if self._reconnection_task is not asyncio.current_task():
             await cancel_until_ended(self._reconnection_task)
         if not self.is_closed:  # an attempt missed its cancellation, and succeeded
             await super()._close(status, False)
+
+    async def _write_last(self) -> None:
+        """Writes what waits if it can; nats-py's ``_close`` would raise if the server is away."""
+        pending, self._pending, self._pending_data_size = self._pending, [], 0
+        transport: Any = self._transport
+        if pending and self.is_connected and transport is not None:
+            with contextlib.suppress(OSError, RuntimeError):
+                transport.writelines(pending)
+                await transport.drain()
 
 
 async def cancel_until_ended(task: asyncio.Future[Any] | None) -> None:
