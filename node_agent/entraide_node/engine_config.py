@@ -121,13 +121,13 @@ OwnerEngine = LlamaCpp | Attach | MlxLm | Vllm
 def is_address(url: str) -> bool:
     """Whether the address of a server to attach names a host, and a port if any.
 
-    >>> is_address("http://127.0.0.1:8080"), is_address("127.0.0.1:8080")
-    (True, False)
+    >>> [is_address(url) for url in ("http://127.0.0.1:8080", "127.0.0.1:8080", "http://[")]
+    [True, False, False]
     """
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         has_port = parts.port is None or parts.port > 0
     except ValueError:
         return False
     is_named = parts.scheme in ("http", "https") and bool(parts.hostname)
-    return has_port and is_named and url.isprintable() and url.isascii()
+    return has_port and is_named and url.isprintable() and url.isascii() and " " not in url

@@ -9,15 +9,18 @@ from typing import Any
 
 import pytest
 import uvloop
+from tests.waiting import eventually
 
 from entraide_node.engines.engine_http import (
     BUFFER_BYTES_MAX,
     HEAD_BYTES_MAX,
+    IDLE_CONNECTION_S,
     EngineHttp,
     EngineResponse,
 )
 
 DEADLINE_S = 10.0
+ENDLESS = b"X: " + b"a" * 8 * HEAD_BYTES_MAX  # more than one read
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 
@@ -126,8 +129,13 @@ async def test_a_socket_file(tmp_path: Path) -> None:
         ),
         (b"HTTP/1.1 100 Continue\r\n\r\n" + HELLO, False, (200, b"hello")),
         (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", True, (200, b"ok")),
+        (
+            b"HTTP/1.1 103 Hints\r\nContent-Length: 9\r\n\r\nHTTP/1.1 200 OK\r\n\r\nto the end",
+            True,
+            (200, b"to the end"),
+        ),
     ],
-    ids=["until the close", "empty", "no body", "chunked", "continue", "HTTP/1.0"],
+    ids=["until the close", "empty", "no body", "chunked", "continue", "HTTP/1.0", "hints"],
 )
 async def test_each_kind_of_body(answer: bytes, closes: bool, expected: tuple[int, bytes]) -> None:
     """A body ends by its length, by its last chunk, or with the connection."""
@@ -146,8 +154,21 @@ async def test_each_kind_of_body(answer: bytes, closes: bool, expected: tuple[in
         (b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * HEAD_BYTES_MAX, False),
         (b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", True),
         (b"", True),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + ENDLESS, False),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;" + ENDLESS, False),
     ],
-    ids=["short", "cut chunk", "bad chunk", "no HTTP", "long", "many", "upgrade", "nothing"],
+    ids=[
+        "short",
+        "cut chunk",
+        "bad chunk",
+        "no HTTP",
+        "long",
+        "many",
+        "upgrade",
+        "nothing",
+        "endless trailer",
+        "endless extension",
+    ],
 )
 async def test_what_is_no_response_is_an_error(answer: bytes, closes: bool) -> None:
     """The reader gets an error, and the connection is not used again."""
@@ -167,7 +188,7 @@ async def test_what_came_before_the_break_is_read_first() -> None:
     ):
         response = await sent(http)
         await response.wait_for_head()
-        await asyncio.sleep(0.1)
+        await eventually(lambda: not http._all)
         data = await response.read()
         with pytest.raises(ConnectionError):
             await response.read()
@@ -182,7 +203,7 @@ async def test_an_engine_waits_for_a_slow_reader() -> None:
     async with engine(head + bytes(size)) as (raw, http):
         response = await sent(http)
         await response.wait_for_head()
-        await asyncio.sleep(0.3)
+        await eventually(lambda: response._buffered > BUFFER_BYTES_MAX)
         before = raw.sent
         length = 0
         while data := await response.read():
@@ -223,12 +244,51 @@ async def test_bytes_that_nobody_asked_for_close_the_connection() -> None:
     """A second response cannot become the answer to the next request."""
     async with engine(HELLO + HELLO) as (raw, http):
         await whole(http)
-        await asyncio.sleep(0.1)
+        await eventually(lambda: not http._all)
         raw.answer = HELLO
         answer = await whole(http)
 
     assert (200, b"hello") == answer
     assert 2 == raw.connections
+
+
+async def test_a_connection_whose_reader_left_is_used_again() -> None:
+    """The end of a response that was too long for the buffer, and unread, stops no other."""
+    size = BUFFER_BYTES_MAX + 1
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size
+    async with engine(head + bytes(size)) as (raw, http):
+        response = await sent(http)
+        await eventually(lambda: response._is_complete)
+        response.close()
+        raw.answer = HELLO
+        answer = await whole(http)
+
+    assert (200, b"hello") == answer
+    assert 1 == raw.connections
+
+
+async def test_connections_that_are_long_idle_are_closed() -> None:
+    """After a peak only those stay open that are used."""
+    async with engine() as (_, http):
+        for _ in range(5):
+            await http.connect()
+        for connection in http._idle[:4]:
+            connection.idle_since -= 2 * IDLE_CONNECTION_S
+        await whole(http)
+        await eventually(lambda: len(http._all) == 1)
+
+
+async def test_a_name_in_the_address_is_sent() -> None:
+    """A server behind a password is asked with it; the host's name is sent without it."""
+    async with engine() as (raw, http):
+        await whole(http)
+        port = http._address[1]
+        named = EngineHttp(f"http://coop:s%20t@127.0.0.1:{port}")
+        await whole(named)
+        named.close()
+
+    assert b"Host: 127.0.0.1:%d\r\n" % port in raw.requests[-1]
+    assert b"Authorization: Basic Y29vcDpzIHQ=\r\n" in raw.requests[-1]
 
 
 async def test_a_closed_client_sends_nothing() -> None:
@@ -257,11 +317,14 @@ async def test_no_connection_is_left() -> None:
             if turn % 3:
                 await response.wait_for_head()
             response.close()
-        await asyncio.sleep(0.1)
     del response
-    gc.collect()
+    await eventually(lambda: not alive())
 
-    assert [] == [thing for thing in gc.get_objects() if isinstance(thing, EngineResponse)]
+
+def alive() -> list[object]:
+    """The responses that something holds."""
+    gc.collect()
+    return [thing for thing in gc.get_objects() if isinstance(thing, EngineResponse)]
 
 
 ON_UVLOOP = (
@@ -272,6 +335,7 @@ ON_UVLOOP = (
     test_a_failed_response_wakes_its_reader,
     test_the_last_bytes_may_come_later,
     test_bytes_that_nobody_asked_for_close_the_connection,
+    test_a_connection_whose_reader_left_is_used_again,
     test_a_closed_client_sends_nothing,
     test_no_connection_is_left,
 )

@@ -37,6 +37,13 @@ from entraide_node.engines.base import (
 from entraide_node.engines.embedding_run import PART_ANSWER_BYTES_MAX, EmbeddingRun
 from entraide_node.engines.engine_errors import failure_from_response
 from entraide_node.engines.engine_http import EngineHttp, EngineResponse
+from entraide_node.engines.run_connection import (
+    Failed,
+    RunConnection,
+    Stopped,
+    describe_error,
+    run_failure,
+)
 from entraide_node.engines.seam import ChatContinuation, Seam, make_seam
 from entraide_node.engines.shown_tokens import ShownTokens, held_chars_of
 from entraide_node.engines.silence_watch import SilenceWatch
@@ -87,110 +94,6 @@ class EngineEndpoint(Struct, frozen=True, kw_only=True):
     stall_timeout_s: float = 60.0
 
 
-class _Stopped(Exception):
-    """The run was cancelled."""
-
-
-class _Failed(Exception):
-    """The run failed."""
-
-    def __init__(self, failure: EngineFailure) -> None:
-        super().__init__(failure.code)
-        self.failure = failure
-
-
-class _RunConnection:
-    """One run's connection to the engine, which cancelling the run closes.
-
-    Attributes:
-        limit_s: longest silence until the first output.
-        deadline: when the engine counts as hung, if it stays silent; on the loop's clock.
-    """
-
-    def __init__(self, job: str, limit_s: float, silence: SilenceWatch) -> None:
-        self._job = job
-        self._silence = silence
-        self._loop = asyncio.get_running_loop()
-        self.limit_s = limit_s
-        self.deadline = self._loop.time() + limit_s
-        self._response: EngineResponse | None = None
-        self._connecting: asyncio.Timeout | None = None
-        self._waits = False
-        self._dropped: _Stopped | _Failed | None = None
-
-    def drop(self, why: "_Stopped | _Failed") -> None:
-        """Closes the connection, and ends the run with this exception."""
-        self._dropped = self._dropped or why
-        if self._connecting is not None:
-            self._connecting.reschedule(self._loop.time())
-        if self._response is not None:
-            self._response.fail(self._dropped)
-
-    def drop_if_overdue(self, now: float) -> None:
-        """Ends the run if it has waited for the engine until its deadline."""
-        if self._waits and now >= self.deadline:
-            self.drop(_run_failure(ENGINE_HUNG, "the engine has been silent for too long"))
-
-    async def send(
-        self, http: EngineHttp, path: str, payload: bytes, *, accept: str
-    ) -> EngineResponse:
-        """Sends the request; returns the response once its head is there.
-
-        Raises:
-            _Stopped, _Failed: the run was dropped, or the engine cannot be reached.
-            ConnectionError: the connection is lost before any byte of the response.
-        """
-        self._begin_wait()
-        response: EngineResponse | None = None
-        try:
-            while (response := http.send("POST", path, payload, accept=accept)) is None:
-                await self._connect(http)
-            self._response = response
-            await response.wait_for_head()
-        except ConnectionError as error:
-            if response is not None and response.has_begun:
-                raise _run_failure(ENGINE_CRASHED, _describe_error(error)) from None
-            raise
-        except BaseException:
-            if response is not None:
-                response.close()
-            raise
-        finally:
-            self._waits = False
-        return response
-
-    async def read(self) -> bytes:
-        """Returns all bytes that have arrived, at least one; b"" at the end.
-
-        Raises:
-            _Stopped, _Failed: the run was dropped, or the engine hangs.
-            ConnectionError: the connection is lost.
-        """
-        assert self._response is not None
-        self._begin_wait()
-        try:
-            return await self._response.read()
-        finally:
-            self._waits = False
-
-    def _begin_wait(self) -> None:
-        if self._dropped is not None:
-            raise self._dropped
-        self._waits = True
-        self._silence.wait(self._job, self._loop.time())
-
-    async def _connect(self, http: EngineHttp) -> None:
-        try:
-            async with asyncio.timeout(None) as self._connecting:
-                await http.connect()
-        except OSError as error:  # a TimeoutError is one
-            if self._dropped is not None:
-                raise self._dropped from None
-            raise _run_failure(ENGINE_CRASHED, f"cannot connect: {error}") from None
-        finally:
-            self._connecting = None
-
-
 class ChatStream:
     """Runs requests on one engine concurrently; must be closed."""
 
@@ -204,7 +107,7 @@ class ChatStream:
         self._target = target
         self._clock = clock
         self._wall_clock = wall_clock
-        self._connections: dict[str, _RunConnection] = {}
+        self._connections: dict[str, RunConnection] = {}
         self._http = EngineHttp(
             target.base_url,
             socket_path=target.socket_path,
@@ -238,7 +141,7 @@ class ChatStream:
             yield run.abort(Outcome.FAILED, now=self._clock(), failure=failure)
             return
         limit_s = request.first_event_timeout_s or self._target.first_event_timeout_s
-        connection = _RunConnection(request.job, limit_s, self.silence)
+        connection = RunConnection(request.job, limit_s, self.silence)
         self._connections[request.job] = connection
         self.silence.begin(request, fields)
         if self._watch is None or self._watch.done():
@@ -253,9 +156,9 @@ class ChatStream:
                 async for chunk in chunks:
                     yield chunk
             end = run.complete(now=self._clock(), created=int(self._wall_clock()))
-        except _Stopped:
+        except Stopped:
             end = run.abort(Outcome.CANCELLED, now=self._clock())
-        except _Failed as failed:
+        except Failed as failed:
             end = run.abort(Outcome.FAILED, now=self._clock(), failure=failed.failure)
         finally:
             del self._connections[request.job]
@@ -297,7 +200,7 @@ class ChatStream:
         """Fails every run because the engine hangs."""
         self.is_hung = True
         for connection in tuple(self._connections.values()):
-            connection.drop(_run_failure(ENGINE_HUNG, "the engine hangs"))
+            connection.drop(run_failure(ENGINE_HUNG, "the engine hangs"))
 
     def _make_run(
         self, request: EngineRequest, body: dict[str, Any], started: float, seam: Seam | None
@@ -314,7 +217,7 @@ class ChatStream:
         """Ends a run at once; False if it is unknown."""
         connection = self._connections.get(job)
         if connection is not None:
-            connection.drop(_Stopped())
+            connection.drop(Stopped())
         return connection is not None
 
     async def get(self, path: str, *, timeout_s: float) -> tuple[int, bytes] | None:
@@ -356,7 +259,7 @@ class ChatStream:
         """
         for connection in self._connections.values():
             connection.drop(
-                _run_failure(ENGINE_CRASHED, "the engine is gone") if crashed else _Stopped()
+                run_failure(ENGINE_CRASHED, "the engine is gone") if crashed else Stopped()
             )
         if self._watch is not None:
             self._watch.cancel()
@@ -365,16 +268,16 @@ class ChatStream:
     async def _chunks(
         self,
         run: StreamRun,
-        connection: _RunConnection,
+        connection: RunConnection,
         request: EngineRequest,
         body: dict[str, Any],
     ) -> AsyncGenerator[EngineChunk, None]:
-        """Yields chunks to send until the stream is complete; raises _Stopped or _Failed."""
+        """Yields chunks to send until the stream is complete; raises Stopped or Failed."""
         payload = self._request_body(body, run.continued)
         response = await self._send(connection, request.path, payload)
         try:
             if response.status != 200:
-                raise _Failed(await _read_refusal(connection, response))
+                raise Failed(await _read_refusal(connection, response))
             reader = EventReader()
             data = b"-"
             while data and not run.is_over:
@@ -389,18 +292,18 @@ class ChatStream:
                 if chunk is not None:
                     yield chunk
             if run.failure is not None:
-                raise _Failed(run.failure)
+                raise Failed(run.failure)
             if not run.is_over and not run.is_answered:
-                raise _run_failure(ENGINE_CRASHED, "the stream ended before the answer did")
+                raise run_failure(ENGINE_CRASHED, "the stream ended before the answer did")
             response.leave()
         except BaseException:
             response.close()
             raise
 
     async def _embed(
-        self, run: EmbeddingRun, connection: _RunConnection, job: str
+        self, run: EmbeddingRun, connection: RunConnection, job: str
     ) -> AsyncGenerator[EngineChunk, None]:
-        """Sends the parts one after the other, and yields progress; raises _Stopped or _Failed."""
+        """Sends the parts one after the other, and yields progress; raises Stopped or Failed."""
         while (fields := run.next_part()) is not None:
             loop_now = asyncio.get_running_loop().time()
             connection.deadline = loop_now + connection.limit_s
@@ -413,7 +316,7 @@ class ChatStream:
             )
             try:
                 if response.status != 200:
-                    raise _Failed(await _read_refusal(connection, response))
+                    raise Failed(await _read_refusal(connection, response))
                 run.add_answer(await _read_document(connection))
             finally:
                 response.close()
@@ -421,7 +324,7 @@ class ChatStream:
             self.silence.add_event(job, now, has_output=False)
             yield EngineChunk(b"", 0, run.n_prompt_tokens)
         if run.failure is not None:
-            raise _Failed(run.failure)
+            raise Failed(run.failure)
 
     def _request_body(self, body: dict[str, Any], continued: dict[str, Any]) -> bytes:
         """Returns the request; the fields that continue an answer replace its own."""
@@ -436,7 +339,7 @@ class ChatStream:
 
     async def _send(
         self,
-        connection: _RunConnection,
+        connection: RunConnection,
         path: str,
         payload: bytes,
         *,
@@ -451,35 +354,35 @@ class ChatStream:
             except OSError as error:
                 # No byte of an answer has arrived, so a retry repeats nothing.
                 if not attempts_left:
-                    raise _run_failure(ENGINE_CRASHED, _describe_error(error)) from None
+                    raise run_failure(ENGINE_CRASHED, describe_error(error)) from None
                 self._http.close_idle()
 
 
-async def _read_stream(run: StreamRun, connection: _RunConnection) -> bytes:
+async def _read_stream(run: StreamRun, connection: RunConnection) -> bytes:
     """Returns all bytes that have arrived, at least one; b"" at the end.
 
     If the engine dies or hangs after the answer is complete, the run is still completed.
     """
     try:
         return await connection.read()
-    except _Failed:
+    except Failed:
         if run.is_answered:
             return b""
         raise
     except OSError as error:
         if run.is_answered:
             return b""
-        raise _run_failure(ENGINE_CRASHED, _describe_error(error)) from None
+        raise run_failure(ENGINE_CRASHED, describe_error(error)) from None
 
 
 def _read_payloads(reader: EventReader, data: bytes) -> list[bytes]:
     try:
         return reader.feed(data) if data else reader.close()
     except EventTooLong:
-        raise _run_failure(ENGINE_REJECTED, "an event of the engine is too long") from None
+        raise run_failure(ENGINE_REJECTED, "an event of the engine is too long") from None
 
 
-async def _read_refusal(connection: _RunConnection, response: EngineResponse) -> EngineFailure:
+async def _read_refusal(connection: RunConnection, response: EngineResponse) -> EngineFailure:
     loop_now = asyncio.get_running_loop().time()
     connection.deadline = min(connection.deadline, loop_now + REFUSAL_TIMEOUT_S)
     payload = b""
@@ -489,27 +392,19 @@ async def _read_refusal(connection: _RunConnection, response: EngineResponse) ->
             if not data:
                 break
             payload += data
-    except (_Failed, OSError):
+    except (Failed, OSError):
         pass  # use the bytes that have arrived
     return failure_from_response(response.status, payload)
 
 
-async def _read_document(connection: _RunConnection) -> bytes:
+async def _read_document(connection: RunConnection) -> bytes:
     """Returns the whole answer to a request that is not streamed."""
     document = bytearray()
     try:
         while data := await connection.read():
             document += data
             if len(document) > PART_ANSWER_BYTES_MAX:
-                raise _run_failure(ENGINE_REJECTED, "the engine's answer is too long")
+                raise run_failure(ENGINE_REJECTED, "the engine's answer is too long")
     except OSError as error:
-        raise _run_failure(ENGINE_CRASHED, _describe_error(error)) from None
+        raise run_failure(ENGINE_CRASHED, describe_error(error)) from None
     return bytes(document)
-
-
-def _run_failure(code: str, detail: str) -> _Failed:
-    return _Failed(EngineFailure(code=code, detail=detail, retryable=True))
-
-
-def _describe_error(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"

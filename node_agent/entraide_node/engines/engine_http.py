@@ -6,13 +6,14 @@ response instead.
 """
 
 import asyncio
+import base64
 import ssl
 from typing import cast
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import httptools
 
-HEAD_BYTES_MAX = 64 * 1024
+HEAD_BYTES_MAX = 64 * 1024  # without a byte of a body: of a head, or between parts of a body
 BUFFER_BYTES_MAX = 4 * 1024 * 1024  # that nobody has read; then the engine has to wait
 CONNECT_TIMEOUT_S = 5.0
 IDLE_CONNECTION_S = 4.0  # below the 5 s after which many engines close a connection
@@ -24,11 +25,10 @@ class EngineResponse:
 
     Attributes:
         status: HTTP status; 0 before the head.
-        is_reused: whether another request used its connection before.
         has_begun: whether any byte of it has arrived.
     """
 
-    def __init__(self, connection: "_Connection", *, is_reused: bool) -> None:
+    def __init__(self, connection: "_Connection") -> None:
         self._connection = connection
         self._loop = asyncio.get_running_loop()
         self._parts: list[bytes] = []
@@ -38,7 +38,6 @@ class EngineResponse:
         self._is_complete = False
         self._is_left = False  # nobody reads on
         self.status = 0
-        self.is_reused = is_reused
         self.has_begun = False
 
     async def wait_for_head(self) -> int:
@@ -140,9 +139,8 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser: httptools.HttpResponseParser | None = None
         self._response: EngineResponse | None = None
-        self._head_bytes = 0
+        self._other_bytes = 0  # in sequence, that were no part of a body
         self._has_length = False  # whether the body's end is told, or is that of the connection
-        self.has_answered = False
         self.idle_since = 0.0
 
     @property
@@ -153,9 +151,9 @@ class _Connection(asyncio.Protocol):
     def send(self, request: bytes) -> EngineResponse:
         """Sends a request and returns its response, which has not arrived."""
         assert self._transport is not None
-        self._response = EngineResponse(self, is_reused=self.has_answered)
+        self._response = EngineResponse(self)
         self._parser = httptools.HttpResponseParser(self)
-        self._head_bytes, self._has_length = 0, False
+        self._other_bytes, self._has_length = 0, False
         self._transport.write(request)
         return self._response
 
@@ -178,6 +176,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
+        self._client.add(self)
 
     def data_received(self, data: bytes) -> None:
         response, parser = self._response, self._parser
@@ -185,15 +184,14 @@ class _Connection(asyncio.Protocol):
             self.abort()  # bytes that nobody asked for
             return
         response.has_begun = True
-        if not response.status:
-            self._head_bytes += len(data)
+        self._other_bytes += len(data)
         try:
             parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as problem:
             response.lose(f"no valid HTTP: {problem}")
             self.abort()
             return
-        if not response.status and self._head_bytes > HEAD_BYTES_MAX:
+        if self._other_bytes > HEAD_BYTES_MAX:
             response.lose("a head without an end")
             self.abort()
             return
@@ -220,10 +218,14 @@ class _Connection(asyncio.Protocol):
         assert self._parser is not None
         assert self._response is not None
         status = self._parser.get_status_code()
-        if status >= 200:  # others precede the response
+        if status >= 200:
             self._response.status = status
+        else:  # it precedes the response
+            self._has_length = False
+        self._other_bytes = 0
 
     def on_body(self, data: bytes) -> None:
+        self._other_bytes = 0
         if self._response is not None:
             self._response.add_body(data)
 
@@ -234,7 +236,8 @@ class _Connection(asyncio.Protocol):
         self._response = None
         response.complete()
         response.wake()
-        self.has_answered = True
+        self._other_bytes = 0
+        self.resume_reading()  # if nobody read the end of a long response
         if parser.should_keep_alive() and self._client.keep_alive:
             self._client.put_back(self)
         else:
@@ -254,7 +257,8 @@ class EngineHttp:
         """Does not connect yet.
 
         Args:
-            base_url: ``http://host:port`` or ``https://host:port``.
+            base_url: ``http://host:port`` or ``https://host:port``; a name and a password before
+                the host are sent unless there is a key.
             socket_path: the socket file to which it connects instead; "" for none.
             api_key: bearer key; "" for none.
             keep_alive: whether connections are used again.
@@ -263,14 +267,18 @@ class EngineHttp:
             ValueError: the address or the key cannot be sent in a head.
         """
         parts = urlsplit(base_url)
+        user, _, host = parts.netloc.rpartition("@")
         port = 443 if parts.scheme == "https" else 80
         self._address = (parts.hostname or "", parts.port or port)
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
         self._socket_path = socket_path
         self._path = parts.path.rstrip("/")
-        head = f"Host: {parts.netloc}\r\nUser-Agent: entraide\r\n"
+        head = f"Host: {host}\r\nUser-Agent: entraide\r\n"
         if api_key:
             head += f"Authorization: Bearer {api_key}\r\n"
+        elif user:
+            basic = base64.b64encode(unquote(user).encode()).decode()
+            head += f"Authorization: Basic {basic}\r\n"
         if not keep_alive:
             head += "Connection: close\r\n"
         if not f"{parts.netloc}{api_key}".isprintable():
@@ -314,7 +322,6 @@ class EngineHttp:
                 _, connection = await loop.create_connection(
                     lambda: _Connection(self), *self._address, ssl=self._tls
                 )
-        self._all.add(connection)
         self.put_back(connection)
         self._check_open()
 
@@ -330,9 +337,15 @@ class EngineHttp:
             connection.abort()
 
     def put_back(self, connection: _Connection) -> None:
-        """Takes back a connection whose response is complete."""
-        connection.idle_since = asyncio.get_running_loop().time()
+        """Takes back a connection whose response is complete; closes those long idle."""
+        now = connection.idle_since = asyncio.get_running_loop().time()
+        while self._idle and self._idle[0].idle_since < now - IDLE_CONNECTION_S:
+            self._idle.pop(0).abort()
         self._idle.append(connection)
+
+    def add(self, connection: _Connection) -> None:
+        """Notes that a connection is open."""
+        self._all.add(connection)
 
     def forget(self, connection: _Connection) -> None:
         """Notes that a connection is closed."""
