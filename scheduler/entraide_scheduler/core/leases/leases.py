@@ -269,7 +269,7 @@ def requeue_job(
         usage: as the node reported it, or None.
     """
     job = state.jobs[lease.terms.job]
-    if resumption.has_output(job, lease, delivered=delivered):
+    if resumption.has_output(job, delivered=delivered):
         run = resumption.make_earlier_run(state, lease, code, usage)
         release_lease(state, lease)
         job.earlier_runs = (*job.earlier_runs, run)

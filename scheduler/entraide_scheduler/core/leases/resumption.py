@@ -17,7 +17,7 @@ from entraide_scheduler.core.accounting import clamp_amount
 from entraide_scheduler.core.events import AnswerResumed
 from entraide_scheduler.core.leases.backoff import NO_ANSWER
 from entraide_scheduler.core.models import REACHABLE
-from entraide_scheduler.core.records import DeadlineKind, EarlierRun, Job, Lease, LeaseState
+from entraide_scheduler.core.records import DeadlineKind, EarlierRun, Job, Lease
 from entraide_scheduler.core.rules import OWN_ONLY, blocking_reason
 from entraide_scheduler.core.state import State
 
@@ -31,20 +31,19 @@ NODE_RESTARTED = "node_restarted"
 LOST_CODES = (NODE_LOST, NO_ANSWER)  # the node may have the run still
 
 
-def has_output(job: Job, lease: Lease, *, delivered: bool | None) -> bool:
+def has_output(job: Job, *, delivered: bool | None) -> bool:
     """Tells whether the client of a resumable job may have output of a run that is lost.
 
     Args:
-        job: of the lease.
-        lease: still held.
-        delivered: whether output was sent, as the node or the gateway says; None if neither does.
+        job: of the run.
+        delivered: whether output was sent, as the node or the gateway says; None if neither does:
+            also a node that has not accepted the run yet may have sent some, since it tells the
+            scheduler of a run later than it sends text.
     """
     facts = job.facts
     if not (facts.resumable and facts.stream) or facts.kind is not JobKind.LIVE:
         return False
-    if delivered is None:
-        return lease.state is LeaseState.ACTIVE
-    return delivered
+    return delivered is not False
 
 
 def make_earlier_run(state: State, lease: Lease, code: str, usage: Usage | None) -> EarlierRun:
