@@ -23,6 +23,7 @@ from entraide.errors import AuthenticationError
 from entraide.types import Lending
 from entraide.wire.messages import (
     BEAT_RUNS_MAX,
+    LATE_PROTOCOL,
     ApprovalPending,
     CancelRun,
     CatalogueReply,
@@ -127,7 +128,7 @@ class Agent:
         self._limits_in_force = self._load_limits()
         self._runs = RunManager(
             self._engines, transport=self._bus, energy=self._power_sampler,
-            slots_max=lambda: self._policy_driver.limits().slots, on_lasting=self._on_lasting_run,
+            slots_max=lambda: self._policy_driver.limits().slots, on_noticed=self._list_first_run,
         )  # fmt: skip
         self._announcer = Announcer(
             config,
@@ -196,7 +197,7 @@ class Agent:
         elif isinstance(message, CancelRun):
             self._runs.stop(message.job, message.epoch)
 
-    def _on_lasting_run(self) -> None:
+    def _list_first_run(self) -> None:
         if self._announcer.must_list_runs:
             self._wake.set()
 
@@ -226,6 +227,7 @@ class Agent:
                     self._engines.wake()
 
     def _on_welcome(self, message: Welcome) -> None:
+        self._runs.reports_late = message.protocol >= LATE_PROTOCOL
         for job, epoch in self._announcer.accept_welcome(message):
             self._runs.stop(job, epoch)
         self._log.info("node.welcomed", heartbeat_s=self._announcer.heartbeat_s)

@@ -2,9 +2,9 @@
 
 Input: the state of engines, runs, meters and owner policy. Output: a hello with the node's card
 until the pool answers and whenever the card changes; heartbeats in between, at once if the reason
-or the surplus changes or a first run begins; and the status file. An engine that does not respond
-is not on the card. While there are runs, heartbeats list them and come more often, if the pool
-reads that.
+or the surplus changes or a first run gives text or lasts; and the status file. An engine that does
+not respond is not on the card. While there are runs, heartbeats list them and come more often, if
+the pool reads that.
 """
 
 import os
@@ -19,7 +19,7 @@ import structlog
 
 from entraide.lent_terms import LentTerms
 from entraide.types import Basis, EnergyStatus, Lending, NodeCard, Rates, Replica
-from entraide.wire.messages import Heartbeat, Hello, Welcome
+from entraide.wire.messages import PROTOCOL, Heartbeat, Hello, Welcome
 from entraide_node.bus import NodeBus
 from entraide_node.config import NodeConfig
 from entraide_node.core.owner_policy import LendingLimits
@@ -117,7 +117,7 @@ class Announcer:
 
     @property
     def must_list_runs(self) -> bool:
-        """Whether a first run has begun since the last heartbeat, which is told once it lasts."""
+        """Whether runs have begun since a heartbeat that listed none."""
         is_told = self._lists_runs or not self.busy_heartbeat_s
         return not is_told and bool(self._runs.active_runs())
 
@@ -152,6 +152,7 @@ class Announcer:
                 accepting=not reason,
                 reason=reason,
                 running=self._open_runs(),
+                protocol=PROTOCOL,
                 lending=limits.lending,
             )
             self._hello, self._must_say_hello = hello, False

@@ -17,6 +17,7 @@ from nats.errors import Error as NatsError
 from entraide.wire import codec, subjects
 from entraide.wire.bus_connection import BusConnection
 from entraide.wire.messages import (
+    PARTS_MAX,
     Heartbeat,
     JoinedParts,
     NodeDownCtl,
@@ -68,7 +69,7 @@ class NodeBus:
         self._on_change = on_change
         self._connection: BusConnection | None = None
         self._parts: dict[tuple[str, bool], list[bytes]] = {}  # by subject, and whether to join
-        self._controls: list[NodeUp] = []
+        self._controls: list[bytes] = []
         self._log = structlog.get_logger("entraide.node")
 
     @property
@@ -136,7 +137,7 @@ class NodeBus:
         """Sends a message to the scheduler; drops heartbeats and progress while disconnected."""
         if isinstance(message, Heartbeat | Progress) and not self.is_up:
             return
-        self._controls.append(message)
+        self._controls.append(codec.encode(message))
         self._write_soon()
 
     def send_to_gateway(self, gateway: str, message: NodeOut, *, joins: bool = False) -> None:
@@ -201,7 +202,7 @@ class NodeBus:
             for message in join_parts(encoded) if joins else encoded:
                 self._send(subject, message)
         for control in controls:
-            self._send(subjects.node_ctl_up(self._node), codec.encode(control))
+            self._send(subjects.node_ctl_up(self._node), control)
 
     def _send(self, subject: str, data: bytes) -> None:
         assert self._connection is not None, "open() precedes every message"
@@ -228,7 +229,7 @@ class NodeBus:
 
 
 def join_parts(parts: list[bytes]) -> Iterator[bytes]:
-    """Yields messages that hold encoded parts together, ``JOINED_BYTES_MAX`` or one part in each.
+    """Yields messages with encoded parts: one part, or several of ``JOINED_BYTES_MAX`` together.
 
     >>> [len(joined) for joined in join_parts([b"a" * 10, b"b" * 10])], list(join_parts([b"a"]))
     ([31], [b'a'])
@@ -236,7 +237,7 @@ def join_parts(parts: list[bytes]) -> Iterator[bytes]:
     joined: list[bytes] = []
     size = 0
     for part in parts:
-        if joined and size + len(part) > JOINED_BYTES_MAX:
+        if joined and (size + len(part) > JOINED_BYTES_MAX or len(joined) == PARTS_MAX):
             yield _encode_joined(joined)
             joined, size = [], 0
         joined.append(part)

@@ -114,6 +114,8 @@ class RunManager:
 
     Attributes:
         ended_runs: numbers of ended runs by outcome.
+        reports_late: whether the pool is told of a run only once it lasts; one of an older version
+            is told at once.
     """
 
     def __init__(
@@ -123,7 +125,7 @@ class RunManager:
         energy: EnergyAccounting,
         transport: RunTransport,
         slots_max: Callable[[], int | None] = lambda: None,
-        on_lasting: Callable[[], None] = lambda: None,
+        on_noticed: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Has no run yet.
@@ -134,14 +136,15 @@ class RunManager:
             transport: the way out.
             slots_max: returns the owner's current limit on concurrent runs over all models; None
                 for none.
-            on_lasting: called when a run has lasted ``REPORT_AFTER_S``.
+            on_noticed: called when a run has given its first text, and when it is reported.
             clock: monotonic, seconds.
         """
         self._engines = engines
         self._energy = energy
         self._transport = transport
         self._slots_max = slots_max
-        self._on_lasting = on_lasting
+        self._on_noticed = on_noticed
+        self.reports_late = False
         self._clock = clock
         self._concurrency = ConcurrencyCounter()
         self._active: dict[tuple[str, int], _ActiveRun] = {}
@@ -341,14 +344,18 @@ class RunManager:
                 joins=run.joins,
             )
             active.sent += n
-            active.delivered = True
-            await self._transport.wait_for_room()
+            if not active.delivered:
+                active.delivered = True
+                self._on_noticed()
         if first:  # prefill is done: the scheduler updates its backlog estimate
             self._report_later(active)
+        await self._transport.wait_for_room()
 
     def _report_later(self, active: _ActiveRun) -> None:
         """Tells the scheduler of a run soon, unless the run has ended by then."""
-        if active.reporting is None:
+        if not self.reports_late:
+            self._report_run(active)
+        elif active.reporting is None:
             active.reporting = asyncio.get_running_loop().call_later(
                 REPORT_AFTER_S, self._report_run, active
             )
@@ -358,7 +365,7 @@ class RunManager:
         job, epoch, produced = active.run.job, active.run.epoch, active.produced
         message = Progress(job, epoch, produced) if produced else Accept(job, epoch)
         self._transport.send_to_scheduler(message)
-        self._on_lasting()
+        self._on_noticed()
 
     def _usage(self, active: _ActiveRun, end: EngineEnd | None) -> Usage:
         now_s = self._clock()

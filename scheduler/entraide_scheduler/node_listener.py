@@ -41,6 +41,7 @@ REFUSALS_MAX = 32  # failed loads remembered per node
 RENEW_WHEN_LEFT_S = 10 * 86_400.0
 RENEW_AT_HELLO_AFTER_S = 86_400.0
 WAITING_MAX = 100_000  # messages behind one that takes time
+WAITING_MAX_BYTES = 256 * 1024 * 1024  # of these
 IGNORED_KEPT = 10_000  # pairs of node and reason that are logged only once
 
 
@@ -54,7 +55,7 @@ class IdentityIssuer(Protocol):
 class NodeSession(Struct):
     """State of a node's connection: last sequence number and last reported state.
 
-    ``busy``: whether its last heartbeat listed runs.
+    ``busy``: whether its last heartbeat listed runs. ``protocol``: the version that both speak.
     """
 
     boot: str
@@ -64,6 +65,7 @@ class NodeSession(Struct):
     energy: EnergyStatus | None
     lending: Lending = Lending.ALL
     busy: bool = False
+    protocol: int = 1
 
 
 class LoadRefusal(Struct, frozen=True):
@@ -126,6 +128,7 @@ class NodeListener:
         self._gateway = gateway
         self._revoke_key = revoke_key
         self._waiting: collections.deque[tuple[str, bytes]] = collections.deque()
+        self._waiting_bytes = 0
         self._going_on: asyncio.Task[None] | None = None
         self._sessions: dict[str, NodeSession] = {}
         self._seen_nodes: set[str] = set()
@@ -138,6 +141,17 @@ class NodeListener:
     async def start(self, connection: BusConnection) -> None:
         """Subscribes to the control subjects of all nodes."""
         await connection.receive(subjects.ALL_NODES_CTL, self.on_message)
+
+    def stop(self) -> None:
+        """Drops the messages that wait; called after the end of the connection."""
+        if self._going_on is not None:
+            self._going_on.cancel()
+        self._waiting.clear()
+
+    def joins_acks(self, node: str) -> bool:
+        """Whether a node reads several acknowledgements in one message."""
+        session = self._sessions.get(node)
+        return session is not None and session.protocol >= m.LATE_PROTOCOL
 
     async def settle_answered(self, store: Store) -> None:
         """Settles the kept jobs whose answers a crash left stored and not settled."""
@@ -211,15 +225,18 @@ class NodeListener:
 
     def on_message(self, subject: str, data: bytes) -> None:
         """Handles one message of a node, after those before it, some of which take time."""
-        if len(self._waiting) >= WAITING_MAX:
-            self._ignore("too_many", subjects.sender(subject))
-        elif self._waiting:
+        if self._waiting:
+            is_full = self._waiting_bytes + len(data) > WAITING_MAX_BYTES
+            if is_full or len(self._waiting) >= WAITING_MAX:
+                self._ignore("too_many", subjects.sender(subject))
+                return
             self._waiting.append((subject, data))
-        else:
-            rest = self._handle(subject, data)
-            if rest is not None:
-                self._waiting.append((subject, data))  # what comes meanwhile waits behind it
-                self._going_on = asyncio.create_task(self._go_on(rest), name="node-messages")
+            self._waiting_bytes += len(data)
+            return
+        rest = self._handle(subject, data)
+        if rest is not None:
+            self._waiting.append((subject, b""))  # what comes meanwhile waits behind it
+            self._going_on = asyncio.create_task(self._go_on(rest), name="node-messages")
 
     async def _go_on(self, rest: Coroutine[Any, Any, None] | None) -> None:
         """Handles the rest of the first waiting message, then the others."""
@@ -231,7 +248,7 @@ class NodeListener:
                     await rest
             except Exception:  # noqa: BLE001  (one message must not stop the others)
                 self._log.exception("nodes.message_failed")
-            self._waiting.popleft()
+            self._waiting_bytes -= len(self._waiting.popleft()[1])
             rest = None
 
     def _handle(self, subject: str, data: bytes) -> Coroutine[Any, Any, None] | None:
@@ -318,9 +335,11 @@ class NodeListener:
             self._driver.counts["node.device_changed"] += 1
             self._log.warning("node.device_changed", node=node, approved=device)
         self._count_contradictions(hello.card, row)
+        protocol = min(hello.protocol, m.PROTOCOL)
         self._sessions[node] = NodeSession(
-            hello.boot, hello.seq, hello.accepting, hello.reason, card.energy, hello.lending
-        )
+            hello.boot, hello.seq, hello.accepting, hello.reason, card.energy, hello.lending,
+            protocol=protocol,
+        )  # fmt: skip
         self._seen_nodes.discard(node)
         for replica in card.replicas:
             self._load_refusals.get(node, {}).pop(replica.model, None)
@@ -339,7 +358,6 @@ class NodeListener:
             self.remove_session(node)  # its next heartbeat is answered with HelloRequest
             return
         runs_to_keep = tuple(run for run in hello.running if self._is_current_run(node, *run))
-        protocol = min(hello.protocol, m.PROTOCOL)
         welcome = m.Welcome(HEARTBEAT_S, runs_to_keep, protocol, __version__, now, BUSY_HEARTBEAT_S)
         self._send(node, welcome)
         await self._renew_identity(self._registry.get(node) or row, fresh_s=None)

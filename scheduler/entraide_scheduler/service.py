@@ -143,11 +143,16 @@ class Service:
         restored = find_least_incarnation(self.home)
         recovered.incarnation = max(recovered.incarnation, restored)
         bus = await self._connect(identity)
+        self._cleanup.callback(self._stop_listening)
         self._cleanup.push_async_callback(bus.close)
         parts = self._parts = await self._make_parts(store, bus, identity, policy, recovered)
         await self._start_parts(parts)
         versions = {"incarnation": parts.driver.incarnation, "policy": policy.version}
         self._log.info("scheduler.ready", http=parts.gateway.url, grpc=self.grpc.port, **versions)
+
+    def _stop_listening(self) -> None:
+        if self._parts is not None:
+            self._parts.node_listener.stop()
 
     async def _make_parts(
         self,
@@ -194,6 +199,7 @@ class Service:
             results=gateway,
             gateway=self._config.gateway,
         )
+        router.joins_acks = node_listener.joins_acks
         scheduler.on_answer = node_listener.reports.add_answer
         scheduler.on_waiting = node_listener.reports.add_waiting
         catalogue.add_listener(node_listener.send_catalogue)

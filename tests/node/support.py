@@ -16,6 +16,7 @@ from tests.waiting import eventually
 from entraide.types import Basis, Outcome, Power, Rates, Replica
 from entraide.wire import codec, subjects
 from entraide.wire.messages import (
+    PROTOCOL,
     CancelRun,
     Heartbeat,
     Hello,
@@ -143,6 +144,7 @@ class Peer:
         self.welcomes = True
         self.periods_s = (0.2, 0.0)  # of the heartbeats of an idle and of a busy node
         self.acknowledges = True
+        self.protocol = PROTOCOL
 
     async def start(self) -> None:
         """Connects as scheduler and as gateway."""
@@ -159,7 +161,9 @@ class Peer:
         if isinstance(said, Hello) and self.welcomes:
             keep = said.running if self.keep is None else self.keep
             idle_s, busy_s = self.periods_s
-            await self.tell(Welcome(heartbeat_s=idle_s, keep=keep, busy_heartbeat_s=busy_s))
+            await self.tell(
+                Welcome(idle_s, keep=keep, protocol=self.protocol, busy_heartbeat_s=busy_s)
+            )
         if isinstance(said, UsageReport) and self.acknowledges:
             await self.tell(UsageAck(said.job, said.epoch))
 

@@ -1,6 +1,5 @@
 """The agent on a real bus, with a scripted engine."""
 
-import asyncio
 import os
 import signal
 import threading
@@ -17,6 +16,7 @@ from tests.waiting import eventually
 from entraide.files import sync_file
 from entraide.types import Basis, Outcome
 from entraide.wire.messages import (
+    LATE_PROTOCOL,
     Accept,
     ApprovalPending,
     CancelRun,
@@ -49,6 +49,12 @@ def state_of(folder: Path) -> str:
     """The state that the owner's commands show."""
     status = owner_files.read_status(folder, now=time.time())
     return status.state if status is not None else ""
+
+
+def open_reports(folder: Path) -> int:
+    """The number of reports without an acknowledgement that the owner's commands show."""
+    status = owner_files.read_status(folder, now=time.time())
+    return status.reports if status is not None else 0
 
 
 async def test_a_streamed_run(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
@@ -93,9 +99,64 @@ async def test_a_short_run_is_reported_once(bus: NatsPool, peer: Peer, tmp_path:
             engine.say(job, end(final=b"{}", completion=1))
             await peer.send(run(job, stream=True))
             await peer.hear(UsageReport, job=job)
-        await asyncio.sleep(2 * run_manager.REPORT_AFTER_S)
+        await peer.send(run("job-9"))  # begins after the others, so it is reported after them
+        await peer.hear(Accept, job="job-9")
+        engine.say("job-9", end(body=b"{}"))
+        await peer.hear(UsageReport, job="job-9")
+
+    assert ["job-9"] == [told.job for told in (*peer.said(Accept), *peer.said(Progress))]
+
+
+async def test_a_pool_of_before_is_told_at_once(
+    bus: NatsPool, peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It continues elsewhere only the answers of runs of which it has heard."""
+    monkeypatch.setattr(run_manager, "REPORT_AFTER_S", 3_600.0)
+    peer.protocol = LATE_PROTOCOL - 1
+    engine = ScriptedEngine()
+    async with serving(configure(bus, tmp_path), engine):
+        await peer.hear_state(accepting=True)
+        await eventually(lambda: state_of(tmp_path) == "ready")
+        await peer.send(run("job-1", stream=True))
+        await peer.hear(Accept, job="job-1")
+        engine.say("job-1", EngineChunk(b"data: a\n\n", 1))
+        await peer.hear(Progress, job="job-1", output_tokens=1)
+        engine.say("job-1", end(final=b"{}", completion=1))
+        await peer.hear(UsageReport, job="job-1")
+
+
+async def test_a_first_text_lists_its_run_at_once(
+    bus: NatsPool, peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node that has sent text has promised a heartbeat within half a second."""
+    monkeypatch.setattr(run_manager, "REPORT_AFTER_S", 3_600.0)
+    peer.periods_s = (60.0, 30.0)
+    engine = ScriptedEngine()
+    async with serving(configure(bus, tmp_path), engine):
+        await peer.hear_state(accepting=True)
+        await eventually(lambda: state_of(tmp_path) == "ready")
+        await peer.send(run("job-1", stream=True))
+        engine.say("job-1", EngineChunk(b"data: a\n\n", 1))
+        await eventually(lambda: [beat for beat in peer.said(Heartbeat) if beat.runs])
+        engine.say("job-1", end(final=b"{}", completion=1))
+        await peer.hear(UsageReport, job="job-1")
 
     assert [] == peer.said(Accept) + peer.said(Progress)
+
+
+async def test_reports_are_acknowledged_together(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
+    """One message deletes all reports that it names."""
+    peer.acknowledges = False
+    engine = ScriptedEngine()
+    async with serving(configure(bus, tmp_path), engine):
+        await peer.hear_state(accepting=True)
+        for number in range(3):
+            engine.say(f"job-{number}", end(body=b"{}"))
+            await peer.send(run(f"job-{number}"))
+            await peer.hear(UsageReport, job=f"job-{number}")
+        await eventually(lambda: open_reports(tmp_path) == 3)
+        await peer.tell(UsageAck("job-0", 1, (("job-1", 1), ("job-7", 7), ("job-2", 1))))
+        await eventually(lambda: open_reports(tmp_path) == 0)
 
 
 async def test_a_first_token_is_told_soon(

@@ -35,6 +35,7 @@ from entraide.wire.messages import (
     Hello,
     LoadFailed,
     LoadModel,
+    Progress,
     UnloadModel,
     UsageReport,
 )
@@ -368,8 +369,8 @@ async def test_giving_back_ends_what_runs(node: Node) -> None:
         await node.peer.send(run("job-1", model="one", stream=True))
         await node.peer.send(run("job-2", model="two"))
         first.say("job-1", EngineChunk(b"data: a\n\n", 3))
-        await eventually(lambda: len(node.peer.said(Accept)) == 2)
-        await eventually(lambda: node.peer.out)
+        await node.peer.hear(Progress, job="job-1")
+        await node.peer.hear(Accept, job="job-2")
         owner_files.pause(node.folder)
         streamed = await node.peer.hear(UsageReport, job="job-1")
         whole = await node.peer.hear(UsageReport, job="job-2")

@@ -81,6 +81,7 @@ class ScriptedNode:
         self.boot = secrets.token_hex(4)
         self.seq = 0
         self.clock_off_s = 0.0
+        self.protocol = m.PROTOCOL
         self.control_messages: list[Any] = []
         self.runs: list[m.StartRun] = []
 
@@ -111,7 +112,8 @@ class ScriptedNode:
         self.seq += 1
         own = card(self.name, **changes)
         now = time.time() + self.clock_off_s
-        await self.send(m.Hello(own, self.boot, self.seq, now, True, "", running))
+        hello = m.Hello(own, self.boot, self.seq, now, True, "", running, self.protocol)
+        await self.send(hello)
 
     async def send_heartbeat(
         self, *, seq: int | None = None, reason: str = "", energy: EnergyStatus | None = None

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.core.builders import facts, usage
 from tests.integration.nats_support import NatsPool, listen
@@ -57,6 +58,31 @@ async def join_live_node(pool: RunningScheduler) -> ScriptedNode:
     await node.send_hello()
     await eventually(lambda: pool.state("n1") == "live")
     return node
+
+
+TOKENS = tuple(codec.encode(m.Tokens("job-1", 1, n, 1, b"data: a\n\n")) for n in range(3))
+
+
+async def test_joined_parts_come_in_their_order(
+    pool: RunningScheduler, apart: tuple[NatsSchedulerAdapter, RecordingSink]
+) -> None:
+    """What follows a part that cannot be read, or comes with too many, is dropped; others come."""
+    _, sink = apart
+    node = await join_live_node(pool)
+    for parts in (
+        TOKENS,
+        (TOKENS[0], b"\x92", TOKENS[1]),
+        (TOKENS[1], codec.encode(m.JoinedParts(TOKENS)), TOKENS[2]),
+        (TOKENS[0],) * (m.PARTS_MAX + 1),
+        (),
+        (TOKENS[2],),
+    ):
+        joined = msgspec.msgpack.encode(["parts", parts])
+        await node.connection.publish(subjects.node_out("n1", "second"), joined)
+    await eventually(lambda: len(sink.out) >= 6)
+
+    assert [0, 1, 2, 0, 1, 2] == [message.first for _, message in sink.out]
+    assert {"n1"} == {name for name, _ in sink.out}
 
 
 async def test_gateway_apart_asks_places_runs_and_hears_the_end(

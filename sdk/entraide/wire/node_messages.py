@@ -9,9 +9,11 @@ from msgspec import Meta, Struct
 
 from entraide.types import EnergyStatus, Lending, NodeCard, Outcome, Usage
 
-PROTOCOL = 1
+PROTOCOL = 2  # version; a side that does not say any speaks the first
+LATE_PROTOCOL = 2  # the first that reports a run once it lasts, and acknowledges several together
 MESSAGE_BYTES_MAX = 8 * 1024 * 1024
 BODY_BYTES_MAX = 4 * 1024 * 1024
+PARTS_MAX = 1_024  # parts of answers in one message
 BEAT_RUNS_MAX = 1_024  # runs in one heartbeat; a node reports the progress of others by itself
 RESUMED_MAX = 2**40  # largest number in ``Resume``; larger ones are no figures of an answer
 LEFT = "left"  # reason of the goodbye of a node that leaves the pool
@@ -46,7 +48,7 @@ class Hello(Message, frozen=True, tag="hello"):
     accepting: bool
     reason: str
     running: tuple[tuple[str, int], ...]
-    protocol: int = PROTOCOL
+    protocol: int = 1
     lending: Lending = Lending.ALL
 
 
@@ -191,7 +193,7 @@ class Welcome(Message, frozen=True, tag="welcome"):
 
     heartbeat_s: float
     keep: tuple[tuple[str, int], ...]
-    protocol: int = PROTOCOL
+    protocol: int = 1
     pool_version: str = ""
     sent_at: float = 0.0
     busy_heartbeat_s: float = 0.0
@@ -206,8 +208,8 @@ class UsageAck(Message, frozen=True, tag="usage-ack"):
 
     Attributes:
         job, epoch: the run of the first report.
-        more: the runs of the others, as (job, epoch). A node that does not know the field sends
-            these reports again.
+        more: the runs of the others, as (job, epoch); () for a node that speaks a protocol below
+            ``LATE_PROTOCOL``, which would not read it.
     """
 
     job: str
@@ -381,7 +383,7 @@ class JoinedParts(Message, frozen=True, tag="parts"):
     """Parts of several answers for one gateway that were ready together.
 
     Attributes:
-        parts: each is an encoded ``NodeOut``.
+        parts: each is an encoded ``NodeOut``; at most ``PARTS_MAX``.
     """
 
-    parts: tuple[bytes, ...]
+    parts: Annotated[tuple[bytes, ...], Meta(max_length=PARTS_MAX)]

@@ -1,0 +1,91 @@
+"""Messages of nodes on a real bus: their order behind one that takes time, and acknowledgements."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from tests.scheduler.pool_support import RunningScheduler, ScriptedNode
+from tests.waiting import eventually
+
+from entraide.types import Basis, Outcome, Usage
+from entraide.wire import codec, subjects
+from entraide.wire import messages as m
+from entraide_scheduler import node_listener
+
+UNKNOWN = tuple((f"job-{number}", 7) for number in range(5))
+USED = Usage(1, 0, 1, Basis.MEASURED, 0, 0, Basis.MEASURED, 0.0, 0.0)
+
+
+def tell(node: ScriptedNode, *messages: m.NodeUp) -> None:
+    """Sends messages in one turn of the event loop."""
+    for message in messages:
+        node.connection.send(subjects.node_ctl_up(node.name), codec.encode(message))
+
+
+@pytest.fixture
+def hellos(pool: RunningScheduler, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Until it is set, a hello of a node is not handled to its end."""
+    may_end = asyncio.Event()
+    registry = pool.service.parts.registry
+    pin_device = registry.pin_device
+
+    async def wait(*args: Any) -> Any:
+        await may_end.wait()
+        return await pin_device(*args)
+
+    monkeypatch.setattr(registry, "pin_device", wait)
+    return may_end
+
+
+async def test_a_message_waits_for_the_hello_before_it(
+    pool: RunningScheduler, hellos: asyncio.Event
+) -> None:
+    """A heartbeat that comes while a hello is handled counts after it."""
+    node = await pool.join()
+    await node.send_hello()
+    await node.send_heartbeat(reason="paused")
+    hellos.set()
+    await eventually(lambda: node.received(m.Welcome))
+    await eventually(lambda: not pool.service.parts.driver.core.nodes()[0].accepting)
+
+    assert [] == node.received(m.HelloRequest)
+
+
+async def test_what_waits_behind_a_hello_is_bounded(
+    pool: RunningScheduler, hellos: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Messages beyond the limit are dropped and counted; later ones are handled again."""
+    monkeypatch.setattr(node_listener, "WAITING_MAX_BYTES", 1_000)
+    driver = pool.service.parts.driver
+    node = await pool.join()
+    await node.send_hello()
+    for _ in range(100):
+        await node.send_heartbeat()
+    await eventually(lambda: driver.counts["node.too_many"] > 0)
+    hellos.set()
+    await eventually(lambda: node.received(m.Welcome))
+    await eventually(lambda: not pool.service.parts.node_listener._waiting)
+    await node.send_heartbeat(reason="paused")
+    await eventually(lambda: not driver.core.nodes()[0].accepting)
+
+    assert 0 == pool.service.parts.node_listener._waiting_bytes
+
+
+@pytest.mark.parametrize("protocol", [m.LATE_PROTOCOL - 1, m.PROTOCOL])
+async def test_acknowledgements_are_in_the_form_that_the_node_reads(
+    pool: RunningScheduler, protocol: int
+) -> None:
+    """A node of before gets one for each report; it would send the others again for ever."""
+    node = await pool.join()
+    node.protocol = protocol
+    await node.send_hello()
+    await eventually(lambda: node.received(m.Welcome))
+    reports = (m.UsageReport(*run, Outcome.COMPLETED, "", True, USED) for run in UNKNOWN)
+    tell(node, *reports)
+    await eventually(lambda: len(node.acknowledged()) == len(UNKNOWN))
+    welcome = node.received(m.Welcome)[-1]
+
+    assert protocol == welcome.protocol
+    assert sorted(UNKNOWN) == sorted(node.acknowledged())
+    if protocol < m.LATE_PROTOCOL:
+        assert {()} == {ack.more for ack in node.received(m.UsageAck)}
