@@ -74,22 +74,14 @@ async def subscribe_answers(
     def on_message(subject: str, data: bytes) -> None:
         node = subjects.sender(subject)
         try:
-            parts = codec.split_parts(data)
+            for part in codec.split_parts(data):
+                why = check.find_size_fault(part, ANSWER_BYTES)
+                if why:  # what follows in the message is dropped, too
+                    log.warning("bus.dropped", node=node, why=why, size=len(part))
+                    return
+                sink.on_node_message(node, codec.node_out.decode(part))
         except msgspec.DecodeError:
             log.warning("bus.undecodable", node=node, subject=subject)
-            return
-        for part in parts:
-            take_part(node, part)
-
-    def take_part(node: str, data: bytes) -> None:
-        why = check.find_size_fault(data, ANSWER_BYTES)
-        if why:
-            log.warning("bus.dropped", node=node, why=why, size=len(data))
-            return
-        try:
-            sink.on_node_message(node, codec.node_out.decode(data))
-        except msgspec.DecodeError:
-            log.warning("bus.undecodable", node=node, subject=subjects.node_out(node, gateway))
 
     return await connection.receive(subjects.out_of_all_nodes(gateway), on_message)
 

@@ -322,7 +322,7 @@ CASES: dict[str, Case] = {
     ),
     "a node's answer": Case(
         read_answer, binary_like(*messages_at("node_out")), (msgspec.DecodeError,),
-        ("entraide_scheduler.bus:subscribe_answers.take_part",
+        ("entraide_scheduler.bus:subscribe_answers.on_message",
          "entraide_scheduler.gateway.answer_validation:",
          "entraide_scheduler.gateway.run_limits:"),
     ),
