@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from tests.engines.support import events, ran
+from tests.engines.support import DEADLINE_S, events, ran
 
 from entraide.wire.messages import Resume
 from entraide_node.engines.base import (
@@ -111,30 +111,25 @@ async def resumed(
     return Continuation("".join(map(text_of, choices)), choices, end)
 
 
-async def post(engine: SupervisedEngine, path: str, body: dict[str, Any]) -> dict[str, Any]:
+async def own_answer(engine: SupervisedEngine, path: str, body: dict[str, Any]) -> bytes:
     """The engine's own answer to a request that the node does not see."""
     stream = engine._connection.stream
     assert stream is not None
-    target = stream._target
-    asking = stream._open_session().post(
-        target.base_url + path, json={"model": target.model, **body}
-    )
-    async with asking as response:
-        document: dict[str, Any] = msgspec.json.decode(await response.read())
-        assert 200 == response.status, document
-        return document
+    payload = msgspec.json.encode({"model": stream._target.model, **body})
+    answer = await stream.post(path, payload, timeout_s=DEADLINE_S)
+    assert answer, "the engine refused the request"
+    return answer
+
+
+async def post(engine: SupervisedEngine, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """An answer of the engine's own that is not streamed."""
+    document: dict[str, Any] = msgspec.json.decode(await own_answer(engine, path, body))
+    return document
 
 
 async def streamed(
     engine: SupervisedEngine, path: str, body: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """The events of the engine's own answer to a request that the node does not see."""
-    stream = engine._connection.stream
-    assert stream is not None
-    target = stream._target
-    asking = stream._open_session().post(
-        target.base_url + path, json={"model": target.model, **body}
-    )
-    async with asking as response:
-        payloads = EventReader().feed(await response.read())
+    """The events of a streamed answer of the engine's own."""
+    payloads = EventReader().feed(await own_answer(engine, path, body))
     return [msgspec.json.decode(payload) for payload in payloads if payload != DONE]

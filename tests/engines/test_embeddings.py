@@ -17,6 +17,7 @@ import pytest_asyncio
 from numpy.typing import NDArray
 from openai import AsyncOpenAI, BadRequestError
 from tests.engines.own_environments import ENVIRONMENT, cache_folder, installed
+from tests.engines.resuming import post
 from tests.engines.sentence_model import NAME, WIDTH, model_folder, sentence_gguf
 from tests.engines.sentence_node import TEXT_MODEL, sentence_node
 from tests.engines.support import DEADLINE_S, llamacpp, metrics_when, ran
@@ -75,18 +76,6 @@ def embedding_request(**fields: Any) -> EngineRequest:
     )
 
 
-async def own_answer(engine: SupervisedEngine, texts: list[str]) -> dict[str, Any]:
-    """What the engine itself answers, without us in between."""
-    stream = engine._connection.stream
-    assert stream is not None
-    response = await stream._open_session().post(
-        stream._target.base_url + EMBEDDINGS_PATH,
-        json={"model": stream._target.model, "input": texts},
-    )
-    document: dict[str, Any] = await response.json()
-    return document
-
-
 async def test_the_engine_says_what_it_can(engine: SupervisedEngine) -> None:
     """A model whose file names a pooling computes embeddings only, within its own context."""
     assert ("embeddings", "embeddings_only") == engine.facts.features
@@ -97,7 +86,7 @@ async def test_the_engine_says_what_it_can(engine: SupervisedEngine) -> None:
 async def test_equal_to_the_engines_own(engine: SupervisedEngine, inputs: int) -> None:
     """Embeddings and token counts are the engine's own, whatever the number of parts."""
     texts = [f"{PASSAGES[n % 5]} {n}" for n in range(inputs)]
-    own = await own_answer(engine, texts)
+    own = await post(engine, EMBEDDINGS_PATH, {"input": texts})
 
     _, end = await ran(engine, embedding_request(input=texts))
 
@@ -148,7 +137,7 @@ async def test_vllm_pools_the_same_model(kind: str, tmp_path: Path) -> None:
     assert isinstance(built, SupervisedEngine), built
     try:
         assert await built.start() is None
-        own = await own_answer(built, PASSAGES)
+        own = await post(built, EMBEDDINGS_PATH, {"input": PASSAGES})
         _, end = await ran(built, embedding_request(input=PASSAGES))
         _, questions = await ran(built, embedding_request(input=QUESTIONS))
         _, long = await ran(built, embedding_request(input="le chat " * 300))

@@ -23,6 +23,7 @@ from tests.integration.nats_support import running_pool
 from tests.scheduler.pool_support import MODEL, RunningScheduler, running_scheduler
 from tests.waiting import eventually
 
+from entraide_node import run_manager
 from entraide_node.agent import Agent
 from entraide_node.config import LlamaCpp
 from entraide_node.core.phases import PhaseEvent
@@ -227,7 +228,12 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> list[list[Call]]:
     """The first calls of three requests."""
     tracer = CallTracer()
     # The feeder of batches looks at the store now and then, whatever a request does.
-    with tracer.installed(), patch.object(feeder, "POLL_S", 3_600.0):
+    # After 50 ms, the report would come before or after the first token, as the engine is fast.
+    with (
+        tracer.installed(),
+        patch.object(feeder, "POLL_S", 3_600.0),
+        patch.object(run_manager, "REPORT_AFTER_S", 0.0),
+    ):
         return asyncio.run(trace_requests(tmp_path_factory.mktemp("hops"), tracer))
 
 

@@ -130,6 +130,7 @@ async def test_a_first_text_lists_its_run_at_once(
 ) -> None:
     """A node that has sent text has promised a heartbeat within half a second."""
     monkeypatch.setattr(run_manager, "REPORT_AFTER_S", 3_600.0)
+    monkeypatch.setattr(agent, "PROGRESS_S", 3_600.0)
     peer.periods_s = (60.0, 30.0)
     engine = ScriptedEngine()
     async with serving(configure(bus, tmp_path), engine):

@@ -113,6 +113,27 @@ async def test_the_answer_goes_on_from_what_was_sent(pool: Pool) -> None:
     assert "[DONE]" in stream
 
 
+async def test_the_answer_goes_on_of_a_node_that_had_not_accepted_yet(pool: Pool) -> None:
+    """A node may send text before the scheduler hears of the run, and be lost then."""
+    pending = asyncio.ensure_future(pool.send(ask(stream=True, max_tokens=10)))
+    first = await pool.placed()
+    first.tokens("Il", " était")
+    answer = await pending
+    leave(pool, first)
+    second = await resumed(pool, first)
+    second.tokens(" une", " fois")
+    second.end(final=chunk("", "stop"))
+    second.report()
+    receipt = receipt_of(stream := await answer.text())
+    ledger = await settled(pool, first.run.job)
+
+    assert "Il était une fois" == text_of(stream)
+    assert [(first.node, 2), (second.node, 3)] == [
+        (run.node, run.output_tokens) for run in receipt.runs
+    ]
+    assert receipt.runs == ledger.runs
+
+
 async def test_the_receipt_names_both_machines_and_verifies(pool: Pool) -> None:
     """The provisional receipt and the settled one have the same totals and the same runs."""
     answer, first = await begun(pool, "Il", " était")
