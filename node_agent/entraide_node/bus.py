@@ -232,7 +232,7 @@ def join_parts(parts: list[bytes]) -> Iterator[bytes]:
     """Yields messages with encoded parts: one part, or several of ``JOINED_BYTES_MAX`` together.
 
     >>> [len(joined) for joined in join_parts([b"a" * 10, b"b" * 10])], list(join_parts([b"a"]))
-    ([31], [b'a'])
+    ([32], [b'a'])
     """
     joined: list[bytes] = []
     size = 0

@@ -247,7 +247,7 @@ class NodeListener:
                 if rest is not None:
                     await rest
             except Exception:  # noqa: BLE001  (one message must not stop the others)
-                self._log.exception("nodes.message_failed")
+                self._log.exception("node.message_failed")
             self._waiting_bytes -= len(self._waiting.popleft()[1])
             rest = None
 

@@ -128,9 +128,17 @@ async def test_a_pool_of_before_is_told_at_once(
 async def test_a_first_text_lists_its_run_at_once(
     bus: NatsPool, peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A node that has sent text has promised a heartbeat within half a second."""
+    """A node that has sent text has promised a heartbeat within half a second, and no later text
+    promises it again."""
+    wanted: list[tuple[tuple[str, int], ...]] = []
+    list_first_run = agent.Agent._list_first_run
+
+    def note(self: agent.Agent) -> None:
+        wanted.append(self._runs.active_runs())
+        list_first_run(self)
+
+    monkeypatch.setattr(agent.Agent, "_list_first_run", note)
     monkeypatch.setattr(run_manager, "REPORT_AFTER_S", 3_600.0)
-    monkeypatch.setattr(agent, "PROGRESS_S", 3_600.0)
     peer.periods_s = (60.0, 30.0)
     engine = ScriptedEngine()
     async with serving(configure(bus, tmp_path), engine):
@@ -139,9 +147,11 @@ async def test_a_first_text_lists_its_run_at_once(
         await peer.send(run("job-1", stream=True))
         engine.say("job-1", EngineChunk(b"data: a\n\n", 1))
         await eventually(lambda: [beat for beat in peer.said(Heartbeat) if beat.runs])
+        engine.say("job-1", EngineChunk(b"data: b\n\n", 2))
         engine.say("job-1", end(final=b"{}", completion=1))
         await peer.hear(UsageReport, job="job-1")
 
+    assert [(("job-1", 1),)] == wanted
     assert [] == peer.said(Accept) + peer.said(Progress)
 
 
