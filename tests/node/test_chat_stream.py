@@ -313,6 +313,22 @@ async def test_cancelling(script: Script) -> None:
     assert 0 == stream.running
 
 
+async def test_cancelling_a_run_that_connects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However late in its attempt it is cancelled, the engine is not asked."""
+    async with talking(good) as (engine, stream):
+        connect = stream._http.connect
+
+        async def connect_and_cancel() -> None:
+            await connect()
+            stream.cancel("job-1")
+
+        monkeypatch.setattr(stream._http, "connect", connect_and_cancel)
+        _, end = await ran(stream, request())
+
+    assert Outcome.CANCELLED == end.outcome
+    assert [] == engine.asked
+
+
 async def test_cancelling_a_run_whose_reader_is_busy() -> None:
     """The engine sees its caller leave at once, even while nobody reads the run."""
     async with talking(endless) as (engine, stream), contextlib.AsyncExitStack() as stack:
