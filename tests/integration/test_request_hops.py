@@ -206,6 +206,13 @@ async def ask(scheduler: RunningScheduler, key: str) -> None:
         assert b"[DONE]" in await answer.read()
 
 
+async def hear_heartbeat(scheduler: RunningScheduler) -> None:
+    """Waits for the node's next heartbeat."""
+    sessions = scheduler.service.parts.node_listener._sessions
+    number = sessions["n1"].seq
+    await eventually(lambda: sessions["n1"].seq > number)
+
+
 async def trace_requests(folder: Path, tracer: CallTracer) -> list[list[Call]]:
     """The first calls of each request, from its connection until its receipt is settled."""
     traces = []
@@ -216,6 +223,7 @@ async def trace_requests(folder: Path, tracer: CallTracer) -> list[list[Call]]:
     ):
         for _ in range(REQUESTS):
             key = await scheduler.operator.key()  # a new one, which the gateway has to look up
+            await hear_heartbeat(scheduler)  # the next one would be traced as a part of the request
             tracer.start()
             await ask(scheduler, key)
             await eventually(lambda: not agent._reports)  # the scheduler has settled the job

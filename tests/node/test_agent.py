@@ -16,7 +16,6 @@ from tests.waiting import eventually
 from entraide.files import sync_file
 from entraide.types import Basis, Outcome
 from entraide.wire.messages import (
-    LATE_PROTOCOL,
     Accept,
     ApprovalPending,
     CancelRun,
@@ -32,7 +31,7 @@ from entraide.wire.messages import (
     UsageAck,
     UsageReport,
 )
-from entraide_node import agent, report_outbox, run_manager
+from entraide_node import report_outbox
 from entraide_node.config import EnergyConfig
 from entraide_node.core.phases import Phase, PhaseEvent
 from entraide_node.engines.base import (
@@ -49,12 +48,6 @@ def state_of(folder: Path) -> str:
     """The state that the owner's commands show."""
     status = owner_files.read_status(folder, now=time.time())
     return status.state if status is not None else ""
-
-
-def open_reports(folder: Path) -> int:
-    """The number of reports without an acknowledgement that the owner's commands show."""
-    status = owner_files.read_status(folder, now=time.time())
-    return status.reports if status is not None else 0
 
 
 async def test_a_streamed_run(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
@@ -86,108 +79,6 @@ async def test_a_streamed_run(bus: NatsPool, peer: Peer, tmp_path: Path) -> None
     assert report.usage.energy_decode_uwh > 0
     assert report.usage.ttft_s > 0
     assert ending.usage == report.usage
-
-
-async def test_a_short_run_is_reported_once(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
-    """A run that ends within ``REPORT_AFTER_S`` says no more than its end."""
-    engine = ScriptedEngine()
-    async with serving(configure(bus, tmp_path), engine):
-        await peer.hear(Hello)
-        for number in range(5):
-            job = f"job-{number}"
-            engine.say(job, EngineChunk(b"data: a\n\n", 1))
-            engine.say(job, end(final=b"{}", completion=1))
-            await peer.send(run(job, stream=True))
-            await peer.hear(UsageReport, job=job)
-        await peer.send(run("job-9"))  # begins after the others, so it is reported after them
-        await peer.hear(Accept, job="job-9")
-        engine.say("job-9", end(body=b"{}"))
-        await peer.hear(UsageReport, job="job-9")
-
-    assert ["job-9"] == [told.job for told in (*peer.said(Accept), *peer.said(Progress))]
-
-
-async def test_a_pool_of_before_is_told_at_once(
-    bus: NatsPool, peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It continues elsewhere only the answers of runs of which it has heard."""
-    monkeypatch.setattr(run_manager, "REPORT_AFTER_S", 3_600.0)
-    peer.protocol = LATE_PROTOCOL - 1
-    engine = ScriptedEngine()
-    async with serving(configure(bus, tmp_path), engine):
-        await peer.hear_state(accepting=True)
-        await eventually(lambda: state_of(tmp_path) == "ready")
-        await peer.send(run("job-1", stream=True))
-        await peer.hear(Accept, job="job-1")
-        engine.say("job-1", EngineChunk(b"data: a\n\n", 1))
-        await peer.hear(Progress, job="job-1", output_tokens=1)
-        engine.say("job-1", end(final=b"{}", completion=1))
-        await peer.hear(UsageReport, job="job-1")
-
-
-async def test_a_first_text_lists_its_run_at_once(
-    bus: NatsPool, peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A node that has sent text has promised a heartbeat within half a second, and no later text
-    promises it again."""
-    wanted: list[tuple[tuple[str, int], ...]] = []
-    list_first_run = agent.Agent._list_first_run
-
-    def note(self: agent.Agent) -> None:
-        wanted.append(self._runs.active_runs())
-        list_first_run(self)
-
-    monkeypatch.setattr(agent.Agent, "_list_first_run", note)
-    monkeypatch.setattr(run_manager, "REPORT_AFTER_S", 3_600.0)
-    peer.periods_s = (60.0, 30.0)
-    engine = ScriptedEngine()
-    async with serving(configure(bus, tmp_path), engine):
-        await peer.hear_state(accepting=True)
-        await eventually(lambda: state_of(tmp_path) == "ready")
-        await peer.send(run("job-1", stream=True))
-        engine.say("job-1", EngineChunk(b"data: a\n\n", 1))
-        await eventually(lambda: [beat for beat in peer.said(Heartbeat) if beat.runs])
-        engine.say("job-1", EngineChunk(b"data: b\n\n", 2))
-        engine.say("job-1", end(final=b"{}", completion=1))
-        await peer.hear(UsageReport, job="job-1")
-
-    assert [(("job-1", 1),)] == wanted
-    assert [] == peer.said(Accept) + peer.said(Progress)
-
-
-async def test_reports_are_acknowledged_together(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
-    """One message deletes all reports that it names."""
-    peer.acknowledges = False
-    engine = ScriptedEngine()
-    async with serving(configure(bus, tmp_path), engine):
-        await peer.hear_state(accepting=True)
-        for number in range(3):
-            engine.say(f"job-{number}", end(body=b"{}"))
-            await peer.send(run(f"job-{number}"))
-            await peer.hear(UsageReport, job=f"job-{number}")
-        await eventually(lambda: open_reports(tmp_path) == 3)
-        await peer.tell(UsageAck("job-0", 1, (("job-1", 1), ("job-7", 7), ("job-2", 1))))
-        await eventually(lambda: open_reports(tmp_path) == 0)
-
-
-async def test_a_first_token_is_told_soon(
-    bus: NatsPool, peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The end of a prefill is reported to the scheduler soon, not at the next heartbeat."""
-    monkeypatch.setattr(agent, "PROGRESS_S", 3_600.0)
-    engine = ScriptedEngine()
-    async with serving(configure(bus, tmp_path), engine):
-        await peer.hear(Hello)
-        await peer.send(run("job-1", stream=True))
-        await peer.hear(Accept, job="job-1")
-        engine.say("job-1", EngineChunk(b"", 0))
-        engine.say("job-1", EngineChunk(b"data: a\n\n", 1))
-        await peer.hear(Progress, job="job-1", output_tokens=1)
-        engine.say("job-1", EngineChunk(b"data: b\n\n", 2))
-        engine.say("job-1", end(final=b"{}", completion=2))
-        await peer.hear(UsageReport, job="job-1")
-
-    assert 1 == len([progress for progress in peer.said(Progress) if progress.output_tokens])
 
 
 async def test_the_same_run_twice(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
