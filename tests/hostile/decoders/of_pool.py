@@ -1,7 +1,6 @@
 """What nodes, gateways, clients and feeds send to a pool, and the files that its operator gives."""
 
 import base64
-import contextlib
 import io
 import json
 import time
@@ -196,24 +195,18 @@ def read_control(data: bytes, _: Path) -> object:
 
 
 def read_answer(data: bytes, _: Path) -> None:
-    """Reads what a node streams, to what a client is given."""
-    if check.find_size_fault(data, ANSWER_BYTES):
-        return
-    message = codec.node_out.decode(data)
-    if isinstance(message, m.RunEnded):
-        message = check.clip_message_usage(message)
-        answer_validation.is_valid_answer(message, 1 << 20, stream=True)
-        if answer_validation.is_valid_answer(message, 1 << 20, stream=False):
-            answer_validation.replace_usage(message.body, message.usage)
-        run_limits._estimate_answer_tokens(message.body)
-    check.find_fault(message)
-
-
-def read_joined(data: bytes, folder: Path) -> None:
-    """Reads parts of several answers."""
+    """Reads what a node streams, alone or joined, to what a client is given."""
     for part in codec.split_parts(data):
-        with contextlib.suppress(msgspec.DecodeError):
-            read_answer(part, folder)
+        if check.find_size_fault(part, ANSWER_BYTES):
+            return
+        message = codec.node_out.decode(part)
+        if isinstance(message, m.RunEnded):
+            message = check.clip_message_usage(message)
+            answer_validation.is_valid_answer(message, 1 << 20, stream=True)
+            if answer_validation.is_valid_answer(message, 1 << 20, stream=False):
+                answer_validation.replace_usage(message.body, message.usage)
+            run_limits._estimate_answer_tokens(message.body)
+        check.find_fault(message)
 
 
 VECTORS = tuple(
@@ -321,13 +314,11 @@ CASES: dict[str, Case] = {
          "entraide_scheduler.node_validation.message_reader:MessageReader.read_message"),
     ),
     "a node's answer": Case(
-        read_answer, binary_like(*messages_at("node_out")), (msgspec.DecodeError,),
+        read_answer, binary_like(*messages_at("node_out"), *messages_at("joined_parts")),
+        (msgspec.DecodeError,),
         ("entraide_scheduler.bus:subscribe_answers.on_message",
          "entraide_scheduler.gateway.answer_validation:",
          "entraide_scheduler.gateway.run_limits:"),
-    ),
-    "parts of several answers": Case(
-        read_joined, binary_like(*messages_at("joined_parts")), (msgspec.DecodeError,),
     ),
     "a node's embeddings": Case(
         read_embeddings, json_like(*VECTORS), (),
