@@ -59,7 +59,7 @@ class CuttingProxy:
         self.port = self._server.sockets[0].getsockname()[1]
 
     def cut(self, how: Cut = Cut.RESET) -> int:
-        """Cuts all connections now, for good; returns their number."""
+        """Cuts all open connections; they do not come back. Returns their number."""
         pairs = list(self._pairs)
         for pair in pairs:
             self._cut(pair, how)

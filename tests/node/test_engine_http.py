@@ -214,7 +214,7 @@ async def test_an_engine_waits_for_a_slow_reader() -> None:
 
 
 async def test_a_failed_response_wakes_its_reader() -> None:
-    """Whoever waits gets the exception, and the engine sees its caller leave."""
+    """A waiting reader gets the exception, and the connection to the engine is closed."""
     async with engine(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n") as (_, http):
         response = await sent(http)
         await response.wait_for_head()

@@ -75,7 +75,7 @@ async def test_what_waits_behind_a_hello_is_bounded(
 async def test_acknowledgements_are_in_the_form_that_the_node_reads(
     pool: RunningScheduler, protocol: int
 ) -> None:
-    """A node of before gets one for each report; it would send the others again for ever."""
+    """A node with protocol 1 gets a message for each report, since it reads one run of each."""
     node = await pool.join()
     node.protocol = protocol
     await node.send_hello()

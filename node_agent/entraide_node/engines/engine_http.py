@@ -1,8 +1,8 @@
 """Engine HTTP: requests to one engine, over connections that are used again.
 
 Input: requests, and bytes as they arrive, parsed by httptools. Output: responses, whose reader gets
-all bytes since it read last. No timer runs while a reader waits: whoever watches a run fails its
-response instead.
+the bytes that arrived since its last read. No timer runs while a reader waits: ``chat_stream``
+checks the deadlines of all runs, and fails a response that is late.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """One run's connection to its engine, and the ends of a run that is cancelled or fails.
 
-Input: bytes of the engine (``engine_http``), and whoever ends the run. Output: a response and its
-bytes, or an exception that says why the run is over. No timer runs while it waits: ``chat_stream``
-looks at all connections from time to time.
+Input: bytes of the engine (``engine_http``), and calls that cancel or fail the run. Output: a
+response and its bytes, or an exception that says why the run is over. No timer runs while it
+waits: ``chat_stream`` checks the deadlines of all connections four times a second.
 """
 
 import asyncio
