@@ -60,17 +60,24 @@ async def kept_text(gateway: GatewayProcess, job: str) -> str:
     return str(view["result"]["text"])
 
 
+async def open_gateways(
+    stack: AsyncExitStack, folder: Path, bus: NatsPool, pool: RunningScheduler, *names: str
+) -> list[GatewayProcess]:
+    """Starts gateways side by side, and stops them with the stack."""
+    return await asyncio.gather(
+        *(stack.enter_async_context(running_gateway(folder, bus, pool, name)) for name in names)
+    )
+
+
 async def test_killed_gateway_ends_its_live_jobs_only(
     tmp_path: Path, bus: NatsPool, pool: RunningScheduler
 ) -> None:
     """Of three gateways one is killed: its stream ends, all other work goes on without a gap."""
     async with AsyncExitStack() as stack:
         node = await stack.enter_async_context(lively_node(pool))
-        opened = [
-            stack.enter_async_context(running_gateway(tmp_path, bus, pool, name))
-            for name in ("une", "deux", "trois")
-        ]
-        first, second, third = await asyncio.gather(*opened)
+        first, second, third = await open_gateways(
+            stack, tmp_path, bus, pool, "une", "deux", "trois"
+        )
         streams = [gateway.ask(stream=True) for gateway in (first, second)]
         lost, whole = [await node.take(name) for name in ("une", "deux")]
         await node.say(lost, WORDS[0])
@@ -185,11 +192,7 @@ async def test_idempotency_key_of_a_live_request_holds_at_every_gateway(
     """A repeated request is refused elsewhere, unless its first one is over or its gateway died."""
     async with AsyncExitStack() as stack:
         node = await stack.enter_async_context(lively_node(pool))
-        opened = [
-            stack.enter_async_context(running_gateway(tmp_path, bus, pool, name))
-            for name in ("une", "deux")
-        ]
-        first, second = await asyncio.gather(*opened)
+        first, second = await open_gateways(stack, tmp_path, bus, pool, "une", "deux")
         headers = {**first.session.headers, "idempotency-key": "k"}
 
         async def send(gateway: GatewayProcess) -> tuple[int, str]:
