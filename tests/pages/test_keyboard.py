@@ -59,7 +59,7 @@ async def walk(page: Page) -> list[str]:
         focused = await page.evaluate(FOCUSED)
         if focused["stop"] is None or focused["stop"] in reached[:1]:
             break
-        if focused["stop"] in reached[-1:] and focused["stop"] >= 0:
+        if focused["stop"] in reached[-1:]:
             return [*wrong, f"keeps the focus: {focused['name']}"]
         reached.append(focused["stop"])
         if not focused["seen"]:
