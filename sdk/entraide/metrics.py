@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, Protocol
 
 from msgspec import Struct
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -38,14 +38,6 @@ class MetricSpec(Struct, frozen=True):
     def sample(self) -> str:
         """The name in queries: of a counter, or of a gauge or histogram."""
         return f"{self.name}_total" if self.kind == "counter" else self.name
-
-    def make_counter(self, registry: CollectorRegistry) -> Counter:
-        """Returns a counter that the process increments."""
-        return Counter(self.name, self.text, self.labels, registry=registry)
-
-    def make_gauge(self, registry: CollectorRegistry) -> Gauge:
-        """Returns a gauge that the process sets."""
-        return Gauge(self.name, self.text, self.labels, registry=registry)
 
     def make_histogram(self, buckets: Sequence[float]) -> Histogram:
         """Returns a histogram with these upper bounds; the caller registers it."""

@@ -14,6 +14,7 @@ from tests.waiting import eventually
 
 from entraide.wire import subjects
 from entraide.wire.bus_connection import (
+    FLUSH_TIMEOUT_S,
     PENDING_MAX_BYTES,
     ROOM_BYTES,
     SENDING_MAX_BYTES,
@@ -45,6 +46,25 @@ async def order_is_kept(pool: NatsPool) -> None:
     await eventually(lambda: len(received) >= 2_000)
 
     assert [b"%d" % number for number in range(2_000)] == received
+
+
+async def what_comes_in_the_next_turn_goes_in_the_same_write(pool: NatsPool) -> None:
+    """The loop looks at its sockets once more before it writes."""
+    node, _, received = await pair(pool)
+    writer: Any = node._transport._io_writer  # type: ignore[union-attr]
+    written: list[int] = []
+    write = writer.writelines
+
+    def count_and_write(commands: list[bytes]) -> None:
+        written.append(len(commands))
+        write(commands)
+
+    writer.writelines = count_and_write
+    node.send(UP, b"first")
+    asyncio.get_running_loop().call_soon(node.send, UP, b"second")
+    await eventually(lambda: len(received) == 2)
+
+    assert [2] == written
 
 
 async def what_is_sent_meanwhile_arrives(pool: NatsPool) -> None:
@@ -141,7 +161,8 @@ async def a_producer_that_waits_can_be_cancelled(pool: NatsPool) -> None:
     try:
         while node.pending_data_size <= ROOM_BYTES:
             node.send(UP, bytes(1_000_000))
-            await asyncio.sleep(0)
+            for _ in range(3):  # until it is written, or cannot be
+                await asyncio.sleep(0)
         waiting = asyncio.create_task(node.wait_for_room())
         await asyncio.sleep(0)
         waiting.cancel()
@@ -151,6 +172,38 @@ async def a_producer_that_waits_can_be_cancelled(pool: NatsPool) -> None:
     await eventually(lambda: node.pending_data_size == 0 and received)
 
     assert waiting.cancelled()
+
+
+async def a_flush_cancelled_as_it_ends_is_cancelled(pool: NatsPool) -> None:
+    """A task that flushes in a loop can be ended, though ``wait_for`` loses cancellations."""
+    node, _, _ = await pair(pool)
+    ping = node._send_ping
+
+    async def ping_and_cancel(pong: asyncio.Future[Any]) -> None:
+        pong.add_done_callback(lambda _: flushing.cancel())
+        await ping(pong)
+
+    node._send_ping = ping_and_cancel
+    flushing = asyncio.create_task(node.flush())
+    await asyncio.wait({flushing})
+
+    assert flushing.cancelled()
+
+
+async def a_flush_cancelled_before_it_is_written_is_cancelled(pool: NatsPool) -> None:
+    """Also if the server answers nothing: the wait for its answer does not begin."""
+    node, _, _ = await pair(pool)
+    psutil.Process(pool.server.pid).suspend()
+    try:
+        flushing = asyncio.create_task(node.flush())
+        await asyncio.sleep(0)
+        flushing.cancel()
+        await asyncio.wait({flushing}, timeout=FLUSH_TIMEOUT_S / 2)
+    finally:
+        psutil.Process(pool.server.pid).resume()
+
+    assert flushing.done()
+    assert flushing.cancelled()
 
 
 async def what_fails_before_a_write_stops_no_later_one(pool: NatsPool) -> None:
@@ -187,10 +240,13 @@ async def it_closes_while_the_server_is_away(pool: NatsPool) -> None:
 
 
 SCENARIOS = (
+    a_flush_cancelled_as_it_ends_is_cancelled,
+    a_flush_cancelled_before_it_is_written_is_cancelled,
     a_producer_that_waits_can_be_cancelled,
     what_fails_before_a_write_stops_no_later_one,
     it_closes_while_the_server_is_away,
     order_is_kept,
+    what_comes_in_the_next_turn_goes_in_the_same_write,
     what_is_sent_meanwhile_arrives,
     a_slow_bus_makes_producers_wait,
     a_receiver_that_raises_ends_nothing,

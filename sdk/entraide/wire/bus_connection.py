@@ -1,8 +1,9 @@
 """Bus connection: nats-py's client with a direct way for messages, and sure reconnections.
 
 nats-py gives each published and each received message to another task. That costs as much as the
-message's own work, and a turn of the event loop. Here ``send`` writes at the end of the turn
-all that was sent in it, and a ``receive`` callback is called as soon as its message is read.
+message's own work, and a turn of the event loop. Here ``send`` writes after one more turn,
+with all that was sent until then, and a ``receive`` callback is called as soon as its message is
+read.
 """
 
 import asyncio
@@ -16,7 +17,8 @@ from nats import errors
 from nats.aio.client import DEFAULT_BUFFER_SIZE, Client, Srv
 from nats.aio.subscription import Subscription
 
-from entraide.wire.tls_transport import TlsTransport
+from entraide.cancellation import cancel_until_ended, keeping_cancellation
+from entraide.wire.direct_transport import DirectTransport, Receiver
 from entraide.wire.websocket import WebSocket
 
 CONNECT_TIMEOUT_S = 5
@@ -25,10 +27,6 @@ RETRY_AFTER_BUG_S = 2.0
 PENDING_MAX_BYTES = 16 * 1024 * 1024  # that wait while the server is away
 SENDING_MAX_BYTES = 64 * 1024 * 1024  # that wait for a server that is there
 ROOM_BYTES = 1024 * 1024  # pending bytes above which producers should wait
-CANCELS_MAX = 100
-CANCEL_TIMEOUT_S = 0.05
-
-Receiver = Callable[[str, bytes], None]
 
 
 class BusConnection(Client):
@@ -36,7 +34,7 @@ class BusConnection(Client):
 
     Attributes:
         web_trust: TLS context of WebSocket connections; None if no address needs one.
-        before_write: sends what was to wait until the end of the turn.
+        before_write: sends what was to wait until something is written.
     """
 
     web_trust: ssl.SSLContext | None = None
@@ -44,11 +42,12 @@ class BusConnection(Client):
     def __init__(self) -> None:
         super().__init__()
         self._receivers: dict[int, Receiver] = {}
+        self._reporting: set[asyncio.Future[None]] = set()
         self._is_write_due = False
         self.before_write: Callable[[], None] = lambda: None
 
     def send(self, subject: str, data: bytes) -> None:
-        """Publishes a message, at the end of this turn of the event loop.
+        """Publishes a message, after one more turn of the event loop.
 
         Raises:
             nats.errors.ConnectionClosedError: the connection was closed.
@@ -71,14 +70,24 @@ class BusConnection(Client):
         self.write_soon()
 
     def write_soon(self) -> None:
-        """Calls ``before_write`` and writes what was sent, at the end of this turn of the loop."""
+        """Calls ``before_write`` and writes what was sent, after one more turn of the loop.
+
+        In that turn the loop looks at its sockets without waiting, so that what came meanwhile is
+        written in the same call: engines write the tokens of several sequences one after the other.
+        """
         if not self._is_write_due:
             self._is_write_due = True
-            asyncio.get_running_loop().call_soon(self._write_pending)
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self._write_pending)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether little of what was sent waits for a server that is there."""
+        return self._pending_data_size <= ROOM_BYTES or not self.is_connected
 
     async def wait_for_room(self) -> None:
-        """Waits while much of what was sent before waits for the bus."""
-        while self.is_connected and self._pending_data_size > ROOM_BYTES:
+        """Waits until there is room."""
+        while not self.has_room:
             # Not nats-py's ``_flush_pending``, which loses a cancellation.
             assert self._flush_queue is not None, "a connection has one"
             written = asyncio.get_running_loop().create_future()
@@ -127,12 +136,17 @@ class BusConnection(Client):
         if receiver is None:
             await super()._process_msg(sid, subject, reply, data, headers)
             return
+        self._deliver(receiver, subject, data)
+
+    def _deliver(self, receiver: Receiver, subject: bytes, data: bytes) -> None:
         self.stats["in_msgs"] += 1
         self.stats["in_bytes"] += len(data)
         try:
             receiver(subject.decode(), data)
         except Exception as problem:  # noqa: BLE001  (one message must not end the connection)
-            await self._error_cb(problem)
+            reporting = asyncio.ensure_future(self._error_cb(problem))
+            self._reporting.add(reporting)
+            reporting.add_done_callback(self._reporting.discard)
 
     def _setup_server_pool(self, connect_url: str | list[str]) -> None:
         # nats-py refuses TCP and WebSocket addresses in one list.
@@ -151,7 +165,7 @@ class BusConnection(Client):
                     await transport.wait_closed()  # type: ignore[no-untyped-call]
         s.last_attempt = time.monotonic()
         if s.uri.scheme != "wss":
-            self._transport = TlsTransport()  # nats-py's own one warns at the end of TLS
+            self._transport = DirectTransport(self._receivers, self._deliver)
             await self._transport.connect(
                 s.uri, buffer_size=DEFAULT_BUFFER_SIZE, connect_timeout=CONNECT_TIMEOUT_S
             )
@@ -167,8 +181,10 @@ class BusConnection(Client):
         nats-py's own ``flush`` sends its ping before the data that is not yet written.
         """
         self.before_write()
-        await self._flush_pending(force_flush=True)
-        await super().flush(timeout)
+        with keeping_cancellation():
+            await self._flush_pending(force_flush=True)
+        with keeping_cancellation():
+            await super().flush(timeout)
 
     async def _process_err(self, err_msg: str) -> None:
         # nats-py would close without a reconnection. After an error that ends the connection the
@@ -191,6 +207,8 @@ class BusConnection(Client):
     async def _close(self, status: int, do_cbs: bool = True) -> None:
         self.before_write()
         await self._write_last()
+        if status == Client.CLOSED:
+            self._receivers.clear()  # nothing is received while it closes
         await super()._close(status, do_cbs)
         if self._reconnection_task is not asyncio.current_task():
             await cancel_until_ended(self._reconnection_task)
@@ -205,16 +223,3 @@ class BusConnection(Client):
             with contextlib.suppress(OSError, RuntimeError):
                 transport.writelines(pending)
                 await transport.drain()
-
-
-async def cancel_until_ended(task: asyncio.Future[Any] | None) -> None:
-    """Cancels a task repeatedly until it has ended.
-
-    One cancellation is not enough: in Python 3.11, ``wait_for`` loses a cancellation that arrives
-    in the loop iteration in which its awaitable ends, and nats-py then retries without end.
-    """
-    for _ in range(CANCELS_MAX):
-        if task is None or task.done():
-            return
-        task.cancel()
-        await asyncio.wait({task}, timeout=CANCEL_TIMEOUT_S)

@@ -3,11 +3,11 @@
 Every process uses the same connection options, so all behave alike when the server is lost. Only
 the shells import this module: it needs nats-py, which the plain SDK does not install.
 
-It works around six properties of nats-py: most errors from the server (an expired identity among
+It works around seven properties of nats-py: most errors from the server (an expired identity among
 them) close the connection without a reconnection; ``flush`` does not wait for data that is not yet
-written; the back-off is constant; a first connection is retried without end even if the server
-refuses the identity; an unexpected exception silently ends the reconnection attempts; and each end
-of a TLS connection logs a warning (``TlsTransport``).
+written, and may ignore a cancellation; the back-off is constant; a first connection is retried
+without end even if the server refuses the identity; an unexpected exception silently ends the
+reconnection attempts; and each end of a TLS connection logs a warning (``DirectProtocol``).
 """
 
 import asyncio
@@ -30,6 +30,7 @@ from msgspec import Struct
 from nats import errors
 from nats.aio.client import Server
 
+from entraide.cancellation import cancel_until_ended
 from entraide.decoding import decode_json
 from entraide.errors import AuthenticationError, EntraideError, PoolError, PoolUnreachable
 from entraide.wire.bus_connection import (
@@ -37,7 +38,6 @@ from entraide.wire.bus_connection import (
     FLUSH_TIMEOUT_S,
     PENDING_MAX_BYTES,
     BusConnection,
-    cancel_until_ended,
 )
 from entraide.wire.websocket import websocket_context
 
