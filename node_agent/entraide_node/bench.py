@@ -31,6 +31,7 @@ from entraide_node.engines.base import (
     CHAT,
     EMBEDDINGS_PATH,
     Engine,
+    EngineChunk,
     EngineEnd,
     EngineFacts,
     EngineProblem,
@@ -231,10 +232,8 @@ async def _embed(texts: list[str], engine: Engine) -> EngineEnd | None:
         first_event_timeout_s=STEP_S_MAX,
     )  # fmt: skip
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(STEP_S_MAX), contextlib.aclosing(engine.run(request)) as items:
-            async for item in items:
-                if isinstance(item, EngineEnd):
-                    return item
+        async with asyncio.timeout(STEP_S_MAX):
+            return await engine.run(request, lambda _chunk: None)
     return None
 
 
@@ -369,14 +368,15 @@ async def _run_sequence(
         model="bench",
         first_event_timeout_s=STEP_S_MAX,
     )
+
+    def receive(chunk: EngineChunk) -> None:
+        if chunk.n_output_tokens > 0 and note is not None:
+            note((clock(), chunk.n_output_tokens))
+
     end: EngineEnd | None = None
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(STEP_S_MAX), contextlib.aclosing(engine.run(request)) as items:
-            async for item in items:
-                if isinstance(item, EngineEnd):
-                    end = item
-                elif item.n_output_tokens > 0 and note is not None:
-                    note((clock(), item.n_output_tokens))
+        async with asyncio.timeout(STEP_S_MAX):
+            end = await engine.run(request, receive)
     return _SequenceTrace(marks if marks is not None else [], end)
 
 

@@ -14,6 +14,7 @@ import structlog
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
+from entraide.printable import shortened
 from entraide.wire import codec, subjects
 from entraide.wire.bus_connection import BusConnection
 from entraide.wire.messages import (
@@ -33,6 +34,7 @@ from entraide_node.report_outbox import ReportOutbox
 
 JOINED_BYTES_MAX = 256 * 1024
 PENDING_MAX_BYTES = 64 * 1024 * 1024
+LOGGED_CHARS_MAX = 80
 RTT_SAMPLES = 3
 RTT_TIMEOUT_S = 5
 CLOSE_TIMEOUT_S = 2.0
@@ -68,7 +70,7 @@ class NodeBus:
         self._on_gateway_message = on_gateway_message
         self._on_change = on_change
         self._connection: BusConnection | None = None
-        self._parts: dict[tuple[str, bool], list[bytes]] = {}  # by subject, and whether to join
+        self._parts: dict[tuple[str, bool], list[bytes]] = {}  # by gateway, and whether to join
         self._controls: list[bytes] = []
         self._log = structlog.get_logger("entraide.node")
 
@@ -148,12 +150,7 @@ class NodeBus:
             message: the part, or the end.
             joins: whether the gateway reads several parts in one message.
         """
-        try:
-            subject = subjects.node_out(self._node, subjects.checked(gateway))
-        except ValueError:
-            self._log.error("bus.bad_gateway", job=message.job)
-            return
-        self._parts.setdefault((subject, joins), []).append(codec.encode(message))
+        self._parts.setdefault((gateway, joins), []).append(codec.encode(message))
         self._write_soon()
 
     async def keep_report(self, message: UsageReport) -> None:
@@ -185,8 +182,13 @@ class NodeBus:
             except TimeoutError:
                 self._log.warning("bus.close_timeout")
 
+    @property
+    def has_room(self) -> bool:
+        """Whether little of what was sent before waits for the bus."""
+        return self._connection is None or self._connection.has_room
+
     async def wait_for_room(self) -> None:
-        """Waits while much of what was sent before waits for the bus."""
+        """Waits until there is room."""
         if self._connection is not None:
             await self._connection.wait_for_room()
 
@@ -195,10 +197,15 @@ class NodeBus:
         self._connection.write_soon()
 
     def _send_waiting(self) -> None:
-        """Sends what came in this turn of the event loop: answers first, then their reports."""
+        """Sends what came since it last did: answers first, then their reports."""
         parts, self._parts = self._parts, {}
         controls, self._controls = self._controls, []
-        for (subject, joins), encoded in parts.items():
+        for (gateway, joins), encoded in parts.items():
+            try:
+                subject = subjects.node_out(self._node, subjects.checked(gateway))
+            except ValueError:
+                self._log.error("bus.bad_gateway", gateway=shortened(gateway, LOGGED_CHARS_MAX))
+                continue
             for message in join_parts(encoded) if joins else encoded:
                 self._send(subject, message)
         for control in controls:

@@ -11,15 +11,15 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
 import psutil
 import structlog
 
 from entraide import i18n
 from entraide.errors import EntraideError
+from entraide.event_loop import run_event_loop
 from entraide.files import PRIVATE_UMASK
 from entraide.system_service.units import FINAL_STATUS
 from entraide_node.agent import Agent
@@ -35,7 +35,6 @@ from entraide_node.revocation import REVOKED, is_key_revoked
 
 PARENT_PIPE = "ENTRAIDE_PARENT_PIPE"
 ORPHAN_GRACE_S = 5.0
-T = TypeVar("T")
 
 RETRY_MIN_S, RETRY_MAX_S = 1.0, 30.0
 
@@ -61,16 +60,7 @@ def run_node(path: Path, *, log: bool = False) -> int:
     if running is not None:
         sys.stderr.write(f"{i18n.text('node-runs-already', config.lang, pid=running.pid)}\n")
         return 1
-    return run_loop(_AgentProcess(config).run())
-
-
-def run_loop(main: Coroutine[Any, Any, T]) -> T:
-    """Runs a coroutine on uvloop if it is installed, else on asyncio's loop."""
-    try:
-        import uvloop  # noqa: PLC0415  (not on every system)
-    except ImportError:
-        return asyncio.run(main)
-    return uvloop.run(main)
+    return run_event_loop(_AgentProcess(config).run())
 
 
 class _AgentProcess:

@@ -10,8 +10,8 @@ the engine's text.
 import asyncio
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable
+from functools import partial
 from itertools import islice
 from typing import Protocol
 
@@ -68,8 +68,12 @@ class RunTransport(Protocol):
     def send_to_gateway(self, gateway: str, message: NodeOut, *, joins: bool = False) -> None:
         """Sends to a gateway, which may read several messages in one."""
 
+    @property
+    def has_room(self) -> bool:
+        """Whether little of what was sent before waits for the bus."""
+
     async def wait_for_room(self) -> None:
-        """Waits while much of what was sent before waits for the bus."""
+        """Waits until there is room."""
 
     async def keep_report(self, message: UsageReport) -> None:
         """Puts a usage report on the disk, from where it is sent until it is acknowledged."""
@@ -314,20 +318,16 @@ class RunManager:
         if not task.cancelled() and task.exception() is not None:
             self._log.error("run.end_unreported", exc_info=task.exception())
 
-    async def _run_engine(self, active: _ActiveRun) -> EngineEnd | None:
+    async def _run_engine(self, active: _ActiveRun) -> EngineEnd:
         run = active.run
         request = EngineRequest(
             job=run.job, path=run.path, body=run.body, stream=run.stream, model=run.model,
             resume=run.resume,
         )  # fmt: skip
-        async with aclosing(active.engine.run(request)) as answer:
-            async for item in answer:
-                if isinstance(item, EngineEnd):
-                    return item
-                await self._forward_chunk(active, item)
-        return None
+        return await active.engine.run(request, partial(self._forward_chunk, active))
 
-    async def _forward_chunk(self, active: _ActiveRun, chunk: EngineChunk) -> None:
+    def _forward_chunk(self, active: _ActiveRun, chunk: EngineChunk) -> Awaitable[None] | None:
+        """Sends a chunk to the gateway; returns what to wait for, if the bus is slow."""
         run = active.run
         first = chunk.n_output_tokens > 0 and not active.first_token_s
         if first:
@@ -349,7 +349,7 @@ class RunManager:
                 self._on_noticed()
         if first:  # prefill is done: the scheduler updates its backlog estimate
             self._report_later(active)
-        await self._transport.wait_for_room()
+        return None if self._transport.has_room else self._transport.wait_for_room()
 
     def _report_later(self, active: _ActiveRun) -> None:
         """Tells the scheduler of a run soon, unless the run has ended by then."""

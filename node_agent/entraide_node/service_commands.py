@@ -147,7 +147,7 @@ def leave_pool(folder: Path, lang: str, *, weights: bool | None, purge: bool = F
         The exit status.
     """
     # These import the whole agent.
-    from entraide_node.main import run_loop  # noqa: PLC0415
+    from entraide.event_loop import run_event_loop  # noqa: PLC0415
     from entraide_node.model_manager.catalogue_source import CATALOGUE_NAME, SIGNATURE_NAME  # noqa: PLC0415
     from entraide_node.owner.lent_time import LENT_NAME  # noqa: PLC0415
     from entraide_node.report_outbox import REPORTS_NAME  # noqa: PLC0415
@@ -161,7 +161,7 @@ def leave_pool(folder: Path, lang: str, *, weights: bool | None, purge: bool = F
         return 1
     if not (folder / keys.IDENTITY_NAME).exists():  # the node has left already
         return _remove_files(folder, config, lang, purge=purge, weights=weights)
-    pool_knows = run_loop(_say_goodbye(config))
+    pool_knows = run_event_loop(_say_goodbye(config))
     for name in (
         keys.IDENTITY_NAME, *keys.OWN_KEY_NAMES, keys.CA_NAME, keys.POOL_KEY_NAME, POOL_NAME,
         CATALOGUE_NAME, SIGNATURE_NAME, REPORTS_NAME, owner_files.STOPPED_NAME,

@@ -10,6 +10,7 @@ import typer
 
 from entraide import __version__, i18n
 from entraide.errors import EntraideError
+from entraide.event_loop import run_event_loop
 from entraide.versions import is_older
 from entraide_node.config import load_config
 from entraide_node.core.owner_terms import OwnerTerms
@@ -19,7 +20,6 @@ from entraide_node.error_output import error_sentence, print_error
 from entraide_node.given import given_sentences, read_given
 from entraide_node.logs import log_to_stderr
 from entraide_node.machine_setup import benchmark_machine
-from entraide_node.main import run_loop
 from entraide_node.owner import files as owner_files
 from entraide_node.owner.cli_output import owner_sentences
 from entraide_node.owner.terms_file import TermsProblem, read_terms
@@ -99,7 +99,7 @@ def print_bench(path: Path, lang: str, *, as_json: bool) -> int:
     except EntraideError as problem:
         print_error(problem, lang)
         return 1
-    rates = run_loop(benchmark_machine(config))
+    rates = run_event_loop(benchmark_machine(config))
     if isinstance(rates, EngineProblem):
         typer.echo(error_sentence(rates.code, rates.values, lang) or rates.code, err=True)
         return 1

@@ -25,7 +25,7 @@ from tests.engines.support import (
 
 from entraide.types import Basis, Outcome
 from entraide_node.engines.attached_engine import AttachConfig, AttachedEngine
-from entraide_node.engines.base import CONTEXT_EXCEEDED, EngineProblem
+from entraide_node.engines.base import CONTEXT_EXCEEDED, EngineChunk, EngineProblem
 from entraide_node.engines.discovery import discover_servers
 from entraide_node.engines.llamacpp_child import MODULE, ChildConfig, ChildReady
 from entraide_node.engines.model_listing import ListedModel
@@ -99,15 +99,17 @@ async def test_many_runs_after_each_other(url: str) -> None:
 async def test_leaving_and_cancelling(url: str) -> None:
     """Before it is known which program it is, a cancelled run is estimated, and stopped."""
     async with attached(url) as engine:
-        items = engine.run(request(max_tokens=900, ignore_eos=True))
-        async for item in items:
-            if getattr(item, "n_output_tokens", 0) == 4:
+
+        def receive(chunk: EngineChunk) -> None:
+            if chunk.n_output_tokens == 4:
                 engine.cancel("job-1")
+
+        end = await engine.run(request(max_tokens=900, ignore_eos=True), receive)
         metrics = await metrics_when(engine, lambda m: m.processing == 0)
 
-    assert Outcome.CANCELLED is item.outcome
-    assert Basis.ESTIMATED is item.usage.counted
-    assert 4 <= item.usage.completion_tokens < 100
+    assert Outcome.CANCELLED is end.outcome
+    assert Basis.ESTIMATED is end.usage.counted
+    assert 4 <= end.usage.completion_tokens < 100
     assert metrics.output_tokens_total < 100
 
 

@@ -29,7 +29,7 @@ from entraide_node.engines.base import (
     BAD_REQUEST,
     CONTEXT_EXCEEDED,
     EMBEDDINGS_PATH,
-    EngineEnd,
+    EngineChunk,
     EngineRequest,
 )
 from entraide_node.engines.factory import make_engine
@@ -156,14 +156,15 @@ async def test_a_cancelled_batch_ends_between_its_parts(engine: SupervisedEngine
     """What was read until then is the run's usage, and the engine has nothing left to do."""
     texts = [f"{PASSAGES[n % 5]} {n}" for n in range(500)]
     async with asyncio.timeout(DEADLINE_S):
-        async for item in engine.run(embedding_request(input=texts)):
-            if not isinstance(item, EngineEnd):
-                engine.cancel("job-1")
+
+        def cancel(_chunk: EngineChunk) -> None:
+            engine.cancel("job-1")
+
+        end = await engine.run(embedding_request(input=texts), cancel)
     await metrics_when(engine, lambda m: m.processing == m.waiting == 0)
 
-    assert isinstance(item, EngineEnd)
-    assert Outcome.CANCELLED is item.outcome
-    assert 0 < item.usage.prompt_tokens < 500 * 5
+    assert Outcome.CANCELLED is end.outcome
+    assert 0 < end.usage.prompt_tokens < 500 * 5
 
 
 def matches(questions: NDArray[np.float64], passages: NDArray[np.float64]) -> int:

@@ -29,7 +29,7 @@ from entraide_node.engines.base import (
     ENGINE_EXITED,
     ENGINE_HUNG,
     ENGINE_REJECTED,
-    EngineEnd,
+    EngineChunk,
     EngineProblem,
 )
 from entraide_node.engines.llamacpp import make_llama_cpp
@@ -69,17 +69,16 @@ async def test_a_child_that_hangs() -> None:
     async with llamacpp(stall_timeout_s=1.0) as engine:
         first = engine.pid
         assert first is not None
-        end: EngineEnd | None = None
-        async for item in engine.run(request(max_tokens=1500, ignore_eos=True)):
-            if isinstance(item, EngineEnd):
-                end = item
-            elif item.n_output_tokens == 3:
+
+        def freeze(chunk: EngineChunk) -> None:
+            if chunk.n_output_tokens == 3:
                 os.kill(first, signal.SIGSTOP)
+
+        end = await engine.run(request(max_tokens=1500, ignore_eos=True), freeze)
         await eventually(lambda: not psutil.pid_exists(first))
         await ready_when(engine, None)
         _, served = await ran(engine, request("job-2", max_tokens=2))
 
-    assert end is not None
     assert end.failure is not None
     assert (ENGINE_HUNG, True) == (end.failure.code, end.failure.retryable)
     assert Outcome.COMPLETED is served.outcome
@@ -92,14 +91,14 @@ async def test_a_child_that_hangs_after_its_benchmark() -> None:
         engine.expect_rates(Rates(1_000.0, 0.02, 0.005, Basis.MEASURED))
         first = engine.pid
         assert first is not None
-        end: EngineEnd | None = None
         long = {"max_tokens": 1500, "ignore_eos": True}
         other = asyncio.create_task(ran(engine, request("job-2", **long)))
-        async for item in engine.run(request(**long)):
-            if isinstance(item, EngineEnd):
-                end = item
-            elif item.n_output_tokens == 3:
+
+        def freeze(chunk: EngineChunk) -> None:
+            if chunk.n_output_tokens == 3:
                 os.kill(first, signal.SIGSTOP)
+
+        end = await engine.run(request(**long), freeze)
         _, beside = await other
         at_once = await engine.ready()
         await eventually(lambda: not psutil.pid_exists(first))

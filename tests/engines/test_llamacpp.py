@@ -25,7 +25,6 @@ from entraide_node.engines.base import (
     CONTEXT_EXCEEDED,
     ENGINE_REJECTED,
     EngineChunk,
-    EngineEnd,
 )
 from entraide_node.engines.llamacpp import make_llama_cpp
 from entraide_node.engines.supervised_engine import WAITING_PER_SLOT_MAX, SupervisedEngine
@@ -185,17 +184,15 @@ async def test_bad_request(engine: SupervisedEngine) -> None:
 async def test_cancelling_stops_the_engine(engine: SupervisedEngine) -> None:
     """A cancelled run ends at once with its exact counts, and the engine computes no more."""
     chunks: list[EngineChunk] = []
-    end: EngineEnd | None = None
-    async for item in engine.run(request(max_tokens=1500, ignore_eos=True)):
-        if isinstance(item, EngineEnd):
-            end = item
-        else:
-            chunks.append(item)
-            if item.n_output_tokens == 5:
-                engine.cancel("job-1")
+
+    def receive(chunk: EngineChunk) -> None:
+        chunks.append(chunk)
+        if chunk.n_output_tokens == 5:
+            engine.cancel("job-1")
+
+    end = await engine.run(request(max_tokens=1500, ignore_eos=True), receive)
     metrics = await metrics_when(engine, lambda m: m.processing == 0)
 
-    assert end is not None
     assert Outcome.CANCELLED is end.outcome
     assert Basis.MEASURED is end.usage.counted
     assert 5 <= end.usage.completion_tokens == chunks[-1].n_output_tokens
@@ -206,9 +203,10 @@ async def test_leaving_stops_the_engine(engine: SupervisedEngine) -> None:
     """A reader that leaves makes the engine stop, while it writes and while it reads."""
     long = [{"role": "user", "content": "le chat " * 300}]
     for n, asked in enumerate([request("w", max_tokens=1500), request("r", messages=long)]):
-        items = engine.run(asked)
-        await anext(items)
-        await items.aclose()
+        begun = asyncio.Event()
+        run = asyncio.create_task(engine.run(asked, lambda _chunk, begun=begun: begun.set()))
+        await begun.wait()
+        run.cancel()
         metrics = await metrics_when(engine, lambda m: m.processing == m.waiting == 0)
 
         assert metrics.output_tokens_total < 100, n
@@ -229,15 +227,15 @@ async def test_long_prompts_show_life(engine: SupervisedEngine) -> None:
 async def test_too_many_at_a_time(engine: SupervisedEngine) -> None:
     """Beyond its slots and a few that wait, the engine takes no more."""
     places = engine.facts.slots * (1 + WAITING_PER_SLOT_MAX)
-    running = [engine.run(request(f"job-{n}", max_tokens=1500)) for n in range(places)]
-    first = [asyncio.create_task(anext(items)) for items in running]
+    running = [
+        asyncio.create_task(ran(engine, request(f"job-{n}", max_tokens=1500)))
+        for n in range(places)
+    ]
     await metrics_when(engine, lambda m: m.processing + m.waiting == places)
     _, end = await ran(engine, request("one-more"))
     for n in range(places):
         engine.cancel(f"job-{n}")
-    await asyncio.gather(*first)
-    for items in running:
-        await items.aclose()
+    await asyncio.gather(*running)
 
     assert end.failure is not None
     assert (ENGINE_REJECTED, True) == (end.failure.code, end.failure.retryable)

@@ -28,7 +28,7 @@ from entraide_node.engines.base import (
     COMPLETIONS,
     ENGINE_EXITED,
     ENGINE_HUNG,
-    EngineEnd,
+    EngineChunk,
 )
 from entraide_node.engines.model_folder import supports_tools
 from entraide_node.engines.supervised_engine import SupervisedEngine
@@ -160,15 +160,14 @@ async def test_refusals(engine: SupervisedEngine) -> None:
 
 async def test_cancelling_ends_the_run(engine: SupervisedEngine) -> None:
     """A cancelled run ends at once, estimated, and the next one is served."""
-    end: EngineEnd | None = None
-    async for item in engine.run(request(messages=SHORT, max_tokens=400)):
-        if isinstance(item, EngineEnd):
-            end = item
-        elif item.n_output_tokens >= 2:
+
+    def cancel(chunk: EngineChunk) -> None:
+        if chunk.n_output_tokens >= 2:
             engine.cancel("job-1")
+
+    end = await engine.run(request(messages=SHORT, max_tokens=400), cancel)
     _, served = await ran(engine, request("job-2", messages=SHORT, max_tokens=1))
 
-    assert end is not None
     assert (Outcome.CANCELLED, Basis.ESTIMATED) == (end.outcome, end.usage.counted)
     assert Outcome.COMPLETED is served.outcome
 
@@ -203,17 +202,16 @@ async def test_a_server_that_hangs(engine: SupervisedEngine) -> None:
     assert engine.pid is not None
     wrapper = psutil.Process(engine.pid)
     server = wrapper.children()[0]
-    end: EngineEnd | None = None
-    async for item in engine.run(request(messages=SHORT, max_tokens=400)):
-        if isinstance(item, EngineEnd):
-            end = item
-        elif item.n_output_tokens == 2:
+
+    def freeze(chunk: EngineChunk) -> None:
+        if chunk.n_output_tokens == 2:
             server.send_signal(signal.SIGSTOP)
+
+    end = await engine.run(request(messages=SHORT, max_tokens=400), freeze)
     await eventually(lambda: not lives(server) and not lives(wrapper))
     await ready_when(engine, None, within_s=120.0)
     _, served = await ran(engine, request("job-2", messages=SHORT, max_tokens=1))
 
-    assert end is not None
     assert end.failure is not None
     assert (ENGINE_HUNG, True) == (end.failure.code, end.failure.retryable)
     assert Outcome.COMPLETED is served.outcome

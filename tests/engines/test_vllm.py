@@ -31,7 +31,6 @@ from entraide_node.engines.base import (
     ENGINE_CRASHED,
     ENGINE_EXITED,
     EngineChunk,
-    EngineEnd,
 )
 from entraide_node.engines.supervised_engine import SupervisedEngine
 
@@ -197,17 +196,15 @@ async def test_refusals(engine: SupervisedEngine) -> None:
 async def test_cancelling_stops_the_engine(engine: SupervisedEngine) -> None:
     """A cancelled run ends at once with exact counts, and the engine computes no more."""
     chunks: list[EngineChunk] = []
-    end: EngineEnd | None = None
-    async for item in engine.run(request(max_tokens=900, ignore_eos=True)):
-        if isinstance(item, EngineEnd):
-            end = item
-        else:
-            chunks.append(item)
-            if item.n_output_tokens >= 5:
-                engine.cancel("job-1")
+
+    def receive(chunk: EngineChunk) -> None:
+        chunks.append(chunk)
+        if chunk.n_output_tokens >= 5:
+            engine.cancel("job-1")
+
+    end = await engine.run(request(max_tokens=900, ignore_eos=True), receive)
     await metrics_when(engine, lambda m: m.processing == 0)
 
-    assert end is not None
     assert Outcome.CANCELLED is end.outcome
     assert Basis.MEASURED is end.usage.counted
     assert 5 <= end.usage.completion_tokens == chunks[-1].n_output_tokens < 900

@@ -35,6 +35,7 @@ from entraide_node.core.phases import PhaseEvent
 from entraide_node.energy.meters import PowerMeter
 from entraide_node.engines.base import (
     CHAT,
+    ChunkReceiver,
     Engine,
     EngineChunk,
     EngineEnd,
@@ -60,7 +61,7 @@ M = TypeVar("M")
 
 
 class ScriptedEngine:
-    """An engine that the test controls: each run yields the items that the test queues."""
+    """An engine that the test controls: each run passes on what the test queues."""
 
     def __init__(self) -> None:
         self.lines: dict[str, asyncio.Queue[EngineChunk | EngineEnd]] = {}
@@ -80,15 +81,15 @@ class ScriptedEngine:
         """Serves unless the test says otherwise."""
         return self.problem
 
-    async def run(self, request: EngineRequest) -> AsyncIterator[EngineChunk | EngineEnd]:
-        """Yields what the test says, until the end."""
+    async def run(self, request: EngineRequest, receive: ChunkReceiver) -> EngineEnd:
+        """Passes on what the test says, until the end."""
         line = self.lines.setdefault(request.job, asyncio.Queue())
         try:
-            while True:
-                item = await line.get()
-                yield item
-                if isinstance(item, EngineEnd):
-                    return
+            while not isinstance(item := await line.get(), EngineEnd):
+                waiting = receive(item)
+                if waiting is not None:
+                    await waiting
+            return item
         finally:
             self.closed.append(request.job)
 
@@ -110,7 +111,7 @@ class ScriptedEngine:
         """Has nothing to stop."""
 
     def say(self, job: str, item: EngineChunk | EngineEnd) -> None:
-        """Lets a run yield something."""
+        """Lets a run pass something on, or end."""
         self.lines.setdefault(job, asyncio.Queue()).put_nowait(item)
 
 

@@ -1,7 +1,6 @@
 """The benchmark: the rates that follow from the timings, and their storage."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from entraide_node.bench import EngineRates, cache_key, fit_tpot, load_or_measur
 from entraide_node.engines.base import (
     EMBEDDINGS_PATH,
     ENGINE_CRASHED,
+    ChunkReceiver,
     EngineChunk,
     EngineEnd,
     EngineFacts,
@@ -53,19 +53,18 @@ class TimedEngine:
         self._writing = 0
         self.is_at_once = False
 
-    async def run(self, request: EngineRequest) -> AsyncGenerator[EngineChunk | EngineEnd, None]:
+    async def run(self, request: EngineRequest, receive: ChunkReceiver) -> EngineEnd:
         """Reads, then writes a token in each round until it is told to stop."""
         body = msgspec.json.decode(request.body)
         self.bodies.append(body)
         if self.failure is not None:
-            yield self._end(Outcome.FAILED, 0, 0, 0.0, 0.0)
-            return
+            return self._end(Outcome.FAILED, 0, 0, 0.0, 0.0)
         prompt = TEMPLATE_TOKENS + 5 * len(body["messages"][0]["content"].split())
         started = self._clock.now
         self._clock.now += prompt / PREFILL_TOKENS_PER_S
         prefill_s = self._clock.now - started
         if not self.is_at_once:
-            yield EngineChunk(b"x", 1)
+            receive(EngineChunk(b"x", 1))
         self._writing += 1
         tokens = 1
         while tokens < body["max_tokens"] and request.job not in self._cancelled:
@@ -73,13 +72,13 @@ class TimedEngine:
             self._clock.now += (0.005 + 0.002 * self._writing) / self._writing
             tokens += 1
             if not self.is_at_once:
-                yield EngineChunk(b"x", tokens)
+                receive(EngineChunk(b"x", tokens))
         if self.is_at_once:
-            yield EngineChunk(b"x" * tokens, tokens)
+            receive(EngineChunk(b"x" * tokens, tokens))
         self._writing -= 1
         outcome = Outcome.CANCELLED if request.job in self._cancelled else Outcome.COMPLETED
         decode_s = self._clock.now - started - prefill_s
-        yield self._end(outcome, prompt, tokens, prefill_s, decode_s)
+        return self._end(outcome, prompt, tokens, prefill_s, decode_s)
 
     def cancel(self, job: str) -> bool:
         """Makes a run end in its next round."""
@@ -310,7 +309,7 @@ class EmbeddingEngine(TimedEngine):
             self.facts, context_tokens=512, features=("embeddings", "embeddings_only")
         )
 
-    async def run(self, request: EngineRequest) -> AsyncGenerator[EngineChunk | EngineEnd, None]:
+    async def run(self, request: EngineRequest, _receive: ChunkReceiver) -> EngineEnd:
         """Embeds all inputs at once."""
         assert EMBEDDINGS_PATH == request.path
         body = msgspec.json.decode(request.body)
@@ -319,9 +318,8 @@ class EmbeddingEngine(TimedEngine):
         run_s = 0.010 + tokens / PREFILL_TOKENS_PER_S
         self._clock.now += run_s
         if self.failure is not None:
-            yield self._end(Outcome.FAILED, 0, 0, 0.0, 0.0)
-            return
-        yield self._end(Outcome.COMPLETED, tokens, 0, run_s, 0.0)
+            return self._end(Outcome.FAILED, 0, 0, 0.0, 0.0)
+        return self._end(Outcome.COMPLETED, tokens, 0, run_s, 0.0)
 
 
 async def test_an_embedding_engine_is_measured_by_reading() -> None:

@@ -1,7 +1,6 @@
 """The talk with an engine over real sockets: an engine that misbehaves in each way there is."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -104,11 +103,7 @@ async def ran(stream: ChatStream, asked: EngineRequest) -> tuple[list[EngineChun
     """All that a run gives, within the deadline."""
     chunks: list[EngineChunk] = []
     async with asyncio.timeout(DEADLINE_S):
-        async for item in stream.run(asked):
-            if isinstance(item, EngineEnd):
-                return chunks, item
-            chunks.append(item)
-    raise AssertionError("a run without an end")
+        return chunks, await stream.run(asked, chunks.append)
 
 
 async def good(_: web.Request, response: web.StreamResponse) -> None:
@@ -331,27 +326,79 @@ async def test_cancelling_a_run_that_connects(monkeypatch: pytest.MonkeyPatch) -
 
 async def test_cancelling_a_run_whose_reader_is_busy() -> None:
     """The engine sees its caller leave at once, even while nobody reads the run."""
-    async with talking(endless) as (engine, stream), contextlib.AsyncExitStack() as stack:
-        items = await stack.enter_async_context(contextlib.aclosing(stream.run(request())))
-        first = await anext(items)
-        stream.cancel("job-1")
-        async with asyncio.timeout(DEADLINE_S):
-            await engine.left.wait()
-        rest = [item async for item in items]
-
-    assert isinstance(first, EngineChunk)
-    assert isinstance(rest[-1], EngineEnd)
-    assert Outcome.CANCELLED is rest[-1].outcome
-
-
-async def test_closing_the_iterator() -> None:
-    """An iterator that is closed makes the engine's caller leave, without an end."""
+    chunks: list[EngineChunk] = []
     async with talking(endless) as (engine, stream):
-        items = stream.run(request())
-        await anext(items)
-        await items.aclose()
+
+        async def cancel() -> None:
+            stream.cancel("job-1")
+            await engine.left.wait()
+
+        def receive(chunk: EngineChunk) -> Awaitable[None]:
+            chunks.append(chunk)
+            return cancel()
+
+        async with asyncio.timeout(DEADLINE_S):
+            end = await stream.run(request(), receive)
+
+    assert 1 == len(chunks)
+    assert Outcome.CANCELLED is end.outcome
+
+
+async def test_a_receiver_that_waits() -> None:
+    """It is not called while it waits; then it gets all that came meanwhile, once."""
+    first_came, all_written = asyncio.Event(), asyncio.Event()
+
+    async def script(_: web.Request, response: web.StreamResponse) -> None:
+        await response.write(TOKEN)
+        await first_came.wait()
+        for _number in range(3):
+            await response.write(TOKEN)
+        await response.write(FINISH + DONE)
+        all_written.set()
+
+    counts: list[int] = []
+    counts_after_wait: list[int] = []
+
+    async def wait() -> None:
+        first_came.set()
+        await all_written.wait()
+        counts_after_wait.extend(counts)
+
+    def receive(chunk: EngineChunk) -> Awaitable[None] | None:
+        counts.append(chunk.n_output_tokens)
+        return wait() if len(counts) == 1 else None
+
+    async with talking(script) as (_, stream), asyncio.timeout(DEADLINE_S):
+        end = await stream.run(request(), receive)
+
+    assert Outcome.COMPLETED is end.outcome
+    assert [1] == counts_after_wait
+    assert (1, 4) == (counts[0], counts[-1])
+
+
+async def test_a_reader_that_fails() -> None:
+    """An exception of the one who receives a run reaches its caller, and the engine's caller
+    leaves."""
+    async with talking(endless) as (engine, stream):
+        with pytest.raises(ZeroDivisionError):
+            await stream.run(request(), lambda _chunk: 1 // 0)
         async with asyncio.timeout(DEADLINE_S):
             await engine.left.wait()
+
+    assert 0 == stream.running
+
+
+async def test_cancelling_the_one_who_reads_while_it_receives() -> None:
+    """A task that is cancelled while a run writes makes the engine's caller leave."""
+    async with talking(endless) as (engine, stream):
+        begun = asyncio.Event()
+        run = asyncio.create_task(stream.run(request(), lambda _chunk: begun.set()))
+        async with asyncio.timeout(DEADLINE_S):
+            await begun.wait()
+            run.cancel()
+            await engine.left.wait()
+        with pytest.raises(asyncio.CancelledError):
+            await run
 
     assert 0 == stream.running
 
@@ -371,12 +418,13 @@ async def test_cancelling_the_one_who_reads() -> None:
 
 async def test_unknown_and_doubled_jobs() -> None:
     """A job that is not there cannot be cancelled, and one that runs cannot run again."""
-    async with talking(silent_after_a_token) as (_, stream):
-        items = stream.run(request())
-        await anext(items)
+    async with talking(silent_after_a_token) as (engine, stream):
+        first = asyncio.create_task(ran(stream, request()))
+        await engine.reached.wait()
         _, second = await ran(stream, request())
         nobody = stream.cancel("job-2")
-        await items.aclose()
+        stream.cancel("job-1")
+        await first
 
     assert not nobody
     assert second.failure is not None

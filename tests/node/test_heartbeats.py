@@ -26,11 +26,12 @@ async def test_a_first_run_is_told_at_once_and_then_often(
         await peer.hear(Heartbeat, runs=(RunBeat("job-1", 1, 3, 40),))
         engine.say("job-1", EngineChunk(b"data: {}\n\n", 9, 40))
         await peer.hear(Heartbeat, runs=(RunBeat("job-1", 1, 9, 40),))
-        progress = [message.output_tokens for message in peer.said(Progress)]
+        await peer.hear(Progress)
+        progress = peer.said(Progress)
         engine.say("job-1", end(completion=9))
         await peer.hear(UsageReport, job="job-1")
 
-    assert progress == [3]  # its first token
+    assert 1 == len(progress)  # soon after its first token
 
 
 async def test_the_last_run_is_followed_by_a_heartbeat_without_runs(

@@ -1,6 +1,7 @@
 """Each kind of source against a real peer: its value, its time, and its faults."""
 
 import asyncio
+import contextlib
 import datetime as dt
 import json
 import time
@@ -13,6 +14,7 @@ from aiohttp import web
 from tests.node.energy_peers import Home, broker, float_at, free_port, home, inverter
 from tests.node.support import DEADLINE_S
 
+from entraide_node.energy.mqtt_source import MqttSource
 from entraide_node.energy.source_config import CsvFile, HomeAssistant, Http, Mqtt, Sunspec
 from entraide_node.energy.source_factory import make_source
 from entraide_node.energy.source_values import (
@@ -217,6 +219,29 @@ async def test_mqtt_path_and_sign(tmp_path: Path) -> None:
         await source.close()
 
     assert -1_250.0 == said.number
+
+
+async def test_mqtt_ends_though_a_cancellation_is_ignored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Python 3.11 its library may ignore a cancellation; the source is closed all the same."""
+    listening = asyncio.Event()
+
+    async def ignore_one(_: MqttSource) -> None:
+        listening.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(MqttSource, "_listen", ignore_one)
+    source = MqttSource(Mqtt(host=LOCAL, port=1, topic="plug/power"), tmp_path)
+    await source.read()
+    await listening.wait()
+    task = source._listening
+    async with asyncio.timeout(30.0):
+        await source.close()
+
+    assert task is not None
+    assert task.done()
 
 
 async def test_mqtt_retained_tells_nothing(tmp_path: Path) -> None:

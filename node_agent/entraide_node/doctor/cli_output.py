@@ -8,12 +8,12 @@ import msgspec
 from msgspec import Struct
 
 from entraide import i18n
+from entraide.event_loop import run_event_loop
 from entraide_node.doctor.inspection import inspect_node
 from entraide_node.doctor.node_checks import Check, Level, Value, has_failure
 from entraide_node.energy.cli_output import meter_name
 from entraide_node.error_output import error_sentence
 from entraide_node.logs import log_nothing
-from entraide_node.main import run_loop
 
 MARKS = {Level.OK: "✓", Level.WARN: "!", Level.FAIL: "✗"}
 
@@ -49,7 +49,7 @@ def report_check(check: Check, lang: str) -> CheckReport:
 def print_doctor(folder: Path, lang: str, *, as_json: bool) -> int:
     """Inspects a node and prints the result; returns 1 if something keeps it from working."""
     log_nothing()
-    checks = run_loop(inspect_node(folder))
+    checks = run_event_loop(inspect_node(folder))
     format_report = _as_json if as_json else _as_lines
     sys.stdout.write(format_report([report_check(check, lang) for check in checks], lang))
     return 1 if has_failure(checks) else 0

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from entraide.cancellation import cancel_until_ended
 from entraide.decoding import decode_json
 from entraide_node.energy.source_config import Mqtt, value_expression
 from entraide_node.energy.source_values import (
@@ -58,9 +59,7 @@ class MqttSource:
     async def close(self) -> None:
         """Disconnects."""
         if self._listening is not None:
-            self._listening.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._listening
+            await cancel_until_ended(self._listening)
             self._listening = None
 
     async def _listen_for_ever(self) -> None:

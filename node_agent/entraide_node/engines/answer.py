@@ -34,7 +34,7 @@ def rewrite_chunk(chunk: dict[str, Any], *, job: str, model: str) -> bytes:
 
 def format_event(payload: bytes) -> bytes:
     """Returns a payload as a server-sent event."""
-    return b"data: " + payload + b"\n\n"
+    return b"data: %b\n\n" % payload
 
 
 def closing_chunk(*, chat: bool, created: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ servers compute them with any model, and those of a model for text find little.
 """
 
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -26,7 +26,7 @@ from entraide_node.engines.base import (
     CHAT,
     EMBEDDING_FEATURES,
     EMBEDDINGS_PATH,
-    EngineChunk,
+    ChunkReceiver,
     EngineEnd,
     EngineFacts,
     EngineMetrics,
@@ -141,9 +141,9 @@ class AttachedEngine:
             return await self._request_token()
         return await self._match_model(listing)
 
-    def run(self, request: EngineRequest) -> AsyncGenerator[EngineChunk | EngineEnd, None]:
+    async def run(self, request: EngineRequest, receive: ChunkReceiver) -> EngineEnd:
         """Runs one request; see ``base.Engine.run``."""
-        return self._stream.run(request)
+        return await self._stream.run(request, receive)
 
     def cancel(self, job: str) -> bool:
         """Ends a run at once as cancelled; False if it is unknown."""
@@ -214,8 +214,5 @@ class AttachedEngine:
             job="readiness", path=path, body=msgspec.json.encode(body), stream=path == CHAT,
             model=self._facts.model_alias, first_event_timeout_s=FIRST_TOKEN_TIMEOUT_S,
         )  # fmt: skip
-        outcome = None
-        async for item in self._stream.run(request):
-            if isinstance(item, EngineEnd):
-                outcome = item.outcome
-        return outcome is Outcome.COMPLETED
+        end = await self._stream.run(request, lambda _chunk: None)
+        return end.outcome is Outcome.COMPLETED

@@ -1,12 +1,12 @@
 """The engine interface: one protocol, and the structs that cross it.
 
-A request is the client's own JSON; batches of events are passed on in the client's format, and the
-last item says how the run ended. Failures of a run, and reasons why an engine does not serve, are
-values. ``detail`` of a failure is the engine's own text and may quote the request: it may be sent
-to the client, but never be logged.
+A request is the client's own JSON; events are passed on in the client's format, those that arrived
+together as one chunk; a run returns how it ended. Failures of a run, and reasons why an engine does
+not serve, are values. ``detail`` of a failure is the engine's own text and may quote the request:
+it may be sent to the client, but never be logged.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from msgspec import Struct
@@ -112,6 +112,11 @@ class EngineChunk(Struct, frozen=True):
     n_shown_tokens: int = -1
 
 
+# Receives the chunks of one run in order, in the event loop. It returns None, or, if the run is to
+# wait before its next chunk, for what.
+ChunkReceiver = Callable[[EngineChunk], Awaitable[None] | None]
+
+
 class EngineUsage(Struct, frozen=True):
     """Tokens of one run, counted as OpenAI does.
 
@@ -169,7 +174,7 @@ class EngineFailure(Struct, frozen=True):
 
 
 class EngineEnd(Struct, frozen=True):
-    """How a run ended; always the last item.
+    """How a run ended.
 
     Attributes:
         outcome: completed, cancelled or failed.
@@ -228,11 +233,8 @@ class Engine(Protocol):
         """Asks whether it serves now; None if it does."""
         ...
 
-    def run(self, request: EngineRequest) -> AsyncGenerator[EngineChunk | EngineEnd, None]:
-        """Runs one request.
-
-        Closing the generator, or cancelling its consumer, stops the computation at once.
-        """
+    async def run(self, request: EngineRequest, receive: ChunkReceiver) -> EngineEnd:
+        """Runs one request; cancelling the call stops the computation at once."""
         ...
 
     def cancel(self, job: str) -> bool:

@@ -12,10 +12,9 @@ were measured.
 """
 
 import asyncio
-import contextlib
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -29,6 +28,7 @@ from entraide_node.engines.base import (
     ENGINE_CRASHED,
     ENGINE_HUNG,
     ENGINE_REJECTED,
+    ChunkReceiver,
     EngineChunk,
     EngineEnd,
     EngineFailure,
@@ -123,7 +123,7 @@ class ChatStream:
         """Number of current runs."""
         return len(self._connections)
 
-    async def run(self, request: EngineRequest) -> AsyncGenerator[EngineChunk | EngineEnd, None]:
+    async def run(self, request: EngineRequest, receive: ChunkReceiver) -> EngineEnd:
         """Runs one request; see ``Engine.run``."""
         started = self._clock()
         body = parse_request(request)
@@ -134,36 +134,29 @@ class ChatStream:
         failure = next((f for f in (body, seam) if isinstance(f, EngineFailure)), None)
         run = self._make_run(request, fields, started, seam if isinstance(seam, Seam) else None)
         if failure is not None:
-            yield run.abort(Outcome.FAILED, now=self._clock(), failure=failure)
-            return
+            return run.abort(Outcome.FAILED, now=self._clock(), failure=failure)
         if request.job in self._connections:
             failure = EngineFailure(ENGINE_REJECTED, "the job runs already", retryable=False)
-            yield run.abort(Outcome.FAILED, now=self._clock(), failure=failure)
-            return
+            return run.abort(Outcome.FAILED, now=self._clock(), failure=failure)
         limit_s = request.first_event_timeout_s or self._target.first_event_timeout_s
         connection = RunConnection(request.job, limit_s, self.silence)
         self._connections[request.job] = connection
         self.silence.begin(request, fields)
         if self._watch is None or self._watch.done():
             self._watch = asyncio.create_task(self._watch_runs())
-        items = (
-            self._embed(run, connection, request.job)
-            if isinstance(run, EmbeddingRun)
-            else self._chunks(run, connection, request, fields)
-        )
         try:
-            async with contextlib.aclosing(items) as chunks:
-                async for chunk in chunks:
-                    yield chunk
-            end = run.complete(now=self._clock(), created=int(self._wall_clock()))
+            if isinstance(run, EmbeddingRun):
+                await self._embed(run, connection, request.job, receive)
+            else:
+                await self._pass_on(run, connection, request, fields, receive)
+            return run.complete(now=self._clock(), created=int(self._wall_clock()))
         except Stopped:
-            end = run.abort(Outcome.CANCELLED, now=self._clock())
+            return run.abort(Outcome.CANCELLED, now=self._clock())
         except Failed as failed:
-            end = run.abort(Outcome.FAILED, now=self._clock(), failure=failed.failure)
+            return run.abort(Outcome.FAILED, now=self._clock(), failure=failed.failure)
         finally:
             del self._connections[request.job]
             self.silence.end(request.job)
-        yield end
 
     def _find_seam(
         self, request: EngineRequest, resume: Resume, body: dict[str, Any]
@@ -265,32 +258,36 @@ class ChatStream:
             self._watch.cancel()
         self._http.close()
 
-    async def _chunks(
+    async def _pass_on(
         self,
         run: StreamRun,
         connection: RunConnection,
         request: EngineRequest,
         body: dict[str, Any],
-    ) -> AsyncGenerator[EngineChunk, None]:
-        """Yields chunks to send until the stream is complete; raises Stopped or Failed."""
+        receive: ChunkReceiver,
+    ) -> None:
+        """Passes chunks on until the stream is complete; raises Stopped or Failed."""
         payload = self._request_body(body, run.continued)
         response = await self._send(connection, request.path, payload)
         try:
             if response.status != 200:
                 raise Failed(await _read_refusal(connection, response))
             reader = EventReader()
-            data = b"-"
-            while data and not run.is_over:
-                data = await _read_stream(run, connection)
-                events_before = run.events
-                chunk = run.add_events(_read_payloads(reader, data), now=self._clock())
-                if run.events > events_before:
-                    loop_now = asyncio.get_running_loop().time()
-                    self.silence.add_event(request.job, loop_now, has_output=run.has_output)
-                    limit_s = self._target.stall_timeout_s if run.has_output else connection.limit_s
-                    connection.deadline = loop_now + limit_s
-                if chunk is not None:
-                    yield chunk
+            waiting: Awaitable[None] | None = None
+
+            def take(data: bytes) -> bool:
+                nonlocal waiting
+                chunk = self._add_events(run, connection, _payloads(reader, data))
+                waiting = receive(chunk) if chunk is not None else None
+                return waiting is None and not run.is_over
+
+            has_ended = False
+            while not has_ended and not run.is_over:
+                has_ended = await _pass_stream(run, connection, take)
+                if has_ended:
+                    take(b"")
+                if waiting is not None:
+                    await waiting
             if run.failure is not None:
                 raise Failed(run.failure)
             if not run.is_over and not run.is_answered:
@@ -300,10 +297,24 @@ class ChatStream:
             response.close()
             raise
 
+    def _add_events(
+        self, run: StreamRun, connection: RunConnection, payloads: list[bytes]
+    ) -> EngineChunk | None:
+        """Adds events that arrived together; returns the chunk to send, if any."""
+        events_before = run.events
+        chunk = run.add_events(payloads, now=self._clock())
+        if run.events > events_before:
+            has_output = run.has_output
+            connection.note_event(
+                self._target.stall_timeout_s if has_output else connection.limit_s,
+                has_output=has_output,
+            )
+        return chunk
+
     async def _embed(
-        self, run: EmbeddingRun, connection: RunConnection, job: str
-    ) -> AsyncGenerator[EngineChunk, None]:
-        """Sends the parts one after the other, and yields progress; raises Stopped or Failed."""
+        self, run: EmbeddingRun, connection: RunConnection, job: str, receive: ChunkReceiver
+    ) -> None:
+        """Sends the parts one after the other; raises Stopped or Failed."""
         while (fields := run.next_part()) is not None:
             loop_now = asyncio.get_running_loop().time()
             connection.deadline = loop_now + connection.limit_s
@@ -322,7 +333,9 @@ class ChatStream:
                 response.close()
             now = asyncio.get_running_loop().time()
             self.silence.add_event(job, now, has_output=False)
-            yield EngineChunk(b"", 0, run.n_prompt_tokens)
+            waiting = receive(EngineChunk(b"", 0, run.n_prompt_tokens))
+            if waiting is not None:
+                await waiting
         if run.failure is not None:
             raise Failed(run.failure)
 
@@ -358,24 +371,26 @@ class ChatStream:
                 self._http.close_idle()
 
 
-async def _read_stream(run: StreamRun, connection: RunConnection) -> bytes:
-    """Returns all bytes that have arrived, at least one; b"" at the end.
+async def _pass_stream(
+    run: StreamRun, connection: RunConnection, take: Callable[[bytes], bool]
+) -> bool:
+    """Passes bytes on as they arrive until ``take`` returns False; returns whether all have.
 
     If the engine dies or hangs after the answer is complete, the run is still completed.
     """
     try:
-        return await connection.read()
+        return await connection.pass_on(take)
     except Failed:
         if run.is_answered:
-            return b""
+            return True
         raise
     except OSError as error:
         if run.is_answered:
-            return b""
+            return True
         raise run_failure(ENGINE_CRASHED, describe_error(error)) from None
 
 
-def _read_payloads(reader: EventReader, data: bytes) -> list[bytes]:
+def _payloads(reader: EventReader, data: bytes) -> list[bytes]:
     try:
         return reader.feed(data) if data else reader.close()
     except EventTooLong:

@@ -1,13 +1,15 @@
 """Engine HTTP: requests to one engine, over connections that are used again.
 
 Input: requests, and bytes as they arrive, parsed by httptools. Output: responses, whose reader gets
-the bytes that arrived since its last read. No timer runs while a reader waits: ``chat_stream``
-checks the deadlines of all runs, and fails a response that is late.
+the bytes that arrived since its last read, or is called with them as they arrive. No timer runs
+while a reader waits: ``chat_stream`` checks the deadlines of all runs, and fails a response that is
+late.
 """
 
 import asyncio
 import base64
 import ssl
+from collections.abc import Callable
 from typing import cast
 from urllib.parse import unquote, urlsplit
 
@@ -33,7 +35,8 @@ class EngineResponse:
         self._loop = asyncio.get_running_loop()
         self._parts: list[bytes] = []
         self._buffered = 0
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter: asyncio.Future[bool] | None = None
+        self._take: Callable[[bytes], bool] | None = None
         self._failure: Exception | None = None
         self._is_complete = False
         self._is_left = False  # nobody reads on
@@ -66,6 +69,36 @@ class EngineResponse:
             if self._is_complete:
                 return b""
             await self._wait()
+        return self._take_parts()
+
+    async def pass_on(self, take: Callable[[bytes], bool]) -> bool:
+        """Calls ``take`` with all bytes that have arrived, from then on as soon as they arrive.
+
+        Returns:
+            True at the end of the response; False after ``take`` has returned False.
+
+        Raises:
+            ConnectionError: the connection is lost before the end.
+            Exception: that of ``fail``, or of ``take``.
+        """
+        while self._deliver(take):
+            if self._failure is not None:
+                raise self._failure
+            if self._is_complete:
+                return True
+            self._take = take
+            try:
+                if not await self._wait():
+                    return False
+            finally:
+                self._take = None
+        return False
+
+    def _deliver(self, take: Callable[[bytes], bool]) -> bool:
+        """Passes on what has arrived; returns whether ``take`` goes on."""
+        return not self._parts or take(self._take_parts())
+
+    def _take_parts(self) -> bytes:
         data = b"".join(self._parts) if len(self._parts) > 1 else self._parts[0]
         self._parts.clear()
         if self._buffered > BUFFER_BYTES_MAX:
@@ -94,10 +127,11 @@ class EngineResponse:
         if not self._is_complete and self._failure is None:
             self._loop.call_later(LAST_BYTES_TIMEOUT_S, self.close)
 
-    async def _wait(self) -> None:
+    async def _wait(self) -> bool:
+        """Returns what ``wake`` says."""
         self._waiter = self._loop.create_future()
         try:
-            await self._waiter
+            return await self._waiter
         finally:
             self._waiter = None
 
@@ -121,10 +155,22 @@ class EngineResponse:
         if not self._is_complete:
             self._fail(ConnectionError(why))
 
-    def wake(self) -> None:
-        """Wakes the reader."""
+    def pass_parts(self) -> None:
+        """Passes what has arrived to the reader, or wakes it."""
+        if self._take is None:
+            self.wake()
+            return
+        try:
+            if not self._deliver(self._take):
+                self._take = None
+                self.wake(goes_on=False)
+        except Exception as problem:  # noqa: BLE001  (it is the reader's)
+            self.fail(problem)
+
+    def wake(self, *, goes_on: bool = True) -> None:
+        """Wakes the reader, and says whether it goes on."""
         if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+            self._waiter.set_result(goes_on)
 
     def _fail(self, failure: Exception) -> None:
         self._failure = self._failure or failure
@@ -195,7 +241,7 @@ class _Connection(asyncio.Protocol):
             response.lose("a head without an end")
             self.abort()
             return
-        response.wake()
+        response.pass_parts()
 
     def connection_lost(self, problem: Exception | None) -> None:
         self._client.forget(self)

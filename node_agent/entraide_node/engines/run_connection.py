@@ -6,6 +6,7 @@ waits: ``chat_stream`` checks the deadlines of all connections four times a seco
 """
 
 import asyncio
+from collections.abc import Callable
 
 from entraide_node.engines.base import ENGINE_CRASHED, ENGINE_HUNG, EngineFailure
 from entraide_node.engines.engine_http import EngineHttp, EngineResponse
@@ -97,6 +98,37 @@ class RunConnection:
             return await self._response.read()
         finally:
             self._waits = False
+
+    async def pass_on(self, take: Callable[[bytes], bool]) -> bool:
+        """Calls ``take`` with bytes as soon as they arrive, until it returns False.
+
+        Returns:
+            Whether the response has ended.
+
+        Raises:
+            Stopped, Failed: the run was dropped, or the engine hangs.
+            ConnectionError: the connection is lost.
+            Exception: that of ``take``.
+        """
+        assert self._response is not None
+        self._begin_wait()
+        try:
+            return await self._response.pass_on(take)
+        finally:
+            self._waits = False
+            self._silence.stop_waiting(self._job)
+
+    def note_event(self, limit_s: float, *, has_output: bool) -> None:
+        """Notes an event; the engine counts as hung if the next one does not come in time.
+
+        Args:
+            limit_s: longest silence until then.
+            has_output: whether the run has output.
+        """
+        now = self._loop.time()
+        self._silence.add_event(self._job, now, has_output=has_output)
+        self._silence.wait(self._job, now)
+        self.deadline = now + limit_s
 
     def _begin_wait(self) -> None:
         if self._dropped is not None:

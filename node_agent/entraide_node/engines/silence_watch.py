@@ -9,9 +9,8 @@ There is no limit before the process's first event, because it may still read we
 nor until the first output of a run with images or a grammar, whose preparation is no step.
 """
 
+from collections import OrderedDict
 from typing import Any
-
-from msgspec import Struct
 
 from entraide_node.core.step_times import STEP_TOKENS, StepTimes
 from entraide_node.engines.base import EMBEDDINGS_PATH, EngineRequest
@@ -19,20 +18,6 @@ from entraide_node.engines.embedding_run import PART_TEXT_BYTES
 
 # Fields that make an engine prepare a grammar.
 GRAMMAR_FIELDS = ("response_format", "tools", "grammar", "json_schema", "structured_outputs")
-
-
-class _WatchedRun(Struct):
-    """A run in the engine.
-
-    Attributes:
-        steps: steps that may pass until its first output without an event; None for any number.
-        waits_since: since when it waits for the engine; None while it does not.
-        has_output: whether it has output.
-    """
-
-    steps: int | None
-    waits_since: float | None = None
-    has_output: bool = False
 
 
 class SilenceWatch:
@@ -50,26 +35,31 @@ class SilenceWatch:
         """
         self.times = StepTimes()
         self._reports_steps = reports_steps
-        self._runs: dict[str, _WatchedRun] = {}
+        # Steps that may pass until the first output of a run without one; None for any number.
+        self._reading: dict[str, int | None] = {}
+        self._waiting_since: OrderedDict[str, float] = OrderedDict()  # by run, the earliest first
         self._event_at = float("-inf")
         self._reads_on = False  # a run ended while its prompt was read: the step may go on
         self._has_stepped = False
 
     def begin(self, request: EngineRequest, body: dict[str, Any]) -> None:
         """Notes a run that is sent to the engine; ``body`` is its request."""
-        self._runs[request.job] = _WatchedRun(self._count_steps(request, body))
+        self._reading[request.job] = self._count_steps(request, body)
 
     def end(self, job: str) -> None:
         """Notes the end of a run."""
-        run = self._runs.pop(job, None)
-        if run is not None and not run.has_output:
+        self._waiting_since.pop(job, None)
+        if job in self._reading:
+            del self._reading[job]
             self._reads_on = True
 
     def wait(self, job: str, at: float) -> None:
-        """Notes that a run waits for the engine, until its next event."""
-        run = self._runs.get(job)
-        if run is not None and run.waits_since is None:
-            run.waits_since = at
+        """Notes that a run waits for the engine, until its next event; times never decrease."""
+        self._waiting_since.setdefault(job, at)
+
+    def stop_waiting(self, job: str) -> None:
+        """Notes that a run does not wait for the engine, but for something else."""
+        self._waiting_since.pop(job, None)
 
     def add_event(self, job: str, at: float, *, has_output: bool) -> None:
         """Notes an event of a run, which does not wait for the engine from then on."""
@@ -78,21 +68,22 @@ class SilenceWatch:
             self.times.add(self.silence_s(at), steps=steps, reads=self._reads(), at=at)
         self._has_stepped, self._reads_on = True, False
         self._event_at = at
-        run = self._runs.get(job)
-        if run is not None:
-            run.waits_since, run.has_output = None, has_output
+        self._waiting_since.pop(job, None)
+        if has_output:
+            self._reading.pop(job, None)
 
     def skip(self, pause_s: float) -> None:
         """Leaves out a pause in which this process did not run."""
         self._event_at += pause_s
-        for run in self._runs.values():
-            if run.waits_since is not None:
-                run.waits_since += pause_s
+        for job in self._waiting_since:
+            self._waiting_since[job] += pause_s
 
     def silence_s(self, at: float) -> float:
         """Returns how long the engine has been silent while a run waited for it, seconds."""
-        waits = [run.waits_since for run in self._runs.values() if run.waits_since is not None]
-        return max(0.0, at - max(self._event_at, min(waits))) if waits else 0.0
+        if not self._waiting_since:
+            return 0.0
+        waits_since = next(iter(self._waiting_since.values()))
+        return max(0.0, at - max(self._event_at, waits_since))
 
     def is_hung(self, at: float) -> bool:
         """Tells whether the engine is silent for longer than is believed."""
@@ -104,16 +95,15 @@ class SilenceWatch:
 
     def _reads(self) -> bool:
         """Whether the engine may be reading a prompt."""
-        return self._reads_on or any(not run.has_output for run in self._runs.values())
+        return self._reads_on or bool(self._reading)
 
     def _steps_now(self) -> int | None:
         """The steps that may pass now without an event; None for any number."""
         most = 1
-        for run in self._runs.values():
-            if not run.has_output:
-                if run.steps is None:
-                    return None
-                most = max(most, run.steps)
+        for steps in self._reading.values():
+            if steps is None:
+                return None
+            most = max(most, steps)
         return most
 
     def _count_steps(self, request: EngineRequest, body: dict[str, Any]) -> int | None:

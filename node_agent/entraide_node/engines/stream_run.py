@@ -102,6 +102,7 @@ class StreamRun:
         self._failure: EngineFailure | None = None
         self._done = False
         self._taken_bytes = 0
+        self._told = (0, 0)  # output and prompt tokens, in the last chunk
         self.events = 0
 
     @property
@@ -132,7 +133,6 @@ class StreamRun:
     def add_events(self, payloads: list[bytes], *, now: float) -> EngineChunk | None:
         """Adds the events that arrived together; returns the chunk to send, if any."""
         out: list[bytes] = []
-        before = (self._token_counter.n_output_tokens(), self._token_counter.n_prompt_processed)
         for payload in payloads:
             if len(payload) < DONE_BYTES_MAX and payload.strip() == DONE:
                 self._done = True
@@ -148,10 +148,11 @@ class StreamRun:
                 self._failure = TOO_DEEP
         if self._done and self._seam is not None:
             out += [format_event(self._rewritten(chunk)) for chunk in self._seam.release()]
-        after = (self._token_counter.n_output_tokens(), self._token_counter.n_prompt_processed)
-        if not out and before == after:
+        tokens = (self._token_counter.n_output_tokens, self._token_counter.n_prompt_processed)
+        if not out and tokens == self._told:
             return None
-        return EngineChunk(b"".join(out), *after, self._shown.count)
+        self._told = tokens
+        return EngineChunk(b"".join(out), *tokens, self._shown.count)
 
     def complete(self, *, now: float, created: int) -> EngineEnd:
         """Returns the end of a run whose stream is complete.
@@ -210,7 +211,7 @@ class StreamRun:
             self._failure = failure_from_stream(chunk["error"])
             return
         choices = list_objects(chunk.get("choices"))
-        self._token_counter.add_event(chunk)
+        self._token_counter.add_event(chunk, choices)
         if not choices or "prompt_progress" in chunk:
             return
         if self._first_output is None and any(carries_output(choice) for choice in choices):
@@ -219,7 +220,7 @@ class StreamRun:
         if self._answer is not None:
             self._answer.add_chunk(chunk)
             return
-        self._shown.add(choices, self._token_counter.n_output_tokens())
+        self._shown.add(choices, self._token_counter.n_output_tokens)
         if self._seam is None:
             self._send(chunk, out, finished=finished)
             return
@@ -244,11 +245,14 @@ class StreamRun:
         for choice in choices:
             index = choice.get("index")
             reason = choice.get("finish_reason")
-            if reason:
-                finished = True
             key = index if isinstance(index, int) else 0
-            if key in self._choices or len(self._choices) < CHOICES_MAX:
-                self._choices[key] = parse_text(reason) or self._choices.get(key, "")
+            finished = finished or bool(reason)
+            if key not in self._choices:
+                if len(self._choices) == CHOICES_MAX:
+                    continue
+                self._choices[key] = ""
+            if reason:
+                self._choices[key] = parse_text(reason)
         return finished
 
     def _rewritten(self, chunk: dict[str, Any]) -> bytes:

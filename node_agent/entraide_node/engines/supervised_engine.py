@@ -6,9 +6,8 @@ to the process, and ``chat_stream`` does the requests. While no process serves, 
 at once, and ``ready`` returns the reason.
 """
 
-import contextlib
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
 
@@ -18,6 +17,7 @@ from entraide_node.engines.base import (
     ENGINE_EXITED,
     ENGINE_HUNG,
     ENGINE_REJECTED,
+    ChunkReceiver,
     EngineChunk,
     EngineEnd,
     EngineFacts,
@@ -104,30 +104,29 @@ class SupervisedEngine:
             self._event_at = self._clock()
         return None
 
-    async def run(self, request: EngineRequest) -> AsyncGenerator[EngineChunk | EngineEnd, None]:
+    async def run(self, request: EngineRequest, receive: ChunkReceiver) -> EngineEnd:
         """Runs one request; see ``base.Engine.run``."""
+
+        def note_event(chunk: EngineChunk) -> Awaitable[None] | None:
+            self._event_at = self._clock()
+            return receive(chunk)
+
         stream = self._connection.stream
         places = self.facts.slots * (1 + WAITING_PER_SLOT_MAX)
         if stream is None or stream.running >= places:
-            yield _rejected_end(
+            return _rejected_end(
                 "the engine is not there" if stream is None else "the engine is full"
             )
-            return
         if stream.running == 0:
             self._event_at = self._clock()
         pid = self._supervisor.pid
         self._runs += 1
         try:
-            async with contextlib.aclosing(stream.run(request)) as items:
-                async for item in items:
-                    if not isinstance(item, EngineEnd):
-                        self._event_at = self._clock()
-                        yield item
-                        continue
-                    if _failed_with(item, ENGINE_HUNG) and stream is self._connection.stream:
-                        # One silent run may only have waited; if all are silent, the engine hangs.
-                        self._note_silence(is_hung=stream.is_hung)
-                    yield await self._with_exit(item, pid)
+            end = await stream.run(request, note_event)
+            if _failed_with(end, ENGINE_HUNG) and stream is self._connection.stream:
+                # One silent run may only have waited; if all are silent, the engine hangs.
+                self._note_silence(is_hung=stream.is_hung)
+            return await self._with_exit(end, pid)
         finally:
             self._runs -= 1
 

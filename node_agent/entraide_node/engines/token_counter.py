@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from entraide.types import Basis
 from entraide_node.engines.base import EngineUsage
-from entraide_node.engines.untrusted_json import list_objects, parse_count, parse_milliseconds
+from entraide_node.engines.untrusted_json import parse_count, parse_milliseconds
 
 CHOICES_MAX = 128
 
@@ -29,7 +29,14 @@ class _Counts(Struct, frozen=True):
 
 
 class TokenCounter:
-    """Counts a run's tokens from its events, in their order."""
+    """Counts a run's tokens from its events, in their order.
+
+    Attributes:
+        n_output_tokens: output tokens so far; never decreases.
+        n_prompt_processed: prompt tokens that the engine has read, if it tells.
+        prefill_s, decode_s: the engine's own durations; 0 where it has told none.
+        has_timings: whether it has.
+    """
 
     def __init__(self, *, choices_asked: int = 1, counted_each_event: bool = False) -> None:
         """Has counted nothing yet.
@@ -46,18 +53,18 @@ class TokenCounter:
         self._usages: dict[int, _Counts] = {}  # from usage, in the order of arrival
         self._finished = 0
         self._prompts: dict[int, int] = {}  # length of the prompt in prefill, by choice
+        self.n_output_tokens = 0
         self.n_prompt_processed = 0
         self.prefill_s = 0.0
         self.decode_s = 0.0
         self.has_timings = False
         self._n_reported = 0  # sum over the choices in _running
         self._n_unreported = 0  # events of the other choices
-        self._shown = 0
 
-    def add_event(self, chunk: dict[str, Any]) -> None:
-        """Adds the counts of one event; ignores anything of an unexpected type."""
+    def add_event(self, chunk: dict[str, Any], choices: list[dict[str, Any]]) -> None:
+        """Adds the counts of one event with its choices; ignores what is of an unexpected type."""
         index: int | None = None
-        for choice in list_objects(chunk.get("choices")):
+        for choice in choices:
             own = choice.get("index")
             if isinstance(own, int):
                 index = own if index is None else index
@@ -73,11 +80,7 @@ class TokenCounter:
             self._note_usage(usage, index)
         if isinstance(metrics := chunk.get("metrics"), dict):
             self._note_metrics(metrics)
-
-    def n_output_tokens(self) -> int:
-        """Output tokens so far; never decreases."""
-        self._shown = max(self._shown, self._n_reported + self._n_unreported)
-        return self._shown
+        self.n_output_tokens = max(self.n_output_tokens, self._n_reported + self._n_unreported)
 
     def usage(self, *, body: dict[str, Any]) -> EngineUsage:
         """The run's usage from the best available counts; ``body`` is the request."""
@@ -173,7 +176,11 @@ def carries_output(choice: dict[str, Any]) -> bool:
     if choice.get("text"):
         return True
     delta = choice.get("delta")
-    return isinstance(delta, dict) and any(value for key, value in delta.items() if key != "role")
+    if not isinstance(delta, dict):
+        return False
+    if delta.get("content"):  # nearly every event of a stream
+        return True
+    return any(value for key, value in delta.items() if key != "role")
 
 
 def estimate_prompt_tokens(body: dict[str, Any]) -> int:
