@@ -60,7 +60,7 @@ class TestLedger:
         ledger.balances = {"alpha": {"tokens": alpha, **rest}, "beta": {"tokens": beta, **rest}}
         lines = (Entry("alpha", "tokens", asked), Entry("beta", "tokens", -asked))
 
-        assert ledger.clamp_to_limits(lines) == (
+        assert ledger.book(lines) == (
             Entry("alpha", "tokens", fitted),
             Entry("beta", "tokens", -fitted),
         )
@@ -71,12 +71,12 @@ class TestLedger:
         ledger.balances = {"alpha": {"tokens": TOTAL_MAX, "energy_uwh": 0, "carbon_ug": 0}}
         lines = (Entry("alpha", "tokens", 5), Entry("alpha", "tokens", -5))
 
-        assert ledger.clamp_to_limits(lines) == lines
+        assert ledger.book(lines) == lines
 
     def test_lines_need_each_amount_and_its_opposite(self) -> None:
         """An odd number of lines is a broken invariant."""
         with pytest.raises(ValueError, match="zip"):
-            Ledger().clamp_to_limits((Entry("alpha", "tokens", 5),))
+            Ledger().book((Entry("alpha", "tokens", 5),))
 
     def test_each_unit_needs_an_amount(self) -> None:
         """Two amounts for three units are a broken invariant, not a line that is missing."""
@@ -87,7 +87,7 @@ class TestLedger:
         """The first amount may be as large as a balance can be."""
         lines = (Entry("alpha", "tokens", TOTAL_MAX), Entry("beta", "tokens", -TOTAL_MAX))
 
-        assert Ledger().clamp_to_limits(lines) == lines
+        assert Ledger().book(lines) == lines
 
     def test_name_of_a_correction_holds_nothing_else(self) -> None:
         """A snapshot encodes the names alone."""

@@ -165,13 +165,13 @@ class TestBounded:
     def searches(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         """Notes each search of all nodes."""
         done: list[str] = []
-        search = dispatch.evaluation.evaluate_nodes
+        search = dispatch.evaluation.may_fit
 
-        def counted(state, job, wanted):
+        def counted(state, job):
             done.append(job.facts.job)
-            return search(state, job, wanted)
+            return search(state, job)
 
-        monkeypatch.setattr(dispatch.evaluation, "evaluate_nodes", counted)
+        monkeypatch.setattr(dispatch.evaluation, "may_fit", counted)
         return done
 
     def full(self, jobs: int) -> tuple[Pool, commands.Place]:
@@ -280,13 +280,13 @@ class TestMoments:
             pool.ask(feature, features=(feature,), max_carbon_ug=10**9)
         pool.ask("blocked", max_carbon_ug=1)
         searches: list[tuple[str, float]] = []
-        search = dispatch.evaluation.evaluate_nodes
+        search = dispatch.evaluation.may_fit
 
-        def noted(state, job, wanted):
+        def noted(state, job):
             searches.append((job.facts.job, state.now))
-            return search(state, job, wanted)
+            return search(state, job)
 
-        monkeypatch.setattr(dispatch.evaluation, "evaluate_nodes", noted)
+        monkeypatch.setattr(dispatch.evaluation, "may_fit", noted)
         return pool, searches
 
     def grid(self, pool: Pool) -> None:

@@ -56,11 +56,18 @@ class Both:
     def add(self, rng: Random) -> None:
         job = self._job(rng)
         before = self._lifts(job)
+        is_idle = self.queue.is_idle_for(job.facts.model)
         self.waiting.append(job)
-        self.queue.add(job)
         self.defined.add(job)
         lifts = zip(("co-op", "project", "class"), before, self._lifts(job), strict=True)
         self.rules |= {f"lift of a {name}" for name, old, new in lifts if old != new}
+        if is_idle and rng.random() < 0.5:
+            self.rules.add("at once")
+
+            assert job is self.defined.next_job()
+            self._begin(job, rng)
+        else:
+            self.queue.add(job)
 
     def _lifts(self, job: Job) -> tuple[float, float, float]:
         coop, project, job_class = self.defined.path_of(job)
@@ -248,6 +255,8 @@ class Both:
             mine = [job for job in self.waiting if job.facts.coop == coop]
 
             assert len(mine) == self.queue.queue_length(coop)
+            assert self.defined.counter_of(coop).committed == counter.committed
+            assert self.defined.counter_of(coop).virtual_time == counter.virtual_time
             assert self.defined.counter_of(coop).running == counter.running
             assert self.defined.counter_of(coop).in_flight_tokens == counter.in_flight_tokens
         assert [run.charge.own for _, run in self.runs] == [charge.own for charge, _ in self.runs]
@@ -262,9 +271,9 @@ ODDS = {
 
 
 RULES = {
-    "above the cap", "batch share", "blocked job", "choice of a class", "choice of a co-op",
-    "choice of a project", "credit", "lift of a class",
-    "lift of a co-op", "lift of a project", "out of order", "owed", "owner first", "within the cap",
+    "above the cap", "at once", "batch share", "blocked job", "choice of a class",
+    "choice of a co-op", "choice of a project", "credit", "lift of a class", "lift of a co-op",
+    "lift of a project", "out of order", "owed", "owner first", "within the cap",
 }  # fmt: skip
 
 

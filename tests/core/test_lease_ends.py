@@ -21,7 +21,7 @@ from entraide_scheduler.core.fleet import ReplicaView
 from entraide_scheduler.core.leases import leases
 from entraide_scheduler.core.policy import Period, Quota, QuotaKind
 from entraide_scheduler.core.records import DeadlineKind, LeaseState, ModelLoad, ModelLoadState
-from entraide_scheduler.core.rules import NOT_ACCEPTING, bits_of
+from entraide_scheduler.core.rules import NOT_ACCEPTING, bit_of
 
 MODEL = "petit"
 HEARD = ("qc-1", "on-1", "ab-1")
@@ -276,7 +276,7 @@ class TestPauses:
         asked = pool.wait(1.0, seen=("n1", "n2"))
 
         assert (before, asked) == (0, [])
-        assert paused == bits_of(NOT_ACCEPTING)
+        assert paused == bit_of(NOT_ACCEPTING)
         assert (view.load.paused, view.blocked_bits) == ("", before)
 
     def test_a_model_that_leaves_stays_shut(self, pool: Pool) -> None:

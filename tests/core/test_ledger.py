@@ -44,8 +44,10 @@ def test_a_coop_on_its_own_machine_owes_nobody(three: Pool) -> None:
 def test_lines_that_do_not_balance_are_not_posted() -> None:
     """A broken invariant stops the core before the books are wrong."""
     ledger = Ledger()
-    with pytest.raises(AssertionError, match=r"do not balance: \{'tokens': 1"):
-        ledger.post((Entry("alpha", "tokens", 1),))
+    whole = Entry("alpha", "tokens", 1), Entry("beta", "tokens", -1)
+    for wrong in (Entry("beta", "tokens", -2), Entry("beta", "energy_uwh", -1)):
+        with pytest.raises(AssertionError, match="no balance"):
+            ledger.book((*whole, Entry("alpha", "tokens", 1), wrong))
 
     assert ledger.balances == {}
 

@@ -49,7 +49,7 @@ from entraide_scheduler.core.rules import (
     TEMPORARY_FILTERS,
     TEMPORARY_REASONS,
     Reason,
-    bits_of,
+    bit_of,
     masks_for,
     reasons,
 )
@@ -257,12 +257,12 @@ def test_the_masks_of_the_job_hold_the_filter(each: TemporaryFilter) -> None:
     """A job that a temporary filter affects is compared with a mask that has the filter's bit."""
     own, others = masks_for(decide(CASES[each.reason.code]).job.shape)
 
-    assert (own | others) & bits_of(each.reason), f"masks_for does not know {each.affects}"
+    assert (own | others) & bit_of(each.reason), f"masks_for does not know {each.affects}"
 
 
 def test_each_temporary_filter_counts_own_slots_or_not() -> None:
     """A co-op is owed no turn for a replica out of service; it must be said of each filter."""
-    out = {each.code for each in TEMPORARY_REASONS if bits_of(each) & OUT_OF_SERVICE}
+    out = {each.code for each in TEMPORARY_REASONS if bit_of(each) & OUT_OF_SERVICE}
 
     assert {each.code for each in TEMPORARY_REASONS} == out | GIVES_OWED_TURNS, (
         "add the reason to OUT_OF_SERVICE in fleet/replica_index.py, or to GIVES_OWED_TURNS here"

@@ -239,10 +239,10 @@ def test_balance_stops_at_its_limit_and_still_sums_to_zero() -> None:
     """What would take a balance beyond the limit is cut on both sides alike."""
     ledger = Ledger()
     for _ in range(5):
-        ledger.post(ledger.clamp_to_limits(line(TOTAL_MAX // 2)))
+        ledger.book(line(TOTAL_MAX // 2))
     full = ledger.balances["beta"]["tokens"], ledger.balances["alpha"]["tokens"]
     for _ in range(9):
-        ledger.post(ledger.clamp_to_limits(line(-(TOTAL_MAX // 2))))
+        ledger.book(line(-(TOTAL_MAX // 2)))
 
     assert (TOTAL_MAX, -TOTAL_MAX) == full
     assert (-TOTAL_MAX, TOTAL_MAX) == (
@@ -254,7 +254,7 @@ def test_own_work_is_never_cut() -> None:
     """A co-op that used its own machine stands on both sides, so nothing can overflow."""
     lines = (Entry("beta", "tokens", 2**60), Entry("beta", "tokens", -(2**60)))
 
-    assert lines == Ledger().clamp_to_limits(lines)
+    assert lines == Ledger().book(lines)
 
 
 def test_nonsense_is_estimated() -> None:

@@ -199,6 +199,7 @@ def test_both_scans_give_the_same_result(seed: int) -> None:
             continue
         searched += 1
 
+        assert plain.best is None or evaluation.may_fit(pool.core._state, job)
         assert (plain.best is None) == (quick.best is None)
         if plain.best is not None and quick.best is not None:
             assert plain.best.view is quick.best.view
@@ -210,6 +211,24 @@ def test_both_scans_give_the_same_result(seed: int) -> None:
         assert {(node.card.node, rule.code) for node, rule in quick.excluded} <= exclusions
         assert {rule.code for _, rule in quick.excluded} == set(plain.counts)
     assert searched > 10
+
+
+@pytest.mark.parametrize("explained", [1, 8])
+def test_a_job_may_fit_while_a_replica_is_open(explained: int) -> None:
+    """While the owners of all nodes have paused them no search can find one, nor in columns."""
+    pool = Pool(limits=Limits(explained_nodes=explained, explained_best=1))
+    pool.join(card("here"), card("other"))
+    pool.ask("j1")
+    state = pool.core._state
+    job = state.jobs["j1"]
+    for node in ("here", "other"):
+        pool.tell(events.NodeChanged, node, False, "owner_busy", None)
+    may_fit = evaluation.may_fit(state, job)
+    pool.tell(events.NodeChanged, "other", True, "", None)
+
+    assert (state.fleet.eligible_nodes(job.shape).columns is None) == (explained == 8)
+    assert not may_fit
+    assert evaluation.may_fit(state, job)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -33,28 +33,41 @@ LIMIT_CODES = frozenset(reason.code for reason in LIMIT_REASONS)
 
 
 def place_or_enqueue(state: State, job: Job) -> None:
-    """Enqueues a job that has just been admitted; places it at once if it is the only candidate.
+    """Places a job that has just been admitted, if it is the only candidate; else enqueues it.
 
     Only a job that cannot start now counts when the planner looks for models to load.
     """
-    queue = state.queue
     update_own_slots(state)
-    is_only = job.wait is None and queue.is_idle_for(job.facts.model)
-    state.enqueue(job)
-    if is_only and queue.next_job() is job:
+    is_next = job.wait is None and state.queue.is_idle_for(job.facts.model)
+    if is_next and evaluation.may_fit(state, job):
         request = evaluation.make_request(state, job, state.now)
         result = evaluation.evaluate_nodes(state, job, request)
         chosen = pick(result, state.policy)
         if chosen is not None:
             leases.offer_lease(state, job, result, chosen, request)
+            return
+    state.enqueue(job)
 
 
 def dispatch(state: State) -> None:
-    """Places waiting jobs; each round places a job, or blocks a job or a shape."""
-    queue, improved = state.queue, state.fleet.replica_index.improved
+    """Places waiting jobs, and schedules the checks that are left for later."""
     update_own_slots(state)
     if state.blocked_jobs.has_due:
         _recheck_due(state)
+    searches = 0
+    if state.queue.open_shapes or state.fleet.replica_index.improved:
+        searches = _place_jobs(state)
+    if searches == SEARCHES_PER_EVENT or state.blocked_jobs:
+        _schedule_rechecks(state)
+
+
+def _place_jobs(state: State) -> int:
+    """Places waiting jobs; each round places a job, or blocks a job or a shape.
+
+    Returns:
+        The number of searches over all nodes that found no node.
+    """
+    queue, improved = state.queue, state.fleet.replica_index.improved
     searches, begun = 0, _begun_answers(state)
     owed_job: Job | None = None  # goes before the next job, on its own co-op's replica
     while True:
@@ -69,6 +82,10 @@ def dispatch(state: State) -> None:
             queue.block_shape(job.shape, late=True)
             continue
         state.placing = job.facts.job
+        if not evaluation.may_fit(state, job):
+            searches += 1
+            queue.block_shape(job.shape)
+            continue
         request = evaluation.make_request(state, job, state.now)
         result = evaluation.evaluate_nodes(state, job, request)
         chosen = pick(result, state.policy)
@@ -84,8 +101,7 @@ def dispatch(state: State) -> None:
         searches += 1
         _set_aside(state, job, result)
     state.placing = ""
-    if searches == SEARCHES_PER_EVENT or state.blocked_jobs:
-        _schedule_rechecks(state)
+    return searches
 
 
 def _begun_answers(state: State) -> Iterator[Job]:

@@ -305,10 +305,19 @@ class Core:
         jobs = [*state.jobs.values(), *state.ended.values()]
         return [views.job_view(state, job) for job in jobs if coop in ("", job.facts.coop)]
 
+    def open_jobs(self) -> list[views.JobView]:
+        """Returns the jobs that have not ended, in order of arrival."""
+        return [views.job_view(self._state, job) for job in self._state.jobs.values()]
+
     def count_jobs(self) -> Counter[tuple[JobState, JobClass, str]]:
         """Returns the number of jobs that have not ended, by state, class and co-op."""
         jobs = self._state.jobs.values()
         return Counter((job.state, job.facts.job_class, job.facts.coop) for job in jobs)
+
+    def count_running(self) -> int:
+        """Returns the number of jobs that a node has been offered or runs."""
+        running = (JobState.OFFERED, JobState.ACTIVE)
+        return sum(job.state in running for job in self._state.jobs.values())
 
     def count_leases(self) -> int:
         """Returns the number of runs that nodes hold."""

@@ -4,12 +4,16 @@ Computes the lines of one settled job or of one correction, and keeps the balanc
 a new entry, never a change of an old one, and is posted once.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from entraide.types import Settlement, Terms, Usage
 from entraide_scheduler.core.accounting.amount_limits import TOTAL_MAX
 from entraide_scheduler.core.commands import Entry
 from entraide_scheduler.core.events import LedgerCorrected
 
 UNITS = ("tokens", "energy_uwh", "carbon_ug")
+NOTHING: Mapping[str, int] = MappingProxyType(dict.fromkeys(UNITS, 0))
 CORRECTIONS_KEPT = 10_000  # identifiers kept here; the shell's store has all of them
 
 
@@ -52,43 +56,39 @@ class Ledger:
         self.balances: dict[str, dict[str, int]] = {}
         self.corrections: dict[str, None] = {}
 
-    def clamp_to_limits(self, lines: tuple[Entry, ...]) -> tuple[Entry, ...]:
-        """Returns lines of a lender and a borrower that leave every balance within its limit.
+    def book(self, lines: tuple[Entry, ...]) -> tuple[Entry, ...]:
+        """Adds lines to the balances: of a lender, each followed by the borrower's opposite one.
 
         An amount that would take a balance beyond ``TOTAL_MAX`` is reduced on both sides alike.
+
+        Returns:
+            The lines as they were added.
         """
-        clamped = []
+        booked: list[Entry] = []
         for given, received in zip(lines[::2], lines[1::2], strict=True):
-            amount = given.amount
+            unit, amount = given.unit, given.amount
+            assert (unit, -amount) == (received.unit, received.amount), f"no balance: {lines}"
             if given.account != received.account:
-                lender, borrower = self._balance(given), self._balance(received)
+                lender = self.balances.get(given.account, NOTHING)[unit]
+                borrower = self.balances.get(received.account, NOTHING)[unit]
                 amount = min(amount, TOTAL_MAX - lender, borrower + TOTAL_MAX)
                 amount = max(amount, -TOTAL_MAX - lender, borrower - TOTAL_MAX)
-            clamped.append(Entry(given.account, given.unit, amount))
-            clamped.append(Entry(received.account, received.unit, -amount))
-        return tuple(clamped)
-
-    def _balance(self, line: Entry) -> int:
-        return self.balances.get(line.account, {}).get(line.unit, 0)
-
-    def post(self, lines: tuple[Entry, ...]) -> None:
-        """Adds lines to the balances; they must sum to zero in each unit."""
-        totals = dict.fromkeys(UNITS, 0)
-        for line in lines:
-            totals[line.unit] += line.amount
-        assert not any(totals.values()), f"the lines do not balance: {totals}"
-        for line in lines:
+            if amount == given.amount:
+                booked += given, received
+            else:
+                booked += Entry(given.account, unit, amount), Entry(received.account, unit, -amount)
+        for line in booked:
             account = self.balances.get(line.account)
             if account is None:
-                account = self.balances[line.account] = dict.fromkeys(UNITS, 0)
+                account = self.balances[line.account] = dict(NOTHING)
             account[line.unit] += line.amount
+        return tuple(booked)
 
     def correct(self, event: LedgerCorrected) -> tuple[Entry, ...] | None:
         """Posts a correction and returns its lines; None if it was posted before."""
         if event.correction in self.corrections:
             return None
-        lines = self.clamp_to_limits(correction(event))
-        self.post(lines)
+        lines = self.book(correction(event))
         self.corrections[event.correction] = None
         if len(self.corrections) > CORRECTIONS_KEPT:
             del self.corrections[next(iter(self.corrections))]

@@ -26,6 +26,7 @@ from entraide_scheduler.core.evaluation.evaluation import (
     answered_tokens,
     evaluate_nodes,
     make_request,
+    may_fit,
 )
 from entraide_scheduler.core.evaluation.exclusive_retry import (
     hold_replica,
@@ -55,7 +56,7 @@ __all__ = [
     "NO_SHAPE", "UPPER_RUNS", "answered_tokens", "batch_work_for", "evaluate_nodes",
     "expect_batch_of", "fit_context", "forget_batch",
     "forget_batches_of", "handle_forecast", "handle_greener_hour", "handle_intensity",
-    "hold_replica", "make_request", "may_start_now", "release_replica",
+    "hold_replica", "make_request", "may_fit", "may_start_now", "release_replica",
     "require_exclusive", "reserve_replica", "reshape_jobs", "restore_batches",
     "restore_exclusive", "retry_exclusive", "round_context", "schedule_greener_retry",
     "shape_of", "shifting_values", "state_batch", "with_policy_defaults",

@@ -12,7 +12,7 @@ from entraide_scheduler.core.placement import PlacementResult, scan, scan_column
 from entraide_scheduler.core.policy import Picker
 from entraide_scheduler.core.prediction import NO_TOKENS, PlacementRequest
 from entraide_scheduler.core.records import Job
-from entraide_scheduler.core.rules import ALONE_LIMIT
+from entraide_scheduler.core.rules import ALONE_LIMIT, masks_for, own_requester
 from entraide_scheduler.core.state import State
 
 
@@ -87,6 +87,21 @@ def _other_engines(state: State, job: Job) -> tuple[str, ...]:
 def _engine_name(engine: str) -> str:
     """Returns the name of an engine without its version."""
     return engine.partition("/")[0]
+
+
+def may_fit(state: State, job: Job) -> bool:
+    """Tells whether a search could find a node; False if every replica is blocked for the job.
+
+    Counts each replica as one of the job's own co-op, since the fewest filters affect those.
+    """
+    shape = job.shape
+    eligible = state.fleet.eligible_nodes(shape)
+    if shape.alone:
+        return True
+    if eligible.columns is not None:
+        return eligible.columns.table.counts[own_requester(shape)][0] > 0
+    own, _ = masks_for(shape)
+    return any(not view.blocked_bits & own for view in eligible.views)
 
 
 def evaluate_nodes(state: State, job: Job, request: PlacementRequest) -> PlacementResult:

@@ -11,8 +11,8 @@ checked for one explanation.
 """
 
 from collections.abc import Iterable, Sequence
-from heapq import nlargest, nsmallest
 from math import inf
+from operator import itemgetter
 
 from msgspec import structs
 
@@ -56,7 +56,7 @@ from entraide_scheduler.core.rules import (
     TEMPORARY_REASONS,
     TRIED_BEFORE,
     Reason,
-    bits_of,
+    bit_of,
     blocking_bits,
     permanent_reasons,
 )
@@ -70,6 +70,8 @@ LITTLE_ROOM = "little_room"
 # Reasons that no explanation offers to lift. Behind an absent model or a node that left nothing can
 # be checked; and if the engine had not exited, the job would have ended where it first ran.
 NEVER_LIFTED = (MODEL_NOT_LOADED, NODE_LEFT, SAME_ENGINE, ALONE_LIMIT)
+
+_PERMANENT_CODES = frozenset(reason.code for reason in PERMANENT_REASONS)
 
 # By code, the order in which excluded nodes are checked, the highest first: a node that a later
 # filter excludes passes more of them. One that could load the model passes the offer filters.
@@ -90,7 +92,8 @@ _RANK = {
 def nearest_exclusions(excluded: Iterable[tuple[Node, Reason]]) -> list[tuple[Node, Reason]]:
     """Returns the at most ``TRIES_MAX`` excluded nodes to check, the most rules passed first."""
     ranked = [pair for pair in excluded if pair[1].code in _RANK]
-    return nlargest(TRIES_MAX, ranked, key=lambda pair: _RANK[pair[1].code])
+    ranked.sort(key=lambda pair: _RANK[pair[1].code], reverse=True)
+    return ranked[:TRIES_MAX]
 
 
 def find_one_rule_away(
@@ -105,22 +108,33 @@ def find_one_rule_away(
 
 def is_only_obstacle(state: State, request: PlacementRequest, node: Node, reason: Reason) -> bool:
     """Tells whether a reason alone excludes a node; False where that cannot be known."""
-    if reason.code not in _RANK:
-        return False
     if reason in LOADABLE_REASONS:
         return _could_run_once_loaded(state, request, node)
     view = state.fleet.replica_index.view_of(request.shape.model, node.card.node)
-    if view is None:
+    if view is None or not _passes_other_filters(view, request.shape, reason):
         return False
-    shapes = _shapes_without(reason, node, request.shape)
-    others = (other for shape in shapes for other in permanent_reasons(node, shape))
-    if not shapes or any(other is not reason for other in others):
+    return not _is_excluded_otherwise(*_without(state, reason, view, request))
+
+
+def _passes_other_filters(view: ReplicaView, shape: Shape, reason: Reason) -> bool:
+    """Tells whether no filter but the first one that excludes a replica does; False if unknown."""
+    if reason.code not in _RANK:
         return False
-    if blocking_bits(view, request.shape) & ~bits_of(reason):
-        return False
-    return not _is_excluded_otherwise(
-        _with_freed_slots(state, reason, view, request.at), without_reason(state, reason, request)
-    )
+    if reason.code in _PERMANENT_CODES:  # else the node has passed the permanent filters
+        shapes = _shapes_without(reason, view.node, shape)
+        others = (other for shape in shapes for other in permanent_reasons(view.node, shape))
+        if not shapes or any(other is not reason for other in others):
+            return False
+    return not blocking_bits(view, shape) & ~bit_of(reason)
+
+
+def _without(
+    state: State, reason: Reason, view: ReplicaView, request: PlacementRequest
+) -> tuple[ReplicaView, PlacementRequest]:
+    """Returns a replica and a job's request as they would be without what a rule found."""
+    if bit_of(reason):
+        return _with_freed_slots(state, reason, view, request.at), request
+    return view, without_reason(state, reason, request)
 
 
 def _with_freed_slots(state: State, reason: Reason, view: ReplicaView, at: float) -> ReplicaView:
@@ -242,18 +256,18 @@ def find_greener(
         carbon_ug = predict_carbon(view.cost, request, tokens_to_read(view, request))
         if carbon_ug < most_ug:
             candidates.append((carbon_ug, view, reason))
-    for _, view, broken in nsmallest(TRIES_MAX, candidates, key=lambda entry: entry[0]):
+    for _, view, broken in sorted(candidates, key=itemgetter(0))[:TRIES_MAX]:
         if broken is None:
             predicted = predict(view, request)
             code = _why_not_picked(predicted, request)
-        else:
-            freed = _with_freed_slots(state, broken, view, request.at)
-            predicted = predict(freed, without_reason(state, broken, request))
-            greener_then = predicted.keeps and predicted.carbon_ug < most_ug
-            sure = greener_then and is_only_obstacle(state, request, view.node, broken)
-            code = broken.code if sure else ""
-        if code:
-            return predicted, code
+            if code:
+                return predicted, code
+        elif _passes_other_filters(view, request.shape, broken):
+            freed, lifted = _without(state, broken, view, request)
+            predicted = predict(freed, lifted)
+            is_greener = predicted.keeps and predicted.carbon_ug < most_ug
+            if is_greener and not _is_excluded_otherwise(freed, lifted):
+                return predicted, broken.code
     return None
 
 

@@ -159,6 +159,10 @@ EXAMPLES = {
 }
 
 
+# Rules whose sentence names what is predicted for the job, or for its hours.
+PREDICTED_CODES = frozenset(reason.code for reason in (GREENER_LATER, *LIMIT_REASONS))
+
+
 def _first_values(job: Job, result: PlacementResult, code: str) -> Values:
     node, reason = next(pair for pair in result.excluded if pair[1].code == code)
     return reason.values(node, job.shape)
@@ -224,15 +228,17 @@ def _values_getter(state: State, job: Job, request: PlacementRequest) -> ValuesG
 
     def values_of(node: Node, reason: Reason) -> Values:
         values = reason.values(node, request.shape)
+        if reason.code not in PREDICTED_CODES:
+            return values
         view = state.fleet.replica_index.view_of(request.shape.model, node.card.node)
         if reason is GREENER_LATER:
             excluded = () if view is None else (view,)
             return values | evaluation.shifting_values(
                 state, job, excluded, request.at, _token_counts(request)
             )
-        if reason in LIMIT_REASONS and view is not None:
-            return values | _limit_shortage(state, reason, predict(view, request), request)
-        return values
+        if view is None:
+            return values
+        return values | _limit_shortage(state, reason, predict(view, request), request)
 
     return values_of
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from entraide.types import JobClass, RequestFacts
 from entraide_scheduler.core.estimation import MIN_ANSWERS
-from entraide_scheduler.core.fair_queue.formulas import BacklogKind
+from entraide_scheduler.core.fair_queue.formulas import BacklogKind, head_start
 from entraide_scheduler.core.policy import ChargeWeights, ClassTerms, FairShare, Policy
 from entraide_scheduler.core.records import OwnKind, RunCharge, Shape
 from entraide_scheduler.core.rules import OwnModelSlots, OwnSlotsChange
@@ -130,6 +130,11 @@ class CoopCounter(ServiceCounter):
         if self.counter(model) < counter:
             self.lifts[model] = counter - self.committed
 
+    def advance(self, project: ServiceCounter, job_class: ServiceCounter) -> None:
+        """Raises the virtual times in the co-op to the counters of a job that is served."""
+        self.virtual_time = max(self.virtual_time, project.committed)
+        project.virtual_time = max(project.virtual_time, job_class.committed)
+
     def clear_waiting(self) -> None:
         """Forgets the waiting jobs; service and lifts stay."""
         super().clear_waiting()
@@ -213,6 +218,22 @@ class ServiceCounters:
         coop = self.coops[charge.coop]
         project = coop.children[charge.project]
         return coop, project, project.children[charge.job_class]
+
+    def start_at_once(self, facts: RequestFacts) -> CounterPath:
+        """Returns the counters of a job that starts as it arrives, while no job can be next.
+
+        Lifts them and advances the virtual times as its wait and its turn would.
+        """
+        path = coop, project, job_class = self.counters_for(facts)
+        head_start_tokens = head_start(coop, self.terms, self.charge)
+        coop.lift_to(facts.model, self.virtual_time - head_start_tokens)
+        if not project.queues:
+            project.committed = max(project.committed, coop.virtual_time)
+        if not job_class.queues:
+            job_class.committed = max(job_class.committed, project.virtual_time)
+        self.virtual_time = max(self.virtual_time, coop.counter(facts.model))
+        coop.advance(project, job_class)
+        return path
 
     # Charges.
 

@@ -59,13 +59,14 @@ class FairQueue:
         counters: service of each co-op, project and class.
         backlogs: the waiting jobs, by model.
         blocked: waiting jobs that take no turns because a limit of their own excludes every node.
+        open_shapes: the shapes of jobs that take turns, except the blocked ones, the next first.
     """
 
     def __init__(self) -> None:
         self.counters = ServiceCounters()
         self.backlogs: dict[str, ModelBacklog] = {}
         self.blocked = BlockedJobs()
-        self._open_shapes = LazyHeap(ShapeQueue.key)
+        self.open_shapes = LazyHeap(ShapeQueue.key)
         self._blocked_shapes: dict[Shape, bool] = {}  # True if no search was made
         self._next_turn: tuple[Job, ClassQueue, int] | None = None
         self._largest_tokens = 0
@@ -168,9 +169,9 @@ class FairQueue:
         if begins:
             shape_queue = queue.coop_queue.shape_queue
             if shape_queue.entry is not None:
-                self._open_shapes.decrease_key(shape_queue)
+                self.open_shapes.decrease_key(shape_queue)
             elif shape_queue.shape not in self._blocked_shapes:
-                self._open_shapes.add(shape_queue)
+                self.open_shapes.add(shape_queue)
         if queue.coop.needs_tokens != NEVER:
             self.counters.mark_coop_lower(queue.coop)
 
@@ -180,7 +181,7 @@ class FairQueue:
         shape_queue = queue.coop_queue.shape_queue
         if not queue.keys and not len(shape_queue.heap):
             if shape_queue.entry is not None:
-                self._open_shapes.remove(shape_queue)
+                self.open_shapes.remove(shape_queue)
             else:
                 del self._blocked_shapes[shape_queue.shape]
         if queue.coop.needs_tokens != NEVER:
@@ -201,7 +202,7 @@ class FairQueue:
             shape_of: returns a job's new shape, which must have the same model.
         """
         jobs, backlogs = self.jobs(), self.backlogs
-        self._open_shapes = LazyHeap(ShapeQueue.key)
+        self.open_shapes = LazyHeap(ShapeQueue.key)
         self._blocked_shapes, self.backlogs = {}, {}
         self.blocked.clear()
         for coop in self.counters.coops.values():
@@ -269,7 +270,7 @@ class FairQueue:
         backlog = self.backlogs.get(shape.model)
         shape_queue = None if backlog is None else backlog.shape_queues.get(shape)
         if shape_queue is not None and shape_queue.entry is not None:
-            self._open_shapes.remove(shape_queue)
+            self.open_shapes.remove(shape_queue)
             self._blocked_shapes[shape] = late
 
     def unblock_unexamined(self) -> None:
@@ -294,18 +295,18 @@ class FairQueue:
 
     def _unblock_shape(self, shape_queue: ShapeQueue) -> None:
         del self._blocked_shapes[shape_queue.shape]
-        self._open_shapes.add(shape_queue)
+        self.open_shapes.add(shape_queue)
 
     # Turns.
 
     def next_job(self) -> Job | None:
         """Returns the next job among those whose shape is not blocked; None when there is none."""
-        if not len(self._open_shapes):
+        if not self.open_shapes:
             return None
         self._update_heaps()
         capped: list[CoopCounter] = []
         while True:
-            key = self._open_shapes.peek()
+            key = self.open_shapes.peek()
             tier, counter, *_ = key
             queue = self._first_queue(key)
             job = queue.first()
@@ -330,7 +331,7 @@ class FairQueue:
                 shape_queue = coop_queue.shape_queue
                 has_fallen = shape_queue.heap.decrease_key(coop_queue)
                 if has_fallen and shape_queue.entry is not None:
-                    self._open_shapes.decrease_key(shape_queue)
+                    self.open_shapes.decrease_key(shape_queue)
             for model, entry in coop.entries.items():
                 self.backlogs[model].heap.decrease_key(entry)
         lowered.clear()
@@ -444,22 +445,23 @@ class FairQueue:
         """Dequeues a job that has been placed, and begins its charge.
 
         Args:
-            job: a waiting job, not necessarily the one that ``next_job`` returned.
+            job: a waiting job, not necessarily the one that ``next_job`` returned; or one that
+                has just arrived, while ``is_idle_for`` holds for its model.
             input_tokens: prompt tokens that no cache holds.
             expected_tokens: expected tokens of the answers.
             reserved_tokens: prompt and longest answers, which count as in flight.
         """
-        turn = self._next_turn
-        if turn is not None and turn[0] is job:
-            _, queue, tier = turn
-            self._advance_virtual_time(queue, tier)
+        turn, self._next_turn = self._next_turn, None
+        if job.shape.model not in self.backlogs:
+            path = self.counters.start_at_once(job.facts)
         else:
-            queue = self._queue_of(job)
-            self._advance_virtual_time(queue, None)
-        self._end_turns(queue, job)
-        self._count_gone(queue)
+            _, queue, tier = turn if turn and turn[0] is job else (job, self._queue_of(job), None)
+            path = queue.coop, queue.project, queue.job_class
+            self._advance_virtual_time(queue, tier)
+            self._end_turns(queue, job)
+            self._count_gone(queue)
         return self.counters.begin_charge(
-            (queue.coop, queue.project, queue.job_class),
+            path,
             shape=job.shape,
             input_tokens=input_tokens,
             expected_tokens=expected_tokens,
@@ -485,13 +487,11 @@ class FairQueue:
         model_backlog.virtual_time = max(model_backlog.virtual_time, counter)
         counters.virtual_time = max(counters.virtual_time, counter)
         if tier is not None:
-            coop, project = queue.coop, queue.project
-            coop.virtual_time = max(coop.virtual_time, project.committed)
-            project.virtual_time = max(project.virtual_time, queue.job_class.committed)
+            queue.coop.advance(queue.project, queue.job_class)
 
     def is_idle_for(self, model: str) -> bool:
         """Tells whether a job of a model that arrives now would be the only candidate."""
-        return model not in self.backlogs and not len(self._open_shapes)
+        return model not in self.backlogs and not self.open_shapes
 
 
 def _open_queues(coop: CoopCounter) -> list[CoopQueue]:

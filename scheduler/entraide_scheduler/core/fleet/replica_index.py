@@ -10,6 +10,8 @@ columns (``replica_table``), and lists of replicas that became open or cheaper.
 
 from collections.abc import Container, Iterable, Iterator
 
+from msgspec import structs
+
 from entraide.types import Basis, EnergyStatus, Lending, Loadable, NodeCard, Rates, Replica
 from entraide_scheduler.core.carbon import (
     UNKNOWN_ZONE,
@@ -37,7 +39,7 @@ from entraide_scheduler.core.rules import (
     RESTING,
     LoadedReplica,
     OwnSlotsChange,
-    bits_of,
+    bit_of,
     blocked_codes,
     blocking_bits,
     find_blocked_bits,
@@ -45,7 +47,7 @@ from entraide_scheduler.core.rules import (
 )
 
 NO_SLOTS = (0, 0)
-OUT_OF_SERVICE = bits_of(NODE_SUSPECT, NODE_LOST, NOT_ACCEPTING, RESTING)
+OUT_OF_SERVICE = sum(map(bit_of, (NODE_SUSPECT, NODE_LOST, NOT_ACCEPTING, RESTING)))
 UNKNOWN_RATES = Rates(1.0, 1.0, 0.0, Basis.DEFAULT)
 
 
@@ -286,7 +288,11 @@ class ReplicaIndex:
         lease.sequences_s = load.sequences_s
         _end_prefill(load, lease)
         load.free_at = at - node.card.rtt_s + load.reading_s
-        self._refresh_after_load_change(node, lease.terms.model, at, starts_or_stops=False)
+        view = self.view_of(lease.terms.model, lease.terms.node)
+        if view is not None:  # nothing else of its cost has changed
+            view.cost = structs.replace(view.cost, free_at=load.free_at)
+            if view.row >= 0 and view.replica.model in self.tables:
+                self.tables[view.replica.model][0].write_free_at(view.row, load.free_at)
 
     def remove_lease(self, lease: Lease, at: float) -> None:
         """Removes a lease from its replica's load."""

@@ -85,6 +85,10 @@ class ReplicaTable:
             self._codes[row] = codes
             self.blocked_by[:, row] = codes
 
+    def write_free_at(self, row: int, free_at: float) -> None:
+        """Updates the end of the queued prompts of a replica."""
+        self.cost.free_at[row] = free_at
+
     def _count(self, codes: tuple[int, ...], times: int) -> None:
         for counts, code in zip(self.counts, codes, strict=True):
             counts[code] += times

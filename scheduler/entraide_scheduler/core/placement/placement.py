@@ -184,23 +184,24 @@ def scan(
     fits: list[Prediction] = []
     excluded = list(permanent)
     max_g, shape, coop = request.max_g_per_kwh, request.shape, request.shape.coop
-    alone, barred = shape.alone != "", request.barred
+    alone, barred, limited = shape.alone != "", request.barred, request.limited
     own, others = masks_for(shape)
     for view in views:
         bits = view.blocked_bits & (own if view.coop == coop else others)
         if alone:
             bits = blocking_bits(view, shape)
         reason = REASON_BY_BIT[bits & -bits]
-        if reason is None and max_g is not None and view.cost.g_per_kwh > max_g.get(view.zone, 0.0):
-            reason = GREENER_LATER
-        if reason is None and barred and view.name in barred:
-            reason = SAME_ENGINE
         if reason is None:
-            predicted = predict(view, request)
-            reason = exceeded_limit(predicted, request) if request.limited else None
-            if reason is None:
-                fits.append(predicted)
-                continue
+            if max_g is not None and view.cost.g_per_kwh > max_g.get(view.zone, 0.0):
+                reason = GREENER_LATER
+            elif barred and view.name in barred:
+                reason = SAME_ENGINE
+            else:
+                predicted = predict(view, request)
+                reason = exceeded_limit(predicted, request) if limited else None
+                if reason is None:
+                    fits.append(predicted)
+                    continue
         excluded.append((view.node, reason))
     if request.avoid:
         fits = _prefer_untried(fits, request.avoid, excluded)
@@ -247,21 +248,26 @@ def as_candidates(listed: list[Prediction], best: Prediction | None) -> Candidat
     """Returns predictions as an explanation stores them, the pick first."""
     if best is not None and listed and listed[0] is not best:
         listed = [best, *[prediction for prediction in listed if prediction is not best]]
-    views = [prediction.view for prediction in listed]
-    return Candidates(
-        [view.name for view in views],
-        [view.coop for view in views],
-        [view.zone for view in views],
-        [prediction.ttft_s for prediction in listed],
-        [view.cost.token_s for view in views],
-        [int(prediction.energy_uwh + 0.5) for prediction in listed],
-        [int(prediction.carbon_ug + 0.5) for prediction in listed],
-        [view.effective.direct_g_per_kwh for view in views],
-        [view.effective.basis for view in views],
-        [view.effective.surplus_w for view in views],
-        [prediction.keeps for prediction in listed],
-        [prediction.ttft_upper_s for prediction in listed],
-    )
+    rows: list[tuple[Any, ...]] = []
+    for prediction in listed:
+        view, intensity = prediction.view, prediction.view.effective
+        rows.append(
+            (
+                view.name,
+                view.coop,
+                view.zone,
+                prediction.ttft_s,
+                view.cost.token_s,
+                int(prediction.energy_uwh + 0.5),
+                int(prediction.carbon_ug + 0.5),
+                intensity.direct_g_per_kwh,
+                intensity.basis,
+                intensity.surplus_w,
+                prediction.keeps,
+                prediction.ttft_upper_s,
+            )
+        )
+    return Candidates(*map(list, zip(*rows, strict=True)))
 
 
 def _prefer_untried(

@@ -131,6 +131,7 @@ TEMPORARY_REASONS = tuple(each.reason for each in TEMPORARY_FILTERS)
 # Bits.
 
 _CONDITIONS = tuple((1 << place, each.excludes) for place, each in enumerate(TEMPORARY_FILTERS))
+_BIT_BY_CODE = {reason.code: 1 << place for place, reason in enumerate(TEMPORARY_REASONS)}
 
 
 def _bits_affecting(*affected: Affects) -> int:
@@ -139,9 +140,9 @@ def _bits_affecting(*affected: Affects) -> int:
     )
 
 
-def bits_of(*reasons: Reason) -> int:
-    """Returns the bits of the temporary filters of some reasons."""
-    return sum(1 << place for place, each in enumerate(TEMPORARY_FILTERS) if each.reason in reasons)
+def bit_of(reason: Reason) -> int:
+    """Returns the bit of the temporary filter of a reason; 0 for any other reason."""
+    return _BIT_BY_CODE.get(reason.code, 0)
 
 
 REASON_BY_BIT: Mapping[int, Reason | None] = MappingProxyType(

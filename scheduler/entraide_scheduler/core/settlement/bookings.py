@@ -40,8 +40,7 @@ def book_run(
         tokens: tokens of the whole job, which count where the lease holds a quota of tokens.
     """
     terms = lease.terms
-    lines = state.ledger.clamp_to_limits(accounting.entries(terms, usage, settlement))
-    state.ledger.post(lines)
+    lines = state.ledger.book(accounting.entries(terms, usage, settlement))
     state.quotas.settle(
         terms.borrower,
         lease.holds,

@@ -18,7 +18,7 @@ class Deadlines:
 
     def __init__(self) -> None:
         self._due: dict[tuple[DeadlineKind, str], float] = {}
-        self._heap: list[tuple[float, DeadlineKind, str]] = []
+        self._heap: list[tuple[float, tuple[DeadlineKind, str]]] = []
         self._entry_at: dict[tuple[DeadlineKind, str], float] = {}
 
     def set(self, kind: DeadlineKind, name: str, at: float) -> None:
@@ -28,7 +28,7 @@ class Deadlines:
         entry = self._entry_at.get(key)
         if entry is None or at < entry:
             self._entry_at[key] = at
-            heappush(self._heap, (at, kind, name))
+            heappush(self._heap, (at, key))
 
     def set_no_later(self, kind: DeadlineKind, name: str, at: float) -> None:
         """Sets a deadline unless an earlier one is set."""
@@ -50,13 +50,14 @@ class Deadlines:
 
     def pop(self, now: float) -> tuple[DeadlineKind, str] | None:
         """Removes and returns the earliest deadline due at ``now``; None when none is due."""
+        if not self._heap or self._heap[0][0] > now:
+            return None  # no entry is later than its deadline
         self._correct_top()
         if not self._heap or self._heap[0][0] > now:
             return None
-        _, kind, name = heappop(self._heap)
-        del self._entry_at[(kind, name)]
-        del self._due[(kind, name)]
-        return kind, name
+        _, key = heappop(self._heap)
+        del self._entry_at[key], self._due[key]
+        return key
 
     def listed(self) -> list[tuple[DeadlineKind, str, float]]:
         """Returns all deadlines as kind, name and time, for a snapshot."""
@@ -64,8 +65,7 @@ class Deadlines:
 
     def _correct_top(self) -> None:
         while self._heap:
-            entry, kind, name = self._heap[0]
-            key = (kind, name)
+            entry, key = self._heap[0]
             due = self._due.get(key)
             if due == entry and self._entry_at.get(key) == entry:
                 return
@@ -76,4 +76,4 @@ class Deadlines:
                 del self._entry_at[key]
             else:
                 self._entry_at[key] = due
-                heappush(self._heap, (due, kind, name))
+                heappush(self._heap, (due, key))
