@@ -67,10 +67,11 @@ def run_scheduler(path: Path) -> int:
 
 def run_gateway(path: Path) -> int:
     """Runs a gateway as a process of its own; returns the exit status."""
+    from entraide.event_loop import run_event_loop
     from entraide.files import PRIVATE_UMASK
     from entraide_scheduler.gateway.run import load_gateway_config
     from entraide_scheduler.gateway.run import run_gateway as run
-    from entraide_scheduler.run import log_to_stderr, run_event_loop
+    from entraide_scheduler.run import log_to_stderr
 
     os.umask(PRIVATE_UMASK)
     log_to_stderr()

@@ -116,11 +116,11 @@ class Executor:
         self._log.error("live.command_failed", command=kind, traceback=format_traceback(problem))
 
     def _carry_out(self, command: c.Command, event: Event) -> None:
-        match command:
+        match command:  # those of every job first
             case c.Place():
                 self._place(command)
-            case c.Refuse():
-                self._refuse(command, event)
+            case c.AckUsage():
+                self._queue_acknowledgement(command)
             case c.EndJob():
                 self._outbound.send_to_gateway(
                     command.gateway,
@@ -128,12 +128,12 @@ class Executor:
                         command.job, command.state, command.code, command.epoch, command.values
                     ),
                 )
-            case c.CancelRun():
-                self._outbound.send_to_node(command.node, m.StopRun(command.job, command.epoch))
             case c.Settle() | c.SettleResumed() | c.PostCorrection():
                 self._post(command, event.at)
-            case c.AckUsage():
-                self._queue_acknowledgement(command)
+            case c.Refuse():
+                self._refuse(command, event)
+            case c.CancelRun():
+                self._outbound.send_to_node(command.node, m.StopRun(command.job, command.epoch))
             case c.FalseAlarm():
                 self._counts[FALSE_ALARM] += 1
                 self._log.warning("node.false_alarm", node=command.node)

@@ -110,8 +110,7 @@ class Feeder:
             if self._retry_question_at is None:
                 self._retry_question_at = self.now() + POLL_S
             return self._retry_question_at
-        paused_until = self._backoff.paused_until(_event_name(e.Woke))
-        return due if due is None else max(due, paused_until)
+        return due if due is None else max(due, self._backoff.paused_until(e.Woke))
 
     def record_failed_query(self, question: str, problem: Exception) -> None:
         """Records that the core raised on a query."""
@@ -129,7 +128,8 @@ class Feeder:
             RecoveryFailed: the core could not be rebuilt, or raises too often.
         """
         self._retry_question_at = None
-        if self._backoff.paused_until(_event_name(kind)) > self.now():
+        paused_until = self._backoff.paused_until(kind)
+        if paused_until and paused_until > self.now():
             self._counts[f"event_paused.{_event_name(kind)}"] += 1
             self._answer_client(kind, fields)
             return False
@@ -249,7 +249,7 @@ class Feeder:
         self._log.error("live.event_dropped", kind=name, sender=sender and str(sender.kind))
         self._counts[f"event_dropped.{name}"] += 1
         self._health.add("event_dropped", name)
-        self._backoff.note_failure(name, self.now(), free=FREE_FAILURES if sender else 0)
+        self._backoff.note_failure(kind, self.now(), free=FREE_FAILURES if sender else 0)
         self._answer_client(kind, fields)
         if sender is not None:
             self._quarantine(sender, name)

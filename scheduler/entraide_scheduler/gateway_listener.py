@@ -287,15 +287,15 @@ class GatewayListener:
     def _list_live_jobs(self, gateway: str) -> list[str]:
         return [
             view.job
-            for view in self._driver.core.jobs()
-            if view.gateway == gateway and view.kind is JobKind.LIVE and not view.ended_at
+            for view in self._driver.core.open_jobs()
+            if view.gateway == gateway and view.kind is JobKind.LIVE
         ]
 
     def _count_live_jobs(self) -> Counter[str]:
         return Counter(
             view.gateway
-            for view in self._driver.core.jobs()
-            if view.gateway != self._local and view.kind is JobKind.LIVE and not view.ended_at
+            for view in self._driver.core.open_jobs()
+            if view.gateway != self._local and view.kind is JobKind.LIVE
         )
 
 

@@ -21,6 +21,8 @@ AHEAD_MAX_BYTES = 64 * 1024
 PIPELINED_MAX = 64
 DISCARDED_MAX_BYTES = 64 * 1024 * 1024
 LINGER_S = 2.0
+KEY_GRACE_S = 1.0  # in which a new connection may show a key
+YOUNG_FACTOR = 4  # times ``connections_without_key_per_address``, for connections younger than that
 
 
 class HttpLimits(Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,7 +32,8 @@ class HttpLimits(Struct, frozen=True, forbid_unknown_fields=True):
         connections: open at once; above, the connection that has been idle longest is closed.
         connections_without_key: open at once without a valid key so far; above, the oldest of
             them is closed.
-        connections_without_key_per_address: the same, per address (per /64 network for IPv6).
+        connections_without_key_per_address: the same, per address (per /64 network for IPv6), of
+            connections that are ``KEY_GRACE_S`` old; ``YOUNG_FACTOR`` times as many at any age.
         requests_per_key: concurrent requests with one key.
         files_mb_per_coop: MB (10^6 bytes) of all files of one co-op.
         head_deadline_s: from the connection, or a head's first byte, to the end of the head.

@@ -9,7 +9,7 @@ events and commands, so that they can be exported and replayed exactly.
 
 import asyncio
 from asyncio import Future
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -146,7 +146,6 @@ class Journal:
 
     Attributes:
         failed: gets the exception of a write that failed.
-        written_id: number of the last event that is on disk; 0 before the first of this process.
     """
 
     def __init__(
@@ -164,9 +163,10 @@ class Journal:
         self._digest = digest
         self._retention = retention
         self._rows: list[JournalRow] = []
-        self.written_id = 0
+        self._written_id = 0
+        self._deferred: list[tuple[int, Callable[[], None]]] = []
         store.before_results = self.flush
-        self._timer: asyncio.TimerHandle | None = None
+        self._is_flush_due = False
         self._since_snapshot = 0
         self._snapshot_at = at
         self._log = structlog.get_logger("entraide.journal")
@@ -190,14 +190,16 @@ class Journal:
         else:
             self._rows.append(JournalRow(event, packed))
         self._since_snapshot += 1
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(GATHER_S, self.flush)
+        if not self._is_flush_due:
+            self._is_flush_due = True
+            asyncio.get_running_loop().call_later(GATHER_S, self._flush_when_due)
+
+    def _flush_when_due(self) -> None:
+        self._is_flush_due = False
+        self.flush()
 
     def flush(self) -> None:
         """Passes the queued events to the store, before any later write."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         if self._rows:
             written = self._store.append_journal(self._rows)
             written.add_done_callback(partial(self._on_written, self._rows[-1].seq))
@@ -207,6 +209,14 @@ class Journal:
         """Returns a future that resolves when all events so far are on disk."""
         self.flush()
         return self._store.committed()
+
+    def defer_until_written(self, event: int, action: Callable[[], None]) -> bool:
+        """Calls an action when the events up to a number are on disk; False if they are."""
+        if event <= self._written_id:
+            return False
+        self.flush()
+        self._deferred.append((event, action))
+        return True
 
     def snapshot_is_due(self, at: float) -> bool:
         """Whether enough events or time have passed since the last snapshot."""
@@ -228,7 +238,13 @@ class Journal:
             return
         problem = future.exception()
         if problem is None:
-            self.written_id = last
+            self._written_id = last
+            deferred, self._deferred = self._deferred, []
+            for event, action in deferred:
+                if event <= last:
+                    asyncio.get_running_loop().call_soon(action)
+                else:
+                    self._deferred.append((event, action))
         elif not self.failed.done():
             self._log.critical("journal.failed", problem=repr(problem))
             self.failed.set_exception(problem)

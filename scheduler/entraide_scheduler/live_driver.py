@@ -13,6 +13,7 @@ contain the failing event.
 import asyncio
 import collections
 from asyncio import Future
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -116,11 +117,6 @@ class LiveDriver:
         return self._feeder.event_id
 
     @property
-    def written_id(self) -> int:
-        """The number of the last event that is on disk."""
-        return self._journal.written_id
-
-    @property
     def policy_version(self) -> str:
         """Version of the policy in force."""
         return self._feeder.policy.version
@@ -188,6 +184,10 @@ class LiveDriver:
     def committed(self) -> Future[None]:
         """Returns a future that resolves when all events fed so far are on disk."""
         return self._journal.committed()
+
+    def defer_until_written(self, event: int, action: Callable[[], None]) -> bool:
+        """Calls an action when the events up to a number are on disk; False if they are."""
+        return self._journal.defer_until_written(event, action)
 
     def explain(self, job: str) -> Explanation | None:
         """Returns the explanation of a job; None if the job is unknown or the core raises."""

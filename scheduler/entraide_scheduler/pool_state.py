@@ -6,7 +6,6 @@ with at most ``MACHINES_MAX`` machines.
 
 from collections.abc import Mapping
 
-from entraide.types import JobState
 from entraide.wire.pool_state import (
     CoopState,
     HourIntensity,
@@ -45,14 +44,12 @@ def describe_pool(
     """
     machines = core.machines(at)
     position = core.coop(coop, at) if coop else None
-    counts = core.count_jobs()
-    held = (JobState.OFFERED, JobState.ACTIVE)
     return PoolState(
         at=at,
         policy_version=policy.version,
         intensity_basis=policy.carbon.basis.value,
         queued=sum(core.queue_lengths().values()),
-        running=sum(jobs for (state, _, _), jobs in counts.items() if state in held),
+        running=core.count_running(),
         machines=tuple(_machine_card(machine) for machine in machines[:MACHINES_MAX]),
         machines_total=len(machines),
         waiting=tuple(

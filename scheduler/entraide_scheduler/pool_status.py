@@ -1,6 +1,5 @@
 """Pool status: what the status page says of the pool, from the core's state."""
 
-from entraide.types import JobState
 from entraide_scheduler.gateway import NodeStatus, PoolStatus
 from entraide_scheduler.gateway.machine_reasons import public_reason
 from entraide_scheduler.live_driver import LiveDriver
@@ -25,10 +24,9 @@ def build_pool_status(driver: LiveDriver) -> PoolStatus:
         )
         for view in core.nodes()
     )
-    held = (JobState.OFFERED, JobState.ACTIVE)
     return PoolStatus(
         queued=sum(core.queue_lengths().values()),
-        running=sum(1 for view in core.jobs() if view.state in held),
+        running=core.count_running(),
         policy_version=driver.policy_version,
         nodes=nodes,
     )

@@ -6,14 +6,13 @@ exits with ``EXIT_BROKEN``, and its supervisor restarts it from the journal.
 """
 
 import asyncio
-import contextlib
 import os
 import sys
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 
+from entraide.event_loop import run_event_loop
 from entraide.files import PRIVATE_UMASK
 from entraide.log_format import json_processors, terminal_processors
 from entraide_scheduler.config import SchedulerConfig
@@ -22,8 +21,6 @@ from entraide_scheduler.supervision.foreground import stop_event
 
 EXIT_BROKEN = 70
 SWITCH_S = 0.0005  # a tenth of Python's default, so that threads delay the event loop less
-
-T = TypeVar("T")
 
 
 def run_scheduler(config: SchedulerConfig) -> int:
@@ -36,17 +33,6 @@ def run_scheduler(config: SchedulerConfig) -> int:
     log_to_stderr()
     sys.setswitchinterval(SWITCH_S)
     return run_event_loop(_run_until_stopped(config))
-
-
-def run_event_loop(main: Coroutine[Any, Any, T]) -> T:
-    """Runs a coroutine on uvloop if it is installed, else on asyncio's event loop."""
-    factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
-    with contextlib.suppress(ImportError):  # uvloop is not available on every platform
-        import uvloop  # noqa: PLC0415
-
-        factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(main)
 
 
 def log_to_stderr() -> None:

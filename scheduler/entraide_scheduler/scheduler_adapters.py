@@ -4,7 +4,6 @@ In: submissions, cancellations and queries of gateways. Out: events for the core
 ``gateway_listener`` receives those of the gateways on the bus.
 """
 
-from asyncio import Future
 from collections.abc import Callable
 
 import msgspec
@@ -139,7 +138,7 @@ class LocalSchedulerAdapter:
         if facts.kind is not JobKind.LIVE:
             return True
         if self._keys is None:  # the first one since the start
-            views = self._driver.core.jobs()
+            views = self._driver.core.open_jobs()
             self._keys = {(v.coop, v.key, v.idempotency): v.job for v in views if _is_under_way(v)}
         owned_key = facts.coop, facts.key, facts.idempotency
         earlier = self._keys.pop(owned_key, facts.job)
@@ -216,15 +215,7 @@ class LocalSchedulerAdapter:
 
     def defer_until_written(self, position: int, action: Callable[[], None]) -> bool:
         """Calls an action when the events up to a position are on disk; False if they are."""
-        if position <= self._driver.written_id:
-            return False
-
-        def act(written: Future[None]) -> None:
-            if not written.cancelled() and written.exception() is None:
-                action()
-
-        self._driver.committed().add_done_callback(act)
-        return True
+        return self._driver.defer_until_written(position, action)
 
     def end_signin(self, ended: m.SigninEnded) -> None:
         """Tells every gateway of the pool that sign-in sessions have ended."""

@@ -17,7 +17,6 @@ from entraide import catalogue as documents
 from entraide.catalogue import InvalidCatalogue, find
 from entraide.models import Catalogue
 from entraide.printable import is_printable, shortened
-from entraide.types import JobState
 from entraide.v1 import admin_pb2
 from entraide.wire import messages as m
 from entraide.wire import subjects
@@ -267,12 +266,11 @@ class AdminService:
         """Returns the pool's status."""
         await self._access.authenticate(context)
         core = self._driver.core
-        running = [v for v in core.jobs() if v.state in (JobState.OFFERED, JobState.ACTIVE)]
         return admin_pb2.Status(
             version=entraide.__version__,
             policy_version=self._policies.policy.version,
             queued=sum(core.queue_lengths().values()),
-            running=len(running),
+            running=core.count_running(),
             nodes=self._list_nodes(),
             settled=await self._store.count_settled(),
             journal=journal_message(await self._store.get_journal_extent(), self._retention),

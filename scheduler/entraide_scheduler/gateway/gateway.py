@@ -24,6 +24,7 @@ from entraide.wire.messages import (
     GatewayHeard,
     JobPlaced,
     JobUnknown,
+    JobUpdate,
     KeyRevoked,
     NodeOut,
     Revocation,
@@ -332,21 +333,20 @@ class Gateway:
 
     def on_scheduler_message(self, message: GatewayDown) -> None:
         """Handles a message of the scheduler; a revoked key clears the cache of keys."""
-        if isinstance(message, GatewayHeard | JobUnknown):
-            self._on_scheduler_heard(message)
-            return
-        if isinstance(message, KeyRevoked | SigninEnded):
-            self.clear_key_cache()
-        if isinstance(message, Revocation):
+        if isinstance(message, JobUpdate):
+            is_known = self._running_jobs.on_job_update(message) or (
+                self._runs_kept_jobs and self._kept_jobs.on_job_update(message)
+            )
+            if not is_known and isinstance(message, JobPlaced):
+                self._scheduler.cancel(message.job, "client_gone")
+        elif isinstance(message, Revocation):
+            if isinstance(message, KeyRevoked | SigninEnded):
+                self.clear_key_cache()
             self.signin.callers.streams.end_revoked(message)
             self._pool_events.end_revoked(message)
             self._running_jobs.end_revoked(message)
-            return
-        is_known = self._running_jobs.on_job_update(message) or (
-            self._runs_kept_jobs and self._kept_jobs.on_job_update(message)
-        )
-        if not is_known and isinstance(message, JobPlaced):
-            self._scheduler.cancel(message.job, "client_gone")
+        else:
+            self._on_scheduler_heard(message)
 
     def _on_scheduler_heard(self, message: GatewayHeard | JobUnknown) -> None:
         if self._watch is not None and isinstance(message, GatewayHeard):

@@ -134,8 +134,7 @@ class HttpServer:
         self._connections.add(connection)
         connection.proxied = is_in_networks(connection.address, self._proxies)
         if not connection.proxied:
-            surplus = self._keyless.add(connection, connection.address)
-            if surplus is not None:
+            for surplus in self._keyless.add(connection, connection.address, self.loop.time()):
                 self.count("connections_without_key")
                 surplus.abort()
         return True

@@ -4,12 +4,13 @@ No label contains text of a client: a path is the route's pattern, a model is on
 pool has answered. The other metrics of the process stand on the same page.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 
-from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.registry import Collector
 
-from entraide.metrics import MetricSpec
+from entraide.metrics import MetricSpec, ReadAtScrape, Reading
 from entraide.units import wh_from_uwh
 from entraide_scheduler.gateway.answer_events import CompleteAnswer
 
@@ -48,8 +49,14 @@ GATEWAY_METRICS = (
 )  # fmt: skip
 
 
+Tally = defaultdict[tuple[str, ...], float]  # by the values of the labels
+
+
 class Metrics:
-    """The counters of one gateway, in a registry of its own."""
+    """The counters of one gateway, in a registry of its own.
+
+    Counting adds to a number in a dictionary; the page makes metrics of them when it is read.
+    """
 
     def __init__(self, others: Sequence[Collector] = ()) -> None:
         """Creates the counters.
@@ -57,32 +64,36 @@ class Metrics:
         Args:
             others: collectors of the process's other metrics.
         """
-        self.registry = CollectorRegistry()
-        for collector in others:
-            self.registry.register(collector)
-        self._requests = REQUESTS.make_counter(self.registry)
-        self._by_model: dict[str, tuple[Counter, ...]] = {}
-        self._by_answer: dict[tuple[str, int], Counter] = {}  # a cache, because ``labels`` is slow
-        self._jobs = JOBS.make_counter(self.registry)
-        self._placements = PLACEMENTS.make_counter(self.registry)
-        self._tokens = TOKENS.make_counter(self.registry)
-        self._energy = ENERGY.make_counter(self.registry)
-        self._carbon = CARBON.make_counter(self.registry)
-        self._dropped = DROPPED.make_counter(self.registry)
-        self._failed = FAILURES.make_counter(self.registry)
-        self._refused = REFUSED.make_counter(self.registry)
-        self._reconnections = RECONNECTIONS.make_counter(self.registry)
-        self._held = HELD.make_gauge(self.registry)
-        self._running = RUNNING.make_gauge(self.registry)
+        self._tallies: list[tuple[MetricSpec, Tally]] = []
+        self._requests = self._make_tally(REQUESTS)
+        self._jobs = self._make_tally(JOBS)
+        self._placements = self._make_tally(PLACEMENTS)
+        self._tokens = self._make_tally(TOKENS)
+        self._energy = self._make_tally(ENERGY)
+        self._carbon = self._make_tally(CARBON)
+        self._dropped = self._make_tally(DROPPED)
+        self._failed = self._make_tally(FAILURES)
+        self._refused = self._make_tally(REFUSED)
+        self._reconnections = self._make_tally(RECONNECTIONS)
+        self._running = self._held_bytes = 0
         self._ttft = TTFT.make_histogram(TTFT_BUCKETS_S)
-        self.registry.register(self._ttft)
+        self.registry = CollectorRegistry()
+        for collector in (*others, ReadAtScrape(self._read), self._ttft):
+            self.registry.register(collector)
+
+    def _make_tally(self, spec: MetricSpec) -> Tally:
+        tally: Tally = defaultdict(float)
+        self._tallies.append((spec, tally))
+        return tally
+
+    def _read(self) -> list[tuple[MetricSpec, Reading]]:
+        running: Reading = {(): self._running}
+        held: Reading = {(): self._held_bytes}
+        return [*self._tallies, (RUNNING, running), (HELD, held)]
 
     def count_request(self, route: str, status: int) -> None:
         """Counts a request."""
-        counter = self._by_answer.get((route, status))
-        if counter is None:
-            counter = self._by_answer[route, status] = self._requests.labels(route, str(status))
-        counter.inc()
+        self._requests[route, str(status)] += 1
 
     def observe_ttft(self, ttft_s: float) -> None:
         """Records the time to the first part of an answer, seconds."""
@@ -90,52 +101,36 @@ class Metrics:
 
     def count_dropped(self, what: str) -> None:
         """Counts a message that was not used, by reason."""
-        self._dropped.labels(what).inc()
+        self._dropped[what,] += 1
 
     def count_refused(self, reason: str) -> None:
         """Counts a request or a connection that the HTTP server refused or closed, by reason."""
-        self._refused.labels(reason).inc()
+        self._refused[reason,] += 1
 
     def count_reconnection(self, what: str) -> None:
         """Counts a stream whose client came back, stayed away, or would come too late."""
-        self._reconnections.labels(what).inc()
+        self._reconnections[what,] += 1
 
     def count_placement(self, attempt: int, *, is_resumed: bool) -> None:
         """Counts a placement: the first, one that begins again, or one that resumes an answer."""
         kind = "first" if attempt == 1 else "resumed" if is_resumed else "again"
-        self._placements.labels(kind).inc()
+        self._placements[kind,] += 1
 
     def count_end(self, state: str, answer: CompleteAnswer | None) -> None:
         """Counts the end of a job."""
-        self._jobs.labels(state).inc()
+        self._jobs[state,] += 1
         if answer is None or answer.receipt is None:
             return
-        usage = answer.usage
-        energy_uwh = usage.energy_prefill_uwh + usage.energy_decode_uwh
-        amounts = (
-            usage.input_tokens,
-            usage.cached_tokens,
-            usage.output_tokens,
-            wh_from_uwh(energy_uwh),
-            answer.receipt.carbon_gco2e,
-        )
-        for counter, amount in zip(
-            self._model_counters(answer.receipt.model), amounts, strict=True
-        ):
-            counter.inc(amount)
-
-    def _model_counters(self, model: str) -> tuple[Counter, ...]:
-        counters = self._by_model.get(model)
-        if counters is None:
-            kinds = ("input", "cached", "output")
-            tokens = (self._tokens.labels(model, kind) for kind in kinds)
-            counters = (*tokens, self._energy.labels(model), self._carbon.labels(model))
-            self._by_model[model] = counters
-        return counters
+        model, usage = answer.receipt.model, answer.usage
+        self._tokens[model, "input"] += usage.input_tokens
+        self._tokens[model, "cached"] += usage.cached_tokens
+        self._tokens[model, "output"] += usage.output_tokens
+        self._energy[model,] += wh_from_uwh(usage.energy_prefill_uwh + usage.energy_decode_uwh)
+        self._carbon[model,] += answer.receipt.carbon_gco2e
 
     def count_failure(self, what: str) -> None:
         """Counts a failed step other than the answer."""
-        self._failed.labels(what).inc()
+        self._failed[what,] += 1
 
     def render(self, running: int, held_bytes: int) -> bytes:
         """Returns all metrics in Prometheus' text format.
@@ -144,6 +139,5 @@ class Metrics:
             running: jobs that have not ended.
             held_bytes: memory of the events of reconnectable streams.
         """
-        self._running.set(running)
-        self._held.set(held_bytes)
+        self._running, self._held_bytes = running, held_bytes
         return generate_latest(self.registry)

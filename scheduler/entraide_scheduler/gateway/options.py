@@ -76,6 +76,8 @@ GRPC_NAMES: Mapping[str, str] = MappingProxyType(
     {"keep_s": "keep_s", **{option.name: f"options.{option.keyword}" for option in OPTIONS}}
 )
 BOOLEANS: Mapping[str, bool] = MappingProxyType({"true": True, "false": False})
+_NAMES_BY_HEADER = {option.header.lower(): option.name for option in OPTIONS}
+_SWITCHES, _NUMBERS = ("explain", "resume_events"), ("max_gco2e", "reconnect_s")
 
 _JURISDICTION = re.compile(JURISDICTION)
 _CONTROLS = tuple(filter(None, Control))  # what a request may say
@@ -169,19 +171,14 @@ def options_from_headers(headers: Mapping[str, str]) -> Options:
     Raises:
         Refused: ``invalid_request``: a header that is true or false has another value.
     """
-    texts = {option.name: headers.get(option.header.lower(), "") for option in OPTIONS}
-    switches = {name: texts.pop(name) for name in ("explain", "resume_events")}
-    for name, text in switches.items():
-        _check_word(HTTP_NAMES[name], BOOLEANS, text)
-    grams, deadline = texts["max_gco2e"], texts["deadline"]
-    reconnect = texts["reconnect_s"]
     values: dict[str, Any] = {
-        **texts,
-        **{name: BOOLEANS.get(text) for name, text in switches.items()},
-        "max_gco2e": _number(grams) if grams else None,
-        "deadline": deadline or None,
-        "reconnect_s": _number(reconnect) if reconnect else None,
+        name: text for header, name in _NAMES_BY_HEADER.items() if (text := headers.get(header))
     }
+    for name in filter(values.__contains__, _SWITCHES):
+        _check_word(HTTP_NAMES[name], BOOLEANS, values[name])
+        values[name] = BOOLEANS[values[name]]
+    for name in filter(values.__contains__, _NUMBERS):
+        values[name] = _number(values[name])
     return Options(**values)
 
 
@@ -234,6 +231,8 @@ def with_body_options(options: Options, fields: PoolFields, now: float) -> Optio
         Refused: ``invalid_request``: the body contradicts another option of the request.
     """
     stated = {name: value for name, value in structs.asdict(fields).items() if value is not None}
+    if not stated:
+        return options
     for name, value in stated.items():
         other = getattr(options, name)
         if other not in ("", None) and not _agree(name, other, value, now):
@@ -252,8 +251,7 @@ def _agree(name: str, first: Any, second: Any, now: float) -> bool:
 
 
 def _check_word(name: str, words: Iterable[str], text: str) -> None:
-    choices = list(words)
-    if text and text not in choices:
+    if text and text not in (choices := list(words)):
         raise refused(
             "invalid_request", param=name, fault="not_one_of", choices=", ".join(choices),
             found=show_value(text),

@@ -5,9 +5,11 @@ Only trusted proxies may name the client's address. All tables have a maximum si
 
 import ipaddress
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Generic, TypeVar
 
 from entraide_scheduler.address_failures import address_group, parse_address
+from entraide_scheduler.http_limits import KEY_GRACE_S, YOUNG_FACTOR
 
 HOPS_MAX = 16
 
@@ -87,31 +89,54 @@ def _without_port(hop: str) -> str:
 
 
 class KeylessConnections(Generic[C]):
-    """Connections without a valid key so far, oldest first, in total and per address group."""
+    """Connections without a valid key so far, oldest first, in total and per address group.
+
+    Connections younger than ``KEY_GRACE_S`` have not had the time to show a key: an address may
+    have ``YOUNG_FACTOR`` times as many of them.
+    """
 
     def __init__(self, *, most: int, most_per_address: int) -> None:
         self._most = most
         self._most_per_address = most_per_address
         self._groups: dict[C, str] = {}
-        self._by_group: dict[str, dict[C, None]] = {}
+        self._by_group: dict[str, dict[C, float]] = {}
 
     def __len__(self) -> int:
         return len(self._groups)
 
-    def add(self, connection: C, address: str) -> C | None:
-        """Adds a connection; returns the connection to close if a limit is exceeded."""
+    def add(self, connection: C, address: str, now_s: float) -> list[C]:
+        """Adds a connection.
+
+        Args:
+            connection: that was opened now.
+            address: of its peer.
+            now_s: time on any clock that only goes forward, seconds.
+
+        Returns:
+            The connections to close because a limit is exceeded, oldest first; they are removed.
+        """
         group = address_group(address)
-        same_group = self._by_group.get(group, {})
-        surplus: C | None = None
-        if len(same_group) >= self._most_per_address:
-            surplus = next(iter(same_group))
-        elif len(self._groups) >= self._most:
-            surplus = next(iter(self._groups))
-        if surplus is not None:
-            self.remove(surplus)
+        surplus = self._surplus_of(group, now_s)
+        if not surplus and len(self._groups) >= self._most:
+            surplus = [next(iter(self._groups))]
+        for closed in surplus:
+            self.remove(closed)
         self._groups[connection] = group
-        self._by_group.setdefault(group, {})[connection] = None
+        self._by_group.setdefault(group, {})[connection] = now_s
         return surplus
+
+    def _surplus_of(self, group: str, now_s: float) -> list[C]:
+        """Returns the connections of an address group that leave room for one more in it."""
+        same_group = self._by_group.get(group, {})
+        beyond = len(same_group) + 1 - self._most_per_address
+        too_many = len(same_group) + 1 - self._most_per_address * YOUNG_FACTOR
+        return [
+            connection
+            for place, (connection, opened_s) in enumerate(
+                islice(same_group.items(), max(0, beyond))
+            )
+            if place < too_many or now_s - opened_s >= KEY_GRACE_S
+        ]
 
     def remove(self, connection: C) -> None:
         """Removes a connection that has shown a key or is closed."""

@@ -138,8 +138,9 @@ class RunningJobs:
     def start_placed(
         self, facts: RequestFacts, parsed: ParsedRequest, sink: AnswerSink, placed: JobPlaced
     ) -> bool:
-        """Starts a kept job that was just placed. Returns False if there are too many."""
-        return self._add(facts, parsed, sink, time.monotonic()) and self.on_job_update(placed)
+        """Starts a kept job that was just placed, perhaps again. Returns False if too many run."""
+        is_here = facts.job in self._jobs or self._add(facts, parsed, sink, time.monotonic())
+        return is_here and self.on_job_update(placed)
 
     def _add(
         self, facts: RequestFacts, parsed: ParsedRequest, sink: AnswerSink, began_at: float
@@ -221,9 +222,12 @@ class RunningJobs:
                 self._stop_and_fail(running, "internal")
 
     def _handle_node_message(self, node: str, message: NodeOut, running: RunningJob | None) -> None:
-        if running is None or (running.node, running.epoch) != (node, message.epoch):
+        if running is None or running.epoch != message.epoch or running.node != node:
             self._counters.count_dropped("old_epoch" if running is not None else "unknown_job")
-        elif check.find_fault(message := _clipped(message)):
+            return
+        if isinstance(message, RunEnded):
+            message = check.clip_message_usage(message)
+        if check.find_fault(message):
             self._counters.count_dropped("out_of_bounds")
             self._reject_answer(running)
         elif running.stream and message.first != running.sent_tokens:
@@ -313,18 +317,18 @@ class RunningJobs:
             # The core decides whether the job is placed again or ends, and sends either soon.
             self._await_core_outcome(running, message.code or "engine_failed")
             return
-        go_on = partial(self.on_node_message, running.node, message)
-        if self._scheduler.defer_until_written(running.position, go_on):
-            running.is_whole = True
-            if running.facts.kind is JobKind.LIVE:
-                self._resolve_waiters(running)
-            return  # after a crash, the pool would not know of what the client has received
         limits, inputs = running.limits, running.request.inputs
         if limits is None or not is_valid_answer(
             message, limits.bytes_max, stream=running.stream, inputs=inputs
         ):
             self._reject_answer(running)
             return
+        go_on = partial(self.on_node_message, running.node, message)
+        if self._scheduler.defer_until_written(running.position, go_on):
+            running.is_whole = True
+            if running.facts.kind is JobKind.LIVE:
+                self._resolve_waiters(running)
+            return  # after a crash, the pool would not know of what the client has received
         usage, exceeded = limits.limit_usage(running.facts, message, time.time())
         body = message.body if not exceeded else replace_usage(message.body, usage)
         if not self._finish(running, message.final, body, usage):
@@ -492,7 +496,3 @@ class RunningJobs:
         if running.outcome_timer is not None:
             running.outcome_timer.cancel()
             running.outcome_timer = None
-
-
-def _clipped(message: NodeOut) -> NodeOut:
-    return check.clip_message_usage(message) if isinstance(message, RunEnded) else message

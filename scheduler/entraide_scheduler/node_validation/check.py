@@ -6,7 +6,7 @@ limits them to the lease's grant.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,12 +20,15 @@ from entraide_scheduler.node_validation.bounds import (
     DERIVED_BOUNDS,
     Bound,
     BytesBound,
+    EnumBound,
     ListBound,
     NumberBound,
     StructBound,
     TextBound,
     ValuesBound,
 )
+
+FindFault = Callable[[Any], str | None]  # the path below a value ("" for itself); None without one
 
 WithUsage = TypeVar("WithUsage", m.UsageReport, m.RunEnded)
 
@@ -88,47 +91,45 @@ def _clip(value: float, bound: NumberBound) -> float:
 
 
 def _struct_fault(struct: Struct) -> str:
-    for name, bound in BOUNDS[type(struct)].items():
-        path = _value_fault(getattr(struct, name), bound)
+    for name, find in _FIELDS[type(struct)]:
+        path = find(getattr(struct, name))
         if path is not None:
             return f"{name}.{path}" if path else name
     return ""
 
 
-def _value_fault(value: Any, bound: Bound) -> str | None:
-    """Returns the path of a fault below a value ("" for the value itself); None without one."""
+def _make_find_fault(bound: Bound) -> FindFault:
+    """Returns what finds the fault of a value: a closure, for it is called for each token."""
     match bound:
-        case NumberBound():
-            return None if bound.low <= value <= bound.high else ""
+        case NumberBound(low=low, high=high):
+            return lambda value: None if low <= value <= high else ""
         case TextBound():
-            return None if _is_text(value, bound) else ""
-        case BytesBound():
-            return None if len(value) <= bound.size else ""
+            return lambda value: None if _is_text(value, bound) else ""
+        case BytesBound(size=size):
+            return lambda value: None if len(value) <= size else ""
         case ListBound():
-            return _listed_fault(value, bound)
+            items = tuple(map(_make_find_fault, bound.items))
+            return lambda value: _listed_fault(value, bound.count, items)
         case ValuesBound():
-            return None if _are_values(value, bound) else ""
-        case StructBound() if value is not None:
-            return _struct_fault(value) or None
-    return None
+            return lambda value: None if _are_values(value, bound) else ""
+        case StructBound():
+            return lambda value: None if value is None else _struct_fault(value) or None
+        case EnumBound():
+            return lambda _value: None
 
 
 def _is_text(value: str, bound: TextBound) -> bool:
     return len(value) <= bound.chars and (bound.free or is_printable(value))
 
 
-def _listed_fault(value: tuple[Any, ...], bound: ListBound) -> str | None:
-    if len(value) > bound.count:
+def _listed_fault(value: tuple[Any, ...], count: int, items: tuple[FindFault, ...]) -> str | None:
+    if len(value) > count:
         return ""
     paths: Iterator[str | None]
-    if len(bound.items) == 1:
-        paths = (_value_fault(item, bound.items[0]) for item in value)
+    if len(items) == 1:
+        paths = map(items[0], value)
     else:
-        paths = (
-            _value_fault(element, inner)
-            for item in value
-            for element, inner in zip(item, bound.items, strict=True)
-        )
+        paths = (find(element) for item in value for element, find in zip(item, items, strict=True))
     return next((element for element in paths if element is not None), None)
 
 
@@ -170,3 +171,13 @@ def _product_fault(power: Power, card: NodeCard) -> str:
             if not product.low <= value <= product.high:
                 return f"card.replicas.{product.name}"
     return ""
+
+
+_FIELDS: Mapping[type[Struct], tuple[tuple[str, FindFault], ...]] = {
+    kind: tuple(
+        (name, _make_find_fault(bound))
+        for name, bound in bounds.items()
+        if not isinstance(bound, EnumBound)
+    )
+    for kind, bounds in BOUNDS.items()
+}

@@ -59,10 +59,16 @@ class PoolHttp(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PoolGrpc(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the gRPC services listen."""
+    """Where the gRPC services listen.
+
+    Attributes:
+        host, port: of the scheduler and the gateway inside it.
+        gateway_port: port of the second gateway; a third one takes the next.
+    """
 
     host: str = "0.0.0.0"  # noqa: S104  (likewise)
     port: int = 8444
+    gateway_port: int = 8461
 
 
 class PoolBus(Struct, frozen=True, forbid_unknown_fields=True):
@@ -151,6 +157,8 @@ class PoolConfig(Struct, frozen=True, forbid_unknown_fields=True):
         for number in range(2, self.gateways + 1):
             port = self.http.gateway_port + number - 2
             listed.append((f"http.gateway_port + {number - 2}", self.http.host, port))
+            port = self.grpc.gateway_port + number - 2
+            listed.append((f"grpc.gateway_port + {number - 2}", self.grpc.host, port))
         return tuple(listed)
 
 
@@ -259,7 +267,6 @@ def scheduler_config(config: PoolConfig, state: Path, *, bus_url: str) -> Schedu
         bus_url: address of the bus for processes of this machine.
     """
     nats, tls = _trust(config, state, bus_url)
-    grpc_host = f"[{config.address}]" if ":" in config.address else config.address
     return SchedulerConfig(
         dir=str(state),
         pool=config.name,
@@ -268,11 +275,7 @@ def scheduler_config(config: PoolConfig, state: Path, *, bus_url: str) -> Schedu
         store_url=config.database,
         nats=nats,
         http=_http(config),
-        grpc=ListenConfig(
-            host=config.grpc.host,
-            port=config.grpc.port,
-            public=f"{grpc_host}:{config.grpc.port}",
-        ),
+        grpc=_grpc(config, config.grpc.port),
         tls=tls,
         weights_folders=tuple(str(state / folder) for folder in config.weights_folders),
         grid=config.grid,
@@ -286,10 +289,7 @@ def gateway_name(number: int) -> str:
 
 
 def gateway_config(config: PoolConfig, state: Path, *, number: int, bus_url: str) -> GatewayConfig:
-    """Returns the configuration of a further gateway; numbers begin at 2.
-
-    Its gRPC service listens on loopback: programs use that of the scheduler.
-    """
+    """Returns the configuration of a further gateway; numbers begin at 2."""
     nats, tls = _trust(config, state, bus_url)
     port = config.http.gateway_port + number - 2
     return GatewayConfig(
@@ -301,6 +301,7 @@ def gateway_config(config: PoolConfig, state: Path, *, number: int, bus_url: str
         timezone=config.timezone,
         nats=nats,
         http=structs.replace(_http(config), port=port),
+        grpc=_grpc(config, config.grpc.gateway_port + number - 2),
         tls=tls,
     )
 
@@ -312,6 +313,11 @@ def _trust(config: PoolConfig, state: Path, bus_url: str) -> tuple[NatsConfig, T
     nats = NatsConfig(urls=(bus_url,), node_urls=config.bus_urls, ca_file=ca)
     cert, key = str(folder / "server.pem"), str(folder / "server.key")
     return nats, TlsConfig(ca_file=ca, cert_file=cert, key_file=key)
+
+
+def _grpc(config: PoolConfig, port: int) -> ListenConfig:
+    host = f"[{config.address}]" if ":" in config.address else config.address
+    return ListenConfig(host=config.grpc.host, port=port, public=f"{host}:{port}")
 
 
 def _http(config: PoolConfig) -> HttpConfig:

@@ -7,6 +7,8 @@ if their next step requires durability. Reads run in other threads and see commi
 import asyncio
 from asyncio import Future
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from typing import Self, TypeVar
 
@@ -29,6 +31,7 @@ from entraide_scheduler.store import (
 from entraide_scheduler.store.answered import AnsweredRun
 from entraide_scheduler.store.breakdown import BreakdownRow, MachineTotals
 from entraide_scheduler.store.database import (
+    READERS_MAX,
     database_url,
     make_engines,
     unreachable_error,
@@ -69,6 +72,7 @@ class Store:
     def __init__(self, writing: Engine, reading: Engine) -> None:
         self._writing = writing
         self._reading = reading
+        self._readers = ThreadPoolExecutor(READERS_MAX, thread_name_prefix="store-reader")
         self.metrics = StoreMetrics(lambda: self._writer.queued)
         self.space = StoreSpace(writing.url)
         self._writer = GroupCommitWriter(writing, self.metrics.commit_s, self.space)
@@ -83,15 +87,22 @@ class Store:
             PoolError: ``store_url_refused``, ``store_unreachable`` or ``store_too_new``.
         """
         writing, reading = make_engines(database_url(url))
-        try:
-            await asyncio.to_thread(upgrade, writing)
-        except OperationalError as problem:
-            raise unreachable_error(writing, problem) from problem
+        with ExitStack() as on_error:
+            on_error.callback(writing.dispose)
+            try:
+                await asyncio.to_thread(upgrade, writing)
+            except OperationalError as problem:
+                raise unreachable_error(writing, problem) from problem
+            on_error.pop_all()
         return cls(writing, reading)
 
     async def close(self) -> None:
-        """Commits the queued writes and closes every connection."""
+        """Commits the queued writes, waits for the reads under way, closes every connection.
+
+        A read goes on when nobody waits for it any more, and needs its connection until it ends.
+        """
         await asyncio.to_thread(self._writer.close)
+        await asyncio.to_thread(self._readers.shutdown, cancel_futures=True)
         self._writing.dispose()
         self._reading.dispose()
 
@@ -107,7 +118,7 @@ class Store:
                 return question(connection)
 
         with self.metrics.read_s.time():
-            return await asyncio.to_thread(ask)
+            return await asyncio.get_running_loop().run_in_executor(self._readers, ask)
 
     def write(
         self, step: Callable[[Connection], T], when_full: WhenFull = WhenFull.REFUSE
