@@ -5,20 +5,22 @@ whole pool in front of it: gateway and scheduler in one process, nats-server, an
 the mock as its engine. API key, admission, fair queue, placement, lease, energy, signed receipt,
 journal and ledger are active. With ``--against`` the pool of another revision is one more target,
 so that both are measured in the same minutes; ``--against HEAD --python python3.13`` compares two
-versions of Python.
+versions of Python. ``--router vllm_router=PROGRAM`` and ``--router litellm=PROGRAM`` add these
+routers, where they are installed.
 
 CPU time is read from each process's own clock. Other work on the cores only ever adds to a figure:
 a figure is the 25th percentile of the rounds (of requests a second, the 75th) of a percentile
 within a round. The order of the targets turns by one in each round. Linux only.
 
     python -m benchmarks.gateway [--json] [--rounds N] [--secs S] [--against REV [--python NAME]]
-        [--only PHASE ...]
+        [--router NAME=PROGRAM ...] [--only PHASE ...]
 """
 
 import argparse
 import asyncio
 import contextlib
 import json
+import secrets
 import shutil
 import statistics
 import sys
@@ -43,6 +45,7 @@ from benchmarks.support.load_targets import (
     until_ready,
 )
 from benchmarks.support.pool_of_revision import ROOT, checkout, served_pool
+from benchmarks.support.routers import ROUTERS, router_argv
 
 from entraide_scheduler.nats.config import free_port
 
@@ -164,10 +167,10 @@ def row_of(
     row |= {"connections": phase.connections, "stream": phase.stream, "tokens": phase.tokens}
     row |= {"gap_us": phase.gap_us, "rounds": len(direct)}
     row |= mine
-    for reference, prefix in ((NGINX, "reference_nginx"), (EARLIER, "reference_against")):
+    for reference in (NGINX, EARLIER, *ROUTERS):
         if reference in by_target:
             theirs = by_target[reference]
-            row |= {f"{prefix}_{name}": value for name, value in theirs.items()}
+            row |= {f"reference_{reference}_{name}": value for name, value in theirs.items()}
             row |= {
                 f"{name}_{reference}_ratio": ratio(mine[name], theirs.get(name))
                 for name in COMPARED
@@ -197,13 +200,33 @@ async def run(home: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
         for name, folder in revisions.items():
             serving = served_pool(folder, Path(tempfile.mkdtemp(dir=home)), backend)
             targets[name] = await stack.enter_async_context(serving)
+        roots = {NGINX: nginx}
+        for name, program in options.router:
+            port, key = free_port("127.0.0.1"), secrets.token_hex(16)
+            argv = router_argv(name, program, home, port=port, backend=backend, key=key)
+            roots[name] = stack.enter_context(process(argv, home / f"{name}.log"))
+            targets[name] = Target(port, key, {})
         for target in targets.values():
             await until_ready(target)
-        targets[NGINX] = Target(proxy, "none", {"nginx": family(nginx)})
+        for name, root in roots.items():
+            ready = targets[name]
+            targets[name] = Target(ready.port, ready.key, {name: family(root)})
         samples, memory = await measured(
             home, targets, phases, rounds=options.rounds, secs=options.secs
         )
     return [row_of(phase, samples, targets, memory) for phase in phases]
+
+
+def named_program(text: str) -> tuple[str, str]:
+    """Returns the name of a router and its program.
+
+    Raises:
+        argparse.ArgumentTypeError: the name or the program is unknown.
+    """
+    name, _, program = text.partition("=")
+    if name not in ROUTERS or shutil.which(program) is None:
+        raise argparse.ArgumentTypeError(f"{text}: not NAME=PROGRAM with {', '.join(ROUTERS)}")
+    return name, program
 
 
 def main() -> int:
@@ -214,6 +237,10 @@ def main() -> int:
     parser.add_argument("--secs", type=float, default=2.0, help="of each load")
     parser.add_argument("--against", metavar="REV", help="another revision, measured beside")
     parser.add_argument("--python", metavar="NAME", default="", help="that runs that revision")
+    parser.add_argument(
+        "--router", type=named_program, action="append", default=[], metavar="NAME=PROGRAM",
+        help=f"another router before the same engine: {', '.join(ROUTERS)}",
+    )  # fmt: skip
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="PHASE")
     options = parser.parse_args()
     missing = absent()

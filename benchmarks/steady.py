@@ -52,11 +52,11 @@ from entraide_scheduler.supervision import poolfile
 from entraide_scheduler.supervision.poolfile import PoolFile
 
 MINUTES = 60.0
-NODES, CLIENTS, CORES = 2, 4, 2
+NODES, CLIENTS, CORES = 2, 12, 2
 TARGET = 0.8  # of the cores' time
 CONTROL_S = 5.0
-GAIN = 0.8
-PAUSE_MIN_S, PAUSE_START_S, PAUSE_MAX_S = 0.01, 1.0, 30.0
+GAIN = 0.15
+PAUSE_MIN_S, PAUSE_START_S, PAUSE_MAX_S = 0.01, 2.5, 30.0
 TOKENS = (16, 128)  # fewest and most of an answer
 COOP = "boreale"
 MODEL = "smollm2-135m-instruct"

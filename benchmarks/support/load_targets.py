@@ -22,7 +22,7 @@ from msgspec import Struct
 
 TOOLS = Path(__file__).resolve().parents[2].parent / "shared" / "bench"
 MODEL = "mock"
-READY_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 120.0
 LOAD_TIMEOUT_S = 60.0
 
 
