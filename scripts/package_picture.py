@@ -100,13 +100,13 @@ PARTS = (
         Part("entraide", "messages", "messages", "wire v1"),
         Part("entraide", "receipts and statements", "reçus et relevés",
              "receipts statements"),
-        Part("entraide", "system services", "services du système", "system_service"),
+        Part("entraide", "system services", "services du système", "system_service event_loop"),
         Part("entraide", "model catalogue", "catalogue de modèles", "catalogue"),
     ),
     (
         Part("entraide", "vocabulary", "vocabulaire",
              "types enums settlements errors models units state_machine decoding files language "
-             "printable versions metrics resuming lent_terms"),
+             "printable versions metrics resuming lent_terms cancellation"),
     ),
 )  # fmt: skip
 

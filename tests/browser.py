@@ -45,15 +45,18 @@ async def chromium(*, program: str | None = None, home: str = "") -> AsyncIterat
 
 
 async def _close(browser: Browser) -> None:
-    """Closes a browser; one that does not answer any more is killed, and closes by that."""
+    """Closes a browser; one that does not answer any more is killed, with Playwright's driver."""
     closing = asyncio.ensure_future(browser.close())
     done, _ = await asyncio.wait((closing,), timeout=CLOSE_S)
-    if not done:
-        for process in psutil.Process().children(recursive=True):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                if "chrom" in process.name():
-                    process.kill()
-    await closing
+    if done:
+        await closing
+        return
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "chrom" in process.name() or "node" in process.name():
+                process.kill()
+    with contextlib.suppress(Exception):  # the driver that would tell is gone
+        await asyncio.wait_for(closing, CLOSE_S)
 
 
 class Visit:

@@ -46,6 +46,13 @@ def _lacks(item: pytest.Item) -> bool:
     return not all(any(map(shutil.which, alternatives.split("|"))) for alternatives in asked)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says why a test was run once more: it is to be mended, though it passed then."""
+    for report in terminalreporter.getreports("rerun"):
+        terminalreporter.section(f"run once more: {report.nodeid} ({report.when})")
+        terminalreporter.write_line(report.longreprtext)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_process_left_behind() -> Iterator[None]:
     """Fails the run when a process that a test started is still there at its end."""

@@ -37,6 +37,7 @@ from tests.scheduler.gateway_support import KEY_A, Pool, ask
 from tests.waiting import eventually
 
 from entraide_scheduler.http_limits import (
+    KEY_GRACE_S,
     HttpLimits,
 )
 
@@ -145,22 +146,28 @@ async def left_requests_are_not_under_way(pool: Pool, address: Address) -> None:
 
 @SCENARIOS.under(LONG)
 async def connections_without_key_are_few(pool: Pool, address: Address) -> None:
-    """An address has so many connections without a key, the oldest goes; with a key it goes on."""
-    most = LONG.connections_without_key_per_address
+    """An address has so many old connections without a key; with a key a connection goes on."""
+    most, total = LONG.connections_without_key_per_address, LONG.connections_without_key
     with peers.dialled(address) as known:
         known.sendall(head("GET", MODELS, KEY_A))
         await asyncio.to_thread(known.recv, 65_536)
-        with many(address, most + 3) as opened:
-            await eventually(lambda: refused(pool, "connections_without_key") == 3.0)
-            gone = [await asyncio.to_thread(peers.until_closed, peer) for peer in opened[:3]]
-            opened[-1].sendall(head("GET", "/healthz"))
-            last = await asyncio.to_thread(opened[-1].recv, 65_536)
-            known.sendall(head("GET", MODELS, KEY_A))
-            still = await asyncio.to_thread(known.recv, 65_536)
-            keyless = len(server(pool)._keyless)
+        with many(address, total) as opened:
+            await eventually(lambda: len(server(pool)._keyless) == total)
+            young = refused(pool, "connections_without_key")
+            old_s = server(pool).loop.time() + KEY_GRACE_S
+            await eventually(lambda: server(pool).loop.time() >= old_s)
+            with many(address, 1) as (last,):
+                gone = [await asyncio.to_thread(peers.until_closed, peer) for peer in opened[:3]]
+                last.sendall(head("GET", "/healthz"))
+                served = await asyncio.to_thread(last.recv, 65_536)
+                known.sendall(head("GET", MODELS, KEY_A))
+                still = await asyncio.to_thread(known.recv, 65_536)
+                keyless = len(server(pool)._keyless)
 
+    assert 0.0 == young
     assert [b""] * 3 == gone
-    assert [200] == peers.statuses(last)
+    assert 3.0 == refused(pool, "connections_without_key")
+    assert [200] == peers.statuses(served)
     assert [200] == peers.statuses(still)
     assert most == keyless
 

@@ -31,10 +31,12 @@ NOT_IMPORTED = {
 }
 
 # The SDK speaks to the bus and signs for the shells, which bring these libraries; the operator
-# who pins a model brings the hub's, and each process with metrics Prometheus' client.
+# who pins a model brings the hub's, each process with metrics Prometheus' client, and each one that
+# serves for long uvloop.
 BORROWED = {("entraide", "nats-py"), ("entraide", "nkeys"), ("entraide", "cryptography"),
             ("entraide", "structlog"), ("entraide", "huggingface-hub"),
-            ("entraide", "aiohttp"), ("entraide", "prometheus-client")}  # fmt: skip
+            ("entraide", "aiohttp"), ("entraide", "prometheus-client"),
+            ("entraide", "uvloop")}  # fmt: skip
 
 # Loaded by name: by Alembic, by Python itself, or by the tests of other people's programs.
 FOUND_BY_NAME = re.compile(r"(\.__main__|\.migrations\..*|\.client\.testing)$")

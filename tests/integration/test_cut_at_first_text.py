@@ -19,7 +19,7 @@ from tests.waiting import eventually
 
 from entraide.types import Receipt
 from entraide_node import run_manager
-from entraide_node.engines.base import EngineChunk, EngineEnd, EngineRequest
+from entraide_node.engines.base import ChunkReceiver, EngineChunk, EngineEnd, EngineRequest
 from entraide_node.join import JoinOptions, join_pool
 from entraide_scheduler.core.leases.backoff import NO_ANSWER
 
@@ -38,13 +38,12 @@ class PromptEngine(ScriptedEngine):
         super().__init__()
         self.facts = replace(self.facts, name="llama.cpp", features=("resume",))
 
-    async def run(self, request: EngineRequest) -> AsyncIterator[EngineChunk | EngineEnd]:
+    async def run(self, request: EngineRequest, receive: ChunkReceiver) -> EngineEnd:
         """Gives one token."""
         self.say(request.job, EngineChunk(sse("a" if request.resume is None else "b"), 1))
         if request.resume is not None:
             self.say(request.job, end(completion=1, final=chunk("", "stop")))
-        async for item in super().run(request):
-            yield item
+        return await super().run(request, receive)
 
 
 @contextlib.asynccontextmanager

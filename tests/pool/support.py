@@ -36,12 +36,12 @@ def free_ports(number: int) -> list[int]:
 
 def pool_config(**more: Any) -> PoolConfig:
     """The configuration of a pool on free ports of loopback."""
-    http, grpc, bus, websocket, gateway = free_ports(5)
+    http, grpc, bus, websocket, gateway, gateway_grpc = free_ports(6)
     config = PoolConfig(
         name="Parc d’essai",
         address="localhost",
         http=PoolHttp(host=HOST, port=http, gateway_port=gateway),
-        grpc=PoolGrpc(host=HOST, port=grpc),
+        grpc=PoolGrpc(host=HOST, port=grpc, gateway_port=gateway_grpc),
         bus=PoolBus(host=HOST, port=bus, websocket=websocket),
     )
     return msgspec.structs.replace(config, **more)

@@ -33,7 +33,8 @@ def test_every_port_speaks_tls_of_the_pools_ca(pool: RunningPool) -> None:
     context = ssl.create_default_context(cadata=pool.ca)
     context.set_alpn_protocols(["h2", "http/1.1"])
     config = pool.config
-    for port in (config.http.port, config.grpc.port, config.bus.port, config.http.gateway_port):
+    of_gateway = (config.http.gateway_port, config.grpc.gateway_port)
+    for port in (config.http.port, config.grpc.port, config.bus.port, *of_gateway):
         with (
             socket.create_connection((HOST, port)) as plain,
             context.wrap_socket(plain, server_hostname="localhost") as secure,
@@ -51,10 +52,12 @@ def test_operators_commands_find_the_pool(pool: RunningPool) -> None:
 
 
 def test_second_gateway_answers(pool: RunningPool) -> None:
-    """The further gateway serves HTTPS on its own port."""
+    """The further gateway serves HTTPS and gRPC on its own ports, and names the latter."""
     url = f"https://localhost:{pool.config.http.gateway_port}"
 
     assert pool.get("/readyz", url=url)["ready"]
+    grpc_port = pool.config.grpc.gateway_port
+    assert f"localhost:{grpc_port}" == pool.get("/.well-known/entraide", url=url)["grpc"]
     assert {"up", "nats", "scheduler", "gateway-2"} == set(pool.file.pids)
 
 

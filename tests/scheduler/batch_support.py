@@ -65,12 +65,15 @@ async def get(pool: Pool, batch: str) -> dict[str, Any]:
 
 async def until(pool: Pool, batch: str, *states: str) -> dict[str, Any]:
     """Waits until a batch is in one of some states."""
-    async with asyncio.timeout(WAIT_S):
-        while True:
-            view = await get(pool, batch)
-            if view["status"] in states:
-                return view
-            await asyncio.sleep(0.01)
+    view: dict[str, Any] = {}
+    try:
+        async with asyncio.timeout(WAIT_S):
+            while view.get("status") not in states:
+                await asyncio.sleep(0.01)
+                view = await get(pool, batch)
+    except TimeoutError:
+        pytest.fail(f"{WAIT_S:.0f} s without {states}: {view}, {pool.driver.core.jobs()}")
+    return view
 
 
 async def read_lines(pool: Pool, file: str) -> list[dict[str, Any]]:

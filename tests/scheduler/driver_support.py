@@ -8,12 +8,14 @@ from pathlib import Path
 from entraide.wire.messages import GatewayDown, NodeDownCtl
 from entraide_scheduler.clock import Clock
 from entraide_scheduler.core import events as e
-from entraide_scheduler.core.policy import CoopTerms, Policy
+from entraide_scheduler.core.policy import CoopTerms, Policy, Timing
 from entraide_scheduler.journal import recover
 from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.store.store import Store
 
-POLICY = Policy(version="1", coops=(CoopTerms("alpha"), CoopTerms("beta")))
+# The nodes of these tests send no heartbeats, however slow the machine is.
+SILENT = Timing(suspect_after_s=600.0, lost_after_s=1_200.0)
+POLICY = Policy("1", (CoopTerms("alpha"), CoopTerms("beta")), timing=SILENT)
 
 
 def store_url(folder: Path) -> str:

@@ -34,19 +34,25 @@ class GatewayProcess:
     Attributes:
         name, url, process: of the gateway.
         session: an HTTP session with a key.
+        received: the bytes of all its answers, as far as they have come.
     """
 
     def __init__(self, name: str, url: str, process: asyncio.subprocess.Process, key: str) -> None:
         self.name, self.url, self.process = name, url, process
         headers = {"authorization": f"Bearer {key}"}
         self.session = aiohttp.ClientSession(url, headers=headers)
+        self.received = b""
 
     def ask(self, **fields: Any) -> asyncio.Task[tuple[int, str]]:
         """Asks for an answer; resolves to its status and whole text."""
 
         async def read() -> tuple[int, str]:
             async with self.session.post("/v1/chat/completions", json=ask(**fields)) as answer:
-                return answer.status, await answer.text()
+                body = b""
+                async for chunk in answer.content.iter_any():
+                    body += chunk
+                    self.received += chunk
+                return answer.status, body.decode()
 
         return asyncio.ensure_future(read())
 

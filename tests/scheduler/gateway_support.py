@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.scheduler.documented import checked_answers
+from tests.scheduler.driver_support import SILENT
 
 from entraide.types import (
     Basis,
@@ -269,7 +270,7 @@ async def open_pool(
     )
     outside.sink = gateway
     await driver.start("main")
-    driver.feed(e.PolicyChanged, policy=Policy("v1", coops))
+    driver.feed(e.PolicyChanged, policy=Policy("v1", coops, timing=SILENT))
     for zone, grams in (("CA-QC", 1.3), ("CA-ON", 38.0)):
         driver.feed(
             e.IntensityChanged, zone=zone, direct_g_per_kwh=grams, lifecycle_g_per_kwh=grams + 30,

@@ -129,6 +129,23 @@ async def test_node_that_fails_before_it_answers_is_replaced(pool: Pool) -> None
     assert 1 == await pool.store.count_settled()
 
 
+async def test_answer_that_no_client_can_be_given_is_not_billed(pool: Pool) -> None:
+    """A whole answer that is no JSON comes from another node, although the first one reports it."""
+    pending = asyncio.ensure_future(pool.send(ask()))
+    first = await pool.placed()
+    first.accept()
+    first.end(body=b"no JSON}")
+    first.report()
+    second = await pool.placed()
+    second.finish("Oui")
+    async with await pending as answer:
+        body = await answer.json()
+    await pool.store.committed()
+
+    assert second.node == body["entraide"]["node"]
+    assert 1 == await pool.store.count_settled()
+
+
 async def test_end_that_the_core_was_not_told_of_is_told_by_the_gateway(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

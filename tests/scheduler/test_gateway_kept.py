@@ -9,6 +9,8 @@ import msgspec
 import pytest
 from cryptography.exceptions import InvalidTag
 from tests.contract.receipts import is_signed_by
+from tests.scheduler.batch_support import answering_nodes
+from tests.scheduler.driver_support import SILENT
 from tests.scheduler.gateway_support import (
     KEY_B,
     MODEL,
@@ -19,10 +21,12 @@ from tests.scheduler.gateway_support import (
     everything,
     open_pool,
 )
+from tests.waiting import eventually
 
 from entraide.types import Receipt
 from entraide_scheduler.core import events as e
 from entraide_scheduler.gateway.sealer import Sealer
+from entraide_scheduler.store.rows import KeptJobRow
 
 JOBS = "/v1/jobs"
 
@@ -82,6 +86,34 @@ async def test_kept_job_survives_a_restart(tmp_path: Path) -> None:
     assert first.run.epoch < second.run.epoch
     assert "Enfin" == view["result"]["choices"][0]["message"]["content"]
     assert 1 == settled
+
+
+async def test_a_job_that_is_placed_again_while_its_request_is_read_is_placed_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a slow disk an offer may expire before its run starts; the run of the next one counts."""
+    async with open_pool(tmp_path) as pool, answering_nodes(pool):
+        hasty = msgspec.structs.replace(SILENT, offer_timeout_s=1.0)
+        policy = msgspec.structs.replace(pool.driver.policy, version="v2", timing=hasty)
+        pool.driver.feed(e.PolicyChanged, policy=policy)
+        is_read, get_kept = asyncio.Event(), pool.store.get_kept
+
+        async def read_slowly(job: str) -> KeptJobRow | None:
+            row = await get_kept(job)
+            await is_read.wait()
+            return row
+
+        monkeypatch.setattr(pool.store, "get_kept", read_slowly)
+        submitted = asyncio.create_task(submit(pool))
+        await eventually(lambda: pool.driver.counts["placed"] == 2)
+        is_read.set()
+        _, job = await submitted
+        await pool.until_settled(job["id"])
+        view = await ended(pool, job["id"])
+        settled = await pool.store.count_settled()
+        placed = pool.driver.counts["placed"]
+
+    assert ("completed", 1, 2) == (view["state"], settled, placed)
 
 
 async def test_store_holds_no_text(tmp_path: Path) -> None:

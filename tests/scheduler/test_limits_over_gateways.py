@@ -107,13 +107,14 @@ async def test_jobs_in_flight_over_three_gateways_are_one_quota(
         refused = await asyncio.wait_for(third.ask(), WAIT_S)
         await node.finish(runs[0])
         answered = await pending[0]
+        await eventually(lambda: len(pool.driver.core.open_jobs()) == 1)  # its end is reported
         waiting = third.ask()
         await node.finish(await node.take("trois"))
         admitted = await waiting
         second.process.kill()
         with pytest.raises(aiohttp.ClientError):
             await pending[1]
-        await eventually(lambda: not any(not view.ended_at for view in pool.driver.core.jobs()))
+        await eventually(lambda: not pool.driver.core.open_jobs())
         node.running.pop(runs[1].job)
         pending = [first.ask(), third.ask()]
         for gateway in (first, third):

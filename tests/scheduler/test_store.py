@@ -3,14 +3,16 @@
 import asyncio
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import msgspec
 import pytest
 from alembic import command
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 from tests.core.builders import facts
 from tests.scheduler.driver_support import POLICY, store_url
@@ -148,6 +150,29 @@ async def test_nothing_is_vouched_for_a_node_that_joined_before(tmp_path: Path) 
         known.surplus_evidence,
         known.vouched_at,
     )
+
+
+async def test_a_closed_store_leaves_no_connection_open(tmp_path: Path) -> None:
+    """A read that nobody waits for any more ends before the store is closed."""
+    store = await Store.open(store_url(tmp_path))
+    has_begun, may_end = threading.Event(), threading.Event()
+    connections: list[sqlite3.Connection] = []
+
+    def read_slowly(connection: Connection) -> None:
+        raw = connection.connection.driver_connection
+        assert isinstance(raw, sqlite3.Connection)
+        connections.append(raw)
+        has_begun.set()
+        assert may_end.wait(10.0)
+
+    reading = asyncio.create_task(store.read(read_slowly))
+    assert await asyncio.to_thread(has_begun.wait, 10.0)
+    reading.cancel()
+    asyncio.get_running_loop().call_later(0.1, may_end.set)
+    await store.close()
+
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connections[0].execute("SELECT 1")
 
 
 async def test_equal_idempotency_key_of_one_coop_keeps_one_job(store: Store) -> None:

@@ -119,6 +119,7 @@ async def test_gateway_that_comes_back_says_that_its_jobs_are_over(
         stream = gateway.ask(stream=True)
         run = await node.take("une")
         await node.say(run, WORDS[0])
+        await eventually(lambda: WORDS[0].encode() in gateway.received)
         if away == "stopped":
             gateway.process.send_signal(signal.SIGSTOP)
         else:
@@ -205,8 +206,11 @@ async def test_idempotency_key_of_a_live_request_holds_at_every_gateway(
         refused = await send(second)
         await node.finish(run)
         whole = await begun
+        await eventually(lambda: not pool.driver.core.open_jobs())  # its end is reported
         repeated = asyncio.create_task(send(second))
         await node.finish(await node.take("deux"))
+        await repeated
+        await eventually(lambda: not pool.driver.core.open_jobs())
         lost = asyncio.create_task(send(first))
         running = await node.take("une")
         first.process.kill()
