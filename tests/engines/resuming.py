@@ -5,6 +5,7 @@ text, without the node: another engine, or one that computes other requests besi
 otherwise, so an unbroken answer is no measure.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -83,6 +84,19 @@ async def cuts_of(
         if said:
             text += said
             cuts.append(Cut(shown(chunk), text))
+    return cuts
+
+
+async def cuts_after(
+    engine: Engine, path: str, question: str, lengths: Iterable[int], **fields: Any
+) -> list[Cut]:
+    """What a client has of the answer after so many tokens, where that is some text.
+
+    It does not depend on how many tokens the engine joins in an event, as vLLM does when busy.
+    """
+    cuts = []
+    for length in lengths:
+        cuts += (await cuts_of(engine, path, question, max_tokens=length, **fields))[-1:]
     return cuts
 
 

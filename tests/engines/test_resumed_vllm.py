@@ -13,9 +13,9 @@ from tests.engines.resuming import (
     ANSWERS,
     Cut,
     asked,
+    cuts_after,
     cuts_of,
     resumed,
-    spread,
     streamed,
     text_of,
 )
@@ -35,7 +35,7 @@ pytestmark = [
 
 LENGTH = 24
 MORE = 6
-CUTS = 3
+CUTS = (1, 9, 17)
 
 # A template that removes white space around a message: transformers' way of continuing a message
 # would remove it from the earlier text too.
@@ -74,7 +74,7 @@ async def raw(
 async def test_a_resumed_answer(engine: SupervisedEngine, name: str) -> None:
     """After any cut, the text goes on as the engine continues the raw text, for what is left."""
     path, question = ANSWERS[name]
-    cuts = spread(await cuts_of(engine, path, question, max_tokens=LENGTH), CUTS)
+    cuts = await cuts_after(engine, path, question, CUTS)
     assert len(cuts) > 1
 
     for cut in cuts:
@@ -105,10 +105,10 @@ async def test_the_clients_own_beginning(engine: SupervisedEngine) -> None:
     """vLLM closes the client's own beginning; the earlier text is an answer after it."""
     own = {"role": "assistant", "content": "Un, deux, "}
     messages = [{"role": "user", "content": "Compte."}, own]
-    cut = (await cuts_of(engine, CHAT, "", max_tokens=8, messages=messages))[2]
-    joined = [messages[0], own | {"content": own["content"] + cut.text}]
+    (cut,) = await cuts_after(engine, CHAT, "", [3], messages=messages)
+    begun = [messages[0], own | {"content": own["content"] + cut.text}]
 
-    given = await resumed(engine, CHAT, "", cut, max_tokens=4, messages=joined)
+    given = await resumed(engine, CHAT, "", cut, max_tokens=4, messages=begun)
 
     prompt = PROMPT.format("Compte.") + "Un, deux,<|im_end|>\n<|im_start|>assistant\n"
     assert (await raw(engine, COMPLETIONS, prompt, cut, max_tokens=4))[0] == given.text
@@ -117,21 +117,24 @@ async def test_the_clients_own_beginning(engine: SupervisedEngine) -> None:
 async def test_logprobs(engine: SupervisedEngine) -> None:
     """The probabilities after the seam are those of the raw text, and its offsets go on."""
     path, question = ANSWERS["code in a completion"]
-    cut = (await cuts_of(engine, path, question, max_tokens=8))[3]
+    (cut,) = await cuts_after(engine, path, question, [4])
 
     _, choices, _ = await raw(engine, path, question, cut, max_tokens=4, logprobs=1)
     given = await resumed(engine, path, question, cut, max_tokens=4, logprobs=1)
 
     expected = [choice["logprobs"] for choice in choices if choice["logprobs"]]
     entries = [choice["logprobs"] for choice in given.choices if choice["logprobs"]]
-    assert [entry["tokens"] for entry in expected] == [entry["tokens"] for entry in entries]
-    assert [entry["token_logprobs"][0] for entry in expected] == pytest.approx(
-        [entry["token_logprobs"][0] for entry in entries], abs=1e-3
+    assert joined(expected, "tokens") == joined(entries, "tokens")
+    assert joined(expected, "token_logprobs") == pytest.approx(
+        joined(entries, "token_logprobs"), abs=1e-3
     )
-    offsets = [offset for entry in expected for offset in entry["text_offset"]]
-    assert [len(cut.text) + offset for offset in offsets] == [
-        offset for entry in entries for offset in entry["text_offset"]
-    ]
+    offsets = [len(cut.text) + offset for offset in joined(expected, "text_offset")]
+    assert offsets == joined(entries, "text_offset")
+
+
+def joined(entries: list[dict[str, Any]], name: str) -> list[Any]:
+    """One field of all tokens, however many of them an event has."""
+    return [value for entry in entries for value in entry[name]]
 
 
 @pytest.mark.parametrize("path", [CHAT, COMPLETIONS])
@@ -154,7 +157,7 @@ async def test_tokens_are_counted_with_their_text(engine: SupervisedEngine, path
 async def test_a_stop_string_over_the_seam(engine: SupervisedEngine) -> None:
     """A stop string that begins before the seam ends the answer there; a later one, where it is."""
     path, question = ANSWERS["list"]
-    cuts = spread(await cuts_of(engine, path, question, max_tokens=LENGTH), CUTS)
+    cuts = await cuts_after(engine, path, question, CUTS)
 
     for cut in cuts:
         after, _, _ = await raw(engine, path, question, cut, max_tokens=8)
