@@ -133,6 +133,29 @@ async def an_ended_subscription_receives_nothing(pool: NatsPool) -> None:
     assert [] == received
 
 
+async def a_connection_that_closes_receives_nothing(pool: NatsPool) -> None:
+    """While its last bytes are written and its tasks end, messages go on to come."""
+    node, scheduler = await pool.node("n"), await pool.scheduler()
+    received: list[bool] = []
+    await scheduler.receive(
+        subjects.ALL_NODES_CTL, lambda _, data: received.append(scheduler.is_closed)
+    )
+    await scheduler.flush()
+
+    async def send_on() -> None:
+        while True:
+            node.send(UP, bytes(100))
+            await asyncio.sleep(0)
+
+    sending = asyncio.create_task(send_on())
+    await eventually(lambda: received)
+    await scheduler.close()
+    sending.cancel()
+    await asyncio.wait({sending})
+
+    assert not any(received)
+
+
 async def what_cannot_be_sent_is_an_error(pool: NatsPool) -> None:
     """Too much, too large, or after the end: each is an exception, and no message is cut."""
     node, _, received = await pair(pool)
@@ -251,6 +274,7 @@ SCENARIOS = (
     a_slow_bus_makes_producers_wait,
     a_receiver_that_raises_ends_nothing,
     an_ended_subscription_receives_nothing,
+    a_connection_that_closes_receives_nothing,
     what_cannot_be_sent_is_an_error,
 )
 
