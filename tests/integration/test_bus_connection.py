@@ -9,7 +9,7 @@ import psutil
 import pytest
 import uvloop
 from nats import errors
-from tests.integration.nats_support import NatsPool, running_pool
+from tests.integration.nats_support import NatsPool, listen, running_pool
 from tests.waiting import eventually
 
 from entraide.wire import subjects
@@ -229,6 +229,27 @@ async def a_flush_cancelled_before_it_is_written_is_cancelled(pool: NatsPool) ->
     assert flushing.cancelled()
 
 
+async def a_flush_that_gave_up_stops_no_reading(pool: NatsPool) -> None:
+    """The server's late answer to its ping is nobody's, and what nats-py reads goes on to come."""
+    node, scheduler, _ = await pair(pool)
+    heard = await listen(node, subjects.node_ctl_down("n"))
+    await node.flush()
+    psutil.Process(pool.server.pid).suspend()
+    try:
+        flushing = asyncio.create_task(node.flush())
+        await eventually(lambda: node._pongs)
+        flushing.cancel()
+        await asyncio.wait({flushing})
+    finally:
+        psutil.Process(pool.server.pid).resume()
+    await node.flush()
+    scheduler.send(subjects.node_ctl_down("n"), b"after")
+    await eventually(lambda: heard.messages)
+
+    assert flushing.cancelled()
+    assert node.is_connected
+
+
 async def what_fails_before_a_write_stops_no_later_one(pool: NatsPool) -> None:
     """The failure is reported to the event loop, and the next message arrives."""
     node, _, received = await pair(pool)
@@ -265,6 +286,7 @@ async def it_closes_while_the_server_is_away(pool: NatsPool) -> None:
 SCENARIOS = (
     a_flush_cancelled_as_it_ends_is_cancelled,
     a_flush_cancelled_before_it_is_written_is_cancelled,
+    a_flush_that_gave_up_stops_no_reading,
     a_producer_that_waits_can_be_cancelled,
     what_fails_before_a_write_stops_no_later_one,
     it_closes_while_the_server_is_away,

@@ -165,7 +165,8 @@ class BusConnection(Client):
                     await transport.wait_closed()  # type: ignore[no-untyped-call]
         s.last_attempt = time.monotonic()
         if s.uri.scheme != "wss":
-            self._transport = DirectTransport(self._receivers, self._deliver)
+            tls_first = bool(self.options["tls_handshake_first"])
+            self._transport = DirectTransport(self._receivers, self._deliver, tls_first=tls_first)
             await self._transport.connect(
                 s.uri, buffer_size=DEFAULT_BUFFER_SIZE, connect_timeout=CONNECT_TIMEOUT_S
             )
@@ -185,6 +186,12 @@ class BusConnection(Client):
             await self._flush_pending(force_flush=True)
         with keeping_cancellation():
             await super().flush(timeout)
+
+    async def _process_pong(self) -> None:
+        # nats-py's read loop would end if the flush that asked has given up meanwhile.
+        if self._pongs and self._pongs[0].done():
+            self._pongs[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
 
     async def _process_err(self, err_msg: str) -> None:
         # nats-py would close without a reconnection. After an error that ends the connection the

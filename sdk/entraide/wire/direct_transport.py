@@ -57,7 +57,7 @@ class DirectProtocol(asyncio.StreamReaderProtocol):
             try:
                 stop = self._take(data, start, line_end)
             except ValueError:
-                self._is_stream = True  # nats-py says what is wrong with it
+                self._is_stream = True  # no message can be told from the next one any more
                 break
             if stop > len(data):
                 self._keep(data[start:], missing_bytes=stop - len(data))
@@ -117,18 +117,32 @@ def _to_size(field: bytes) -> int:
     return int(field)
 
 
+class _SilentProtocol(asyncio.StreamReaderProtocol):
+    """The protocol before a TLS handshake: nothing that comes then is from the server."""
+
+    is_silent = True
+
+    def data_received(self, data: bytes) -> None:  # noqa: ARG002  (asyncio's)
+        """Takes nothing of it."""
+        self.is_silent = False
+
+
 class DirectTransport(TcpTransport):
     """A TCP connection that ``connect_tls`` upgrades.
 
     Args:
         receivers: the receivers by the identifiers of their subscriptions, as they are at any time.
         deliver: gets receiver, subject and data of each message that has a receiver.
+        tls_first: whether the TLS handshake comes first. No byte in plain text is then read.
     """
 
-    def __init__(self, receivers: Mapping[int, Receiver], deliver: Deliver) -> None:
+    def __init__(
+        self, receivers: Mapping[int, Receiver], deliver: Deliver, *, tls_first: bool
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # nats-py has no annotation here
         self._receivers = receivers
         self._deliver = deliver
+        self._before_tls = _SilentProtocol(asyncio.StreamReader()) if tls_first else None
 
     async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
         """Connects.
@@ -139,7 +153,8 @@ class DirectTransport(TcpTransport):
         """
         assert uri.hostname is not None, "nats-py completes each address"
         assert uri.port is not None
-        reader, protocol = self._make_stream(buffer_size, is_tls=False)
+        reader, direct = self._make_stream(buffer_size, is_tls=False)
+        protocol = self._before_tls or direct
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(connect_timeout):
             transport, _ = await loop.create_connection(lambda: protocol, uri.hostname, uri.port)
@@ -158,9 +173,11 @@ class DirectTransport(TcpTransport):
 
         Raises:
             TimeoutError: no answer within ``connect_timeout`` seconds.
-            ssl.SSLError, OSError: the handshake failed.
+            ssl.SSLError, OSError: the handshake failed, or somebody sent bytes before it.
         """
         assert self._io_writer is not None, "connect() precedes the handshake"
+        if self._before_tls is not None and not self._before_tls.is_silent:
+            raise ConnectionError("bytes in plain text before the TLS handshake")
         loop = asyncio.get_running_loop()
         reader, protocol = self._make_stream(buffer_size, is_tls=True)
         async with asyncio.timeout(connect_timeout):

@@ -3,11 +3,12 @@
 Every process uses the same connection options, so all behave alike when the server is lost. Only
 the shells import this module: it needs nats-py, which the plain SDK does not install.
 
-It works around seven properties of nats-py: most errors from the server (an expired identity among
+It works around eight properties of nats-py: most errors from the server (an expired identity among
 them) close the connection without a reconnection; ``flush`` does not wait for data that is not yet
-written, and may ignore a cancellation; the back-off is constant; a first connection is retried
-without end even if the server refuses the identity; an unexpected exception silently ends the
-reconnection attempts; and each end of a TLS connection logs a warning (``DirectProtocol``).
+written, and may ignore a cancellation; a late answer to a ``flush`` that gave up ends the reading;
+the back-off is constant; a first connection is retried without end even if the server refuses the
+identity; an unexpected exception silently ends the reconnection attempts; and each end of a TLS
+connection logs a warning (``DirectProtocol``).
 """
 
 import asyncio
