@@ -113,7 +113,7 @@ async def test_what_cannot_be_read_is_nats_pys(bad: bytes) -> None:
 
 
 async def test_a_large_message_in_small_pieces() -> None:
-    """Its bytes are joined once."""
+    """It comes whole, and then what follows it."""
     bus = Bytes()
     data = bytes(range(256)) * 4_096
     bus.come(*cut(direct(data) + b"PING\r\n", [1_400]))

@@ -1,6 +1,7 @@
 """The talk with an engine over real sockets: an engine that misbehaves in each way there is."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -376,14 +377,80 @@ async def test_a_receiver_that_waits() -> None:
     assert (1, 4) == (counts[0], counts[-1])
 
 
-async def test_a_reader_that_fails() -> None:
+async def test_a_receiver_that_waits_at_the_end() -> None:
+    """The run ends after the wait, also if the last text comes together with the answer's end."""
+    first_came = asyncio.Event()
+
+    async def script(_: web.Request, response: web.StreamResponse) -> None:
+        await response.write(TOKEN)
+        await first_came.wait()
+        await response.write_eof(TOKEN + FINISH + DONE)
+
+    waits: list[str] = []
+
+    async def wait() -> None:
+        waits.append("begun")
+        await asyncio.sleep(0)
+        waits.append("over")
+
+    def receive(chunk: EngineChunk) -> Awaitable[None] | None:
+        first_came.set()
+        return wait() if chunk.n_output_tokens == 2 else None
+
+    async with talking(script) as (_, stream), asyncio.timeout(DEADLINE_S):
+        end = await stream.run(request(), receive)
+
+    assert Outcome.COMPLETED is end.outcome
+    assert ["begun", "over"] == waits
+
+
+@pytest.mark.parametrize("last", [DONE, TOKEN.rstrip()], ids=["whole", "cut"])
+async def test_a_slow_receiver_is_not_the_engines_silence(last: bytes) -> None:
+    """While it waits the engine is not silent, also after the last event; before it, it is."""
+
+    async def script(_: web.Request, response: web.StreamResponse) -> None:
+        await response.write(TOKEN)
+        await response.write_eof(TOKEN + FINISH + last)
+
+    silences_s: list[float] = []
+
+    async def wait() -> None:
+        silences_s.append(stream.silence.silence_s(asyncio.get_running_loop().time() + LONG_S))
+
+    async with talking(script) as (_, stream), asyncio.timeout(DEADLINE_S):
+        await stream.run(request(), lambda _chunk: wait())
+
+    assert {0.0} == set(silences_s)
+
+
+async def test_an_engine_is_silent_after_an_event() -> None:
+    """From an event on the next one is waited for."""
+    async with talking(silent_after_a_token) as (_, stream), asyncio.timeout(DEADLINE_S):
+        come = asyncio.Event()
+        run = asyncio.create_task(stream.run(request(), lambda _chunk: come.set()))
+        await come.wait()
+        silence_s = stream.silence.silence_s(asyncio.get_running_loop().time() + LONG_S)
+        stream.cancel("job-1")
+        await run
+
+    assert silence_s >= LONG_S
+
+
+@pytest.mark.parametrize("problem", [ZeroDivisionError, BrokenPipeError])
+@pytest.mark.parametrize("chunks", [1, 3])
+async def test_a_reader_that_fails(chunks: int, problem: type[Exception]) -> None:
     """An exception of the one who receives a run reaches its caller, and the engine's caller
-    leaves."""
-    async with talking(endless) as (engine, stream):
-        with pytest.raises(ZeroDivisionError):
-            await stream.run(request(), lambda _chunk: 1 // 0)
-        async with asyncio.timeout(DEADLINE_S):
-            await engine.left.wait()
+    leaves; it is not taken for the engine's."""
+    counted = itertools.count(1)
+
+    def receive(_chunk: EngineChunk) -> None:
+        if next(counted) == chunks:
+            raise problem
+
+    async with talking(endless) as (engine, stream), asyncio.timeout(DEADLINE_S):
+        with pytest.raises(problem):
+            await stream.run(request(), receive)
+        await engine.left.wait()
 
     assert 0 == stream.running
 

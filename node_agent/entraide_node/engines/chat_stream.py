@@ -36,7 +36,7 @@ from entraide_node.engines.base import (
 )
 from entraide_node.engines.embedding_run import PART_ANSWER_BYTES_MAX, EmbeddingRun
 from entraide_node.engines.engine_errors import failure_from_response
-from entraide_node.engines.engine_http import EngineHttp, EngineResponse
+from entraide_node.engines.engine_http import ConnectionLost, EngineHttp, EngineResponse
 from entraide_node.engines.run_connection import (
     Failed,
     RunConnection,
@@ -384,7 +384,7 @@ async def _pass_stream(
         if run.is_answered:
             return True
         raise
-    except OSError as error:
+    except ConnectionLost as error:
         if run.is_answered:
             return True
         raise run_failure(ENGINE_CRASHED, describe_error(error)) from None

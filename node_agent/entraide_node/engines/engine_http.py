@@ -22,6 +22,10 @@ IDLE_CONNECTION_S = 4.0  # below the 5 s after which many engines close a connec
 LAST_BYTES_TIMEOUT_S = 0.25  # for the end of a response that nobody reads to its end
 
 
+class ConnectionLost(ConnectionError):
+    """The engine's connection was lost, or what came over it is no HTTP."""
+
+
 class EngineResponse:
     """A response that may still be arriving.
 
@@ -35,8 +39,9 @@ class EngineResponse:
         self._loop = asyncio.get_running_loop()
         self._parts: list[bytes] = []
         self._buffered = 0
-        self._waiter: asyncio.Future[bool] | None = None
+        self._waiter: asyncio.Future[None] | None = None
         self._take: Callable[[bytes], bool] | None = None
+        self._has_stopped = False  # the reader's ``take`` does not go on
         self._failure: Exception | None = None
         self._is_complete = False
         self._is_left = False  # nobody reads on
@@ -47,7 +52,7 @@ class EngineResponse:
         """Returns the status as soon as the head has arrived.
 
         Raises:
-            ConnectionError: the connection is lost, or this is no HTTP.
+            ConnectionLost: before the head.
             Exception: that of ``fail``.
         """
         while not self.status and self._failure is None:
@@ -60,7 +65,7 @@ class EngineResponse:
         """Returns all bytes that have arrived, at least one; b"" at the end.
 
         Raises:
-            ConnectionError: the connection is lost before the end.
+            ConnectionLost: before the end.
             Exception: that of ``fail``.
         """
         while not self._parts:
@@ -78,18 +83,18 @@ class EngineResponse:
             True at the end of the response; False after ``take`` has returned False.
 
         Raises:
-            ConnectionError: the connection is lost before the end.
+            ConnectionLost: before the end.
             Exception: that of ``fail``, or of ``take``.
         """
-        while self._deliver(take):
+        self._has_stopped = False
+        while not self._has_stopped and self._deliver(take):
             if self._failure is not None:
                 raise self._failure
             if self._is_complete:
                 return True
             self._take = take
             try:
-                if not await self._wait():
-                    return False
+                await self._wait()
             finally:
                 self._take = None
         return False
@@ -127,11 +132,10 @@ class EngineResponse:
         if not self._is_complete and self._failure is None:
             self._loop.call_later(LAST_BYTES_TIMEOUT_S, self.close)
 
-    async def _wait(self) -> bool:
-        """Returns what ``wake`` says."""
+    async def _wait(self) -> None:
         self._waiter = self._loop.create_future()
         try:
-            return await self._waiter
+            await self._waiter
         finally:
             self._waiter = None
 
@@ -153,7 +157,7 @@ class EngineResponse:
     def lose(self, why: str) -> None:
         """Notes that the rest of it cannot arrive; what has arrived can still be read."""
         if not self._is_complete:
-            self._fail(ConnectionError(why))
+            self._fail(ConnectionLost(why))
 
     def pass_parts(self) -> None:
         """Passes what has arrived to the reader, or wakes it."""
@@ -162,15 +166,15 @@ class EngineResponse:
             return
         try:
             if not self._deliver(self._take):
-                self._take = None
-                self.wake(goes_on=False)
+                self._take, self._has_stopped = None, True
+                self.wake()
         except Exception as problem:  # noqa: BLE001  (it is the reader's)
             self.fail(problem)
 
-    def wake(self, *, goes_on: bool = True) -> None:
-        """Wakes the reader, and says whether it goes on."""
+    def wake(self) -> None:
+        """Wakes the reader."""
         if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(goes_on)
+            self._waiter.set_result(None)
 
     def _fail(self, failure: Exception) -> None:
         self._failure = self._failure or failure

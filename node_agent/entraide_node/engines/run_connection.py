@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 
 from entraide_node.engines.base import ENGINE_CRASHED, ENGINE_HUNG, EngineFailure
-from entraide_node.engines.engine_http import EngineHttp, EngineResponse
+from entraide_node.engines.engine_http import ConnectionLost, EngineHttp, EngineResponse
 from entraide_node.engines.silence_watch import SilenceWatch
 
 
@@ -64,7 +64,7 @@ class RunConnection:
 
         Raises:
             Stopped, Failed: the run was dropped, or the engine cannot be reached.
-            ConnectionError: the connection is lost before any byte of the response.
+            ConnectionLost: before any byte of the response.
         """
         self._begin_wait()
         response: EngineResponse | None = None
@@ -73,7 +73,7 @@ class RunConnection:
                 await self._connect(http)
             self._response = response
             await response.wait_for_head()
-        except ConnectionError as error:
+        except ConnectionLost as error:
             if response is not None and response.has_begun:
                 raise run_failure(ENGINE_CRASHED, describe_error(error)) from None
             raise
@@ -90,7 +90,7 @@ class RunConnection:
 
         Raises:
             Stopped, Failed: the run was dropped, or the engine hangs.
-            ConnectionError: the connection is lost.
+            ConnectionLost: before the end.
         """
         assert self._response is not None
         self._begin_wait()
@@ -107,7 +107,7 @@ class RunConnection:
 
         Raises:
             Stopped, Failed: the run was dropped, or the engine hangs.
-            ConnectionError: the connection is lost.
+            ConnectionLost: before the end.
             Exception: that of ``take``.
         """
         assert self._response is not None
@@ -127,7 +127,8 @@ class RunConnection:
         """
         now = self._loop.time()
         self._silence.add_event(self._job, now, has_output=has_output)
-        self._silence.wait(self._job, now)
+        if self._waits:
+            self._silence.wait(self._job, now)
         self.deadline = now + limit_s
 
     def _begin_wait(self) -> None:
