@@ -7,7 +7,16 @@ import pytest
 from msgspec.structs import astuple, replace
 from tests.core.builders import MODEL, START, Pool, card, facts, rates, replica, surplus
 
-from entraide.types import Basis, Control, JobClass, JobState, Outcome, Power, SurplusEvidence
+from entraide.types import (
+    Basis,
+    Control,
+    JobClass,
+    JobState,
+    Lending,
+    Outcome,
+    Power,
+    SurplusEvidence,
+)
 from entraide_scheduler.core import events
 from entraide_scheduler.core.evaluation import evaluation, shape_of
 from entraide_scheduler.core.evaluation.exclusive_retry import may_hold_replica
@@ -228,6 +237,21 @@ def test_a_job_may_fit_while_a_replica_is_open(explained: int) -> None:
 
     assert (state.fleet.eligible_nodes(job.shape).columns is None) == (explained == 8)
     assert not may_fit
+    assert evaluation.may_fit(state, job)
+
+
+@pytest.mark.parametrize("job_class", [JobClass.INTERACTIVE, JobClass.BATCH])
+@pytest.mark.parametrize("explained", [1, 8])
+def test_a_job_may_fit_a_replica_of_its_own_co_op_only(explained: int, job_class: JobClass) -> None:
+    """A machine that its owner keeps for the own co-op is open to the co-op's jobs."""
+    pool = Pool(limits=Limits(explained_nodes=explained, explained_best=1))
+    pool.join(card("here", "alpha"), card("other", "alpha"))
+    pool.ask("j1", coop="alpha", job_class=job_class)
+    state = pool.core._state
+    job = state.jobs["j1"]
+    for node in ("here", "other"):
+        pool.tell(events.NodeChanged, node, True, "", None, Lending.OWN_ONLY)
+
     assert evaluation.may_fit(state, job)
 
 

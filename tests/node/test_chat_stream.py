@@ -1,13 +1,23 @@
 """The talk with an engine over real sockets: an engine that misbehaves in each way there is."""
 
 import asyncio
-import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
 from aiohttp import web
+from tests.node.scripted_engine import (
+    DEADLINE_S,
+    FINISH,
+    LONG_S,
+    TOKEN,
+    Script,
+    endless,
+    good,
+    ran,
+    request,
+    silent_after_a_token,
+    talking,
+)
 
 from entraide.types import Outcome
 from entraide_node.engines.base import (
@@ -17,100 +27,12 @@ from entraide_node.engines.base import (
     ENGINE_CRASHED,
     ENGINE_HUNG,
     ENGINE_REJECTED,
-    EngineChunk,
-    EngineEnd,
-    EngineRequest,
 )
 from entraide_node.engines.chat_stream import ChatStream, EngineEndpoint
 
-DEADLINE_S = 10.0
-LONG_S = 60.0
-
-TOKEN = b'data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}]}\n\n'
-FINISH = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
-DONE = b"data: [DONE]\n\n"
-
-Script = Callable[[web.Request, web.StreamResponse], Awaitable[None]]
-
-
-class FakeEngine:
-    """An engine's HTTP side that follows a script and records its requests."""
-
-    def __init__(self, script: Script, hangs_up: str) -> None:
-        self.asked: list[dict[str, object]] = []
-        self.headers: list[dict[str, str]] = []
-        self.connections: set[object] = set()
-        self.reached = asyncio.Event()
-        self.left = asyncio.Event()
-        self._script = script
-        self._hangs_up = hangs_up
-        self.url = ""
-
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Answers a request by the script."""
-        self.asked.append(msgspec.json.decode(await request.read()))
-        self.headers.append(dict(request.headers))
-        self.reached.set()
-        is_reused = request.transport in self.connections
-        self.connections.add(request.transport)
-        if self._hangs_up and (is_reused or self._hangs_up == "always"):
-            assert request.transport is not None
-            request.transport.abort()
-            return web.Response()
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        try:
-            await response.prepare(request)
-            await self._script(request, response)
-        except (asyncio.CancelledError, ConnectionResetError):
-            self.left.set()
-            raise
-        return response
-
-
-@asynccontextmanager
-async def talking(
-    script: Script, *, hangs_up: str = "", **options: object
-) -> AsyncIterator[tuple[FakeEngine, ChatStream]]:
-    """A fake engine on a free port, and a stream to it.
-
-    ``hangs_up`` says on which requests the engine hangs up before any byte of an answer:
-    ``always``, or ``reused`` for those on a connection that it has answered on before.
-    """
-    engine = FakeEngine(script, hangs_up)
-    app = web.Application(handler_args={"handler_cancellation": True})
-    app.router.add_post(CHAT, engine.answer)
-    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    host, port = runner.addresses[0][:2]
-    engine.url = f"http://{host}:{port}"
-    target = EngineEndpoint(base_url=engine.url, model="its-name", api_key="secret", **options)
-    stream = ChatStream(target)
-    try:
-        yield engine, stream
-    finally:
-        await stream.close()
-        await runner.cleanup()
-
-
-def request(job: str = "job-1", *, stream: bool = True, body: bytes | None = None) -> EngineRequest:
-    """A request that asks for nothing in particular."""
-    plain = b'{"messages":[],"temperature":0,"mystery":[1],"model":"public","stream":false}'
-    return EngineRequest(job, CHAT, plain if body is None else body, stream, "public")
-
-
-async def ran(stream: ChatStream, asked: EngineRequest) -> tuple[list[EngineChunk], EngineEnd]:
-    """All that a run gives, within the deadline."""
-    chunks: list[EngineChunk] = []
-    async with asyncio.timeout(DEADLINE_S):
-        return chunks, await stream.run(asked, chunks.append)
-
-
-async def good(_: web.Request, response: web.StreamResponse) -> None:
-    """Answers well."""
-    await response.write(TOKEN)
-    await response.write(FINISH + DONE)
+PROGRESS = (
+    b'data: {"choices":[{"index":0,"delta":{}}],"prompt_progress":{"total":9,"processed":%d}}\n\n'
+)
 
 
 async def test_what_the_engine_is_asked() -> None:
@@ -226,12 +148,6 @@ async def only_comments(_: web.Request, response: web.StreamResponse) -> None:
         await asyncio.sleep(0.01)
 
 
-async def silent_after_a_token(_: web.Request, response: web.StreamResponse) -> None:
-    """Stops in the middle, for ever."""
-    await response.write(TOKEN)
-    await asyncio.sleep(LONG_S)
-
-
 @pytest.mark.parametrize(
     ("script", "limits"),
     [
@@ -262,11 +178,6 @@ async def test_a_request_may_have_more_time() -> None:
     assert ENGINE_HUNG == end.failure.code
 
 
-PROGRESS = (
-    b'data: {"choices":[{"index":0,"delta":{}}],"prompt_progress":{"total":9,"processed":%d}}\n\n'
-)
-
-
 async def slow_reader(_: web.Request, response: web.StreamResponse) -> None:
     """Reads the prompt with long silences, and then answers well."""
     for n in range(1, 4):
@@ -282,13 +193,6 @@ async def test_a_long_prompt_may_be_read_in_silence() -> None:
 
     assert Outcome.COMPLETED is end.outcome
     assert [3, 6, 9] == [chunk.n_prompt_tokens for chunk in chunks if not chunk.data]
-
-
-async def endless(_: web.Request, response: web.StreamResponse) -> None:
-    """Writes tokens for ever."""
-    while True:
-        await response.write(TOKEN)
-        await asyncio.sleep(0.001)
 
 
 @pytest.mark.parametrize("script", [endless, silent, silent_after_a_token])
@@ -323,164 +227,6 @@ async def test_cancelling_a_run_that_connects(monkeypatch: pytest.MonkeyPatch) -
 
     assert Outcome.CANCELLED == end.outcome
     assert [] == engine.asked
-
-
-async def test_cancelling_a_run_whose_reader_is_busy() -> None:
-    """The engine sees its caller leave at once, even while nobody reads the run."""
-    chunks: list[EngineChunk] = []
-    async with talking(endless) as (engine, stream):
-
-        async def cancel() -> None:
-            stream.cancel("job-1")
-            await engine.left.wait()
-
-        def receive(chunk: EngineChunk) -> Awaitable[None]:
-            chunks.append(chunk)
-            return cancel()
-
-        async with asyncio.timeout(DEADLINE_S):
-            end = await stream.run(request(), receive)
-
-    assert 1 == len(chunks)
-    assert Outcome.CANCELLED is end.outcome
-
-
-async def test_a_receiver_that_waits() -> None:
-    """It is not called while it waits; then it gets all that came meanwhile, once."""
-    first_came, all_written = asyncio.Event(), asyncio.Event()
-
-    async def script(_: web.Request, response: web.StreamResponse) -> None:
-        await response.write(TOKEN)
-        await first_came.wait()
-        for _number in range(3):
-            await response.write(TOKEN)
-        await response.write(FINISH + DONE)
-        all_written.set()
-
-    counts: list[int] = []
-    counts_after_wait: list[int] = []
-
-    async def wait() -> None:
-        first_came.set()
-        await all_written.wait()
-        counts_after_wait.extend(counts)
-
-    def receive(chunk: EngineChunk) -> Awaitable[None] | None:
-        counts.append(chunk.n_output_tokens)
-        return wait() if len(counts) == 1 else None
-
-    async with talking(script) as (_, stream), asyncio.timeout(DEADLINE_S):
-        end = await stream.run(request(), receive)
-
-    assert Outcome.COMPLETED is end.outcome
-    assert [1] == counts_after_wait
-    assert (1, 4) == (counts[0], counts[-1])
-
-
-async def test_a_receiver_that_waits_at_the_end() -> None:
-    """The run ends after the wait, also if the last text comes together with the answer's end."""
-    first_came = asyncio.Event()
-
-    async def script(_: web.Request, response: web.StreamResponse) -> None:
-        await response.write(TOKEN)
-        await first_came.wait()
-        await response.write_eof(TOKEN + FINISH + DONE)
-
-    waits: list[str] = []
-
-    async def wait() -> None:
-        waits.append("begun")
-        await asyncio.sleep(0)
-        waits.append("over")
-
-    def receive(chunk: EngineChunk) -> Awaitable[None] | None:
-        first_came.set()
-        return wait() if chunk.n_output_tokens == 2 else None
-
-    async with talking(script) as (_, stream), asyncio.timeout(DEADLINE_S):
-        end = await stream.run(request(), receive)
-
-    assert Outcome.COMPLETED is end.outcome
-    assert ["begun", "over"] == waits
-
-
-@pytest.mark.parametrize("last", [DONE, TOKEN.rstrip()], ids=["whole", "cut"])
-async def test_a_slow_receiver_is_not_the_engines_silence(last: bytes) -> None:
-    """While it waits the engine is not silent, also after the last event; before it, it is."""
-
-    async def script(_: web.Request, response: web.StreamResponse) -> None:
-        await response.write(TOKEN)
-        await response.write_eof(TOKEN + FINISH + last)
-
-    silences_s: list[float] = []
-
-    async def wait() -> None:
-        silences_s.append(stream.silence.silence_s(asyncio.get_running_loop().time() + LONG_S))
-
-    async with talking(script) as (_, stream), asyncio.timeout(DEADLINE_S):
-        await stream.run(request(), lambda _chunk: wait())
-
-    assert {0.0} == set(silences_s)
-
-
-async def test_an_engine_is_silent_after_an_event() -> None:
-    """From an event on the next one is waited for."""
-    async with talking(silent_after_a_token) as (_, stream), asyncio.timeout(DEADLINE_S):
-        come = asyncio.Event()
-        run = asyncio.create_task(stream.run(request(), lambda _chunk: come.set()))
-        await come.wait()
-        silence_s = stream.silence.silence_s(asyncio.get_running_loop().time() + LONG_S)
-        stream.cancel("job-1")
-        await run
-
-    assert silence_s >= LONG_S
-
-
-@pytest.mark.parametrize("problem", [ZeroDivisionError, BrokenPipeError])
-@pytest.mark.parametrize("chunks", [1, 3])
-async def test_a_reader_that_fails(chunks: int, problem: type[Exception]) -> None:
-    """An exception of the one who receives a run reaches its caller, and the engine's caller
-    leaves; it is not taken for the engine's."""
-    counted = itertools.count(1)
-
-    def receive(_chunk: EngineChunk) -> None:
-        if next(counted) == chunks:
-            raise problem
-
-    async with talking(endless) as (engine, stream), asyncio.timeout(DEADLINE_S):
-        with pytest.raises(problem):
-            await stream.run(request(), receive)
-        await engine.left.wait()
-
-    assert 0 == stream.running
-
-
-async def test_cancelling_the_one_who_reads_while_it_receives() -> None:
-    """A task that is cancelled while a run writes makes the engine's caller leave."""
-    async with talking(endless) as (engine, stream):
-        begun = asyncio.Event()
-        run = asyncio.create_task(stream.run(request(), lambda _chunk: begun.set()))
-        async with asyncio.timeout(DEADLINE_S):
-            await begun.wait()
-            run.cancel()
-            await engine.left.wait()
-        with pytest.raises(asyncio.CancelledError):
-            await run
-
-    assert 0 == stream.running
-
-
-async def test_cancelling_the_one_who_reads() -> None:
-    """A task that is cancelled while it reads a run makes the engine's caller leave."""
-    async with talking(silent_after_a_token) as (engine, stream):
-        run = asyncio.create_task(ran(stream, request()))
-        async with asyncio.timeout(DEADLINE_S):
-            await engine.reached.wait()
-            run.cancel()
-            await engine.left.wait()
-
-        with pytest.raises(asyncio.CancelledError):
-            await run
 
 
 async def test_unknown_and_doubled_jobs() -> None:

@@ -16,9 +16,11 @@ from entraide import i18n
 from entraide.errors import PoolError
 from entraide_scheduler.nats.tls import ensure_files
 from entraide_scheduler.pool.config import (
+    GATEWAYS_MAX,
     PoolConfig,
     PoolHttp,
     PoolTls,
+    check_config,
     load_pool_config,
     scheduler_config,
 )
@@ -89,6 +91,13 @@ def test_command_says_what_comes_next(tmp_path: Path) -> None:
     assert f"https://localhost:{http}" in done.stdout
     assert f"entraide pool run {state}" in done.stdout
     assert "fr" == load_pool_config(state).lang
+
+
+def test_as_many_gateways_as_there_may_be_have_ports_of_their_own() -> None:
+    """With the default ports, a pool may have the largest number of gateways."""
+    largest = PoolConfig(name="Parc", address="localhost", gateways=GATEWAYS_MAX)
+
+    check_config(largest, Path("pool.toml"))
 
 
 CHANGES: dict[str, tuple[Callable[[PoolConfig], PoolConfig], str, str]] = {

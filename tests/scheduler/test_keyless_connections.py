@@ -31,6 +31,27 @@ def test_next_connection_closes_the_old_ones_above_the_limit() -> None:
     assert 2 == len(connections)
 
 
+def test_old_connections_above_the_limit_are_closed_without_a_next_one() -> None:
+    """An address cannot hold them by opening no more."""
+    connections = opened(5)
+
+    assert connections.is_crowded(ADDRESS)
+    assert [] == connections.remove_aged(ADDRESS, 0.9 * KEY_GRACE_S)
+    assert [0, 1, 2] == connections.remove_aged(ADDRESS, KEY_GRACE_S)
+    assert not connections.is_crowded(ADDRESS)
+    assert [] == connections.remove_aged(ADDRESS, 2 * KEY_GRACE_S)
+
+
+def test_crowded_address_takes_its_own_places_at_the_limit_in_all() -> None:
+    """Who has more than its share makes room among its own."""
+    connections = opened(0, most=4)
+    connections.add(0, OTHER, 0.0)
+    for number in range(1, 4):
+        connections.add(number, ADDRESS, 0.0)
+
+    assert [1] == connections.add(99, ADDRESS, 0.0)
+
+
 def test_address_takes_no_place_of_another_below_the_limit_in_all() -> None:
     """The limit in all closes the oldest connection of any address, at any age."""
     connections = opened(4, most=4)

@@ -73,6 +73,19 @@ async def test_job_goes_from_request_to_books(tmp_path: Path) -> None:
         assert ("alpha", "key-alpha") == (explained.coop, explained.key)
 
 
+async def test_action_waits_for_the_last_event_only(tmp_path: Path) -> None:
+    """What waits for the last event's disk write is called without a later event."""
+    async with running_driver(tmp_path) as (driver, _, _):
+        driver.feed(e.JobRequested, facts=facts("job-1"))
+        called: list[int] = []
+        is_deferred = driver.defer_until_written(driver.event_id, lambda: called.append(1))
+        await eventually(lambda: called)
+
+        assert is_deferred
+        assert not driver.defer_until_written(driver.event_id, lambda: called.append(2))
+        assert [1] == called
+
+
 async def test_usage_is_acknowledged_only_when_it_is_on_disk(tmp_path: Path) -> None:
     """When the acknowledgement of a usage report leaves, the job's books are committed."""
     committed_rows: list[int] = []

@@ -22,7 +22,7 @@ from entraide_scheduler.core.records import DeadlineKind, Job
 from entraide_scheduler.core.rules import GREENER_LATER, LIMIT_REASONS
 from entraide_scheduler.core.state import State
 
-SEARCHES_PER_EVENT = 64  # searches over all nodes that find no node
+SEARCHES_PER_EVENT = 64  # searches that find no node, or are not made as all nodes are blocked
 RECHECKS_PER_EVENT = 16  # due blocked jobs that are unblocked for a check
 VIEWS_PER_EVENT = 8  # opened or cheaper replicas that blocked jobs are checked against
 JOBS_PER_VIEW = 32  # blocked jobs that are checked against each of these replicas
@@ -65,7 +65,7 @@ def _place_jobs(state: State) -> int:
     """Places waiting jobs; each round places a job, or blocks a job or a shape.
 
     Returns:
-        The number of searches over all nodes that found no node.
+        The number of searches that found no node, or were not made as all nodes are blocked.
     """
     queue, improved = state.queue, state.fleet.replica_index.improved
     searches, begun = 0, _begun_answers(state)

@@ -28,7 +28,7 @@ from entraide_scheduler.gateway.peers import (
     is_in_networks,
 )
 from entraide_scheduler.gateway.refusals import ErrorReply
-from entraide_scheduler.http_limits import HttpLimits
+from entraide_scheduler.http_limits import KEY_GRACE_S, HttpLimits
 
 
 class HeadCheck(Protocol):
@@ -134,10 +134,19 @@ class HttpServer:
         self._connections.add(connection)
         connection.proxied = is_in_networks(connection.address, self._proxies)
         if not connection.proxied:
-            for surplus in self._keyless.add(connection, connection.address, self.loop.time()):
-                self.count("connections_without_key")
-                surplus.abort()
+            address = connection.address
+            self._close_surplus(self._keyless.add(connection, address, self.loop.time()))
+            if self._keyless.is_crowded(address):
+                self.loop.call_later(KEY_GRACE_S, self._close_aged, address)
         return True
+
+    def _close_aged(self, address: str) -> None:
+        self._close_surplus(self._keyless.remove_aged(address, self.loop.time()))
+
+    def _close_surplus(self, surplus: list[Connection]) -> None:
+        for connection in surplus:
+            self.count("connections_without_key")
+            connection.abort()
 
     def remove_connection(self, connection: Connection) -> None:
         """Removes a connection."""

@@ -116,20 +116,33 @@ class KeylessConnections(Generic[C]):
             The connections to close because a limit is exceeded, oldest first; they are removed.
         """
         group = address_group(address)
-        surplus = self._surplus_of(group, now_s)
+        same_group = self._by_group.get(group, {})
+        surplus = self._surplus_of(group, now_s, coming=1)
         if not surplus and len(self._groups) >= self._most:
-            surplus = [next(iter(self._groups))]
+            is_crowded = len(same_group) >= self._most_per_address
+            surplus = [next(iter(same_group if is_crowded else self._groups))]
         for closed in surplus:
             self.remove(closed)
         self._groups[connection] = group
         self._by_group.setdefault(group, {})[connection] = now_s
         return surplus
 
-    def _surplus_of(self, group: str, now_s: float) -> list[C]:
-        """Returns the connections of an address group that leave room for one more in it."""
+    def is_crowded(self, address: str) -> bool:
+        """Whether an address has more connections than it may have once they are old."""
+        return len(self._by_group.get(address_group(address), ())) > self._most_per_address
+
+    def remove_aged(self, address: str, now_s: float) -> list[C]:
+        """Removes and returns the connections that an address has beyond its limit and are old."""
+        surplus = self._surplus_of(address_group(address), now_s, coming=0)
+        for closed in surplus:
+            self.remove(closed)
+        return surplus
+
+    def _surplus_of(self, group: str, now_s: float, *, coming: int) -> list[C]:
+        """Returns the connections of an address group that leave room for those that come."""
         same_group = self._by_group.get(group, {})
-        beyond = len(same_group) + 1 - self._most_per_address
-        too_many = len(same_group) + 1 - self._most_per_address * YOUNG_FACTOR
+        beyond = len(same_group) + coming - self._most_per_address
+        too_many = len(same_group) + coming - self._most_per_address * YOUNG_FACTOR
         return [
             connection
             for place, (connection, opened_s) in enumerate(

@@ -68,7 +68,7 @@ class PoolGrpc(Struct, frozen=True, forbid_unknown_fields=True):
 
     host: str = "0.0.0.0"  # noqa: S104  (likewise)
     port: int = 8444
-    gateway_port: int = 8461
+    gateway_port: int = 8471
 
 
 class PoolBus(Struct, frozen=True, forbid_unknown_fields=True):

@@ -266,7 +266,7 @@ class FairQueue:
         return tuple(shape for shape, late in self._blocked_shapes.items() if late)
 
     def block_shape(self, shape: Shape, *, late: bool = False) -> None:
-        """Blocks a shape that fits no node now; ``late`` means that no search was made."""
+        """Blocks a shape that fits no node now; ``late``: the event did not examine it."""
         backlog = self.backlogs.get(shape.model)
         shape_queue = None if backlog is None else backlog.shape_queues.get(shape)
         if shape_queue is not None and shape_queue.entry is not None:
@@ -274,7 +274,7 @@ class FairQueue:
             self._blocked_shapes[shape] = late
 
     def unblock_unexamined(self) -> None:
-        """Unblocks the shapes for which no search was made."""
+        """Unblocks the shapes that were not examined."""
         for shape in self.unexamined_shapes:
             self._unblock_shape(self.backlogs[shape.model].shape_queues[shape])
 

@@ -1,8 +1,9 @@
 """Replica index: all replicas by model and node, each with its current cost model.
 
 Keeps the cost model and the blocked bits of each replica up to date, so that placement only reads
-them. They are computed again when a lease begins or ends, a first token arrives, the performance
-model learns from a run, or the intensity, the surplus, the policy or the node changes.
+them. They are computed again when a lease begins or ends, the performance model learns from a run,
+or the intensity, the surplus, the policy or the node changes. A first token changes only when the
+replica is free.
 
 Inputs: nodes, leases, zone intensities, the policy. Outputs: ``ReplicaView`` objects, the same as
 columns (``replica_table``), and lists of replicas that became open or cheaper.
