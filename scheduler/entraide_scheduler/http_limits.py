@@ -32,8 +32,8 @@ class HttpLimits(Struct, frozen=True, forbid_unknown_fields=True):
         connections: open at once; above, the connection that has been idle longest is closed.
         connections_without_key: open at once without a valid key so far; above, the oldest of
             them is closed.
-        connections_without_key_per_address: the same, per address (per /64 network for IPv6), of
-            connections that are ``KEY_GRACE_S`` old; ``YOUNG_FACTOR`` times as many at any age.
+        connections_without_key_per_address: the same, per address (per /64 network for IPv6), for
+            those that are ``KEY_GRACE_S`` old; above ``YOUNG_FACTOR`` times as many, of any age.
         requests_per_key: concurrent requests with one key.
         files_mb_per_coop: MB (10^6 bytes) of all files of one co-op.
         head_deadline_s: from the connection, or a head's first byte, to the end of the head.
