@@ -152,9 +152,19 @@ def test_a_step_goes_on_when_its_run_is_cancelled() -> None:
 def test_a_pause_of_the_agent_is_not_the_engines_silence() -> None:
     """A laptop that slept wakes with both."""
     silence = started(watch(), "a")
-    silence.skip(3_600.0)
+    silence.skip(3_600.0, 3_600.0)
 
     assert [silence.is_hung(3_600.0 + at) for at in (2.9, 3.0)] == [False, True]
+
+
+def test_what_was_noted_after_a_pause_is_not_moved_into_the_future() -> None:
+    """An engine that hangs right after a pause is noticed as soon as any other."""
+    silence = started(watch(), "a")
+    silence.add_event("a", 3_600.0, has_output=True)
+    silence.wait("a", 3_600.0)
+    silence.skip(3_600.0, 3_600.2)
+
+    assert [silence.is_hung(3_600.2 + at) for at in (2.9, 3.0)] == [False, True]
 
 
 def test_slower_steps_are_learned() -> None:

@@ -185,7 +185,7 @@ class ChatStream:
 
     def _skip(self, pause_s: float) -> None:
         """Leaves out a pause in which this process did not run."""
-        self.silence.skip(pause_s)
+        self.silence.skip(pause_s, asyncio.get_running_loop().time())
         for connection in self._connections.values():
             connection.deadline += pause_s
 

@@ -72,11 +72,16 @@ class SilenceWatch:
         if has_output:
             self._reading.pop(job, None)
 
-    def skip(self, pause_s: float) -> None:
-        """Leaves out a pause in which this process did not run."""
-        self._event_at += pause_s
-        for job in self._waiting_since:
-            self._waiting_since[job] += pause_s
+    def skip(self, pause_s: float, at: float) -> None:
+        """Leaves out a pause in which this process did not run.
+
+        Args:
+            pause_s: seconds that it took.
+            at: now; what was noted since the pause moves here at most.
+        """
+        self._event_at = min(at, self._event_at + pause_s)
+        for job, since in self._waiting_since.items():
+            self._waiting_since[job] = min(at, since + pause_s)
 
     def silence_s(self, at: float) -> float:
         """Returns how long the engine has been silent while a run waited for it, seconds."""
