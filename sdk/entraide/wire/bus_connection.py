@@ -165,7 +165,7 @@ class BusConnection(Client):
                     await transport.wait_closed()  # type: ignore[no-untyped-call]
         s.last_attempt = time.monotonic()
         if s.uri.scheme != "wss":
-            tls_first = bool(self.options["tls_handshake_first"])
+            tls_first = bool(self.options.get("tls_handshake_first"))
             self._transport = DirectTransport(self._receivers, self._deliver, tls_first=tls_first)
             await self._transport.connect(
                 s.uri, buffer_size=DEFAULT_BUFFER_SIZE, connect_timeout=CONNECT_TIMEOUT_S
