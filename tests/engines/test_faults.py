@@ -151,7 +151,7 @@ async def test_stop_while_it_starts() -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["kill", "term"])
-async def test_a_parent_that_is_killed(tmp_path: Path, how: signal.Signals) -> None:
+async def test_orphans(tmp_path: Path, how: signal.Signals) -> None:
     """When the agent's process is killed, the engine ends by itself and takes its socket along."""
     parent = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.engines.orphan", "llama.cpp", str(tmp_path),
