@@ -106,13 +106,13 @@ async def good(_: web.Request, response: web.StreamResponse) -> None:
 
 
 async def silent_after_a_token(_: web.Request, response: web.StreamResponse) -> None:
-    """Stops in the middle, for ever."""
+    """Writes one token, then nothing more until its caller leaves."""
     await response.write(TOKEN)
     await asyncio.sleep(LONG_S)
 
 
 async def endless(_: web.Request, response: web.StreamResponse) -> None:
-    """Writes tokens for ever."""
+    """Writes tokens until its caller leaves."""
     while True:
         await response.write(TOKEN)
         await asyncio.sleep(0.001)

@@ -137,12 +137,12 @@ async def test_an_engine_that_dies_after_the_answer() -> None:
 
 
 async def silent(_: web.Request, __: web.StreamResponse) -> None:
-    """Says nothing, for ever."""
+    """Writes nothing until its caller leaves."""
     await asyncio.sleep(LONG_S)
 
 
 async def only_comments(_: web.Request, response: web.StreamResponse) -> None:
-    """Sends signs of life, and no event, for ever."""
+    """Writes comments, and no event, until its caller leaves."""
     while True:
         await response.write(b": keepalive\n\n")
         await asyncio.sleep(0.01)
