@@ -29,6 +29,8 @@ class CuttingProxy:
         target: the server's port on this machine.
         plan: of the next connection: after how many bytes to the client it is cut, and how; None
             for a connection that is not cut.
+        first_word: bytes of the proxy's own that the next client gets before the server's; b"" for
+            none. The client after it gets none.
         is_closed: whether new connections are reset at once.
         silenced: set once a connection was cut in silence.
         connections: number of connections so far.
@@ -38,6 +40,7 @@ class CuttingProxy:
         self.port = 0
         self.target = target
         self.plan: Callable[[], tuple[int, Cut] | None] = lambda: None
+        self.first_word = b""
         self.is_closed = False
         self.silenced = asyncio.Event()
         self.connections = 0
@@ -91,6 +94,8 @@ class CuttingProxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         cut_after = self.plan()
+        first_word, self.first_word = self.first_word, b""
+        writer.write(first_word)
         await self._whole.wait()
         try:
             if self.is_closed:

@@ -1,7 +1,6 @@
 """TLS on the bus: the pool's own CA, nothing in plain text, and certificates that renew."""
 
 import asyncio
-import contextlib
 import datetime as dt
 import hashlib
 import ssl
@@ -15,6 +14,7 @@ import psutil
 import pytest
 import uvloop
 from cryptography import x509
+from tests.cutting_proxy import cutting_proxy
 from tests.integration.nats_support import NatsPool, listen, running_pool
 from tests.waiting import eventually
 
@@ -103,43 +103,7 @@ async def test_plain_text_gets_no_word(tmp_path: Path) -> None:
             )
 
 
-class Forger:
-    """Stands between a client and the bus, and speaks before the TLS handshake.
-
-    Attributes:
-        forged: how many connections it has spoken on: the second one alone.
-    """
-
-    FORGED = b"".join(b"MSG forged %d 6\r\nforged\r\n" % sid for sid in range(1, 6))
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._connections = 0
-        self._writers: list[asyncio.StreamWriter] = []
-        self._ways: list[asyncio.Future[object]] = []
-        self.forged = 0
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections += 1
-        if self._connections == 2:
-            writer.write(self.FORGED)
-            self.forged += 1
-        bus_reader, bus_writer = await asyncio.open_connection("127.0.0.1", self._port)
-        self._writers += [writer, bus_writer]
-        ways = (self._pass_on(reader, bus_writer), self._pass_on(bus_reader, writer))
-        self._ways.append(asyncio.gather(*ways))
-
-    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while data := await reader.read(65_536):
-                writer.write(data)
-        writer.close()
-
-    async def cut(self) -> None:
-        """Ends every connection."""
-        for writer in self._writers:
-            writer.close()
-        await asyncio.gather(*self._ways)
+FORGED = b"".join(b"MSG forged %d 6\r\nforged\r\n" % sid for sid in range(1, 6))
 
 
 @pytest.mark.parametrize("runner", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
@@ -152,8 +116,10 @@ def test_plain_text_before_the_handshake_is_not_read(
     connect_plainly = DirectTransport.connect
 
     async def run() -> None:
-        async with running_pool(tmp_path, tls_hosts=NAMES) as pool:
-            forger = Forger(pool.server.config.port)
+        async with (
+            running_pool(tmp_path, tls_hosts=NAMES) as pool,
+            cutting_proxy(pool.server.config.port) as proxy,
+        ):
 
             async def connect_slowly(
                 transport: DirectTransport, *values: Any, **named: Any
@@ -163,34 +129,25 @@ def test_plain_text_before_the_handshake_is_not_read(
                     await asyncio.sleep(0)
 
             monkeypatch.setattr(DirectTransport, "connect", connect_slowly)
-            async with await asyncio.start_server(forger.serve, "127.0.0.1", 0) as server:
-                port = server.sockets[0].getsockname()[1]
-                url, back, received = f"tls://127.0.0.1:{port}", asyncio.Event(), []
-                node = await connect(
-                    url, identity=pool.new_node("a")[0], name="a", tls=trusted(pool), deadline_s=20,
-                    on_reconnected=set_async(back),
-                )  # fmt: skip
-                await node.receive("node.a.in", lambda *message: received.append(message))
-                await node.flush()
-                await forger.cut()
-                await eventually(back.is_set)
-                await node.flush()
-                await node.close()
-                await forger.cut()
+            received: list[tuple[str, bytes]] = []
+            node = await connect(
+                f"tls://127.0.0.1:{proxy.port}",
+                identity=pool.new_node("a")[0],
+                name="a",
+                tls=trusted(pool),
+                deadline_s=20,
+            )
+            await node.receive("node.a.in", lambda *message: received.append(message))
+            await node.flush()
+            proxy.first_word = FORGED
+            proxy.cut()
+            await eventually(lambda: not proxy.first_word and node.is_connected)
+            await node.flush()
+            await node.close()
 
-                assert 1 == forger.forged
-                assert [] == received
+            assert [] == received
 
     runner(run())
-
-
-def set_async(event: asyncio.Event) -> Callable[[], Coroutine[Any, Any, None]]:
-    """A callback that sets an event."""
-
-    async def set_event() -> None:
-        event.set()
-
-    return set_event
 
 
 async def test_another_ca_is_refused(tmp_path: Path) -> None:
