@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +13,28 @@ import pytest
 pytest_plugins = ["tests.fuzzing"]
 
 MARK = "ENTRAIDE_TEST_RUN"
+RATES = "ENTRAIDE_RATES"
+RATES_OF_RUN = "ENTRAIDE_TEST_RATES"
 SHARED_DATA = Path(__file__).resolve().parent.parent.parent / "shared/data"
 
 # Python's own helpers, which end with the interpreter.
 NOT_OURS = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes the folder of this run's measured rates, once for all its workers."""
+    if not hasattr(config, "workerinput"):
+        folder = tempfile.mkdtemp(prefix="entraide-rates-")
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        os.environ[RATES_OF_RUN] = str(Path(folder) / "rates.json")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Lets the nodes of all tests with real engines share the rates that the first one measured."""
+    os.environ.pop(RATES, None)
+    if item.get_closest_marker("engines"):
+        os.environ[RATES] = os.environ[RATES_OF_RUN]
 
 
 def marked(run: str) -> list[psutil.Process]:

@@ -8,7 +8,7 @@ counted. An engine that computes embeddings only has no output tokens: its prefi
 batch of inputs, and t0 is the time of a short one.
 
 Results are kept on disk under everything that they depend on: engine, version, weights, threads,
-slots and machine. A restarted agent reads them there.
+slots and machine. A restarted agent reads them there, and nodes of one machine may share a file.
 """
 
 import asyncio
@@ -106,6 +106,7 @@ async def load_or_measure_rates(
     engine: Engine,
     *,
     cache_path: Path | None = None,
+    shared_path: Path | None = None,
     ignore_cache: bool = False,
     is_busy: Callable[[], bool] = lambda: False,
     power_w: ReadPowerW | None = None,
@@ -116,7 +117,9 @@ async def load_or_measure_rates(
 
     Args:
         engine: started.
-        cache_path: file of earlier results; None for none.
+        cache_path: file of the node's earlier results; None for none.
+        shared_path: file that nodes of this machine share, read if the node has no result of its
+            own; None for none.
         ignore_cache: whether to ignore stored results.
         is_busy: whether the machine has other work now. Rates that are measured meanwhile are
             estimates, are not kept, and count as never measured.
@@ -125,17 +128,22 @@ async def load_or_measure_rates(
         wall_clock: seconds since the epoch.
     """
     key = cache_key(engine.facts)
-    cached = await asyncio.to_thread(_load_results, cache_path)
-    if key in cached and not ignore_cache:
-        return cached[key]
+    paths = [path for path in (cache_path, shared_path) if path is not None]
+    if not ignore_cache:
+        for path in paths:
+            cached = (await asyncio.to_thread(_load_results, path)).get(key)
+            if cached is not None:
+                if path != paths[0]:
+                    await asyncio.to_thread(_add_result, paths[0], key, cached)
+                return cached
     was_busy = is_busy()
     rates = await measure_rates(engine, power_w=power_w, clock=clock, wall_clock=wall_clock)
     if isinstance(rates, EngineProblem):
         return rates
     if was_busy or is_busy():
         return msgspec.structs.replace(rates, basis=Basis.ESTIMATED, measured_at=0.0)
-    if cache_path is not None:
-        await asyncio.to_thread(_save_results, cache_path, cached | {key: rates})
+    for path in paths:
+        await asyncio.to_thread(_add_result, path, key, rates)
     return rates
 
 
@@ -405,14 +413,13 @@ def _bench_problem(traces: list[_SequenceTrace]) -> EngineProblem:
     return EngineProblem("engine_bench_failed", {"reason_code": "too_slow"})
 
 
-def _load_results(path: Path | None) -> dict[str, EngineRates]:
-    if path is None:
-        return {}
+def _load_results(path: Path) -> dict[str, EngineRates]:
     try:
         return decode_json(path.read_bytes(), type=dict[str, EngineRates])
     except (OSError, msgspec.DecodeError):
         return {}
 
 
-def _save_results(path: Path, results: dict[str, EngineRates]) -> None:
+def _add_result(path: Path, key: str, rates: EngineRates) -> None:
+    results = _load_results(path) | {key: rates}
     write_atomically(path, msgspec.json.encode(dict(list(results.items())[-RESULTS_MAX:])))

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import getpass
 import ipaddress
+import os
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -32,6 +33,7 @@ from entraide_node.file_lock import acquire_lock, open_lock
 from entraide_node.model_manager.engine_setup import start_owner_engine
 
 RATES_NAME = "rates.json"
+RATES_VARIABLE = "ENTRAIDE_RATES"  # a file of results that all nodes of this machine share
 EXCLUSIVE_WAIT_S = 20.0
 
 
@@ -149,7 +151,11 @@ async def start_instance(
             instance = engine
         else:
             tell("benchmarking")
-            instance = await measure_instance(engine, folder=folder, power_w=power_w)
+            # What lies behind the address of an owner's server is not known: it shares no result.
+            shared = None if isinstance(owner_engine, Attach) else shared_rates_path()
+            instance = await measure_instance(
+                engine, folder=folder, shared_path=shared, power_w=power_w
+            )
         tries += 1
         if (
             isinstance(instance, EngineInstance)
@@ -167,8 +173,8 @@ async def start_instance(
 
 
 async def measure_instance(
-    engine: Engine, *, folder: Path, is_busy: Callable[[], bool] = lambda: False,
-    power_w: ReadPowerW | None = None,
+    engine: Engine, *, folder: Path, shared_path: Path | None,
+    is_busy: Callable[[], bool] = lambda: False, power_w: ReadPowerW | None = None,
 ) -> EngineInstance | EngineProblem:  # fmt: skip
     """Returns a started engine with its rates; benchmarks it unless a result is stored.
 
@@ -177,13 +183,18 @@ async def measure_instance(
     Args:
         engine: started.
         folder: the agent's folder.
+        shared_path: see ``bench.load_or_measure_rates``.
         is_busy: see ``bench.load_or_measure_rates``.
         power_w: see ``bench.load_or_measure_rates``.
     """
     try:
         async with exclusive_benchmark():
             rates = await load_or_measure_rates(
-                engine, cache_path=folder / RATES_NAME, is_busy=is_busy, power_w=power_w
+                engine,
+                cache_path=folder / RATES_NAME,
+                shared_path=shared_path,
+                is_busy=is_busy,
+                power_w=power_w,
             )
     except BaseException:
         await engine.stop()
@@ -237,6 +248,12 @@ async def benchmark_machine(config: NodeConfig) -> EngineRates | EngineProblem:
             )
     finally:
         await engine.stop()
+
+
+def shared_rates_path() -> Path | None:
+    """Returns the file of results that nodes of this machine share; None if none is named."""
+    name = os.environ.get(RATES_VARIABLE)
+    return Path(name) if name else None
 
 
 def _power_reader(meters: tuple[PowerMeter, ...]) -> ReadPowerW | None:

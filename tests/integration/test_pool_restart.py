@@ -5,14 +5,23 @@ from pathlib import Path
 import pytest
 from tests.integration.local_pool import RunningPool, up
 
+from entraide_scheduler.up.settings import node_dir
+
 pytestmark = pytest.mark.engines  # starts a real pool three times
 
 
-def test_a_start_waits_for_the_nodes_that_may_come(tmp_path: Path) -> None:
-    """A revoked node is not started; the pool is ready with the others, at the same addresses."""
+def test_a_start_waits_for_the_nodes_that_may_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A revoked node is not started; the pool is ready with the others, at the same addresses.
+
+    One of two nodes measures its engine for both.
+    """
+    monkeypatch.delenv("ENTRAIDE_RATES")
     pool = RunningPool(tmp_path)
     output = pool.entraide("up", "--detach", "--nodes", "2")
     before = pool.file
+    rates = {(node_dir(tmp_path, number) / "rates.json").read_bytes() for number in (1, 2)}
     pool.entraide("nodes", "revoke", "node-1")
     pool.entraide("down")
     pool.entraide("up", "--detach", "--nodes", "2")
@@ -25,6 +34,7 @@ def test_a_start_waits_for_the_nodes_that_may_come(tmp_path: Path) -> None:
     left = set(empty.file.pids)
     pool.entraide("down")
 
+    assert 1 == len(rates)
     assert before.http in output
     assert str(tmp_path / "pool.json") in output
     assert (before.http, before.grpc, before.nats) == (after.http, after.grpc, after.nats)

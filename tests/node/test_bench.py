@@ -200,6 +200,24 @@ async def test_a_restart_finds_the_result(tmp_path: Path) -> None:
     assert [] != other.bodies
 
 
+async def test_nodes_of_a_machine_share_a_result(tmp_path: Path) -> None:
+    """A node takes the shared result if it has none of its own, and keeps it as its own."""
+    clock, shared = Clock(), tmp_path / "rates.json"
+    own, other = tmp_path / "node-1" / "rates.json", tmp_path / "node-2" / "rates.json"
+    first = await rates_of(TimedEngine(clock), clock, cache_path=own, shared_path=shared)
+    beside, slow = TimedEngine(clock), TimedEngine(clock)
+    slow.is_at_once = True
+    second = await rates_of(beside, clock, cache_path=other, shared_path=shared)
+    anew = await rates_of(slow, clock, cache_path=own, ignore_cache=True)
+    kept = await rates_of(beside, clock, cache_path=own, shared_path=shared)
+    shared.unlink()
+    third = await rates_of(beside, clock, cache_path=other, shared_path=shared)
+
+    assert first == second == third
+    assert anew == kept != first
+    assert [] == beside.bodies
+
+
 async def test_a_damaged_cache(tmp_path: Path) -> None:
     """An unreadable cache is replaced."""
     clock, path = Clock(), tmp_path / "bench.json"

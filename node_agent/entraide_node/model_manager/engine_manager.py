@@ -32,6 +32,7 @@ from entraide_node.machine_setup import (
     EngineInstance,
     measure_instance,
     remeasure_instance,
+    shared_rates_path,
     start_instance,
 )
 from entraide_node.model_manager.engine_setup import start_engine
@@ -260,7 +261,12 @@ class EngineManager:
         engine = await start_engine(await self._source.make_engine(model))
         if isinstance(engine, EngineProblem):
             return engine
-        return await measure_instance(engine, folder=self._folder, is_busy=lambda: self._is_running)
+        return await measure_instance(
+            engine,
+            folder=self._folder,
+            shared_path=shared_rates_path(),
+            is_busy=lambda: self._is_running,
+        )
 
     async def _unload(self, model: str, previous: asyncio.Task[None] | None) -> None:
         if previous is not None:  # a fetch or load that is cancelled

@@ -9,8 +9,9 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, TypeAlias
 
 import grpc
@@ -84,10 +85,12 @@ class PoolProcesses:
         self._nats = NatsServer(settings, PoolIdentity(self.state))
         await self._nats.start()
 
-    async def start_child(self, name: str, argv: tuple[str, ...]) -> None:
+    async def start_child(
+        self, name: str, argv: tuple[str, ...], *, env: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         """Starts and supervises a child; its output goes to ``logs/NAME.log``."""
         log = self.state / "logs" / f"{name}.log"
-        child = self.children[name] = Child(ChildSpec(name=name, argv=argv, log=log))
+        child = self.children[name] = Child(ChildSpec(name=name, argv=argv, log=log, env=env))
         await child.start()
 
     def admin(self, address: str) -> Admin:

@@ -189,7 +189,8 @@ class LocalPool:
             memory_gb=round(psutil.virtual_memory().total / 2e9 / self._options.nodes, 1),
         )
         argv = (sys.executable, "-m", "entraide_node", "run", "--dir", str(directory))
-        await self._processes.start_child(f"node-{number}", argv)
+        env = settings.node_environment(self._options.state)
+        await self._processes.start_child(f"node-{number}", argv, env=env)
 
     def _node_bus_url(self, _: int) -> str:
         """Returns the address at which a node reaches the bus."""

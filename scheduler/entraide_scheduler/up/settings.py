@@ -4,6 +4,7 @@ In the config of a node that has joined, only the values that change at each sta
 the bus's address, the model, and the demo site's declared surplus.
 """
 
+import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,8 @@ SECRETS_NAME = "secrets.json"
 NODE_CONFIG_NAME = "node.toml"
 SCHEDULER_CONFIG_NAME = "scheduler.toml"
 DRAIN_S = 5.0
+RATES_NAME = "rates.json"
+RATES_VARIABLE = "ENTRAIDE_RATES"  # of the node agent: a file of measured rates, for all nodes
 
 
 class Secrets(Struct, frozen=True):
@@ -87,6 +90,14 @@ def write_scheduler_config(
 def node_dir(state: Path, number: int) -> Path:
     """Returns the directory of a node's files."""
     return state / "nodes" / f"node-{number}"
+
+
+def node_environment(state: Path) -> dict[str, str]:
+    """Returns the variables of the nodes: where they share the rates that one of them measured.
+
+    Their engines are the same and on one machine, and measuring takes seconds for each.
+    """
+    return {RATES_VARIABLE: os.environ.get(RATES_VARIABLE) or str(state / RATES_NAME)}
 
 
 def has_joined(directory: Path) -> bool:
