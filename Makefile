@@ -23,7 +23,7 @@ CPU_FEATURES := import numpy; print(*numpy.show_config(mode="dicts")["SIMD Exten
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo run test fuzz fuzz-http test-unit test-replay test-wheel test-newer test-engines \
-        test-engines-alone test-engines-in-pools test-clients check \
+        test-engines-alone test-engines-in-pools test-long test-clients check \
         protos bench chaos mutants wheel lock lock-clients clean pages check-pages
 
 help: ## List the targets. | Énumérer les cibles.
@@ -41,7 +41,7 @@ run: env ## Keep that pool up in the foreground until Ctrl-C (MODEL=file.gguf). 
 test: test-unit test-replay test-wheel ## Run the tests, the replays, then the tests of the wheel. | Lancer les tests, les rejeux, puis les tests du paquet wheel.
 
 test-unit: env ## Run all tests but the engines', with warnings as errors. | Lancer tous les tests sauf ceux des moteurs ; un avertissement y est une erreur.
-	$(PYTEST) $(SPREAD) -m "not engines"
+	$(PYTEST) $(SPREAD) -m "not engines and not long"
 
 test-replay: env ## Replay a recorded journal under two hash seeds and without the CPU's extensions. | Rejouer un journal sous deux graines de hachage et sans les extensions du processeur.
 	PYTHONHASHSEED=1 $(PYTEST) -q tests/core/test_replay.py
@@ -61,17 +61,21 @@ test-newer: env ## Test what needs no engine with a newer Python, in a clone of 
 	rm -rf .cache/newer
 	git clone -q --shared . .cache/newer
 	$(MAKE) -C .cache/newer PYTHON=$(NEWER) env
-	cd .cache/newer && $(PYTEST) -q $(SPREAD) -m "not engines and not checkout" $(NEWER_TESTS)
+	cd .cache/newer && $(PYTEST) -q $(SPREAD) -m "not engines and not long and not checkout" $(NEWER_TESTS)
 
 test-engines: test-engines-alone test-engines-in-pools ## Run the tests that start real engines. | Lancer les tests qui démarrent de vrais moteurs.
 
+# Engines compute, so two of these run at a time; pools and pages mostly wait for their processes, so
+# three. The chaos test needs the machine.
 test-engines-alone: env
-	$(PYTEST) $(ENGINES) tests/engines
+	$(PYTEST) $(ENGINES) -n 2 --dist loadfile tests/engines
 
-# Two at a time, since these mostly wait for their processes; the chaos test needs the machine.
 test-engines-in-pools: env
-	$(PYTEST) $(ENGINES) -n 2 --dist loadfile tests --ignore=tests/engines --ignore=tests/chaos
+	$(PYTEST) $(ENGINES) -n 3 --dist loadfile tests --ignore=tests/engines --ignore=tests/chaos
 	$(PYTEST) $(ENGINES) tests/chaos
+
+test-long: env ## Run the tests with long simulations. | Lancer les tests aux longues simulations.
+	$(PYTEST) $(SPREAD) -m long --timeout=400 tests/sim
 
 chaos: env ## Kill and cut the parts of a pool under load for 20 minutes, with outside checks (SEED=n, SHORT=1, MINUTES=n). | Tuer et couper les parties d’un parc chargé pendant 20 minutes, sous contrôle extérieur (SEED=n, SHORT=1, MINUTES=n).
 	@$(PY) -m tests.chaos --seed $(or $(SEED),$(error SEED=n is missing)) $(if $(SHORT),--short) $(if $(MINUTES),--minutes $(MINUTES))

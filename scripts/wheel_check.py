@@ -124,7 +124,7 @@ def run_tests(python: Path, folder: Path) -> int:
         (folder / "tests" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "tests" / name, folder / "tests" / name)
     shutil.copy(ROOT / "pyproject.toml", folder)
-    options = ["-m", "pytest", "-q", *SPREAD, "-m", "not engines and not checkout"]
+    options = ["-m", "pytest", "-q", *SPREAD, "-m", "not engines and not long and not checkout"]
     options += [f"--ignore=tests/{name}" for name in LEFT_OUT]
     clean = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     return subprocess.run(

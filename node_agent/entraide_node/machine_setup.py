@@ -34,7 +34,7 @@ from entraide_node.model_manager.engine_setup import start_owner_engine
 
 RATES_NAME = "rates.json"
 RATES_VARIABLE = "ENTRAIDE_RATES"  # a file of results that all nodes of this machine share
-EXCLUSIVE_WAIT_S = 20.0
+EXCLUSIVE_WAIT_S = 60.0
 
 
 class EngineInstance(Struct, frozen=True):

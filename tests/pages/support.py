@@ -17,6 +17,10 @@ SCREENSHOTS = os.environ.get("ENTRAIDE_SCREENSHOTS", "")  # a folder, for whoeve
 WAIT_MS = 20_000.0
 TOKENS_MAX = 48  # the toy model sometimes repeats a word up to the pool's limit
 WIDE, PHONE = (browser.WIDE, 800), (browser.PHONE, 844)
+LOOKS = (  # each two of a language, a window and colours stand together once
+    ("fr", WIDE, "light"), ("fr", PHONE, "dark"), ("en", WIDE, "dark"), ("en", PHONE, "light"),
+)  # fmt: skip
+VIEWS = (("fr", PHONE), ("en", WIDE))  # French is the longer language
 
 
 class Visit(browser.Visit):

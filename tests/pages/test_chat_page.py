@@ -8,7 +8,7 @@ import pytest
 from tests.browser import NEEDS
 from tests.pages import documents
 from tests.pages.signed_in import UsedPool, finish, used_pool
-from tests.pages.support import PHONE, WIDE
+from tests.pages.support import VIEWS
 from tests.scheduler.gateway_support import chunk
 
 from entraide.types import Control, SurplusEvidence
@@ -30,8 +30,7 @@ async def used(tmp_path: Path) -> AsyncIterator[UsedPool]:
         yield opened
 
 
-@pytest.mark.parametrize("size", [WIDE, PHONE])
-@pytest.mark.parametrize("lang", ["fr", "en"])
+@pytest.mark.parametrize(("lang", "size"), VIEWS)
 async def test_a_question_is_asked_and_explained_by_keyboard_alone(
     used: UsedPool, lang: str, size: tuple[int, int]
 ) -> None:

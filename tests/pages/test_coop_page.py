@@ -10,7 +10,7 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 from tests.integration.nats_support import running_pool
-from tests.pages.support import PHONE, WIDE, Visit, Visitors, visitors
+from tests.pages.support import PHONE, VIEWS, WIDE, Visit, Visitors, visitors
 from tests.scheduler.pool_support import RunningScheduler, running_scheduler
 from tests.scheduler.rows import settle_row
 
@@ -75,8 +75,7 @@ async def used(tmp_path: Path) -> AsyncIterator[CoopPool]:
         yield CoopPool(scheduler, guests)
 
 
-@pytest.mark.parametrize("size", [WIDE, PHONE])
-@pytest.mark.parametrize("lang", ["fr", "en"])
+@pytest.mark.parametrize(("lang", "size"), VIEWS)
 async def test_an_admin_reads_the_figures(used: CoopPool, lang: str, size: tuple[int, int]) -> None:
     """Month, quotas, grams, promises, weight and people are in words; axe finds no flaw."""
     scheme = "dark" if lang == "en" else "light"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec import Struct
 from msgspec.structs import replace
-from tests.pages.support import PHONE, WIDE, Visit, Visitors, visitors
+from tests.pages.support import VIEWS, Visit, Visitors, visitors
 from tests.scheduler.gateway_support import Pool, card, open_pool
 from tests.scheduler.people_support import add_person, open_people
 from tests.scheduler.rows import settle_row
@@ -57,8 +57,7 @@ async def lent(tmp_path: Path) -> AsyncIterator[MachinePool]:
         yield MachinePool(pool, await open_people(pool), guests)
 
 
-@pytest.mark.parametrize("size", [WIDE, PHONE])
-@pytest.mark.parametrize("lang", ["fr", "en"])
+@pytest.mark.parametrize(("lang", "size"), VIEWS)
 async def test_an_admin_reads_the_machines(
     lent: MachinePool, lang: str, size: tuple[int, int]
 ) -> None:

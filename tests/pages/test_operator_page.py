@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.pages.operator_support import PARTS, Operated, operated, read_text
-from tests.pages.support import PHONE, WIDE, Visit
+from tests.pages.support import LOOKS, PHONE, WIDE, Visit
 from tests.scheduler.gateway_processes import running_gateway
 from tests.waiting import eventually
 
@@ -74,9 +74,7 @@ async def test_a_machine_is_approved_by_the_keyboard_alone(used: Operated) -> No
     assert "serre est approuvée" in said
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE])
-@pytest.mark.parametrize("lang", ["fr", "en"])
+@pytest.mark.parametrize(("lang", "size", "scheme"), LOOKS)
 async def test_each_part_is_read_by_everybody(
     used: Operated, lang: str, size: tuple[int, int], scheme: str
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.pages.signed_in import UsedPool, used_pool
-from tests.pages.support import PHONE, WIDE
+from tests.pages.support import LOOKS
 from tests.scheduler.gateway_support import MODEL, ask, card
 from tests.waiting import eventually
 
@@ -58,9 +58,7 @@ async def used(tmp_path: Path) -> AsyncIterator[UsedPool]:
         yield opened
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE])
-@pytest.mark.parametrize("lang", ["fr", "en"])
+@pytest.mark.parametrize(("lang", "size", "scheme"), LOOKS)
 async def test_a_member_reads_the_pool(
     used: UsedPool, lang: str, size: tuple[int, int], scheme: str
 ) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.browser import NEEDS
-from tests.pages.support import PHONE, WIDE, Visitors, visitors
+from tests.pages.support import LOOKS, Visitors, visitors
 from tests.scheduler.gateway_support import Pool, card, open_pool
 
 from entraide_scheduler.core import events as e
@@ -32,9 +32,7 @@ async def guests(pool: Pool) -> AsyncIterator[Visitors]:
         yield opened
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE])
-@pytest.mark.parametrize("lang", ["fr", "en"])
+@pytest.mark.parametrize(("lang", "size", "scheme"), LOOKS)
 async def test_the_pool_is_read_by_everybody(
     guests: Visitors, lang: str, size: tuple[int, int], scheme: str
 ) -> None:

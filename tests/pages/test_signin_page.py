@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.browser import NEEDS
 from tests.pages.signed_in import UsedPool, used_pool
-from tests.pages.support import PHONE, WIDE
+from tests.pages.support import VIEWS
 
 from entraide_scheduler.people import OPERATOR
 
@@ -19,8 +19,7 @@ async def used(tmp_path: Path) -> AsyncIterator[UsedPool]:
         yield opened
 
 
-@pytest.mark.parametrize("size", [WIDE, PHONE])
-@pytest.mark.parametrize("lang", ["fr", "en"])
+@pytest.mark.parametrize(("lang", "size"), VIEWS)
 async def test_the_keyboard_alone_signs_in_and_out(
     used: UsedPool, lang: str, size: tuple[int, int]
 ) -> None:

@@ -177,7 +177,7 @@ OVERLOADED = (
 )  # fmt: skip
 
 
-@pytest.mark.engines
+@pytest.mark.long
 def test_an_overloaded_fleet_is_advised_to_buy(tmp_path: Path) -> None:
     """One Mac mini is too little: something is needed, and a purchase is put forward."""
     advice = find_advice(small(*OVERLOADED), tmp_path)
@@ -271,7 +271,7 @@ def test_a_machine_is_a_device_at_a_site() -> None:
 # The members' question.
 
 
-@pytest.mark.engines
+@pytest.mark.long
 def test_the_members_question_is_answered_in_three_sentences(tmp_path: Path) -> None:
     """Whether anything is needed, which of the two and why, and how sure that is."""
     loaded = load_scenario("mac-ou-portables")

@@ -148,7 +148,7 @@ def week(resume_s: float = USUAL_S) -> Week:
     return Week(resume_s)
 
 
-@pytest.mark.engines
+@pytest.mark.long
 def test_owners_come_back_two_hundred_times_under_load() -> None:
     """Each visit stops its machine once, most of them during runs."""
     lived = week()
@@ -179,7 +179,7 @@ def test_a_paused_machine_waits_for_its_owner_to_leave() -> None:
     ] == [(fault.at - START, fault.kind, fault.reason) for fault in faults]
 
 
-@pytest.mark.engines
+@pytest.mark.long
 @pytest.mark.parametrize("resume_s", [USUAL_S, SHORT_S])
 def test_no_stream_ends_while_another_machine_has_a_slot(resume_s: float) -> None:
     """A stream ends with an error only if each slot of every other machine was taken meanwhile.
@@ -194,7 +194,7 @@ def test_no_stream_ends_while_another_machine_has_a_slot(resume_s: float) -> Non
     assert {job.request.facts.job: [] for job in failed} == lived.broken
 
 
-@pytest.mark.engines
+@pytest.mark.long
 def test_streams_cut_in_mid_answer_go_on_elsewhere() -> None:
     """No stream ends with an error, since a slot opens for each in time."""
     lived = week()
@@ -207,7 +207,7 @@ def test_streams_cut_in_mid_answer_go_on_elsewhere() -> None:
     assert len(resumed) > 10
 
 
-@pytest.mark.engines
+@pytest.mark.long
 @pytest.mark.parametrize("quantile", [0.5, 0.99, 1.0])
 def test_the_machine_is_given_back_in_the_promised_time(quantile: float) -> None:
     """From the owner's return to the end of the last run, at the median, p99 and the worst."""
@@ -216,7 +216,7 @@ def test_the_machine_is_given_back_in_the_promised_time(quantile: float) -> None
     assert TERMS.give_back_s + STEP_S >= float(np.quantile(overtime_s, quantile))
 
 
-@pytest.mark.engines
+@pytest.mark.long
 def test_nothing_flaps() -> None:
     """A machine turns twice for a visit, and never works sooner than it said that it would."""
     lived = week()

@@ -32,7 +32,7 @@ from entraide_sim.replay.recorded_history import RecordedHistory
 from entraide_sim.world import World
 
 SEEDS = (1, 5)
-BEGUN, EVENTS = 400, 2_500
+BEGUN, EVENTS = 400, 1_500
 
 
 def record(events: Recorded, *, start: int = BEGUN) -> tuple[RecordingHead, list[RecordedEvent]]:
@@ -191,7 +191,7 @@ def simple(events: Sequence[Event]) -> Recorded:
     ]
 
 
-@pytest.mark.engines
+@pytest.mark.long
 def test_each_recorded_job_is_over_in_both_lives(tmp_path: Path, life: Recorded) -> None:
     """No job is lost or made under either policy: as many are over as were asked for."""
     path = write(tmp_path / "pool.journal", *record(life))
@@ -251,7 +251,7 @@ def test_recorded_and_simulated_promises_have_names_of_their_own(small: Path) ->
         assert simulated.promises_kept is not None
 
 
-@pytest.mark.engines
+@pytest.mark.long
 def test_lives_differ_by_the_policy_alone(tmp_path: Path) -> None:
     """Held against itself a policy changes nothing; the same recording gives the same numbers."""
     events = simple(lives.record(5, EVENTS).pool.events)
@@ -311,7 +311,7 @@ def test_command_replays_exactly(tmp_path: Path, small: Path) -> None:
     assert (True, 600, None) == (kept["exact"], kept["events"], kept["diverged"])
 
 
-@pytest.mark.engines
+@pytest.mark.long
 def test_command_compares_policies_and_writes_a_report(tmp_path: Path, small: Path) -> None:
     """With a policy it tells each co-op what would have changed, and writes files for it."""
     out = tmp_path / "out"
@@ -325,7 +325,7 @@ def test_command_compares_policies_and_writes_a_report(tmp_path: Path, small: Pa
     assert "fastest" in (out / "report.html").read_text("utf-8")
 
 
-@pytest.mark.engines
+@pytest.mark.long
 def test_command_replays_with_a_higher_demand(tmp_path: Path, small: Path) -> None:
     """As much again under the same policy: about twice the jobs, told beside those of before."""
     out = tmp_path / "out"

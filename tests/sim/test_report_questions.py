@@ -16,7 +16,7 @@ from entraide_sim.report.context import ADVICE
 from entraide_sim.results import Footprint, Money, OfferCost, RunResult
 from entraide_sim.seeded_result import SeededResult, combine_seeds
 
-pytestmark = pytest.mark.engines
+pytestmark = pytest.mark.long
 
 TITLES = {
     "coop": {f"coop-{number}": {"fr": f"La Coop {number}"} for number in range(1, 5)},

@@ -307,7 +307,7 @@ def test_maintenance_and_manufacture_do_not_follow_from_price_and_grid() -> None
 # Commands.
 
 
-@pytest.mark.engines
+@pytest.mark.long
 def test_a_plan_has_its_sensitivity_unless_it_is_left_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

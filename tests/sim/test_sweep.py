@@ -135,7 +135,7 @@ def planned(tmp_path: Path, goal: str, minimise: str) -> fleet_planner.FleetPlan
         ).find_plan()  # fmt: skip
 
 
-@pytest.mark.engines
+@pytest.mark.long
 @pytest.mark.parametrize("minimise", fleet_planner.OBJECTIVES)
 def test_a_plan_meets_its_goals_at_the_least_objective(minimise: str, tmp_path: Path) -> None:
     """The planned fleet meets the goal, and no smaller one does where machines are minimised."""
@@ -150,7 +150,7 @@ def test_a_plan_meets_its_goals_at_the_least_objective(minimise: str, tmp_path: 
         assert sum(plan.closest.counts) < sum(plan.current.counts)
 
 
-@pytest.mark.engines
+@pytest.mark.long
 def test_a_goal_out_of_reach_is_said_so(tmp_path: Path) -> None:
     """If no fleet meets the goal, there is only the closest one, and the search is complete."""
     plan = planned(tmp_path, "ttft_s.p50<=0.0001", "machines")
@@ -241,7 +241,7 @@ def test_a_number_of_seeds_that_is_none_is_refused(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.engines
+@pytest.mark.long
 def test_plan_writes_a_scenario_that_confirms_it(tmp_path: Path) -> None:
     """The planned fleet, run by itself, meets the goal, and one machine fewer does not."""
     source = write(tmp_path, *BUSY)
@@ -296,7 +296,7 @@ main(sys.argv[1:])
 """
 
 
-@pytest.mark.engines
+@pytest.mark.long
 def test_ctrl_c_keeps_what_is_done_and_resume_goes_on(tmp_path: Path) -> None:
     """An interrupted comparison exits with 130, and the next one starts from what it left."""
     source, out = write(tmp_path), tmp_path / "out"
