@@ -116,6 +116,26 @@ async def a_receiver_that_raises_ends_nothing(pool: NatsPool) -> None:
     assert scheduler.is_connected
 
 
+async def what_comes_while_it_subscribes_is_received(pool: NatsPool) -> None:
+    """A subscription that waits for room in the connection already has its receiver."""
+    node, scheduler = await pool.node("n"), await pool.scheduler()
+    received: list[bytes] = []
+    write: Any = scheduler._flush_pending
+
+    async def write_and_wait(force_flush: bool = False) -> None:
+        scheduler._flush_pending = write  # type: ignore[method-assign]
+        await write(force_flush)
+        before = scheduler.stats["in_msgs"]
+        while scheduler.stats["in_msgs"] == before:
+            node.send(UP, b"early")
+            await node.flush()
+
+    scheduler._flush_pending = write_and_wait  # type: ignore[method-assign]
+    await scheduler.receive(subjects.ALL_NODES_CTL, lambda _, data: received.append(data))
+
+    assert b"early" in received
+
+
 async def an_ended_subscription_receives_nothing(pool: NatsPool) -> None:
     """After the end of a subscription its receiver is not called."""
     node, scheduler = await pool.node("n"), await pool.scheduler()
@@ -295,6 +315,7 @@ SCENARIOS = (
     what_is_sent_meanwhile_arrives,
     a_slow_bus_makes_producers_wait,
     a_receiver_that_raises_ends_nothing,
+    what_comes_while_it_subscribes_is_received,
     an_ended_subscription_receives_nothing,
     a_connection_that_closes_receives_nothing,
     what_cannot_be_sent_is_an_error,

@@ -101,9 +101,13 @@ class BusConnection(Client):
             subject: may have wildcards.
             receiver: is called before anything that was read later; what it raises is reported.
         """
-        subscription = await self.subscribe(subject)
-        self._receivers[subscription._id] = receiver  # noqa: SLF001  (nats-py has no such hook)
-        return subscription
+        sid = self._sid + 1  # that nats-py gives next: messages may come before it returns
+        self._receivers[sid] = receiver
+        try:
+            return await self.subscribe(subject)
+        except BaseException:
+            self._remove_sub(sid)
+            raise
 
     def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
         self._receivers.pop(sid, None)
