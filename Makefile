@@ -11,7 +11,8 @@ PYTEST := $(PY) -m pytest
 # An idle process takes over waiting tests.
 SPREAD := -n $(shell python3 -c 'import os; print(os.cpu_count() + 1)') --dist worksteal
 # A test of real processes that fails runs once more; the summary names it, and it is to be mended.
-ENGINES := --timeout=400 --reruns 1 -rR -m "engines and not clients"
+ONCE_MORE := --timeout=400 --reruns 1 -rR
+ENGINES := $(ONCE_MORE) -m "engines and not clients and not long"
 MODEL  ?=
 FUZZ_S ?= 600
 NEWER  ?= python3.13
@@ -74,8 +75,8 @@ test-engines-in-pools: env
 	$(PYTEST) $(ENGINES) -n 3 --dist loadfile tests --ignore=tests/engines --ignore=tests/chaos
 	$(PYTEST) $(ENGINES) tests/chaos
 
-test-long: env ## Run the tests with long simulations. | Lancer les tests aux longues simulations.
-	$(PYTEST) $(SPREAD) -m long --timeout=400 tests/sim
+test-long: env ## Run the tests that take minutes: long simulations, whole days of a pool. | Lancer les tests de plusieurs minutes : longues simulations, journées entières d’un parc.
+	$(PYTEST) $(ONCE_MORE) -m long -n 2 --dist loadfile tests
 
 chaos: env ## Kill and cut the parts of a pool under load for 20 minutes, with outside checks (SEED=n, SHORT=1, MINUTES=n). | Tuer et couper les parties d’un parc chargé pendant 20 minutes, sous contrôle extérieur (SEED=n, SHORT=1, MINUTES=n).
 	@$(PY) -m tests.chaos --seed $(or $(SEED),$(error SEED=n is missing)) $(if $(SHORT),--short) $(if $(MINUTES),--minutes $(MINUTES))

@@ -416,6 +416,7 @@ def test_a_kept_plan_is_what_a_fresh_one_would_be(data: st.DataObject) -> None:
 # A year of Ontario and Alberta.
 
 
+@pytest.mark.long
 @pytest.mark.shared_data
 @pytest.mark.parametrize(
     ("zone", "slots"), [("CA-ON", green_year.SPARE), ("CA-ON", 4), ("CA-AB", 4)]
@@ -435,6 +436,7 @@ def test_a_year_of_waiting_saves_what_commitment_would(
     assert saved.percent < green_year.committed(zone, green_year.by_oracle(zone), slots=slots)
 
 
+@pytest.mark.long
 @pytest.mark.shared_data
 @pytest.mark.parametrize("slots", [green_year.SPARE, 4])
 def test_a_year_by_an_inverted_forecast_saves_what_the_profile_does(slots: int) -> None:

@@ -17,7 +17,7 @@ import pytest
 from tests.engines.green_day import HOUR_S, GreenPool, running_green_pool
 from tests.pool.support import wait_until
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.engines, pytest.mark.long, pytest.mark.timeout(600)]
 
 LINES = 500
 ENDPOINT = "/v1/completions"

@@ -9,7 +9,7 @@ from entraide_node.engines.llamacpp_child import MODULE
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
 
-ROUNDS = 8
+ROUNDS = 5
 WORDS = 400  # of a prompt, whose state has several megabytes
 GROWTH_MAX_MB = 8.0
 

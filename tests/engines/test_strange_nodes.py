@@ -19,7 +19,7 @@ from tests.integration.local_pool import RunningPool, up
 
 from entraide_node.owner import files as owner_files
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engines, pytest.mark.long, pytest.mark.timeout(300)]
 
 WRONG_CLOCK = Path(__file__).with_name("wrong_clock.py")
 TWO_HOURS_S = 7_200.0

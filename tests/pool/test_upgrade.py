@@ -201,6 +201,7 @@ def test_broken_version_is_left(pool: RunningPool, tmp_path: Path) -> None:
     assert "later" not in kept
 
 
+@pytest.mark.long
 def test_good_version_is_taken(pool: RunningPool, good: Path, tmp_path: Path) -> None:
     """A later version takes the pool over, in the same process; the commands then use that
     version's environment, and the same version is not taken twice."""

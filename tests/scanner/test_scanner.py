@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 from tests.integration.local_pool import RunningPool, up
 from tests.scanner.environment import findings, scan
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.engines, pytest.mark.long, pytest.mark.timeout(900)]
 
 EXPECTED = {
     "Unencrypted Channels": "the demonstration listens on loopback, without TLS",
