@@ -125,6 +125,7 @@ async def test_unknown_tokens_are_the_callers_fault(engine: SupervisedEngine) ->
     assert (BAD_REQUEST, "tokens") == (end.failure.code, end.failure.cause)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["vllm"])
 @pytest.mark.timeout(300)
 async def test_vllm_pools_the_same_model(kind: str, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from entraide_node.engines.llamacpp_child import MODULE
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
 
 ROUNDS = 6
-WORDS = 400  # of a prompt, whose state has several megabytes
+WORDS = 150  # of a prompt, whose state has several megabytes
 GROWTH_MAX_MB = 8.0
 
 

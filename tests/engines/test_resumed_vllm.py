@@ -188,6 +188,7 @@ def kinds_of(parts: list[dict[str, Any]]) -> list[str]:
     return [name for name, _ in itertools.groupby(kinds)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["vllm"])
 async def test_a_model_that_thinks_first(kind: str, tmp_path: Path) -> None:
     """vLLM's parser of thoughts takes the continuation of an answer for a new thought, so such an
