@@ -9,7 +9,8 @@ from entraide_node.engines.llamacpp_child import MODULE
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
 
-ROUNDS = 10  # of which those after the fourth use a slot again
+ROUNDS = 10
+COMPARED = 4  # rounds at the beginning and at the end
 WORDS = 150  # of a prompt, whose state has several megabytes
 GROWTH_MAX_MB = 8.0
 
@@ -32,5 +33,5 @@ async def test_the_memory_of_an_engine_does_not_grow_with_each_prompt() -> None:
             sizes_mb.append(memory_mb())
 
     # The least of some rounds: right after an answer its working memory may still be there.
-    begun_mb, ended_mb = min(sizes_mb[:4]), min(sizes_mb[-4:])
+    begun_mb, ended_mb = min(sizes_mb[:COMPARED]), min(sizes_mb[-COMPARED:])
     assert ended_mb - begun_mb < GROWTH_MAX_MB, sizes_mb

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.integration.local_pool import RunningPool, up
 
-from entraide_scheduler.up.settings import node_dir
+from entraide_scheduler.up.settings import RATES_VARIABLE, node_dir
 
 pytestmark = pytest.mark.engines  # starts a real pool three times
 
@@ -17,7 +17,7 @@ def test_a_start_waits_for_the_nodes_that_may_come(
 
     One of two nodes measures its engine for both.
     """
-    monkeypatch.delenv("ENTRAIDE_RATES")
+    monkeypatch.delenv(RATES_VARIABLE)
     pool = RunningPool(tmp_path)
     output = pool.entraide("up", "--detach", "--nodes", "2")
     before = pool.file

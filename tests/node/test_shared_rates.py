@@ -1,4 +1,4 @@
-"""Rates that the nodes of one machine share, and whose engines share none."""
+"""Rates that the nodes of one machine share, and the engines that share none."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from entraide_node.engine_config import OwnerEngine
 from entraide_node.machine_setup import RATES_NAME, RATES_VARIABLE, EngineInstance, start_instance
 
 
-class StoppableEngine(TimedEngine):
+class ServingEngine(TimedEngine):
     """A timed engine that serves in a node."""
 
     def __init__(self) -> None:
@@ -34,8 +34,8 @@ async def test_who_shares_rates(
 ) -> None:
     """The machine decides how fast our engines are; an owner's server may be anywhere."""
 
-    async def start(*_: object, **__: object) -> StoppableEngine:
-        return StoppableEngine()
+    async def start(*_: object, **__: object) -> ServingEngine:
+        return ServingEngine()
 
     shared = tmp_path / "shared.json"
     monkeypatch.setenv(RATES_VARIABLE, str(shared))
