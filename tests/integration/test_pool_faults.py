@@ -13,6 +13,9 @@ from tests.integration.local_pool import MODEL, RunningPool, up
 
 pytestmark = pytest.mark.engines  # minutes of a real pool
 
+LINES = 40  # of a batch, of which the scheduler is killed after the first ones
+FIRST = 6
+
 KEPT = {
     "path": "/v1/chat/completions",
     "request": {
@@ -112,7 +115,7 @@ def test_killed_supervisor_leaves_no_process(tmp_path: Path) -> None:
 
 def test_killed_scheduler_finishes_its_batch_and_answers_each_line_once(pool: RunningPool) -> None:
     """A batch goes on where it was: complete, each line once, each settled once."""
-    names = [f"ligne-{number}" for number in range(60)]
+    names = [f"ligne-{number}" for number in range(LINES)]
     client = openai.OpenAI(base_url=f"{pool.file.http}/v1", api_key=pool.file.keys["boreale"])
     content = b"".join(batch_line(name) for name in names)
     books = settled(pool)
@@ -121,7 +124,7 @@ def test_killed_scheduler_finishes_its_batch_and_answers_each_line_once(pool: Ru
         batch = client.batches.create(
             input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h"
         )
-        pool.until(lambda: completed(client, batch.id) >= 10, "a part of the batch")
+        pool.until(lambda: completed(client, batch.id) >= FIRST, "a part of the batch")
         pid = pool.file.pids["scheduler"]
         os.kill(pid, signal.SIGKILL)
         pool.until(lambda: pool.file.pids.get("scheduler") not in (None, pid), "a restart")
@@ -132,10 +135,10 @@ def test_killed_scheduler_finishes_its_batch_and_answers_each_line_once(pool: Ru
         assert done.output_file_id is not None
         answers = client.files.content(done.output_file_id).text.splitlines()
 
-    assert 10 <= middle < 60
+    assert FIRST <= middle < LINES
     assert done.error_file_id is None
     assert sorted(names) == sorted(json.loads(answer)["custom_id"] for answer in answers)
-    assert settled(pool) == books + 60
+    assert settled(pool) == books + LINES
     assert sum(balances(pool)) == 0
 
 
@@ -144,7 +147,7 @@ def batch_line(name: str) -> bytes:
     request = {
         "model": MODEL,
         "messages": [{"role": "user", "content": f"Bonjour {name}"}],
-        "max_tokens": 12,
+        "max_tokens": 6,
     }
     line = {"custom_id": name, "method": "POST", "url": "/v1/chat/completions", "body": request}
     return json.dumps(line).encode() + b"\n"

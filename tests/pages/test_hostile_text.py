@@ -16,7 +16,6 @@ from entraide_scheduler.core.policy import CoopTerms, Policy
 pytestmark = [pytest.mark.engines, pytest.mark.needs(NEEDS)]
 
 BEACON = "http://beacon.example/seen"
-LAID_OUT_MS = 60_000.0  # a megabyte, by a busy machine
 PIECES = 20
 HOSTILE = {
     "a script": f"<script>window.ran = 1; fetch('{BEACON}')</script>",
@@ -128,7 +127,7 @@ async def test_an_answer_of_a_megabyte_is_read_and_left(used: UsedPool) -> None:
             arg=piece * 25_000,
         )
     finish(run)
-    await visit.page.locator(".receipt-line").wait_for(timeout=LAID_OUT_MS)
+    await visit.page.locator(".receipt-line").wait_for()
     await visit.page.fill("#question", "Encore")
     await visit.page.keyboard.press("Enter")
     await visit.page.locator(".answer .notice.bad").wait_for()  # a prompt that no model holds
