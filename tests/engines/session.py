@@ -16,10 +16,9 @@ SYSTEMD = Path("/usr/lib/systemd/systemd")
 READY_S = 30
 GROUP = "entraide-test-session"
 ROOTS = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"))
-PROBE = """
-mount -t cgroup2 none /sys/fs/cgroup && mkdir -p /sys/fs/cgroup/entraide-test-probe &&
-rmdir /sys/fs/cgroup/entraide-test-probe
-"""
+# Control groups belong to the whole machine, where another worker may try at the same time.
+PROBED = f"/sys/fs/cgroup/entraide-test-probe-{os.getpid()}"
+PROBE = f"mount -t cgroup2 none /sys/fs/cgroup && mkdir {PROBED} && rmdir {PROBED}"
 
 SETUP = f"""
 mount -t cgroup2 none /sys/fs/cgroup && mount -t tmpfs none /run || exit 1
