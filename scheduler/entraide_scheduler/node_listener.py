@@ -55,7 +55,8 @@ class IdentityIssuer(Protocol):
 class NodeSession(Struct):
     """State of a node's connection: last sequence number and last reported state.
 
-    ``busy``: whether its last heartbeat listed runs. ``protocol``: the version that both speak.
+    ``busy``: whether its last heartbeat listed runs, or may have. ``protocol``: the version that
+    both speak.
     """
 
     boot: str
@@ -336,9 +337,12 @@ class NodeListener:
             self._log.warning("node.device_changed", node=node, approved=device)
         self._count_contradictions(hello.card, row)
         protocol = min(hello.protocol, m.PROTOCOL)
+        # The core goes on waiting for heartbeats with runs over a hello of the same boot, so that
+        # the first one without runs has to reach it.
+        was_busy = session is None or (session.boot == hello.boot and session.busy)
         self._sessions[node] = NodeSession(
             hello.boot, hello.seq, hello.accepting, hello.reason, card.energy, hello.lending,
-            protocol=protocol,
+            busy=was_busy, protocol=protocol,
         )  # fmt: skip
         self._seen_nodes.discard(node)
         for replica in card.replicas:

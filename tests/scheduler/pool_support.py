@@ -116,13 +116,19 @@ class ScriptedNode:
         await self.send(hello)
 
     async def send_heartbeat(
-        self, *, seq: int | None = None, reason: str = "", energy: EnergyStatus | None = None
+        self,
+        *,
+        seq: int | None = None,
+        reason: str = "",
+        energy: EnergyStatus | None = None,
+        runs: tuple[m.RunBeat, ...] = (),
     ) -> None:
         """Sends a heartbeat; with a reason it does not accept."""
         self.seq += 1
         now = time.time() + self.clock_off_s
         at = self.seq if seq is None else seq
-        await self.send(m.Heartbeat(self.boot, at, now, not reason, reason, 0, energy))
+        beat = m.Heartbeat(self.boot, at, now, not reason, reason, len(runs), energy, runs=runs)
+        await self.send(beat)
 
     def received(self, kind: type) -> list[Any]:
         """Returns the received control messages of a kind."""

@@ -71,6 +71,32 @@ async def test_what_waits_behind_a_hello_is_bounded(
     assert 0 == pool.service.parts.node_listener._waiting_bytes
 
 
+@pytest.mark.parametrize("kept", [True, False], ids=["session kept", "session lost"])
+async def test_a_node_that_says_hello_after_its_last_run_is_heard(
+    pool: RunningScheduler, kept: bool
+) -> None:
+    """The core expects a beat for each half second no longer once the node has no run."""
+    driver = pool.service.parts.driver
+    node = await pool.join()
+    await node.send_hello()
+    await node.send_heartbeat(runs=(m.RunBeat(*UNKNOWN[0], 1),))
+    await eventually(lambda: is_busy(pool, node.name))
+    if not kept:
+        pool.service.parts.node_listener.remove_session(node.name)
+    await node.send_hello()
+    await node.send_heartbeat()
+    await node.send_heartbeat(reason="paused")
+    await eventually(lambda: not driver.core.nodes()[0].accepting)
+
+    assert not is_busy(pool, node.name)
+
+
+def is_busy(pool: RunningScheduler, node: str) -> bool:
+    """Whether the core waits for heartbeats of this node that list its runs."""
+    known = pool.service.parts.driver.core._state.fleet.nodes.get(node)
+    return known is not None and known.busy
+
+
 @pytest.mark.parametrize("protocol", [m.LATE_PROTOCOL - 1, m.PROTOCOL])
 async def test_acknowledgements_are_in_the_form_that_the_node_reads(
     pool: RunningScheduler, protocol: int
