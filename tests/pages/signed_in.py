@@ -82,6 +82,9 @@ async def used_pool(folder: Path, **options: Any) -> AsyncIterator[UsedPool]:
         async def beat() -> None:
             while True:
                 pool.driver.feed(e.NodesSeen, nodes=names)
+                for run in pool.runs:
+                    if not run.is_reported:
+                        run.progress()
                 await asyncio.sleep(BEAT_S)
 
         beating = asyncio.create_task(beat())

@@ -8,12 +8,9 @@ from pathlib import Path
 import pytest
 from tests.browser import NEEDS
 from tests.cutting_proxy import Cut, CuttingProxy, cutting_proxy
-from tests.pages.signed_in import BEAT_S, UsedPool, finish, used_pool
+from tests.pages.signed_in import UsedPool, finish, used_pool
 from tests.pages.support import visitors
-from tests.scheduler.gateway_support import NodeRun
 from tests.waiting import eventually
-
-from entraide_scheduler.core import events as e
 
 # The limit is longer than all guards together, so that a failing test still closes its browsers.
 pytestmark = [pytest.mark.engines, pytest.mark.needs(NEEDS), pytest.mark.timeout(400)]
@@ -33,26 +30,6 @@ async def used_over(folder: Path) -> AsyncIterator[tuple[UsedPool, CuttingProxy]
         yield UsedPool(used.pool, used.people, guests), proxy
 
 
-@contextlib.asynccontextmanager
-async def in_progress(used: UsedPool, run: NodeRun) -> AsyncIterator[None]:
-    """Reports the progress of a run, as a machine does, without which its lease ends."""
-
-    async def report() -> None:
-        job, epoch = run.run.job, run.run.epoch
-        while True:
-            used.pool.driver.feed(
-                e.RunProgressed, job=job, epoch=epoch, node=run.node, output_tokens=run.sent
-            )
-            await asyncio.sleep(BEAT_S)
-
-    reporting = asyncio.create_task(report())
-    try:
-        yield
-    finally:
-        reporting.cancel()
-        await asyncio.gather(reporting, return_exceptions=True)
-
-
 @pytest.mark.parametrize(("lang", "how"), [("fr", Cut.RESET), ("en", Cut.SILENT)])
 async def test_the_answer_goes_on_by_itself(tmp_path: Path, lang: str, how: Cut) -> None:
     """Meanwhile one line says what happens; each word is there once, with the receipt."""
@@ -64,8 +41,7 @@ async def test_the_answer_goes_on_by_itself(tmp_path: Path, lang: str, how: Cut)
         proxy.is_closed = True
         proxy.cut(how)
         line = visit.page.get_by_text(LOST[lang])
-        async with in_progress(used, run):
-            await line.wait_for(timeout=120_000)
+        await line.wait_for(timeout=120_000)
         await visit.picture(f"chat-reconnecting-{how}")
         finish(run, " décident", " ensemble.")
         proxy.is_closed = False

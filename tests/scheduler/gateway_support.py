@@ -131,12 +131,20 @@ class NodeRun:
         self.pool, self.node, self.run = pool, node, run
         self.body = json.loads(run.body)
         self.sent = 0
+        self.is_reported = False
 
     def _out(self, message: m.NodeOut) -> None:
         self.pool.gateway.on_node_message(self.node, message)
 
     def accept(self) -> None:
         self.pool.driver.feed(e.RunAccepted, job=self.run.job, epoch=self.run.epoch, node=self.node)
+
+    def progress(self) -> None:
+        """Renews the lease, as a node's heartbeats do."""
+        self.pool.driver.feed(
+            e.RunProgressed,
+            job=self.run.job, epoch=self.run.epoch, node=self.node, output_tokens=self.sent,
+        )  # fmt: skip
 
     def tokens(self, *texts: str, first: int | None = None) -> None:
         start = self.sent if first is None else first
@@ -158,6 +166,7 @@ class NodeRun:
     def report(
         self, outcome: Outcome = Outcome.COMPLETED, code: str = "", *, delivered: bool = False
     ) -> None:
+        self.is_reported = True
         run = self.run.job, self.run.epoch
         self.pool.reports(self.node, m.UsageReport(*run, outcome, code, delivered, USAGE))
 
@@ -189,6 +198,7 @@ class Pool:
         self, store: Store, driver: LiveDriver, gateway: Gateway, nodes: RecordingNodeChannel
     ) -> None:
         self.store, self.driver, self.gateway, self.nodes = store, driver, gateway, nodes
+        self.runs: list[NodeRun] = []
         self.reports = UsageReports(
             gateway,
             handle_report=self._feed_report,
@@ -214,7 +224,8 @@ class Pool:
         return self.run_of(node, run)
 
     def run_of(self, node: str, run: m.StartRun) -> NodeRun:
-        return NodeRun(self, node, run)
+        self.runs.append(NodeRun(self, node, run))
+        return self.runs[-1]
 
     async def cancelled(self) -> m.CancelRun:
         return (await asyncio.wait_for(self.nodes.cancels.get(), WAIT_S))[1]
