@@ -45,9 +45,9 @@ test-unit: env ## Run all tests but the engines', with warnings as errors. | Lan
 	$(PYTEST) $(SPREAD) -m "not engines and not long"
 
 test-replay: env ## Replay a recorded journal under two hash seeds and without the CPU's extensions. | Rejouer un journal sous deux graines de hachage et sans les extensions du processeur.
-	PYTHONHASHSEED=1 $(PYTEST) -q tests/core/test_replay.py
+	PYTHONHASHSEED=1 $(PYTEST) -q -n 2 --dist worksteal tests/core/test_replay.py
 	PYTHONHASHSEED=2 NPY_DISABLE_CPU_FEATURES="$$($(PY) -c '$(CPU_FEATURES)')" \
-	  $(PYTEST) -q tests/core/test_replay.py
+	  $(PYTEST) -q -n 2 --dist worksteal tests/core/test_replay.py
 
 fuzz: env ## Feed every decoder with random bytes for ten minutes in all (FUZZ_S=seconds). | Soumettre chaque décodeur à des octets aléatoires, dix minutes en tout (FUZZ_S=secondes).
 	ENTRAIDE_FUZZ_S=$(FUZZ_S) $(PYTEST) $(SPREAD) -q -m fuzz --timeout=$(FUZZ_S)

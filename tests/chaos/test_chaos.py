@@ -49,6 +49,7 @@ def until_first_fault(process: subprocess.Popen[bytes], folder: RunFolder) -> No
 
 
 @pytest.mark.engines
+@pytest.mark.long
 @pytest.mark.timeout(RUN_S)
 @pytest.mark.skipif(bool(find_obstacle()), reason="needs root and network namespaces")
 def test_a_stopped_run_goes_on(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from tests.engines.support import llamacpp
 
 from entraide_node.engines.llamacpp_child import MODULE
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engines, pytest.mark.long, pytest.mark.timeout(300)]
 
 ROUNDS = 10
 COMPARED = 4  # rounds at the beginning and at the end
