@@ -43,7 +43,7 @@ def test_killed_agent_loses_no_job_and_bills_each_once(pool: RunningPool) -> Non
     before = settled(pool)
 
     def ask(number: int) -> tuple[int, str]:
-        status, headers, _ = pool.chat(f"Histoire {number}", tokens=60)
+        status, headers, _ = pool.chat(f"Histoire {number}", tokens=30)
         return status, headers["x-request-id"]
 
     with concurrent.futures.ThreadPoolExecutor(24) as threads:
