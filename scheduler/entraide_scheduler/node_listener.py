@@ -55,8 +55,7 @@ class IdentityIssuer(Protocol):
 class NodeSession(Struct):
     """State of a node's connection: last sequence number and last reported state.
 
-    ``busy``: whether its last heartbeat listed runs, or may have. ``protocol``: the version that
-    both speak.
+    ``protocol``: the version that both speak.
     """
 
     boot: str
@@ -65,7 +64,6 @@ class NodeSession(Struct):
     reason: str
     energy: EnergyStatus | None
     lending: Lending = Lending.ALL
-    busy: bool = False
     protocol: int = 1
 
 
@@ -337,12 +335,9 @@ class NodeListener:
             self._log.warning("node.device_changed", node=node, approved=device)
         self._count_contradictions(hello.card, row)
         protocol = min(hello.protocol, m.PROTOCOL)
-        # The core goes on waiting for heartbeats with runs over a hello of the same boot, so that
-        # the first one without runs has to reach it.
-        was_busy = session is None or (session.boot == hello.boot and session.busy)
         self._sessions[node] = NodeSession(
             hello.boot, hello.seq, hello.accepting, hello.reason, card.energy, hello.lending,
-            busy=was_busy, protocol=protocol,
+            protocol=protocol,
         )  # fmt: skip
         self._seen_nodes.discard(node)
         for replica in card.replicas:
@@ -410,7 +405,9 @@ class NodeListener:
             self._ignore("old", node)
             return
         peer.seq = beat.seq
-        if (beat.runs or peer.busy) and not self._feed_runs(node, peer, beat):
+        # The first heartbeat without runs tells the core to wait for no more that list some.
+        concerns_runs = beat.runs or self._driver.core.awaits_runs(node)
+        if concerns_runs and not self._feed_runs(node, beat):
             self.remove_session(node)
             return
         now = self._driver.now()
@@ -433,9 +430,8 @@ class NodeListener:
         ):
             self.remove_session(node)
 
-    def _feed_runs(self, node: str, peer: NodeSession, beat: m.Heartbeat) -> bool:
+    def _feed_runs(self, node: str, beat: m.Heartbeat) -> bool:
         """Feeds a heartbeat that lists runs, or the first one that lists none again."""
-        peer.busy = bool(beat.runs)
         for run in beat.runs:
             if run.engine and self._is_first(node, f"{run.engine} {run.job}"):
                 self._log.warning("run.engine_down", node=node, job=run.job, code=run.engine)

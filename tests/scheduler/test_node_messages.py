@@ -80,7 +80,7 @@ async def test_a_node_that_says_hello_after_its_last_run_is_heard(
     node = await pool.join()
     await node.send_hello()
     await node.send_heartbeat(runs=(m.RunBeat(*UNKNOWN[0], 1),))
-    await eventually(lambda: is_busy(pool, node.name))
+    await eventually(lambda: driver.core.awaits_runs(node.name))
     if not kept:
         pool.service.parts.node_listener.remove_session(node.name)
     await node.send_hello()
@@ -88,13 +88,7 @@ async def test_a_node_that_says_hello_after_its_last_run_is_heard(
     await node.send_heartbeat(reason="paused")
     await eventually(lambda: not driver.core.nodes()[0].accepting)
 
-    assert not is_busy(pool, node.name)
-
-
-def is_busy(pool: RunningScheduler, node: str) -> bool:
-    """Whether the core waits for heartbeats of this node that list its runs."""
-    known = pool.service.parts.driver.core._state.fleet.nodes.get(node)
-    return known is not None and known.busy
+    assert not driver.core.awaits_runs(node.name)
 
 
 @pytest.mark.parametrize("protocol", [m.LATE_PROTOCOL - 1, m.PROTOCOL])

@@ -346,6 +346,11 @@ class Core:
         nodes = self._state.fleet.nodes
         return [views.node_view(self._state, nodes[name]) for name in sorted(nodes)]
 
+    def awaits_runs(self, node: str) -> bool:
+        """Whether a node's last heartbeat listed runs, which each of its next ones has to list."""
+        known = self._state.fleet.nodes.get(node)
+        return known is not None and known.busy
+
     def quarantines(self) -> list[views.QuarantineView]:
         """Returns the senders in quarantine, keys then nodes, each by name."""
         return views.quarantines(self._state)
