@@ -7,6 +7,7 @@ from typing import TypeVar
 _Value = TypeVar("_Value")
 
 DEADLINE_S = 60.0  # a guard: a process that starts on a busy machine takes its time
+ENGINES_S = 180.0  # likewise where three pools with nine engines share two slow cores
 
 
 async def eventually(condition: Callable[[], object]) -> None:

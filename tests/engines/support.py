@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import psutil
+from tests.waiting import ENGINES_S
 
 from entraide_node.engines.base import (
     CHAT,
@@ -23,7 +24,7 @@ from entraide_node.engines.llamacpp import LlamaCppConfig, make_llama_cpp
 from entraide_node.engines.supervised_engine import SupervisedEngine
 from entraide_node.models.model_files import ModelFile, find_model
 
-DEADLINE_S = 180.0  # a guard: other tests' engines may share two slow cores
+DEADLINE_S = ENGINES_S
 QUESTION = [{"role": "user", "content": "Write a long story about a cat."}]
 
 

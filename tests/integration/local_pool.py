@@ -10,11 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import ENGINES_S
+
 from entraide_scheduler.supervision import poolfile
 from entraide_scheduler.supervision.poolfile import PoolFile
 
 MODEL = "smollm2-135m-instruct"
-DEADLINE_S = 180.0  # a guard: three pools with nine engines may share two slow cores
+DEADLINE_S = ENGINES_S
 POLL_S = 0.05
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from tests.waiting import ENGINES_S
 
 from entraide_scheduler.pool.config import PoolBus, PoolConfig, PoolGrpc, PoolHttp
 from entraide_scheduler.pool.create import create_pool
@@ -22,7 +23,7 @@ from entraide_scheduler.supervision import poolfile
 from entraide_scheduler.supervision.poolfile import PoolFile
 
 HOST = "127.0.0.1"
-DEADLINE_S = 180.0  # a guard: other tests' pools may share two slow cores
+DEADLINE_S = ENGINES_S
 
 
 def free_ports(number: int) -> list[int]:
