@@ -10,6 +10,7 @@ import pytest
 import uvloop
 from nats import errors
 from tests.integration.nats_support import NatsPool, listen, running_pool
+from tests.suspending import suspended
 from tests.waiting import eventually
 
 from entraide.wire import subjects
@@ -181,14 +182,11 @@ async def what_cannot_be_sent_is_an_error(pool: NatsPool) -> None:
     node, _, received = await pair(pool)
     with pytest.raises(errors.MaxPayloadError):
         node.send(UP, bytes(node.max_payload + 1))
-    psutil.Process(pool.server.pid).suspend()
-    try:
+    async with suspended(pool.server.pid):
         for _ in range(SENDING_MAX_BYTES // 1_000_000):
             node.send(UP, bytes(1_000_000))
         with pytest.raises(errors.OutboundBufferLimitError):
             node.send(UP, bytes(1_000_000))
-    finally:
-        psutil.Process(pool.server.pid).resume()
     await eventually(lambda: len(received) == SENDING_MAX_BYTES // 1_000_000)
     await node.close()
     with pytest.raises(errors.ConnectionClosedError):
@@ -200,8 +198,7 @@ async def what_cannot_be_sent_is_an_error(pool: NatsPool) -> None:
 async def a_producer_that_waits_can_be_cancelled(pool: NatsPool) -> None:
     """A run that is stopped while the bus takes nothing ends at once."""
     node, _, received = await pair(pool)
-    psutil.Process(pool.server.pid).suspend()
-    try:
+    async with suspended(pool.server.pid):
         while node.pending_data_size <= ROOM_BYTES:
             node.send(UP, bytes(1_000_000))
             for _ in range(3):  # until it is written, or cannot be
@@ -210,8 +207,6 @@ async def a_producer_that_waits_can_be_cancelled(pool: NatsPool) -> None:
         await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.wait({waiting})
-    finally:
-        psutil.Process(pool.server.pid).resume()
     await eventually(lambda: node.pending_data_size == 0 and received)
 
     assert waiting.cancelled()
@@ -236,14 +231,11 @@ async def a_flush_cancelled_as_it_ends_is_cancelled(pool: NatsPool) -> None:
 async def a_flush_cancelled_before_it_is_written_is_cancelled(pool: NatsPool) -> None:
     """Also if the server answers nothing: the wait for its answer does not begin."""
     node, _, _ = await pair(pool)
-    psutil.Process(pool.server.pid).suspend()
-    try:
+    async with suspended(pool.server.pid):
         flushing = asyncio.create_task(node.flush())
         await asyncio.sleep(0)
         flushing.cancel()
         await asyncio.wait({flushing}, timeout=FLUSH_TIMEOUT_S / 2)
-    finally:
-        psutil.Process(pool.server.pid).resume()
 
     assert flushing.done()
     assert flushing.cancelled()
@@ -254,14 +246,11 @@ async def a_flush_that_gave_up_stops_no_reading(pool: NatsPool) -> None:
     node, scheduler, _ = await pair(pool)
     heard = await listen(node, subjects.node_ctl_down("n"))
     await node.flush()
-    psutil.Process(pool.server.pid).suspend()
-    try:
+    async with suspended(pool.server.pid):
         flushing = asyncio.create_task(node.flush())
         await eventually(lambda: node._pongs)
         flushing.cancel()
         await asyncio.wait({flushing})
-    finally:
-        psutil.Process(pool.server.pid).resume()
     await node.flush()
     scheduler.send(subjects.node_ctl_down("n"), b"after")
     await eventually(lambda: heard.messages)
