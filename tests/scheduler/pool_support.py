@@ -177,6 +177,16 @@ class RunningScheduler:
         identity = Identity(joined.jwt, seed, subjects.node_inbox(joined.node))
         return await self.enter(joined.node, identity, list(joined.nats_urls))
 
+    async def join_live(self, name: str = "n1", **card_changes: Any) -> ScriptedNode:
+        """Joins a node and returns once it is live.
+
+        A request that comes before the scheduler has handled the node's hello is refused.
+        """
+        node = await self.join(name)
+        await node.send_hello(**card_changes)
+        await eventually(lambda: self.state(name) == "live")
+        return node
+
     async def enter(self, name: str, identity: Identity, urls: list[str]) -> ScriptedNode:
         """Connects a node with an identity it has."""
         connection = await connect(urls, identity=identity, name=name, deadline_s=10.0)

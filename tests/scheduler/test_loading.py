@@ -55,10 +55,7 @@ async def ask(pool: RunningScheduler, model: str) -> tuple[int, Any]:
 
 async def offering(pool: RunningScheduler) -> ScriptedNode:
     """A node that serves nothing and could load either model."""
-    node = await pool.join()
-    await node.send_hello(**ROOM)
-    await eventually(lambda: pool.state("n1") == "live")
-    return node
+    return await pool.join_live(**ROOM)
 
 
 async def test_model_that_nobody_serves_is_loaded_and_answers(pool: RunningScheduler) -> None:
@@ -81,8 +78,7 @@ async def test_model_that_nobody_serves_is_loaded_and_answers(pool: RunningSched
 
 async def test_receipt_says_what_a_smaller_model_would_have_taken(pool: RunningScheduler) -> None:
     """A job that ran on a large model is told of the small one, on the answer and in the books."""
-    node = await pool.join()
-    await node.send_hello(**ROOM | {"replicas": (replica(SMALL), replica(LARGE))})
+    node = await pool.join_live(**ROOM | {"replicas": (replica(SMALL), replica(LARGE))})
     pending = asyncio.ensure_future(ask(pool, "grand"))
     await eventually(lambda: node.runs)
     placed_at = pool.driver.now()

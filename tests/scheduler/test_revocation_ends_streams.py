@@ -44,8 +44,7 @@ async def codes(answer: Any) -> list[str]:
 
 async def test_streams_of_a_revoked_key_end_and_another_keys_go_on(pool: RunningScheduler) -> None:
     """A key is revoked in mid-answer: its stream ends with a reason, its node is told to stop."""
-    node = await pool.join()
-    await node.send_hello()
+    node = await pool.join_live()
     secret, other = await pool.operator.key("alpha"), await pool.operator.key("beta")
     async with pool.session(secret) as session, pool.session(other) as others:
         revoked = asyncio.ensure_future(session.post("/v1/chat/completions", json=QUESTION))
@@ -78,8 +77,7 @@ async def test_streams_of_a_revoked_node_end(pool: RunningScheduler) -> None:
     await other.send_hello()
     await other.send_heartbeat(reason="owner_active")
     await eventually(lambda: not all(view.accepting for view in pool.driver.core.nodes()))
-    node = await pool.join("n1")
-    await node.send_hello()
+    node = await pool.join_live("n1")
     async with pool.session(await pool.operator.key("alpha")) as session:
         pending = asyncio.ensure_future(session.post("/v1/chat/completions", json=QUESTION))
         run = await run_of(node)
