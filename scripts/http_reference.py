@@ -72,6 +72,10 @@ class Page:
         """Returns a piece of prose."""
         return str(TEXTS[name][self.place])
 
+    def heading(self, name: str, path: str) -> str:
+        """Returns prose that begins a part of an endpoint's section; its heading names the path."""
+        return self.prose(name).format(path=path)
+
     def word(self, name: str) -> str:
         """Returns a word."""
         return WORDS[name][self.place]
@@ -156,12 +160,12 @@ class Page:
         """Returns the section of one inference endpoint."""
         kind = REQUESTS[path]
         honoured = kind.__struct_fields__
-        lines = [f"\n## POST {path}\n\n### {self.prose('HONOURED')}\n\n"]
+        lines = [f"\n## POST {path}\n\n### {self.heading('HONOURED', path)}\n\n"]
         lines.append(self.request_rows(kind.__name__, honoured))
         ignored = ", ".join(f"`{name}`" for name in sorted(IGNORED[path]))
-        lines.append(f"\n### {self.prose('IGNORED')}\n\n{ignored}.\n")
+        lines.append(f"\n### {self.heading('IGNORED', path)}\n\n{ignored}.\n")
         if NEUTRAL[path]:
-            lines.append(self.prose("ONE_VALUE"))
+            lines.append(self.heading("ONE_VALUE", path))
         for name, value in sorted(NEUTRAL[path].items()):
             lines.append(f"| `{name}` | `{json.dumps(value)}` |\n")
         substitutes = {
@@ -170,7 +174,7 @@ class Page:
             if instead in honoured and name not in NEUTRAL[path]
         }
         if substitutes:
-            lines.append(self.prose("REFUSED"))
+            lines.append(self.heading("REFUSED", path))
         lines += [f"| `{name}` | `{instead}` |\n" for name, instead in substitutes.items()]
         if path == CHAT:
             lines.append(self.prose("CHAT").format(images=conversation.IMAGES_MAX))

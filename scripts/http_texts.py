@@ -39,15 +39,15 @@ gRPC, un champ a la même limite et se trouve dans `extra` ; le client Python l
 argument nommé.
 """,
 )
-HONOURED = ("Honoured", "Pris en compte")
-IGNORED = ("Ignored", "Ignorés")
+HONOURED = ("Honoured by `{path}`", "Pris en compte par `{path}`")
+IGNORED = ("Ignored by `{path}`", "Ignorés par `{path}`")
 ONE_VALUE = (
-    "\n### One value\n\n| field | value |\n|---|---|\n",
-    "\n### Valeur unique\n\n| champ | valeur |\n|---|---|\n",
+    "\n### One value at `{path}`\n\n| field | value |\n|---|---|\n",
+    "\n### Valeur unique à `{path}`\n\n| champ | valeur |\n|---|---|\n",
 )
 REFUSED = (
     """
-### Refused, with a substitute
+### Refused by `{path}`, with a substitute
 
 All other fields are refused; for these the refusal says what to write instead.
 
@@ -55,7 +55,7 @@ All other fields are refused; for these the refusal says what to write instead.
 |---|---|
 """,
     """
-### Refusés, avec un remplaçant
+### Refusés par `{path}`, avec un remplaçant
 
 Tous les autres champs sont refusés ; pour ceux-ci, le refus dit quoi écrire à la place.
 

@@ -71,6 +71,37 @@ def test_read_mes_say_the_same() -> None:
     assert commands("README.md") == commands("README.fr.md")
 
 
+PAGES = [path for path in files() if path.suffix == ".md"]
+
+
+def repeated_headings(text: str, *, is_changelog: bool = False) -> list[str]:
+    """The headings that a page has twice; in the changelog, twice in one release."""
+    text = re.sub(r"^(```|~~~).*?^\1", "", text, flags=re.M | re.S)
+    earlier: list[str] = []
+    repeated = []
+    for mark, title in re.findall(r"^(#+) +(.+?)[ #]*$", text, re.M):
+        if is_changelog and mark == "##":
+            earlier = []
+        plain = re.sub(r"[`*_]", "", title).casefold()
+        repeated += [title] if plain in earlier else []
+        earlier.append(plain)
+    return repeated
+
+
+def test_no_page_has_a_heading_twice() -> None:
+    """Each heading of a page is there once: a link leads to one place, and one text is right."""
+    twice = [
+        f"{path.relative_to(ROOT)}: {title}"
+        for path in PAGES
+        for title in repeated_headings(
+            path.read_text("utf-8"), is_changelog=path.name == "CHANGELOG.md"
+        )
+    ]
+
+    assert [] == twice
+    assert ["`B`"] == repeated_headings("# A\n\n## B\n```\n# A\n```\n### `B`\n")
+
+
 def test_contributing_names_every_folder() -> None:
     """The table in CONTRIBUTING has each folder at the top of the checkout."""
     folders = {path.relative_to(ROOT).parts[0] for path in files() if path.parent != ROOT}

@@ -346,6 +346,11 @@ TOLD = {
     "refused": {PartKind.DECISION, PartKind.REASON, PartKind.COUNTERFACTUAL, PartKind.FOOTER},
 }
 
+# What an empty value leaves in a sentence.
+_SPACE = "[ \u00a0\u202f]"
+GAP = re.compile(rf"{_SPACE}{{2,}}|\({_SPACE}*[,)]|«{_SPACE}*»|“{_SPACE}*”|,{_SPACE}*[,;.)]")
+PADDING = re.compile(" +· ")  # of the columns in which machines stand
+
 
 def missing_parts(facts: Explanation, lang: str) -> list[str]:
     """Returns what the text of an explanation omits, in words for a failing test."""
@@ -359,6 +364,12 @@ def missing_parts(facts: Explanation, lang: str) -> list[str]:
         f"{mark!r} in the text; is a value missing?"
         for mark in re.findall(r"[{}$]|\bnone\b|\w+_\w+| \.", text)
     ]
+    missing += [
+        f"a gap in {line!r}; is a value empty?"
+        for line in map(_plain_line, parts)
+        if GAP.search(line)
+    ]
+    missing += _empty_values(facts)
     if facts.decision == "placed":
         node = explanation_values.predictions(facts)
         who = _text_of(parts, PartKind.DECISION)
@@ -368,6 +379,22 @@ def missing_parts(facts: Explanation, lang: str) -> list[str]:
             f"no {unit}" for unit in ("g\u00a0CO2e", "Wh", "\u00a0s") if unit not in numbers
         ]
     return missing
+
+
+def _plain_line(part: Part) -> str:
+    is_row = part.kind in (PartKind.PICKED, PartKind.NODE)
+    return PADDING.sub(" · ", part.text.strip()) if is_row else part.text
+
+
+def _empty_values(facts: Explanation) -> list[str]:
+    given = [(facts.reason, facts.values)]
+    given += [(excluded.rule, excluded.values) for excluded in facts.excluded]
+    return [
+        f"the value {name} of {code} is empty"
+        for code, values in given
+        for name, value in values.items()
+        if isinstance(value, str) and not value.strip()
+    ]
 
 
 def _text_of(parts: list[Part], kind: PartKind) -> str:

@@ -84,6 +84,40 @@ def test_a_missing_value_is_noticed(name: str, value: str, lang: str) -> None:
     assert "$" not in text
 
 
+@pytest.mark.parametrize("lang", LANGS)
+def test_an_empty_value_is_noticed(lang: str) -> None:
+    """A value that is empty is named, in the explanation and in each of its exclusions."""
+    unnoticed = [
+        (name, key)
+        for name, facts in CASES.items()
+        for key, value in facts.values.items()
+        if isinstance(value, str)
+        and [] == missing_parts(structs.replace(facts, values={**facts.values, key: ""}), lang)
+    ]
+    excluded = structs.replace(CASES["waiting-failures"].excluded[0], values={"failure": " "})
+    facts = structs.replace(CASES["waiting-failures"], excluded=(excluded,))
+
+    assert [] == unnoticed
+    assert "the value failure of resting is empty" in missing_parts(facts, lang)
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"policy_version": ""},
+        {"policy_version": "demo  1"},
+        {"excluded": (structs.replace(BUSY, coop=""),)},
+    ],
+    ids=["no version", "two spaces", "no co-op"],
+)
+def test_a_gap_in_a_sentence_is_noticed(change: dict[str, object], lang: str) -> None:
+    """Two spaces in a row, and brackets or commas around nothing, are faults of a sentence."""
+    facts = structs.replace(CASES["waiting-slot"], **change)
+
+    assert ["a gap"] == [fault[:5] for fault in missing_parts(facts, lang)]
+
+
 def test_every_golden_text_has_its_case() -> None:
     """No golden text is left over from a case that is gone."""
     assert {f"{name}.{lang}.txt" for name in CASES for lang in LANGS} == {
