@@ -25,7 +25,7 @@ CPU_FEATURES := import numpy; print(*numpy.show_config(mode="dicts")["SIMD Exten
 .DEFAULT_GOAL := help
 .PHONY: help env demo run test fuzz fuzz-http test-unit test-replay test-wheel test-newer test-engines \
         test-engines-alone test-engines-in-pools test-long test-clients check \
-        protos bench chaos mutants wheel lock lock-clients clean pages check-pages
+        protos bench chaos mutants planted-faults wheel lock lock-clients clean pages check-pages
 
 help: ## List the targets. | Énumérer les cibles.
 	@PYTHONUTF8=1 $(firstword $(wildcard $(PY)) python3) scripts/help.py
@@ -109,6 +109,9 @@ bench: env ## Run the benchmarks one after the other, but the hour of steady. | 
 
 mutants: env ## Change the accounting code step by step, and list the changes that no test detects. | Altérer le code de la comptabilité pas à pas et énumérer les changements qu’aucun test ne détecte.
 	$(PY) scripts/mutants.py
+
+planted-faults: env ## Plant the faults that an earlier suite detected, and list those that no test detects now. | Planter les fautes qu’une suite antérieure décelait et énumérer celles qu’aucun test ne décèle plus.
+	$(PY) scripts/planted_faults.py compare
 
 wheel: env ## Build the wheel into dist/. | Construire le paquet wheel dans dist/.
 	$(PY) -m build --wheel --no-isolation --outdir dist .
