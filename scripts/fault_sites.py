@@ -98,6 +98,7 @@ SWAPS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
 }  # fmt: skip
 LOG_CALL = re.compile(r"\b(_?log|_?logger|logging|structlog)\b")
+SWITCH = '__import__("entraide._planted", fromlist=("switch",)).switch({number})'
 SHORT_TEXT = re.compile(r"[\w./:-]{1,30}")
 
 TS_STATEMENT = re.compile(
@@ -444,23 +445,40 @@ def sources(tree: Path) -> list[Path]:
     return [path for path in code if "/v1/" not in str(path) and not path.name.endswith(".d.ts")]
 
 
-def plant(tree: Path, site: Site) -> bytes:
-    """Writes a fault into a tree, and returns what the file was before."""
-    path = tree / site.place.path
-    before = path.read_bytes()
-    path.write_bytes(replaced(before, site.place, site.planted))
-    return before
-
-
 def replaced(source: bytes, place: Place, text: str) -> bytes:
     """Returns a source with another text at a place."""
     return source[: place.start] + text.encode() + source[place.end :]
 
 
-def with_probes(source: bytes, probes: list[tuple[Place, str]]) -> bytes:
-    """Returns a source that calls a probe each time it reaches one of the places."""
+def with_switches(source: bytes, planted: list[tuple[Place, int, str]]) -> bytes:
+    """Returns a Python source with numbered faults, each of which a switch turns on.
+
+    The switch also notes that its line is reached. See `SWITCHES` in scripts/planted_faults.py.
+    """
+    at: dict[Place, list[tuple[int, str]]] = defaultdict(list)
+    for place, number, text in planted:
+        at[place].append((number, text))
+    for place in sorted(at, key=lambda place: -place.start):
+        original = source[place.start : place.end].decode()
+        faults = [(SWITCH.format(number=number), text) for number, text in at[place]]
+        if place.kind == "statement":
+            line = source.rfind(b"\n", 0, place.start) + 1
+            indent = source[line : place.start].decode()
+            switched = "".join(
+                f"{'el' if order else ''}if {switch}:\n{indent}    {text}\n{indent}"
+                for order, (switch, text) in enumerate(faults)
+            )
+            switched += f"else:\n{indent}    {original}"
+        else:
+            switched = "".join(f"({text}) if {switch} else " for switch, text in faults)
+            switched = f"({switched}({original}))"
+        source = replaced(source, place, switched)
+    return source
+
+
+def with_script_probes(source: bytes, probes: list[tuple[Place, str]]) -> bytes:
+    """Returns a TypeScript source that runs a probe each time it reaches one of the places."""
     for place, call in sorted(probes, key=lambda probe: -probe[0].start):
         text = source[place.start : place.end].decode()
-        probed = f"{call}; {text}" if place.kind == "statement" else f"({call} or ({text}))"
-        source = replaced(source, place, probed)
+        source = replaced(source, place, f"{call}; {text}")
     return source

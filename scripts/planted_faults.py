@@ -1,10 +1,11 @@
 """Compares two test suites: plants the same faults for both, and lists which they detect.
 
-`record` draws the faults at a commit, marks their lines with probes, runs the unit tests once to
-see which tests reach which line, plants the first five reached faults of each package one at a time
-and runs the tests that reach it, cheapest first, until the first failure. `compare` plants the same
-faults in the working tree's commit: it tries the test that failed before, then the tests that reach
-the line now. Both work in a clone under build/planted_faults and go on where they stopped.
+`record` draws the faults at a commit and puts them all in the code, each behind a switch. It runs
+the unit tests once to see which tests reach which switch, and judges the first five reached faults
+of each package: the tests that reach a fault run with its switch on, cheapest first, until the
+first failure. `compare` plants the recorded faults in the code of another commit: it tries the test
+that failed before, then the tests that reach the fault now. Both work in a clone under
+build/planted_faults and go on where they stopped.
 """
 
 from __future__ import annotations
@@ -12,96 +13,77 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fault_sites import PAGES, Fault, Index, Site, draw, plant, with_probes
+from fault_sites import (
+    PAGES,
+    Fault,
+    Index,
+    Place,
+    Site,
+    draw,
+    replaced,
+    with_script_probes,
+    with_switches,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build/planted_faults"
 RECORD = ROOT / "tests/data/planted_faults.json"
 PER_PACKAGE = 5
 TESTS_S_MAX = 60.0  # of tests for one fault
-RUN_S_MAX = 240.0  # of one test process, on a busy machine
+VITEST_S_MAX = 240.0
 TOTAL_S_MAX = 3 * 3600.0
-FIRST_TESTS = 12
+PROCESSES = 2
 CASES_FIRST = 2  # of one test function
 UNIT = "not engines and not long"
 VITEST = "vitest"
-NO_TESTS = 5  # the exit status of pytest when none is selected
-TOO_LONG = 124
+
+# One process per folder. The core's own tests come last: they reach little of the thirty packages.
+FOLDERS = (
+    "scheduler", "node", "sim", "sdk", "hostile", "contract", "pool", "integration", "pages",
+    "benchmarks", "core",
+)  # fmt: skip
 
 LAUNCH = """\
 import sys, pytest
 sys.path.insert(0, {folder!r})
-sys.exit(pytest.main([*sys.argv[1:], "-p", "planted_plugin"]))
+sys.exit(pytest.main(["-p", "fault_plugin", *sys.argv[1:]]))
 """
 
-PLUGIN = '''\
-"""Keeps the selected tests only, in their order; the main process writes what became of them."""
-import json
-import os
-
-tests, failed = {}, []
-
-def pytest_collection_modifyitems(config, items):
-    if "PLANTED_TESTS" in os.environ:
-        with open(os.environ["PLANTED_TESTS"]) as file:
-            order = {name: number for number, name in enumerate(json.load(file))}
-        config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in order])
-        selected = (item for item in items if item.nodeid in order)
-        items[:] = sorted(selected, key=lambda item: order[item.nodeid])
-
-def pytest_runtest_logreport(report):
-    outcome, duration = tests.get(report.nodeid, ("passed", 0.0))
-    outcome = report.outcome if report.outcome != "passed" else outcome
-    tests[report.nodeid] = (outcome, duration + report.duration)
-    if report.failed:
-        failed.append(report.nodeid)
-
-def pytest_collectreport(report):
-    if report.failed:
-        failed.append(report.nodeid)
-
-def pytest_sessionfinish(session):
-    if not hasattr(session.config, "workerinput"):
-        with open(os.environ["PLANTED_OUTCOMES"], "w") as file:
-            json.dump({"tests": tests, "failed": failed}, file)
-'''
-
-PROBE = '''\
-"""Notes which test reaches which line."""
+# The module that the switches call, in the code under test. It also notes who reaches a switch.
+SWITCHES = '''\
+"""Turns planted faults on, and notes which test reaches them."""
 import os
 import sys
 
-FILE = {file!r}
-seen = set()
+variables = os.environ._data
+noted = set()
 
-def reached(number):
-    """Writes a line's number with the current test, once per process and test."""
-    test = os.environ._data.get(b"PYTEST_CURRENT_TEST", b"")
-    if (number, test) not in seen and test:
-        seen.add((number, test))
-        here = b"here" if "_pytest" in sys.modules else b"child"
-        try:
-            file = os.open(FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-            os.write(file, b"%d\\t%s\\t%s\\n" % (number, here, test))
-            os.close(file)
-        except OSError:
-            pass
-    return False
+def switch(number):
+    """Whether a fault is on."""
+    if b"PLANTED_REACH" in variables:
+        test = variables.get(b"PYTEST_CURRENT_TEST", b"")
+        if test and (number, test) not in noted:
+            noted.add((number, test))
+            where = b"here" if "_pytest" in sys.modules else b"child"
+            try:
+                file = os.open(variables[b"PLANTED_REACH"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+                os.write(file, b"%d\\t%s\\t%s\\n" % (number, where, test))
+                os.close(file)
+            except OSError:
+                pass
+    return variables.get(b"PLANTED_FAULT") == b"%d" % number
 '''
-PYTHON_PROBE = '__import__("entraide._planted_probe", fromlist=("reached",)).reached({number})'
-SCRIPT_PROBE = (
-    "process.getBuiltinModule('node:fs')"
-    '.appendFileSync({file}, "{number}\\tchild\\tvitest (call)\\n")'
-)
+SCRIPT_PROBE = "process.getBuiltinModule('node:fs').appendFileSync({file}, '{number}\\n')"
 
 
 class Tree:
@@ -110,121 +92,128 @@ class Tree:
     def __init__(self, folder: Path, commit: str) -> None:
         """Makes the clone and its environment, unless they are there."""
         self.folder = folder
+        self.commit = commit
+        self.results = BUILD / commit[:12]
+        self.results.mkdir(parents=True, exist_ok=True)
         if not folder.is_dir():
             subprocess.run(["git", "clone", "-q", "--shared", ROOT, folder], check=True)
+        self._git("fetch", "-q", "origin", commit)
         self._git("checkout", "-q", "--force", "--detach", commit)
         subprocess.run(["make", "-s", "env"], cwd=folder, check=True)
-        self.commit = self._git("rev-parse", "HEAD").strip()
-        BUILD.mkdir(parents=True, exist_ok=True)
-        (BUILD / "planted_plugin.py").write_text(PLUGIN, "utf-8")
+        if not (folder / "dashboard/node_modules").is_dir():
+            subprocess.run(["npm", "ci", "--silent"], cwd=folder / "dashboard", check=True)
 
-    def _git(self, *arguments: str) -> str:
-        command = ["git", *arguments]
-        return subprocess.run(
-            command, cwd=self.folder, check=True, capture_output=True, text=True
-        ).stdout
+    def _git(self, *arguments: str) -> None:
+        subprocess.run(["git", *arguments], cwd=self.folder, check=True)
 
     def restore(self) -> None:
         """Removes everything that was planted."""
         self._git("checkout", "-q", "--force", "HEAD", "--", ".")
-        (self.folder / "sdk/entraide/_planted_probe.py").unlink(missing_ok=True)
+        (self.folder / "sdk/entraide/_planted.py").unlink(missing_ok=True)
 
-    def prepare_pages(self) -> None:
-        """Installs what the tests of the pages' modules need."""
-        if not (self.folder / "dashboard/node_modules").is_dir():
-            subprocess.run(["npm", "ci", "--silent"], cwd=self.folder / "dashboard", check=True)
+    def plant(self, sites: dict[str, Site]) -> None:
+        """Puts all faults of Python modules in the code, each behind a switch."""
+        at: dict[str, list[tuple[Place, int, str]]] = defaultdict(list)
+        for number, site in numbered(sites):
+            if not site.place.path.startswith(PAGES):
+                at[site.place.path].append((site.place, number, site.planted))
+        for path, planted in at.items():
+            file = self.folder / path
+            source = with_switches(file.read_bytes(), planted)
+            compile(source, path, "exec")
+            file.write_bytes(source)
+        (self.folder / "sdk/entraide/_planted.py").write_text(SWITCHES, "utf-8")
 
-    def pytest(self, *options: str, tests: list[str], limit_s: float) -> dict[str, Any]:
-        """Runs tests in this order; returns their outcomes, the failed ones and the exit status."""
-        outcomes, selected = BUILD / "outcomes.json", BUILD / "selected.json"
-        outcomes.unlink(missing_ok=True)
-        files = list(dict.fromkeys(test.split("::")[0] for test in tests))
-        files = [file for file in files if (self.folder / file).exists()]
-        if not files:
-            return {"tests": {}, "failed": [], "status": NO_TESTS}
-        environment = {**os.environ, "PLANTED_OUTCOMES": str(outcomes)}
-        if "::" in tests[0]:
-            selected.write_text(json.dumps(tests), "utf-8")
-            environment["PLANTED_TESTS"] = str(selected)
-        launch = LAUNCH.format(folder=str(BUILD))
-        command = [".venv/bin/python", "-c", launch, "-q", "-p", "no:cacheprovider"]
-        command += [*options, *files]
-        with (BUILD / "last_run.log").open("w") as log:
-            process = subprocess.Popen(
-                command, cwd=self.folder, env=environment, stdout=log, stderr=log,
+    def pytest(self, folder: str, work: dict[str, Any]) -> None:
+        """Collects a folder's unit tests and does some work with them, as the plugin does it."""
+        file = self.results / f"{work['action']}-{folder}.json"
+        file.write_text(json.dumps({"folder": str(self.results), "tests": folder, **work}), "utf-8")
+        launch = LAUNCH.format(folder=str(Path(__file__).resolve().parent))
+        command = [".venv/bin/python", "-c", launch, "-q", "-m", UNIT, "--timeout=60"]
+        command += [f"--planted-work={file}", f"tests/{folder}"]
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        with (self.results / f"{work['action']}-{folder}.log").open("w") as log:
+            subprocess.run(
+                command,
+                cwd=self.folder,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                check=False,
                 start_new_session=True,
-            )  # fmt: skip
-            try:
-                status = process.wait(limit_s)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-                status = TOO_LONG
-        read = json.loads(outcomes.read_text("utf-8")) if outcomes.exists() else {}
-        return {"tests": {}, "failed": [], **read, "status": status}
+            )
 
-    def vitest(self, limit_s: float) -> dict[str, Any]:
-        """Runs the tests of the pages' modules; returns the same as for other tests."""
-        report = BUILD / "vitest.json"
+    def vitest(self) -> tuple[int, list[str]]:
+        """Runs the tests of the pages' modules; returns the exit status and who failed."""
+        report = self.results / "vitest.json"
         report.unlink(missing_ok=True)
-        command = [
-            "node_modules/.bin/vitest", "run", "--bail=1", "--reporter=json",
-            f"--outputFile={report}",
-        ]  # fmt: skip
+        command = ["node_modules/.bin/vitest", "run", "--bail=1", "--reporter=json"]
+        command.append(f"--outputFile={report}")
         try:
             done = subprocess.run(
-                command, cwd=self.folder / "dashboard", capture_output=True, check=False,
-                timeout=limit_s,
-            )  # fmt: skip
+                command,
+                cwd=self.folder / "dashboard",
+                capture_output=True,
+                check=False,
+                timeout=VITEST_S_MAX,
+            )
         except subprocess.TimeoutExpired:
-            return {"tests": {}, "failed": [], "status": TOO_LONG}
+            return 1, []
         files = json.loads(report.read_text("utf-8"))["testResults"] if report.exists() else []
-        failed = [
-            test["fullName"]
-            for file in files
-            for test in file["assertionResults"]
-            if test["status"] == "failed"
-        ]
-        return {"tests": {VITEST: ("passed", 5.0)}, "failed": failed, "status": done.returncode}
+        tests = [test for file in files for test in file["assertionResults"]]
+        return done.returncode, [each["fullName"] for each in tests if each["status"] == "failed"]
 
 
-def is_script(fault: Fault) -> bool:
-    """Whether a fault lies in the pages."""
-    return fault.path.startswith(PAGES)
+def numbered(sites: dict[str, Site]) -> list[tuple[int, Site]]:
+    """Returns the sites with the numbers of their switches."""
+    return list(enumerate(sites[name] for name in sorted(sites)))
 
 
-def find_reaching(tree: Tree, located: dict[str, Site], processes: int) -> dict[str, Any]:
-    """Runs the unit tests once with probes; returns the tests that reach each fault's line."""
-    log = BUILD / "reached.txt"
-    log.unlink(missing_ok=True)
-    names = sorted(located)
-    by_path: dict[str, list[Any]] = defaultdict(list)
-    for number, name in enumerate(names):
-        place = located[name].place
-        call = SCRIPT_PROBE if place.path.startswith(PAGES) else PYTHON_PROBE
-        by_path[place.path].append((place, call.format(number=number, file=json.dumps(str(log)))))
-    for path, probes in by_path.items():
-        file = tree.folder / path
-        file.write_bytes(with_probes(file.read_bytes(), probes))
-    probe = tree.folder / "sdk/entraide/_planted_probe.py"
-    probe.write_text(PROBE.format(file=str(log)), "utf-8")
-    try:
-        run = tree.pytest(
-            "-n", str(processes), "--dist", "worksteal", "-m", UNIT, tests=["tests"],
-            limit_s=TOTAL_S_MAX,
-        )  # fmt: skip
-        if any(path.startswith(PAGES) for path in by_path):
-            run["tests"] |= tree.vitest(RUN_S_MAX)["tests"]
-    finally:
-        tree.restore()
+def find_reaching(tree: Tree, sites: dict[str, Site], folders: list[str]) -> dict[str, Any]:
+    """Returns each test's outcome and duration, and the tests that reach each fault."""
+    done = [file for file, *_ in lines(tree.results / "files.jsonl")]
+
+    def reach(folder: str) -> None:
+        finished = tree.results / f"reach-{folder}.done"
+        if not finished.exists():
+            tree.pytest(folder, {"action": "reach", "done": done})
+            finished.touch()
+
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        list(pool.map(reach, folders))
+    tests: dict[str, tuple[str, float]] = {}
+    for name, outcome, took in lines(tree.results / "reach.jsonl"):
+        before, total = tests.get(name, ("passed", 0.0))
+        tests[name] = (outcome if outcome != "passed" else before, total + took)
+    names = sorted(sites)
     reached: dict[str, dict[str, bool]] = defaultdict(dict)
+    log = tree.results / "reached.txt"
     for line in log.read_text("utf-8", "replace").splitlines():
         number, where, test = line.split("\t", 2)
         name, phase = test.rsplit(" ", 1)
         shared = where == "child" or phase != "(call)"
-        tests = reached[names[int(number)]]
-        tests[name] = tests.get(name, False) or shared
-    return {"tests": run["tests"], "reached": reached}
+        known = reached[names[int(number)]]
+        known[name] = known.get(name, False) or shared
+    return {"tests": tests, "reached": reached, "scripts": reached_scripts(tree, sites)}
+
+
+def reached_scripts(tree: Tree, sites: dict[str, Site]) -> list[str]:
+    """Returns the faults of the pages' modules that their tests reach."""
+    log, names = tree.results / "scripts.txt", sorted(sites)
+    if not log.exists():
+        at: dict[str, list[tuple[Place, str]]] = defaultdict(list)
+        for number, site in numbered(sites):
+            if site.place.path.startswith(PAGES):
+                call = SCRIPT_PROBE.format(file=json.dumps(str(log)), number=number)
+                at[site.place.path].append((site.place, call))
+        before = {path: (tree.folder / path).read_bytes() for path in at}
+        for path, probes in at.items():
+            (tree.folder / path).write_bytes(with_script_probes(before[path], probes))
+        log.touch()
+        tree.vitest()
+        for path, source in before.items():
+            (tree.folder / path).write_bytes(source)
+    return sorted({names[int(number)] for number in log.read_text("utf-8").split()})
 
 
 def tests_for(name: str, reaching: dict[str, Any]) -> list[str]:
@@ -233,6 +222,8 @@ def tests_for(name: str, reaching: dict[str, Any]) -> list[str]:
     Of a process or fixture that several tests share, only the first test is known to reach a line,
     so the other tests of its file follow.
     """
+    if name in reaching["scripts"]:
+        return [VITEST]
     outcomes = reaching["tests"]
     passed = {test: took for test, (outcome, took) in outcomes.items() if outcome == "passed"}
     reached = reaching["reached"].get(name, {})
@@ -263,47 +254,52 @@ def select(faults: list[Fault], reaching: dict[str, Any]) -> list[Fault]:
     return [fault for listed in chosen.values() for fault in listed]
 
 
-def judge(tree: Tree, fault: Fault, site: Site, tests: list[str]) -> dict[str, Any]:
-    """Plants a fault and runs tests until the first failure; returns what became of it."""
+def judge_script(tree: Tree, site: Site) -> dict[str, Any]:
+    """Plants a fault in a module of the pages and runs their tests."""
     begun = time.monotonic()
     path = tree.folder / site.place.path
-    before = plant(tree.folder, site)
-    forget_compiled(path)
-    tried = 0
-    result: dict[str, Any] = {"status": "survived"}
-    try:
-        for batch in [[VITEST]] if is_script(fault) else batches(tests):
-            run = (
-                tree.vitest(RUN_S_MAX)
-                if is_script(fault)
-                else tree.pytest("-x", "--timeout=60", tests=batch, limit_s=RUN_S_MAX)
-            )
-            tried += len(batch)
-            if run["status"] not in {0, NO_TESTS}:
-                result = outcome_of(run)
-                break
-    finally:
-        path.write_bytes(before)
-        forget_compiled(path)
-    return {**result, "tests": tried, "took_s": round(time.monotonic() - begun, 1)}
+    before = path.read_bytes()
+    path.write_bytes(replaced(before, site.place, site.planted))
+    status, failed = tree.vitest()
+    path.write_bytes(before)
+    took_s = round(time.monotonic() - begun, 1)
+    if status == 0:
+        return {"status": "survived", "test": VITEST, "tests": 1, "took_s": took_s}
+    return {"status": "killed", "test": (failed or ["crash"])[0], "tests": 1, "took_s": took_s}
 
 
-def outcome_of(run: dict[str, Any]) -> dict[str, Any]:
-    """Returns what a run with a failure says of a fault."""
-    if run["status"] == TOO_LONG:
-        return {"status": "not finished"}
-    return {"status": "killed", "test": (run["failed"] or ["crash"])[0]}
+def judge(
+    tree: Tree,
+    sites: dict[str, Site],
+    tests: dict[str, list[str]],
+    keep: Callable[[str, dict[str, Any]], None],
+) -> None:
+    """Judges faults by their tests and keeps each verdict; a folder's tests run in one process."""
+    numbers = {name: number for number, name in enumerate(sorted(sites))}
+    names = {number: name for name, number in numbers.items()}
+    killed: set[str] = set()
+    until = time.time() + TOTAL_S_MAX
+    for name in tests:
+        if sites[name].place.path.startswith(PAGES):
+            keep(name, judge_script(tree, sites[name]))
 
+    def run(folder: str) -> None:
+        work = {}
+        for name, chosen in tests.items():
+            here = [test for test in chosen if test.startswith(f"tests/{folder}/")]
+            if here and name not in killed:
+                work[str(numbers[name])] = here
+        verdicts = tree.results / folder / "verdicts.jsonl"
+        verdicts.unlink(missing_ok=True)
+        if work:
+            tree.pytest(folder, {"action": "judge", "faults": work, "until": until})
+        for number, result in lines(verdicts):
+            keep(names[int(number)], result)
+            if result["status"] == "killed":
+                killed.add(names[int(number)])
 
-def forget_compiled(path: Path) -> None:
-    """Removes a module's compiled code: two writes within a second look alike to Python."""
-    for compiled in (path.parent / "__pycache__").glob(f"{path.stem}.*.pyc"):
-        compiled.unlink(missing_ok=True)
-
-
-def batches(tests: list[str]) -> list[list[str]]:
-    """Returns the first few tests, then the rest."""
-    return [batch for batch in (tests[:FIRST_TESTS], tests[FIRST_TESTS:]) if batch]
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        list(pool.map(run, FOLDERS))
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -319,73 +315,67 @@ def save(path: Path, content: dict[str, Any]) -> None:
     new.replace(path)
 
 
-def reaching_of(tree: Tree, located: dict[str, Site], name: str, processes: int) -> dict[str, Any]:
-    """Returns which tests reach which line, from the last run with probes or from a new one."""
-    path = BUILD / f"{name}-reached.json"
-    kept = load(path)
-    if kept.get("commit") != tree.commit:
-        kept = {"commit": tree.commit, **find_reaching(tree, located, processes)}
-        save(path, kept)
-    return kept
+def lines(path: Path) -> list[Any]:
+    """Returns what each line of a file of JSON lines holds."""
+    text = path.read_text("utf-8") if path.exists() else ""
+    return [json.loads(line) for line in text.splitlines()]
 
 
-def record(tree: Tree, processes: int) -> dict[str, Any]:
-    """Draws, plants and judges faults at a commit; returns the results so far."""
-    path = BUILD / "record.json"
-    index, faults = Index(tree.folder), draw(tree.folder)
-    located = {fault.id: site for fault in faults if (site := index.find(fault))}
-    reaching = reaching_of(tree, located, "record", processes)
-    results = load(path)
-    begun = time.monotonic()
-    for fault in select(faults, reaching):
-        if fault.id in results:
-            continue
-        if time.monotonic() - begun > TOTAL_S_MAX:
-            break
-        judged = judge(tree, fault, located[fault.id], tests_for(fault.id, reaching))
-        print(fault.id, fault.operator, judged, flush=True)
-        results[fault.id] = {"fault": asdict(fault), **judged}
-        save(path, results)
-    return results
+class Results:
+    """The verdicts on faults, in a file that is written after each."""
+
+    def __init__(self, path: Path, faults: dict[str, Fault]) -> None:
+        """Reads the verdicts that are there."""
+        self._path, self._faults = path, faults
+        self.by_id = load(path)
+
+    def keep(self, name: str, result: dict[str, Any]) -> None:
+        """Keeps a verdict; a fault that is killed once stays killed."""
+        if self.by_id.get(name, {}).get("status") != "killed":
+            self.by_id[name] = {"fault": asdict(self._faults[name]), **result}
+            save(self._path, self.by_id)
+            print(name, self._faults[name].operator, result, flush=True)
+
+    def killed(self) -> set[str]:
+        """Returns the faults that a test detected."""
+        return {name for name, each in self.by_id.items() if each["status"] == "killed"}
 
 
-def passing_of(tree: Tree, tests: list[str], processes: int) -> set[str]:
-    """Returns which tests exist and pass without a fault."""
-    run = tree.pytest("-n", str(processes), tests=tests, limit_s=TOTAL_S_MAX)
-    return {test for test, (outcome, _) in run["tests"].items() if outcome == "passed"}
-
-
-def compare(tree: Tree, processes: int) -> dict[str, Any]:
-    """Plants what the recorded suite detected, and returns whether this commit's suite does."""
-    path = BUILD / f"compare-{tree.commit[:12]}.json"
-    recorded, results = load(RECORD), load(path)
-    killed = {name: each for name, each in recorded.items() if each["status"] == "killed"}
+def record(tree: Tree, folders: list[str]) -> dict[str, Any]:
+    """Draws, plants and judges faults at a commit; returns the verdicts."""
+    faults = {fault.id: fault for fault in draw(tree.folder)}
     index = Index(tree.folder)
-    known = sorted({each["test"] for each in killed.values() if "::" in each["test"]})
-    passing = passing_of(tree, known, processes)
-    faults = {name: Fault(**each["fault"]) for name, each in killed.items()}
-    located = {name: site for name, fault in faults.items() if (site := index.find(fault))}
-    for name, fault in faults.items():
-        if name in results:
-            continue
-        if name not in located:
-            results[name] = {"status": "no such statement"}
-        else:
-            test = killed[name]["test"]
-            results[name] = judge(tree, fault, located[name], [test] if test in passing else [])
-        print(name, results[name], flush=True)
-        save(path, results)
-    open_names = [name for name in faults if results[name].get("status") != "killed"]
-    open_names = [name for name in open_names if name in located and "again" not in results[name]]
-    if any(not is_script(faults[name]) for name in open_names):
-        reaching = reaching_of(tree, located, "compare", processes)
-        for name in open_names:
-            tests = tests_for(name, reaching)
-            judged = judge(tree, faults[name], located[name], tests)
-            results[name] = {**judged, "again": True}
-            print(name, results[name], flush=True)
-            save(path, results)
-    return results
+    sites = {name: site for name, fault in faults.items() if (site := index.find(fault))}
+    tree.plant(sites)
+    reaching = find_reaching(tree, sites, folders)
+    results = Results(tree.results / "record.json", faults)
+    chosen = [fault.id for fault in select(list(faults.values()), reaching)]
+    open_names = [name for name in chosen if name not in results.by_id]
+    judge(tree, sites, {name: tests_for(name, reaching) for name in open_names}, results.keep)
+    return results.by_id
+
+
+def compare(tree: Tree, folders: list[str]) -> dict[str, Any]:
+    """Plants what the recorded suite detected, and returns whether this commit's suite does."""
+    recorded = load(RECORD)
+    before = {name: each for name, each in recorded.items() if each["status"] == "killed"}
+    faults = {name: Fault(**each["fault"]) for name, each in before.items()}
+    index = Index(tree.folder)
+    sites = {name: site for name, fault in faults.items() if (site := index.find(fault))}
+    results = Results(tree.results / "compare.json", faults)
+    for name in faults.keys() - sites.keys():
+        results.keep(name, {"status": "no such statement", "test": before[name]["test"]})
+    tree.plant(sites)
+    open_names = [name for name in sites if name not in results.by_id]
+    judge(tree, sites, {name: [before[name]["test"]] for name in open_names}, results.keep)
+    open_names = sorted(sites.keys() - results.killed())
+    if any(not sites[name].place.path.startswith(PAGES) for name in open_names):
+        reaching = find_reaching(tree, sites, folders)
+        judge(tree, sites, {name: tests_for(name, reaching) for name in open_names}, results.keep)
+    for name in open_names:
+        if name not in results.by_id:
+            results.keep(name, {"status": "not reached", "test": before[name]["test"]})
+    return results.by_id
 
 
 def main() -> int:
@@ -394,19 +384,21 @@ def main() -> int:
     parser.add_argument("action", choices=("record", "compare"))
     parser.add_argument("--commit", default="HEAD", help="the commit to clone")
     parser.add_argument("--tree", type=Path, default=BUILD / "tree", help="the clone's folder")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--folders", nargs="*", default=list(FOLDERS), help="of tests, these only")
     options = parser.parse_args()
-    head = subprocess.run(
-        ["git", "rev-parse", options.commit], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout.strip()
-    tree = Tree(options.tree, head)
-    tree.prepare_pages()
-    results = (record if options.action == "record" else compare)(tree, options.processes)
+    command = ["git", "rev-parse", options.commit]
+    commit = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    tree = Tree(options.tree, commit.strip())
+    tree.restore()
+    try:
+        verdicts = (record if options.action == "record" else compare)(tree, options.folders)
+    finally:
+        tree.restore()
     counts: dict[str, int] = defaultdict(int)
-    for result in results.values():
-        counts[result["status"]] += 1
+    for verdict in verdicts.values():
+        counts[verdict["status"]] += 1
     print(*(f"{status}: {count}" for status, count in sorted(counts.items())), sep="\n")
-    return int(options.action == "compare" and counts["killed"] < len(results))
+    return int(options.action == "compare" and counts["killed"] < len(verdicts))
 
 
 if __name__ == "__main__":
