@@ -30,7 +30,7 @@ from typing import Any
 import structlog
 from benchmarks.decisions import card
 from benchmarks.support.common import make_parser
-from msgspec import Struct, to_builtins
+from msgspec import Struct, structs, to_builtins
 from msgspec.msgpack import Encoder
 from nats.aio.msg import Msg
 
@@ -81,10 +81,10 @@ class CountingDriver:
         """Returns the time of an event that would be fed now."""
         return self.at
 
-    def feed(self, kind: Any, **fields: Any) -> bool:
+    def feed(self, unnumbered: events.Event) -> bool:
         """Feeds an event."""
         self.events += 1
-        event = kind(id=self.events, at=self.at, **fields)
+        event = structs.replace(unnumbered, id=self.events, at=self.at)
         self.core.handle(event)
         self.journal_bytes += len(_encode(event))
         return True
@@ -185,7 +185,9 @@ def reference(fleet: HeartbeatFleet, secs: float) -> HeartbeatTotals:
     """Delivers each heartbeat of a fleet as an event for ``secs`` CPU seconds."""
     driver, heard = CountingDriver(), HeartbeatTotals()
     for node_card in fleet.cards:
-        driver.feed(events.NodeJoined, card=node_card, accepting=True, reason="")
+        driver.feed(
+            events.NodeJoined(*events.UNNUMBERED, card=node_card, accepting=True, reason="")
+        )
     driver.events = driver.journal_bytes = 0
     while heard.spent_s < secs or heard.seconds < ROUNDS_MIN:
         driver.at += 1.0
@@ -194,11 +196,13 @@ def reference(fleet: HeartbeatFleet, secs: float) -> HeartbeatTotals:
         for raw in beats:
             beat: Any = codec.node_up.decode(raw.data)
             driver.feed(
-                events.NodeChanged,
-                node=subjects.sender(raw.subject),
-                accepting=beat.accepting,
-                reason=beat.reason,
-                energy=beat.energy,
+                events.NodeChanged(
+                    *events.UNNUMBERED,
+                    node=subjects.sender(raw.subject),
+                    accepting=beat.accepting,
+                    reason=beat.reason,
+                    energy=beat.energy,
+                )
             )
         heard.spent_s += time.process_time() - began
         heard.heartbeats += len(beats)

@@ -93,20 +93,20 @@ def break_node(nodes: tuple[str, ...]) -> None:
 
 def live_once(live: LiveDriver, outside: Placements, number: int) -> None:
     """Submits one job, and ends a running one."""
-    live.feed(events.JobRequested, facts=facts(1_000_000 + number, ASKED))
+    live.feed(events.JobRequested(*events.UNNUMBERED, facts=facts(1_000_000 + number, ASKED)))
     run = outside.placed.popleft()
     fields = {"job": run.job, "epoch": run.epoch, "node": run.node}
-    live.feed(events.RunAccepted, **fields)
-    live.feed(events.RunProgressed, **fields, output_tokens=60)
+    live.feed(events.RunAccepted(*events.UNNUMBERED, **fields))
+    live.feed(events.RunProgressed(*events.UNNUMBERED, **fields, output_tokens=60))
     report_fields = {"outcome": Outcome.COMPLETED, "code": "", "delivered": True, "usage": USED}
-    live.feed(events.RunReported, **fields, **report_fields)
+    live.feed(events.RunReported(*events.UNNUMBERED, **fields, **report_fields))
 
 
 def timed_raise(live: LiveDriver, node: str) -> tuple[float, float]:
     """Delivers a node's event that raises; returns its wall-clock and CPU seconds."""
     began, began_cpu = time.perf_counter(), time.thread_time()
     fields = {"accepting": False, "reason": "paused", "energy": None}
-    taken = live.feed(events.NodeChanged, node=node, **fields)
+    taken = live.feed(events.NodeChanged(*events.UNNUMBERED, node=node, **fields))
     took = time.perf_counter() - began, time.thread_time() - began_cpu
     assert not taken
     assert live.core.quarantines()[-1].name == node

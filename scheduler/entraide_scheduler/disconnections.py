@@ -22,7 +22,7 @@ from entraide.decoding import decode_json
 from entraide.errors import EntraideError
 from entraide.wire.nats import connect, read_claims
 from entraide_scheduler.bus import subscribe
-from entraide_scheduler.core.events import NodeDisconnected
+from entraide_scheduler.core.events import UNNUMBERED, NodeDisconnected
 from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.nats.claims import advisory_subject
 from entraide_scheduler.nats.identity import GATEWAY_LABEL, PoolIdentity
@@ -99,7 +99,7 @@ class DisconnectionWatcher:
         node = self._registry.find_by_key(advisory.client.user)
         if node and advisory.reason != STALE:
             self._log.info("node.disconnected", node=node, reason=advisory.reason)
-            self._driver.feed(NodeDisconnected, node=node)
+            self._driver.feed(NodeDisconnected(*UNNUMBERED, node=node))
 
 
 def _label_of(jwt: str) -> str:

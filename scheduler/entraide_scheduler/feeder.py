@@ -16,9 +16,9 @@ import collections
 import math
 import time
 from collections.abc import Callable
-from typing import Any
 
 import structlog
+from msgspec import structs
 
 import entraide
 from entraide.types import JobState
@@ -121,25 +121,29 @@ class Feeder:
         self._counts[f"question_failed.{question}"] += 1
         self._health.add("question_failed", question)
 
-    def apply_event(self, kind: type[e.Event], fields: dict[str, Any]) -> bool:
+    def apply_event(self, event: e.Event) -> bool:
         """Feeds an event and carries out its commands; returns False if it was dropped.
+
+        Args:
+            event: its number and its time are set here.
 
         Raises:
             RecoveryFailed: the core could not be rebuilt, or raises too often.
         """
         self._retry_question_at = None
+        kind = type(event)
         paused_until = self._backoff.paused_until(kind)
         if paused_until and paused_until > self.now():
             self._counts[f"event_paused.{_event_name(kind)}"] += 1
-            self._answer_client(kind, fields)
+            self._answer_client(event)
             return False
-        if self._try_event(kind, fields):
+        if self._try_event(event):
             self._place_after_quarantine()
             return True
-        sender = self._find_sender(kind, fields)
-        if sender is None and self._try_event(kind, fields):
+        sender = self._find_sender(event)
+        if sender is None and self._try_event(event):
             return True
-        self._drop_event(kind, fields, sender)
+        self._drop_event(event, sender)
         return False
 
     def take_snapshot(self) -> DriverSnapshot | None:
@@ -166,8 +170,9 @@ class Feeder:
             return now
         return max(self.at, math.nextafter(due, 0.0))
 
-    def _handle_event(self, kind: type[e.Event], fields: dict[str, Any]) -> None:
-        event = kind(id=self.event_id + 1, at=self._event_time(kind), **fields)
+    def _handle_event(self, unnumbered: e.Event) -> None:
+        kind = type(unnumbered)
+        event = structs.replace(unnumbered, id=self.event_id + 1, at=self._event_time(kind))
         packed = self._journal.encode(
             event
         )  # an event that cannot be written must not change the core
@@ -206,16 +211,16 @@ class Feeder:
 
     # Recovery.
 
-    def _try_event(self, kind: type[e.Event], fields: dict[str, Any]) -> bool:
+    def _try_event(self, event: e.Event) -> bool:
         """Feeds an event; returns False if it raised, with the core as it was before."""
         failed: tuple[DeadlineKind, str] | None = None
         while True:
             try:
-                self._handle_event(kind, fields)
+                self._handle_event(event)
                 return True
             except Exception as problem:  # noqa: BLE001  (any exception leaves the core inconsistent)
                 deadline, job = self.core.active_deadline, self.core.active_job
-                self._rebuild(problem, kind, at_work=deadline[0] if deadline else "")
+                self._rebuild(problem, type(event), at_work=deadline[0] if deadline else "")
             if deadline is not None:
                 if deadline == failed:
                     self._drop_deadline(*deadline)
@@ -239,10 +244,9 @@ class Feeder:
         fields = {"kind": _event_name(kind), "deadline": at_work, "took_s": took_s}
         self._log.error("live.recovered", **fields, traceback=format_traceback(problem))
 
-    def _drop_event(
-        self, kind: type[e.Event], fields: dict[str, Any], sender: Sender | None
-    ) -> None:
+    def _drop_event(self, event: e.Event, sender: Sender | None) -> None:
         """Drops an event and quarantines its sender."""
+        kind = type(event)
         name = _event_name(kind)
         if kind is e.SchedulerStarted:
             raise RecoveryFailed("the core cannot start: no new lease epochs could be issued")
@@ -250,7 +254,7 @@ class Feeder:
         self._counts[f"event_dropped.{name}"] += 1
         self._health.add("event_dropped", name)
         self._backoff.note_failure(kind, self.now(), free=FREE_FAILURES if sender else 0)
-        self._answer_client(kind, fields)
+        self._answer_client(event)
         if sender is not None:
             self._quarantine(sender, name)
 
@@ -259,9 +263,11 @@ class Feeder:
         known = self.core.quarantine(sender.kind, sender.name)
         if known is not None and known.reason == EVENT_RAISED:
             return
-        fields = {**sender._asdict(), "reason": EVENT_RAISED, "detail": detail}
-        if not self._try_event(e.SenderQuarantined, fields):
-            self._handle_event(e.SenderQuarantined, {**fields, "ends_work": False})
+        event = e.SenderQuarantined(
+            *e.UNNUMBERED, **sender._asdict(), reason=EVENT_RAISED, detail=detail
+        )
+        if not self._try_event(event):
+            self._handle_event(structs.replace(event, ends_work=False))
         self._health.add(f"{sender.kind}_quarantined", detail)
         self._log.error("live.quarantined", kind=str(sender.kind), name=sender.name, cause=detail)
         self._place_after_quarantine()
@@ -269,7 +275,7 @@ class Feeder:
     def _place_after_quarantine(self) -> None:
         """After a quarantine, places jobs on the slots that it freed."""
         if not self._is_settled:
-            self._try_event(e.Woke, {})
+            self._try_event(e.Woke(*e.UNNUMBERED))
 
     def _blame_job(self, job: str) -> bool:
         """Removes a queued job that raises while it is placed; returns False if it cannot."""
@@ -277,7 +283,7 @@ class Feeder:
         if view is None:
             return False  # the event itself requests this job
         if not view.key:
-            return self._try_event(e.JobCancelled, {"job": job, "reason": INTERNAL})
+            return self._try_event(e.JobCancelled(*e.UNNUMBERED, job, INTERNAL))
         known = self.core.quarantine(SenderKind.KEY, view.key)
         if known is not None and known.reason == EVENT_RAISED:
             return False
@@ -290,28 +296,26 @@ class Feeder:
         self._counts[f"deadline_dropped.{kind}"] += 1
         self._health.add("deadline_dropped", kind)
         job = self._find_unended_job(name) if kind in JOB_DEADLINES else None
-        self._handle_event(e.DeadlineDropped, {"kind": kind, "name": name})
-        if job is not None and not self._try_event(
-            e.JobCancelled, {"job": name, "reason": INTERNAL}
-        ):
+        self._handle_event(e.DeadlineDropped(*e.UNNUMBERED, kind, name))
+        if job is not None and not self._try_event(e.JobCancelled(*e.UNNUMBERED, name, INTERNAL)):
             self._send_internal_error(job)
 
-    def _find_sender(self, kind: type[e.Event], fields: dict[str, Any]) -> Sender | None:
+    def _find_sender(self, event: e.Event) -> Sender | None:
         try:
-            return self.core.sender_of(kind(id=0, at=0.0, **fields))
-        except Exception:  # noqa: BLE001  (an event that cannot be built has no sender)
+            return self.core.sender_of(event)
+        except Exception:  # noqa: BLE001  (an event that cannot be read has no sender)
             return None
 
     # Replies to clients of dropped events.
 
-    def _answer_client(self, kind: type[e.Event], fields: dict[str, Any]) -> None:
+    def _answer_client(self, event: e.Event) -> None:
         """Sends an error to the client of a job whose event was dropped."""
-        if kind is e.JobRequested:
-            facts = fields["facts"]
+        if isinstance(event, e.JobRequested):
+            facts = event.facts
             refusal = m.JobRefused(facts.job, INTERNAL, {}, None)
             self._outbound.send_to_gateway(facts.gateway, refusal)
-        elif kind in (e.JobCancelled, e.JobAbandoned):
-            job = self._find_unended_job(fields["job"])
+        elif isinstance(event, e.JobCancelled | e.JobAbandoned):
+            job = self._find_unended_job(event.job)
             if job is not None:
                 self._send_internal_error(job)
 

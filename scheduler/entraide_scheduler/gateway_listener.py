@@ -147,7 +147,7 @@ class GatewayListener:
             if known.state == LIVE and now > known.lost_at:
                 known.state = SILENT
                 self._log.warning("gateway.lost", gateway=name)
-                self._driver.feed(e.GatewayLost, gateway=name)
+                self._driver.feed(e.GatewayLost(*e.UNNUMBERED, gateway=name))
 
     def on_connection_closed(self, gateway: str) -> None:
         """Shortens the time in which a gateway whose connection was closed must be heard."""
@@ -222,7 +222,7 @@ class GatewayListener:
                 return
             if known.boot:  # it has started again: nobody waits for its former jobs
                 is_new = True
-                self._driver.feed(e.GatewayLost, gateway=gateway)
+                self._driver.feed(e.GatewayLost(*e.UNNUMBERED, gateway=gateway))
                 known.former_boots = [*known.former_boots, known.boot][-FORMER_BOOTS_MAX:]
             known.boot = beat.boot
         if is_new and known.state != LIVE:
@@ -247,7 +247,7 @@ class GatewayListener:
         if goodbye.boot == known.boot and known.state == LIVE:
             known.state = STOPPED
             self._log.info("gateway.left", gateway=gateway)
-            self._driver.feed(e.GatewayLost, gateway=gateway)
+            self._driver.feed(e.GatewayLost(*e.UNNUMBERED, gateway=gateway))
 
     def _on_jobs_held(self, gateway: str, held: m.JobsHeld) -> None:
         """Tells a gateway of the jobs whose end or submission the bus has lost."""

@@ -14,7 +14,6 @@ import asyncio
 import collections
 from asyncio import Future
 from collections.abc import Callable
-from typing import Any
 
 import structlog
 
@@ -22,7 +21,7 @@ from entraide.types import Explanation, RequestFacts
 from entraide.wire.cards import EarlierRun, QuotaLeft
 from entraide_scheduler.clock import Clock
 from entraide_scheduler.core.carbon import BatchExpectation
-from entraide_scheduler.core.events import Event, SchedulerStarted, Woke
+from entraide_scheduler.core.events import UNNUMBERED, Event, SchedulerStarted, Woke
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Period, Policy
 from entraide_scheduler.executor import Executor, Outbound, format_traceback
@@ -54,7 +53,7 @@ class LiveDriver:
     ) -> None:
         self._clock = clock
         self._journal = Journal(store, at=clock(), digest=recovered.digest, retention=retention)
-        self._event_queue: collections.deque[tuple[type[Any], dict[str, Any]]] = collections.deque()
+        self._event_queue: collections.deque[Event] = collections.deque()
         self._feeding = False
         self._timer: asyncio.TimerHandle | None = None
         self._grace_running = False
@@ -146,7 +145,7 @@ class LiveDriver:
         """
         self.write_snapshot()
         incarnation = self.incarnation + 1
-        self.feed(SchedulerStarted, incarnation=incarnation, gateway=gateway, answered=answered)
+        self.feed(SchedulerStarted(*UNNUMBERED, incarnation, gateway, answered))
         await self._journal.committed()
 
     async def stop(self) -> None:
@@ -156,8 +155,11 @@ class LiveDriver:
         if not self.failed.done():
             await self.write_snapshot()
 
-    def feed(self, kind: type[Event], /, **fields: Any) -> bool:
+    def feed(self, event: Event) -> bool:
         """Feeds an event, then the events that it causes, in order.
+
+        Args:
+            event: its number and its time are set here.
 
         Returns:
             False if the event was dropped: the core raised, or the driver has stopped. An event
@@ -165,14 +167,14 @@ class LiveDriver:
         """
         if self.failed.done():
             return False
-        self._event_queue.append((kind, fields))
+        self._event_queue.append(event)
         if self._feeding:
             return True
         self._feeding = True
         try:
-            is_applied = self._feeder.apply_event(*self._event_queue.popleft())
+            is_applied = self._feeder.apply_event(self._event_queue.popleft())
             while self._event_queue:
-                self._feeder.apply_event(*self._event_queue.popleft())
+                self._feeder.apply_event(self._event_queue.popleft())
         except Exception as problem:  # noqa: BLE001  (the core's state may be invalid)
             self._fail(problem)
             return False
@@ -276,6 +278,6 @@ class LiveDriver:
         self._grace_running = False
         deadline_at = self._feeder.next_deadline()
         if deadline_at is not None and deadline_at <= self.now():
-            self.feed(Woke)
+            self.feed(Woke(*UNNUMBERED))
         else:
             self._set_timer()

@@ -171,7 +171,7 @@ class NodeListener:
         if self._seen_nodes:
             nodes = tuple(sorted(self._seen_nodes))
             self._seen_nodes.clear()
-            self._driver.feed(e.NodesSeen, nodes=nodes)
+            self._driver.feed(e.NodesSeen(*e.UNNUMBERED, nodes=nodes))
 
     def remove_session(self, node: str) -> None:
         """Removes a node's session; its next heartbeat is answered with ``HelloRequest``."""
@@ -193,15 +193,17 @@ class NodeListener:
     def _feed_report(self, node: str, message: m.UsageReport) -> None:
         """Feeds a usage report as ``RunReported``."""
         self._driver.feed(
-            e.RunReported,
-            job=message.job,
-            epoch=message.epoch,
-            node=node,
-            outcome=message.outcome,
-            code=message.code,
-            delivered=message.delivered,
-            usage=message.usage,
-            beside=message.beside,
+            e.RunReported(
+                *e.UNNUMBERED,
+                job=message.job,
+                epoch=message.epoch,
+                node=node,
+                outcome=message.outcome,
+                code=message.code,
+                delivered=message.delivered,
+                usage=message.usage,
+                beside=message.beside,
+            )
         )
 
     def _feed_loss(self, job: str, epoch: int) -> None:
@@ -215,7 +217,7 @@ class NodeListener:
         else:
             self._driver.counts["kept.answer_lost"] += 1
             self._log.error("kept.answer_lost", job=job, epoch=epoch)
-        self._driver.feed(e.JobAbandoned, job=job, epoch=epoch, code=code)
+        self._driver.feed(e.JobAbandoned(*e.UNNUMBERED, job=job, epoch=epoch, code=code))
 
     def _is_elsewhere(self, job: str) -> bool:
         view = self._driver.core.job(job)
@@ -268,14 +270,18 @@ class NodeListener:
                 self._handle_heartbeat(node, message)
             case m.Progress():
                 self._driver.feed(
-                    e.RunProgressed,
-                    job=message.job,
-                    epoch=message.epoch,
-                    node=node,
-                    output_tokens=message.output_tokens,
+                    e.RunProgressed(
+                        *e.UNNUMBERED,
+                        job=message.job,
+                        epoch=message.epoch,
+                        node=node,
+                        output_tokens=message.output_tokens,
+                    )
                 )
             case m.Accept():
-                self._driver.feed(e.RunAccepted, job=message.job, epoch=message.epoch, node=node)
+                self._driver.feed(
+                    e.RunAccepted(*e.UNNUMBERED, job=message.job, epoch=message.epoch, node=node)
+                )
             case m.UsageReport():
                 self.reports(node, message)
             case _:
@@ -301,12 +307,14 @@ class NodeListener:
                 await self._handle_hello(row, message)
             case m.Decline():
                 self._driver.feed(
-                    e.RunDeclined,
-                    job=message.job,
-                    epoch=message.epoch,
-                    node=row.node,
-                    code=message.code,
-                    values=message.values,
+                    e.RunDeclined(
+                        *e.UNNUMBERED,
+                        job=message.job,
+                        epoch=message.epoch,
+                        node=row.node,
+                        code=message.code,
+                        values=message.values,
+                    )
                 )
             case m.LoadFailed():
                 self._handle_load_failure(row.node, message)
@@ -316,7 +324,7 @@ class NodeListener:
                     self._send(row.node, answer)
             case m.Goodbye():
                 self.remove_session(row.node)
-                self._driver.feed(e.NodeLeft, node=row.node, reason="goodbye")
+                self._driver.feed(e.NodeLeft(*e.UNNUMBERED, node=row.node, reason="goodbye"))
                 if message.reason == m.LEFT:
                     await self._revoke_node(row)
 
@@ -345,14 +353,16 @@ class NodeListener:
         self._log.info("node.hello", node=node, boot=hello.boot, agent=card.agent)
         self.reports.settle_node(node, held=hello.running)
         if not self._driver.feed(
-            e.NodeJoined,
-            card=card,
-            accepting=hello.accepting,
-            reason=hello.reason,
-            lending=hello.lending,
-            boot=hello.boot,
-            held=hello.running,
-            peak_w=peak_w(device),
+            e.NodeJoined(
+                *e.UNNUMBERED,
+                card=card,
+                accepting=hello.accepting,
+                reason=hello.reason,
+                lending=hello.lending,
+                boot=hello.boot,
+                held=hello.running,
+                peak_w=peak_w(device),
+            )
         ):
             self.remove_session(node)  # its next heartbeat is answered with HelloRequest
             return
@@ -384,7 +394,9 @@ class NodeListener:
         refusals[message.model] = LoadRefusal(message.model, message.code, self._driver.now())
         while len(refusals) > REFUSALS_MAX:
             refusals.pop(next(iter(refusals)))
-        self._driver.feed(e.LoadFailed, node=node, model=message.model, code=message.code)
+        self._driver.feed(
+            e.LoadFailed(*e.UNNUMBERED, node=node, model=message.model, code=message.code)
+        )
 
     def load_refusals(self, node: str) -> tuple[LoadRefusal, ...]:
         """Returns a node's failed loads since this start, sorted by model."""
@@ -421,12 +433,14 @@ class NodeListener:
         peer.energy = energy
         self._seen_nodes.discard(node)
         if not self._driver.feed(
-            e.NodeChanged,
-            node=node,
-            accepting=beat.accepting,
-            reason=beat.reason,
-            energy=energy,
-            lending=beat.lending,
+            e.NodeChanged(
+                *e.UNNUMBERED,
+                node=node,
+                accepting=beat.accepting,
+                reason=beat.reason,
+                energy=energy,
+                lending=beat.lending,
+            )
         ):
             self.remove_session(node)
 
@@ -436,7 +450,7 @@ class NodeListener:
             if run.engine and self._is_first(node, f"{run.engine} {run.job}"):
                 self._log.warning("run.engine_down", node=node, job=run.job, code=run.engine)
         runs = tuple((run.job, run.epoch, run.output_tokens) for run in beat.runs)
-        return self._driver.feed(e.NodeBeat, node=node, runs=runs)
+        return self._driver.feed(e.NodeBeat(*e.UNNUMBERED, node=node, runs=runs))
 
     async def _revoke_node(self, row: NodeRow) -> None:
         """Revokes the identity of a node that has left the pool."""

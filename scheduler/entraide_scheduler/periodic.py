@@ -98,7 +98,7 @@ class PeriodicTasks:
         for period in PERIODS:
             if now >= self._driver.get_period_end(period):
                 ends_at = period_end(period, now, self._zone)
-                self._driver.feed(e.PeriodBegan, period=period, ends_at=ends_at)
+                self._driver.feed(e.PeriodBegan(*e.UNNUMBERED, period=period, ends_at=ends_at))
 
     def feed_intensity(self) -> None:
         """Feeds the intensities that differ from those fed last."""
@@ -112,12 +112,14 @@ class PeriodicTasks:
             if previous is not None and previous.basis is not reading.basis:
                 self._log.info("grid.basis", zone=reading.zone, basis=reading.basis.value)
             if not self._driver.feed(
-                e.IntensityChanged,
-                zone=reading.zone,
-                direct_g_per_kwh=reading.direct_g_per_kwh,
-                lifecycle_g_per_kwh=reading.lifecycle_g_per_kwh,
-                basis=reading.basis.value,
-                valid_until=reading.valid_until,
+                e.IntensityChanged(
+                    *e.UNNUMBERED,
+                    zone=reading.zone,
+                    direct_g_per_kwh=reading.direct_g_per_kwh,
+                    lifecycle_g_per_kwh=reading.lifecycle_g_per_kwh,
+                    basis=reading.basis.value,
+                    valid_until=reading.valid_until,
+                )
             ):
                 del self._fed_readings[reading.zone]
                 self._has_unfed_reading = True  # the next tick feeds it again
@@ -128,11 +130,13 @@ class PeriodicTasks:
             if self._fed_forecasts.get(issue.zone) == issue.issued_at:
                 continue
             if self._driver.feed(
-                e.ForecastIssued,
-                zone=issue.zone,
-                issued_at=issue.issued_at,
-                start_at=issue.start_at,
-                direct_g_per_kwh=issue.direct_g_per_kwh,
-                lifecycle_g_per_kwh=issue.lifecycle_g_per_kwh,
+                e.ForecastIssued(
+                    *e.UNNUMBERED,
+                    zone=issue.zone,
+                    issued_at=issue.issued_at,
+                    start_at=issue.start_at,
+                    direct_g_per_kwh=issue.direct_g_per_kwh,
+                    lifecycle_g_per_kwh=issue.lifecycle_g_per_kwh,
+                )
             ):
                 self._fed_forecasts[issue.zone] = issue.issued_at

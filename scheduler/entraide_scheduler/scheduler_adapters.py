@@ -118,7 +118,7 @@ class LocalSchedulerAdapter:
             self._outbound.send_to_gateway(facts.gateway, named)
             return
         if not fault:
-            self._driver.feed(e.JobRequested, facts=facts)
+            self._driver.feed(e.JobRequested(*e.UNNUMBERED, facts=facts))
             return
         self._driver.counts["gateway.unsound"] += 1
         values: dict[str, str | int | float] = {"param": fault, "fault": "unreadable"}
@@ -151,7 +151,7 @@ class LocalSchedulerAdapter:
 
     def cancel(self, job: str, reason: str) -> None:
         """Cancels a job; ``reason`` is an error code."""
-        self._driver.feed(e.JobCancelled, job=job, reason=reason)
+        self._driver.feed(e.JobCancelled(*e.UNNUMBERED, job=job, reason=reason))
 
     def state_batch(self, facts: RequestFacts, lines: int) -> None:
         """States how many lines of a batch are not yet requested, and what they are like."""
@@ -159,7 +159,7 @@ class LocalSchedulerAdapter:
         if fault:
             self._driver.counts["gateway.unsound"] += 1
             return
-        self._driver.feed(e.BatchStated, facts=facts, lines=lines)
+        self._driver.feed(e.BatchStated(*e.UNNUMBERED, facts=facts, lines=lines))
 
     def expect_batch(self, facts: RequestFacts, lines: int) -> BatchExpectation | None:
         """Returns when lines of a batch are expected to run; None if no node can run them now."""
@@ -176,26 +176,30 @@ class LocalSchedulerAdapter:
 
     def abandon(self, job: str, epoch: int, code: str) -> None:
         """Reports that a placement cannot be used."""
-        self._driver.feed(e.JobAbandoned, job=job, epoch=epoch, code=code)
+        self._driver.feed(e.JobAbandoned(*e.UNNUMBERED, job=job, epoch=epoch, code=code))
 
     def report_excess(self, message: m.LeaseExceeded) -> None:
         """Reports that a node sent more than its lease grants; the client has been answered."""
         self._driver.feed(
-            e.RunExceeded,
-            job=message.job,
-            epoch=message.epoch,
-            node=message.node,
-            reason=message.reason,
-            output_tokens=message.output_tokens,
+            e.RunExceeded(
+                *e.UNNUMBERED,
+                job=message.job,
+                epoch=message.epoch,
+                node=message.node,
+                reason=message.reason,
+                output_tokens=message.output_tokens,
+            )
         )
 
     def report_resumed(self, message: m.AnswerResumed) -> None:
         """Reports what the client has of an answer that a new run continues."""
         self._driver.feed(
-            e.AnswerResumed,
-            job=message.job,
-            epoch=message.epoch,
-            delivered=message.delivered[-DELIVERED_MAX:],
+            e.AnswerResumed(
+                *e.UNNUMBERED,
+                job=message.job,
+                epoch=message.epoch,
+                delivered=message.delivered[-DELIVERED_MAX:],
+            )
         )
 
     def report_answer(self, message: m.AnswerReceived) -> None:

@@ -239,7 +239,7 @@ class Service:
         answered = await parts.store.list_answered_kept()
         await driver.start(self._config.gateway, answered=answered)
         await parts.node_listener.settle_answered(parts.store)
-        driver.feed(e.PolicyChanged, policy=parts.policy)
+        driver.feed(e.PolicyChanged(*e.UNNUMBERED, policy=parts.policy))
         _feed_catalogue(parts.catalogue, driver)
         periodic.feed_current()
         await subscribe_answers(parts.bus, self._config.gateway, parts.gateway)
@@ -309,7 +309,7 @@ class Service:
 
     async def _on_bus_lost(self) -> None:
         if self._parts is not None:
-            self._parts.driver.feed(e.BusLost)
+            self._parts.driver.feed(e.BusLost(*e.UNNUMBERED))
 
     def _make_gateway(
         self,
@@ -484,7 +484,7 @@ def _feed_catalogue(catalogue: PoolCatalogue, driver: LiveDriver) -> None:
 
     def feed_if_changed() -> None:
         if driver.core.catalogue() != catalogue.catalogue:
-            driver.feed(e.CatalogueChanged, catalogue=catalogue.catalogue)
+            driver.feed(e.CatalogueChanged(*e.UNNUMBERED, catalogue=catalogue.catalogue))
 
     feed_if_changed()
     catalogue.add_listener(feed_if_changed)

@@ -71,7 +71,7 @@ async def attacked(folder: Path, attack: Scenario, limits: HttpLimits) -> None:
 
 async def serves(pool: Pool) -> None:
     """Another co-op's request is answered, by a node that comes back if it was lost meanwhile."""
-    pool.driver.feed(e.NodeJoined, card=card("n1"), accepting=True, reason="")
+    pool.driver.feed(e.NodeJoined(*e.UNNUMBERED, card=card("n1"), accepting=True, reason=""))
     asked = asyncio.ensure_future(pool.send(ask(), key=KEY_B))
     (await pool.placed()).finish()
     async with await asked as answer:

@@ -81,7 +81,7 @@ async def used_pool(folder: Path, **options: Any) -> AsyncIterator[UsedPool]:
 
         async def beat() -> None:
             while True:
-                pool.driver.feed(e.NodesSeen, nodes=names)
+                pool.driver.feed(e.NodesSeen(*e.UNNUMBERED, nodes=names))
                 for run in pool.runs:
                     if not run.is_reported:
                         run.progress()

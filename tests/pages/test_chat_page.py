@@ -78,7 +78,7 @@ async def test_the_explanation_tells_only_the_own_co_op_who_sits_at_a_machine(
 ) -> None:
     """A borrower reads that the machine is paused; its own co-op reads that somebody uses it."""
     used.pool.driver.feed(
-        e.NodeChanged, node="n2", accepting=False, reason="owner_busy", energy=None
+        e.NodeChanged(*e.UNNUMBERED, node="n2", accepting=False, reason="owner_busy", energy=None)
     )
     visit = await used.chat("Ida", coop, lang="fr")
     await used.answered(visit, "Bonjour", "Oui")
@@ -333,10 +333,12 @@ async def test_an_answer_says_that_nothing_left_canada_only_if_somebody_vouches(
     visit = await used.chat()
     await used.answered(visit, "Un", "Premier")
     used.pool.driver.feed(
-        e.NodeVouched,
-        node="n1",
-        controlled_by=Control.MEMBER,
-        surplus_evidence=SurplusEvidence.NONE,
+        e.NodeVouched(
+            *e.UNNUMBERED,
+            node="n1",
+            controlled_by=Control.MEMBER,
+            surplus_evidence=SurplusEvidence.NONE,
+        )
     )
     await used.answered(visit, "Deux", "Deuxième")
     first, second = await visit.page.locator(".receipt-line").all_inner_texts()
@@ -350,7 +352,7 @@ async def test_a_refusal_of_the_pool_is_a_sentence(tmp_path: Path) -> None:
     async with used_pool(tmp_path) as used:
         visit = await used.chat()
         for node in ("n1", "n2"):
-            used.pool.driver.feed(e.NodeLeft, node=node, reason="goodbye")
+            used.pool.driver.feed(e.NodeLeft(*e.UNNUMBERED, node=node, reason="goodbye"))
         await visit.page.fill("#question", "Bonjour")
         await visit.page.keyboard.press("Enter")
         notice = visit.page.locator(".answer .notice.bad")

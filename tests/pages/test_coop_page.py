@@ -63,7 +63,7 @@ async def used(tmp_path: Path) -> AsyncIterator[CoopPool]:
         visitors(scheduler.gateway.url) as guests,
     ):
         coops = (CoopTerms("alpha", quotas=QUOTAS), CoopTerms("beta"))
-        scheduler.driver.feed(e.PolicyChanged, policy=Policy("v2", coops))
+        scheduler.driver.feed(e.PolicyChanged(*e.UNNUMBERED, policy=Policy("v2", coops)))
         store = scheduler.service.parts.store
         for number, promise in enumerate((Promise.KEPT, Promise.KEPT, Promise.MISSED)):
             row = settle_row(f"job-{number}", at=time.time())

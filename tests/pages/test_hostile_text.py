@@ -118,7 +118,7 @@ async def test_an_answer_of_a_megabyte_is_read_and_left(used: UsedPool) -> None:
     coops = tuple(CoopTerms(name) for name in ("alpha", "beta", "gamma"))
     policy = Policy("v2", coops)
     policy = replace(policy, limits=replace(policy.limits, output_tokens_default=2_000))
-    used.pool.driver.feed(e.PolicyChanged, policy=policy)
+    used.pool.driver.feed(e.PolicyChanged(*e.UNNUMBERED, policy=policy))
     run = await used.asked(visit, "Tout")
     for piece in range(1, PIECES + 1):  # each once the one before is there: the line has bounds
         run.tokens(*(["**mot** " * 100] * 65))

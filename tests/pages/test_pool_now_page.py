@@ -25,20 +25,32 @@ JOINED = (
 
 def change(used: UsedPool, node: str, **fields: Any) -> None:
     values: dict[str, Any] = {"accepting": True, "reason": "", "energy": None, **fields}
-    used.pool.driver.feed(e.NodeChanged, node=node, **values)
+    used.pool.driver.feed(e.NodeChanged(*e.UNNUMBERED, node=node, **values))
 
 
 def forecast(used: UsedPool, zone: str, *values: float) -> None:
     """States the intensity of a zone now, and of the next hours."""
     now = used.pool.driver.now()
     used.pool.driver.feed(
-        e.ForecastIssued, zone=zone, issued_at=now, start_at=now // HOUR_S * HOUR_S,
-        direct_g_per_kwh=values, lifecycle_g_per_kwh=values,
-    )  # fmt: skip
+        e.ForecastIssued(
+            *e.UNNUMBERED,
+            zone=zone,
+            issued_at=now,
+            start_at=now // HOUR_S * HOUR_S,
+            direct_g_per_kwh=values,
+            lifecycle_g_per_kwh=values,
+        )
+    )
     used.pool.driver.feed(
-        e.IntensityChanged, zone=zone, direct_g_per_kwh=values[0], lifecycle_g_per_kwh=values[0],
-        basis="measured", valid_until=4e9,
-    )  # fmt: skip
+        e.IntensityChanged(
+            *e.UNNUMBERED,
+            zone=zone,
+            direct_g_per_kwh=values[0],
+            lifecycle_g_per_kwh=values[0],
+            basis="measured",
+            valid_until=4e9,
+        )
+    )
 
 
 @pytest.fixture
@@ -54,7 +66,7 @@ async def used(tmp_path: Path) -> AsyncIterator[UsedPool]:
             "batch-1", "alpha", "main", "key-alpha", "main", JobKind.KEPT, JobClass.BATCH,
             DataClass.INTERNAL, "CA", MODEL, 10, 20, deadline_at=now + 12 * HOUR_S,
         )  # fmt: skip
-        opened.pool.driver.feed(e.BatchStated, facts=facts, lines=7)
+        opened.pool.driver.feed(e.BatchStated(*e.UNNUMBERED, facts=facts, lines=7))
         yield opened
 
 

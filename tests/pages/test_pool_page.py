@@ -22,7 +22,7 @@ async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
         card("quai-7", "CA-NB"),
     )  # fmt: skip
     async with open_pool(tmp_path, joined=machines) as opened:
-        opened.driver.feed(e.NodeLeft, node="quai-7", reason="goodbye")
+        opened.driver.feed(e.NodeLeft(*e.UNNUMBERED, node="quai-7", reason="goodbye"))
         yield opened
 
 

@@ -57,7 +57,7 @@ async def running_driver(folder: Path) -> AsyncIterator[tuple[LiveDriver, Store,
     driver = await recovered_driver(store, sent)
     try:
         await driver.start("gw")
-        driver.feed(e.PolicyChanged, policy=POLICY)
+        driver.feed(e.PolicyChanged(*e.UNNUMBERED, policy=POLICY))
         yield driver, store, sent
     finally:
         await driver.stop()

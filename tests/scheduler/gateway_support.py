@@ -137,14 +137,21 @@ class NodeRun:
         self.pool.gateway.on_node_message(self.node, message)
 
     def accept(self) -> None:
-        self.pool.driver.feed(e.RunAccepted, job=self.run.job, epoch=self.run.epoch, node=self.node)
+        self.pool.driver.feed(
+            e.RunAccepted(*e.UNNUMBERED, job=self.run.job, epoch=self.run.epoch, node=self.node)
+        )
 
     def progress(self) -> None:
         """Renews the lease, as a node's heartbeats do."""
         self.pool.driver.feed(
-            e.RunProgressed,
-            job=self.run.job, epoch=self.run.epoch, node=self.node, output_tokens=self.sent,
-        )  # fmt: skip
+            e.RunProgressed(
+                *e.UNNUMBERED,
+                job=self.run.job,
+                epoch=self.run.epoch,
+                node=self.node,
+                output_tokens=self.sent,
+            )
+        )
 
     def tokens(self, *texts: str, first: int | None = None) -> None:
         start = self.sent if first is None else first
@@ -182,12 +189,14 @@ class NodeRun:
 
     def decline(self, code: str, **values: str | float) -> None:
         self.pool.driver.feed(
-            e.RunDeclined,
-            job=self.run.job,
-            epoch=self.run.epoch,
-            node=self.node,
-            code=code,
-            values=values,
+            e.RunDeclined(
+                *e.UNNUMBERED,
+                job=self.run.job,
+                epoch=self.run.epoch,
+                node=self.node,
+                code=code,
+                values=values,
+            )
         )
 
 
@@ -211,7 +220,7 @@ class Pool:
 
     def _feed_report(self, node: str, report: m.UsageReport) -> None:
         fields = {name: getattr(report, name) for name in report.__struct_fields__}
-        self.driver.feed(e.RunReported, node=node, **fields)
+        self.driver.feed(e.RunReported(*e.UNNUMBERED, node=node, **fields))
 
     async def until_settled(self, job: str) -> None:
         """Waits until a job's settlement is in the store."""
@@ -281,14 +290,20 @@ async def open_pool(
     )
     outside.sink = gateway
     await driver.start("main")
-    driver.feed(e.PolicyChanged, policy=Policy("v1", coops, timing=SILENT))
+    driver.feed(e.PolicyChanged(*e.UNNUMBERED, policy=Policy("v1", coops, timing=SILENT)))
     for zone, grams in (("CA-QC", 1.3), ("CA-ON", 38.0)):
         driver.feed(
-            e.IntensityChanged, zone=zone, direct_g_per_kwh=grams, lifecycle_g_per_kwh=grams + 30,
-            basis="measured", valid_until=4e9,
-        )  # fmt: skip
+            e.IntensityChanged(
+                *e.UNNUMBERED,
+                zone=zone,
+                direct_g_per_kwh=grams,
+                lifecycle_g_per_kwh=grams + 30,
+                basis="measured",
+                valid_until=4e9,
+            )
+        )
     for node_card in joined:
-        driver.feed(e.NodeJoined, card=node_card, accepting=True, reason="")
+        driver.feed(e.NodeJoined(*e.UNNUMBERED, card=node_card, accepting=True, reason=""))
     await gateway.start(PoolEndpoints())
     pool = Pool(store, driver, gateway, nodes)
     try:

@@ -18,11 +18,17 @@ def forecast(pool: Pool, *g_per_kwh: float) -> None:
     now = pool.driver.now()
     for zone in ("CA-QC", "CA-ON"):
         values = {"zone": zone, "issued_at": now, "start_at": now // 3_600 * 3_600}
-        pool.driver.feed(e.ForecastIssued, direct_g_per_kwh=g_per_kwh, **values)
+        pool.driver.feed(e.ForecastIssued(*e.UNNUMBERED, direct_g_per_kwh=g_per_kwh, **values))
         pool.driver.feed(
-            e.IntensityChanged, zone=zone, direct_g_per_kwh=g_per_kwh[0],
-            lifecycle_g_per_kwh=g_per_kwh[0], basis="measured", valid_until=4e9,
-        )  # fmt: skip
+            e.IntensityChanged(
+                *e.UNNUMBERED,
+                zone=zone,
+                direct_g_per_kwh=g_per_kwh[0],
+                lifecycle_g_per_kwh=g_per_kwh[0],
+                basis="measured",
+                valid_until=4e9,
+            )
+        )
 
 
 async def test_a_batch_in_the_greenest_hours_says_that_it_runs_now(tmp_path: Path) -> None:

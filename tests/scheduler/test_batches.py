@@ -411,12 +411,12 @@ async def test_lines_wait_for_a_machine(tmp_path: Path, monkeypatch: pytest.Monk
         runs = [await pool.placed() for _ in range(2)]
         cards = [view.card for view in pool.driver.core.nodes()]
         for card in cards:
-            pool.driver.feed(e.NodeLeft, node=card.node, reason="goodbye")
+            pool.driver.feed(e.NodeLeft(*e.UNNUMBERED, node=card.node, reason="goodbye"))
         for run in runs:
-            pool.driver.feed(e.JobCancelled, job=run.run.job, reason="cancelled")
+            pool.driver.feed(e.JobCancelled(*e.UNNUMBERED, job=run.run.job, reason="cancelled"))
         await eventually(lambda: pool.gateway._feeder._window._postponed.get("alpha"))
         for card in cards:
-            pool.driver.feed(e.NodeJoined, card=card, accepting=True, reason="")
+            pool.driver.feed(e.NodeJoined(*e.UNNUMBERED, card=card, accepting=True, reason=""))
         async with answering_nodes(pool):
             done = await until(pool, batch["id"], "completed")
 

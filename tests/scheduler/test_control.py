@@ -208,7 +208,7 @@ async def test_key_in_quarantine_is_refused_until_it_is_cleared(pool: RunningSch
     """Its requests get 403 and a stable code; the list says why, and clearing serves it again."""
     made = await pool.operator.ask("CreateKey", a.CreateKeyRequest(coop="alpha"))
     fields = {"name": made.key, "reason": "engines_ended", "detail": ""}
-    pool.driver.feed(e.SenderQuarantined, kind=SenderKind.KEY, **fields)
+    pool.driver.feed(e.SenderQuarantined(*e.UNNUMBERED, kind=SenderKind.KEY, **fields))
     body = {"model": "model-x", "messages": [{"role": "user", "content": "x"}]}
     async with pool.session(made.secret) as session:
         async with session.post("/v1/chat/completions", json=body) as answer:
@@ -231,7 +231,7 @@ async def test_node_in_quarantine_is_ignored_until_it_is_approved(pool: RunningS
     await node.send_hello()
     await eventually(lambda: pool.state("n1") == "live")
     fields = {"name": "n1", "reason": "event_raised", "detail": "joined"}
-    pool.driver.feed(e.SenderQuarantined, kind=SenderKind.NODE, **fields)
+    pool.driver.feed(e.SenderQuarantined(*e.UNNUMBERED, kind=SenderKind.NODE, **fields))
     await node.send_heartbeat()
     await eventually(lambda: pool.driver.counts["node.quarantined"])
     shown = await pool.operator.node("n1")
@@ -251,7 +251,7 @@ async def test_name_of_a_node_that_was_revoked_in_quarantine_is_free(
     """Another machine may bear the name: it is heard."""
     await pool.join("n1")
     fields = {"name": "n1", "reason": "event_raised", "detail": "joined"}
-    pool.driver.feed(e.SenderQuarantined, kind=SenderKind.NODE, **fields)
+    pool.driver.feed(e.SenderQuarantined(*e.UNNUMBERED, kind=SenderKind.NODE, **fields))
     await pool.operator.ask("RevokeNode", a.NodeRequest(node="n1"))
     back = await pool.join("n1")
     await back.send_hello()

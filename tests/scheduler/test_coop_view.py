@@ -195,7 +195,7 @@ async def test_coop_reads_its_quotas_and_its_machines(tmp_path: Path) -> None:
     joined = (card("n1"), replace(card("n2", "CA-ON"), coop="alpha"))
     async with open_pool(tmp_path, quotas=quotas, joined=joined) as pool:
         ends_at = time.time() + 3_600.0
-        pool.driver.feed(e.PeriodBegan, period=Period.DAY, ends_at=ends_at)
+        pool.driver.feed(e.PeriodBegan(*e.UNNUMBERED, period=Period.DAY, ends_at=ends_at))
         pending = asyncio.ensure_future(pool.send(ask()).__aenter__())
         (await pool.placed()).finish()
         await pending

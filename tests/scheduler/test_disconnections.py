@@ -20,12 +20,12 @@ class Recorder:
     """Takes the place of the live driver: keeps the events."""
 
     def __init__(self) -> None:
-        self.fed: list[tuple[type, dict[str, Any]]] = []
+        self.fed: list[events.Event] = []
         self.gateways: list[str] = []
         self.counts: dict[str, int] = {}
 
-    def feed(self, kind: type, **fields: Any) -> bool:
-        self.fed.append((kind, fields))
+    def feed(self, event: events.Event) -> bool:
+        self.fed.append(event)
         return True
 
 
@@ -67,7 +67,7 @@ async def test_a_closed_connection_is_told_at_once(tmp_path: Path) -> None:
         await watcher.stop()
 
     assert ["g"] == driver.gateways
-    assert [(events.NodeDisconnected, {"node": "a"})] == driver.fed
+    assert [events.NodeDisconnected(*events.UNNUMBERED, node="a")] == driver.fed
 
 
 async def test_the_advisories_are_the_schedulers_alone(tmp_path: Path) -> None:

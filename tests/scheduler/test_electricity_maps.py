@@ -383,15 +383,15 @@ class RecordingDriver:
 
     def __init__(self, now: float) -> None:
         self.now_s = now
-        self.fed: list[tuple[type, dict[str, Any]]] = []
+        self.fed: list[e.Event] = []
 
     def now(self) -> float:
         """The test's moment."""
         return self.now_s
 
-    def feed(self, kind: type, **fields: Any) -> bool:
+    def feed(self, event: e.Event) -> bool:
         """Keeps an event."""
-        self.fed.append((kind, fields))
+        self.fed.append(event)
         return True
 
 
@@ -410,9 +410,7 @@ def test_the_core_hears_of_a_change_at_once_and_once() -> None:
     periodic.feed_intensity()
 
     assert [(ZONE, "default"), (other, "default"), (ZONE, "measured")] == [
-        (fields["zone"], fields["basis"])
-        for kind, fields in driver.fed
-        if kind is e.IntensityChanged
+        (event.zone, event.basis) for event in driver.fed if isinstance(event, e.IntensityChanged)
     ]
 
 

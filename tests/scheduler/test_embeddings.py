@@ -72,9 +72,17 @@ def finish(run: NodeRun, inputs: int, *, output_tokens: int = 0, vectors: Any = 
     body = answer_body(run, inputs, vectors=vectors)
     run._out(m.RunEnded(*job, Outcome.COMPLETED, "", {}, 0, b"", body, usage))
     run.pool.driver.feed(
-        e.RunReported, job=job[0], epoch=job[1], node=run.node, outcome=Outcome.COMPLETED,
-        code="", delivered=False, usage=usage,
-    )  # fmt: skip
+        e.RunReported(
+            *e.UNNUMBERED,
+            job=job[0],
+            epoch=job[1],
+            node=run.node,
+            outcome=Outcome.COMPLETED,
+            code="",
+            delivered=False,
+            usage=usage,
+        )
+    )
 
 
 async def answered(

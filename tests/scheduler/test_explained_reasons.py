@@ -54,7 +54,9 @@ async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
             KeyRow("key-gamma", LENDER, "main", LENDER), hash_key(KEY_OF_LENDER)
         )
         opened.driver.feed(
-            e.NodeChanged, node="n2", accepting=False, reason="owner_busy", energy=None
+            e.NodeChanged(
+                *e.UNNUMBERED, node="n2", accepting=False, reason="owner_busy", energy=None
+            )
         )
         yield opened
 

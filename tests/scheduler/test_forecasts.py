@@ -115,10 +115,9 @@ class RecordingDriver:
     def get_period_end(self, _: Any) -> float:
         return 0.0
 
-    def feed(self, kind: type, **fields: Any) -> bool:
-        if kind is e.ForecastIssued:
-            kind(id=1, at=self.at, **fields)
-            self.forecasts.append((fields["zone"], fields["issued_at"]))
+    def feed(self, event: e.Event) -> bool:
+        if isinstance(event, e.ForecastIssued):
+            self.forecasts.append((event.zone, event.issued_at))
         return True
 
 

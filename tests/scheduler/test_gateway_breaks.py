@@ -67,7 +67,7 @@ async def test_lost_node_is_replaced_before_the_first_byte(pool: Pool) -> None:
     pending = asyncio.ensure_future(pool.send(ask(stream=True)))
     first = await pool.placed()
     first.accept()
-    pool.driver.feed(e.NodeLeft, node=first.node, reason="goodbye")
+    pool.driver.feed(e.NodeLeft(*e.UNNUMBERED, node=first.node, reason="goodbye"))
     second = await pool.placed()
     first.tokens("Trop", " tard")
     second.finish("Oui")
@@ -88,7 +88,7 @@ async def test_lost_node_breaks_a_stream_that_has_begun(pool: Pool) -> None:
     run.accept()
     run.tokens("Il", " était")
     answer = await pending
-    pool.driver.feed(e.NodeLeft, node=run.node, reason="goodbye")
+    pool.driver.feed(e.NodeLeft(*e.UNNUMBERED, node=run.node, reason="goodbye"))
     text = await answer.text()
     answer.release()
     got = events(text)

@@ -261,7 +261,9 @@ async def test_spent_quota_says_when_it_opens(tmp_path: Path) -> None:
     """A quota that is spent gives 429, a Retry-After and a sentence."""
     quota = Quota(QuotaKind.TOKENS, 700, Period.DAY)
     async with open_pool(tmp_path, quotas=(quota,)) as pool:
-        pool.driver.feed(e.PeriodBegan, period=Period.DAY, ends_at=time.time() + 3_600)
+        pool.driver.feed(
+            e.PeriodBegan(*e.UNNUMBERED, period=Period.DAY, ends_at=time.time() + 3_600)
+        )
         pending = asyncio.ensure_future(pool.send(ask(max_tokens=500)))
         (await pool.placed()).accept()
         async with pool.send(ask(max_tokens=500)) as answer:
@@ -402,7 +404,7 @@ async def test_completions_take_a_prompt(pool: Pool) -> None:
 async def test_no_node_means_a_503(tmp_path: Path) -> None:
     """A pool whose only node left says so, and that trying again may help."""
     async with open_pool(tmp_path, joined=(card("n1"),)) as pool:
-        pool.driver.feed(e.NodeLeft, node="n1", reason="goodbye")
+        pool.driver.feed(e.NodeLeft(*e.UNNUMBERED, node="n1", reason="goodbye"))
         async with pool.send(ask()) as answer:
             body = await answer.json()
 

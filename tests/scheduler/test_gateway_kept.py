@@ -95,7 +95,7 @@ async def test_a_job_that_is_placed_again_while_its_request_is_read_is_placed_tw
     async with open_pool(tmp_path) as pool, answering_nodes(pool):
         hasty = msgspec.structs.replace(SILENT, offer_timeout_s=1.0)
         policy = msgspec.structs.replace(pool.driver.policy, version="v2", timing=hasty)
-        pool.driver.feed(e.PolicyChanged, policy=policy)
+        pool.driver.feed(e.PolicyChanged(*e.UNNUMBERED, policy=policy))
         is_read, get_kept = asyncio.Event(), pool.store.get_kept
 
         async def read_slowly(job: str) -> KeptJobRow | None:
@@ -195,7 +195,7 @@ async def test_lost_node_does_not_lose_a_kept_job(tmp_path: Path) -> None:
         _, job = await submit(pool)
         first = await pool.placed()
         first.accept()
-        pool.driver.feed(e.NodeLeft, node=first.node, reason="goodbye")
+        pool.driver.feed(e.NodeLeft(*e.UNNUMBERED, node=first.node, reason="goodbye"))
         second = await pool.placed()
         second.finish("Oui")
         view = await ended(pool, job["id"])

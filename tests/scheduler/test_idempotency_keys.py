@@ -32,7 +32,9 @@ class Refusals:
 async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
     """A pool whose machine takes no work now, so that each job waits."""
     async with open_pool(tmp_path, joined=()) as opened:
-        opened.driver.feed(e.NodeJoined, card=card("n1"), accepting=False, reason="owner")
+        opened.driver.feed(
+            e.NodeJoined(*e.UNNUMBERED, card=card("n1"), accepting=False, reason="owner")
+        )
         yield opened
 
 
@@ -62,7 +64,7 @@ async def test_a_key_in_use_is_refused_until_its_job_is_over(pool: Pool) -> None
     adapter.submit(asked("j5", "deux", idempotency=""))
     adapter.submit(asked("j6", "deux", kind=JobKind.KEPT))
     adapter.submit(asked("j1"))
-    pool.driver.feed(e.JobCancelled, job="j1", reason="client_gone")
+    pool.driver.feed(e.JobCancelled(*e.UNNUMBERED, job="j1", reason="client_gone"))
     adapter.submit(asked("j7", "deux"))
     adapter.submit(asked("j8", "trois"))
 

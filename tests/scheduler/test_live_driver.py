@@ -28,7 +28,7 @@ from entraide_scheduler.store.store import Store
 
 
 def join(driver: LiveDriver, node: str = "n1", coop: str = "beta") -> None:
-    driver.feed(e.NodeJoined, card=card(node, coop), accepting=True, reason="")
+    driver.feed(e.NodeJoined(*e.UNNUMBERED, card=card(node, coop), accepting=True, reason=""))
 
 
 def placed(sent: SentMessages) -> m.JobPlaced:
@@ -39,14 +39,16 @@ def placed(sent: SentMessages) -> m.JobPlaced:
 
 def report(driver: LiveDriver, run: m.JobPlaced) -> None:
     driver.feed(
-        e.RunReported,
-        job=run.job,
-        epoch=run.epoch,
-        node=run.node,
-        outcome=Outcome.COMPLETED,
-        code="",
-        delivered=True,
-        usage=usage(),
+        e.RunReported(
+            *e.UNNUMBERED,
+            job=run.job,
+            epoch=run.epoch,
+            node=run.node,
+            outcome=Outcome.COMPLETED,
+            code="",
+            delivered=True,
+            usage=usage(),
+        )
     )
 
 
@@ -54,9 +56,9 @@ async def test_job_goes_from_request_to_books(tmp_path: Path) -> None:
     """A job is placed, accepted, reported, settled once with a signed receipt, and acknowledged."""
     async with running_driver(tmp_path) as (driver, store, sent):
         join(driver)
-        driver.feed(e.JobRequested, facts=facts("job-1"))
+        driver.feed(e.JobRequested(*e.UNNUMBERED, facts=facts("job-1")))
         run = placed(sent)
-        driver.feed(e.RunAccepted, job="job-1", epoch=run.epoch, node="n1")
+        driver.feed(e.RunAccepted(*e.UNNUMBERED, job="job-1", epoch=run.epoch, node="n1"))
         report(driver, run)
         report(driver, run)
         await eventually(lambda: sent.nodes)
@@ -76,7 +78,7 @@ async def test_job_goes_from_request_to_books(tmp_path: Path) -> None:
 async def test_action_waits_for_the_last_event_only(tmp_path: Path) -> None:
     """What waits for the last event's disk write is called without a later event."""
     async with running_driver(tmp_path) as (driver, _, _):
-        driver.feed(e.JobRequested, facts=facts("job-1"))
+        driver.feed(e.JobRequested(*e.UNNUMBERED, facts=facts("job-1")))
         called: list[int] = []
         is_deferred = driver.defer_until_written(driver.event_id, lambda: called.append(1))
         await eventually(lambda: called)
@@ -100,9 +102,9 @@ async def test_usage_is_acknowledged_only_when_it_is_on_disk(tmp_path: Path) -> 
     store, sent = await Store.open(store_url(tmp_path)), Watching()
     driver = await recovered_driver(store, sent)
     await driver.start("gw")
-    driver.feed(e.PolicyChanged, policy=POLICY)
+    driver.feed(e.PolicyChanged(*e.UNNUMBERED, policy=POLICY))
     join(driver)
-    driver.feed(e.JobRequested, facts=facts("job-1"))
+    driver.feed(e.JobRequested(*e.UNNUMBERED, facts=facts("job-1")))
     report(driver, placed(sent))
     at_once = list(sent.nodes)
     await eventually(lambda: sent.nodes)
@@ -118,14 +120,16 @@ async def test_restart_without_warning_finds_the_same_core(tmp_path: Path) -> No
     async with running_driver(tmp_path) as (driver, store, sent):
         join(driver)
         for number in range(9):
-            driver.feed(e.JobRequested, facts=facts(f"job-{number}", kind=JobKind.KEPT))
+            driver.feed(
+                e.JobRequested(*e.UNNUMBERED, facts=facts(f"job-{number}", kind=JobKind.KEPT))
+            )
         report(driver, placed(sent))
-        driver.feed(e.PeriodBegan, period=Period.DAY, ends_at=driver.now() + 3_600.0)
+        driver.feed(e.PeriodBegan(*e.UNNUMBERED, period=Period.DAY, ends_at=driver.now() + 3_600.0))
         await driver.committed()
         from_events = await recover(store)
         expected = driver.core.snapshot()
         await driver.write_snapshot()
-        driver.feed(e.JobRequested, facts=facts("job-late"))
+        driver.feed(e.JobRequested(*e.UNNUMBERED, facts=facts("job-late")))
         await driver.committed()
         from_both = await recover(store)
 
@@ -139,13 +143,13 @@ async def test_second_start_has_later_epochs_and_keeps_its_jobs(tmp_path: Path) 
     """After a restart a kept job runs again under a later epoch; the old one counts no more."""
     async with running_driver(tmp_path) as (driver, _, sent):
         join(driver)
-        driver.feed(e.JobRequested, facts=facts("job-1", kind=JobKind.KEPT))
+        driver.feed(e.JobRequested(*e.UNNUMBERED, facts=facts("job-1", kind=JobKind.KEPT)))
         first = placed(sent)
     async with running_driver(tmp_path) as (driver, store, sent):
         join(driver)
         second = placed(sent)
         report(driver, first)
-        driver.feed(e.RunAccepted, job="job-1", epoch=second.epoch, node="n1")
+        driver.feed(e.RunAccepted(*e.UNNUMBERED, job="job-1", epoch=second.epoch, node="n1"))
         report(driver, second)
         acks = (m.UsageAck("job-1", first.epoch, (("job-1", second.epoch),)),)
         await eventually(
@@ -161,7 +165,7 @@ async def test_books_that_a_crash_cut_off_are_written_at_the_next_start(tmp_path
     """Events that were journalled without their books settle the job at the next start."""
     async with running_driver(tmp_path) as (driver, store, sent):
         join(driver)
-        driver.feed(e.JobRequested, facts=facts("job-1"))
+        driver.feed(e.JobRequested(*e.UNNUMBERED, facts=facts("job-1")))
         report(driver, placed(sent))
         await driver.committed()
         receipt = await store.get_receipt("job-1")
@@ -183,7 +187,9 @@ async def test_a_correction_that_a_crash_cut_off_is_written_at_the_next_start(
         fields = {"tokens": 9, "energy_uwh": 0, "carbon_ug": 0, "reason": "meter"}
         for _ in range(2):
             driver.feed(
-                e.LedgerCorrected, correction="c1", lender="alpha", borrower="beta", **fields
+                e.LedgerCorrected(
+                    *e.UNNUMBERED, correction="c1", lender="alpha", borrower="beta", **fields
+                )
             )
         await driver.committed()
         await eventually(lambda: driver.counts["corrected"])
@@ -216,7 +222,9 @@ async def test_core_is_woken_when_a_deadline_comes(tmp_path: Path) -> None:
     """A node that falls silent is suspect by the policy's clock, though no message comes."""
     timing = msgspec.structs.replace(POLICY.timing, suspect_after_s=0.05, lost_after_s=0.1)
     async with running_driver(tmp_path) as (driver, _, _told):
-        driver.feed(e.PolicyChanged, policy=msgspec.structs.replace(POLICY, timing=timing))
+        driver.feed(
+            e.PolicyChanged(*e.UNNUMBERED, policy=msgspec.structs.replace(POLICY, timing=timing))
+        )
         join(driver)
         await eventually(lambda: driver.core.nodes()[0].state == "lost")
 
@@ -227,10 +235,12 @@ async def test_message_that_had_come_counts_before_a_deadline_that_passed(tmp_pa
     """A message that waited is fed before the deadline that passed while it waited."""
     timing = msgspec.structs.replace(POLICY.timing, suspect_after_s=0.2, lost_after_s=0.4)
     async with running_driver(tmp_path) as (driver, _, _told):
-        driver.feed(e.PolicyChanged, policy=msgspec.structs.replace(POLICY, timing=timing))
+        driver.feed(
+            e.PolicyChanged(*e.UNNUMBERED, policy=msgspec.structs.replace(POLICY, timing=timing))
+        )
         join(driver)
         block_process(0.3)
-        driver.feed(e.NodesSeen, nodes=("n1",))
+        driver.feed(e.NodesSeen(*e.UNNUMBERED, nodes=("n1",)))
 
         assert ["live"] == [view.state for view in driver.core.nodes()]
         assert 0 == driver.counts["node.suspect"]
@@ -242,11 +252,13 @@ async def test_process_that_was_held_up_hears_its_nodes_before_it_calls_them_los
     """After a hold-up longer than any patience, a node that goes on beating is never lost."""
     timing = msgspec.structs.replace(POLICY.timing, suspect_after_s=0.5, lost_after_s=1.0)
     async with running_driver(tmp_path) as (driver, _, _told):
-        driver.feed(e.PolicyChanged, policy=msgspec.structs.replace(POLICY, timing=timing))
+        driver.feed(
+            e.PolicyChanged(*e.UNNUMBERED, policy=msgspec.structs.replace(POLICY, timing=timing))
+        )
         join(driver)
         block_process(2.5)
         await eventually(lambda: driver.counts["held_up"])
-        driver.feed(e.NodesSeen, nodes=("n1",))
+        driver.feed(e.NodesSeen(*e.UNNUMBERED, nodes=("n1",)))
         counts = dict(driver.counts)
         await eventually(lambda: driver.counts["node.lost"])
 
@@ -258,11 +270,11 @@ async def test_process_that_was_held_up_hears_its_nodes_before_it_calls_them_los
 async def test_event_that_the_core_cannot_take_is_not_in_the_journal(tmp_path: Path) -> None:
     """It is dropped, what comes after it is not, and the driver goes on."""
     async with running_driver(tmp_path) as (driver, store, _):
-        driver.feed(e.NodeChanged, node="n1", accepting=True, reason="", energy=None)
+        driver.feed(e.NodeChanged(*e.UNNUMBERED, node="n1", accepting=True, reason="", energy=None))
         await driver.committed()
         before = await store.load_journal()
-        taken = driver.feed(e.NodesSeen, nodes=7)
-        driver.feed(e.NodeLeft, node="n1", reason="goodbye")
+        taken = driver.feed(e.NodesSeen(*e.UNNUMBERED, nodes=7))
+        driver.feed(e.NodeLeft(*e.UNNUMBERED, node="n1", reason="goodbye"))
         await driver.committed()
         after = await store.load_journal()
 
@@ -279,7 +291,7 @@ async def test_journal_is_bounded_by_snapshots(tmp_path: Path) -> None:
         driver.write_snapshot_if_due()
         await store.committed()
         first, long = await store.load_journal()
-        driver.feed(e.NodesSeen, nodes=())
+        driver.feed(e.NodesSeen(*e.UNNUMBERED, nodes=()))
         driver.write_snapshot_if_due()
         await store.committed()
         snapshot, events = await store.load_journal()
@@ -295,14 +307,14 @@ async def test_what_an_answer_leads_to_is_fed_after_it(tmp_path: Path) -> None:
         def send_to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
             super().send_to_gateway(gateway, message)
             if isinstance(message, m.JobPlaced):
-                driver.feed(e.JobCancelled, job=message.job, reason="client_gone")
+                driver.feed(e.JobCancelled(*e.UNNUMBERED, job=message.job, reason="client_gone"))
 
     store, sent = await Store.open(store_url(tmp_path)), Leaving()
     driver = await recovered_driver(store, sent)
     await driver.start("gw")
-    driver.feed(e.PolicyChanged, policy=POLICY)
+    driver.feed(e.PolicyChanged(*e.UNNUMBERED, policy=POLICY))
     join(driver)
-    driver.feed(e.JobRequested, facts=facts("job-1"))
+    driver.feed(e.JobRequested(*e.UNNUMBERED, facts=facts("job-1")))
     kinds = [type(message) for _, message in sent.gateways]
     view = driver.core.job("job-1")
     await driver.stop()
@@ -317,9 +329,9 @@ async def test_two_drivers_on_one_journal_cannot_both_write(tmp_path: Path) -> N
     """A second driver on the same store fails at its first write, and says so."""
     async with running_driver(tmp_path) as (driver, store, _):
         other = await recovered_driver(store, SentMessages())
-        driver.feed(e.NodesSeen, nodes=("n1",))
+        driver.feed(e.NodesSeen(*e.UNNUMBERED, nodes=("n1",)))
         await driver.committed()
-        other.feed(e.NodesSeen, nodes=("n2",))
+        other.feed(e.NodesSeen(*e.UNNUMBERED, nodes=("n2",)))
         await asyncio.wait({other.failed})
 
         assert other.failed.exception() is not None

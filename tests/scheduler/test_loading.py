@@ -97,7 +97,7 @@ async def test_failure_to_load_is_told_to_whoever_waits(pool: RunningScheduler) 
     """A node that cannot load a model says why; who asked is told once it has tried enough."""
     policy = pool.driver.core._state.policy
     hasty = msgspec.structs.replace(policy, models=ModelTerms(retry_s=0.05, retry_most_s=60.0))
-    pool.driver.feed(e.PolicyChanged, policy=hasty)
+    pool.driver.feed(e.PolicyChanged(*e.UNNUMBERED, policy=hasty))
     node = await offering(pool)
     pending = asyncio.ensure_future(ask(pool, SMALL))
     for tries in range(FAILURES_MAX):

@@ -36,7 +36,7 @@ async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
 def change(pool: Pool, node: str, **fields: Any) -> None:
     """Feeds a change of a node, which takes work and has no energy report unless said."""
     values: dict[str, Any] = {"accepting": True, "reason": "", "energy": None, **fields}
-    pool.driver.feed(e.NodeChanged, node=node, **values)
+    pool.driver.feed(e.NodeChanged(*e.UNNUMBERED, node=node, **values))
 
 
 async def machine(pool: Pool, node: str, lang: str = "en") -> dict[str, Any]:
@@ -125,9 +125,13 @@ async def test_green_says_how_it_is_known(pool: Pool) -> None:
     change(pool, "n1", energy=metered)
     undocumented = await machine(pool, "n1")
     pool.driver.feed(
-        e.NodeVouched, node="n1", controlled_by=card("n1").controlled_by,
-        surplus_evidence=SurplusEvidence.METER,
-    )  # fmt: skip
+        e.NodeVouched(
+            *e.UNNUMBERED,
+            node="n1",
+            controlled_by=card("n1").controlled_by,
+            surplus_evidence=SurplusEvidence.METER,
+        )
+    )
     await eventually(lambda: pool.driver.core.nodes()[0].card.surplus_evidence)
     await asyncio.sleep(0)
     documented = (await fresh(pool, "n1"))["green"]
@@ -180,18 +184,30 @@ async def test_grid_shows_hours_and_what_waits_for_them(pool: Pool) -> None:
     values = (90.0, 90.0, 90.0, 5.0, *([90.0] * 44))
     for zone in ("CA-QC", "CA-ON"):
         pool.driver.feed(
-            e.ForecastIssued, zone=zone, issued_at=now, start_at=first * 3_600.0,
-            direct_g_per_kwh=values, lifecycle_g_per_kwh=values,
-        )  # fmt: skip
+            e.ForecastIssued(
+                *e.UNNUMBERED,
+                zone=zone,
+                issued_at=now,
+                start_at=first * 3_600.0,
+                direct_g_per_kwh=values,
+                lifecycle_g_per_kwh=values,
+            )
+        )
         pool.driver.feed(
-            e.IntensityChanged, zone=zone, direct_g_per_kwh=90.0, lifecycle_g_per_kwh=90.0,
-            basis="measured", valid_until=LATER,
-        )  # fmt: skip
+            e.IntensityChanged(
+                *e.UNNUMBERED,
+                zone=zone,
+                direct_g_per_kwh=90.0,
+                lifecycle_g_per_kwh=90.0,
+                basis="measured",
+                valid_until=LATER,
+            )
+        )
     facts = RequestFacts(
         "batch-1", "alpha", "main", "key-alpha", "main", JobKind.KEPT, JobClass.BATCH,
         DataClass.INTERNAL, "CA", MODEL, 10, 20, deadline_at=now + 12 * 3_600.0,
     )  # fmt: skip
-    pool.driver.feed(e.BatchStated, facts=facts, lines=7)
+    pool.driver.feed(e.BatchStated(*e.UNNUMBERED, facts=facts, lines=7))
     _, view = await pool.call("GET", "/v1/grid?lang=en")
     zones = {zone["zone"]: zone for zone in view["zones"]}
     waiting = {

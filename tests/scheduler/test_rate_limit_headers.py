@@ -48,7 +48,9 @@ async def test_headers_say_what_the_quotas_leave(tmp_path: Path) -> None:
     )
     async with open_pool(tmp_path, quotas=quotas) as pool:
         for period, ends_in_s in ((Period.DAY, 3_600.0), (Period.MONTH, 86_400.0)):
-            pool.driver.feed(e.PeriodBegan, period=period, ends_at=time.time() + ends_in_s)
+            pool.driver.feed(
+                e.PeriodBegan(*e.UNNUMBERED, period=period, ends_at=time.time() + ends_in_s)
+            )
         first, second = await answered(pool), await answered(pool, stream=True)
         async with pool.send(ask()) as refused:
             error = (await refused.json())["error"]

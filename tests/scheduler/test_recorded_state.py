@@ -97,7 +97,7 @@ async def test_driver_goes_on_with_the_jobs_that_waited(name: str, state: Path, 
     driver = LiveDriver(recovered, store=store, clock=Clock(wall=lambda: now), outbound=sent)
     await driver.start(GATEWAY)
     for card in cards:
-        driver.feed(e.NodeJoined, card=card, accepting=True, reason="")
+        driver.feed(e.NodeJoined(*e.UNNUMBERED, card=card, accepting=True, reason=""))
     placed = {message.job for _, message in sent.gateways if isinstance(message, m.JobPlaced)}
     ended = {message.job for _, message in sent.gateways if isinstance(message, m.JobEnded)}
     lengths = driver.core.queue_lengths()

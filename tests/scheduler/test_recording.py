@@ -59,19 +59,19 @@ async def record_jobs(
         recovered, store=store, clock=Clock(last=recovered.at), outbound=sent, retention=keep
     )
     await driver.start("gw")
-    driver.feed(e.PolicyChanged, policy=POLICY)
-    driver.feed(e.NodeJoined, card=card("n1", "beta"), accepting=True, reason="")
+    driver.feed(e.PolicyChanged(*e.UNNUMBERED, policy=POLICY))
+    driver.feed(e.NodeJoined(*e.UNNUMBERED, card=card("n1", "beta"), accepting=True, reason=""))
     return driver, store, sent
 
 
 def one_job(driver: LiveDriver, sent: SentMessages, name: str) -> None:
     """Lets a job go from its request to its report."""
-    driver.feed(e.JobRequested, facts=facts(name))
+    driver.feed(e.JobRequested(*e.UNNUMBERED, facts=facts(name)))
     run = sent.last(m.JobPlaced)
     assert isinstance(run, m.JobPlaced)
-    driver.feed(e.RunAccepted, job=name, epoch=run.epoch, node=run.node)
+    driver.feed(e.RunAccepted(*e.UNNUMBERED, job=name, epoch=run.epoch, node=run.node))
     values = {"outcome": Outcome.COMPLETED, "code": "", "delivered": True, "usage": usage()}
-    driver.feed(e.RunReported, job=name, epoch=run.epoch, node=run.node, **values)
+    driver.feed(e.RunReported(*e.UNNUMBERED, job=name, epoch=run.epoch, node=run.node, **values))
 
 
 async def test_exported_journal_replays_exactly_over_snapshots_and_restarts(tmp_path: Path) -> None:

@@ -60,8 +60,7 @@ class Driver:
 
     def feed(self, kind: type, *values: Any) -> bool:
         """Feeds an event by its fields in order."""
-        names = kind.__struct_fields__[2:]
-        return self.live_driver.feed(kind, **dict(zip(names, values, strict=False)))
+        return self.live_driver.feed(kind(*events.UNNUMBERED, *values))
 
     def state(self) -> bytes:
         """Returns the core as bytes."""
@@ -103,7 +102,7 @@ async def driver(folder: Path, core: Core, *, keep_s: float = 3_600.0) -> AsyncI
     live = LiveDriver(recovered, store=store, clock=clock, outbound=sent, retention=keep)
     try:
         await live.start("gw-own")
-        live.feed(events.NodesSeen, nodes=("n1", "n2"))
+        live.feed(events.NodesSeen(*events.UNNUMBERED, nodes=("n1", "n2")))
         yield Driver(live, store, sent, moment)
     finally:
         await live.stop()

@@ -33,8 +33,8 @@ class RecordingDriver:
     def send_to_gateway(self, gateway: str, message: m.JobRefused) -> None:
         self.answers.append(message)
 
-    def feed(self, kind: type, **values: Any) -> None:
-        self.fed.append(values["facts"])
+    def feed(self, event: Any) -> None:
+        self.fed.append(event.facts)
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ async def begun(pool: Pool, *texts: str, **fields: Any) -> tuple[Any, NodeRun]:
 
 
 def leave(pool: Pool, run: NodeRun) -> None:
-    pool.driver.feed(e.NodeLeft, node=run.node, reason="revoked")
+    pool.driver.feed(e.NodeLeft(*e.UNNUMBERED, node=run.node, reason="revoked"))
 
 
 async def resumed(pool: Pool, before: NodeRun) -> NodeRun:

@@ -6,7 +6,6 @@ It changes the pool's record in the store and then feeds an event to the core.
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -310,7 +309,7 @@ class AdminService:
             await self._access.abort(context, "invalid_request", detail=fault)
         if await self._store.is_corrected(request.correction):
             await self._access.abort(context, "already_exists", name=request.correction)
-        await self._feed(context, e.LedgerCorrected, **correction_fields(request))
+        await self._feed(context, e.LedgerCorrected(*e.UNNUMBERED, **correction_fields(request)))
         await self._driver.committed()
         self._log.warning("ledger.corrected", correction=request.correction)
         posted = admin_pb2.Correction()
@@ -358,7 +357,7 @@ class AdminService:
         """Makes a node load a model without demand."""
         await self._access.authenticate(context)
         step = await self._plan_placement(request, context)
-        await self._feed(context, e.LoadAsked, node=step.node, model=step.model)
+        await self._feed(context, e.LoadAsked(*e.UNNUMBERED, node=step.node, model=step.model))
         return plans.plan_message(self._driver.core, [], at=self._driver.now())
 
     async def UnloadModel(  # noqa: N802
@@ -370,7 +369,9 @@ class AdminService:
         if (request.node, request.model) not in loaded:
             why = {"model": request.model, "node": request.node, "why": "not_ours"}
             await self._access.abort(context, "placement_refused", **why)
-        await self._feed(context, e.UnloadAsked, node=request.node, model=request.model)
+        await self._feed(
+            context, e.UnloadAsked(*e.UNNUMBERED, node=request.node, model=request.model)
+        )
         return plans.plan_message(self._driver.core, [], at=self._driver.now())
 
     async def _plan_placement(self, request: admin_pb2.ModelOnNode, context: Context) -> PlanStep:
@@ -402,9 +403,9 @@ class AdminService:
         if name not in known:
             await self._access.abort(context, "unknown_coop", coop=name, coops=", ".join(known))
 
-    async def _feed(self, context: Context, kind: type[e.Event], /, **fields: Any) -> None:
+    async def _feed(self, context: Context, event: e.Event) -> None:
         """Feeds an event of the operator; aborts the call if the core raised on it."""
-        if not self._driver.feed(kind, **fields):
+        if not self._driver.feed(event):
             await self._access.abort(context, "internal")
 
     async def _replace_policy(
@@ -422,7 +423,7 @@ class AdminService:
         """Ends a sender's quarantine, on disk on return; returns False if there was none."""
         if self._driver.core.quarantine(kind, name) is None:
             return False
-        await self._feed(context, e.QuarantineCleared, kind=kind, name=name)
+        await self._feed(context, e.QuarantineCleared(*e.UNNUMBERED, kind=kind, name=name))
         await self._driver.committed()
         self._log.warning("quarantine.cleared", kind=kind.value, name=name)
         return True

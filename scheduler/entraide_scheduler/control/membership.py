@@ -119,10 +119,12 @@ class Membership:
         """
         changed = read_vouched(row, request, now=self._driver.now())
         if not self._driver.feed(
-            e.NodeVouched,
-            node=row.node,
-            controlled_by=changed.controlled_by,
-            surplus_evidence=changed.surplus_evidence,
+            e.NodeVouched(
+                *e.UNNUMBERED,
+                node=row.node,
+                controlled_by=changed.controlled_by,
+                surplus_evidence=changed.surplus_evidence,
+            )
         ):
             return None
         await self._registry.put(changed)
@@ -142,11 +144,13 @@ class Membership:
         changed = await self._registry.set_approval(row.node, REVOKED)
         assert changed is not None
         self._listener.remove_session(row.node)
-        taken = self._driver.feed(e.NodeLeft, node=row.node, reason="revoked")
+        taken = self._driver.feed(e.NodeLeft(*e.UNNUMBERED, node=row.node, reason="revoked"))
         self._broadcast_revocation(m.NodeRevoked(row.node))
         if taken and self._driver.core.quarantine(SenderKind.NODE, row.node) is not None:
             # A later node may get the same name.
-            self._driver.feed(e.QuarantineCleared, kind=SenderKind.NODE, name=row.node)
+            self._driver.feed(
+                e.QuarantineCleared(*e.UNNUMBERED, kind=SenderKind.NODE, name=row.node)
+            )
         confirmed = await self._revoke_bus_key(row.public_key)
         self._log.warning("node.revoked", node=row.node, confirmed=confirmed)
         return changed

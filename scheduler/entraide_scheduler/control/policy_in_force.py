@@ -70,7 +70,7 @@ class PolicyInForce:
             raise PolicyRefused(fault)
         row = PolicyRow(policy.version, self._driver.now(), author, reason)
         await self._store.put_policy(policy, row)
-        if not self._driver.feed(e.PolicyChanged, policy=policy):
+        if not self._driver.feed(e.PolicyChanged(*e.UNNUMBERED, policy=policy)):
             await self._store.withdraw_policy(policy.version)
             raise PolicyRefused(PolicyFault("policy", "core_failed"))
         self.policy = policy

@@ -21,6 +21,8 @@ from entraide.types import (
 from entraide_scheduler.core.policy import Period, Policy
 from entraide_scheduler.core.records import DeadlineKind, SenderKind
 
+UNNUMBERED = (0, 0.0)  # id and time of an event until a driver, which sets both, feeds it
+
 
 class BaseEvent(Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Fields of every event."""
