@@ -127,7 +127,7 @@ async def resumed(
 
 async def own_answer(engine: SupervisedEngine, path: str, body: dict[str, Any]) -> bytes:
     """The engine's own answer to a request that the node does not see."""
-    stream = engine._connection.stream
+    stream = engine._connection.client
     assert stream is not None
     payload = msgspec.json.encode({"model": stream._target.model, **body})
     answer = await stream.post(path, payload, timeout_s=DEADLINE_S)

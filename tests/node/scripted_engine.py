@@ -13,7 +13,7 @@ from entraide_node.engines.base import (
     EngineEnd,
     EngineRequest,
 )
-from entraide_node.engines.chat_stream import ChatStream, EngineEndpoint
+from entraide_node.engines.engine_client import EngineClient, EngineEndpoint
 
 DEADLINE_S = 10.0
 LONG_S = 60.0
@@ -62,8 +62,8 @@ class FakeEngine:
 @asynccontextmanager
 async def talking(
     script: Script, *, hangs_up: str = "", **options: object
-) -> AsyncIterator[tuple[FakeEngine, ChatStream]]:
-    """A fake engine on a free port, and a stream to it.
+) -> AsyncIterator[tuple[FakeEngine, EngineClient]]:
+    """A fake engine on a free port, and its client.
 
     ``hangs_up`` says on which requests the engine hangs up before any byte of an answer:
     ``always``, or ``reused`` for those on a connection that it has answered on before.
@@ -78,11 +78,11 @@ async def talking(
     host, port = runner.addresses[0][:2]
     engine.url = f"http://{host}:{port}"
     target = EngineEndpoint(base_url=engine.url, model="its-name", api_key="secret", **options)
-    stream = ChatStream(target)
+    client = EngineClient(target)
     try:
-        yield engine, stream
+        yield engine, client
     finally:
-        await stream.close()
+        await client.close()
         await runner.cleanup()
 
 
@@ -92,11 +92,11 @@ def request(job: str = "job-1", *, stream: bool = True, body: bytes | None = Non
     return EngineRequest(job, CHAT, plain if body is None else body, stream, "public")
 
 
-async def ran(stream: ChatStream, asked: EngineRequest) -> tuple[list[EngineChunk], EngineEnd]:
+async def ran(client: EngineClient, asked: EngineRequest) -> tuple[list[EngineChunk], EngineEnd]:
     """All that a run gives, within the deadline."""
     chunks: list[EngineChunk] = []
     async with asyncio.timeout(DEADLINE_S):
-        return chunks, await stream.run(asked, chunks.append)
+        return chunks, await client.run(asked, chunks.append)
 
 
 async def good(_: web.Request, response: web.StreamResponse) -> None:

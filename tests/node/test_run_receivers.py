@@ -28,10 +28,10 @@ from entraide_node.engines.base import (
 async def test_cancelling_a_run_whose_reader_is_busy() -> None:
     """The engine sees its caller leave at once, even while nobody reads the run."""
     chunks: list[EngineChunk] = []
-    async with talking(endless) as (engine, stream):
+    async with talking(endless) as (engine, client):
 
         async def cancel() -> None:
-            stream.cancel("job-1")
+            client.cancel("job-1")
             await engine.left.wait()
 
         def receive(chunk: EngineChunk) -> Awaitable[None]:
@@ -39,7 +39,7 @@ async def test_cancelling_a_run_whose_reader_is_busy() -> None:
             return cancel()
 
         async with asyncio.timeout(DEADLINE_S):
-            end = await stream.run(request(), receive)
+            end = await client.run(request(), receive)
 
     assert 1 == len(chunks)
     assert Outcome.CANCELLED is end.outcome
@@ -69,8 +69,8 @@ async def test_a_receiver_that_waits() -> None:
         counts.append(chunk.n_output_tokens)
         return wait() if len(counts) == 1 else None
 
-    async with talking(script) as (_, stream), asyncio.timeout(DEADLINE_S):
-        end = await stream.run(request(), receive)
+    async with talking(script) as (_, client), asyncio.timeout(DEADLINE_S):
+        end = await client.run(request(), receive)
 
     assert Outcome.COMPLETED is end.outcome
     assert [1] == counts_after_wait
@@ -97,8 +97,8 @@ async def test_a_receiver_that_waits_at_the_end() -> None:
         first_came.set()
         return wait() if chunk.n_output_tokens == 2 else None
 
-    async with talking(script) as (_, stream), asyncio.timeout(DEADLINE_S):
-        end = await stream.run(request(), receive)
+    async with talking(script) as (_, client), asyncio.timeout(DEADLINE_S):
+        end = await client.run(request(), receive)
 
     assert Outcome.COMPLETED is end.outcome
     assert ["begun", "over"] == waits
@@ -115,22 +115,22 @@ async def test_a_slow_receiver_is_not_the_engines_silence(last: bytes) -> None:
     silences_s: list[float] = []
 
     async def wait() -> None:
-        silences_s.append(stream.silence.silence_s(asyncio.get_running_loop().time() + LONG_S))
+        silences_s.append(client.silence.silence_s(asyncio.get_running_loop().time() + LONG_S))
 
-    async with talking(script) as (_, stream), asyncio.timeout(DEADLINE_S):
-        await stream.run(request(), lambda _chunk: wait())
+    async with talking(script) as (_, client), asyncio.timeout(DEADLINE_S):
+        await client.run(request(), lambda _chunk: wait())
 
     assert {0.0} == set(silences_s)
 
 
 async def test_an_engine_is_silent_after_an_event() -> None:
     """From an event on the next one is waited for."""
-    async with talking(silent_after_a_token) as (_, stream), asyncio.timeout(DEADLINE_S):
+    async with talking(silent_after_a_token) as (_, client), asyncio.timeout(DEADLINE_S):
         come = asyncio.Event()
-        run = asyncio.create_task(stream.run(request(), lambda _chunk: come.set()))
+        run = asyncio.create_task(client.run(request(), lambda _chunk: come.set()))
         await come.wait()
-        silence_s = stream.silence.silence_s(asyncio.get_running_loop().time() + LONG_S)
-        stream.cancel("job-1")
+        silence_s = client.silence.silence_s(asyncio.get_running_loop().time() + LONG_S)
+        client.cancel("job-1")
         await run
 
     assert silence_s >= LONG_S
@@ -147,19 +147,19 @@ async def test_a_reader_that_fails(chunks: int, problem: type[Exception]) -> Non
         if next(counted) == chunks:
             raise problem
 
-    async with talking(endless) as (engine, stream), asyncio.timeout(DEADLINE_S):
+    async with talking(endless) as (engine, client), asyncio.timeout(DEADLINE_S):
         with pytest.raises(problem):
-            await stream.run(request(), receive)
+            await client.run(request(), receive)
         await engine.left.wait()
 
-    assert 0 == stream.running
+    assert 0 == client.running
 
 
 async def test_cancelling_the_one_who_reads_while_it_receives() -> None:
     """A task that is cancelled while a run writes makes the engine's caller leave."""
-    async with talking(endless) as (engine, stream):
+    async with talking(endless) as (engine, client):
         begun = asyncio.Event()
-        run = asyncio.create_task(stream.run(request(), lambda _chunk: begun.set()))
+        run = asyncio.create_task(client.run(request(), lambda _chunk: begun.set()))
         async with asyncio.timeout(DEADLINE_S):
             await begun.wait()
             run.cancel()
@@ -167,13 +167,13 @@ async def test_cancelling_the_one_who_reads_while_it_receives() -> None:
         with pytest.raises(asyncio.CancelledError):
             await run
 
-    assert 0 == stream.running
+    assert 0 == client.running
 
 
 async def test_cancelling_the_one_who_reads() -> None:
     """A task that is cancelled while it reads a run makes the engine's caller leave."""
-    async with talking(silent_after_a_token) as (engine, stream):
-        run = asyncio.create_task(ran(stream, request()))
+    async with talking(silent_after_a_token) as (engine, client):
+        run = asyncio.create_task(ran(client, request()))
         async with asyncio.timeout(DEADLINE_S):
             await engine.reached.wait()
             run.cancel()

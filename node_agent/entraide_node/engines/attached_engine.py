@@ -33,7 +33,7 @@ from entraide_node.engines.base import (
     EngineProblem,
     EngineRequest,
 )
-from entraide_node.engines.chat_stream import ChatStream, EngineEndpoint
+from entraide_node.engines.engine_client import EngineClient, EngineEndpoint
 from entraide_node.engines.engine_metrics import parse_metrics
 from entraide_node.engines.model_listing import OPENAI, ModelListing, dialect_of, parse_listing
 from entraide_node.engines.untrusted_json import parse_object
@@ -56,7 +56,7 @@ class AttachConfig(Struct, frozen=True, kw_only=True):
         slots: concurrent sequences.
         context_tokens: longest prompt plus answer; the server's own value is preferred.
         features: features beyond text that the owner declares.
-        first_event_timeout_s, stall_timeout_s: see ``chat_stream``.
+        first_event_timeout_s, stall_timeout_s: see ``engine_client``.
     """
 
     url: str
@@ -82,7 +82,7 @@ class AttachedEngine:
         self._model = config.model
         self._program = ""
         self._step_times = StepTimes()
-        self._stream = self._open_stream(OPENAI)
+        self._stream = self._open_client(OPENAI)
         self._facts = EngineFacts(
             name=NAME,
             version="unknown",
@@ -175,14 +175,14 @@ class AttachedEngine:
         if (name, listing.program) != (self._model, self._program):
             self._model, self._program = name, listing.program
             await self._stream.close()
-            self._stream = self._open_stream(listing.program)
+            self._stream = self._open_client(listing.program)
         context_tokens = listed_model.context_tokens or self._config.context_tokens
         alias = self._config.alias or name
         if (alias, context_tokens) != (self._facts.model_alias, self._facts.context_tokens):
             self._facts = replace(self._facts, model_alias=alias, context_tokens=context_tokens)
         return None
 
-    def _open_stream(self, program: str) -> ChatStream:
+    def _open_client(self, program: str) -> EngineClient:
         config, dialect = self._config, dialect_of(program)
         target = EngineEndpoint(
             base_url=config.url.rstrip("/").removesuffix("/v1"),
@@ -194,9 +194,9 @@ class AttachedEngine:
             first_event_timeout_s=config.first_event_timeout_s,
             stall_timeout_s=config.stall_timeout_s,
         )
-        stream = ChatStream(target, clock=self._clock)
-        stream.silence.times = self._step_times
-        return stream
+        client = EngineClient(target, clock=self._clock)
+        client.silence.times = self._step_times
+        return client
 
     async def _request_token(self) -> EngineProblem | None:
         if self._has_answered:

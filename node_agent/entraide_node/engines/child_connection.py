@@ -1,7 +1,7 @@
 """Child connection: the connection to an engine's process, from its start to its end.
 
 Input: the start, the first line and the exit of each process, from ``process_supervisor``. Output:
-the stream to the process that serves, or the problem why none serves. ``EngineChild`` has what
+the client of the process that serves, or the problem why none serves. ``EngineChild`` has what
 differs between engines. Each process gets a private folder for its socket file, which is removed
 after its end.
 """
@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from entraide_node.core.step_times import StepTimes
 from entraide_node.engines.base import EngineFacts, EngineProblem
-from entraide_node.engines.chat_stream import ChatStream
+from entraide_node.engines.engine_client import EngineClient
 from entraide_node.engines.process import EngineProcess
 from entraide_node.engines.sockets import socket_folder
 
@@ -43,7 +43,7 @@ class EngineChild(Protocol):
         """
         ...
 
-    async def connect(self, line: bytes) -> tuple[ChatStream, EngineFacts] | None:
+    async def connect(self, line: bytes) -> tuple[EngineClient, EngineFacts] | None:
         """Connects to the process by its first line; None if it does not serve."""
         ...
 
@@ -56,14 +56,14 @@ class ChildConnection:
     """The hooks of an engine's process; see ``process_supervisor.ProcessHooks``.
 
     Attributes:
-        stream: connection to the serving process; None without one.
+        client: of the serving process; None without one.
         problem: why none serves; None while one serves.
         facts: description of the engine; complete while a process serves.
     """
 
     def __init__(self, child: EngineChild) -> None:
         self.child = child
-        self.stream: ChatStream | None = None
+        self.client: EngineClient | None = None
         self.problem: EngineProblem | None = EngineProblem("engine_stopped", {})
         self.facts = child.facts
         self.step_times = StepTimes()  # of all its processes
@@ -84,8 +84,8 @@ class ChildConnection:
         connected = await self.child.connect(line)
         if connected is None:
             return False
-        self.stream, self.facts = connected
-        self.stream.silence.times = self.step_times
+        self.client, self.facts = connected
+        self.client.silence.times = self.step_times
         self.problem = None
         return True
 
@@ -93,11 +93,11 @@ class ChildConnection:
         self, process: EngineProcess | None, exit_code: int | None, *, is_stop: bool
     ) -> None:
         """See ``ProcessHooks``."""
-        stream, self.stream = self.stream, None
+        client, self.client = self.client, None
         self.facts = replace(self.facts, api_base="")
-        if stream is not None:
+        if client is not None:
             self.problem = EngineProblem("engine_exited", {"status": exit_code or 0})
-            await stream.close(crashed=not is_stop)
+            await client.close(crashed=not is_stop)
         elif process is not None:
             self.problem = self.child.diagnose(process.tail, exit_code)
         if is_stop:

@@ -2,8 +2,8 @@
 
 Input: requests, and bytes as they arrive, parsed by httptools. Output: responses, whose reader gets
 the bytes that arrived since its last read, or is called with them as they arrive. No timer runs
-while a reader waits: ``chat_stream`` checks the deadlines of all runs, and fails a response that is
-late.
+while a reader waits: ``engine_client`` checks the deadlines of all runs, and fails a response that
+is late.
 """
 
 import asyncio

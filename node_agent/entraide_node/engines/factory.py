@@ -57,7 +57,7 @@ def make_engine(
         tensor_parallel: vLLM only: cards that share each layer.
         pipeline_parallel: vLLM only: groups of cards that share the layers.
         ray: vLLM only: whether the cards belong to a Ray cluster.
-        stall_timeout_s: see ``chat_stream``.
+        stall_timeout_s: see ``engine_client``.
         arguments: added to the command of mlx-lm or vLLM.
     """
     log_path = folder / "engine.log"

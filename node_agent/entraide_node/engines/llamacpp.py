@@ -23,8 +23,8 @@ from entraide.models import EMBEDDINGS
 from entraide.resuming import RESUME
 from entraide_node.core.step_times import STEP_TOKENS
 from entraide_node.engines.base import EMBEDDING_FEATURES, EngineFacts, EngineProblem
-from entraide_node.engines.chat_stream import ChatStream, EngineEndpoint
 from entraide_node.engines.child_connection import loading_timeout_s
+from entraide_node.engines.engine_client import EngineClient, EngineEndpoint
 from entraide_node.engines.llamacpp_child import MODULE, ChildConfig, ChildReady
 from entraide_node.engines.llamacpp_props import parse_features, parse_slot_context
 from entraide_node.engines.process import CappedLog, EngineProcess, spawn_module
@@ -62,7 +62,7 @@ class LlamaCppConfig(Struct, frozen=True, kw_only=True):
         gpu_layers: layers on the accelerator; None for llama.cpp's default.
         embeddings: whether a model that writes text also computes embeddings.
         log_path: its log file; None for none.
-        first_event_timeout_s, stall_timeout_s: see ``chat_stream``.
+        first_event_timeout_s, stall_timeout_s: see ``engine_client``.
         ready_timeout_s: time to load; 0 for a time that depends on the size.
     """
 
@@ -123,7 +123,7 @@ class _LlamaCppChild:
             is_loggable=is_loggable,
         )
 
-    async def connect(self, line: bytes) -> tuple[ChatStream, EngineFacts] | None:
+    async def connect(self, line: bytes) -> tuple[EngineClient, EngineFacts] | None:
         """See ``EngineChild``; asks the process for its features."""
         assert self._started is not None
         ready = decode_json(line, type=ChildReady)
@@ -139,16 +139,16 @@ class _LlamaCppChild:
             first_event_timeout_s=self._config.first_event_timeout_s,
             stall_timeout_s=self._config.stall_timeout_s,
         )
-        stream = ChatStream(endpoint, clock=self._clock)
-        props = await stream.get("/props", timeout_s=PROPS_TIMEOUT_S)
+        client = EngineClient(endpoint, clock=self._clock)
+        props = await client.get("/props", timeout_s=PROPS_TIMEOUT_S)
         if props is None or props[0] != 200:
-            await stream.close()
+            await client.close()
             return None
-        resumes = not self._config.model.pooling and await _continues_messages(stream)
+        resumes = not self._config.model.pooling and await _continues_messages(client)
         if resumes:
-            await stream.close()
+            await client.close()
             endpoint = replace(endpoint, continuation=ChatContinuation())
-            stream = ChatStream(endpoint, clock=self._clock)
+            client = EngineClient(endpoint, clock=self._clock)
         facts = replace(
             self.facts,
             version=ready.version,
@@ -156,7 +156,7 @@ class _LlamaCppChild:
             features=self._features(props[1], resumes=resumes),
             api_base=ready.address,
         )
-        return stream, facts
+        return client, facts
 
     def diagnose(self, lines: Sequence[str], exit_code: int | None) -> EngineProblem:
         """See ``EngineChild``."""
@@ -188,7 +188,7 @@ class _LlamaCppChild:
         )
 
 
-async def _continues_messages(stream: ChatStream) -> bool:
+async def _continues_messages(client: EngineClient) -> bool:
     """Whether llama.cpp continues the last message of a chat exactly where it ends.
 
     With a template that lets a model think first, it puts an empty thought before the message.
@@ -196,7 +196,7 @@ async def _continues_messages(stream: ChatStream) -> bool:
     prompts = []
     for messages in ([_ASKED], [_ASKED, _BEGUN]):
         payload = msgspec.json.encode({"messages": messages})
-        answer = await stream.post("/apply-template", payload, timeout_s=PROPS_TIMEOUT_S)
+        answer = await client.post("/apply-template", payload, timeout_s=PROPS_TIMEOUT_S)
         prompts.append(parse_object(answer).get("prompt"))
     return isinstance(prompts[0], str) and prompts[1] == prompts[0] + _BEGUN["content"]
 

@@ -47,7 +47,7 @@ class MlxConfig(Struct, frozen=True, kw_only=True):
         context_tokens: longest prompt plus answer; at most the model's.
         log_path: its log file; None for none.
         arguments: further arguments of the command.
-        first_event_timeout_s, stall_timeout_s: see ``chat_stream``.
+        first_event_timeout_s, stall_timeout_s: see ``engine_client``.
         ready_timeout_s: time to load; 0 for a time that depends on the size.
     """
 

@@ -55,7 +55,7 @@ class ModelListing(Struct, frozen=True):
 
 
 class ApiDialect(Struct, frozen=True):
-    """A program's extensions of OpenAI's API; see ``chat_stream.EngineEndpoint``.
+    """A program's extensions of OpenAI's API; see ``engine_client.EngineEndpoint``.
 
     Attributes:
         extra: fields of every request.

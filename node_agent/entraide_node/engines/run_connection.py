@@ -2,7 +2,7 @@
 
 Input: bytes of the engine (``engine_http``), and calls that cancel or fail the run. Output: a
 response and its bytes, or an exception that says why the run is over. No timer runs while it
-waits: ``chat_stream`` checks the deadlines of all connections four times a second.
+waits: ``engine_client`` checks the deadlines of all connections four times a second.
 """
 
 import asyncio

@@ -19,8 +19,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from entraide_node.engines.base import EngineFacts, EngineProblem
-from entraide_node.engines.chat_stream import ChatStream, EngineEndpoint
 from entraide_node.engines.child_connection import loading_timeout_s
+from entraide_node.engines.engine_client import EngineClient, EngineEndpoint
 from entraide_node.engines.model_folder import weights_bytes
 from entraide_node.engines.process import CappedLog, EngineProcess, spawn_module
 from entraide_node.engines.program_child import MODULE, ProgramConfig
@@ -58,11 +58,11 @@ class ServerProgram(Struct, frozen=True, kw_only=True):
         probe_body: body of a POST request to this path; "" for a GET request.
         model: the model's name in the server's API.
         extra: additional fields of every request.
-        counted_each_event: see ``chat_stream.EngineEndpoint``.
-        continuation, holds_back_text: see ``chat_stream.EngineEndpoint``.
+        counted_each_event: see ``engine_client.EngineEndpoint``.
+        continuation, holds_back_text: see ``engine_client.EngineEndpoint``.
         loggable_lines: log lines that are kept after the server is ready.
         log_path: the server's log file; None for no log.
-        first_event_timeout_s, stall_timeout_s: see ``chat_stream``.
+        first_event_timeout_s, stall_timeout_s: see ``engine_client``.
         weights: folder of the weights.
     """
 
@@ -132,12 +132,12 @@ class ServerProgramChild:
             is_loggable=lambda line: self._program.loggable_lines.search(line) is not None,
         )
 
-    async def connect(self, line: bytes) -> tuple[ChatStream, EngineFacts] | None:
+    async def connect(self, line: bytes) -> tuple[EngineClient, EngineFacts] | None:
         """See ``EngineChild``; asks the server for its models."""
         program = self._program
         address = line.decode().strip()
         is_socket = address.startswith("unix:")
-        stream = ChatStream(
+        client = EngineClient(
             EngineEndpoint(
                 base_url="http://engine" if is_socket else address,
                 model=program.model,
@@ -153,12 +153,12 @@ class ServerProgramChild:
             ),
             clock=self._clock,
         )
-        response = await stream.get("/v1/models", timeout_s=LIST_TIMEOUT_S)
+        response = await client.get("/v1/models", timeout_s=LIST_TIMEOUT_S)
         if response is None:
-            await stream.close()
+            await client.close()
             return None
         context_tokens = _parse_context_tokens(response[1]) or program.facts.context_tokens
-        return stream, replace(program.facts, context_tokens=context_tokens, api_base=address)
+        return client, replace(program.facts, context_tokens=context_tokens, api_base=address)
 
     def diagnose(self, lines: Sequence[str], exit_code: int | None) -> EngineProblem:
         """See ``EngineChild``."""

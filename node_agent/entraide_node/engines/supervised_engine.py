@@ -2,8 +2,8 @@
 
 It detects a hung engine, limits the concurrent requests, and restarts the process:
 ``core.supervision`` decides, ``process_supervisor`` carries it out, ``child_connection`` connects
-to the process, and ``chat_stream`` does the requests. While no process serves, every run is refused
-at once, and ``ready`` returns the reason.
+to the process, and ``engine_client`` does the requests. While no process serves, every run is
+refused at once, and ``ready`` returns the reason.
 """
 
 import time
@@ -86,21 +86,21 @@ class SupervisedEngine:
 
     async def ready(self) -> EngineProblem | None:
         """Asks whether it serves now; None if it does."""
-        stream = self._connection.stream
-        if stream is None:
+        client = self._connection.client
+        if client is None:
             self._event_at = self._clock()
             return self._connection.problem
         if self._supervisor.pid is None:  # it was killed, and has not ended yet
             return EngineProblem("engine_silent", {"seconds": 0})
-        answer = await stream.get("/health", timeout_s=PROBE_TIMEOUT_S)
-        if stream is not self._connection.stream:
+        answer = await client.get("/health", timeout_s=PROBE_TIMEOUT_S)
+        if client is not self._connection.client:
             return self._connection.problem
         if answer is None or answer[0] != 200:
             self._note_silence()
             if answer is None:
                 return EngineProblem("engine_silent", {"seconds": PROBE_TIMEOUT_S})
             return EngineProblem("engine_unhealthy", {"status": answer[0]})
-        if stream.running == 0:  # while runs exist, only their events count
+        if client.running == 0:  # while runs exist, only their events count
             self._event_at = self._clock()
         return None
 
@@ -111,21 +111,21 @@ class SupervisedEngine:
             self._event_at = self._clock()
             return receive(chunk)
 
-        stream = self._connection.stream
+        client = self._connection.client
         places = self.facts.slots * (1 + WAITING_PER_SLOT_MAX)
-        if stream is None or stream.running >= places:
+        if client is None or client.running >= places:
             return _rejected_end(
-                "the engine is not there" if stream is None else "the engine is full"
+                "the engine is not there" if client is None else "the engine is full"
             )
-        if stream.running == 0:
+        if client.running == 0:
             self._event_at = self._clock()
         pid = self._supervisor.pid
         self._runs += 1
         try:
-            end = await stream.run(request, note_event)
-            if _failed_with(end, ENGINE_HUNG) and stream is self._connection.stream:
+            end = await client.run(request, note_event)
+            if _failed_with(end, ENGINE_HUNG) and client is self._connection.client:
                 # One silent run may only have waited; if all are silent, the engine hangs.
-                self._note_silence(is_hung=stream.is_hung)
+                self._note_silence(is_hung=client.is_hung)
             return await self._with_exit(end, pid)
         finally:
             self._runs -= 1
@@ -146,7 +146,7 @@ class SupervisedEngine:
 
     def cancel(self, job: str) -> bool:
         """Ends a run at once as cancelled; False if it is unknown."""
-        return self._connection.stream is not None and self._connection.stream.cancel(job)
+        return self._connection.client is not None and self._connection.client.cancel(job)
 
     def expect_rates(self, rates: Rates) -> None:
         """Sets how long a step takes by the benchmark; see ``core.step_times``."""
@@ -155,15 +155,15 @@ class SupervisedEngine:
 
     async def metrics(self) -> EngineMetrics | None:
         """Reads its load; None if it reports none or does not respond."""
-        if self._connection.stream is None:
+        if self._connection.client is None:
             return None
-        answer = await self._connection.stream.get("/metrics", timeout_s=PROBE_TIMEOUT_S)
+        answer = await self._connection.client.get("/metrics", timeout_s=PROBE_TIMEOUT_S)
         return parse_metrics(answer[1]) if answer is not None and answer[0] == 200 else None
 
     async def stop(self) -> None:
         """Ends the process and all its runs; may be called again."""
-        if self._connection.stream is not None:
-            await self._connection.stream.close()
+        if self._connection.client is not None:
+            await self._connection.client.close()
         await self._supervisor.stop()
 
     def _note_silence(self, *, is_hung: bool = False) -> None:

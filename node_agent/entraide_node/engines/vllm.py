@@ -63,7 +63,7 @@ class VllmConfig(Struct, frozen=True, kw_only=True):
         tool_parser: vLLM's parser of the model's tool calls; "" for the known one, "none" for none.
         log_path: its log file; None for none.
         arguments: further arguments of the command.
-        first_event_timeout_s, stall_timeout_s: see ``chat_stream``.
+        first_event_timeout_s, stall_timeout_s: see ``engine_client``.
         ready_timeout_s: time to load; 0 for a time that depends on the size.
     """
 

@@ -28,7 +28,7 @@ from entraide_node.engines.base import (
     ENGINE_HUNG,
     ENGINE_REJECTED,
 )
-from entraide_node.engines.chat_stream import ChatStream, EngineEndpoint
+from entraide_node.engines.engine_client import EngineClient, EngineEndpoint
 
 PROGRESS = (
     b'data: {"choices":[{"index":0,"delta":{}}],"prompt_progress":{"total":9,"processed":%d}}\n\n'
@@ -39,8 +39,8 @@ async def test_what_the_engine_is_asked() -> None:
     """The engine is asked for a stream with usage, under its own name for the model and our key;
     all other fields reach it untouched, and our extra ones hold against the client's."""
     extra = {"temperature": 1, "timings_per_token": True}
-    async with talking(good, extra=extra) as (engine, stream):
-        await ran(stream, request(stream=False))
+    async with talking(good, extra=extra) as (engine, client):
+        await ran(client, request(stream=False))
 
     assert [
         {
@@ -60,9 +60,9 @@ async def test_connections_are_used_again() -> None:
     """Runs one after the other share a connection where that is allowed, and only there."""
     connections = []
     for keep_alive in (True, False):
-        async with talking(good, keep_alive=keep_alive) as (engine, stream):
+        async with talking(good, keep_alive=keep_alive) as (engine, client):
             for n in range(3):
-                await ran(stream, request(f"job-{n}"))
+                await ran(client, request(f"job-{n}"))
             connections.append(len(engine.connections))
 
     assert [1, 3] == connections
@@ -70,9 +70,9 @@ async def test_connections_are_used_again() -> None:
 
 async def test_a_dead_connection_is_replaced() -> None:
     """A kept connection on which the engine hangs up costs the run nothing."""
-    async with talking(good, hangs_up="reused") as (engine, stream):
-        await ran(stream, request("job-1"))
-        _, end = await ran(stream, request("job-2"))
+    async with talking(good, hangs_up="reused") as (engine, client):
+        await ran(client, request("job-1"))
+        _, end = await ran(client, request("job-2"))
 
     assert Outcome.COMPLETED is end.outcome
     assert (3, 2) == (len(engine.asked), len(engine.connections))
@@ -80,8 +80,8 @@ async def test_a_dead_connection_is_replaced() -> None:
 
 async def test_an_engine_that_always_hangs_up() -> None:
     """An engine that hangs up on every try is asked twice, and then counts as crashed."""
-    async with talking(good, hangs_up="always") as (engine, stream):
-        _, end = await ran(stream, request())
+    async with talking(good, hangs_up="always") as (engine, client):
+        _, end = await ran(client, request())
 
     assert end.failure is not None
     assert (ENGINE_CRASHED, True) == (end.failure.code, end.failure.retryable)
@@ -92,10 +92,10 @@ async def test_nobody_there() -> None:
     """An engine that is not there counts as crashed."""
     async with talking(good) as (engine, _):
         url = engine.url
-    stream = ChatStream(EngineEndpoint(base_url=url, model="m"))
+    client = EngineClient(EngineEndpoint(base_url=url, model="m"))
 
-    _, end = await ran(stream, request())
-    await stream.close()
+    _, end = await ran(client, request())
+    await client.close()
 
     assert end.failure is not None
     assert ENGINE_CRASHED == end.failure.code
@@ -111,8 +111,8 @@ async def drop_in_the_middle(asked: web.Request, response: web.StreamResponse) -
 
 async def test_an_engine_that_dies_in_the_middle() -> None:
     """A stream that breaks off fails the run as crashed, with the counts so far."""
-    async with talking(drop_in_the_middle) as (_, stream):
-        chunks, end = await ran(stream, request())
+    async with talking(drop_in_the_middle) as (_, client):
+        chunks, end = await ran(client, request())
 
     assert end.failure is not None
     assert ENGINE_CRASHED == end.failure.code
@@ -129,8 +129,8 @@ async def drop_after_the_finish(asked: web.Request, response: web.StreamResponse
 
 async def test_an_engine_that_dies_after_the_answer() -> None:
     """A complete answer stays complete if the engine dies afterwards."""
-    async with talking(drop_after_the_finish) as (_, stream):
-        _, end = await ran(stream, request())
+    async with talking(drop_after_the_finish) as (_, client):
+        _, end = await ran(client, request())
 
     assert Outcome.COMPLETED is end.outcome
     assert 1 == end.usage.completion_tokens
@@ -158,8 +158,8 @@ async def only_comments(_: web.Request, response: web.StreamResponse) -> None:
 )
 async def test_an_engine_that_hangs(script: Script, limits: dict[str, float]) -> None:
     """An engine without events for too long hangs, even if its HTTP thread sends comments."""
-    async with talking(script, **limits) as (engine, stream):
-        _, end = await ran(stream, request())
+    async with talking(script, **limits) as (engine, client):
+        _, end = await ran(client, request())
         async with asyncio.timeout(DEADLINE_S):
             await engine.left.wait()
 
@@ -171,8 +171,8 @@ async def test_a_request_may_have_more_time() -> None:
     """A request's own limit for its first event replaces the engine's."""
     asked = request()
     limited = msgspec.structs.replace(asked, first_event_timeout_s=0.05)
-    async with talking(silent) as (_, stream):
-        _, end = await ran(stream, limited)
+    async with talking(silent) as (_, client):
+        _, end = await ran(client, limited)
 
     assert end.failure is not None
     assert ENGINE_HUNG == end.failure.code
@@ -188,8 +188,8 @@ async def slow_reader(_: web.Request, response: web.StreamResponse) -> None:
 
 async def test_a_long_prompt_may_be_read_in_silence() -> None:
     """Until there is output the longer limit holds, also between two signs of progress."""
-    async with talking(slow_reader, stall_timeout_s=0.05) as (_, stream):
-        chunks, end = await ran(stream, request())
+    async with talking(slow_reader, stall_timeout_s=0.05) as (_, client):
+        chunks, end = await ran(client, request())
 
     assert Outcome.COMPLETED is end.outcome
     assert [3, 6, 9] == [chunk.n_prompt_tokens for chunk in chunks if not chunk.data]
@@ -198,11 +198,11 @@ async def test_a_long_prompt_may_be_read_in_silence() -> None:
 @pytest.mark.parametrize("script", [endless, silent, silent_after_a_token])
 async def test_cancelling(script: Script) -> None:
     """A cancelled run ends as cancelled, and the engine sees its caller leave."""
-    async with talking(script) as (engine, stream):
-        run = asyncio.create_task(ran(stream, request()))
+    async with talking(script) as (engine, client):
+        run = asyncio.create_task(ran(client, request()))
         async with asyncio.timeout(DEADLINE_S):
             await engine.reached.wait()
-        known = stream.cancel("job-1")
+        known = client.cancel("job-1")
         _, end = await run
         async with asyncio.timeout(DEADLINE_S):
             await engine.left.wait()
@@ -210,20 +210,20 @@ async def test_cancelling(script: Script) -> None:
     assert known
     assert Outcome.CANCELLED is end.outcome
     assert end.failure is None
-    assert 0 == stream.running
+    assert 0 == client.running
 
 
 async def test_cancelling_a_run_that_connects(monkeypatch: pytest.MonkeyPatch) -> None:
     """However late in its attempt it is cancelled, the engine is not asked."""
-    async with talking(good) as (engine, stream):
-        connect = stream._http.connect
+    async with talking(good) as (engine, client):
+        connect = client._http.connect
 
         async def connect_and_cancel() -> None:
             await connect()
-            stream.cancel("job-1")
+            client.cancel("job-1")
 
-        monkeypatch.setattr(stream._http, "connect", connect_and_cancel)
-        _, end = await ran(stream, request())
+        monkeypatch.setattr(client._http, "connect", connect_and_cancel)
+        _, end = await ran(client, request())
 
     assert Outcome.CANCELLED == end.outcome
     assert [] == engine.asked
@@ -231,12 +231,12 @@ async def test_cancelling_a_run_that_connects(monkeypatch: pytest.MonkeyPatch) -
 
 async def test_unknown_and_doubled_jobs() -> None:
     """A job that is not there cannot be cancelled, and one that runs cannot run again."""
-    async with talking(silent_after_a_token) as (engine, stream):
-        first = asyncio.create_task(ran(stream, request()))
+    async with talking(silent_after_a_token) as (engine, client):
+        first = asyncio.create_task(ran(client, request()))
         await engine.reached.wait()
-        _, second = await ran(stream, request())
-        nobody = stream.cancel("job-2")
-        stream.cancel("job-1")
+        _, second = await ran(client, request())
+        nobody = client.cancel("job-2")
+        client.cancel("job-1")
         await first
 
     assert not nobody
@@ -246,8 +246,8 @@ async def test_unknown_and_doubled_jobs() -> None:
 
 async def test_a_body_that_is_no_request() -> None:
     """A body that is no JSON object fails the run before the engine is asked."""
-    async with talking(good) as (engine, stream):
-        _, end = await ran(stream, request(body=b"{"))
+    async with talking(good) as (engine, client):
+        _, end = await ran(client, request(body=b"{"))
 
     assert end.failure is not None
     assert BAD_REQUEST == end.failure.code
@@ -256,11 +256,11 @@ async def test_a_body_that_is_no_request() -> None:
 
 async def test_a_stream_that_was_closed() -> None:
     """After the close no run begins, and it may be closed again."""
-    async with talking(good) as (_, stream):
-        await stream.close()
-        await stream.close()
-        _, end = await ran(stream, request())
-        small = await stream.get("/health", timeout_s=1.0)
+    async with talking(good) as (_, client):
+        await client.close()
+        await client.close()
+        _, end = await ran(client, request())
+        small = await client.get("/health", timeout_s=1.0)
 
     assert end.failure is not None
     assert ENGINE_CRASHED == end.failure.code
@@ -280,10 +280,10 @@ async def test_a_refusal() -> None:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0][:2]
-    stream = ChatStream(EngineEndpoint(base_url=f"http://{host}:{port}", model="m"))
+    client = EngineClient(EngineEndpoint(base_url=f"http://{host}:{port}", model="m"))
 
-    _, end = await ran(stream, request())
-    await stream.close()
+    _, end = await ran(client, request())
+    await client.close()
     await runner.cleanup()
 
     assert end.failure is not None
@@ -294,8 +294,8 @@ async def test_a_refusal() -> None:
 
 async def test_many_at_a_time() -> None:
     """Runs at the same time do not mix."""
-    async with talking(good) as (_, stream):
-        runs = [ran(stream, request(f"job-{n}")) for n in range(40)]
+    async with talking(good) as (_, client):
+        runs = [ran(client, request(f"job-{n}")) for n in range(40)]
         results = await asyncio.gather(*runs)
 
     for n, (chunks, end) in enumerate(results):

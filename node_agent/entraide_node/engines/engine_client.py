@@ -1,4 +1,4 @@
-"""Runs over HTTP, for any engine that implements OpenAI's API.
+"""Engine client: runs over HTTP, for any engine that implements OpenAI's API.
 
 Every request for text is sent as a stream with usage, so that a run can be counted, watched and
 stopped, whether or not its client asked for a stream. Events that arrive together are passed on
@@ -94,7 +94,7 @@ class EngineEndpoint(Struct, frozen=True, kw_only=True):
     stall_timeout_s: float = 60.0
 
 
-class ChatStream:
+class EngineClient:
     """Runs requests on one engine concurrently; must be closed."""
 
     def __init__(
