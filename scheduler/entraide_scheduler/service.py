@@ -30,7 +30,7 @@ from entraide_scheduler.control.admin import AdminService
 from entraide_scheduler.control.enrolment import EnrolmentService
 from entraide_scheduler.control.grid_admin import GridAdmin
 from entraide_scheduler.control.membership import Membership, WebAddress
-from entraide_scheduler.control.operator_access import OperatorAccess
+from entraide_scheduler.control.operator_access import OperatorAccess, OperatorInterceptor
 from entraide_scheduler.control.policy_admin import PolicyAdmin
 from entraide_scheduler.control.policy_in_force import PolicyInForce
 from entraide_scheduler.control.server import GrpcServer
@@ -106,7 +106,7 @@ class Service:
         self._cleanup = contextlib.AsyncExitStack()
         self._parts: Parts | None = None
         self._certificates: ServerCertificates  # read at the start
-        self.grpc = GrpcServer()
+        self.grpc: GrpcServer  # made at the start
 
     @property
     def parts(self) -> Parts:
@@ -257,7 +257,10 @@ class Service:
         self._cleanup.push_async_callback(periodic.stop)
         grid.start()
         self._cleanup.push_async_callback(grid.stop)
-        await self._serve(parts, self._make_admin(parts, grid))
+        admin_key = self._config.admin_key or load_admin_key(self.home)
+        access = OperatorAccess(admin_key, lang=self._config.lang)
+        self.grpc = GrpcServer([OperatorInterceptor(access)])
+        await self._serve(parts, self._make_admin(parts, grid, access, admin_key))
 
     def _make_driver(
         self, recovered: RecoveredState, store: Store, router: MessageRouter
@@ -384,9 +387,9 @@ class Service:
             ),
         )
 
-    def _make_admin(self, parts: Parts, grid: GridSources) -> admin_pb2_grpc.AdminServicer:
-        admin_key = self._config.admin_key or load_admin_key(self.home)
-        access = OperatorAccess(admin_key, lang=self._config.lang)
+    def _make_admin(
+        self, parts: Parts, grid: GridSources, access: OperatorAccess, admin_key: str
+    ) -> admin_pb2_grpc.AdminServicer:
         policies = PolicyInForce(parts.policy, store=parts.store, driver=parts.driver)
         nodes_and_members = AdminService(
             store=parts.store,

@@ -24,6 +24,7 @@ CALLED_BY_OTHERS = {
     "TcpTransport": "nats-py calls it",
     "TypeDecorator": "SQLAlchemy calls its two conversions",
     "enrolment_pb2_grpc.EnrolmentServicer": "gRPC calls its method",
+    "grpc.aio.ServerInterceptor": "gRPC calls its method",
     "urllib.request.HTTPRedirectHandler": "urllib calls it",
     "urllib.request.HTTPHandler": "urllib calls it",
     "urllib.request.HTTPSHandler": "urllib calls it",

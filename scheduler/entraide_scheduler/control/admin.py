@@ -98,10 +98,9 @@ class AdminService:
         self._log = structlog.get_logger("entraide.admin")
 
     async def ListNodes(  # noqa: N802
-        self, _: admin_pb2.ListNodesRequest, context: Context
+        self, _: admin_pb2.ListNodesRequest, _context: Context
     ) -> admin_pb2.ListNodesResponse:
         """Lists every node that ever joined, with its present state."""
-        await self._access.authenticate(context)
         return admin_pb2.ListNodesResponse(nodes=self._list_nodes())
 
     async def ApproveNode(  # noqa: N802
@@ -111,7 +110,6 @@ class AdminService:
 
         The approval ends a quarantine; the node's next heartbeat is answered with HelloRequest.
         """
-        await self._access.authenticate(context)
         row = await self._find_node(request.node, context)
         if self._identity.is_revoked(row.public_key):
             await self._access.abort(context, "node_key_revoked", node=row.node)
@@ -125,7 +123,6 @@ class AdminService:
         self, request: admin_pb2.NodeRequest, context: Context
     ) -> admin_pb2.Node:
         """Revokes a node at once; its jobs are placed again on other nodes."""
-        await self._access.authenticate(context)
         row = await self._find_node(request.node, context)
         return self._describe_node(await self._membership.revoke_node(row))
 
@@ -133,7 +130,6 @@ class AdminService:
         self, request: admin_pb2.NodeRequest, context: Context
     ) -> admin_pb2.Node:
         """Deletes the record of a node that is revoked or not connected; the books stay."""
-        await self._access.authenticate(context)
         row = await self._find_node(request.node, context)
         if self._membership.is_connected(row):
             await self._access.abort(context, "node_live", node=row.node)
@@ -145,7 +141,6 @@ class AdminService:
         self, request: admin_pb2.VouchNodeRequest, context: Context
     ) -> admin_pb2.Node:
         """Changes what the operator vouches for a node; it counts at once, and is on disk."""
-        await self._access.authenticate(context)
         await self._access.check_signature(request.author, "", context)
         row = await self._find_node(request.node, context)
         if fault := find_vouching_fault(request):
@@ -159,17 +154,15 @@ class AdminService:
         self, request: admin_pb2.CreateJoinTokenRequest, context: Context
     ) -> admin_pb2.JoinToken:
         """Creates a one-time token with which one machine of a co-op joins."""
-        await self._access.authenticate(context)
         await self._check_coop(request.coop, context)
         if fault := find_token_fault(request):
             await self._access.abort(context, "invalid_request", **fault)
         return await self._membership.create_token(request)
 
     async def ListCoops(  # noqa: N802
-        self, _: admin_pb2.ListCoopsRequest, context: Context
+        self, _: admin_pb2.ListCoopsRequest, _context: Context
     ) -> admin_pb2.ListCoopsResponse:
         """Lists the members with their quotas and balances."""
-        await self._access.authenticate(context)
         coops = [self._describe_coop(terms) for terms in self._policies.policy.coops]
         return admin_pb2.ListCoopsResponse(coops=coops)
 
@@ -177,7 +170,6 @@ class AdminService:
         self, request: admin_pb2.Coop, context: Context
     ) -> admin_pb2.Coop:
         """Creates a co-op or changes its terms, in a new version of the policy."""
-        await self._access.authenticate(context)
         await self._access.check_signature(request.author, request.reason, context)
         async with self._policies.changing:
             policy = self._policies.policy
@@ -194,7 +186,6 @@ class AdminService:
         self, request: admin_pb2.RemoveCoopRequest, context: Context
     ) -> admin_pb2.RemovedCoop:
         """Takes a co-op out of the policy, and revokes its keys and nodes; the books stay."""
-        await self._access.authenticate(context)
         await self._access.check_signature(request.author, request.reason, context)
         await self._check_coop(request.coop, context)
         async with self._policies.changing:
@@ -209,7 +200,6 @@ class AdminService:
         self, request: admin_pb2.ListKeysRequest, context: Context
     ) -> admin_pb2.ListKeysResponse:
         """Lists the API keys of a co-op, or all."""
-        await self._access.authenticate(context)
         rows = await self._store.list_keys(request.coop or None)
         if request.coop and not rows:
             await self._check_coop(request.coop, context)
@@ -219,7 +209,6 @@ class AdminService:
         self, request: admin_pb2.CreateKeyRequest, context: Context
     ) -> admin_pb2.Key:
         """Creates an API key; its secret is returned only here, and its hash is stored."""
-        await self._access.authenticate(context)
         await self._check_coop(request.coop, context)
         project = request.project or "default"
         for param, text in (("project", project), ("label", request.label)):
@@ -241,7 +230,6 @@ class AdminService:
         self, request: admin_pb2.RevokeKeyRequest, context: Context
     ) -> admin_pb2.Key:
         """Revokes an API key permanently."""
-        await self._access.authenticate(context)
         row = await self._store.revoke_key(request.key)
         if row is None:
             await self._access.abort(context, "unknown_key", key=request.key)
@@ -252,7 +240,6 @@ class AdminService:
         self, request: admin_pb2.ClearKeyRequest, context: Context
     ) -> admin_pb2.Key:
         """Ends the quarantine of an API key or of a person, if there is one."""
-        await self._access.authenticate(context)
         row = await self._find_sender(request.key)
         if row is None:
             await self._access.abort(context, "unknown_key", key=request.key)
@@ -260,10 +247,9 @@ class AdminService:
         return self._describe_key(row)
 
     async def GetStatus(  # noqa: N802
-        self, _: admin_pb2.GetStatusRequest, context: Context
+        self, _: admin_pb2.GetStatusRequest, _context: Context
     ) -> admin_pb2.Status:
         """Returns the pool's status."""
-        await self._access.authenticate(context)
         core = self._driver.core
         return admin_pb2.Status(
             version=entraide.__version__,
@@ -280,7 +266,6 @@ class AdminService:
         self, request: admin_pb2.GetStatementRequest, context: Context
     ) -> admin_pb2.Statement:
         """Returns a co-op's statement of a month; former members are included."""
-        await self._access.authenticate(context)
         try:
             statement = await make_statement(
                 self._store, request.coop, request.month, zone=self._zone, now=self._driver.now()
@@ -303,7 +288,6 @@ class AdminService:
         self, request: admin_pb2.Correction, context: Context
     ) -> admin_pb2.Correction:
         """Posts a correction of the ledger; it is on disk on return."""
-        await self._access.authenticate(context)
         fault = correction_fault(request, {terms.coop for terms in self._policies.policy.coops})
         if fault:
             await self._access.abort(context, "invalid_request", detail=fault)
@@ -318,10 +302,9 @@ class AdminService:
         return posted
 
     async def GetCatalogue(  # noqa: N802
-        self, request: admin_pb2.GetCatalogueRequest, context: Context
+        self, request: admin_pb2.GetCatalogueRequest, _context: Context
     ) -> admin_pb2.ModelCatalogue:
         """Returns the signed model catalogue, or the one that Entraide ships with."""
-        await self._access.authenticate(context)
         if request.shipped:
             return admin_pb2.ModelCatalogue(document=documents.write(documents.shipped()))
         return convert.catalogue_message(self._catalogue.message)
@@ -330,7 +313,6 @@ class AdminService:
         self, request: admin_pb2.SetCatalogueRequest, context: Context
     ) -> admin_pb2.ModelCatalogue:
         """Replaces the catalogue, unless it has changed since ``base_version``."""
-        await self._access.authenticate(context)
         try:
             put = self._catalogue.replace(request.document, base_version=request.base_version)
         except InvalidCatalogue as problem:
@@ -344,7 +326,6 @@ class AdminService:
         self, request: admin_pb2.ModelOnNode, context: Context
     ) -> admin_pb2.ModelPlan:
         """Returns the planned loads and unloads; with a model, the step that would place it."""
-        await self._access.authenticate(context)
         core = self._driver.core
         if not request.model:
             return plans.plan_message(core, core.plan(), at=self._driver.now())
@@ -355,7 +336,6 @@ class AdminService:
         self, request: admin_pb2.ModelOnNode, context: Context
     ) -> admin_pb2.ModelPlan:
         """Makes a node load a model without demand."""
-        await self._access.authenticate(context)
         step = await self._plan_placement(request, context)
         await self._feed(context, e.LoadAsked(*e.UNNUMBERED, node=step.node, model=step.model))
         return plans.plan_message(self._driver.core, [], at=self._driver.now())
@@ -364,7 +344,6 @@ class AdminService:
         self, request: admin_pb2.ModelOnNode, context: Context
     ) -> admin_pb2.ModelPlan:
         """Makes a node unload a model that the scheduler loaded."""
-        await self._access.authenticate(context)
         loaded = {(o.node, o.model) for o in self._driver.core.model_loads() if o.state == "loaded"}
         if (request.node, request.model) not in loaded:
             why = {"model": request.model, "node": request.node, "why": "not_ours"}

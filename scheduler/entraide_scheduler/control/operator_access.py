@@ -1,5 +1,7 @@
 """Operator access: the check of the operator's key, and the errors of the Admin service's parts.
 
+``OperatorInterceptor`` checks every call of the service that comes over gRPC, before the service
+sees it; the gateway checks those over HTTP, and makes them with a ``LocalContext``.
 The methods of the service are in several classes, one for each subject; ``join_parts`` makes one
 servicer of them.
 """
@@ -9,18 +11,23 @@ import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
-from typing import Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+
+import grpc
 
 from entraide.printable import printable
 from entraide.v1 import admin_pb2, admin_pb2_grpc
-from entraide_scheduler.control.errors import Context, abort, metadata
-from entraide_scheduler.control.local_calls import LocalContext
+from entraide_scheduler.control.errors import Context, abort
 from entraide_scheduler.core.policy import PolicyFault
 from entraide_scheduler.store.space import StorageFull
 
 AUTHOR_MAX = 200
 REASON_MAX = 2_000
-METHODS = admin_pb2.DESCRIPTOR.services_by_name["Admin"].methods_by_name
+SERVICE = admin_pb2.DESCRIPTOR.services_by_name["Admin"]
+METHODS = SERVICE.methods_by_name
+
+if TYPE_CHECKING:  # generic in gRPC's stubs only
+    Handler = grpc.RpcMethodHandler[Any, Any]
 
 
 class OperatorAccess:
@@ -34,13 +41,6 @@ class OperatorAccess:
     def __init__(self, key: str, *, lang: str = "fr") -> None:
         self._key_hash = hashlib.sha256(key.encode()).digest()
         self._lang = lang
-
-    async def authenticate(self, context: Context) -> None:
-        """Ends the call with ``unauthorised`` unless it has the operator's key, or is local."""
-        if isinstance(context, LocalContext):
-            return
-        if not self.is_operator(metadata(context).get("authorization", "")):
-            await self.abort(context, "unauthorised")
 
     def is_operator(self, authorization: str) -> bool:
         """Whether an ``Authorization`` header has the operator's key."""
@@ -77,6 +77,33 @@ class OperatorAccess:
                 await self.abort(context, "invalid_request", **values)
             if printable(text) != text:
                 await self.abort(context, "invalid_request", **values, fault="control_signs")
+
+
+class OperatorInterceptor(grpc.aio.ServerInterceptor):
+    """Ends each call of the Admin service with ``unauthorised`` unless it has the operator's key.
+
+    Calls of other services pass.
+    """
+
+    def __init__(self, access: OperatorAccess) -> None:
+        self._access = access
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable["Handler | None"]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> "Handler | None":
+        """Returns the handler of a call, or one that refuses it."""
+        handler = await continuation(handler_call_details)
+        if not handler_call_details.method.startswith(f"/{SERVICE.full_name}/"):
+            return handler
+        sent = dict(handler_call_details.invocation_metadata or ())
+        if self._access.is_operator(str(sent.get("authorization", ""))):
+            return handler
+        return grpc.unary_unary_rpc_method_handler(self._refuse)
+
+    async def _refuse(self, _: bytes, context: Context) -> NoReturn:
+        await self._access.abort(context, "unauthorised")
 
 
 def join_parts(*parts: object) -> admin_pb2_grpc.AdminServicer:

@@ -3,7 +3,7 @@
 Without a certificate it listens on loopback only.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import grpc
@@ -21,13 +21,14 @@ STREAMS_MAX = 1_000
 class GrpcServer:
     """A gRPC server: add services, then start it."""
 
-    def __init__(self) -> None:
+    def __init__(self, interceptors: Sequence[grpc.aio.ServerInterceptor] = ()) -> None:
         self._server = grpc.aio.server(
+            interceptors=interceptors,
             options=(
                 ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
                 ("grpc.max_concurrent_streams", STREAMS_MAX),
                 ("grpc.so_reuseport", 0),
-            )
+            ),
         )
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
