@@ -94,6 +94,7 @@ PARTS = (
     ),
     (
         Part("entraide_scheduler", "scheduler core", "cœur de l’ordonnanceur", "core"),
+        Part("entraide_scheduler", "line window", "fenêtre des lignes", "line_window"),
         Part("entraide_node", "node core", "cœur du nœud", "core"),
         Part("entraide", "sentences", "phrases",
              "i18n explanations explanation_values message_catalogue relative_time log_format"),

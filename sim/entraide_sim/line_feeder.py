@@ -1,7 +1,7 @@
 """Line feeder: has the lines of simulated batches requested some at a time, as the gateway does.
 
 Which lines may be requested, and when again those that the core refused, is decided by the
-gateway's own line window (``core.line_window``), in virtual time. What is left of each batch is
+gateway's own line window (``line_window``), in virtual time. What is left of each batch is
 stated to the core by the same rule. Input: batches, refusals and ends of jobs. Output: requests,
 ``BatchStated`` events, and the number of lines that each batch had requested at once at most.
 """
@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 from entraide.types import RequestFacts
 from entraide_scheduler.core.commands import Refuse
 from entraide_scheduler.core.events import BatchStated
-from entraide_scheduler.core.line_window import LineWindow, is_stated_anew, remaining_facts
+from entraide_scheduler.line_window import LineWindow, is_stated_anew, remaining_facts
 from entraide_sim.driver import Driver
 from entraide_sim.workload import Request
 

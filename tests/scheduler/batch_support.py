@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from tests.scheduler.gateway_support import CHAT, KEY_A, WAIT_S, Pool, ask
 
-from entraide_scheduler.core import line_window
+from entraide_scheduler import line_window
 
 FILES, BATCHES = "/v1/files", "/v1/batches"
 

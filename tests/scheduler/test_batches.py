@@ -36,8 +36,8 @@ from tests.scheduler.gateway_support import (
 )
 from tests.waiting import eventually
 
+from entraide_scheduler import line_window
 from entraide_scheduler.core import events as e
-from entraide_scheduler.core import line_window
 from entraide_scheduler.core.policy import Quota, QuotaKind
 from entraide_scheduler.gateway.batches import feeder, use_cases
 from entraide_scheduler.store import batches as table

@@ -9,9 +9,9 @@ import entraide_sim as sim
 from entraide.types import DataClass, JobClass, JobKind, RequestFacts
 from entraide_scheduler.core.commands import EndJob, Refuse
 from entraide_scheduler.core.events import BatchStated, JobRequested
-from entraide_scheduler.core.line_window import WINDOW
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy.policy import Limits
+from entraide_scheduler.line_window import WINDOW
 from entraide_sim.line_feeder import SimulatedBatch
 
 DAY_S = 86_400.0

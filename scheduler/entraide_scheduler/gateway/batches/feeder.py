@@ -24,7 +24,6 @@ import structlog
 from msgspec import structs
 
 from entraide.decoding import decode_msgpack
-from entraide_scheduler.core.line_window import LineWindow, PostponedLine, is_stated_anew
 from entraide_scheduler.gateway.batches.input_lines import (
     BatchLine,
     LineReader,
@@ -56,6 +55,7 @@ from entraide_scheduler.gateway.kept_jobs import KeptJobs
 from entraide_scheduler.gateway.options import FactsBuilder
 from entraide_scheduler.gateway.refusals import Refused
 from entraide_scheduler.gateway.sealer import Sealer
+from entraide_scheduler.line_window import LineWindow, PostponedLine, is_stated_anew
 from entraide_scheduler.scheduler_port import BatchPlanner, SchedulerPort
 from entraide_scheduler.store import batch_results, batches
 from entraide_scheduler.store.rows import BatchProgress, BatchResultRow, BatchRow, KeptJobRow

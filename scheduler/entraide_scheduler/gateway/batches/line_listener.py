@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from entraide.wire.messages import JobRefused
-from entraide_scheduler.core.line_window import LineWindow
+from entraide_scheduler.line_window import LineWindow
 
 
 class WindowListener:
