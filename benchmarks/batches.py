@@ -37,7 +37,6 @@ from entraide_scheduler.core.policy import DEFAULT_CLASSES, CoopTerms, Policy
 from entraide_sim import (
     SERVER,
     Arrival,
-    Driver,
     Grid,
     JobRecords,
     NodeSpec,
@@ -116,7 +115,8 @@ def simulate_day(seed: int, way: str, size: BenchmarkSize) -> SimulatedDay:
     policy = make_policy(way)
     records = JobRecords(policy)
     world = World(
-        Driver(Core(), start_at=start_at),
+        Core(),
+        start_at=start_at,
         policy=policy,
         nodes=make_fleet(),
         grid=Grid([read_series(path, zone=ZONE, start_at=start_at, hours=4 * DAY_H)], forecasts),

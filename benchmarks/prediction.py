@@ -50,7 +50,6 @@ from entraide_scheduler.core.policy import DEFAULT_CLASSES, CoopTerms, Picker, P
 from entraide_sim import (
     SERVER,
     Arrival,
-    Driver,
     Grid,
     NodeSpec,
     RequestTemplate,
@@ -174,7 +173,9 @@ def told(picker: Picker, *, requests_most: int, seed: int) -> list[PredictionRec
     )
     foresight = PredictionRecorder({spec.card.node: spec.card for spec in specs})
     world = World(
-        Driver(Core(), start_at=START_AT, watch=foresight.observe),
+        Core(),
+        start_at=START_AT,
+        watch=foresight.observe,
         policy=policy,
         nodes=specs,
         grid=Grid([constant_series(ZONE, 30.0, start_at=START_AT, hours=HOURS)]),

@@ -201,7 +201,8 @@ def simulate(
     )
     series = [sim.synthetic_series(zone, grams, start_at=START, hours=240) for zone, grams in ZONES]
     world = sim.World(
-        sim.Driver(core, start_at=START),
+        core,
+        start_at=START,
         policy=policy,
         nodes=[sim.NodeSpec(card=card(number, like)) for number in range(nodes)],
         grid=sim.Grid(series),
@@ -330,7 +331,8 @@ def bytes_per_job(arrivals: Sequence[sim.Arrival], *, recorded: bool) -> float:
     asked = sim.make_requests(again, sim.RequestTemplate(MODEL), start_at=START, coops=COOPS)
     tracemalloc.start()
     world = sim.World(
-        sim.Driver(Core(), start_at=START),
+        Core(),
+        start_at=START,
         policy=policy,
         nodes=[sim.NodeSpec(card=card(number, 4)) for number in range(4)],
         grid=sim.Grid(series),

@@ -21,7 +21,6 @@ from entraide_sim import (
     LINEAR,
     Arrival,
     ClientSpec,
-    Driver,
     Grid,
     IntensitySeries,
     JobRecords,
@@ -228,7 +227,8 @@ def simulate_shifting(
     rules = make_policy()
     records = JobRecords(rules)
     world = World(
-        Driver(Core(), start_at=series.start_at),
+        Core(),
+        start_at=series.start_at,
         policy=rules,
         nodes=[make_node(slots, series.zone)],
         grid=Grid([series], forecasts),

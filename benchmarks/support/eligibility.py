@@ -19,7 +19,6 @@ from entraide.types import Basis, DataClass, NodeCard, Power, Rates, Replica
 from entraide_scheduler.core.machine import Core
 from entraide_sim import (
     Arrival,
-    Driver,
     Grid,
     NodeSpec,
     RequestTemplate,
@@ -104,7 +103,8 @@ def service_rates(
     """Returns each co-op's service (prompt + 2 x answer) per second, after a warm-up."""
     responses: list[Response] = []
     world = World(
-        Driver(make(), start_at=START_AT),
+        make(),
+        start_at=START_AT,
         policy=make_policy(weights),
         nodes=nodes,
         grid=Grid(

@@ -25,7 +25,6 @@ from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import ChargeWeights, CoopTerms, FairShare, Policy
 from entraide_sim import (
     ClientSpec,
-    Driver,
     Grid,
     NodeSpec,
     RequestTemplate,
@@ -422,7 +421,9 @@ def simulate_pool(pool: RandomPool, fair_share: FairShare) -> BoundChecker:
         core, policy, pool.nodes, longest_tokens=pool.longest_tokens, cap_tokens=pool.cap_tokens
     )
     world = World(
-        Driver(core, start_at=START_AT, watch=witness),
+        core,
+        start_at=START_AT,
+        watch=witness,
         policy=policy,
         nodes=pool.nodes,
         grid=Grid([constant_series(ZONE, 1.3, start_at=START_AT, hours=1)]),

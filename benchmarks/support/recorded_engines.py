@@ -112,7 +112,7 @@ class RecordingPlayer:
     """Replays recorded requests to a core whose only node answers with the recorded times."""
 
     def __init__(self, card: NodeCard, confidence: float) -> None:
-        self.driver = Driver(Core(), start_at=START_AT, watch=self._watch)
+        self.driver = Driver(Core(), start_at=START_AT, execute=self._execute, watch=self._watch)
         self.predictions = PredictionRecorder({card.node: card})
         self._card = card
         self._loads: dict[str, str] = {}
@@ -120,7 +120,6 @@ class RecordingPlayer:
         self._sent: dict[str, tuple[float, MeasuredRequest]] = {}
         self._compared: list[str] = []
         self._ended = 0
-        self.driver.execute_command = self._execute
         classes = tuple(
             msgspec.structs.replace(terms, confidence=confidence) for terms in DEFAULT_CLASSES
         )

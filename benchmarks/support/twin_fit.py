@@ -16,7 +16,6 @@ from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import CoopTerms, Policy
 from entraide_sim import (
     Arrival,
-    Driver,
     Grid,
     JobRecords,
     NodeSpec,
@@ -229,7 +228,8 @@ def simulate_load(
     records = JobRecords(policy)
     hours = int(arrivals[-1].at_s // 3_600.0) + 24 * 9
     world = World(
-        Driver(Core(), start_at=START_AT),
+        Core(),
+        start_at=START_AT,
         policy=policy,
         nodes=[make_node(fitted, engine)],
         grid=Grid(

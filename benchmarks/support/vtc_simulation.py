@@ -18,7 +18,6 @@ from entraide_scheduler.core.events import Event, NodeBeat, RunProgressed
 from entraide_scheduler.core.policy import CoopTerms, FairShare, Policy
 from entraide_sim import (
     Arrival,
-    Driver,
     Grid,
     Job,
     NodeSpec,
@@ -154,7 +153,8 @@ def serve_requests(
     responses: list[Response] = []
     lengths = {request.facts.job: request.output_tokens for request in asked}
     world = World(
-        Driver(KnownLengthScheduler(make(lengths), lengths), start_at=START_AT),
+        KnownLengthScheduler(make(lengths), lengths),
+        start_at=START_AT,
         policy=policy,
         nodes=[machine.spec()],
         grid=Grid([constant_series(ZONE, 1.3, start_at=START_AT, hours=HOURS)]),

@@ -30,7 +30,6 @@ from entraide_scheduler.core.policy import Carbon, CoopTerms, Picker, Policy
 from entraide_sim import (
     LINEAR,
     SERVER,
-    Driver,
     Grid,
     IntensitySeries,
     JobRecords,
@@ -157,7 +156,8 @@ def simulate_load(
     records = JobRecords(terms)
     start_at = series[0].start_at
     world = World(
-        Driver(Core(), start_at=start_at),
+        Core(),
+        start_at=start_at,
         policy=terms,
         nodes=make_fleet(load, energy, [zone_series.zone for zone_series in series]),
         grid=Grid(series),

@@ -8,7 +8,8 @@ How to run one::
     nodes = [NodeSpec(card=card, curve=SERVER, pool_tokens=16_384)]
     records = JobRecords(policy)
     world = World(
-        Driver(Core(), start_at=start_at),
+        Core(),
+        start_at=start_at,
         policy=policy,
         nodes=nodes,
         grid=grid,
@@ -21,10 +22,10 @@ How to run one::
     world.run(make_requests(read_azure(path), template, start_at=start_at, coops=coops))
     print(summarize_run(records, world))
 
-- ``Driver(core, start_at=, watch=)``: the clock. ``core`` is a ``Core``, or a scheduler to compare
-  with it: any object with ``handle`` and ``next_deadline``. The simulator reads only job, epoch,
-  node and ``output_tokens_max`` of a ``Place`` command.
-- ``World(driver, policy=, nodes=, grid=, ...)``: ``run(requests, until=)``.
+- ``World(core, start_at=, watch=, policy=, nodes=, grid=, ...)``: ``run(requests, until=)``.
+  ``core`` is a ``Core``, or a scheduler to compare with it: any object with ``handle`` and
+  ``next_deadline``. The simulator reads only job, epoch, node and ``output_tokens_max`` of a
+  ``Place`` command. ``Driver(core, start_at=, execute=, watch=)`` is its clock.
 - ``NodeSpec(card=, ...)``: a machine. Fields beside the card give its true values where the card is
   wrong (``rates``, ``extra_w``, ``noise``) and its power ``curve`` (``FLAT``, ``SERVER``,
   ``LINEAR`` or points). ``SiteSpec``: own generation of a site. ``Fault``: a failure to inject.

@@ -1,7 +1,7 @@
 """Driver: discrete-event simulation of one decision core in virtual time.
 
 Pops the next entry of a heap, sets the clock to its time and runs its action; actions deliver
-events to the core, and the core's commands go to ``execute_command``. A ``Woke`` event is delivered
+events to the core, and the core's commands go to ``execute``. A ``Woke`` event is delivered
 at each deadline that the core names. Entries of the same moment run in the order in which they were
 scheduled, so the same inputs give the same events. While the core is stopped, events are queued and
 delivered after its restart.
@@ -43,6 +43,10 @@ class RestorableCore(DecisionCore, Protocol):
         """Returns a core with the state of a snapshot."""
 
 
+def _ignore_command(_: Command) -> None:
+    """Executes nothing."""
+
+
 class Driver:
     """A virtual clock with a heap of scheduled actions.
 
@@ -58,6 +62,7 @@ class Driver:
         core: DecisionCore,
         *,
         start_at: float,
+        execute: Callable[[Command], None] = _ignore_command,
         watch: Callable[[Event, list[Command]], None] | None = None,
     ) -> None:
         """Creates the clock.
@@ -65,13 +70,14 @@ class Driver:
         Args:
             core: the decision core.
             start_at: virtual start time, seconds since the epoch.
+            execute: called with each command.
             watch: called with each event and the commands that follow (a journal, a checker).
         """
         self.core = core
         self.now = start_at
         self.events_delivered = 0
         self.actions = 0
-        self.execute_command: Callable[[Command], None] = _ignore_command
+        self._execute = execute
         self._watch = watch
         self._heap: list[tuple[float, int, Action, Any]] = []
         self._serial = 0
@@ -100,7 +106,7 @@ class Driver:
         commands = self.core.handle(event)
         if self._watch is not None:
             self._watch(event, commands)
-        execute = self.execute_command
+        execute = self._execute
         for command in commands:
             execute(command)
 
@@ -173,7 +179,3 @@ class Driver:
         self._wakes += 1
         assert self._wakes <= WAKES_MAX, f"the core asks to be woken at {due} without end"
         self.deliver(Woke)
-
-
-def _ignore_command(_: Command) -> None:
-    """Executes nothing: no world is attached."""

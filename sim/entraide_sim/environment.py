@@ -7,7 +7,6 @@ generation, use and battery.
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from functools import partial
 from math import inf
 
 import msgspec
@@ -100,7 +99,6 @@ class SimulatedEnvironment:
         for site in self._sites:
             self._schedule_surplus(site)
             if site.supply.battery is not None:
-                site.schedule_battery_event = partial(self._schedule_battery_event, site)
                 driver.schedule(driver.now + BATTERY_CHECK_S, self._check_battery, (site, False))
         for node in self._nodes.values():
             self.send_card(node)
@@ -143,7 +141,8 @@ class SimulatedEnvironment:
         for node in site.nodes:
             self._send_change(node)
 
-    def _schedule_battery_event(self, site: Site, at: float) -> None:
+    def schedule_battery_event(self, site: Site, at: float) -> None:
+        """Schedules the moment at which a site's battery will be full or empty."""
         self._driver.schedule(at, self._handle_battery_event, (site, at))
 
     def _handle_battery_event(self, site_and_moment: tuple[Site, float]) -> None:

@@ -115,10 +115,22 @@ class Site:
         supply: its surplus and battery.
         g_per_j: current carbon intensity of the nodes' energy.
         battery_event_at: scheduled moment at which the battery is full or empty.
-        schedule_battery_event: callback that schedules such a moment.
     """
 
-    def __init__(self, spec: SiteSpec | None, *, at: float) -> None:
+    def __init__(
+        self,
+        spec: SiteSpec | None,
+        *,
+        at: float,
+        schedule_battery_event: Callable[["Site", float], None],
+    ) -> None:
+        """Creates a site without nodes.
+
+        Args:
+            spec: its own generation and battery, or None.
+            at: time now, seconds since the epoch.
+            schedule_battery_event: schedules the moment at which the battery will be full or empty.
+        """
         self.spec = spec
         self.nodes: list[Node] = []
         self.surplus_w = 0.0
@@ -126,7 +138,7 @@ class Site:
         self.grid_g_per_kwh = 0.0
         self.g_per_j = 0.0
         self.battery_event_at = inf
-        self.schedule_battery_event: Callable[[float], None] = _ignore_moment
+        self._schedule_battery_event = schedule_battery_event
         self._accounted_at = at
 
     @property
@@ -170,7 +182,7 @@ class Site:
         turns_at = self._accounted_at + supply.time_to_limit_s()
         if turns_at < self.battery_event_at:
             self.battery_event_at = turns_at
-            self.schedule_battery_event(turns_at)
+            self._schedule_battery_event(self, turns_at)
 
     def update_surplus(self, at: float) -> float:
         """Sets the surplus of a moment; returns the moment of its next change."""
@@ -279,10 +291,6 @@ class Node:
             instance.up, instance.accepting, instance.reason = self.up, self.accepting, self.reason
             instance.engine.slowdown = self.engine.slowdown
             instance.broken = self.broken
-
-
-def _ignore_moment(_: float) -> None:
-    """Schedules nothing."""
 
 
 def make_hardware(spec: NodeSpec, *, power_cap_w: float) -> EngineParameters:

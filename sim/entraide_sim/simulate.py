@@ -67,9 +67,9 @@ def simulate(
     scenario = case.scenario
     parts = build_world(scenario, home=Path(case.home), seed=case.seed)
     recorder = RunRecorder(parts.policy)
-    driver = Driver(Core(), start_at=scenario.start_at)
     world = World(
-        driver,
+        Core(),
+        start_at=scenario.start_at,
         policy=parts.policy,
         nodes=[machine.spec for machine in parts.machines],
         grid=parts.grid,
@@ -82,7 +82,7 @@ def simulate(
         catalogue=model_layout.pool_catalogue(scenario),
     )
     if progress is not None:
-        _report_progress(driver, scenario, progress)
+        _report_progress(world.driver, scenario, progress)
     world.run(parts.requests)
     run_result = build_result(parts, world, recorder, label=case.label, wall_s=clock() - began)
     run_result = msgspec.structs.replace(run_result, names=case.names)

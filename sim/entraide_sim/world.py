@@ -6,22 +6,25 @@ and all its runs have ended; then ``recorder`` receives the job. ``node_agents``
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from math import inf
 from typing import Protocol
 
 from entraide.models import Catalogue
 from entraide.types import JobState, Terms
 from entraide_scheduler.core import commands
+from entraide_scheduler.core.commands import Command
 from entraide_scheduler.core.events import (
     AnswerResumed,
     CatalogueChanged,
+    Event,
     JobCancelled,
     JobRequested,
     NodeJoined,
 )
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Policy, Timing
-from entraide_sim.driver import Driver, RestorableCore
+from entraide_sim.driver import DecisionCore, Driver, RestorableCore
 from entraide_sim.environment import DELAY_S_MAX, Fault, SimulatedEnvironment
 from entraide_sim.grid import Grid
 from entraide_sim.jobs import Job
@@ -65,9 +68,12 @@ class Environment(Protocol):
     def start(self, policy: Policy, faults: Sequence[Fault]) -> None:
         """Delivers the initial state to the core, and schedules all later events."""
 
+    def schedule_battery_event(self, site: Site, at: float) -> None:
+        """Schedules the moment at which a site's battery will be full or empty."""
+
 
 class World:
-    """A simulated pool around one driver.
+    """A simulated pool around one decision core.
 
     Attributes:
         driver: virtual time and the core.
@@ -82,8 +88,9 @@ class World:
 
     def __init__(
         self,
-        driver: Driver,
+        core: DecisionCore,
         *,
+        start_at: float,
         policy: Policy,
         nodes: Sequence[NodeSpec],
         grid: Grid,
@@ -95,11 +102,13 @@ class World:
         recorder: Callable[[Job], None] | None = None,
         make_environment: Callable[["World"], Environment] | None = None,
         catalogue: Catalogue | None = None,
+        watch: Callable[[Event, list[Command]], None] | None = None,
     ) -> None:
         """Builds a world; ``run`` starts it.
 
         Args:
-            driver: the core, and the time at which to start.
+            core: the decision core.
+            start_at: virtual start time, seconds since the epoch.
             policy: delivered to the core first.
             nodes: the machines.
             grid: intensities of all their zones.
@@ -111,6 +120,7 @@ class World:
             recorder: called with each job once the job and its runs have ended.
             make_environment: makes the environment; None for a ``SimulatedEnvironment``.
             catalogue: model catalogue, delivered to the core before the first request.
+            watch: called with each event and the commands that follow (a journal, a checker).
 
         Raises:
             ValueError: ``heartbeat_s`` or ``progress_s`` is too long for the policy, a site has no
@@ -118,6 +128,7 @@ class World:
                 out of range, or a restart of a core without snapshots.
         """
         _check_periods(policy.timing, heartbeat_s=heartbeat_s, progress_s=progress_s)
+        driver = Driver(core, start_at=start_at, execute=self._execute, watch=watch)
         self.driver = driver
         self.policy = policy
         self.started_at = driver.now
@@ -130,11 +141,14 @@ class World:
         self.line_feeder = LineFeeder(driver, self._submit)
         self._requests: Iterator[Request] = iter(())
         self._requests_ended = False
-        site_by_key = {(site.coop, site.site): Site(site, at=driver.now) for site in sites}
+        make_site = partial(
+            Site, at=driver.now, schedule_battery_event=self._schedule_battery_event
+        )
+        site_by_key = {(site.coop, site.site): make_site(site) for site in sites}
         self.nodes: dict[str, Node] = {}
         for number, spec in enumerate(nodes):
             key = (spec.card.coop, spec.card.site)
-            site = site_by_key.setdefault(key, Site(None, at=driver.now))
+            site = site_by_key.setdefault(key, make_site(None))
             node = Node(spec, site, seed=seed, number=number, at=driver.now)
             site.nodes.append(node)
             self.nodes[node.name] = node
@@ -158,7 +172,9 @@ class World:
             )
         else:
             self._environment = make_environment(self)
-        driver.execute_command = self._execute
+
+    def _schedule_battery_event(self, site: Site, at: float) -> None:
+        self._environment.schedule_battery_event(site, at)
 
     def run(
         self,

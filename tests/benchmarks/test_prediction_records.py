@@ -8,7 +8,6 @@ from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import CoopTerms, Policy
 from entraide_sim import (
     Arrival,
-    Driver,
     Grid,
     NodeSpec,
     RequestTemplate,
@@ -39,7 +38,9 @@ def followed(arrivals: list[Arrival]) -> PredictionRecorder:
     foresight = PredictionRecorder({"node-0": card})
     policy = Policy("test", (CoopTerms("alpha"),))
     world = World(
-        Driver(Core(), start_at=START_AT, watch=foresight.observe),
+        Core(),
+        start_at=START_AT,
+        watch=foresight.observe,
         policy=policy,
         nodes=[NodeSpec(card=card)],
         grid=Grid([constant_series("CA-QC", 1.0, start_at=START_AT, hours=2)]),

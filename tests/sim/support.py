@@ -146,7 +146,9 @@ class SimulatedWorld:
         self.commands: list[Any] = []
         self.watch = watch
         self.world = sim.World(
-            sim.Driver(core or Core(), start_at=START, watch=self.observe),
+            core or Core(),
+            start_at=START,
+            watch=self.observe,
             policy=self.policy,
             nodes=nodes,
             **{

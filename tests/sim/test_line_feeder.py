@@ -42,7 +42,9 @@ class Run:
         self.ended: Counter[str] = Counter()
         self.stated: list[int] = []
         self.world = sim.World(
-            sim.Driver(Core(), start_at=START, watch=self._watch),
+            Core(),
+            start_at=START,
+            watch=self._watch,
             policy=policy(limits=Limits(queued_per_coop=queued)),
             nodes=[node(slots=16)],
             grid=grid(),

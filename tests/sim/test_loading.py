@@ -62,9 +62,10 @@ class Watched:
         self.jobs: list[Job] = []
         self.loads: list[tuple[float, str, str]] = []
         self.unloads: list[tuple[float, str, str]] = []
-        self.driver = Driver(Core(), start_at=START, watch=self._watch)
         self.world = World(
-            self.driver,
+            Core(),
+            start_at=START,
+            watch=self._watch,
             policy=policy(models=QUICK),
             nodes=nodes,
             grid=grid(),
@@ -73,6 +74,7 @@ class Watched:
             recorder=self.jobs.append,
             **changes,
         )
+        self.driver = self.world.driver
         self.world.run(iter(asked))
 
     def _watch(self, event: Any, asked: list[Any]) -> None:
@@ -160,7 +162,13 @@ class Orders:
     def __init__(self, room_gb: int = 8, **changes: Any) -> None:
         spec = msgspec.structs.replace(loadable_node(room_gb=room_gb), **changes)
         self.driver = Driver(self, start_at=START)
-        self.node = Node(spec, Site(None, at=START), seed=0, number=0, at=START)
+        self.node = Node(
+            spec,
+            Site(None, at=START, schedule_battery_event=lambda _site, _at: None),
+            seed=0,
+            number=0,
+            at=START,
+        )
         self.models = ModelDriver(self.driver, self._keep_card)
         self.cards: list[tuple[float, tuple[str, ...], tuple[str, ...]]] = []
         self.refusals: list[tuple[float, str, str]] = []

@@ -73,7 +73,9 @@ class Week:
         self.faults = sorted(faults, key=lambda fault: fault.at)
         usual = policy()
         self.world = sim.World(
-            sim.Driver(Core(), start_at=START, watch=self._see),
+            Core(),
+            start_at=START,
+            watch=self._see,
             policy=msgspec.structs.replace(
                 usual, timing=msgspec.structs.replace(usual.timing, resume_s=resume_s)
             ),

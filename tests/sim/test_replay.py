@@ -26,7 +26,6 @@ from entraide_scheduler.core.recording import (
     encode_recording,
     next_digest,
 )
-from entraide_sim.driver import Driver
 from entraide_sim.replay import policy_comparison, recording, report_inputs
 from entraide_sim.replay.recorded_history import RecordedHistory
 from entraide_sim.world import World
@@ -222,9 +221,10 @@ def test_jobs_of_several_models_are_served_as_recorded(
 ) -> None:
     """A machine that serves several models, or loads them on demand, serves the same jobs again."""
     events: list[Event] = []
-    driver = Driver(Core(), start_at=START, watch=lambda event, _: events.append(event))
     world = World(
-        driver,
+        Core(),
+        start_at=START,
+        watch=lambda event, _: events.append(event),
         policy=policy(models=QUICK),
         nodes=[loadable_node(room_gb=20, loaded=loaded)],
         grid=grid(),

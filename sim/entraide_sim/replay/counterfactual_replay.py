@@ -219,6 +219,9 @@ class RecordedEnvironment:
         self._last_heartbeats: tuple[str, ...] = ()
         self._surplus_expiry: dict[tuple[str, str], float] = {}  # by site: when its surplus expires
 
+    def schedule_battery_event(self, site: Site, at: float) -> None:
+        """Schedules nothing: the recorded surplus contains what a battery gave."""
+
     def start(self, policy: Policy, faults: Sequence[Fault]) -> None:  # noqa: ARG002  (Around's)
         """Sets the initial state, and schedules the recorded events."""
         driver = self._driver

@@ -23,7 +23,6 @@ from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Picker, Policy, find_faults
 from entraide_scheduler.core.recording import RecordingHead
 from entraide_scheduler.core.state import State
-from entraide_sim.driver import Driver
 from entraide_sim.grid import Grid
 from entraide_sim.job_records import (
     NO_PROMISE,
@@ -290,7 +289,8 @@ def _simulate(
 
     try:
         world = World(
-            Driver(Core.restore(head.core), start_at=head.at),
+            Core.restore(head.core),
+            start_at=head.at,
             policy=simulated_policy,
             nodes=specs,
             grid=grid,
