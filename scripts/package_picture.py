@@ -55,7 +55,8 @@ class Part(NamedTuple):
 PARTS = (
     (
         Part("entraide_scheduler", "service", "service",
-             "service run cli gateway.run policy_versions.cli policy_versions.cli_output *"),
+             "service service_parts run cli gateway.run policy_versions.cli "
+             "policy_versions.cli_output *"),
     ),
     (
         Part("entraide_scheduler", "gateway", "passerelle", "gateway"),

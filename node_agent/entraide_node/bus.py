@@ -109,8 +109,8 @@ class NodeBus:
             on_reconnected=report_up,
             on_disconnected=report_down,
             on_refused=report_refused,
+            before_write=self._send_waiting,
         )
-        self._connection.before_write = self._send_waiting
         await self._connection.subscribe(
             subjects.node_ctl_down(self._node),
             cb=self._receive_control,

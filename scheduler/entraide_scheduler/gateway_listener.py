@@ -100,8 +100,6 @@ class GatewayListener:
         self._known: dict[str, _Known] = {}
         self._connection: Client | None = None
         self._was_cut = False
-        scheduler.broadcast = self.broadcast
-        scheduler.is_cut_off = self._is_cut_off
         self._log = structlog.get_logger("entraide.gateways")
 
     async def start(self, connection: Client) -> None:
@@ -170,7 +168,8 @@ class GatewayListener:
         known.heard_at, known.lost_at, known.is_cut_off = now, now + SILENT_MAX_S, False
         return known
 
-    def _is_cut_off(self, gateway: str) -> bool:
+    def is_cut_off(self, gateway: str) -> bool:
+        """Whether a gateway's connection to the bus is closed."""
         known = self._known.get(gateway)
         return known is not None and known.is_cut_off
 

@@ -165,7 +165,6 @@ class Journal:
         self._rows: list[JournalRow] = []
         self._written_id = 0
         self._deferred: list[tuple[int, Callable[[], None]]] = []
-        store.before_results = self.flush
         self._is_flush_due = False
         self._since_snapshot = 0
         self._snapshot_at = at

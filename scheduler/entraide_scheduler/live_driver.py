@@ -183,6 +183,10 @@ class LiveDriver:
         self._set_timer()
         return is_applied
 
+    def flush(self) -> None:
+        """Passes the queued events of the journal on to the store, without waiting."""
+        self._journal.flush()
+
     def committed(self) -> Future[None]:
         """Returns a future that resolves when all events fed so far are on disk."""
         return self._journal.committed()

@@ -38,15 +38,16 @@ _explanation = MsgpackDecoder[Explanation](Explanation)
 class MessageRouter:
     """Delivers the core's messages to gateways and nodes.
 
-    Attributes:
+    Args:
+        publisher: of messages on the bus.
         joins_acks: whether a node reads several acknowledgements in one message.
     """
 
-    def __init__(self, publisher: Publisher) -> None:
+    def __init__(self, publisher: Publisher, *, joins_acks: Callable[[str], bool]) -> None:
         self._publisher = publisher
         self._sinks: dict[str, GatewaySink] = {}
         self._log = structlog.get_logger("entraide.gateways")
-        self.joins_acks: Callable[[str], bool] = lambda _: False
+        self._joins_acks = joins_acks
 
     def attach(self, gateway: str, sink: GatewaySink) -> None:
         """Registers a gateway of this process."""
@@ -66,21 +67,14 @@ class MessageRouter:
     def send_to_node(self, node: str, message: m.NodeDownCtl) -> None:
         """Sends a message to a node, in the form that the node reads."""
         messages = [message]
-        if isinstance(message, m.UsageAck) and message.more and not self.joins_acks(node):
+        if isinstance(message, m.UsageAck) and message.more and not self._joins_acks(node):
             messages = [m.UsageAck(*run) for run in ((message.job, message.epoch), *message.more)]
         for each in messages:
             self._publisher.publish(subjects.node_ctl_down(node), codec.encode(each))
 
 
 class LocalSchedulerAdapter:
-    """``SchedulerPort`` for the gateway inside the scheduler; others use it over the bus.
-
-    Attributes:
-        broadcast: tells every gateway of a revocation; None if there is only this one.
-        on_answer: is told of answers that have come; see ``usage_reports``.
-        on_waiting: is told of live jobs for whose answers another gateway waits; likewise.
-        is_cut_off: whether a gateway's connection to the bus is closed.
-    """
+    """``SchedulerPort`` for the gateway inside the scheduler; others use it over the bus."""
 
     def __init__(
         self,
@@ -91,18 +85,35 @@ class LocalSchedulerAdapter:
         gateway: str,
         *,
         zone_sources: Callable[[float], ZoneSources] | None = None,
+        broadcast: Callable[[m.Revocation], None] | None = None,
+        on_answer: Callable[[m.AnswerReceived], None] | None = None,
+        on_waiting: Callable[[list[str]], None] | None = None,
+        is_cut_off: Callable[[str], bool] = lambda _gateway: False,
     ) -> None:
-        """Creates the adapter; ``zone_sources`` tells where the grid's data is from at a time."""
+        """Creates the adapter.
+
+        Args:
+            driver: of the core.
+            store: the pool's.
+            outbound: sends replies to gateways.
+            enrolment: of machines.
+            gateway: identifier of the gateway inside the scheduler.
+            zone_sources: returns where the grid's data is from at a time.
+            broadcast: tells every gateway of a revocation; None if there is only this one.
+            on_answer: is told of answers that have come; see ``usage_reports``.
+            on_waiting: is told of live jobs for whose answers another gateway waits; likewise.
+            is_cut_off: whether a gateway's connection to the bus is closed.
+        """
         self._zone_sources = zone_sources
         self._driver = driver
         self._enrolment = enrolment
         self._store = store
         self._outbound = outbound
         self._gateway = gateway
-        self.broadcast: Callable[[m.Revocation], None] | None = None
-        self.on_answer: Callable[[m.AnswerReceived], None] | None = None
-        self.on_waiting: Callable[[list[str]], None] | None = None
-        self.is_cut_off: Callable[[str], bool] = lambda _gateway: False
+        self._broadcast = broadcast
+        self._on_answer = on_answer
+        self._on_waiting = on_waiting
+        self._is_cut_off = is_cut_off
         self._keys: dict[tuple[str, str, str], str] | None = None  # live jobs by idempotency key
 
     @property
@@ -143,7 +154,7 @@ class LocalSchedulerAdapter:
         owned_key = facts.coop, facts.key, facts.idempotency
         earlier = self._keys.pop(owned_key, facts.job)
         view = self._driver.core.job(earlier) if earlier != facts.job else None
-        is_free = view is None or not _is_under_way(view) or self.is_cut_off(view.gateway)
+        is_free = view is None or not _is_under_way(view) or self._is_cut_off(view.gateway)
         self._keys[owned_key] = facts.job if is_free else earlier
         if len(self._keys) > KEYS_MAX:
             del self._keys[next(iter(self._keys))]
@@ -204,13 +215,13 @@ class LocalSchedulerAdapter:
 
     def report_answer(self, message: m.AnswerReceived) -> None:
         """Reports that the whole answer of a run has come, and is in the store if it is kept."""
-        if self.on_answer is not None:
-            self.on_answer(message)
+        if self._on_answer is not None:
+            self._on_answer(message)
 
     def report_waiting(self, jobs: list[str]) -> None:
         """Reports live jobs for whose answers another gateway waits."""
-        if self.on_waiting is not None:
-            self.on_waiting(jobs)
+        if self._on_waiting is not None:
+            self._on_waiting(jobs)
 
     @property
     def journal_position(self) -> int:
@@ -223,10 +234,10 @@ class LocalSchedulerAdapter:
 
     def end_signin(self, ended: m.SigninEnded) -> None:
         """Tells every gateway of the pool that sign-in sessions have ended."""
-        if self.broadcast is None:
+        if self._broadcast is None:
             self._outbound.send_to_gateway(self._gateway, ended)
         else:
-            self.broadcast(ended)
+            self._broadcast(ended)
 
     async def explain(self, job: str, coop: str, person: str = "") -> m.ExplanationReply:
         """Returns the explanation of a job, and its settled receipt if any; see the port."""

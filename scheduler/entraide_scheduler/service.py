@@ -13,13 +13,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import structlog
-from msgspec import Struct
 
 from entraide.catalogue.model_store import WEIGHTS_FOLDER
 from entraide.i18n import lang_of
 from entraide.metrics import ReadAtScrape
 from entraide.v1 import admin_pb2_grpc, enrolment_pb2_grpc, pool_pb2_grpc
 from entraide.wire.bus_connection import BusConnection
+from entraide.wire.messages import AnswerReceived, Revocation
 from entraide.wire.nats import client_context, connect
 from entraide_scheduler.bus import NatsNodeChannel, subscribe_answers
 from entraide_scheduler.catalogue import PoolCatalogue
@@ -64,6 +64,7 @@ from entraide_scheduler.process_metrics import make_process_collectors
 from entraide_scheduler.publisher import Publisher
 from entraide_scheduler.restored import find_least_incarnation
 from entraide_scheduler.scheduler_adapters import LocalSchedulerAdapter, MessageRouter
+from entraide_scheduler.service_parts import Parts
 from entraide_scheduler.store.rows import PolicyRow
 from entraide_scheduler.store.store import Store
 from entraide_scheduler.tasks.task_runner import TaskRunner
@@ -71,24 +72,6 @@ from entraide_scheduler.upgrade_trial import refuse_during_trial
 
 GRPC_GRACE_S = 2.0
 GRID_FOLDER = "grid"
-
-
-class Parts(Struct, frozen=True):
-    """The parts of a scheduler process that others are made from."""
-
-    bus: BusConnection
-    store: Store
-    identity: PoolIdentity
-    policy: Policy
-    signer: ReceiptSigner
-    driver: LiveDriver
-    registry: NodeRegistry
-    catalogue: PoolCatalogue
-    enrolment: Enrolment
-    feed: IntensityFeed
-    gateway: Gateway
-    node_listener: NodeListener
-    gateway_listener: GatewayListener
 
 
 class Service:
@@ -135,9 +118,12 @@ class Service:
         tls = self._config.tls
         self._certificates = ServerCertificates(self.home, self._config.http, tls)
         identity = PoolIdentity(self.home)
-        store = await Store.open(self._config.effective_store_url)
+        store = await Store.open(
+            self._config.effective_store_url,
+            before_results=self._flush_journal,
+            check_new=partial(refuse_during_trial, self.home),
+        )
         self._cleanup.push_async_callback(store.close)
-        store.check_new = partial(refuse_during_trial, self.home)
         policy = await self._load_policy(store)
         recovered = await recover(store)
         restored = find_least_incarnation(self.home)
@@ -149,6 +135,26 @@ class Service:
         await self._start_parts(parts)
         versions = {"incarnation": parts.driver.incarnation, "policy": policy.version}
         self._log.info("scheduler.ready", http=parts.gateway.url, grpc=self.grpc.port, **versions)
+
+    # What parts that are made earlier ask of later ones, once messages come.
+
+    def _flush_journal(self) -> None:
+        self.parts.driver.flush()
+
+    def _joins_acks(self, node: str) -> bool:
+        return self.parts.node_listener.joins_acks(node)
+
+    def _broadcast(self, message: Revocation) -> None:
+        self.parts.gateway_listener.broadcast(message)
+
+    def _is_cut_off(self, gateway: str) -> bool:
+        return self.parts.gateway_listener.is_cut_off(gateway)
+
+    def _add_answer(self, message: AnswerReceived) -> None:
+        self.parts.node_listener.reports.add_answer(message)
+
+    def _add_waiting(self, jobs: list[str]) -> None:
+        self.parts.node_listener.reports.add_waiting(jobs)
 
     def _stop_listening(self) -> None:
         if self._parts is not None:
@@ -165,7 +171,7 @@ class Service:
         """Creates the parts around the recovered state; none has received a message yet."""
         publisher = Publisher(bus)
         self._cleanup.push_async_callback(publisher.close)
-        router = MessageRouter(publisher)
+        router = MessageRouter(publisher, joins_acks=self._joins_acks)
         signer = ReceiptSigner.load(self.home)
         catalogue_key = load_catalogue_key(self.home)
         driver = self._make_driver(recovered, store, router)
@@ -177,7 +183,12 @@ class Service:
             driver, store, registry, identity, describe_key(catalogue_key).ed25519
         )
         feed = IntensityFeed.from_config(self._config.grid)
-        scheduler = self._make_scheduler_adapter(driver, store, router, enrolment, feed)
+        scheduler = LocalSchedulerAdapter(
+            driver, store, router, enrolment, self._config.gateway,
+            zone_sources=partial(_find_zone_sources, feed),
+            broadcast=self._broadcast, is_cut_off=self._is_cut_off,
+            on_answer=self._add_answer, on_waiting=self._add_waiting,
+        )  # fmt: skip
         gateway = self._make_gateway(
             driver,
             scheduler,
@@ -199,28 +210,12 @@ class Service:
             results=gateway,
             gateway=self._config.gateway,
         )
-        router.joins_acks = node_listener.joins_acks
-        scheduler.on_answer = node_listener.reports.add_answer
-        scheduler.on_waiting = node_listener.reports.add_waiting
+        gateway_listener = GatewayListener(driver, scheduler, router)
         catalogue.add_listener(node_listener.send_catalogue)
         return Parts(
             bus=bus, store=store, identity=identity, policy=policy, signer=signer, driver=driver,
             registry=registry, catalogue=catalogue, enrolment=enrolment, feed=feed, gateway=gateway,
-            node_listener=node_listener,
-            gateway_listener=GatewayListener(driver, scheduler, router),
-        )  # fmt: skip
-
-    def _make_scheduler_adapter(
-        self,
-        driver: LiveDriver,
-        store: Store,
-        router: MessageRouter,
-        enrolment: Enrolment,
-        feed: IntensityFeed,
-    ) -> LocalSchedulerAdapter:
-        return LocalSchedulerAdapter(
-            driver, store, router, enrolment, self._config.gateway,
-            zone_sources=partial(_find_zone_sources, feed),
+            node_listener=node_listener, gateway_listener=gateway_listener,
         )  # fmt: skip
 
     async def _start_parts(self, parts: Parts) -> None:

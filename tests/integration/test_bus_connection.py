@@ -266,10 +266,10 @@ async def what_fails_before_a_write_stops_no_later_one(pool: NatsPool) -> None:
     asyncio.get_running_loop().set_exception_handler(lambda _, problem: problems.append(problem))
 
     def fail() -> None:
-        node.before_write = lambda: None
+        node._before_write = lambda: None
         raise KeyError("once")
 
-    node.before_write = fail
+    node._before_write = fail
     node.write_soon()
     await eventually(lambda: problems)
     node.send(UP, b"after")

@@ -268,7 +268,11 @@ async def open_pool(
     settings: Settings | None = None,
 ) -> AsyncIterator[Pool]:
     """Opens a pool; the same folder twice is the same pool, started again."""
-    store = await Store.open(f"sqlite:///{folder / 'store.db'}")
+
+    def flush_journal() -> None:
+        driver.flush()
+
+    store = await Store.open(f"sqlite:///{folder / 'store.db'}", before_results=flush_journal)
     recovered = await recover(store)
     outside = LocalOutbound()
     driver = LiveDriver(recovered, store=store, clock=Clock(), outbound=outside)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.core.builders import facts
@@ -38,10 +39,12 @@ async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
         yield opened
 
 
-def adapter_of(pool: Pool) -> tuple[LocalSchedulerAdapter, Refusals]:
+def adapter_of(pool: Pool, **options: Any) -> tuple[LocalSchedulerAdapter, Refusals]:
     """An adapter that has heard of no job yet, as after a start of the scheduler."""
-    refusals = Refusals()
-    return LocalSchedulerAdapter(pool.driver, pool.store, refusals, None, "main"), refusals  # type: ignore[arg-type]
+    refusals: Any = Refusals()
+    nobody: Any = None
+    parts = (pool.driver, pool.store, refusals, nobody, "main")
+    return LocalSchedulerAdapter(*parts, **options), refusals
 
 
 def asked(job: str, gateway: str = "une", **changes: object) -> RequestFacts:
@@ -77,8 +80,7 @@ async def test_a_key_in_use_is_refused_until_its_job_is_over(pool: Pool) -> None
 
 async def test_a_key_is_free_once_its_gateway_is_cut_off(pool: Pool) -> None:
     """The client of a gateway that was killed need not wait until its job is lost."""
-    adapter, refusals = adapter_of(pool)
-    adapter.is_cut_off = {"une"}.__contains__
+    adapter, refusals = adapter_of(pool, is_cut_off={"une"}.__contains__)
     adapter.submit(asked("j1"))
     adapter.submit(asked("j2", "deux"))
     adapter.submit(asked("j3", "trois"))

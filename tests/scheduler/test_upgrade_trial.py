@@ -55,7 +55,7 @@ async def test_kept_work_is_refused_during_a_trial(tmp_path: Path) -> None:
     accepted after the trial; live requests are answered meanwhile."""
     (tmp_path / "upgrade").mkdir()
     async with open_pool(tmp_path) as pool:
-        pool.store.check_new = partial(refuse_during_trial, tmp_path)
+        pool.store._check_new = partial(refuse_during_trial, tmp_path)
         file = await send_file(pool, jsonl(*lines(2)))
         begin_trial(tmp_path, tmp_path / "versions/9.9.9-0", None)
         english = await send_each(pool, file, "en")
@@ -79,7 +79,7 @@ async def test_kept_job_over_grpc_is_refused_during_a_trial(tmp_path: Path) -> N
     (tmp_path / "upgrade").mkdir()
     request = pool_pb2.SubmitRequest(request=chat())
     async with open_pool(tmp_path) as pool, open_stub(pool) as stub:
-        pool.store.check_new = partial(refuse_during_trial, tmp_path)
+        pool.store._check_new = partial(refuse_during_trial, tmp_path)
         begin_trial(tmp_path, tmp_path / "versions/9.9.9-0", None)
         with pytest.raises(grpc.RpcError) as refused:
             await stub.Submit(request, metadata=KEY)

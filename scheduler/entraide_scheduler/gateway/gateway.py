@@ -34,6 +34,7 @@ from entraide_scheduler.config import HttpConfig
 from entraide_scheduler.gateway.auth import Authenticator
 from entraide_scheduler.gateway.batch_routes import BatchRoutes
 from entraide_scheduler.gateway.batches.feeder import BatchFeeder
+from entraide_scheduler.gateway.batches.line_listener import WindowListener
 from entraide_scheduler.gateway.batches.use_cases import Batches
 from entraide_scheduler.gateway.coop_routes import CoopRoutes
 from entraide_scheduler.gateway.cors import CorsPolicy
@@ -125,6 +126,7 @@ class Gateway:
         weights: WeightServer | None = None,
         node_statements: NodeStatements | None = None,
         planner: BatchPlanner | None = None,
+        link: SchedulerLink | None = None,
         tls: ssl.SSLContext | None = None,
         collectors: Sequence[Collector] = (),
     ) -> None:
@@ -142,6 +144,7 @@ class Gateway:
             weights: serves pinned weights to nodes, or None.
             node_statements: tells nodes what they gave, or None.
             planner: is told of the batches' lines in the gateway that runs them, or None.
+            link: to the scheduler, if it is in another process: then it is watched.
             tls: TLS context of the HTTP server, or None.
             collectors: of the process's metrics other than the gateway's own.
         """
@@ -157,17 +160,26 @@ class Gateway:
         sealer = Sealer(sealing_key)
         self._files = Files(store, sealer, mb_per_coop=settings.http.limits.files_mb_per_coop)
         facts_builder = self._make_facts_builder(sealing_key, token_estimator)
+        self._planner = planner
+        lines = None if planner is None else WindowListener()
         self._kept_jobs = KeptJobs(
             store=store,
             scheduler=scheduler,
             running_jobs=self._running_jobs,
             facts_builder=facts_builder,
             sealer=sealer,
+            lines=lines,
         )
-        self._feeder = self._make_feeder(planner, store, facts_builder, sealer)
+        self._feeder = self._make_feeder(planner, lines, store, facts_builder, sealer)
         self._batches = self._make_batches(store, sealer)
+        self._watch = self._make_watch(link, store)
         self._pages = Pages(
-            scheduler=scheduler, signer=signer, pool=settings.pool, status=status, health=health
+            scheduler=scheduler,
+            signer=signer,
+            pool=settings.pool,
+            status=status,
+            health=health,
+            find_incidents=tuple if self._watch is None else self._watch.find_incidents,
         )
         self._streams = ReconnectableStreams(
             self._running_jobs.cancel, self.metrics.count_reconnection
@@ -185,19 +197,18 @@ class Gateway:
         self._pool_events = PoolEvents(PoolStates(scheduler), pool=settings.pool)
         self.signin = self._make_signin(store, sealer)
         self._routes, self.pool_service = self._make_codecs(weights, node_statements)
-        self._watch: SchedulerWatch | None = None
         self._http: HttpServer | None = None
         self._background: list[asyncio.Task[None]] = []
 
-    def watch_scheduler(self, scheduler: SchedulerLink, store: Store) -> None:
-        """Watches the scheduler, which is in another process; call it before ``start``."""
-        self._watch = SchedulerWatch(
-            scheduler=scheduler,
+    def _make_watch(self, link: SchedulerLink | None, store: Store) -> SchedulerWatch | None:
+        if link is None:
+            return None
+        return SchedulerWatch(
+            scheduler=link,
             running_jobs=self._running_jobs,
             store=store,
             revoke=self.on_scheduler_message,
         )
-        self._pages.find_incidents = self._watch.find_incidents
 
     def _make_running_jobs(
         self, nodes: NodeChannel, signer: ReceiptSigner, token_estimator: TokenEstimator
@@ -228,17 +239,18 @@ class Gateway:
     def _make_feeder(
         self,
         planner: BatchPlanner | None,
+        lines: WindowListener | None,
         store: Store,
         facts_builder: FactsBuilder,
         sealer: Sealer,
     ) -> BatchFeeder | None:
-        self._planner = planner
-        if planner is None:
+        if planner is None or lines is None:
             return None
         return BatchFeeder(
             store=store,
             scheduler=self._scheduler,
             planner=planner,
+            lines=lines,
             kept_jobs=self._kept_jobs,
             files=self._files,
             facts_builder=facts_builder,

@@ -72,7 +72,12 @@ class LineListener(Protocol):
 class KeptJobs:
     """Submits, runs, ends and expires kept jobs.
 
-    Attributes:
+    Args:
+        store: holds them.
+        scheduler: decides.
+        running_jobs: runs them.
+        facts_builder: makes the core's facts of a request.
+        sealer: encrypts requests and results.
         lines: follows the lines of batches; None in a gateway that has no feeder.
     """
 
@@ -84,13 +89,14 @@ class KeptJobs:
         running_jobs: RunningJobs,
         facts_builder: FactsBuilder,
         sealer: Sealer,
+        lines: LineListener | None,
     ) -> None:
         self._store = store
         self._scheduler = scheduler
         self._running_jobs = running_jobs
         self._facts_builder = facts_builder
         self._sealer = sealer
-        self.lines: LineListener | None = None
+        self._lines = lines
         self._tasks: set[asyncio.Task[None]] = set()
         self._storing: dict[str, asyncio.Future[bool]] = {}  # writes of answers, by job
         self._log = structlog.get_logger("entraide.gateway")
@@ -229,7 +235,7 @@ class KeptJobs:
             case JobPlaced():
                 self._spawn(message)
             case JobRefused():
-                if self.lines is None or not self.lines.on_line_refused(message):
+                if self._lines is None or not self._lines.on_line_refused(message):
                     self._keep_failure(message.job, message.code, JobState.REFUSED)
             case JobEnded() if message.state is not JobState.COMPLETED:
                 self._keep_failure(message.job, message.code or str(message.state))
@@ -296,8 +302,8 @@ class KeptJobs:
             return
         if (problem := future.exception()) is not None:
             self._log.error("gateway.end_not_kept", problem=repr(problem))
-        elif self.lines is not None:
-            self.lines.on_line_ended(job)
+        elif self._lines is not None:
+            self._lines.on_line_ended(job)
 
     def _spawn(self, placed: JobPlaced) -> None:
         task = asyncio.get_running_loop().create_task(self._run_placed(placed))

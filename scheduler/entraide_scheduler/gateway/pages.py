@@ -81,7 +81,6 @@ class Pages:
 
     Attributes:
         endpoints: addresses of the pool.
-        find_incidents: returns why a gateway of its own cannot serve now.
     """
 
     def __init__(
@@ -92,7 +91,18 @@ class Pages:
         pool: str,
         status: StatusSource | None,
         health: Health | None = None,
+        find_incidents: Callable[[], tuple[Incident, ...]] = tuple,
     ) -> None:
+        """Creates the pages.
+
+        Args:
+            scheduler: is asked for the models.
+            signer: of receipts, whose keys are listed.
+            pool: name of the pool.
+            status: returns the pool's status, or None.
+            health: health of the scheduler in the same process, or None.
+            find_incidents: returns why a gateway of its own cannot serve now.
+        """
         self._scheduler = scheduler
         self._signer = signer
         self._pool = pool
@@ -102,13 +112,13 @@ class Pages:
         self._models: tuple[float, tuple[ModelCard, ...]] = (0.0, ())
         self._status: tuple[float, bytes] = (0.0, b"")
         self.endpoints = PoolEndpoints()
-        self.find_incidents: Callable[[], tuple[Incident, ...]] = tuple
+        self._find_incidents = find_incidents
         self._started = False
 
     @property
     def ready(self) -> bool:
         """Whether requests are accepted, and can be served."""
-        return self._started and not self.find_incidents()
+        return self._started and not self._find_incidents()
 
     @ready.setter
     def ready(self, started: bool) -> None:
@@ -148,7 +158,7 @@ class Pages:
 
         A degraded pool accepts requests: the HTTP status depends on ``ready`` only.
         """
-        reasons = self._health.incidents() if self._health is not None else self.find_incidents()
+        reasons = self._health.incidents() if self._health is not None else self._find_incidents()
         status: ReadinessStatus = "not_ready" if not self.ready else "degraded" if reasons else "ok"
         return msgspec.json.encode(Readiness(self.ready, status, reasons))
 

@@ -86,8 +86,7 @@ async def run_gateway(config: GatewayConfig) -> None:
     state = Path(config.dir)
     url = config.store_url or f"sqlite:///{state / 'store.db'}"
     lock = lock_home(state, f"gateway-{config.gateway}.lock")
-    store = await Store.open(url)
-    store.check_new = partial(refuse_during_trial, state)
+    store = await Store.open(url, check_new=partial(refuse_during_trial, state))
     identity = PoolIdentity(state)
     connection = await connect(
         config.nats.urls,
@@ -100,6 +99,7 @@ async def run_gateway(config: GatewayConfig) -> None:
     certificates = ServerCertificates(state, config.http, config.tls)
     gateway = Gateway(
         scheduler=scheduler,
+        link=scheduler,
         nodes=NatsNodeChannel(scheduler.publisher),
         store=store,
         sealing_key=load_sealing_key(state),
@@ -118,7 +118,6 @@ async def run_gateway(config: GatewayConfig) -> None:
         tls=certificates.http.context if certificates.http else None,
         collectors=make_process_collectors(connection, scheduler.publisher, store, certificates),
     )
-    gateway.watch_scheduler(scheduler, store)
     grpc = GrpcServer()
     pool = pool_pb2.DESCRIPTOR.services_by_name["Pool"].full_name
     grpc.add_service(

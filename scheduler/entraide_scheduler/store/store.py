@@ -65,23 +65,39 @@ class Store:
     Attributes:
         metrics: how long its reads and writes take.
         space: whether the disk takes new work.
-        before_results: passes on the journal's queued events, which come before a result.
-        check_new: raises the error with which new kept work is refused now, if it is.
     """
 
-    def __init__(self, writing: Engine, reading: Engine) -> None:
+    def __init__(
+        self,
+        writing: Engine,
+        reading: Engine,
+        *,
+        before_results: Callable[[], None],
+        check_new: Callable[[], None],
+    ) -> None:
         self._writing = writing
         self._reading = reading
         self._readers = ThreadPoolExecutor(READERS_MAX, thread_name_prefix="store-reader")
         self.metrics = StoreMetrics(lambda: self._writer.queued)
         self.space = StoreSpace(writing.url)
         self._writer = GroupCommitWriter(writing, self.metrics.commit_s, self.space)
-        self.before_results: Callable[[], None] = lambda: None
-        self.check_new: Callable[[], None] = lambda: None
+        self._before_results = before_results
+        self._check_new = check_new
 
     @classmethod
-    async def open(cls, url: str) -> Self:
+    async def open(
+        cls,
+        url: str,
+        *,
+        before_results: Callable[[], None] = lambda: None,
+        check_new: Callable[[], None] = lambda: None,
+    ) -> Self:
         """Opens a store and migrates it to this version's schema.
+
+        Args:
+            url: address of the database.
+            before_results: passes on the journal's queued events, which come before a result.
+            check_new: raises the error with which new kept work is refused now, if it is.
 
         Raises:
             PoolError: ``store_url_refused``, ``store_unreachable`` or ``store_too_new``.
@@ -94,7 +110,7 @@ class Store:
             except OperationalError as problem:
                 raise unreachable_error(writing, problem) from problem
             on_error.pop_all()
-        return cls(writing, reading)
+        return cls(writing, reading, before_results=before_results, check_new=check_new)
 
     async def close(self) -> None:
         """Commits the queued writes, waits for the reads under way, closes every connection.
@@ -136,7 +152,7 @@ class Store:
             StorageFull: the disk takes no new kept work.
             EntraideError: ``check_new`` refuses it.
         """
-        self.check_new()
+        self._check_new()
         if not self.space.takes_kept_work():
             raise StorageFull
         return self._writer.submit(step)
@@ -260,7 +276,7 @@ class Store:
 
         The events of the journal so far, its placement among them, are written before.
         """
-        self.before_results()
+        self._before_results()
         return self._writer.submit(
             lambda c: kept_jobs.end_job(
                 c,

@@ -34,17 +34,17 @@ class BusConnection(Client):
 
     Attributes:
         web_trust: TLS context of WebSocket connections; None if no address needs one.
-        before_write: sends what was to wait until something is written.
     """
 
     web_trust: ssl.SSLContext | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, before_write: Callable[[], None] = lambda: None) -> None:
+        """Creates a connection; ``before_write`` sends what waits until something is written."""
         super().__init__()
         self._receivers: dict[int, Receiver] = {}
         self._reporting: set[asyncio.Future[None]] = set()
         self._is_write_due = False
-        self.before_write: Callable[[], None] = lambda: None
+        self._before_write = before_write
 
     def send(self, subject: str, data: bytes) -> None:
         """Publishes a message, after one more turn of the event loop.
@@ -115,7 +115,7 @@ class BusConnection(Client):
 
     def _write_pending(self) -> None:
         try:
-            self.before_write()
+            self._before_write()
         finally:
             self._is_write_due = False
         if not self.is_connected or not self._pending:
@@ -185,7 +185,7 @@ class BusConnection(Client):
 
         nats-py's own ``flush`` sends its ping before the data that is not yet written.
         """
-        self.before_write()
+        self._before_write()
         with keeping_cancellation():
             await self._flush_pending(force_flush=True)
         with keeping_cancellation():
@@ -216,7 +216,7 @@ class BusConnection(Client):
                 return
 
     async def _close(self, status: int, do_cbs: bool = True) -> None:
-        self.before_write()
+        self._before_write()
         await self._write_last()
         if status == Client.CLOSED:
             self._receivers.clear()  # nothing is received while it closes

@@ -151,13 +151,17 @@ class _ConnectionState:
     """State of one connection: attempts, identity in use, logging and the caller's callbacks."""
 
     def __init__(
-        self, identity: Identity | IdentitySource, name: str, addresses: Sequence[str]
+        self,
+        identity: Identity | IdentitySource,
+        name: str,
+        addresses: Sequence[str],
+        before_write: Callable[[], None],
     ) -> None:
         self._source = identity
         self._hosts = [_split(address).netloc for address in addresses]
         self._working = 0  # index of the address that worked last
         self._log = structlog.get_logger("entraide.bus").bind(connection=name)
-        self.connection = BusConnection()
+        self.connection = BusConnection(before_write)
         self.identity = self._current_identity()
         self.attempt = 0
         self.problem = ""
@@ -261,6 +265,7 @@ async def connect(
     on_reconnected: Callback | None = None,
     on_disconnected: Callback | None = None,
     on_refused: Callback | None = None,
+    before_write: Callable[[], None] = lambda: None,
 ) -> BusConnection:
     """Connects to the bus; the connection then reconnects by itself, without limit.
 
@@ -286,6 +291,7 @@ async def connect(
         on_reconnected: awaited after each reconnection, when subscriptions are restored.
         on_disconnected: awaited when the connection is lost.
         on_refused: awaited when the server refuses the identity after the first connection.
+        before_write: sends what was to wait until something is written.
 
     Raises:
         AuthenticationError: ``bus_refused``: the server does not accept this identity.
@@ -296,7 +302,7 @@ async def connect(
     addresses = [servers] if isinstance(servers, str) else list(servers)
     if tls is None:
         _refuse_plain(addresses)
-    state = _ConnectionState(identity, name, addresses)
+    state = _ConnectionState(identity, name, addresses, before_write)
     if any(_split(address).scheme == "wss" for address in addresses):
         state.connection.web_trust = websocket_context(tls)
     opening = _open(state, addresses, name=name, tls=tls, ping_interval_s=ping_interval_s)

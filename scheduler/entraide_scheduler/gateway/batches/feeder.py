@@ -55,7 +55,7 @@ from entraide_scheduler.gateway.kept_jobs import KeptJobs
 from entraide_scheduler.gateway.options import FactsBuilder
 from entraide_scheduler.gateway.refusals import Refused
 from entraide_scheduler.gateway.sealer import Sealer
-from entraide_scheduler.line_window import LineWindow, PostponedLine, is_stated_anew
+from entraide_scheduler.line_window import PostponedLine, is_stated_anew
 from entraide_scheduler.scheduler_port import BatchPlanner, SchedulerPort
 from entraide_scheduler.store import batch_results, batches
 from entraide_scheduler.store.rows import BatchProgress, BatchResultRow, BatchRow, KeptJobRow
@@ -84,6 +84,7 @@ class BatchFeeder:
         store: Store,
         scheduler: SchedulerPort,
         planner: BatchPlanner,
+        lines: WindowListener,
         kept_jobs: KeptJobs,
         files: Files,
         facts_builder: FactsBuilder,
@@ -97,13 +98,12 @@ class BatchFeeder:
         self._files = files
         self._facts_builder = facts_builder
         self._sealer = sealer
-        self._changed = asyncio.Event()
-        self._window = LineWindow()
+        self._changed = lines.changed
+        self._window = lines.window
         self._readers: dict[str, LineReader] = {}
         self._stated: dict[str, int] = {}  # lines left, as the core was told, by batch
         self._validation: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("entraide.batches")
-        kept_jobs.lines = WindowListener(self._window, self.wake)
 
     def wake(self) -> None:
         """Has the feeder look at the batches now, because one of them changed."""
