@@ -420,16 +420,9 @@ def simulate_pool(pool: RandomPool, fair_share: FairShare) -> BoundChecker:
     witness = BoundChecker(
         core, policy, pool.nodes, longest_tokens=pool.longest_tokens, cap_tokens=pool.cap_tokens
     )
-    world = World(
-        core,
-        start_at=START_AT,
-        watch=witness,
-        policy=policy,
-        nodes=pool.nodes,
-        grid=Grid([constant_series(ZONE, 1.3, start_at=START_AT, hours=1)]),
-        heartbeat_s=HEARTBEAT_S,
-        progress_s=PROGRESS_S,
-    )
+    grid = Grid([constant_series(ZONE, 1.3, start_at=START_AT, hours=1)])
+    timing = {"start_at": START_AT, "heartbeat_s": HEARTBEAT_S, "progress_s": PROGRESS_S}
+    world = World(core, watch=witness, policy=policy, nodes=pool.nodes, grid=grid, **timing)
     world.run(pool.requests)
     return witness
 

@@ -141,20 +141,10 @@ class World:
         self.line_feeder = LineFeeder(driver, self._submit)
         self._requests: Iterator[Request] = iter(())
         self._requests_ended = False
-        make_site = partial(
-            Site, at=driver.now, schedule_battery_event=self._schedule_battery_event
-        )
-        site_by_key = {(site.coop, site.site): make_site(site) for site in sites}
         self.nodes: dict[str, Node] = {}
-        for number, spec in enumerate(nodes):
-            key = (spec.card.coop, spec.card.site)
-            site = site_by_key.setdefault(key, make_site(None))
-            node = Node(spec, site, seed=seed, number=number, at=driver.now)
-            site.nodes.append(node)
-            self.nodes[node.name] = node
-        _check_sites(site_by_key.values())
+        self.sites = self._place_nodes(nodes, sites, seed)
+        _check_sites(self.sites)
         _check_faults(faults, self.nodes, restarts=isinstance(driver.core, RestorableCore))
-        self.sites = list(site_by_key.values())
         self._models = ModelDriver(driver, self._send_card)
         self.agents = NodeAgents(
             driver, self._models, progress_s=progress_s, closed=self._release_job
@@ -172,6 +162,21 @@ class World:
             )
         else:
             self._environment = make_environment(self)
+
+    def _place_nodes(
+        self, specs: Sequence[NodeSpec], sites: Sequence[SiteSpec], seed: int
+    ) -> list[Site]:
+        """Makes the nodes, each at its site; returns the sites."""
+        now = self.driver.now
+        make_site = partial(Site, at=now, schedule_battery_event=self._schedule_battery_event)
+        site_by_key = {(site.coop, site.site): make_site(site) for site in sites}
+        for number, spec in enumerate(specs):
+            key = (spec.card.coop, spec.card.site)
+            site = site_by_key.setdefault(key, make_site(None))
+            node = Node(spec, site, seed=seed, number=number, at=now)
+            site.nodes.append(node)
+            self.nodes[node.name] = node
+        return list(site_by_key.values())
 
     def _schedule_battery_event(self, site: Site, at: float) -> None:
         self._environment.schedule_battery_event(site, at)

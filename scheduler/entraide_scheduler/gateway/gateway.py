@@ -173,27 +173,11 @@ class Gateway:
         self._feeder = self._make_feeder(planner, lines, store, facts_builder, sealer)
         self._batches = self._make_batches(store, sealer)
         self._watch = self._make_watch(link, store)
-        self._pages = Pages(
-            scheduler=scheduler,
-            signer=signer,
-            pool=settings.pool,
-            status=status,
-            health=health,
-            find_incidents=tuple if self._watch is None else self._watch.find_incidents,
-        )
+        self._pages = self._make_pages(signer, status, health)
         self._streams = ReconnectableStreams(
             self._running_jobs.cancel, self.metrics.count_reconnection
         )
-        self._api = PoolApi(
-            store=store,
-            scheduler=scheduler,
-            facts_builder=facts_builder,
-            running_jobs=self._running_jobs,
-            kept_jobs=self._kept_jobs,
-            signer=signer,
-            timezone=settings.timezone,
-            streams=self._streams,
-        )
+        self._api = self._make_api(store, facts_builder, signer)
         self._pool_events = PoolEvents(PoolStates(scheduler), pool=settings.pool)
         self.signin = self._make_signin(store, sealer)
         self._routes, self.pool_service = self._make_codecs(weights, node_statements)
@@ -208,6 +192,32 @@ class Gateway:
             running_jobs=self._running_jobs,
             store=store,
             revoke=self.on_scheduler_message,
+        )
+
+    def _make_pages(
+        self, signer: ReceiptSigner, status: StatusSource | None, health: Health | None
+    ) -> Pages:
+        return Pages(
+            scheduler=self._scheduler,
+            signer=signer,
+            pool=self._settings.pool,
+            status=status,
+            health=health,
+            find_incidents=tuple if self._watch is None else self._watch.find_incidents,
+        )
+
+    def _make_api(
+        self, store: Store, facts_builder: FactsBuilder, signer: ReceiptSigner
+    ) -> PoolApi:
+        return PoolApi(
+            store=store,
+            scheduler=self._scheduler,
+            facts_builder=facts_builder,
+            running_jobs=self._running_jobs,
+            kept_jobs=self._kept_jobs,
+            signer=signer,
+            timezone=self._settings.timezone,
+            streams=self._streams,
         )
 
     def _make_running_jobs(
