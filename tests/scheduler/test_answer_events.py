@@ -15,13 +15,12 @@ from tests.waiting import eventually
 
 from entraide_scheduler.gateway.answer_events import (
     AnswerEvent,
-    AnswerPart,
     AnswerPlaced,
     AnswerStarted,
-    CompleteAnswer,
     TextDelta,
     TextReader,
 )
+from entraide_scheduler.gateway.answer_parts import AnswerPart, CompleteAnswer
 from entraide_scheduler.gateway.answer_stream import AnswerStream
 from entraide_scheduler.gateway.openai import CHAT
 from entraide_scheduler.gateway.options import Caller, Options, Submission

@@ -14,13 +14,13 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from entraide.decoding import JsonDecoder
-from entraide.types import Explanation, Receipt, Terms, Usage
+from entraide.types import Terms
 from entraide.wire.cards import QuotaLeft
 from entraide.wire.messages import JobPlaced, Resume
+from entraide_scheduler.gateway.answer_parts import EVENT_PREFIX, AnswerPart, CompleteAnswer
 from entraide_scheduler.gateway.openai import ParsedRequest
 from entraide_scheduler.gateway.refusals import ErrorReply
 
-EVENT_PREFIX = b"data: "
 LOST = "node_lost"  # code of a run that ended before the scheduler knew of its output
 
 
@@ -40,18 +40,6 @@ class AnswerPlaced(Struct, frozen=True):
     """The job was placed, perhaps again; ``quotas`` has what is left to its sender."""
 
     quotas: tuple[QuotaLeft, ...]
-
-
-class AnswerPart(Struct, frozen=True, gc=False):
-    """A part of a streamed answer.
-
-    Attributes:
-        token_offset: number of the answer's tokens before this part.
-        data: server-sent events of the engine.
-    """
-
-    token_offset: int
-    data: bytes
 
 
 class AnswerSeam(Struct, frozen=True):
@@ -83,27 +71,6 @@ def make_seam(resume: Resume, before: Terms, placed: JobPlaced) -> AnswerSeam:
     return AnswerSeam(
         placed.job, resume.tokens, before.node, placed.node, codes[0] if codes else LOST
     )
-
-
-class CompleteAnswer(Struct, frozen=True):
-    """The last event of a job that completed.
-
-    Attributes:
-        final: of a stream: JSON of the chunk with ``finish_reason``.
-        body: of an answer that is not streamed: its JSON.
-        usage: tokens, energy and times of the run.
-        receipt: signed receipt, not settled yet; None if it could not be made.
-        explanation: of the job's placement, if the client asked for it and it is known.
-        epoch, node: the lease of the run.
-    """
-
-    final: bytes
-    body: bytes
-    usage: Usage
-    receipt: Receipt | None
-    explanation: Explanation | None = None
-    epoch: int = 0
-    node: str = ""
 
 
 # An ``ErrorReply`` is the last event of a job that was refused, failed or was cancelled.

@@ -11,8 +11,9 @@ import msgspec
 
 from entraide.decoding import decode_json
 from entraide_scheduler.gateway import messages_answer, refusals
-from entraide_scheduler.gateway.answer_events import AnswerPart, AnswerSeam, CompleteAnswer
+from entraide_scheduler.gateway.answer_events import AnswerSeam
 from entraide_scheduler.gateway.answer_json import add_pool_object, usage_json
+from entraide_scheduler.gateway.answer_parts import AnswerPart, CompleteAnswer
 from entraide_scheduler.gateway.endpoints import MESSAGES
 from entraide_scheduler.gateway.messages_answer import MessagesAnswer
 from entraide_scheduler.gateway.messages_fields import MessagesRequest

@@ -9,7 +9,7 @@ from msgspec import Raw, Struct, structs
 from entraide import explanations
 from entraide.decoding import decode_json
 from entraide.types import Candidate, Exclusion, Explanation, Usage
-from entraide_scheduler.gateway.answer_events import CompleteAnswer
+from entraide_scheduler.gateway.answer_parts import CompleteAnswer
 from entraide_scheduler.gateway.sentences import Sentences, in_both
 
 

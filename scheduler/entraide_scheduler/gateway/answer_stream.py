@@ -4,7 +4,8 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 
-from entraide_scheduler.gateway.answer_events import AnswerEvent, AnswerPart, CompleteAnswer
+from entraide_scheduler.gateway.answer_events import AnswerEvent
+from entraide_scheduler.gateway.answer_parts import AnswerPart, CompleteAnswer
 from entraide_scheduler.gateway.refusals import ErrorReply
 from entraide_scheduler.http_limits import UNREAD_MAX_BYTES
 

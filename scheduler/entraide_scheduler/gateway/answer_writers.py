@@ -11,11 +11,9 @@ import time
 from entraide_scheduler.gateway import refusals
 from entraide_scheduler.gateway.answer_events import (
     AnswerEvent,
-    AnswerPart,
     AnswerPlaced,
     AnswerSeam,
     AnswerStarted,
-    CompleteAnswer,
 )
 from entraide_scheduler.gateway.answer_formats import (
     AnswerFormat,
@@ -23,6 +21,7 @@ from entraide_scheduler.gateway.answer_formats import (
     make_format,
     seam_event,
 )
+from entraide_scheduler.gateway.answer_parts import AnswerPart, CompleteAnswer
 from entraide_scheduler.gateway.exchange import Exchange
 from entraide_scheduler.gateway.refusals import ErrorReply, quota_headers
 

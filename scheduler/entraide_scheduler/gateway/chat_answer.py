@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from entraide.decoding import JsonDecoder
-from entraide_scheduler.gateway.answer_events import EVENT_PREFIX, AnswerPart
+from entraide_scheduler.gateway.answer_parts import EVENT_PREFIX, AnswerPart
 
 CALLS_MAX = 128
 

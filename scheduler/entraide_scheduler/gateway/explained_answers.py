@@ -6,12 +6,8 @@ import structlog
 from msgspec.structs import replace
 
 from entraide.errors import EntraideError
-from entraide_scheduler.gateway.answer_events import (
-    AnswerEvent,
-    AnswerSink,
-    AnswerStarted,
-    CompleteAnswer,
-)
+from entraide_scheduler.gateway.answer_events import AnswerEvent, AnswerSink, AnswerStarted
+from entraide_scheduler.gateway.answer_parts import CompleteAnswer
 from entraide_scheduler.gateway.machine_reasons import explanation_for
 from entraide_scheduler.gateway.options import Caller
 from entraide_scheduler.scheduler_port import SchedulerPort

@@ -28,8 +28,9 @@ from entraide.wire.messages import (
     JobUpdate,
 )
 from entraide_scheduler.gateway import openai
-from entraide_scheduler.gateway.answer_events import AnswerEvent, CompleteAnswer
+from entraide_scheduler.gateway.answer_events import AnswerEvent
 from entraide_scheduler.gateway.answer_formats import make_format
+from entraide_scheduler.gateway.answer_parts import CompleteAnswer
 from entraide_scheduler.gateway.endpoints import KEEP_MAX_S
 from entraide_scheduler.gateway.field_faults import show_value
 from entraide_scheduler.gateway.openai import ParsedRequest

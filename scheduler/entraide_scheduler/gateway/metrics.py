@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from entraide.metrics import MetricSpec, ReadAtScrape, Reading
 from entraide.units import wh_from_uwh
-from entraide_scheduler.gateway.answer_events import CompleteAnswer
+from entraide_scheduler.gateway.answer_parts import CompleteAnswer
 
 TTFT_BUCKETS_S = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 120.0)
 

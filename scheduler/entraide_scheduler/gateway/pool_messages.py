@@ -20,7 +20,8 @@ from entraide.units import g_from_ug, wh_from_uwh
 from entraide.v1 import common_pb2, pool_pb2
 from entraide.wire.cards import ModelCard
 from entraide_scheduler.gateway import openai
-from entraide_scheduler.gateway.answer_events import AnswerSeam, CompleteAnswer
+from entraide_scheduler.gateway.answer_events import AnswerSeam
+from entraide_scheduler.gateway.answer_parts import CompleteAnswer
 from entraide_scheduler.gateway.embeddings import read_embeddings
 from entraide_scheduler.gateway.options import GRPC_NAMES, Options, Submission
 from entraide_scheduler.gateway.refusals import ErrorReply, refused

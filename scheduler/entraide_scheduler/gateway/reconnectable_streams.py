@@ -18,7 +18,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from entraide_scheduler.gateway.answer_events import AnswerEvent, CompleteAnswer
+from entraide_scheduler.gateway.answer_events import AnswerEvent
+from entraide_scheduler.gateway.answer_parts import CompleteAnswer
 from entraide_scheduler.gateway.event_log import EventLog
 from entraide_scheduler.gateway.refusals import ErrorReply
 

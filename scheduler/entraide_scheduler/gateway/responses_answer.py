@@ -14,8 +14,8 @@ from msgspec import Raw
 
 from entraide.types import Usage
 from entraide_scheduler.gateway import chat_answer, refusals
-from entraide_scheduler.gateway.answer_events import AnswerPart, CompleteAnswer
 from entraide_scheduler.gateway.answer_json import pool_object
+from entraide_scheduler.gateway.answer_parts import AnswerPart, CompleteAnswer
 from entraide_scheduler.gateway.answer_sections import (
     AnswerSections,
     Section,

@@ -26,7 +26,7 @@ from entraide_scheduler.core.carbon import (
     settle_resumed,
     total_usage,
 )
-from entraide_scheduler.gateway.answer_events import EVENT_PREFIX
+from entraide_scheduler.gateway.answer_parts import EVENT_PREFIX
 from entraide_scheduler.gateway.fields import AssistantMessage, ChatRequest, CompletionRequest
 from entraide_scheduler.gateway.openai import ParsedRequest, encode_for_engine
 

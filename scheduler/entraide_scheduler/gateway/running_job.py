@@ -5,7 +5,8 @@ import asyncio
 from entraide.types import RequestFacts, Terms
 from entraide.wire.cards import EarlierRun
 from entraide.wire.messages import JobPlaced, StartRun, Tokens
-from entraide_scheduler.gateway.answer_events import AnswerPart, AnswerSink
+from entraide_scheduler.gateway.answer_events import AnswerSink
+from entraide_scheduler.gateway.answer_parts import AnswerPart
 from entraide_scheduler.gateway.openai import ParsedRequest, encode_for_engine
 from entraide_scheduler.gateway.phases import GATEWAY_JOB, JobPhase
 from entraide_scheduler.gateway.resumption import EmittedAnswer, continue_run

@@ -40,9 +40,9 @@ from entraide_scheduler.gateway.answer_events import (
     AnswerPlaced,
     AnswerSink,
     AnswerStarted,
-    CompleteAnswer,
     make_seam,
 )
+from entraide_scheduler.gateway.answer_parts import CompleteAnswer
 from entraide_scheduler.gateway.answer_validation import is_valid_answer, replace_usage
 from entraide_scheduler.gateway.endpoints import NAMES
 from entraide_scheduler.gateway.metrics import Metrics

@@ -11,14 +11,9 @@ from functools import partial
 
 from msgspec import Struct
 
-from entraide_scheduler.gateway.answer_events import (
-    AnswerEvent,
-    AnswerPart,
-    AnswerPlaced,
-    AnswerSeam,
-    CompleteAnswer,
-)
+from entraide_scheduler.gateway.answer_events import AnswerEvent, AnswerPlaced, AnswerSeam
 from entraide_scheduler.gateway.answer_formats import make_format, seam_event
+from entraide_scheduler.gateway.answer_parts import AnswerPart, CompleteAnswer
 from entraide_scheduler.gateway.answer_writers import (
     COMMENT,
     EVENT_STREAM,

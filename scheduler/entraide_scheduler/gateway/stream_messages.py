@@ -6,12 +6,11 @@ from entraide.v1 import pool_pb2
 from entraide_scheduler.gateway import pool_messages
 from entraide_scheduler.gateway.answer_events import (
     AnswerEvent,
-    AnswerPart,
     AnswerSeam,
     AnswerStarted,
-    CompleteAnswer,
     TextReader,
 )
+from entraide_scheduler.gateway.answer_parts import AnswerPart, CompleteAnswer
 
 
 class StreamMessages:

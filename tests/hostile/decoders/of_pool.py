@@ -43,7 +43,8 @@ from entraide_scheduler.gateway import (
     routes,
     run_limits,
 )
-from entraide_scheduler.gateway.answer_events import AnswerPart, CompleteAnswer, TextReader
+from entraide_scheduler.gateway.answer_events import TextReader
+from entraide_scheduler.gateway.answer_parts import AnswerPart, CompleteAnswer
 from entraide_scheduler.gateway.endpoints import PATHS, JobRequest
 from entraide_scheduler.gateway.field_faults import convert
 from entraide_scheduler.gateway.options import Caller, FactsBuilder, Options, options_from_headers
