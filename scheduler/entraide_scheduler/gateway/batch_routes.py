@@ -14,7 +14,7 @@ from entraide_scheduler.gateway.strict_json import read_object
 
 BATCHES = "/v1/batches"
 LIST_DEFAULT = 20
-LIST_MAX = 100
+BATCHES_MAX = 100
 
 
 class BatchRoutes:
@@ -56,7 +56,7 @@ class BatchRoutes:
     async def _list(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
         query = read_query(call.exchange.request.query)
-        limit = read_limit(query, default=LIST_DEFAULT, most=LIST_MAX)
+        limit = read_limit(query, default=LIST_DEFAULT, most=BATCHES_MAX)
         page = await self._batches.list_batches(
             caller, after=query.get("after", ""), limit=limit, lang=call.lang
         )

@@ -17,7 +17,7 @@ from entraide_scheduler.gateway.route_call import RouteCall, RouteHandler, read_
 from entraide_scheduler.http_limits import UPLOAD_PATH
 
 FILES = UPLOAD_PATH
-LIST_MAX = 10_000
+FILES_MAX = 10_000
 CONTENT_KIND = "application/jsonl"
 
 
@@ -55,7 +55,7 @@ class FileRoutes:
     async def _list(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
         query = read_query(call.exchange.request.query)
-        limit = read_limit(query, default=LIST_MAX, most=LIST_MAX)
+        limit = read_limit(query, default=FILES_MAX, most=FILES_MAX)
         order, purpose = query.get("order") or "desc", query.get("purpose", "")
         if order not in ORDERS:
             raise refused(

@@ -61,7 +61,7 @@ from entraide_scheduler.store.store import Store
 MACHINE_READERS = READERS_OF_ALL | {Role.COOP_ADMIN}
 LAST_EVENT_ID = "Last-Event-ID"  # the header by which a client says what it has of a stream
 LIST_DEFAULT = 50
-LIST_MAX = 1_000
+JOBS_MAX = 1_000
 QUEUE_FULL_RETRY_S = 1.0
 
 
@@ -287,7 +287,7 @@ class PoolApi:
 
     async def list_jobs(self, caller: Caller, limit: int, lang: str) -> list[JobStatus]:
         """Returns the caller's live, kept and recently ended jobs, newest first."""
-        limit_jobs = min(limit or LIST_DEFAULT, LIST_MAX)
+        limit_jobs = min(limit or LIST_DEFAULT, JOBS_MAX)
         rows = await self._store.list_kept(caller.coop, limit_jobs, caller.person)
         live_jobs = [job for job in self._running_jobs.list_of(caller) if job.facts.kind == "live"]
         views = [running_job_status(job) for job in live_jobs[:limit_jobs]]

@@ -43,9 +43,9 @@ from entraide_scheduler.gateway.oidc_routes import OIDC_PATHS
 from entraide_scheduler.gateway.options import Caller, Submission, options_from_headers
 from entraide_scheduler.gateway.pages import Liveness, Pages
 from entraide_scheduler.gateway.pool_api import (
+    JOBS_MAX,
     LAST_EVENT_ID,
     LIST_DEFAULT,
-    LIST_MAX,
     PoolApi,
 )
 from entraide_scheduler.gateway.pool_routes import POOL_PATHS
@@ -366,7 +366,7 @@ class Routes:
     async def _list_jobs(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
         query = read_query(call.exchange.request.query)
-        limit = read_limit(query, default=LIST_DEFAULT, most=LIST_MAX)
+        limit = read_limit(query, default=LIST_DEFAULT, most=JOBS_MAX)
         jobs = await self._api.list_jobs(caller, limit, call.lang)
         call.respond(msgspec.json.encode(JobList(jobs)))
 
