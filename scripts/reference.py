@@ -6,16 +6,20 @@
 Sources of the pages in `docs/reference`: `errors.md` from the table of stable codes and the
 message catalogue; `explanations.md` from the catalogue, with example values; `cli.md` from the
 command line; `metrics.md` from the tables of metrics; `node-limits.md` from the scheduler's table
-of bounds; `http.md` and `http.fr.md` from the tables of the gateway (`http_reference.py`).
+of bounds; `http.md` and `http.fr.md` from the tables of the gateway (`http_reference.py`). In
+`docs/concepts/decisions.md` only the table of the placement rules is made, between
+`<!-- table: rules -->` and `<!-- end -->`.
 """
 
 from __future__ import annotations
 
+import re
 import runpy
 import sys
 import tomllib
 from collections.abc import Iterator
 from importlib.metadata import distribution
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +28,7 @@ from entraide.cli.app import root_command
 from entraide.errors import CODES
 from entraide.metrics import MetricSpec
 from entraide_node.metrics_server import NODE_METRICS
+from entraide_scheduler.core.rules import RULES, Rule
 from entraide_scheduler.gateway.metrics import GATEWAY_METRICS
 from entraide_scheduler.node_validation import bounds, rate_limits
 from entraide_scheduler.pool_metrics import COOPS_SHOWN_MAX, OTHER_COOPS, POOL_METRICS
@@ -31,6 +36,8 @@ from entraide_scheduler.process_metrics import PROCESS_METRICS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs/reference"
+DECISIONS = ROOT / "docs/concepts/decisions.md"
+RULES_BLOCK = re.compile(r"(<!-- table: rules -->\n).*?(<!-- end -->)", re.DOTALL)
 HTTP_PAGE = ROOT / "scripts/http_reference.py"
 HIDDEN = {"--help"}
 
@@ -160,6 +167,7 @@ EXAMPLES: dict[str, dict[str, i18n.Value]] = {
     "model_resting": {"failure": "load_no_room"},
     "promise_at_risk": {"greener_ttft_upper_s": 3.1},
 }
+RULE_VALUES = {rule.code: rule.example.values for rule in RULES}
 EXAMPLE_TIMES_S = {"then_at": 32_400.0, "latest_start_at": 72_000.0, "issued_at": -7_200.0,
                    "ends_at": 9_000.0, "again_at": 20.0, "last_seen_at": -5.0}  # fmt: skip
 
@@ -197,6 +205,8 @@ def sentences(prefix: str, code: str, lang: str) -> str:
         for name, away in EXAMPLE_TIMES_S.items()
     }
     values = {**EXAMPLE, **times, **EXAMPLES.get(code, {})}
+    if prefix == "rule":
+        values |= RULE_VALUES.get(code, {})
     sentence = i18n.text(f"{prefix}-{code}", lang, **values)
     undone = f"{prefix}-{code}.otherwise"
     if i18n.has_message(undone):
@@ -217,6 +227,31 @@ def explanations_page() -> str:
             english, french = (sentences(prefix, code, lang) for lang in ("en", "fr"))
             lines.append(f"| `{code}` | {values} | {english} | {french} |\n")
     return "".join(lines)
+
+
+RULES_TABLE = """\
+| rule | a node is excluded if | can waiting help |
+|---|---|---|
+"""
+
+
+def rules_table() -> str:
+    """Returns the table of the placement rules; neighbours with the same condition share a row."""
+
+    def row_of(rule: Rule) -> tuple[str, bool]:
+        return rule.excluded_if, rule.waiting_helps
+
+    rows = [RULES_TABLE]
+    for (excluded_if, waiting_helps), group in groupby(RULES, key=row_of):
+        codes = ", ".join(f"`{rule.code}`" for rule in group)
+        rows.append(f"| {codes} | {excluded_if} | {'yes' if waiting_helps else 'no'} |\n")
+    return "".join(rows)
+
+
+def decisions_page() -> str:
+    """Returns the page of the decisions, with the table of the rules made again."""
+    page = DECISIONS.read_text("utf-8")
+    return RULES_BLOCK.sub(lambda block: block[1] + rules_table() + block[2], page)
 
 
 def commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
@@ -359,6 +394,7 @@ def pages() -> dict[Path, str]:
     """Returns each page's path and text."""
     http_page = runpy.run_path(str(HTTP_PAGE))["http_page"]
     return {
+        DECISIONS: decisions_page(),
         PAGES / "errors.md": errors_page(),
         PAGES / "explanations.md": explanations_page(),
         PAGES / "cli.md": cli_page(),

@@ -248,6 +248,8 @@ class DefinedQueue:
     def kinds_for(self, job: Job) -> list[OwnKind]:
         """The kinds of own replicas that could run a job, among the counted ones of its model."""
         own, model = self.own_slots.get(job.facts.coop, {}), job.facts.model
+        if job.shape.capped:
+            return []
         kinds = sorted(kind for kind in own if own[kind][0] and kind.model == model)
         return [kind for kind in kinds[:KINDS_PER_MODEL] if could_run(kind, job.shape)]
 

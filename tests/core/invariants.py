@@ -28,8 +28,16 @@ from entraide_scheduler.core.records import (
     kind_of_replica,
 )
 from entraide_scheduler.core.records.state_machines import JOB
+from entraide_scheduler.core.rules import REPLICA_RULES, LoadedReplica
+from entraide_scheduler.core.rules.rule import ReplicaFilter
 from entraide_scheduler.core.state import State
 
+# Conditions under which a replica's slots do not count as its own co-op's.
+OUT_OF_SERVICE = [
+    rule.filter.excludes
+    for rule in REPLICA_RULES
+    if isinstance(rule.filter, ReplicaFilter) and rule.filter.out_of_service
+]
 NODE_SILENCE, BACKOFF_END = DeadlineKind.NODE_SILENCE, DeadlineKind.BACKOFF_END
 
 
@@ -209,9 +217,11 @@ def own_slots_match_own_nodes(state: State) -> None:
     slots: Counter[tuple] = Counter()
     for node in state.fleet.nodes.values():
         for model, replica in node.replicas.items():
-            backoff, load = node.backoffs.get(model), node.loads.get(model)
-            resting = backoff is not None and backoff.state is ReplicaState.RESTING
-            if node.state is NodeState.LIVE and node.accepting and not (load.paused or resting):
+            if node.state is NodeState.LEFT:
+                continue
+            load = node.loads[model]
+            loaded = LoadedReplica(node, replica, load, 0)
+            if not any(excludes(loaded, state.policy) for excludes in OUT_OF_SERVICE):
                 kind = kind_of_replica(node.card, replica)
                 slots[node.card.coop, kind, "slots"] += replica.slots
                 slots[node.card.coop, kind, "batch"] += load.batch_slots

@@ -5,22 +5,35 @@ from math import inf
 from msgspec import structs
 from tests.core.builders import MODEL, replica
 
-from entraide.types import DataClass, Lending, NodeState
-from entraide_scheduler.core.prediction import NO_TOKENS, PlacementRequest
-from entraide_scheduler.core.records import Load, Node
+from entraide_scheduler.core.prediction import PlacementRequest
+from entraide_scheduler.core.records import Node
+from entraide_scheduler.core.rules import LOADABLE_RULES, RULES
+from entraide_scheduler.core.rules.rule import Fields
 from entraide_scheduler.core.state import State
 
-
-def _accept(node: Node) -> None:
-    node.accepting = True
-    if MODEL in node.loads:
-        node.loads[MODEL].paused = ""
+RULE_BY_CODE = {rule.code: rule for rule in RULES}
 
 
-def _end_batch_runs(load: Load) -> None:
-    while load.batch >= load.batch_slots:
-        load.batch -= 1
-        load.leases -= 1
+def set_fields(record: object, fields: Fields) -> None:
+    """Sets fields of a record; it must have them."""
+    for name, value in fields.items():
+        assert hasattr(record, name), name
+        setattr(record, name, value)
+
+
+def change_node(state: State, node: Node, fields: Fields, load: Fields) -> None:
+    """Sets fields of a node and of its replica's load; the indexes follow."""
+    index = state.fleet.replica_index
+    lending = fields.get("lending", node.lending)
+    set_fields(node, fields)
+    if lending is not node.lending:
+        index.set_lending(node, lending)
+    view = index.view_of(MODEL, node.card.node)
+    if view is not None:
+        index.update_node(node, state.now)
+        set_fields(view.load, load)
+        index.refresh(view, state.now)
+    state.fleet._eligible.clear()
 
 
 def _load_model(state: State, node: Node) -> None:
@@ -35,64 +48,18 @@ def _load_model(state: State, node: Node) -> None:
     node.state = was
 
 
-# How each rule is lifted: on the node, in what the job needs of a node, or among its limits.
-ON_NODE = {
-    "node_suspect": lambda node: setattr(node, "state", NodeState.LIVE),
-    "node_lost": lambda node: setattr(node, "state", NodeState.LIVE),
-    "node_quarantined": lambda node: setattr(node, "quarantine", ""),
-    "not_accepting": _accept,
-    "resting": lambda node: node.backoffs.pop(MODEL),
-    "probing": lambda node: node.backoffs.pop(MODEL),
-    "reserved": lambda node: setattr(node.loads[MODEL], "reserved", ""),
-    "not_empty": lambda node: setattr(node.loads[MODEL], "leases", 0),
-    "no_free_slot": lambda node: setattr(
-        node.loads[MODEL], "leases", node.replicas[MODEL].slots - 1
-    ),
-    "lend_limit": lambda node: setattr(
-        node.loads[MODEL], "lend_slots", node.loads[MODEL].foreign + 1
-    ),
-    "batch_share_full": lambda node: _end_batch_runs(node.loads[MODEL]),
-}
-OF_SHAPE = {
-    "wrong_jurisdiction": lambda node: {"jurisdiction": node.card.zone},
-    "other_revision": lambda node: {"revision": node.replicas[MODEL].revision},
-    "wrong_control": lambda node: {"controlled_by": node.card.controlled_by},
-    "feature_missing": lambda node: {"features": node.replicas[MODEL].features},
-    "context_too_small": lambda node: {"context_tokens": node.replicas[MODEL].context_tokens},
-    "data_class_own_coop": lambda _: {"data_class": DataClass.INTERNAL},
-    "data_class_refused": lambda node: {"data_class": node.card.data_classes[0]},
-}
-OF_REQUEST = {
-    "greener_later": {"max_g_per_kwh": None},
-    "over_carbon_cap": {"carbon_cap_ug": inf},
-    "over_carbon_quota": {"carbon_left_ug": inf},
-    "over_energy_quota": {"energy_left_uwh": inf},
-    "lend_energy_spent": {"lent_left_uwh": NO_TOKENS},
-    "tried_before": {"avoid": ()},
-}
-
-
-def lifted(state: State, node: Node, rule: str, request: PlacementRequest) -> PlacementRequest:
+def lifted(state: State, node: Node, code: str, request: PlacementRequest) -> PlacementRequest:
     """Changes the node, the job or its limits so that the node no longer breaks one rule."""
-    index = state.fleet.replica_index
-    if rule in ON_NODE:
-        ON_NODE[rule](node)
-    elif rule == "own_only":
-        index.set_lending(node, Lending.ALL)
-        index.update_node(node, state.now)
-    elif rule in ("model_loadable", "model_loading"):
-        _load_model(state, node)
-    elif rule in OF_SHAPE:
-        shape = structs.replace(request.shape, **OF_SHAPE[rule](node))
-        request = structs.replace(request, shape=shape)
-    elif rule == "promise_at_risk":
+    if code == "promise_at_risk":
         part = "completion_left_s" if request.objective.ttft_s is None else "ttft_left_s"
-        request = structs.replace(request, **{part: inf})
-    else:
-        assert rule in OF_REQUEST, f"say how {rule} is lifted: ON_NODE, OF_SHAPE or OF_REQUEST"
-        request = structs.replace(request, **OF_REQUEST[rule])
-    view = index.view_of(MODEL, node.card.node)
-    if view is not None:
-        index.refresh(view, state.now)
-    state.fleet._eligible = {}
-    return request
+        return structs.replace(request, **{part: inf})
+    rule = RULE_BY_CODE[code]
+    if rule in LOADABLE_RULES:
+        _load_model(state, node)
+        change_node(state, node, {}, {})
+        return request
+    assert rule.lifted is not None, f"no explanation may offer to lift {code}"
+    change = rule.lifted(node, request.shape)
+    change_node(state, node, change.node, change.load)
+    shape = structs.replace(request.shape, **change.shapes[0]) if change.shapes else request.shape
+    return structs.replace(request, shape=shape, **change.request)

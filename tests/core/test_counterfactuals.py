@@ -16,6 +16,7 @@ from tests.core.builders import (
     replica,
     surplus,
 )
+from tests.core.drawn_examples import drawn_card, drawn_facts, drawn_policy
 from tests.core.lifting import lifted
 
 from entraide.types import (
@@ -311,7 +312,7 @@ def any_pool(draw: random.Random) -> Pool:
         )
         for coop in COOPS
     ]
-    pool = Pool(*terms)
+    pool = Pool(*terms, **drawn_policy(draw))
     for number in range(draw.randint(2, 5)):
         pool.join(any_card(draw, number))
     for number in range(draw.randint(0, 12)):
@@ -334,25 +335,29 @@ def any_pool(draw: random.Random) -> Pool:
 
 def any_card(draw: random.Random, number: int):
     speed = draw.choice((1.0, 1.0, 0.1))
-    served = replica(
-        slots=draw.randint(1, 3),
-        context_tokens=draw.choice((4_096, 4_096, 300)),
-        features=draw.choice(((), ("tools",))),
-        rates=rates(prefill_tokens_per_s=1_000.0 * speed, tpot_base_s=0.02 / speed),
-    )
+    other_fields, other_replica = drawn_card(draw)
+    replica_fields = {
+        "slots": draw.randint(1, 3),
+        "context_tokens": draw.choice((4_096, 4_096, 300)),
+        "features": draw.choice(((), ("tools",))),
+        "rates": rates(prefill_tokens_per_s=1_000.0 * speed, tpot_base_s=0.02 / speed),
+    }
+    served = replica(**replica_fields | other_replica)
     could = loadable(features=draw.choice(((), ("tools",))))
     serves = draw.random() < 0.8
-    return card(
-        f"n{number}",
-        draw.choice(COOPS),
-        draw.choice(ZONES),
-        replicas=(served,) if serves else (),
-        loadable=() if serves else (could,),
-        models_bytes=9**12,
-        data_classes=draw.choice((tuple(DataClass), (DataClass.PUBLIC,), (DataClass.RESTRICTED,))),
-        energy=draw.choice((None, None, surplus(200.0))),
-        controlled_by=draw.choice((Control.MEMBER, Control.MEMBER, *Control)),
-    )
+    fields = {
+        "coop": draw.choice(COOPS),
+        "zone": draw.choice(ZONES),
+        "replicas": (served,) if serves else (),
+        "loadable": () if serves else (could,),
+        "models_bytes": 9**12,
+        "data_classes": draw.choice(
+            (tuple(DataClass), (DataClass.PUBLIC,), (DataClass.RESTRICTED,))
+        ),
+        "energy": draw.choice((None, None, surplus(200.0))),
+        "controlled_by": draw.choice((Control.MEMBER, Control.MEMBER, *Control)),
+    }
+    return card(f"n{number}", **fields | other_fields)
 
 
 def any_wish(draw: random.Random) -> dict:
@@ -367,7 +372,7 @@ def any_wish(draw: random.Random) -> dict:
         "input_tokens_max": 900,
         "output_tokens_max": draw.choice((20, 400)),
         "max_carbon_ug": draw.choice((None, None, 500, 9_000)),
-    }
+    } | drawn_facts(draw)
 
 
 def check(core: Core, job: Job, explanation: Explanation) -> str:

@@ -6,6 +6,7 @@ from itertools import product
 import pytest
 from msgspec.structs import astuple, replace
 from tests.core.builders import MODEL, START, Pool, card, facts, rates, replica, surplus
+from tests.core.drawn_examples import drawn_card, drawn_facts, drawn_policy
 
 from entraide.types import (
     Basis,
@@ -35,12 +36,12 @@ from entraide_scheduler.core.policy.policy import Limits
 from entraide_scheduler.core.prediction import make_cost_model
 from entraide_scheduler.core.records import Job, Shape
 from entraide_scheduler.core.rules import (
-    TEMPORARY_FILTERS,
-    Reason,
+    REPLICA_RULES,
+    Rule,
     blocked_codes,
-    blocking_reason,
+    blocking_rule,
 )
-from entraide_scheduler.core.rules.temporary import Affects
+from entraide_scheduler.core.rules.rule import Affected, ReplicaFilter
 
 COOPS = ("alpha", "beta", "gamma")
 ZONES = ("CA-QC", "CA-ON", "CA-AB", "US-NY")
@@ -55,34 +56,32 @@ QUOTAS = {
 def any_card(draw: random.Random, number: int):
     """Returns a random card; some cards are equal, so that names break ties."""
     speed = draw.choice((1.0, 1.0, 2.0, 5.0))
-    return card(
-        f"n{number:03}",
-        draw.choice(COOPS),
-        draw.choice(ZONES),
-        site=f"site-{number // 3}",
-        power=Power(
+    other_fields, other_replica = drawn_card(draw)
+    served = {
+        "slots": draw.randint(1, 4),
+        "context_tokens": draw.choice((4_096, 4_096, 300)),
+        "features": draw.choice((("resume",), ("tools",), ("prefix_cache", "resume", "tools"))),
+        "revision": draw.choice(("sha256:abc", "sha256:abc", "sha256:def")),
+        "rates": rates(prefill_tokens_per_s=500.0 * speed, tpot_base_s=0.05 / speed),
+    }
+    fields = {
+        "coop": draw.choice(COOPS),
+        "zone": draw.choice(ZONES),
+        "site": f"site-{number // 3}",
+        "power": Power(
             "bench",
             10.0,
             draw.choice((60.0, 110.0)),
             Basis.DECLARED,
             *draw.choice(((0.0, 0.0), (0.0, 0.0), (900.0, 3.0))),
         ),
-        replicas=(
-            replica(
-                slots=draw.randint(1, 4),
-                context_tokens=draw.choice((4_096, 4_096, 300)),
-                features=draw.choice(
-                    (("resume",), ("tools",), ("prefix_cache", "resume", "tools"))
-                ),
-                revision=draw.choice(("sha256:abc", "sha256:abc", "sha256:def")),
-                rates=rates(prefill_tokens_per_s=500.0 * speed, tpot_base_s=0.05 / speed),
-            ),
-        ),
-        energy=draw.choice((None, None, surplus(float(draw.randint(0, 300))))),
-        rtt_s=draw.choice((0.01, 0.02)),
-        controlled_by=draw.choice((Control.MEMBER, Control.MEMBER, *Control)),
-        surplus_evidence=draw.choice(tuple(SurplusEvidence)),
-    )
+        "replicas": (replica(**served | other_replica),),
+        "energy": draw.choice((None, None, surplus(float(draw.randint(0, 300))))),
+        "rtt_s": draw.choice((0.01, 0.02)),
+        "controlled_by": draw.choice((Control.MEMBER, Control.MEMBER, *Control)),
+        "surplus_evidence": draw.choice(tuple(SurplusEvidence)),
+    }
+    return card(f"n{number:03}", **fields | other_fields)
 
 
 def any_pool(draw: random.Random, nodes: int) -> Pool:
@@ -91,8 +90,11 @@ def any_pool(draw: random.Random, nodes: int) -> Pool:
         CoopTerms(coop, quotas=QUOTAS.get(coop, ()), lend=Lend(draw.choice((1.0, 0.5)), lent_wh))
         for coop, lent_wh in zip(COOPS, draw.choice(((None,) * 3, (1, None, 3))), strict=True)
     ]
-    trusted = Evidence(undocumented_part=draw.choice((1.0, 0.0, 0.5)))
-    pool = Pool(*terms, limits=Limits(explained_nodes=8, explained_best=3), evidence=trusted)
+    sections = drawn_policy(draw) | {
+        "evidence": Evidence(undocumented_part=draw.choice((1.0, 0.0, 0.5))),
+        "limits": Limits(explained_nodes=8, explained_best=3),
+    }
+    pool = Pool(*terms, **sections)
     pool.join(*(any_card(draw, number) for number in range(nodes)))
     for number in range(nodes):
         live(pool, draw, number)
@@ -113,7 +115,7 @@ def job_options(draw: random.Random) -> dict:
         "max_carbon_ug": draw.choice((None, None, 50, 3_000)),
         "prefix_keys": draw.choice(((), (1,), (1, 2, 3))),
         "session": draw.choice(("", "s1")),
-    }
+    } | drawn_facts(draw)
 
 
 def live(pool: Pool, draw: random.Random, number: int) -> None:
@@ -166,20 +168,24 @@ def both(pool: Pool, job: Job) -> tuple[PlacementResult, PlacementResult, Eligib
     return plain, evaluation.evaluate_nodes(state, job, request), eligible
 
 
-def plain_reason(view: ReplicaView, shape: Shape, policy: Policy) -> Reason | None:
-    """Evaluates the temporary filters one by one: the definition of the bits."""
-    affects = {
-        Affects.ALL: True,
-        Affects.OTHER_COOPS: view.node.card.coop != shape.coop,
-        Affects.BATCH: shape.batch,
-        Affects.EXCLUSIVE: shape.alone != "",
-        Affects.ALL_BUT_HOLDER: shape.alone == "" or view.load.reserved != shape.alone,
-    }
+def is_affected(affected: Affected, view: ReplicaView, shape: Shape) -> bool:
+    """Tells whether a rule may exclude a job from a replica: the definition of the masks."""
+    is_own = view.node.card.coop == shape.coop
+    is_holder = shape.alone != "" and view.load.reserved == shape.alone
+    return (
+        affected.jobs(shape) and (affected.own or not is_own) and (affected.holder or not is_holder)
+    )
+
+
+def plain_rule(view: ReplicaView, shape: Shape, policy: Policy) -> Rule | None:
+    """Evaluates the temporary rules one by one: the definition of the bits."""
     return next(
         (
-            each.reason
-            for each in TEMPORARY_FILTERS
-            if affects[each.affects] and each.excludes(view, policy)
+            rule
+            for rule in REPLICA_RULES
+            if isinstance(rule.filter, ReplicaFilter)
+            and is_affected(rule.filter.affects, view, shape)
+            and rule.filter.excludes(view, policy)
         ),
         None,
     )
@@ -274,7 +280,7 @@ def test_cost_models_kept_up_to_date_equal_new_ones(seed: int) -> None:
                 for coop in COOPS:
                     shape = replace(job.shape, coop=coop, batch=batch, alone=alone)
 
-                    assert plain_reason(view, shape, state.policy) is blocking_reason(view, shape)
+                    assert plain_rule(view, shape, state.policy) is blocking_rule(view, shape)
         table_and_rows = index.tables.get(MODEL)
         if table_and_rows is not None:
             table, rows = table_and_rows

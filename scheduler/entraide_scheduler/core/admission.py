@@ -24,7 +24,7 @@ from entraide_scheduler.core.records import (
     Shape,
     context_input_est,
 )
-from entraide_scheduler.core.rules import CHAT, Reason, Values
+from entraide_scheduler.core.rules import CHAT, Rule, Values
 from entraide_scheduler.core.state import State
 
 SHAPES_PER_COOP = 256  # different shapes among a co-op's waiting jobs
@@ -51,7 +51,7 @@ class Refusal(Struct, frozen=True):
     code: str
     values: Values
     retry_after_s: float | None = None
-    excluded: tuple[tuple[Node, Reason], ...] = ()
+    excluded: tuple[tuple[Node, Rule], ...] = ()
 
 
 def admit(state: State, facts: RequestFacts) -> Job | None:
@@ -192,7 +192,7 @@ def _check_nodes(state: State, job: Job) -> Refusal | None:
 
 
 def _unsupported_features(
-    state: State, shape: Shape, excluded: list[tuple[Node, Reason]]
+    state: State, shape: Shape, excluded: list[tuple[Node, Rule]]
 ) -> tuple[str, ...]:
     """Returns the features of a shape that no node of the pool offers; chat may be one."""
     if EMBEDDINGS not in shape.features and any(
@@ -225,7 +225,7 @@ def _is_served(state: State, shape: Shape) -> bool:
 
 
 def _feature_refusal(
-    model: str, features: tuple[str, ...], excluded: tuple[tuple[Node, Reason], ...] = ()
+    model: str, features: tuple[str, ...], excluded: tuple[tuple[Node, Rule], ...] = ()
 ) -> Refusal:
     values: Values = {
         "model": model,
@@ -235,7 +235,7 @@ def _feature_refusal(
     return Refusal("feature_unsupported", values, excluded=excluded)
 
 
-def _nearest_node(state: State, job: Job, excluded: list[tuple[Node, Reason]]) -> Values:
+def _nearest_node(state: State, job: Job, excluded: list[tuple[Node, Rule]]) -> Values:
     """Returns the node that only one rule keeps from running a refused job now, if there is one.
 
     Returns nothing for a job with limits of energy or carbon or that may be deferred, since these

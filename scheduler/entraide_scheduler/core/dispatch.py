@@ -19,7 +19,7 @@ from entraide_scheduler.core import evaluation, leases
 from entraide_scheduler.core.fleet import ReplicaView, is_open, may_admit
 from entraide_scheduler.core.placement import PlacementResult, exceeded_limit, pick, predict
 from entraide_scheduler.core.records import DeadlineKind, Job
-from entraide_scheduler.core.rules import GREENER_LATER, LIMIT_REASONS
+from entraide_scheduler.core.rules import GREENER_LATER, LIMIT_RULES
 from entraide_scheduler.core.state import State
 
 SEARCHES_PER_EVENT = 64  # searches that find no node, or are not made as all nodes are blocked
@@ -29,7 +29,7 @@ JOBS_PER_VIEW = 32  # blocked jobs that are checked against each of these replic
 SKIPPED_RETRY_S = 0.05  # latest start of the work that an event has left
 RECHECK_ALL_S = 60.0  # period after which all blocked jobs are due
 
-LIMIT_CODES = frozenset(reason.code for reason in LIMIT_REASONS)
+LIMIT_CODES = frozenset(rule.code for rule in LIMIT_RULES)
 
 
 def place_or_enqueue(state: State, job: Job) -> None:

@@ -67,6 +67,7 @@ def make_request(state: State, job: Job, at: float) -> PlacementRequest:
         barred=exclusive_retry.excluded_nodes(state, job)
         if shape.alone
         else exclusive_retry.NO_NODES,
+        lent_limit_uwh=state.quotas.lent.limit_uwh if shape.limited else NO_TOKENS,
     )
 
 

@@ -12,7 +12,7 @@ from msgspec import structs
 from entraide.types import NodeState
 from entraide_scheduler.core.fleet import ReplicaView
 from entraide_scheduler.core.records import ExclusiveReplica, Job, Shape
-from entraide_scheduler.core.rules import NO_FREE_SLOT, NOT_EMPTY, blocking_reason
+from entraide_scheduler.core.rules import NO_FREE_SLOT, NOT_EMPTY, blocking_rule
 from entraide_scheduler.core.state import State
 
 REPLICAS_PER_RUN = 4
@@ -94,7 +94,7 @@ def reserve_replica(state: State, job: Job) -> None:
 
 def _is_usable(view: ReplicaView, job: Job) -> bool:
     """Tells whether only its present runs keep a job from a replica."""
-    return blocking_reason(view, job.shape) in (None, NO_FREE_SLOT, NOT_EMPTY)
+    return blocking_rule(view, job.shape) in (None, NO_FREE_SLOT, NOT_EMPTY)
 
 
 def release_replica(state: State, name: str) -> None:

@@ -1,22 +1,21 @@
 """Counterfactuals: nodes that exactly one condition keeps from a job.
 
 An explanation names a node and a condition: "It could have gone to X if that machine had had a free
-slot." Placement names the first reason that excludes a node. This module checks that no second one
+slot." Placement names the first rule that excludes a node. This module checks that no second one
 does: filters, green hours, barred engines, nodes tried before, energy and carbon limits. To lift a
 limit, the check evaluates ``placement.exceeded_limit`` for a request without that limit.
 
-Inputs: the state, a ``PlacementRequest``, and the excluded nodes, each with the first reason.
-Output: the first node that passes the check, or None. ``TRIES_MAX`` bounds the nodes that are
-checked for one explanation.
+Inputs: the state, a ``PlacementRequest``, and the excluded nodes, each with the first rule that
+excludes it. Output: the first node that passes the check, or None. ``TRIES_MAX`` bounds the nodes
+that are checked for one explanation.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from math import inf
 from operator import itemgetter
 
 from msgspec import structs
 
-from entraide.types import DataClass
 from entraide_scheduler.core import evaluation
 from entraide_scheduler.core.fleet import ReplicaView
 from entraide_scheduler.core.placement import (
@@ -29,36 +28,22 @@ from entraide_scheduler.core.placement import (
     tokens_to_read,
 )
 from entraide_scheduler.core.prediction import (
-    NO_TOKENS,
     PlacementRequest,
     make_cost_model,
     predict_carbon,
 )
 from entraide_scheduler.core.records import Node, Shape
 from entraide_scheduler.core.rules import (
-    ALONE_LIMIT,
-    BATCH_SHARE_FULL,
-    DATA_CLASS_OWN_COOP,
-    DATA_CLASS_REFUSED,
     GREENER_LATER,
-    JOB_REASONS,
-    LEND_ENERGY_SPENT,
-    LOADABLE_REASONS,
-    MODEL_NOT_LOADED,
-    NO_FREE_SLOT,
-    NODE_LEFT,
-    NOT_EMPTY,
-    OVER_CARBON_CAP,
-    OVER_CARBON_QUOTA,
-    OVER_ENERGY_QUOTA,
-    PERMANENT_REASONS,
-    SAME_ENGINE,
-    TEMPORARY_REASONS,
-    TRIED_BEFORE,
-    Reason,
+    JOB_RULES,
+    LOADABLE_RULES,
+    PERMANENT_RULES,
+    REPLICA_RULES,
+    Change,
+    Rule,
     bit_of,
     blocking_bits,
-    permanent_reasons,
+    broken_rules,
 )
 from entraide_scheduler.core.state import State
 
@@ -67,29 +52,25 @@ TRIES_MAX = 3  # nodes that are checked for one explanation
 PROMISE_AT_RISK = "promise_at_risk"
 LITTLE_ROOM = "little_room"
 
-# Reasons that no explanation offers to lift. Behind an absent model or a node that left nothing can
-# be checked; and if the engine had not exited, the job would have ended where it first ran.
-NEVER_LIFTED = (MODEL_NOT_LOADED, NODE_LEFT, SAME_ENGINE, ALONE_LIMIT)
-
-_PERMANENT_CODES = frozenset(reason.code for reason in PERMANENT_REASONS)
+_PERMANENT_CODES = frozenset(rule.code for rule in PERMANENT_RULES)
 
 # By code, the order in which excluded nodes are checked, the highest first: a node that a later
-# filter excludes passes more of them. One that could load the model passes the offer filters.
+# rule excludes passes more of them. One that could load the model passes the rules on offers.
 _RANK = {
-    reason.code: rank
-    for rank, reason in enumerate(
+    rule.code: rank
+    for rank, rule in enumerate(
         (
-            *(reason for reason in PERMANENT_REASONS if reason not in LOADABLE_REASONS),
-            *reversed(LOADABLE_REASONS),
-            *TEMPORARY_REASONS,
-            *JOB_REASONS,
+            *(rule for rule in PERMANENT_RULES if rule not in LOADABLE_RULES),
+            *reversed(LOADABLE_RULES),
+            *REPLICA_RULES,
+            *JOB_RULES,
         )
     )
-    if reason not in NEVER_LIFTED
+    if rule.lifted is not None
 }
 
 
-def nearest_exclusions(excluded: Iterable[tuple[Node, Reason]]) -> list[tuple[Node, Reason]]:
+def nearest_exclusions(excluded: Iterable[tuple[Node, Rule]]) -> list[tuple[Node, Rule]]:
     """Returns the at most ``TRIES_MAX`` excluded nodes to check, the most rules passed first."""
     ranked = [pair for pair in excluded if pair[1].code in _RANK]
     ranked.sort(key=lambda pair: _RANK[pair[1].code], reverse=True)
@@ -97,68 +78,58 @@ def nearest_exclusions(excluded: Iterable[tuple[Node, Reason]]) -> list[tuple[No
 
 
 def find_one_rule_away(
-    state: State, request: PlacementRequest, excluded: Iterable[tuple[Node, Reason]]
-) -> tuple[Node, Reason] | None:
+    state: State, request: PlacementRequest, excluded: Iterable[tuple[Node, Rule]]
+) -> tuple[Node, Rule] | None:
     """Returns an excluded node and the only rule that it breaks; None if no check succeeds."""
-    for node, reason in nearest_exclusions(excluded):
-        if is_only_obstacle(state, request, node, reason):
-            return node, reason
+    for node, rule in nearest_exclusions(excluded):
+        if is_only_obstacle(state, request, node, rule):
+            return node, rule
     return None
 
 
-def is_only_obstacle(state: State, request: PlacementRequest, node: Node, reason: Reason) -> bool:
-    """Tells whether a reason alone excludes a node; False where that cannot be known."""
-    if reason in LOADABLE_REASONS:
+def is_only_obstacle(state: State, request: PlacementRequest, node: Node, rule: Rule) -> bool:
+    """Tells whether a rule alone excludes a node; False where that cannot be known."""
+    if rule in LOADABLE_RULES:
         return _could_run_once_loaded(state, request, node)
     view = state.fleet.replica_index.view_of(request.shape.model, node.card.node)
-    if view is None or not _passes_other_filters(view, request.shape, reason):
+    change = None if view is None else _change_without(rule, view, request.shape)
+    if view is None or change is None or not _passes_others(view, request.shape, rule, change):
         return False
-    return not _is_excluded_otherwise(*_without(state, reason, view, request))
+    return not _is_excluded_otherwise(*_without(state, rule, change, view, request))
 
 
-def _passes_other_filters(view: ReplicaView, shape: Shape, reason: Reason) -> bool:
-    """Tells whether no filter but the first one that excludes a replica does; False if unknown."""
-    if reason.code not in _RANK:
-        return False
-    if reason.code in _PERMANENT_CODES:  # else the node has passed the permanent filters
-        shapes = _shapes_without(reason, view.node, shape)
-        others = (other for shape in shapes for other in permanent_reasons(view.node, shape))
-        if not shapes or any(other is not reason for other in others):
+def _change_without(rule: Rule, view: ReplicaView, shape: Shape) -> Change | None:
+    """Returns what would differ without a rule; None where no explanation offers that."""
+    return None if rule.lifted is None else rule.lifted(view.node, shape)
+
+
+def _passes_others(view: ReplicaView, shape: Shape, rule: Rule, change: Change) -> bool:
+    """Tells whether no filter but the first one that excludes a replica does."""
+    if rule.code in _PERMANENT_CODES:  # else the node has passed the permanent rules
+        shapes = [shape]
+        if change.shapes is not None:
+            shapes = [structs.replace(shape, **fields) for fields in change.shapes]
+        others = (other for each in shapes for other in broken_rules(view.node, each))
+        if not shapes or any(other is not rule for other in others):
             return False
-    return not blocking_bits(view, shape) & ~bit_of(reason)
+    return not blocking_bits(view, shape) & ~bit_of(rule)
 
 
 def _without(
-    state: State, reason: Reason, view: ReplicaView, request: PlacementRequest
+    state: State, rule: Rule, change: Change, view: ReplicaView, request: PlacementRequest
 ) -> tuple[ReplicaView, PlacementRequest]:
-    """Returns a replica and a job's request as they would be without what a rule found."""
-    if bit_of(reason):
-        return _with_freed_slots(state, reason, view, request.at), request
-    return view, without_reason(state, reason, request)
-
-
-def _with_freed_slots(state: State, reason: Reason, view: ReplicaView, at: float) -> ReplicaView:
-    """Returns a replica as it would be with the free slots that a rule requires.
-
-    With fewer leases a job takes more energy: fewer sequences share a decode step, and the job may
-    have to wake the machine.
-    """
-    load = view.load
-    leases = load.leases
-    match reason.code:
-        case NO_FREE_SLOT.code:
-            leases = view.replica.slots - 1
-        case BATCH_SHARE_FULL.code:
-            leases -= load.batch - load.batch_slots + 1
-        case NOT_EMPTY.code:
-            leases = 0
-    return view if leases == load.leases else _with_leases(state, view, leases, at)
+    """Returns a replica and a job's request as they would be without what a rule excluded."""
+    leases = change.load.get("leases", view.load.leases)
+    if leases != view.load.leases:
+        view = _with_leases(state, view, leases, request.at)
+    return view, _without_limit(state, rule, change, request)
 
 
 def _with_leases(state: State, view: ReplicaView, leases: int, at: float) -> ReplicaView:
     """Returns a copy of a replica with another number of leases.
 
-    The power of the site's other machines stays the same.
+    With fewer leases a job takes more energy: fewer sequences share a decode step, and the job may
+    have to wake the machine. The power of the site's other machines stays the same.
     """
     load = structs.replace(view.load, leases=leases)
     node = structs.replace(view.node, leases=view.node.leases + leases - view.load.leases)
@@ -169,38 +140,19 @@ def _with_leases(state: State, view: ReplicaView, leases: int, at: float) -> Rep
     return structs.replace(view, node=node, load=load, effective=intensity, cost=cost)
 
 
-def without_reason(state: State, reason: Reason, request: PlacementRequest) -> PlacementRequest:
+def _without_limit(
+    state: State, rule: Rule, change: Change, request: PlacementRequest
+) -> PlacementRequest:
     """Returns a job's request without the limit behind a rule.
 
     Without ``greener_later``, the time left is at most the run's expected upper time, so that the
     node must keep the deadline even where the job could have started later.
     """
-    match reason.code:
-        case GREENER_LATER.code:
-            run_s = evaluation.UPPER_RUNS * state.length_predictor.run_s(request.shape.model)
-            left_s = min(request.completion_left_s, run_s)
-            return structs.replace(request, max_g_per_kwh=None, completion_left_s=left_s)
-        case OVER_CARBON_CAP.code:
-            return structs.replace(request, carbon_cap_ug=inf)
-        case OVER_CARBON_QUOTA.code:
-            return structs.replace(request, carbon_left_ug=inf)
-        case OVER_ENERGY_QUOTA.code:
-            return structs.replace(request, energy_left_uwh=inf)
-        case LEND_ENERGY_SPENT.code:
-            return structs.replace(request, lent_left_uwh=NO_TOKENS)
-        case TRIED_BEFORE.code:
-            return structs.replace(request, avoid=())
-    return request
-
-
-def _shapes_without(reason: Reason, node: Node, shape: Shape) -> list[Shape]:
-    """Returns the shapes with the data classes that a rule about data would have allowed."""
-    classes: Sequence[DataClass] = (shape.data_class,)
-    if reason.code == DATA_CLASS_OWN_COOP.code:
-        classes = (DataClass.INTERNAL, DataClass.PUBLIC)
-    elif reason.code == DATA_CLASS_REFUSED.code:
-        classes = node.card.data_classes
-    return [structs.replace(shape, data_class=data_class) for data_class in classes]
+    if rule is GREENER_LATER:
+        run_s = evaluation.UPPER_RUNS * state.length_predictor.run_s(request.shape.model)
+        left_s = min(request.completion_left_s, run_s)
+        request = structs.replace(request, completion_left_s=left_s)
+    return structs.replace(request, **change.request) if change.request else request
 
 
 def _is_excluded_otherwise(view: ReplicaView, request: PlacementRequest) -> bool:
@@ -244,26 +196,28 @@ def find_greener(
     if len(views) > state.policy.limits.explained_nodes:
         return None
     most_ug, with_room = pick.best.carbon_ug, pick.reason == WITH_ROOM
-    candidates: list[tuple[float, ReplicaView, Reason | None]] = [
+    candidates: list[tuple[float, ReplicaView, Rule | None]] = [
         (fit.carbon_ug, fit.view, None)
         for fit in result.fits
         if (with_room or not fit.keeps) and fit.carbon_ug < most_ug
     ]
-    for node, reason in result.excluded:
+    for node, rule in result.excluded:
         view = views.get(node.card.node)
         if view is None:
             continue
         carbon_ug = predict_carbon(view.cost, request, tokens_to_read(view, request))
         if carbon_ug < most_ug:
-            candidates.append((carbon_ug, view, reason))
+            candidates.append((carbon_ug, view, rule))
     for _, view, broken in sorted(candidates, key=itemgetter(0))[:TRIES_MAX]:
         if broken is None:
             predicted = predict(view, request)
             code = _why_not_picked(predicted, request)
             if code:
                 return predicted, code
-        elif _passes_other_filters(view, request.shape, broken):
-            freed, lifted = _without(state, broken, view, request)
+            continue
+        change = _change_without(broken, view, request.shape)
+        if change is not None and _passes_others(view, request.shape, broken, change):
+            freed, lifted = _without(state, broken, change, view, request)
             predicted = predict(freed, lifted)
             is_greener = predicted.keeps and predicted.carbon_ug < most_ug
             if is_greener and not _is_excluded_otherwise(freed, lifted):

@@ -6,7 +6,7 @@ Inputs: a job's ``PlacementResult`` and ``PlacementRequest``, and the state. Out
 count and one example for each rule.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import ceil
 
 from entraide.types import Candidates, Exclusion, Explanation
@@ -22,17 +22,20 @@ from entraide_scheduler.core.prediction import PlacementRequest
 from entraide_scheduler.core.records import Job, ModelLoadState, Node, Shape, is_loading
 from entraide_scheduler.core.rules import (
     GREENER_LATER,
-    LEND_ENERGY_SPENT,
-    LIMIT_REASONS,
+    JOB_RULES,
+    LIMIT_RULES,
     OVER_CARBON_CAP,
     OVER_CARBON_QUOTA,
-    Reason,
+    OVER_ENERGY_QUOTA,
+    REPLICA_RULES,
+    LimitFilter,
+    Rule,
     Values,
 )
 from entraide_scheduler.core.state import State
 
-Excluded = Sequence[tuple[Node, Reason]]
-ValuesGetter = Callable[[Node, Reason], Values]
+Excluded = Sequence[tuple[Node, Rule]]
+ValuesGetter = Callable[[Node, Rule], Values]
 
 
 def explain_placement(
@@ -62,8 +65,8 @@ def explain_wait(
     decision, reason = "waiting", ""
     load_wait = _model_load_wait(state, job.shape, request.at)
     cap = state.queue.cap_reached(job)
-    temporary = next((code for code in WAITING_REASONS if code in counts), "")
-    limit = next((code for code in LIMIT_WAITING_REASONS if code in counts), "")
+    temporary = next((rule for rule in WAITING_RULES if rule.code in counts), None)
+    limit = next((rule for rule in WAITING_LIMITS if rule.code in counts), None)
     if load_wait is not None:
         reason, values = load_wait
     elif GREENER_LATER.code in counts and not result.fitting:
@@ -72,22 +75,22 @@ def explain_wait(
     elif result.fitting and cap is not None:
         reason = "at_cap"
         values |= {"in_flight_tokens": cap.in_flight_tokens, "cap_tokens": cap.cap_tokens}
-    elif limit and not result.fitting:
-        reason = LIMIT_WAITING_REASONS[limit]
+    elif limit is not None and not result.fitting:
+        reason = wait_reason(limit)
         values |= _limit_values(state, job, result, request, limit)
-    elif temporary and not result.fitting:
-        reason = WAITING_REASONS[temporary]
-        values["nodes"] = counts[temporary]
-        values |= _first_values(job, result, temporary)
+    elif temporary is not None and not result.fitting:
+        reason = wait_reason(temporary)
+        values["nodes"] = counts[temporary.code]
+        values |= temporary.values(_first_node(result, temporary), job.shape)
     elif not result.fitting:
-        reason = "no_node_live"
+        reason = NO_NODE_LIVE
         values = most_common_rule(result.excluded, counts, job.shape, only_waiting=True)
     if reason in ("", "no_free_slot") and coops_ahead:
         reason = "fair_share_turn"
     elif not reason:
         reason = "turn_is_next"
-    if reason in EXAMPLES and _is_listed_per_node(state.policy, result):
-        examples = [pair for pair in result.excluded if pair[1].code in EXAMPLES[reason]]
+    examples = [pair for pair in result.excluded if _may_name(pair[1], reason)]
+    if examples and _is_listed_per_node(state.policy, result):
         values |= _one_rule_away_values(state, request, examples)
     if job.alias:
         values["alias"], values["model"] = job.alias, job.facts.model
@@ -129,66 +132,57 @@ def _model_load_wait(state: State, shape: Shape, at: float) -> tuple[str, Values
     return "model_waits", {"model": model, "nodes": len(eligible.could_load)}
 
 
-# Reason of waiting, by the temporary rule that excludes a node; the first in this order counts.
-WAITING_REASONS = {
-    "no_free_slot": "no_free_slot",
-    "resting": "resting",
-    "probing": "resting",
-    "reserved": "no_free_slot",
-    "not_empty": "must_run_alone",
-    "alone_limit": "must_run_alone",
-    "same_engine": "must_run_alone",
-    "batch_share_full": "batch_share_full",
-    "own_only": "lend_limit",
-    "lend_limit": "lend_limit",
-}
+NO_NODE_LIVE = "no_node_live"  # reason of waiting where no rule has one
 
-# Reason of waiting where a node with a free slot is excluded by a limit of the job.
-LIMIT_WAITING_REASONS = {
-    "over_carbon_cap": "carbon_cap",
-    "over_energy_quota": "quota_energy",
-    "over_carbon_quota": "quota_carbon",
-    "lend_energy_spent": "lend_energy",
-}
 
-# Rules whose excluded nodes may be named as the node where a waiting job could start.
-EXAMPLES = {
-    "no_free_slot": ("no_free_slot",),
-    "batch_share_full": ("batch_share_full",),
-    "no_node_live": ("node_suspect", "node_lost", "not_accepting"),
-}
+def _ranked(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """Returns the rules with a reason of waiting, in the order in which they count."""
+    ranks = {rule: rule.wait.rank for rule in rules if rule.wait is not None}
+    return tuple(sorted(ranks, key=lambda rule: ranks[rule]))
 
+
+# A limit counts first: it excludes a node with a free slot.
+WAITING_LIMITS = _ranked(LIMIT_RULES)
+WAITING_RULES = _ranked(rule for rule in (*REPLICA_RULES, *JOB_RULES) if rule not in LIMIT_RULES)
 
 # Rules whose sentence names what is predicted for the job, or for its hours.
-PREDICTED_CODES = frozenset(reason.code for reason in (GREENER_LATER, *LIMIT_REASONS))
+PREDICTED_RULES = (GREENER_LATER, *LIMIT_RULES)
 
 
-def _first_values(job: Job, result: PlacementResult, code: str) -> Values:
-    node, reason = next(pair for pair in result.excluded if pair[1].code == code)
-    return reason.values(node, job.shape)
+def wait_reason(rule: Rule) -> str:
+    """Returns the reason of a job that waits because of a rule."""
+    return NO_NODE_LIVE if rule.wait is None else rule.wait.reason
+
+
+def _may_name(rule: Rule, reason: str) -> bool:
+    """Tells whether a node that a rule excludes may be named where a waiting job could start."""
+    return rule.names_node and wait_reason(rule) == reason
+
+
+def _first_node(result: PlacementResult, rule: Rule) -> Node:
+    return next(node for node, broken in result.excluded if broken is rule)
 
 
 def _limit_values(
-    state: State, job: Job, result: PlacementResult, request: PlacementRequest, code: str
+    state: State, job: Job, result: PlacementResult, request: PlacementRequest, limit: Rule
 ) -> Values:
     """Returns the least amount that the job needs on a node that a limit excludes."""
+    if limit not in (OVER_CARBON_CAP, OVER_CARBON_QUOTA, OVER_ENERGY_QUOTA):
+        return _values_getter(state, job, request)(_first_node(result, limit), limit)
     views = state.fleet.replica_index
-    if code == LEND_ENERGY_SPENT.code:
-        node = next(node for node, reason in result.excluded if reason is LEND_ENERGY_SPENT)
-        return _values_getter(state, job, request)(node, LEND_ENERGY_SPENT)
     predictions = [
         predict(view, request)
-        for node, reason in result.excluded
-        if reason.code == code
+        for node, rule in result.excluded
+        if rule is limit
         and (view := views.view_of(request.shape.model, node.card.node)) is not None
     ]
-    if code == "over_carbon_cap":
+    if limit is OVER_CARBON_CAP:
         least_ug = min(prediction.carbon_ug for prediction in predictions)
         return {
             "carbon_g": g_from_ug(round_half_up(least_ug)),
             "max_carbon_ug": job.facts.max_carbon_ug or 0,
         }
-    if code == "over_energy_quota":
+    if limit is OVER_ENERGY_QUOTA:
         least_uwh = min(prediction.energy_uwh for prediction in predictions)
         amounts = {QuotaKind.ENERGY_WH: ceil(least_uwh)}
     else:
@@ -216,9 +210,7 @@ def _greener_values(
     state: State, job: Job, result: PlacementResult, request: PlacementRequest
 ) -> Values:
     views = state.fleet.replica_index.by_model.get(request.shape.model, {})
-    excluded = [
-        views[node.card.node] for node, reason in result.excluded if reason is GREENER_LATER
-    ]
+    excluded = [views[node.card.node] for node, rule in result.excluded if rule is GREENER_LATER]
     counts = _token_counts(request)
     return evaluation.shifting_values(state, job, excluded, request.at, counts)
 
@@ -226,44 +218,24 @@ def _greener_values(
 def _values_getter(state: State, job: Job, request: PlacementRequest) -> ValuesGetter:
     """Returns a function that gives the values of a rule's sentence, predictions included."""
 
-    def values_of(node: Node, reason: Reason) -> Values:
-        values = reason.values(node, request.shape)
-        if reason.code not in PREDICTED_CODES:
+    def values_of(node: Node, rule: Rule) -> Values:
+        values = rule.values(node, request.shape)
+        if rule not in PREDICTED_RULES:
             return values
         view = state.fleet.replica_index.view_of(request.shape.model, node.card.node)
-        if reason is GREENER_LATER:
+        if rule is GREENER_LATER:
             excluded = () if view is None else (view,)
             return values | evaluation.shifting_values(
                 state, job, excluded, request.at, _token_counts(request)
             )
-        if view is None:
+        if view is None or not isinstance(rule.filter, LimitFilter):
             return values
-        return values | _limit_shortage(state, reason, predict(view, request), request)
+        predicted = predict(view, request)
+        return values | rule.filter.shortage(
+            request, predicted.carbon_ug, predicted.energy_uwh, view.coop
+        )
 
     return values_of
-
-
-def _limit_shortage(
-    state: State, reason: Reason, prediction: Prediction, request: PlacementRequest
-) -> Values:
-    """Returns what is left of a limit and the amount that the job needs."""
-    if reason is OVER_CARBON_CAP:
-        return {
-            "carbon_g": g_from_ug(round_half_up(prediction.carbon_ug)),
-            "max_carbon_ug": round_half_up(request.carbon_cap_ug),
-        }
-    if reason is OVER_CARBON_QUOTA:
-        return {
-            "left_g": g_from_ug(round_half_up(max(0.0, request.carbon_left_ug))),
-            "needed_g": g_from_ug(round_half_up(prediction.carbon_ug)),
-        }
-    values: Values = {"needed_wh": wh_from_uwh(round_half_up(prediction.energy_uwh))}
-    left_uwh = request.energy_left_uwh
-    if reason is LEND_ENERGY_SPENT:
-        lender = prediction.view.coop
-        left_uwh = request.lent_left_uwh[lender]
-        values["limit_wh"] = wh_from_uwh(state.quotas.lent.limit_uwh[lender])
-    return values | {"left_wh": wh_from_uwh(round_half_up(max(0.0, left_uwh)))}
 
 
 def explain_refusal(
@@ -290,7 +262,7 @@ def explain_refusal(
         excluded=_exclusions(
             excluded,
             policy.limits.explained_nodes,
-            lambda node, reason: reason.values(node, job.shape),
+            lambda node, rule: rule.values(node, job.shape),
         ),
         excluded_counts=count_by_rule(excluded),
         waiting_helps=waiting_helps,
@@ -301,8 +273,8 @@ def explain_refusal(
 def count_by_rule(excluded: Excluded) -> dict[str, int]:
     """Returns how many nodes each rule excluded, by its code."""
     counts: dict[str, int] = {}
-    for _, reason in excluded:
-        counts[reason.code] = counts.get(reason.code, 0) + 1
+    for _, rule in excluded:
+        counts[rule.code] = counts.get(rule.code, 0) + 1
     return counts
 
 
@@ -310,14 +282,12 @@ def most_common_rule(
     excluded: Excluded, counts: dict[str, int], shape: Shape, *, only_waiting: bool = False
 ) -> Values:
     """Returns the rule that excludes most nodes (the first of equals) and one node's values."""
-    candidates = [
-        (node, reason) for node, reason in excluded if reason.waiting_helps or not only_waiting
-    ]
+    candidates = [(node, rule) for node, rule in excluded if rule.waiting_helps or not only_waiting]
     if not candidates:
         return {} if not only_waiting else most_common_rule(excluded, counts, shape)
-    code = max((reason.code for _, reason in candidates), key=lambda name: counts[name])
-    node, reason = next(pair for pair in candidates if pair[1].code == code)
-    return {"rule": code, "nodes": counts[code], **reason.values(node, shape)}
+    code = max((rule.code for _, rule in candidates), key=lambda name: counts[name])
+    node, rule = next(pair for pair in candidates if pair[1].code == code)
+    return {"rule": code, "nodes": counts[code], **rule.values(node, shape)}
 
 
 def _explanation(
@@ -348,7 +318,7 @@ def _explanation(
         ),
         excluded_counts=result.counts,
         waiting_helps=bool(result.fitting)
-        or any(reason.waiting_helps for _, reason in result.excluded),
+        or any(rule.waiting_helps for _, rule in result.excluded),
         objective_ttft_s=request.objective.ttft_s,
     )
 
@@ -356,9 +326,9 @@ def _explanation(
 def _exclusions(excluded: Excluded, most: int, values_of: ValuesGetter) -> tuple[Exclusion, ...]:
     """Returns all exclusions if they are at most ``most``, else one example of each rule."""
     if len(excluded) > most:
-        firsts: dict[str, tuple[Node, Reason]] = {}
-        for node, reason in excluded:
-            firsts.setdefault(reason.code, (node, reason))
+        firsts: dict[str, tuple[Node, Rule]] = {}
+        for node, rule in excluded:
+            firsts.setdefault(rule.code, (node, rule))
         excluded = list(firsts.values())
     return tuple(
         [
@@ -366,11 +336,11 @@ def _exclusions(excluded: Excluded, most: int, values_of: ValuesGetter) -> tuple
                 node.card.node,
                 node.card.coop,
                 node.card.zone,
-                reason.code,
-                values_of(node, reason),
-                reason.waiting_helps,
+                rule.code,
+                values_of(node, rule),
+                rule.waiting_helps,
             )
-            for node, reason in excluded
+            for node, rule in excluded
         ]
     )
 

@@ -28,10 +28,17 @@ from entraide_scheduler.core.fleet.replica_index import ReplicaIndex, ReplicaVie
 from entraide_scheduler.core.fleet.replica_table import ReplicaTable
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.prediction import Bools
-from entraide_scheduler.core.records import Changes, Load, Node, Shape, is_leaving
-from entraide_scheduler.core.rules import LOADABLE_REASONS, Reason, permanent_reason
+from entraide_scheduler.core.records import Changes, Load, Node, is_leaving
+from entraide_scheduler.core.rules import (
+    LOADABLE_RULES,
+    BoundedCache,
+    Needs,
+    Rule,
+    first_broken_rule,
+    needs_of,
+)
 
-ELIGIBLE_KEPT = 256  # shapes whose eligible nodes are cached
+ELIGIBLE_KEPT = 256  # combinations of needs whose eligible nodes are cached
 MOST = 1e9  # upper bound on each rate, power and time of a card
 
 
@@ -90,17 +97,17 @@ class EligibleNodes(Struct, eq=False):
 
     Attributes:
         views: replicas of the eligible nodes, in order of node name.
-        excluded: the other nodes, each with the first reason that excludes it.
-        counts, examples: number of nodes that each reason excludes, and one example node for each.
+        excluded: the other nodes, each with the first rule that excludes it.
+        counts, examples: number of nodes that each rule excludes, and one example node for each.
         context_tokens: longest context that an eligible node offers; 0 without one.
         could_load: excluded nodes that would be eligible with the model loaded, by name.
         columns: the replicas as columns, in fleets too large to be explained node by node.
     """
 
     views: list[ReplicaView]
-    excluded: list[tuple[Node, Reason]]
+    excluded: list[tuple[Node, Rule]]
     counts: dict[str, int]
-    examples: list[tuple[Node, Reason]]
+    examples: list[tuple[Node, Rule]]
     context_tokens: int
     could_load: list[Node]
     columns: Columns | None = None
@@ -129,13 +136,13 @@ class Fleet:
         self.replica_index = ReplicaIndex(self.nodes)
         self.loadable_index = LoadableIndex()
         self._offers: dict[str, dict[int, int]] = {}
-        self._eligible: dict[Shape, EligibleNodes] = {}
+        self._eligible: BoundedCache[EligibleNodes] = BoundedCache(ELIGIBLE_KEPT)
         self._scanned_nodes_max = 0
 
     def apply_policy(self, policy: Policy, at: float) -> None:
         """Puts a policy in force."""
         self._scanned_nodes_max = policy.limits.explained_nodes
-        self._eligible = {}
+        self._eligible.clear()
         self.replica_index.apply_policy(policy, at)
         self._changes.shapes = True
         self._mark_plan_due()
@@ -201,7 +208,7 @@ class Fleet:
         node.card = structs.replace(
             node.card, controlled_by=controlled_by, surplus_evidence=surplus_evidence
         )
-        self._eligible = {}
+        self._eligible.clear()
         self.replica_index.add_node(node, at)
         self._mark_offers_changed()
         self._mark_plan_due()
@@ -298,58 +305,61 @@ class Fleet:
     def set_quarantine(self, node: Node, reason: str) -> None:
         """Sets the reason of a node's quarantine; "" ends the quarantine."""
         node.quarantine = reason
-        self._eligible = {}
+        self._eligible.clear()
 
     def forget_node(self, name: str) -> None:
         """Deletes a node that left."""
         del self.nodes[name]
-        self._eligible = {}
+        self._eligible.clear()
 
-    def eligible_nodes(self, shape: Shape) -> EligibleNodes:
-        """Returns the nodes that may ever serve a shape, cached until a node changes."""
-        eligible = self._eligible.get(shape)
-        if eligible is not None:
-            return eligible
-        if len(self._eligible) >= ELIGIBLE_KEPT:
-            self._eligible = {}
-        eligible = self._eligible[shape] = self._find_eligible(shape)
+    def eligible_nodes(self, needs: Needs) -> EligibleNodes:
+        """Returns the nodes that may ever serve a job with these needs; its shape has them.
+
+        Cached until a node changes, by what the permanent rules read of the job. So jobs that
+        differ in class, deadline or limits share an answer.
+        """
+        key = needs_of(needs)
+        eligible = self._eligible.get(key)
+        if eligible is None:
+            eligible = self._find_eligible(needs)
+            self._eligible.put(key, eligible)
         return eligible
 
-    def _find_eligible(self, shape: Shape) -> EligibleNodes:
+    def _find_eligible(self, needs: Needs) -> EligibleNodes:
         views: list[ReplicaView] = []
         could_load: list[Node] = []
-        excluded: list[tuple[Node, Reason]] = []
+        excluded: list[tuple[Node, Rule]] = []
         counts: dict[str, int] = {}
-        examples: dict[str, tuple[Node, Reason]] = {}
-        serving = self.replica_index.by_model.get(shape.model, {})
+        examples: dict[str, tuple[Node, Rule]] = {}
+        serving = self.replica_index.by_model.get(needs.model, {})
         for name in sorted(self.nodes):
             node = self.nodes[name]
-            reason = permanent_reason(node, shape)
-            if reason is None:
+            rule = first_broken_rule(node, needs)
+            if rule is None:
                 views.append(serving[name])
             else:
-                excluded.append((node, reason))
-                if reason in LOADABLE_REASONS:
+                excluded.append((node, rule))
+                if rule in LOADABLE_RULES:
                     could_load.append(node)
-                counts[reason.code] = counts.get(reason.code, 0) + 1
-                examples.setdefault(reason.code, (node, reason))
+                counts[rule.code] = counts.get(rule.code, 0) + 1
+                examples.setdefault(rule.code, (node, rule))
         contexts = [view.replica.context_tokens for view in views]
         context_tokens = max(contexts, default=0)
         eligible = EligibleNodes(
             views, excluded, counts, list(examples.values()), context_tokens, could_load
         )
         if len(self.nodes) > self._scanned_nodes_max and views:
-            eligible.columns = self._columns(views, shape)
+            eligible.columns = self._columns(views, needs)
         return eligible
 
-    def _columns(self, eligible: list[ReplicaView], shape: Shape) -> Columns:
-        table, views = self.replica_index.table_for(shape.model)
+    def _columns(self, eligible: list[ReplicaView], needs: Needs) -> Columns:
+        table, views = self.replica_index.table_for(needs.model)
         mask = None
         if len(eligible) < len(views):
             mask = np.zeros(len(views), np.bool_)
             mask[[view.row for view in eligible]] = True
         row_of = {view.name: row for row, view in enumerate(views)}
-        own = [view.row for view in views if view.coop == shape.coop]
+        own = [view.row for view in views if view.coop == needs.coop]
         return Columns(table, views, row_of, mask, own)
 
     def offers(self, model: str) -> bool:
@@ -358,7 +368,7 @@ class Fleet:
 
     def update_model_loads(self, node: Node) -> None:
         """Updates the index of loadable models for a node whose model loads changed."""
-        self._eligible = {}
+        self._eligible.clear()
         self.loadable_index.remove_node(node)
         self.loadable_index.add_node(node)
 
@@ -373,7 +383,7 @@ class Fleet:
 
     def _count_offer(self, node: Node, times: int) -> None:
         """Adds (1) or removes (-1) a node's offers in the indexes."""
-        self._eligible = {}
+        self._eligible.clear()
         if times > 0:
             self.loadable_index.add_node(node)
         else:

@@ -33,22 +33,17 @@ from entraide_scheduler.core.prediction import (
 )
 from entraide_scheduler.core.records import Lease, Load, Node, OwnKind, Shape, kind_of_replica
 from entraide_scheduler.core.rules import (
-    NODE_LOST,
-    NODE_SUSPECT,
-    NOT_ACCEPTING,
+    OUT_OF_SERVICE_BITS,
     REQUESTER_MASKS,
-    RESTING,
     LoadedReplica,
     OwnSlotsChange,
-    bit_of,
-    blocked_codes,
     blocking_bits,
     find_blocked_bits,
-    permanent_reason,
+    first_broken_rule,
+    may_open,
 )
 
 NO_SLOTS = (0, 0)
-OUT_OF_SERVICE = sum(map(bit_of, (NODE_SUSPECT, NODE_LOST, NOT_ACCEPTING, RESTING)))
 UNKNOWN_RATES = Rates(1.0, 1.0, 0.0, Basis.DEFAULT)
 
 
@@ -100,7 +95,7 @@ def is_open(view: ReplicaView) -> bool:
 
 def may_admit(view: ReplicaView, shape: Shape) -> bool:
     """Tells whether no filter excludes a replica from a shape now."""
-    return not blocking_bits(view, shape) and permanent_reason(view.node, shape) is None
+    return not blocking_bits(view, shape) and first_broken_rule(view.node, shape) is None
 
 
 class ReplicaIndex:
@@ -257,7 +252,7 @@ class ReplicaIndex:
     def _count_own(self, view: ReplicaView, *, present: bool = True) -> None:
         """Records the change of the slots that a replica offers its own co-op, if any."""
         slots = NO_SLOTS
-        if present and not view.blocked_bits & OUT_OF_SERVICE:
+        if present and not view.blocked_bits & OUT_OF_SERVICE_BITS:
             slots = view.replica.slots, view.load.batch_slots
         if slots != view.counted_slots:
             more, more_batch = slots[0] - view.counted_slots[0], slots[1] - view.counted_slots[1]
@@ -387,12 +382,11 @@ class ReplicaIndex:
         view.effective = self._intensity_of(node, load, at)
         view.cost = make_cost_model(node, load, view.effective, self._policy.carbon.basis)
         view.blocked_bits = find_blocked_bits(view, self._policy)
-        if (view.blocked_bits ^ old_bits) & OUT_OF_SERVICE:
+        if (view.blocked_bits ^ old_bits) & OUT_OF_SERVICE_BITS:
             self._count_own(view)
         model = view.replica.model
         if model in self.watched and (
-            blocked_codes(view.blocked_bits) != blocked_codes(old_bits)
-            or is_cheaper(view.cost, old_cost)
+            may_open(old_bits, view.blocked_bits) or is_cheaper(view.cost, old_cost)
         ):
             self.improved[model, view.name] = view
         if view.row >= 0:

@@ -14,7 +14,7 @@ from msgspec.structs import astuple
 from numpy.typing import NDArray
 
 from entraide_scheduler.core.prediction import Bools, Bounds, CostModel, Floats, upper_bounds
-from entraide_scheduler.core.rules import REQUESTER_MASKS, TEMPORARY_FILTERS, blocked_codes
+from entraide_scheduler.core.rules import REPLICA_RULES, REQUESTER_MASKS, blocked_codes
 
 BLOCK = 32  # rows per block minimum, in ``_selection_bound``
 
@@ -35,7 +35,7 @@ def _index_names(names: list[str]) -> tuple[list[str], Rows]:
 def first_codes(bits: Bits) -> Codes:
     """Returns ``rules.first_code`` of each row."""
     codes = np.zeros(len(bits), np.int8)
-    for place in reversed(range(len(TEMPORARY_FILTERS))):
+    for place in reversed(range(len(REPLICA_RULES))):
         codes[bits & (1 << place) != 0] = place + 1
     return codes
 
@@ -67,7 +67,7 @@ class ReplicaTable:
         self.coop_names, self.coops = _index_names([coop for *_, coop in rows])
         self._bounds: dict[float, Bounds[Floats]] = {}
         self._codes = [blocked_codes(bits) for _, bits, *_ in rows]
-        self.counts = [[0] * (len(TEMPORARY_FILTERS) + 1) for _ in REQUESTER_MASKS]
+        self.counts = [[0] * (len(REPLICA_RULES) + 1) for _ in REQUESTER_MASKS]
         for codes in self._codes:
             self._count(codes, 1)
 

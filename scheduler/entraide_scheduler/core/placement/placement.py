@@ -13,7 +13,7 @@ fleets, by the same formulas: those on a ``Number`` take both.
 Inputs: replica views, a ``PlacementRequest``, the policy. Output: ``PlacementResult``.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from heapq import nsmallest
 from math import inf
 from operator import attrgetter
@@ -38,15 +38,13 @@ from entraide_scheduler.core.prediction import (
 from entraide_scheduler.core.records import Node
 from entraide_scheduler.core.rules import (
     GREENER_LATER,
-    LEND_ENERGY_SPENT,
-    OVER_CARBON_CAP,
-    OVER_CARBON_QUOTA,
-    OVER_ENERGY_QUOTA,
-    REASON_BY_BIT,
+    RULE_BY_BIT,
     SAME_ENGINE,
     TRIED_BEFORE,
-    Reason,
+    Predicted,
+    Rule,
     blocking_bits,
+    limits_exceeded,
     masks_for,
 )
 
@@ -91,7 +89,7 @@ class PlacementResult(Struct, gc=False):
     fitting: int
     fits: list[Prediction]
     listed: Candidates
-    excluded: list[tuple[Node, Reason]]
+    excluded: list[tuple[Node, Rule]]
     counts: dict[str, int]
     least_ug: float
 
@@ -125,51 +123,24 @@ def predict(view: ReplicaView, request: PlacementRequest) -> Prediction:
     )
 
 
-def limits_exceeded(
-    request: PlacementRequest,
-    *,
-    carbon_ug: Any,
-    energy_uwh: Callable[[], Any],
-    lent_left_uwh: Callable[[], Any],
-) -> Iterator[tuple[Reason, Any]]:
-    """Yields each limit of lender, job and quota that applies, and whether it is exceeded.
-
-    Args:
-        request: the limits.
-        carbon_ug: predicted emissions, of one replica or by row.
-        energy_uwh: returns the predicted energy, likewise.
-        lent_left_uwh: returns the energy that the replica's co-op still lends, likewise; infinite
-            for the job's own.
-    """
-    if request.lent_left_uwh:
-        left_uwh = lent_left_uwh()
-        yield LEND_ENERGY_SPENT, (left_uwh <= 0.0) | (energy_uwh() > left_uwh)
-    if request.carbon_cap_ug < inf:
-        yield OVER_CARBON_CAP, carbon_ug > request.carbon_cap_ug
-    if request.carbon_left_ug < inf:
-        yield OVER_CARBON_QUOTA, carbon_ug > request.carbon_left_ug
-    if request.energy_left_uwh < inf:
-        yield OVER_ENERGY_QUOTA, energy_uwh() > request.energy_left_uwh
-
-
-def exceeded_limit(predicted: Prediction, request: PlacementRequest) -> Reason | None:
+def exceeded_limit(prediction: Prediction, request: PlacementRequest) -> Rule | None:
     """Returns the first limit that a prediction exceeds; None if none."""
-    coop = predicted.view.coop
+    coop = prediction.view.coop
     is_own = coop == request.shape.coop
-    for reason, is_exceeded in limits_exceeded(
-        request,
-        carbon_ug=predicted.carbon_ug,
-        energy_uwh=lambda: predicted.energy_uwh,
-        lent_left_uwh=lambda: inf if is_own else request.lent_left_uwh.get(coop, inf),
-    ):
+    predicted = Predicted(
+        prediction.carbon_ug,
+        lambda: prediction.energy_uwh,
+        lambda: inf if is_own else request.lent_left_uwh.get(coop, inf),
+    )
+    for rule, is_exceeded in limits_exceeded(request, predicted):
         if is_exceeded:
-            return reason
+            return rule
     return None
 
 
 def scan(
     views: Collection[ReplicaView],
-    permanent: list[tuple[Node, Reason]],
+    permanent: list[tuple[Node, Rule]],
     request: PlacementRequest,
     policy: Policy,
 ) -> PlacementResult:
@@ -177,7 +148,7 @@ def scan(
 
     Args:
         views: replicas of the nodes that pass the permanent filters, in order of node name.
-        permanent: the other nodes, each with the first reason that excludes it.
+        permanent: the other nodes, each with the first rule that excludes it.
         request: the job's requirements.
         policy: picker, headroom and tolerance.
     """
@@ -190,24 +161,24 @@ def scan(
         bits = view.blocked_bits & (own if view.coop == coop else others)
         if alone:
             bits = blocking_bits(view, shape)
-        reason = REASON_BY_BIT[bits & -bits]
-        if reason is None:
+        rule = RULE_BY_BIT[bits & -bits]
+        if rule is None:
             if max_g is not None and view.cost.g_per_kwh > max_g.get(view.zone, 0.0):
-                reason = GREENER_LATER
+                rule = GREENER_LATER
             elif barred and view.name in barred:
-                reason = SAME_ENGINE
+                rule = SAME_ENGINE
             else:
                 predicted = predict(view, request)
-                reason = exceeded_limit(predicted, request) if limited else None
-                if reason is None:
+                rule = exceeded_limit(predicted, request) if limited else None
+                if rule is None:
                     fits.append(predicted)
                     continue
-        excluded.append((view.node, reason))
+        excluded.append((view.node, rule))
     if request.avoid:
         fits = _prefer_untried(fits, request.avoid, excluded)
     counts: dict[str, int] = {}
-    for _, reason in excluded:
-        counts[reason.code] = counts.get(reason.code, 0) + 1
+    for _, rule in excluded:
+        counts[rule.code] = counts.get(rule.code, 0) + 1
     if len(fits) > 1:  # objectives met first, then the least carbon; stable, so names break ties
         fits.sort(key=attrgetter("carbon_ug"))
         fits.sort(key=attrgetter("keeps"), reverse=True)
@@ -271,7 +242,7 @@ def as_candidates(listed: list[Prediction], best: Prediction | None) -> Candidat
 
 
 def _prefer_untried(
-    fits: list[Prediction], avoid: tuple[str, ...], excluded: list[tuple[Node, Reason]]
+    fits: list[Prediction], avoid: tuple[str, ...], excluded: list[tuple[Node, Rule]]
 ) -> list[Prediction]:
     others = [prediction for prediction in fits if prediction.view.name not in avoid]
     if not others or len(others) == len(fits):

@@ -1,7 +1,7 @@
 """Vectorized placement: computes the result of ``placement.scan`` over columns, for large fleets.
 
 Filter, prediction and pick are array operations on a ``ReplicaTable``. The explanation lists only
-the best nodes by carbon, the fastest nodes, and one example for each reason; the counts cover all
+the best nodes by carbon, the fastest nodes, and one example for each rule; the counts cover all
 nodes. A property test compares both implementations.
 """
 
@@ -24,7 +24,6 @@ from entraide_scheduler.core.fleet import (
 from entraide_scheduler.core.placement.placement import (
     PlacementResult,
     as_candidates,
-    limits_exceeded,
     predict,
     promised_time_s,
     weighted_ug,
@@ -41,12 +40,14 @@ from entraide_scheduler.core.prediction import (
 from entraide_scheduler.core.records import Node
 from entraide_scheduler.core.rules import (
     GREENER_LATER,
+    REPLICA_RULES,
     REQUESTER_MASKS,
     RESERVED_BITS,
     SAME_ENGINE,
-    TEMPORARY_FILTERS,
     TRIED_BEFORE,
-    Reason,
+    Predicted,
+    Rule,
+    limits_exceeded,
     masks_for,
     own_requester,
 )
@@ -58,7 +59,7 @@ def scan_columns(
     """Evaluates all rows of a table; the result is that of ``placement.scan``, abridged.
 
     Args:
-        eligible: the eligible nodes, and the reasons that exclude the others.
+        eligible: the eligible nodes, and the rules that exclude the others.
         columns: the eligible nodes as columns.
         request: the job's requirements.
         policy: headroom, tolerance and the length of the list of candidates.
@@ -87,8 +88,8 @@ class ColumnScan:
         kept_ug: emissions of the rows in ``keeps``; infinite for the others.
         greenest: rows of the least ``kept_ug``, in ascending order.
         least_ug: the least ``kept_ug``.
-        counts: number of nodes that each reason excludes, by its code.
-        examples: one excluded node for each reason.
+        counts: number of nodes that each rule excludes, by its code.
+        examples: one excluded node for each rule.
     """
 
     def __init__(
@@ -99,7 +100,7 @@ class ColumnScan:
         self._views: list[ReplicaView] = columns.views
         self._request = request
         self.counts: dict[str, int] = dict(eligible.counts)
-        self.examples: list[tuple[Node, Reason]] = list(eligible.examples)
+        self.examples: list[tuple[Node, Rule]] = list(eligible.examples)
 
     def evaluate(self) -> None:
         """Filters and predicts, in the order of ``placement.scan``."""
@@ -111,13 +112,9 @@ class ColumnScan:
             self._exclude(self._rows_of(request.barred), SAME_ENGINE)
         self._predict()
         if request.limited:
-            for reason, is_exceeded in limits_exceeded(
-                request,
-                carbon_ug=self.carbon_ug,
-                energy_uwh=self._all_energies_uwh,
-                lent_left_uwh=self._lent_left_uwh,
-            ):
-                self._exclude(is_exceeded, reason)
+            predicted = Predicted(self.carbon_ug, self._all_energies_uwh, self._lent_left_uwh)
+            for rule, is_exceeded in limits_exceeded(request, predicted):
+                self._exclude(is_exceeded, rule)
         if request.avoid:
             tried = self._rows_of(request.avoid)
             if (self.fits & ~tried).any():
@@ -160,7 +157,7 @@ class ColumnScan:
             )
             return
         masked_codes = codes if mask is None else np.where(mask, codes, 0)
-        broken = np.bincount(masked_codes, minlength=len(TEMPORARY_FILTERS) + 1).tolist()
+        broken = np.bincount(masked_codes, minlength=len(REPLICA_RULES) + 1).tolist()
         self._record_blocked(broken, lambda code: int((masked_codes == code).argmax()))
 
     def _rows_of(self, names: Collection[str]) -> Bools:
@@ -181,18 +178,18 @@ class ColumnScan:
         return first_codes(bits)
 
     def _record_blocked(self, broken: list[int], example: Callable[[int], int]) -> None:
-        for code, (reason, *_) in enumerate(TEMPORARY_FILTERS, 1):
+        for code, rule in enumerate(REPLICA_RULES, 1):
             if broken[code]:
-                self.counts[reason.code] = broken[code]
-                self.examples.append((self._views[example(code)].node, reason))
+                self.counts[rule.code] = broken[code]
+                self.examples.append((self._views[example(code)].node, rule))
 
-    def _exclude(self, which: Bools, reason: Reason) -> None:
-        """Excludes the masked rows that fit so far, and counts them under a reason."""
+    def _exclude(self, which: Bools, rule: Rule) -> None:
+        """Excludes the masked rows that fit so far, and counts them under a rule."""
         out = self.fits & which
         number = int(np.count_nonzero(out))
         if number:
-            self.counts[reason.code] = number
-            self.examples.append((self._views[int(out.argmax())].node, reason))
+            self.counts[rule.code] = number
+            self.examples.append((self._views[int(out.argmax())].node, rule))
             self.fits &= ~which
 
     def _lent_left_uwh(self) -> Floats:

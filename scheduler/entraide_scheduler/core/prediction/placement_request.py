@@ -33,7 +33,8 @@ class PlacementRequest(Struct, frozen=True, gc=False):
         completion_left_s: time until it must have ended; infinite without a limit.
         limited: whether one of the next four limits applies.
         carbon_cap_ug, carbon_left_ug, energy_left_uwh: its own cap, and the rest of its quotas.
-        lent_left_uwh: by co-op with a lending limit, the energy it still lends others today.
+        lent_left_uwh, lent_limit_uwh: by co-op with a lending limit, the energy it still lends
+            others today, and in all.
         max_g_per_kwh: by zone, the highest intensity at which it may start now; None for no limit.
         cached: by node, prompt tokens expected in the node's cache.
         avoid: nodes that declined or lost the job; picked only if no other node fits.
@@ -61,3 +62,4 @@ class PlacementRequest(Struct, frozen=True, gc=False):
     cached: Mapping[str, int] = NO_TOKENS
     avoid: tuple[str, ...] = ()
     barred: frozenset[str] = frozenset()
+    lent_limit_uwh: Mapping[str, int] = NO_TOKENS

@@ -1,4 +1,8 @@
-"""Own kinds: the properties of a replica that determine which of its owner's jobs it may run."""
+"""Own kinds: the properties of a replica that determine which of its owner's jobs it may run.
+
+They are what the rules on offers read (``rules``): each field has the name of the replica's or the
+card's.
+"""
 
 from typing import NamedTuple
 
@@ -16,13 +20,12 @@ class OwnKind(NamedTuple):
     controlled_by: Control = Control.UNSTATED
 
 
+_OF_REPLICA = frozenset(Replica.__struct_fields__)
+
+
 def kind_of_replica(card: NodeCard, replica: Replica) -> OwnKind:
-    """Returns the kind of a node's replica."""
-    return OwnKind(
-        replica.model,
-        card.zone,
-        replica.context_tokens,
-        tuple(sorted(set(replica.features))),
-        tuple(sorted(set(card.data_classes))),
-        card.controlled_by,
+    """Returns the kind of a node's replica; the order of a list makes no other kind."""
+    values = (getattr(replica if name in _OF_REPLICA else card, name) for name in OwnKind._fields)
+    return OwnKind._make(
+        tuple(sorted(set(value))) if isinstance(value, tuple) else value for value in values
     )

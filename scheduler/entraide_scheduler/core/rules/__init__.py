@@ -1,115 +1,118 @@
 """Rules: which nodes may run a job, and why the others may not.
 
-Input: a node, one of its replicas and a job's shape. Output: the first reason that excludes the
+Input: a node, one of its replicas and a job's shape. Output: the first rule that excludes the
 replica, with a stable code and the values of its sentence, or none.
 
-A reason is a code and the values of its sentence; a filter is a reason with a condition. A
-permanent filter reads what a node is and offers: only a new card, new terms of the owner or another
-policy can change its answer, and the fleet caches it by shape. A temporary filter reads a replica's
-present state: a lease, a message or a moment can change it. Each replica keeps the answers of all
-temporary filters as bits, so that a shape is compared with one mask. Limits that need a prediction
-or the job's history are reasons here and conditions in ``placement``. Rules filter only: what a run
-would cost is ``prediction``, and which admissible node is best is ``placement``. CONTRIBUTING.md
-has a checklist for a new rule.
+A rule is one declaration, whose form and inputs ``rule`` explains. A permanent rule reads what a
+node is and offers: only a new card, new terms of the owner or another policy can change its answer,
+and the fleet caches it by what the job needs. A temporary rule reads a replica's present state: a
+lease, a message or a moment can change it. Each replica keeps the answers of all temporary rules as
+bits, so that a shape is compared with one mask. The limits of a job need a prediction. Rules filter
+only: what a run would cost is ``prediction``, and which admissible node is best is ``placement``.
+CONTRIBUTING.md has a checklist for a new rule.
 
-``reasons`` lists the reasons in the order in which they are checked; ``permanent`` and
-``temporary`` hold the filters; ``own_capacity`` counts the co-ops' own slots by kind of replica.
+``node_rules``, ``offer_rules``, ``replica_rules`` and ``job_rules`` declare the rules, in the order
+in which they are checked; ``permanent`` and ``temporary`` evaluate them; ``own_capacity`` counts
+the co-ops' own slots by kind of replica; ``bounded_cache`` keeps answers by what a job needs.
 """
 
-from entraide_scheduler.core.rules.own_capacity import OwnModelSlots, OwnSlots, OwnSlotsChange
-from entraide_scheduler.core.rules.permanent import (
-    PERMANENT_REASONS,
-    permanent_reason,
-    permanent_reasons,
-)
-from entraide_scheduler.core.rules.reasons import (
+from entraide_scheduler.core.rules.bounded_cache import BoundedCache
+from entraide_scheduler.core.rules.job_rules import (
     ALONE_LIMIT,
-    BATCH_SHARE_FULL,
-    CHAT,
-    DATA_CLASS_OWN_COOP,
-    DATA_CLASS_REFUSED,
     GREENER_LATER,
-    JOB_REASONS,
+    JOB_RULES,
     LEND_ENERGY_SPENT,
-    LIMIT_REASONS,
-    LOADABLE_REASONS,
-    MODEL_NOT_LOADED,
-    NO_FREE_SLOT,
-    NODE_LEFT,
-    NODE_LOST,
-    NODE_SUSPECT,
-    NOT_ACCEPTING,
-    NOT_EMPTY,
+    LIMIT_RULES,
     OVER_CARBON_CAP,
     OVER_CARBON_QUOTA,
     OVER_ENERGY_QUOTA,
-    OWN_ONLY,
-    RESTING,
     SAME_ENGINE,
     TRIED_BEFORE,
-    Reason,
+    limits_exceeded,
+)
+from entraide_scheduler.core.rules.node_rules import LOADABLE_RULES
+from entraide_scheduler.core.rules.offer_rules import CHAT
+from entraide_scheduler.core.rules.own_capacity import OwnModelSlots, OwnSlots, OwnSlotsChange
+from entraide_scheduler.core.rules.permanent import PERMANENT_RULES, broken_rules, first_broken_rule
+from entraide_scheduler.core.rules.replica_rules import (
+    NO_FREE_SLOT,
+    NOT_ACCEPTING,
+    NOT_EMPTY,
+    OWN_ONLY,
+    REPLICA_RULES,
+)
+from entraide_scheduler.core.rules.rule import (
+    Change,
+    LimitFilter,
+    LoadedReplica,
+    Needs,
+    Predicted,
+    Rule,
     Values,
+    needs_of,
 )
 from entraide_scheduler.core.rules.temporary import (
-    REASON_BY_BIT,
+    OUT_OF_SERVICE_BITS,
     REQUESTER_MASKS,
     RESERVED_BITS,
-    TEMPORARY_FILTERS,
-    TEMPORARY_REASONS,
-    LoadedReplica,
+    RULE_BY_BIT,
     bit_of,
     blocked_codes,
     blocking_bits,
-    blocking_reason,
+    blocking_rule,
     find_blocked_bits,
     masks_for,
+    may_open,
     own_requester,
 )
 
+RULES = (*PERMANENT_RULES, *REPLICA_RULES, *JOB_RULES)  # in the order in which they are checked
+
 __all__ = [
     "ALONE_LIMIT",
-    "BATCH_SHARE_FULL",
     "CHAT",
-    "DATA_CLASS_OWN_COOP",
-    "DATA_CLASS_REFUSED",
     "GREENER_LATER",
-    "JOB_REASONS",
+    "JOB_RULES",
     "LEND_ENERGY_SPENT",
-    "LIMIT_REASONS",
-    "LOADABLE_REASONS",
-    "MODEL_NOT_LOADED",
-    "NODE_LEFT",
-    "NODE_LOST",
-    "NODE_SUSPECT",
+    "LIMIT_RULES",
+    "LOADABLE_RULES",
     "NOT_ACCEPTING",
     "NOT_EMPTY",
     "NO_FREE_SLOT",
+    "OUT_OF_SERVICE_BITS",
     "OVER_CARBON_CAP",
     "OVER_CARBON_QUOTA",
     "OVER_ENERGY_QUOTA",
     "OWN_ONLY",
-    "PERMANENT_REASONS",
-    "REASON_BY_BIT",
+    "PERMANENT_RULES",
+    "REPLICA_RULES",
     "REQUESTER_MASKS",
     "RESERVED_BITS",
-    "RESTING",
+    "RULES",
+    "RULE_BY_BIT",
     "SAME_ENGINE",
-    "TEMPORARY_FILTERS",
-    "TEMPORARY_REASONS",
     "TRIED_BEFORE",
+    "BoundedCache",
+    "Change",
+    "LimitFilter",
     "LoadedReplica",
+    "Needs",
     "OwnModelSlots",
     "OwnSlots",
     "OwnSlotsChange",
-    "Reason",
+    "Predicted",
+    "Rule",
     "Values",
     "bit_of",
     "blocked_codes",
     "blocking_bits",
-    "blocking_reason",
+    "blocking_rule",
+    "broken_rules",
     "find_blocked_bits",
+    "first_broken_rule",
+    "limits_exceeded",
     "masks_for",
+    "may_open",
+    "needs_of",
     "own_requester",
-    "permanent_reason",
-    "permanent_reasons",
-]  # fmt: skip
+]

@@ -14,11 +14,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from entraide_scheduler.core.records import OwnKind, Shape
-from entraide_scheduler.core.rules.permanent import is_suitable
+from entraide_scheduler.core.rules.bounded_cache import BoundedCache
+from entraide_scheduler.core.rules.node_rules import is_suitable
+from entraide_scheduler.core.rules.rule import Needs, needs_of
 
 KINDS_PER_MODEL = 16  # per co-op; slots of further kinds give no owed turn
 
-SHAPES_KEPT = 64  # shapes whose kinds are cached
+NEEDS_KEPT = 64  # combinations of needs whose kinds are cached
 
 
 class OwnSlotsChange(NamedTuple):
@@ -35,14 +37,13 @@ class OwnSlotsChange(NamedTuple):
     batch_slots: int
 
 
-def could_run(kind: OwnKind, shape: Shape) -> bool:
-    """Tells whether own replicas of a kind may ever run a co-op's jobs of a shape.
+NO_KINDS: tuple[tuple[OwnKind, "OwnSlots"], ...] = ()
 
-    A job with a carbon cap is never owed a turn, since whether an own node keeps the cap depends on
-    the time.
-    """
-    own = shape.coop  # the kinds are the asking co-op's
-    return kind.model == shape.model and not shape.capped and is_suitable(kind, kind, own, shape)
+
+def could_run(kind: OwnKind, needs: Needs) -> bool:
+    """Tells whether own replicas of a kind may ever run a co-op's jobs with these needs."""
+    own = needs.coop  # the kinds are the asking co-op's
+    return kind.model == needs.model and is_suitable(kind, kind, own, needs)
 
 
 class OwnSlots:
@@ -103,14 +104,16 @@ class OwnModelSlots:
         version: changes whenever the set of counted kinds does.
     """
 
-    __slots__ = ("_counts", "_kinds", "_kinds_by_shape", "orphans", "version")
+    __slots__ = ("_counts", "_kinds", "_kinds_by_needs", "orphans", "version")
 
     def __init__(self) -> None:
         self.orphans = OwnSlots()
         self.version = 0
         self._kinds: list[OwnKind] = []  # kinds with slots, sorted
         self._counts: dict[OwnKind, OwnSlots] = {}
-        self._kinds_by_shape: dict[Shape, tuple[tuple[OwnKind, OwnSlots], ...]] = {}
+        self._kinds_by_needs: BoundedCache[tuple[tuple[OwnKind, OwnSlots], ...]] = BoundedCache(
+            NEEDS_KEPT
+        )
 
     def add(self, delta: OwnSlotsChange) -> None:
         """Changes the number of slots of a kind."""
@@ -128,7 +131,7 @@ class OwnModelSlots:
             else:
                 del self._kinds[index]
             if index < KINDS_PER_MODEL:
-                self._kinds_by_shape = {}
+                self._kinds_by_needs.clear()
                 self.version += 1
         if count.is_empty:
             del self._counts[kind]
@@ -157,16 +160,22 @@ class OwnModelSlots:
         return None if least_overbooked is None else least_overbooked[0]
 
     def kinds_for(self, shape: Shape) -> tuple[tuple[OwnKind, OwnSlots], ...]:
-        """Returns the kinds that could run a shape, in order, each with its slots."""
-        eligible = self._kinds_by_shape.get(shape)
+        """Returns the kinds that could run a shape, in order, each with its slots.
+
+        A job with a carbon cap is never owed a turn, since whether an own node keeps the cap
+        depends on the time.
+        """
+        if shape.capped:
+            return NO_KINDS
+        key = needs_of(shape)
+        eligible = self._kinds_by_needs.get(key)
         if eligible is None:
-            if len(self._kinds_by_shape) >= SHAPES_KEPT:
-                self._kinds_by_shape = {}
-            eligible = self._kinds_by_shape[shape] = tuple(
+            eligible = tuple(
                 (kind, self._counts[kind])
                 for kind in self._kinds[:KINDS_PER_MODEL]
                 if could_run(kind, shape)
             )
+            self._kinds_by_needs.put(key, eligible)
         return eligible
 
     def book(self, kind: OwnKind, *, batch: bool) -> None:
