@@ -12,6 +12,10 @@ from typing import Any
 
 from tests.waiting import ENGINES_S
 
+from entraide.cli import output
+from entraide.client.admin import AdminClient
+from entraide.errors import EntraideError
+from entraide.v1 import admin_pb2
 from entraide_scheduler.supervision import poolfile
 from entraide_scheduler.supervision.poolfile import PoolFile
 
@@ -102,9 +106,14 @@ class RunningPool:
         return self.http("/v1/chat/completions", body, coop=coop, headers=headers)  # type: ignore[arg-type]
 
     def nodes(self) -> list[dict[str, Any]]:
-        """The nodes as the operator sees them."""
-        listed = self.entraide("nodes", "list", "--json")
-        return listed["nodes"] if isinstance(listed, dict) else listed
+        """The nodes as the operator's command lists them, without a process of its own.
+
+        Waits ask often, and a command takes as much of the processor as the start of a node.
+        """
+        file = self.file
+        with AdminClient(file.grpc, file.admin_key, ca_pem=file.ca) as admin:
+            listed = admin.call("ListNodes", admin_pb2.ListNodesRequest()).nodes
+        return [output.to_plain(node) for node in listed]
 
     def live(self) -> set[str]:
         """Names of the nodes that are live and serve a model."""
@@ -117,7 +126,7 @@ class RunningPool:
             try:
                 if condition():
                     return
-            except (OSError, AssertionError):
+            except (OSError, AssertionError, EntraideError):
                 pass
             time.sleep(POLL_S)
         logs = "\n".join(
