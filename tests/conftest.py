@@ -4,11 +4,16 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+import pytest_asyncio
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
 
 pytest_plugins = ["tests.fuzzing"]
 
@@ -51,11 +56,17 @@ def marked(run: str) -> list[psutil.Process]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what this machine has not got: published series, or a program of the system."""
+    """Leaves out what this machine has not got: published series, or a program of the system.
+
+    Tests of the shared browser run in the event loop of the session, in which it lives.
+    """
     without = {item for item in items if _lacks(item)}
     if without:
         items[:] = [item for item in items if item not in without]
         config.hook.pytest_deselected(items=sorted(without, key=lambda item: item.nodeid))
+    for item in items:
+        if isinstance(item, pytest.Function) and "browser" in item.fixturenames:
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 def _lacks(item: pytest.Item) -> bool:
@@ -83,3 +94,12 @@ def no_process_left_behind() -> Iterator[None]:
         process.kill()
 
     assert [] == left
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator["Browser"]:
+    """The browser of this process; a test that opens a page in it does so in a fresh profile."""
+    from tests.browser import chromium
+
+    async with chromium() as opened:
+        yield opened

@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 import pytest
 from playwright.async_api import Error
-from tests.browser import CHROMIUM, NEEDS
+from tests.browser import CHROMIUM, NEEDS, chromium
 from tests.pages.support import Visit, Visitors, visitors
 from tests.testbed.federation import COOP, LIVE_S, Federation
 from tests.testbed.guides import POOL
@@ -61,7 +61,7 @@ class People:
     async def visitors(self, home: Path | None = None) -> AsyncIterator[Visitors]:
         """Browsers on the people's computer."""
         where = {"program": str(self._program), "home": str(home or self.client.home)}
-        async with visitors(POOL, **where) as guests:
+        async with chromium(**where) as opened, visitors(opened, POOL) as guests:
             yield guests
 
     def link(self, coop: str, name: str) -> str:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser
-from tests.browser import NEEDS, PHONE, WIDE, Visit, chromium, visit
+from tests.browser import NEEDS, PHONE, WIDE, Visit, visit
 from tests.integration.local_pool import RunningPool, up
 from tests.node.owner_terms import FULL_TERMS
 
@@ -55,20 +56,13 @@ def folder(pool: RunningPool) -> Iterator[Path]:
     (folder / TERMS_NAME).unlink()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(folder: Path) -> AsyncIterator[OwnerPage]:
     """The page of that node."""
     page = OwnerPage(load_config(folder / CONFIG_NAME))
     await page.open()
     yield page
     await page.close()
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """A real Chromium."""
-    async with chromium() as browser:
-        yield browser
 
 
 def reason(pool: RunningPool) -> str:
@@ -99,15 +93,12 @@ async def look(opened: Visit, name: str) -> list[str]:
     ],
 )
 async def test_the_page_is_whole_and_accessible(
-    page: OwnerPage, folder: Path, lang: Lang, width: int, scheme: Scheme
+    page: OwnerPage, browser: Browser, folder: Path, *, lang: Lang, width: int, scheme: Scheme
 ) -> None:
     """In each language and scheme at each width: as it opens, opened out, and with errors shown."""
     terms_file.write_terms(folder, FULL_TERMS)
     name = f"{lang[:2]}-{width}-{scheme}"
-    async with (
-        chromium() as browser,
-        visit(browser, page.url, lang=lang, width=width, scheme=scheme) as opened,
-    ):
+    async with visit(browser, page.url, lang=lang, width=width, scheme=scheme) as opened:
         wrong = await look(opened, name)
         for summary in await opened.page.locator("summary").all():
             await summary.click()

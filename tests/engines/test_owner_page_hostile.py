@@ -12,9 +12,10 @@ from pathlib import Path
 import msgspec
 import psutil
 import pytest
+import pytest_asyncio
 from aiohttp import web
 from playwright.async_api import Browser
-from tests.browser import NEEDS, Visit, chromium, visit
+from tests.browser import NEEDS, Visit, visit
 
 from entraide.statements import NODE_PATH, Amounts, NodeShare, NodeStatement
 from entraide.wire.nats import new_user_key
@@ -54,7 +55,7 @@ def harm(opened: Visit) -> list[str]:
     ]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def lying_pool(tmp_path: Path) -> AsyncIterator[None]:
     """A pool to which the machine of this folder belongs, and whose statement is hostile."""
     amounts = Amounts(jobs=1, tokens=2)
@@ -78,7 +79,7 @@ async def lying_pool(tmp_path: Path) -> AsyncIterator[None]:
     await runner.cleanup()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(tmp_path: Path) -> AsyncIterator[OwnerPage]:
     """The page of a node that does not run."""
     config = NodeConfig(
@@ -88,13 +89,6 @@ async def page(tmp_path: Path) -> AsyncIterator[OwnerPage]:
     await page.open()
     yield page
     await page.close()
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """A real Chromium."""
-    async with chromium() as browser:
-        yield browser
 
 
 async def test_whatever_is_written_in_the_form_stays_text(

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from playwright.async_api import Browser
 from tests.browser import NEEDS
 from tests.integration.local_pool import RunningPool
 from tests.pages.support import Visit, Visitors, visitors
@@ -24,9 +25,9 @@ async def enter(guests: Visitors, pool: RunningPool, coop: str, name: str) -> Vi
     return visit
 
 
-async def test_two_people_of_two_coops_talk_at_once(pool: RunningPool) -> None:
+async def test_two_people_of_two_coops_talk_at_once(pool: RunningPool, browser: Browser) -> None:
     """Five turns each, at the same time, without an error; each sees the own conversation only."""
-    async with visitors(pool.file.http) as guests:
+    async with visitors(browser, pool.file.http) as guests:
         people = [
             await enter(guests, pool, "boreale", "Ada"),
             await enter(guests, pool, "prairie", "Eve"),
@@ -51,13 +52,13 @@ async def test_two_people_of_two_coops_talk_at_once(pool: RunningPool) -> None:
     assert [] == wrong
 
 
-async def test_stop_frees_the_machine(pool: RunningPool) -> None:
+async def test_stop_frees_the_machine(pool: RunningPool, browser: Browser) -> None:
     """After the button no request runs any more in the whole pool."""
 
     def running() -> int:
         return int(pool.http("/status.json")[2]["running"])
 
-    async with visitors(pool.file.http) as guests:
+    async with visitors(browser, pool.file.http) as guests:
         visit = await enter(guests, pool, "boreale", "Ida")
         await visit.page.fill("#question", "Write a long story about a cat.")
         await visit.page.keyboard.press("Enter")

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from playwright.async_api import Browser
 from tests.core.builders import entry, replica
 from tests.integration.nats_support import running_pool
-from tests.pages.support import Visit, Visitors, visitors
+from tests.pages.support import Visit, Visitors, tasks_at_equal_priority, visitors
 from tests.scheduler.pool_support import RunningScheduler, ScriptedNode, running_scheduler
 from tests.waiting import eventually
 
@@ -128,13 +129,14 @@ class Hostile(Struct):
 
 
 @contextlib.asynccontextmanager
-async def hostile_pool(folder: Path) -> AsyncIterator[Hostile]:
+async def hostile_pool(folder: Path, browser: Browser) -> AsyncIterator[Hostile]:
     """A scheduler with a bus, filled with hostile names, whose machine sends heartbeats."""
     (folder / "models.json").write_bytes(documents.write(Catalogue(1, 1.0, (ENTRY,))))
     async with (
+        tasks_at_equal_priority(),
         running_pool(folder) as bus,
         running_scheduler(folder, bus, CONFIG) as pool,
-        visitors(pool.gateway.url) as guests,
+        visitors(browser, pool.gateway.url) as guests,
     ):
         opened = Hostile(pool, guests, [])
         await opened.fill()

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from playwright.async_api import Browser
 from tests.integration.nats_support import NatsPool, running_pool
-from tests.pages.support import Visit, Visitors, visitors
+from tests.pages.support import Visit, Visitors, tasks_at_equal_priority, visitors
 from tests.scheduler.pool_support import RunningScheduler, ScriptedNode, running_scheduler
 from tests.waiting import eventually
 
@@ -67,12 +68,13 @@ class Operated(Struct):
 
 
 @contextlib.asynccontextmanager
-async def operated(folder: Path) -> AsyncIterator[Operated]:
+async def operated(folder: Path, browser: Browser) -> AsyncIterator[Operated]:
     """A scheduler with a machine at work."""
     async with (
+        tasks_at_equal_priority(),
         running_pool(folder) as bus,
         running_scheduler(folder, bus) as pool,
-        visitors(pool.gateway.url) as guests,
+        visitors(browser, pool.gateway.url) as guests,
     ):
         used = Operated(bus, pool, guests, [])
         await used.join("atelier-1")

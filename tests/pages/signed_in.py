@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from playwright.async_api import Browser
 from tests.pages.support import Visit, Visitors, visitors
 from tests.scheduler.gateway_support import NodeRun, Pool, chunk, open_pool
 from tests.scheduler.people_support import add_person, open_people
@@ -74,8 +75,8 @@ def finish(run: NodeRun, *parts: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def used_pool(folder: Path, **options: Any) -> AsyncIterator[UsedPool]:
-    """A pool whose machines send heartbeats, however slow the browser is."""
+async def used_pool(folder: Path, browser: Browser, **options: Any) -> AsyncIterator[UsedPool]:
+    """A pool whose machines send heartbeats, however slow its visitors' browser is."""
     async with open_pool(folder, **options) as pool:
         names = tuple(sorted(node.node for node in options.get("joined", ())) or ("n1", "n2"))
 
@@ -89,7 +90,7 @@ async def used_pool(folder: Path, **options: Any) -> AsyncIterator[UsedPool]:
 
         beating = asyncio.create_task(beat())
         try:
-            async with visitors(pool.gateway.url) as guests:
+            async with visitors(browser, pool.gateway.url) as guests:
                 yield UsedPool(pool, await open_people(pool), guests)
         finally:
             beating.cancel()

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, Page, Route, expect
+import pytest
+from msgspec.structs import replace
+from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 
+from entraide_scheduler.tasks import doctor_run, pin_task, replay_task
 from tests import browser
 
 SCREENSHOTS = os.environ.get("ENTRAIDE_SCREENSHOTS", "")  # a folder, for whoever will look at them
@@ -20,7 +23,23 @@ WIDE, PHONE = (browser.WIDE, 800), (browser.PHONE, 844)
 LOOKS = (  # each two of a language, a window and colours stand together once
     ("fr", WIDE, "light"), ("fr", PHONE, "dark"), ("en", WIDE, "dark"), ("en", PHONE, "light"),
 )  # fmt: skip
+LIMITS = (
+    (doctor_run, "DOCTOR_LIMITS"), (pin_task, "PIN_LIMITS"), (replay_task, "REPLAY_LIMITS"),
+)  # fmt: skip
 VIEWS = (("fr", PHONE), ("en", WIDE))  # French is the longer language
+
+
+@contextlib.asynccontextmanager
+async def tasks_at_equal_priority() -> AsyncIterator[None]:
+    """Gives the operator's tasks the priority of the scheduler while a test waits for them.
+
+    At their own they would get no time while other tests use the processor.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        for module, name in LIMITS:
+            equal = replace(getattr(module, name), is_idle=False, niceness=0)
+            patched.setattr(module, name, equal)
+        yield
 
 
 class Visit(browser.Visit):
@@ -82,6 +101,7 @@ class Visitors:
 
     def __init__(self, opened: Browser, url: str) -> None:
         self._browser, self._url = opened, url
+        self._profiles: list[BrowserContext] = []
 
     async def open(
         self,
@@ -96,12 +116,21 @@ class Visitors:
             locale=f"{lang}-CA", viewport={"width": size[0], "height": size[1]},
             color_scheme=scheme, reduced_motion="reduce", **options,
         )  # fmt: skip
+        self._profiles.append(context)
         context.set_default_timeout(WAIT_MS)
         return Visit(await context.new_page(), self._url)
 
+    async def leave(self) -> None:
+        """Closes all pages and forgets their profiles."""
+        for context in self._profiles:
+            await context.close()
+
 
 @contextlib.asynccontextmanager
-async def visitors(url: str, **options: Any) -> AsyncIterator[Visitors]:
-    """A browser with the options of ``browser.chromium``; it and its pages end with the block."""
-    async with browser.chromium(**options) as opened:
-        yield Visitors(opened, url.rstrip("/"))
+async def visitors(opened: Browser, url: str) -> AsyncIterator[Visitors]:
+    """Visitors of one pool in a browser; their pages and profiles end with the block."""
+    guests = Visitors(opened, url.rstrip("/"))
+    try:
+        yield guests
+    finally:
+        await guests.leave()

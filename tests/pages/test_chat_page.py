@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
 from tests.browser import NEEDS
 from tests.pages import documents
 from tests.pages.signed_in import UsedPool, finish, used_pool
@@ -24,9 +26,9 @@ ANSWER = (
 )  # fmt: skip
 
 
-@pytest.fixture
-async def used(tmp_path: Path) -> AsyncIterator[UsedPool]:
-    async with used_pool(tmp_path) as opened:
+@pytest_asyncio.fixture(loop_scope="session")
+async def used(tmp_path: Path, browser: Browser) -> AsyncIterator[UsedPool]:
+    async with used_pool(tmp_path, browser) as opened:
         yield opened
 
 
@@ -347,9 +349,9 @@ async def test_an_answer_says_that_nothing_left_canada_only_if_somebody_vouches(
     assert "rien n’est sorti du Canada" in second
 
 
-async def test_a_refusal_of_the_pool_is_a_sentence(tmp_path: Path) -> None:
+async def test_a_refusal_of_the_pool_is_a_sentence(tmp_path: Path, browser: Browser) -> None:
     """A pool without machines says so in place of the answer; the question can be asked again."""
-    async with used_pool(tmp_path) as used:
+    async with used_pool(tmp_path, browser) as used:
         visit = await used.chat()
         for node in ("n1", "n2"):
             used.pool.driver.feed(e.NodeLeft(*e.UNNUMBERED, node=node, reason="goodbye"))

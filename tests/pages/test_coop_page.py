@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from msgspec import Struct
 from msgspec.structs import replace
+from playwright.async_api import Browser
 from tests.integration.nats_support import running_pool
 from tests.pages.support import PHONE, VIEWS, WIDE, Visit, Visitors, visitors
 from tests.scheduler.pool_support import RunningScheduler, running_scheduler
@@ -55,12 +57,12 @@ class CoopPool(Struct):
         await visit.page.locator(".who").wait_for()
 
 
-@pytest.fixture
-async def used(tmp_path: Path) -> AsyncIterator[CoopPool]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def used(tmp_path: Path, browser: Browser) -> AsyncIterator[CoopPool]:
     async with (
         running_pool(tmp_path) as bus,
         running_scheduler(tmp_path, bus) as scheduler,
-        visitors(scheduler.gateway.url) as guests,
+        visitors(browser, scheduler.gateway.url) as guests,
     ):
         coops = (CoopTerms("alpha", quotas=QUOTAS), CoopTerms("beta"))
         scheduler.driver.feed(e.PolicyChanged(*e.UNNUMBERED, policy=Policy("v2", coops)))

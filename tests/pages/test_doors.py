@@ -10,6 +10,8 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
 from tests.browser import NEEDS
 from tests.pages.signed_in import UsedPool, used_pool
 from tests.pages.support import PHONE, Visit
@@ -62,22 +64,24 @@ def letters() -> Letters:
 
 
 @asynccontextmanager
-async def opened_doors(folder: Path, issuer: str, letters: Letters) -> AsyncIterator[UsedPool]:
+async def opened_doors(
+    folder: Path, issuer: str, letters: Letters, browser: Browser
+) -> AsyncIterator[UsedPool]:
     """A pool with an identity provider and a mail server."""
     secret = folder / "secret"
     secret.write_text("hush\n")
     account = OidcConfig(issuer, "entraide", client_secret_file=str(secret), name=ACCOUNT)
     async with mail_server(letters) as port:
         settings = Settings(drain_s=0.0, pool="Parc du Nord", oidc=account, smtp=config(port))
-        async with used_pool(folder, settings=settings) as used:
+        async with used_pool(folder, browser, settings=settings) as used:
             yield used
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def used(
-    tmp_path: Path, provider: IdentityProvider, letters: Letters
+    tmp_path: Path, provider: IdentityProvider, letters: Letters, browser: Browser
 ) -> AsyncIterator[UsedPool]:
-    async with opened_doors(tmp_path, provider.url, letters) as opened:
+    async with opened_doors(tmp_path, provider.url, letters, browser) as opened:
         yield opened
 
 
@@ -143,10 +147,10 @@ async def test_a_failure_at_the_provider_is_a_sentence(
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 async def test_a_provider_that_is_gone_is_a_sentence(
-    tmp_path: Path, letters: Letters, lang: str
+    tmp_path: Path, letters: Letters, browser: Browser, lang: str
 ) -> None:
     """Nothing listens at the provider's address: the person enters by a link."""
-    async with opened_doors(tmp_path, NOBODY_LISTENS, letters) as used:
+    async with opened_doors(tmp_path, NOBODY_LISTENS, letters, browser) as used:
         visit = await used.visitors.open(lang=lang, size=PHONE)
         await visit.go("#/entrer")
         await visit.page.get_by_role("link", name=BY_ACCOUNT[lang]).click()

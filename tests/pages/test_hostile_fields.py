@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Locator, Page
+import pytest_asyncio
+from playwright.async_api import Browser, Locator, Page
 from tests.browser import NEEDS
 from tests.pages.hostile_support import (
     BARE,
@@ -91,10 +92,12 @@ CHAT_FIELDS = {
 }  # fmt: skip
 
 
-@pytest.fixture
-async def used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hostile]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, browser: Browser
+) -> AsyncIterator[Hostile]:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # no hub is asked
-    async with hostile_pool(tmp_path) as opened:
+    async with hostile_pool(tmp_path, browser) as opened:
         yield opened
 
 

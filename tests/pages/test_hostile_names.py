@@ -7,6 +7,8 @@ from urllib.parse import quote
 
 import grpc
 import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
 from tests.browser import NEEDS
 from tests.pages.hostile_support import (
     BARE,
@@ -47,9 +49,9 @@ NO_NAMES = (
 LONGEST = "m" * 63
 
 
-@pytest.fixture
-async def used(tmp_path: Path) -> AsyncIterator[Hostile]:
-    async with hostile_pool(tmp_path) as opened:
+@pytest_asyncio.fixture(loop_scope="session")
+async def used(tmp_path: Path, browser: Browser) -> AsyncIterator[Hostile]:
+    async with hostile_pool(tmp_path, browser) as opened:
         yield opened
 
 

@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from msgspec.structs import replace
+from playwright.async_api import Browser
 from tests.browser import NEEDS
 from tests.pages import documents
 from tests.pages.signed_in import UsedPool, finish, used_pool
@@ -44,9 +46,9 @@ LONGEST_TASK = """
 """
 
 
-@pytest.fixture
-async def used(tmp_path: Path) -> AsyncIterator[UsedPool]:
-    async with used_pool(tmp_path) as opened:
+@pytest_asyncio.fixture(loop_scope="session")
+async def used(tmp_path: Path, browser: Browser) -> AsyncIterator[UsedPool]:
+    async with used_pool(tmp_path, browser) as opened:
         yield opened
 
 

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page
+import pytest_asyncio
+from playwright.async_api import Browser, Page
 from tests.browser import NEEDS
 from tests.pages.hostile_support import BARE, HUGE, Hostile, fields_of, harm, hostile, hostile_pool
 from tests.pages.support import Visit
@@ -21,9 +22,9 @@ PHRASE = hostile("phrase")
 LONG = "x" * 20_000
 
 
-@pytest.fixture
-async def used(tmp_path: Path) -> AsyncIterator[Hostile]:
-    async with hostile_pool(tmp_path) as opened:
+@pytest_asyncio.fixture(loop_scope="session")
+async def used(tmp_path: Path, browser: Browser) -> AsyncIterator[Hostile]:
+    async with hostile_pool(tmp_path, browser) as opened:
         yield opened
 
 

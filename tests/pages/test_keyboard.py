@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page
-from tests.browser import NEEDS, chromium, visit
+import pytest_asyncio
+from playwright.async_api import Browser, Page
+from tests.browser import NEEDS, visit
 from tests.pages.signed_in import UsedPool, finish, used_pool
 from tests.pages.support import PHONE, WIDE, Visit
 from tests.pages.test_operator_page import Operated, operated
@@ -73,9 +74,9 @@ async def walk(page: Page) -> list[str]:
     ]
 
 
-@pytest.fixture
-async def used(tmp_path: Path) -> AsyncIterator[Operated]:
-    async with operated(tmp_path) as opened:
+@pytest_asyncio.fixture(loop_scope="session")
+async def used(tmp_path: Path, browser: Browser) -> AsyncIterator[Operated]:
+    async with operated(tmp_path, browser) as opened:
         yield opened
 
 
@@ -103,9 +104,9 @@ async def test_each_control_of_each_view_is_reached_and_seen(
     assert [] == wrong
 
 
-@pytest.fixture
-async def chatting(tmp_path: Path) -> AsyncIterator[UsedPool]:
-    async with used_pool(tmp_path) as opened:
+@pytest_asyncio.fixture(loop_scope="session")
+async def chatting(tmp_path: Path, browser: Browser) -> AsyncIterator[UsedPool]:
+    async with used_pool(tmp_path, browser) as opened:
         yield opened
 
 
@@ -238,7 +239,7 @@ async def press_named(page: Page, name: str) -> None:
 
 @pytest.mark.parametrize("width", [1_280, 390])
 async def test_each_control_of_the_owners_page_is_reached_and_seen(
-    tmp_path: Path, width: int
+    tmp_path: Path, browser: Browser, width: int
 ) -> None:
     """The same way through the page of a machine's owner, all of it opened out."""
     config = NodeConfig(
@@ -247,7 +248,7 @@ async def test_each_control_of_the_owners_page_is_reached_and_seen(
     owner = OwnerPage(config)
     await owner.open()
     try:
-        async with chromium() as browser, visit(browser, owner.url, width=width) as opened:
+        async with visit(browser, owner.url, width=width) as opened:
             for summary in await opened.page.locator("summary").all():
                 await summary.click()
             await opened.page.reload()

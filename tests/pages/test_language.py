@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
 from tests.browser import NEEDS
 from tests.pages.signed_in import UsedPool, used_pool
 
@@ -12,9 +14,9 @@ from entraide_scheduler.people import OPERATOR
 pytestmark = [pytest.mark.engines, pytest.mark.needs(NEEDS)]
 
 
-@pytest.fixture
-async def used(tmp_path: Path) -> AsyncIterator[UsedPool]:
-    async with used_pool(tmp_path) as opened:
+@pytest_asyncio.fixture(loop_scope="session")
+async def used(tmp_path: Path, browser: Browser) -> AsyncIterator[UsedPool]:
+    async with used_pool(tmp_path, browser) as opened:
         yield opened
 
 

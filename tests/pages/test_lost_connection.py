@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser
 from tests.browser import NEEDS
 from tests.cutting_proxy import Cut, CuttingProxy, cutting_proxy
 from tests.pages.signed_in import UsedPool, finish, used_pool
@@ -20,20 +21,22 @@ BROKEN = "The answer broke off"
 
 
 @contextlib.asynccontextmanager
-async def used_over(folder: Path) -> AsyncIterator[tuple[UsedPool, CuttingProxy]]:
+async def used_over(folder: Path, browser: Browser) -> AsyncIterator[tuple[UsedPool, CuttingProxy]]:
     """A pool that browsers reach over a proxy."""
     async with (
-        used_pool(folder) as used,
+        used_pool(folder, browser) as used,
         cutting_proxy(used.pool.gateway.port) as proxy,
-        visitors(proxy.url) as guests,
+        visitors(browser, proxy.url) as guests,
     ):
         yield UsedPool(used.pool, used.people, guests), proxy
 
 
 @pytest.mark.parametrize(("lang", "how"), [("fr", Cut.RESET), ("en", Cut.SILENT)])
-async def test_the_answer_goes_on_by_itself(tmp_path: Path, lang: str, how: Cut) -> None:
+async def test_the_answer_goes_on_by_itself(
+    tmp_path: Path, browser: Browser, lang: str, how: Cut
+) -> None:
     """Meanwhile one line says what happens; each word is there once, with the receipt."""
-    async with used_over(tmp_path) as (used, proxy):
+    async with used_over(tmp_path, browser) as (used, proxy):
         visit = await used.chat("Ada", lang=lang)
         run = await used.asked(visit, "Qui décide ?")
         run.tokens("Les", " membres")
@@ -54,9 +57,9 @@ async def test_the_answer_goes_on_by_itself(tmp_path: Path, lang: str, how: Cut)
         assert (1, 0) == (answer.count("membres"), lines)
 
 
-async def test_stop_ends_the_job(tmp_path: Path) -> None:
+async def test_stop_ends_the_job(tmp_path: Path, browser: Browser) -> None:
     """The page says to the pool that nobody comes back."""
-    async with used_over(tmp_path) as (used, _):
+    async with used_over(tmp_path, browser) as (used, _):
         visit = await used.chat("Ada", lang="en")
         run = await used.asked(visit, "Who decides?")
         run.tokens("The", " members")
@@ -79,9 +82,9 @@ LEAVE = {
 
 
 @pytest.mark.parametrize("how", LEAVE)
-async def test_leaving_the_page_ends_the_job(tmp_path: Path, how: str) -> None:
+async def test_leaving_the_page_ends_the_job(tmp_path: Path, browser: Browser, how: str) -> None:
     """A page that is closed or loaded anew never comes back, so that nothing waits for it."""
-    async with used_over(tmp_path) as (used, _):
+    async with used_over(tmp_path, browser) as (used, _):
         visit = await used.chat("Ada", lang="en")
         run = await used.asked(visit, "Who decides?")
         run.tokens("The", " members")
@@ -96,9 +99,9 @@ async def test_leaving_the_page_ends_the_job(tmp_path: Path, how: str) -> None:
         assert (ended is not None and ended.code) == "cancelled"  # no wait for a client
 
 
-async def test_a_gateway_that_forgot_the_answer(tmp_path: Path) -> None:
+async def test_a_gateway_that_forgot_the_answer(tmp_path: Path, browser: Browser) -> None:
     """What came is kept, and one sentence says that the rest does not come."""
-    async with used_over(tmp_path) as (used, proxy):
+    async with used_over(tmp_path, browser) as (used, proxy):
         visit = await used.chat("Ada", lang="en")
         run = await used.asked(visit, "Who decides?")
         run.tokens("The", " members")

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from msgspec import Struct
 from msgspec.structs import replace
+from playwright.async_api import Browser
 from tests.pages.support import VIEWS, Visit, Visitors, visitors
 from tests.scheduler.gateway_support import Pool, card, open_pool
 from tests.scheduler.people_support import add_person, open_people
@@ -40,15 +42,15 @@ class MachinePool(Struct):
         return visit
 
 
-@pytest.fixture
-async def lent(tmp_path: Path) -> AsyncIterator[MachinePool]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def lent(tmp_path: Path, browser: Browser) -> AsyncIterator[MachinePool]:
     joined = (
         replace(card(DESK), coop="alpha", terms=TERMS), replace(card(ATTIC), coop="alpha"),
         card("of-beta"),
     )  # fmt: skip
     async with (
         open_pool(tmp_path, joined=joined) as pool,
-        visitors(pool.gateway.url) as guests,
+        visitors(browser, pool.gateway.url) as guests,
     ):
         change(pool, DESK, accepting=False, reason="owner_busy")
         for number in range(3):

@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from playwright.async_api import Page
+import pytest_asyncio
+from playwright.async_api import Browser, Page
 from tests.core.builders import GB, entry, loadable, replica
 from tests.node.weights import REPOSITORY, a_hub
 from tests.pages.operator_support import Operated, operated, read_text
@@ -35,11 +36,11 @@ TASK_WITHIN_MS = 500_000.0  # it has only the time that nothing else wants
 PATIENT = pytest.mark.timeout(600)
 
 
-@pytest.fixture
-async def used(tmp_path: Path) -> AsyncIterator[Operated]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def used(tmp_path: Path, browser: Browser) -> AsyncIterator[Operated]:
     """A pool whose catalogue has one small model."""
     (tmp_path / "models.json").write_bytes(documents.write(Catalogue(1, 1.0, (entry(SMALL),))))
-    async with operated(tmp_path) as opened:
+    async with operated(tmp_path, browser) as opened:
         yield opened
 
 

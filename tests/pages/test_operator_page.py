@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
 from tests.pages.operator_support import PARTS, Operated, operated, read_text
 from tests.pages.support import LOOKS, PHONE, WIDE, Visit
 from tests.scheduler.gateway_processes import running_gateway
@@ -17,9 +19,9 @@ pytestmark = [pytest.mark.engines, pytest.mark.needs("chromium|google-chrome")]
 TABS_MAX = 60
 
 
-@pytest.fixture
-async def used(tmp_path: Path) -> AsyncIterator[Operated]:
-    async with operated(tmp_path) as opened:
+@pytest_asyncio.fixture(loop_scope="session")
+async def used(tmp_path: Path, browser: Browser) -> AsyncIterator[Operated]:
+    async with operated(tmp_path, browser) as opened:
         yield opened
 
 

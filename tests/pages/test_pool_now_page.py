@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
 from tests.pages.signed_in import UsedPool, used_pool
 from tests.pages.support import LOOKS
 from tests.scheduler.gateway_support import MODEL, ask, card
@@ -53,9 +55,9 @@ def forecast(used: UsedPool, zone: str, *values: float) -> None:
     )
 
 
-@pytest.fixture
-async def used(tmp_path: Path) -> AsyncIterator[UsedPool]:
-    async with used_pool(tmp_path, joined=JOINED) as opened:
+@pytest_asyncio.fixture(loop_scope="session")
+async def used(tmp_path: Path, browser: Browser) -> AsyncIterator[UsedPool]:
+    async with used_pool(tmp_path, browser, joined=JOINED) as opened:
         now = opened.pool.driver.now()
         forecast(opened, "CA-ON", *(38.0 + (hour * 7) % 31 for hour in range(48)))
         forecast(opened, "CA-QC", *(1.3 + 0.2 * ((hour + 3) % 8) for hour in range(48)))

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
 from tests.browser import NEEDS
 from tests.pages.support import LOOKS, Visitors, visitors
 from tests.scheduler.gateway_support import Pool, card, open_pool
@@ -15,7 +17,7 @@ pytestmark = [pytest.mark.engines, pytest.mark.needs(NEEDS)]
 FIRST_VIEW_BYTES = 100_000
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
     machines = (
         card("atelier-1"), card("atelier-2"), card("bureau-du-haut"), card("serre", "CA-ON"),
@@ -26,9 +28,9 @@ async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
         yield opened
 
 
-@pytest.fixture
-async def guests(pool: Pool) -> AsyncIterator[Visitors]:
-    async with visitors(pool.gateway.url) as opened:
+@pytest_asyncio.fixture(loop_scope="session")
+async def guests(pool: Pool, browser: Browser) -> AsyncIterator[Visitors]:
+    async with visitors(browser, pool.gateway.url) as opened:
         yield opened
 
 

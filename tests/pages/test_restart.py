@@ -4,6 +4,7 @@ import contextlib
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser
 from tests.integration.nats_support import running_pool
 from tests.pages.support import visitors
 from tests.pages.test_coop_page import CoopPool
@@ -13,12 +14,12 @@ from tests.scheduler.test_gateway_run import free_port
 pytestmark = [pytest.mark.engines, pytest.mark.needs("chromium|google-chrome")]
 
 
-async def test_the_pool_now_lives_through_a_restart(tmp_path: Path) -> None:
+async def test_the_pool_now_lives_through_a_restart(tmp_path: Path, browser: Browser) -> None:
     """What the page shows is marked as old; then it is live again, and still signed in."""
     http = f"[http]\nport = {free_port()}\n"
-    async with running_pool(tmp_path) as bus, contextlib.AsyncExitStack() as browser:
+    async with running_pool(tmp_path) as bus, contextlib.AsyncExitStack() as stack:
         async with running_scheduler(tmp_path, bus, http) as scheduler:
-            guests = await browser.enter_async_context(visitors(scheduler.gateway.url))
+            guests = await stack.enter_async_context(visitors(browser, scheduler.gateway.url))
             visit = await CoopPool(scheduler, guests).open("coop_admin", lang="fr")
             await visit.go("#/")
             await visit.page.locator(".live").wait_for()

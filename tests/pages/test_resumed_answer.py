@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from playwright.async_api import Browser
 from tests.browser import NEEDS
 from tests.pages.signed_in import finish, used_pool
 from tests.scheduler.gateway_support import card
@@ -19,13 +20,15 @@ SAID = {
 
 
 @pytest.mark.parametrize("lang", SAID)
-async def test_the_page_says_that_another_machine_went_on(tmp_path: Path, lang: str) -> None:
+async def test_the_page_says_that_another_machine_went_on(
+    tmp_path: Path, lang: str, browser: Browser
+) -> None:
     """One line in the answer; both machines below it and in the receipt."""
     joined = [
         replace(made, replicas=(replace(made.replicas[0], features=("resume",)),))
         for made in (card("n1"), card("n2", "CA-ON"))
     ]
-    async with used_pool(tmp_path, joined=tuple(joined)) as used:
+    async with used_pool(tmp_path, browser, joined=tuple(joined)) as used:
         visit = await used.chat("Ada", lang=lang)
         first = await used.asked(visit, "Qui décide ?")
         first.tokens("Les", " membres")

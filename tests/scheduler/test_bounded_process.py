@@ -10,6 +10,9 @@ from tests.waiting import eventually
 
 from entraide_scheduler.tasks.bounded_child import LOWEST_PRIORITY, ProcessLimits
 from entraide_scheduler.tasks.bounded_process import run_bounded
+from entraide_scheduler.tasks.doctor_run import DOCTOR_LIMITS
+from entraide_scheduler.tasks.pin_task import PIN_LIMITS
+from entraide_scheduler.tasks.replay_task import REPLAY_LIMITS
 
 LIMITS = ProcessLimits(wall_s=60.0, cpu_s=30, memory_bytes=2 * 1024**3, file_bytes=1024)
 
@@ -31,6 +34,14 @@ async def test_a_command_says_its_words_in_the_callers_language(tmp_path: Path) 
     assert (0, True) == (known.status, known.output.startswith("entraide "))
     assert (1, "said") == (refused.status, refused.fault)
     assert refused.words.startswith("Le journal est inutilisable")
+
+
+def test_what_an_operator_starts_leaves_the_scheduler_its_time() -> None:
+    """All have the lowest priority; those that take long have only what nothing else wants."""
+    limits = (DOCTOR_LIMITS, PIN_LIMITS, REPLAY_LIMITS)
+
+    assert [LOWEST_PRIORITY] * 3 == [each.niceness for each in limits]
+    assert [False, True, True] == [each.is_idle for each in limits]
 
 
 async def test_a_command_has_the_lowest_priority_and_ends_with_its_caller(tmp_path: Path) -> None:

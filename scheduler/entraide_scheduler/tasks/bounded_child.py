@@ -35,6 +35,7 @@ class ProcessLimits(Struct, frozen=True):
         memory_bytes: address space.
         file_bytes: longest file that it may write; 0 for no limit.
         is_idle: whether it has only the time that no other process wants.
+        niceness: what is added to its parent's; 19 is the lowest priority.
     """
 
     wall_s: float
@@ -42,11 +43,12 @@ class ProcessLimits(Struct, frozen=True):
     memory_bytes: int
     file_bytes: int = 0
     is_idle: bool = True
+    niceness: int = LOWEST_PRIORITY
 
 
 def enter_limits(limits: ProcessLimits) -> None:
     """Puts this process within limits; what the system does not have is left out."""
-    os.nice(LOWEST_PRIORITY)
+    os.nice(limits.niceness)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_s, limits.cpu_s + CPU_MARGIN_S))
     if limits.file_bytes:
