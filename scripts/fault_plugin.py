@@ -22,9 +22,9 @@ from typing import Any
 import psutil
 import pytest
 
-FILE_S_MAX = 180.0  # of the tests of one file, on a busy machine
-FAULT_S_MAX = 240.0
-VERIFY_S_MAX = 120.0
+FILE_S_MAX = 900.0  # of the tests of one file, on a busy machine
+FAULT_S_MAX = 600.0
+VERIFY_S_MAX = 300.0
 MARK = "PLANTED_CHILD"
 
 
@@ -39,7 +39,7 @@ class Outcomes:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Writes one report."""
         self.failed = self.failed or report.failed
-        append(self._path, [report.nodeid, report.outcome, round(report.duration, 4)])
+        append(self._path, [report.nodeid, report.when, report.outcome, round(report.duration, 4)])
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -110,7 +110,7 @@ def verdict(outcomes: Path, ended: bool) -> tuple[str, str, int]:
     """Returns what a fork's reports say: the status, the failed or last test, the tests run."""
     text = outcomes.read_text("utf-8") if outcomes.exists() else ""
     reports = [json.loads(line) for line in text.splitlines()]
-    failed = [name for name, outcome, _ in reports if outcome == "failed"]
+    failed = [name for name, _, outcome, _ in reports if outcome == "failed"]
     ran = len({name for name, *_ in reports})
     if failed:
         return "killed", failed[0], ran

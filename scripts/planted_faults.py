@@ -43,6 +43,7 @@ TESTS_S_MAX = 60.0  # of tests for one fault
 VITEST_S_MAX = 240.0
 TOTAL_S_MAX = 3 * 3600.0
 PROCESSES = 2
+ENDED = {0, 1, 5}  # pytest's exit status if all is done, a file is broken, or no test is selected
 CASES_FIRST = 2  # of one test function
 UNIT = "not engines and not long"
 VITEST = "vitest"
@@ -115,7 +116,7 @@ class Tree:
         """Puts all faults of Python modules in the code, each behind a switch."""
         at: dict[str, list[tuple[Place, int, str]]] = defaultdict(list)
         for number, site in numbered(sites):
-            if not site.place.path.startswith(PAGES):
+            if is_python(site):
                 at[site.place.path].append((site.place, number, site.planted))
         for path, planted in at.items():
             file = self.folder / path
@@ -124,16 +125,22 @@ class Tree:
             file.write_bytes(source)
         (self.folder / "sdk/entraide/_planted.py").write_text(SWITCHES, "utf-8")
 
-    def pytest(self, folder: str, work: dict[str, Any]) -> None:
-        """Collects a folder's unit tests and does some work with them, as the plugin does it."""
+    def pytest(self, folder: str, work: dict[str, Any]) -> bool:
+        """Collects a folder's unit tests and does the plugin's work; returns whether it ended."""
         file = self.results / f"{work['action']}-{folder}.json"
         file.write_text(json.dumps({"folder": str(self.results), "tests": folder, **work}), "utf-8")
         launch = LAUNCH.format(folder=str(Path(__file__).resolve().parent))
-        command = [".venv/bin/python", "-c", launch, "-q", "-m", UNIT, "--timeout=60"]
-        command += [f"--planted-work={file}", f"tests/{folder}"]
+        command = [".venv/bin/python", "-c", launch, "-q", "-m", UNIT, "--timeout=240"]
+        named = dict.fromkeys(
+            name.split("::")[0] for names in work.get("faults", {}).values() for name in names
+        )
+        files = [name for name in named if (self.folder / name).exists()]
+        if named and not files:
+            return True
+        command += [f"--planted-work={file}", *(files or [f"tests/{folder}"])]
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         with (self.results / f"{work['action']}-{folder}.log").open("w") as log:
-            subprocess.run(
+            done = subprocess.run(
                 command,
                 cwd=self.folder,
                 env=environment,
@@ -142,6 +149,7 @@ class Tree:
                 check=False,
                 start_new_session=True,
             )
+        return done.returncode in ENDED
 
     def vitest(self) -> tuple[int, list[str]]:
         """Runs the tests of the pages' modules; returns the exit status and who failed."""
@@ -164,6 +172,11 @@ class Tree:
         return done.returncode, [each["fullName"] for each in tests if each["status"] == "failed"]
 
 
+def is_python(site: Site) -> bool:
+    """Whether a site lies in a Python module; the others are those of the pages."""
+    return not site.place.path.startswith(PAGES)
+
+
 def numbered(sites: dict[str, Site]) -> list[tuple[int, Site]]:
     """Returns the sites with the numbers of their switches."""
     return list(enumerate(sites[name] for name in sorted(sites)))
@@ -171,19 +184,18 @@ def numbered(sites: dict[str, Site]) -> list[tuple[int, Site]]:
 
 def find_reaching(tree: Tree, sites: dict[str, Site], folders: list[str]) -> dict[str, Any]:
     """Returns each test's outcome and duration, and the tests that reach each fault."""
-    done = [file for file, *_ in lines(tree.results / "files.jsonl")]
+    done = [file for file, ended, _ in lines(tree.results / "files.jsonl") if ended]
 
     def reach(folder: str) -> None:
         finished = tree.results / f"reach-{folder}.done"
-        if not finished.exists():
-            tree.pytest(folder, {"action": "reach", "done": done})
+        if not finished.exists() and tree.pytest(folder, {"action": "reach", "done": done}):
             finished.touch()
 
     with ThreadPoolExecutor(PROCESSES) as pool:
         list(pool.map(reach, folders))
     tests: dict[str, tuple[str, float]] = {}
-    for name, outcome, took in lines(tree.results / "reach.jsonl"):
-        before, total = tests.get(name, ("passed", 0.0))
+    for name, when, outcome, took in lines(tree.results / "reach.jsonl"):
+        before, total = ("passed", 0.0) if when == "setup" else tests.get(name, ("passed", 0.0))
         tests[name] = (outcome if outcome != "passed" else before, total + took)
     names = sorted(sites)
     reached: dict[str, dict[str, bool]] = defaultdict(dict)
@@ -203,7 +215,7 @@ def reached_scripts(tree: Tree, sites: dict[str, Site]) -> list[str]:
     if not log.exists():
         at: dict[str, list[tuple[Place, str]]] = defaultdict(list)
         for number, site in numbered(sites):
-            if site.place.path.startswith(PAGES):
+            if not is_python(site):
                 call = SCRIPT_PROBE.format(file=json.dumps(str(log)), number=number)
                 at[site.place.path].append((site.place, call))
         before = {path: (tree.folder / path).read_bytes() for path in at}
@@ -280,7 +292,7 @@ def judge(
     killed: set[str] = set()
     until = time.time() + TOTAL_S_MAX
     for name in tests:
-        if sites[name].place.path.startswith(PAGES):
+        if not is_python(sites[name]):
             keep(name, judge_script(tree, sites[name]))
 
     def run(folder: str) -> None:
@@ -369,8 +381,11 @@ def compare(tree: Tree, folders: list[str]) -> dict[str, Any]:
     open_names = [name for name in sites if name not in results.by_id]
     judge(tree, sites, {name: [before[name]["test"]] for name in open_names}, results.keep)
     open_names = sorted(sites.keys() - results.killed())
-    if any(not sites[name].place.path.startswith(PAGES) for name in open_names):
-        reaching = find_reaching(tree, sites, folders)
+    if any(is_python(sites[name]) for name in open_names):
+        near = {before[name]["test"].split("/")[1] for name in open_names if is_python(sites[name])}
+        moved = not all((tree.folder / "tests" / folder).is_dir() for folder in near)
+        chosen = [folder for folder in folders if moved or folder in near]
+        reaching = find_reaching(tree, sites, chosen)
         judge(tree, sites, {name: tests_for(name, reaching) for name in open_names}, results.keep)
     for name in open_names:
         if name not in results.by_id:
