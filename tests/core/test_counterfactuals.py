@@ -16,7 +16,13 @@ from tests.core.builders import (
     replica,
     surplus,
 )
-from tests.core.drawn_examples import drawn_card, drawn_facts, drawn_policy
+from tests.core.drawn_examples import (
+    drawn_card,
+    drawn_facts,
+    drawn_policy,
+    drawn_terms,
+    policy_sections,
+)
 from tests.core.lifting import lifted
 
 from entraide.types import (
@@ -312,7 +318,10 @@ def any_pool(draw: random.Random) -> Pool:
         )
         for coop in COOPS
     ]
-    pool = Pool(*terms, **drawn_policy(draw))
+    pool = Pool(
+        *(structs.replace(each, **drawn_terms(draw)) for each in terms),
+        **policy_sections(*drawn_policy(draw)),
+    )
     for number in range(draw.randint(2, 5)):
         pool.join(any_card(draw, number))
     for number in range(draw.randint(0, 12)):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from msgspec import Struct, structs
 from tests.core.builders import MODEL, START, Pool, card, facts, loadable, replica
+from tests.core.drawn_examples import policy_sections
 from tests.core.lifting import change_node, lifted, set_fields
 from tests.sdk.explanation_cases import missing_parts
 
@@ -18,7 +19,7 @@ from entraide.types import Control, Explanation, JobState, NodeCard, NodeState
 from entraide_scheduler.core import evaluation, explanations
 from entraide_scheduler.core.admission import NO_SHAPE
 from entraide_scheduler.core.placement import PlacementResult, pick, scan
-from entraide_scheduler.core.policy.policy import Limits
+from entraide_scheduler.core.policy import CoopTerms
 from entraide_scheduler.core.prediction import PlacementRequest
 from entraide_scheduler.core.records import Job, Node, Shape
 from entraide_scheduler.core.rules import (
@@ -80,8 +81,8 @@ class Decided(Struct, frozen=True):
 def decide(rule: Rule, limits: dict[str, Any] = SMALL) -> Decided:
     """Evaluates the two nodes of a rule's example for its job."""
     example = rule.example
-    all_limits = structs.replace(example.policy.get("limits", Limits()), **limits)
-    pool = Pool(**example.policy | {"limits": all_limits})
+    terms = CoopTerms("alpha", **example.borrower), CoopTerms("beta", **example.lender)
+    pool = Pool(*terms, **policy_sections(example.policy, {"limits": limits}))
     pool.join(*example_cards(example))
     state = pool.core._state
     node = state.fleet.nodes["other"]

@@ -6,7 +6,13 @@ from itertools import product
 import pytest
 from msgspec.structs import astuple, replace
 from tests.core.builders import MODEL, START, Pool, card, facts, rates, replica, surplus
-from tests.core.drawn_examples import drawn_card, drawn_facts, drawn_policy
+from tests.core.drawn_examples import (
+    drawn_card,
+    drawn_facts,
+    drawn_policy,
+    drawn_terms,
+    policy_sections,
+)
 
 from entraide.types import (
     Basis,
@@ -25,7 +31,6 @@ from entraide_scheduler.core.fleet import EligibleNodes, ReplicaView
 from entraide_scheduler.core.placement import PlacementResult, scan
 from entraide_scheduler.core.policy import (
     CoopTerms,
-    Evidence,
     Lend,
     Period,
     Policy,
@@ -41,7 +46,7 @@ from entraide_scheduler.core.rules import (
     blocked_codes,
     blocking_rule,
 )
-from entraide_scheduler.core.rules.rule import Affected, ReplicaFilter
+from entraide_scheduler.core.rules.rule import Affected, Fields, ReplicaFilter
 
 COOPS = ("alpha", "beta", "gamma")
 ZONES = ("CA-QC", "CA-ON", "CA-AB", "US-NY")
@@ -90,11 +95,14 @@ def any_pool(draw: random.Random, nodes: int) -> Pool:
         CoopTerms(coop, quotas=QUOTAS.get(coop, ()), lend=Lend(draw.choice((1.0, 0.5)), lent_wh))
         for coop, lent_wh in zip(COOPS, draw.choice(((None,) * 3, (1, None, 3))), strict=True)
     ]
-    sections = drawn_policy(draw) | {
-        "evidence": Evidence(undocumented_part=draw.choice((1.0, 0.0, 0.5))),
-        "limits": Limits(explained_nodes=8, explained_best=3),
+    sections: dict[str, Fields] = {
+        "evidence": {"undocumented_part": draw.choice((1.0, 0.0, 0.5))},
+        "limits": {"explained_nodes": 8, "explained_best": 3},
     }
-    pool = Pool(*terms, **sections)
+    pool = Pool(
+        *(replace(each, **drawn_terms(draw)) for each in terms),
+        **policy_sections(*drawn_policy(draw), sections),
+    )
     pool.join(*(any_card(draw, number) for number in range(nodes)))
     for number in range(nodes):
         live(pool, draw, number)

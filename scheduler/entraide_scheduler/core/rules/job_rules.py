@@ -11,14 +11,13 @@ from typing import Any
 
 from entraide.types import Basis, Power
 from entraide.units import g_from_ug, round_half_up, wh_from_uwh
-from entraide_scheduler.core.policy import CoopTerms, Period, Quota, QuotaKind
+from entraide_scheduler.core.policy import Period, Quota, QuotaKind
 from entraide_scheduler.core.prediction import NO_TOKENS, PlacementRequest
 from entraide_scheduler.core.records import ExclusiveReplica
 from entraide_scheduler.core.rules.rule import (
     EXAMPLE_MODEL,
     Change,
     Example,
-    Fields,
     LimitFilter,
     Predicted,
     Rule,
@@ -125,12 +124,6 @@ OVER_CARBON_CAP = Rule(
 )
 
 
-def _spent_quota(kind: QuotaKind) -> Fields:
-    """Returns an example's policy: the asking co-op has a quota of which nothing is left."""
-    quota = Quota(kind, 0, Period.DAY)
-    return {"coops": (CoopTerms("alpha", quotas=(quota,)), CoopTerms("beta"))}
-
-
 OVER_CARBON_QUOTA = Rule(
     code="over_carbon_quota",
     excluded_if="the remainder of the co-op's, project's or key's quota would be exceeded",
@@ -146,7 +139,7 @@ OVER_CARBON_QUOTA = Rule(
     wait=WaitReason("quota_carbon", 2),
     example=Example(
         card=_LARGER,
-        policy=_spent_quota(QuotaKind.CARBON_G),
+        borrower={"quotas": (Quota(QuotaKind.CARBON_G, 0, Period.DAY),)},
         request={"limited": True, "carbon_left_ug": 4_000.0},
     ),
 )  # fmt: skip
@@ -166,7 +159,7 @@ OVER_ENERGY_QUOTA = Rule(
     wait=WaitReason("quota_energy", 1),
     example=Example(
         card=_LARGER,
-        policy=_spent_quota(QuotaKind.ENERGY_WH),
+        borrower={"quotas": (Quota(QuotaKind.ENERGY_WH, 0, Period.DAY),)},
         request={"limited": True, "energy_left_uwh": 1e4},
     ),
 )  # fmt: skip

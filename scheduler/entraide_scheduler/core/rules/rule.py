@@ -236,7 +236,8 @@ class Example(Struct, frozen=True, kw_only=True):
         able, able_replica: card and replica of the node that can run the job.
         facts, job: the job's facts, and its record.
         request: the placement request.
-        policy: sections of the policy, by name.
+        policy: fields of the policy's sections, by name of the section.
+        borrower, lender: the terms of the job's co-op, and of the excluded node's.
         pool: what the pool holds for other jobs: fields of its state.
         values: values of the rule's sentence, which the reference shows.
     """
@@ -251,7 +252,9 @@ class Example(Struct, frozen=True, kw_only=True):
     facts: Fields = {}
     job: Fields = {}
     request: Fields = {}
-    policy: Fields = {}
+    policy: dict[str, Fields] = {}
+    borrower: Fields = {}
+    lender: Fields = {}
     pool: Fields = {}
     values: Values = {}
 
