@@ -113,7 +113,7 @@ class HeartbeatFleet:
 
     def make_hellos(self) -> list[Msg]:
         """Returns the first message of each node."""
-        said = (m.Hello(card, "boot", 1, START, True, "", ()) for card in self.cards)
+        said = (m.Hello(card, "boot", 1, START, True, "", (), m.PROTOCOL) for card in self.cards)
         return [self._message(name, hello) for name, hello in zip(self.names, said, strict=True)]
 
     def make_heartbeats(self, at: float) -> list[Msg]:

@@ -23,7 +23,6 @@ from entraide.errors import AuthenticationError
 from entraide.types import Lending
 from entraide.wire.messages import (
     BEAT_RUNS_MAX,
-    LATE_PROTOCOL,
     ApprovalPending,
     CancelRun,
     CatalogueReply,
@@ -227,7 +226,6 @@ class Agent:
                     self._engines.wake()
 
     def _on_welcome(self, message: Welcome) -> None:
-        self._runs.reports_late = message.protocol >= LATE_PROTOCOL
         for job, epoch in self._announcer.accept_welcome(message):
             self._runs.stop(job, epoch)
         self._log.info("node.welcomed", heartbeat_s=self._announcer.heartbeat_s)
@@ -344,8 +342,7 @@ class Agent:
                     heartbeat_sent_s = now_s
                 if now_s - progress_sent_s >= PROGRESS_S:
                     progress_sent_s = now_s
-                    listed = BEAT_RUNS_MAX if self._announcer.busy_heartbeat_s else 0
-                    self._runs.send_progress(after=listed)
+                    self._runs.send_progress(after=BEAT_RUNS_MAX)
                 if self._announcer.is_welcomed and now_s - reports_sent_s >= RESEND_S:
                     reports_sent_s = now_s
                     self._bus.resend_reports()

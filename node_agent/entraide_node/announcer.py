@@ -71,7 +71,7 @@ class Announcer:
         self._clock_offset_s: float | None = None
         self._lists_runs = False  # the last heartbeat listed runs
         self.heartbeat_s = 1.0
-        self.busy_heartbeat_s = 0.0  # 0 while the pool does not read runs in heartbeats
+        self.busy_heartbeat_s = 1.0
         self.is_welcomed = False  # the pool answered the hello
         self.is_refused = False  # the bus refuses its identity
         self.is_unapproved = False  # the operator has not approved it yet
@@ -95,11 +95,10 @@ class Announcer:
         """Handles the pool's answer to a hello; returns the runs that the node must stop."""
         self.is_welcomed, self.is_unapproved = True, False
         self._pool_version = message.pool_version
-        if message.sent_at:
-            self._clock_offset_s = round(time.time() - message.sent_at, 3)
+        self._clock_offset_s = round(time.time() - message.sent_at, 3)
         self.heartbeat_s = min(HEARTBEAT_MAX_S, max(HEARTBEAT_MIN_S, message.heartbeat_s))
-        busy_s = message.busy_heartbeat_s
-        self.busy_heartbeat_s = min(self.heartbeat_s, max(HEARTBEAT_MIN_S, busy_s)) if busy_s else 0
+        busy_s = max(HEARTBEAT_MIN_S, message.busy_heartbeat_s)
+        self.busy_heartbeat_s = min(self.heartbeat_s, busy_s)
         # Only runs of the hello: a run that started since is not in the answer.
         announced_runs = self._hello.running if self._hello is not None else ()
         return tuple(run for run in announced_runs if run not in message.keep)
@@ -113,13 +112,12 @@ class Announcer:
         The short period lasts until a heartbeat has told the pool that no run is left.
         """
         is_busy = self._lists_runs or bool(self._runs.active_runs())
-        return self.busy_heartbeat_s if self.busy_heartbeat_s and is_busy else self.heartbeat_s
+        return self.busy_heartbeat_s if is_busy else self.heartbeat_s
 
     @property
     def must_list_runs(self) -> bool:
         """Whether runs have begun since a heartbeat that listed none."""
-        is_told = self._lists_runs or not self.busy_heartbeat_s
-        return not is_told and bool(self._runs.active_runs())
+        return not self._lists_runs and bool(self._runs.active_runs())
 
     def announce(
         self,
@@ -159,7 +157,7 @@ class Announcer:
             with_energy = msgspec.structs.replace(card, energy=energy)
             self._bus.send_to_scheduler(msgspec.structs.replace(hello, card=with_energy))
         elif self.is_welcomed and (due or self.must_list_runs or self._last_announced != announced):
-            runs = self._runs.describe_runs() if self.busy_heartbeat_s else ()
+            runs = self._runs.describe_runs()
             beat = Heartbeat(
                 boot=self._boot,
                 seq=self._next_sequence_number(),

@@ -118,8 +118,6 @@ class RunManager:
 
     Attributes:
         ended_runs: numbers of ended runs by outcome.
-        reports_late: whether the pool is told of a run only once it lasts; one of an older version
-            is told at once.
     """
 
     def __init__(
@@ -148,7 +146,6 @@ class RunManager:
         self._transport = transport
         self._slots_max = slots_max
         self._on_noticed = on_noticed
-        self.reports_late = False
         self._clock = clock
         self._concurrency = ConcurrencyCounter()
         self._active: dict[tuple[str, int], _ActiveRun] = {}
@@ -353,9 +350,7 @@ class RunManager:
 
     def _report_later(self, active: _ActiveRun) -> None:
         """Tells the scheduler of a run soon, unless the run has ended by then."""
-        if not self.reports_late:
-            self._report_run(active)
-        elif active.reporting is None:
+        if active.reporting is None:
             active.reporting = asyncio.get_running_loop().call_later(
                 REPORT_AFTER_S, self._report_run, active
             )

@@ -249,5 +249,5 @@ class NatsSchedulerAdapter:
 
     async def _send_heartbeats(self) -> None:
         while True:
-            self._send(m.GatewayHeartbeat(self._boot, True, __version__, self.url))
+            self._send(m.GatewayHeartbeat(self._boot, __version__, self.url))
             await asyncio.sleep(BEAT_S)

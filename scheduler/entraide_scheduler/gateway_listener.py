@@ -229,11 +229,10 @@ class GatewayListener:
         known.state = LIVE
         known.version = shortened(printable(beat.version), LABEL_MAX_CHARS)
         known.url = shortened(printable(beat.url), LABEL_MAX_CHARS)
-        if beat.answered:
-            jobs = self._list_live_jobs(gateway) if is_new else []
-            for part in _parts(jobs):
-                heard = m.GatewayHeard(beat.boot, self._driver.incarnation, is_new, part)
-                self._router.send_to_gateway(gateway, heard)
+        jobs = self._list_live_jobs(gateway) if is_new else []
+        for part in _parts(jobs):
+            heard = m.GatewayHeard(beat.boot, self._driver.incarnation, is_new, part)
+            self._router.send_to_gateway(gateway, heard)
 
     def _note_twice(self, gateway: str, known: _Known) -> None:
         now = self._driver.now()

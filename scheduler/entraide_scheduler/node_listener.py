@@ -53,10 +53,7 @@ class IdentityIssuer(Protocol):
 
 
 class NodeSession(Struct):
-    """State of a node's connection: last sequence number and last reported state.
-
-    ``protocol``: the version that both speak.
-    """
+    """State of a node's connection: last sequence number and last reported state."""
 
     boot: str
     seq: int
@@ -64,7 +61,6 @@ class NodeSession(Struct):
     reason: str
     energy: EnergyStatus | None
     lending: Lending = Lending.ALL
-    protocol: int = 1
 
 
 class LoadRefusal(Struct, frozen=True):
@@ -146,11 +142,6 @@ class NodeListener:
         if self._going_on is not None:
             self._going_on.cancel()
         self._waiting.clear()
-
-    def joins_acks(self, node: str) -> bool:
-        """Whether a node reads several acknowledgements in one message."""
-        session = self._sessions.get(node)
-        return session is not None and session.protocol >= m.LATE_PROTOCOL
 
     async def settle_answered(self, store: Store) -> None:
         """Settles the kept jobs whose answers a crash left stored and not settled."""
@@ -342,11 +333,9 @@ class NodeListener:
             self._driver.counts["node.device_changed"] += 1
             self._log.warning("node.device_changed", node=node, approved=device)
         self._count_contradictions(hello.card, row)
-        protocol = min(hello.protocol, m.PROTOCOL)
         self._sessions[node] = NodeSession(
-            hello.boot, hello.seq, hello.accepting, hello.reason, card.energy, hello.lending,
-            protocol=protocol,
-        )  # fmt: skip
+            hello.boot, hello.seq, hello.accepting, hello.reason, card.energy, hello.lending
+        )
         self._seen_nodes.discard(node)
         for replica in card.replicas:
             self._load_refusals.get(node, {}).pop(replica.model, None)
@@ -367,6 +356,7 @@ class NodeListener:
             self.remove_session(node)  # its next heartbeat is answered with HelloRequest
             return
         runs_to_keep = tuple(run for run in hello.running if self._is_current_run(node, *run))
+        protocol = min(hello.protocol, m.PROTOCOL)
         welcome = m.Welcome(HEARTBEAT_S, runs_to_keep, protocol, __version__, now, BUSY_HEARTBEAT_S)
         self._send(node, welcome)
         await self._renew_identity(self._registry.get(node) or row, fresh_s=None)

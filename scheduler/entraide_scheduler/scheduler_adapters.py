@@ -36,18 +36,12 @@ _explanation = MsgpackDecoder[Explanation](Explanation)
 
 
 class MessageRouter:
-    """Delivers the core's messages to gateways and nodes.
+    """Delivers the core's messages to gateways and nodes."""
 
-    Args:
-        publisher: of messages on the bus.
-        joins_acks: whether a node reads several acknowledgements in one message.
-    """
-
-    def __init__(self, publisher: Publisher, *, joins_acks: Callable[[str], bool]) -> None:
+    def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
         self._sinks: dict[str, GatewaySink] = {}
         self._log = structlog.get_logger("entraide.gateways")
-        self._joins_acks = joins_acks
 
     def attach(self, gateway: str, sink: GatewaySink) -> None:
         """Registers a gateway of this process."""
@@ -65,12 +59,8 @@ class MessageRouter:
             self._log.exception("gateway.sink_failed", message_kind=type(message).__name__)
 
     def send_to_node(self, node: str, message: m.NodeDownCtl) -> None:
-        """Sends a message to a node, in the form that the node reads."""
-        messages = [message]
-        if isinstance(message, m.UsageAck) and message.more and not self._joins_acks(node):
-            messages = [m.UsageAck(*run) for run in ((message.job, message.epoch), *message.more)]
-        for each in messages:
-            self._publisher.publish(subjects.node_ctl_down(node), codec.encode(each))
+        """Sends a message to a node."""
+        self._publisher.publish(subjects.node_ctl_down(node), codec.encode(message))
 
 
 class LocalSchedulerAdapter:

@@ -141,9 +141,6 @@ class Service:
     def _flush_journal(self) -> None:
         self.parts.driver.flush()
 
-    def _joins_acks(self, node: str) -> bool:
-        return self.parts.node_listener.joins_acks(node)
-
     def _broadcast(self, message: Revocation) -> None:
         self.parts.gateway_listener.broadcast(message)
 
@@ -171,7 +168,7 @@ class Service:
         """Creates the parts around the recovered state; none has received a message yet."""
         publisher = Publisher(bus)
         self._cleanup.push_async_callback(publisher.close)
-        router = MessageRouter(publisher, joins_acks=self._joins_acks)
+        router = MessageRouter(publisher)
         signer = ReceiptSigner.load(self.home)
         catalogue_key = load_catalogue_key(self.home)
         driver = self._make_driver(recovered, store, router)

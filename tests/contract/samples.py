@@ -233,7 +233,7 @@ POOL_STATE = PoolState(
 )  # fmt: skip
 
 SAMPLES: tuple[m.Message, ...] = (
-    m.Hello(CARD, "boot-1", 1, 1_000.125, False, "draining", RUNS, 2),
+    m.Hello(CARD, "boot-1", 1, 1_000.125, False, "draining", RUNS, 1),
     m.Heartbeat("boot-1", 2, 1_001.125, True, "", 3, ENERGY),
     m.Accept("job-1", 1_048_577),
     m.Decline("job-1", 1_048_577, "full", {"slots": 4, "load": 1.5, "why": "busy"}),
@@ -242,7 +242,7 @@ SAMPLES: tuple[m.Message, ...] = (
     m.Goodbye("goodbye"),
     m.LoadFailed("qwen3-1.7b", "disk_full", {"needed_gb": 1.5}),
     m.CatalogueRequest("00ff"),
-    m.Welcome(1.0, RUNS, 2),
+    m.Welcome(1.0, RUNS, 1, "1.19.0", 1_000.25, 0.5),
     m.HelloRequest(),
     m.LoadModel("qwen3-1.7b"),
     m.UnloadModel("qwen3-1.7b"),
@@ -257,7 +257,7 @@ SAMPLES: tuple[m.Message, ...] = (
     m.CancelRun("job-1", 1_048_577),
     m.Tokens("job-1", 1_048_577, 12, 3, b"data: {}\n\n"),
     m.RunEnded("job-1", 1_048_577, Outcome.COMPLETED, "", {"n": 1}, 64, b"{}", b"[]", USAGE),
-    m.GatewayHeartbeat("boot-9"),
+    m.GatewayHeartbeat("boot-9", "1.19.0", "https://entraide.example"),
     m.GatewayGoodbye("boot-9"),
     m.JobsHeld(("job-1", "job-2")),
     m.SubmitJob(FACTS),

@@ -13,7 +13,7 @@ from entraide.wire import codec
 from entraide.wire import messages as m
 from entraide.wire.cards import QuotaLeft
 
-# Bytes as the first version sent them, in hexadecimal. A line is only ever added.
+# Bytes as the first release sends them, in hexadecimal. From that release on, a line is only added.
 GOLDEN: dict[str, str] = msgspec.json.decode(
     (ROOT / "tests/contract/golden.json").read_bytes(), type=dict[str, str]
 )
@@ -29,30 +29,28 @@ def test_there_and_back(message: m.Message) -> None:
 
 
 def test_what_a_node_could_load_travels_with_its_card() -> None:
-    """Fields that a card gained later arrive too."""
-    hello = m.Hello(OFFERING, "boot-1", 1, 1_000.125, True, "", RUNS)
+    """What a node could load, and its terms, arrive with its card."""
+    hello = m.Hello(OFFERING, "boot-1", 1, 1_000.125, True, "", RUNS, m.PROTOCOL)
 
     assert hello == codec.node_up.decode(codec.encode(hello))
 
 
 @pytest.mark.parametrize("kind", ["placed", "refused"])
 def test_what_quotas_leave_travels_with_a_decision(kind: str) -> None:
-    """A gateway hears what its headers say; an older scheduler does not say it."""
+    """A gateway hears what its headers say."""
     message = next(message for message in SAMPLES if tag(message) == kind)
     left = (QuotaLeft("requests", 50, 7, 12.5),)
     stated = structs.replace(message, quotas=left)
 
     assert stated == decoder(stated).decode(codec.encode(stated))
-    assert () == decoder(message).decode(bytes.fromhex(GOLDEN[kind])).quotas
 
 
 def test_a_resumed_run_names_the_seam() -> None:
-    """A run says where an answer continues; an older gateway does not say it."""
+    """A run says where an answer continues."""
     message = next(message for message in SAMPLES if isinstance(message, m.StartRun))
     resumed = structs.replace(message, resume=m.Resume(tokens=12, created=1_700, characters=40))
 
     assert resumed == codec.node_in.decode(codec.encode(resumed))
-    assert None is codec.node_in.decode(bytes.fromhex(GOLDEN["run"])).resume
 
 
 @pytest.mark.parametrize("number", [-1, m.RESUMED_MAX + 1, 1.5, None])
@@ -72,7 +70,7 @@ def test_a_seam_out_of_bounds_is_refused(field: str, number: float | None) -> No
 def test_terms_without_a_vouched_value_keep_their_bytes(
     stated_value: Control | SurplusEvidence,
 ) -> None:
-    """The digests over the commands of before are computed from the same bytes now."""
+    """A default is not sent, so that a message without the value keeps its bytes."""
     name = "controlled_by" if isinstance(stated_value, Control) else "surplus_evidence"
     placed = next(message for message in SAMPLES if tag(message) == "placed")
     stated = structs.replace(placed, terms=structs.replace(TERMS, **{name: stated_value}))
@@ -82,17 +80,9 @@ def test_terms_without_a_vouched_value_keep_their_bytes(
     assert stated == decoder(stated).decode(codec.encode(stated))
 
 
-def test_a_gateway_says_what_it_is_with_its_heartbeat() -> None:
-    """A heartbeat asks for an answer, and says what the operator sees; an older one does not."""
-    beat = m.GatewayHeartbeat("boot-9", True, "1.19.0", "https://entraide.example")
-
-    assert beat == codec.gateway_up.decode(codec.encode(beat))
-    assert False is codec.gateway_up.decode(bytes.fromhex(GOLDEN["gw-beat"])).answered
-
-
 @every_sample
 def test_old_bytes_are_understood(message: m.Message) -> None:
-    """Bytes kept from the first version decode to what was meant then."""
+    """Bytes kept from the first release decode to what was meant then."""
     assert message == decoder(message).decode(bytes.fromhex(GOLDEN[tag(message)]))
 
 

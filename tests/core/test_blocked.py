@@ -1,19 +1,16 @@
 """Blocked jobs: a job above its cap or quota delays no other, and is checked again."""
 
-from pathlib import Path
-
 import pytest
 from tests.core import invariants
 from tests.core.builders import START, Pool, card, of, replica
 
-from entraide.types import DataClass, JobKind, JobState
+from entraide.types import DataClass, JobKind
 from entraide_scheduler.core import commands, dispatch, events
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Period, Quota, QuotaKind
 from entraide_scheduler.core.policy.policy import Limits
 from entraide_scheduler.core.records import DeadlineKind
 
-OLD = Path(__file__).parents[1] / "data" / "snapshot_6_limited_jobs.msgpack"
 IDLE_AB_UG = 25_000  # what a job of a hundred tokens emits at most on an idle machine in Alberta
 
 
@@ -365,21 +362,3 @@ def test_a_restored_core_looks_at_blocked_jobs_in_the_same_order() -> None:
 
     assert [pool.core.handle(event) for event in rest] == [twin.handle(event) for event in rest]
     assert pool.core.snapshot() == twin.snapshot()
-
-
-def test_a_snapshot_of_before_blocked_jobs_goes_on() -> None:
-    """Jobs whose shape still held their cap and their quota wait on, and start when they fit."""
-    core = Core.restore(OLD.read_bytes())
-    waiting = [job.job for job in core.jobs() if job.state is JobState.QUEUED]
-    before = [(job.shape, job.facts.job) for job in core._state.queue.jobs()]
-    woke = core.handle(events.Woke(900, core._state.now + 1.0))
-    cleaner = core.handle(
-        events.IntensityChanged(901, core._state.now, "CA-AB", 0.3, 9.0, "measured", START + 1e6)
-    )
-    again = Core.restore(core.snapshot())
-
-    assert ["four", "one", "kept", "long"] == waiting
-    assert all(shape.limited for shape, _ in before)
-    assert ["one"] == placed(woke)
-    assert ["four"] == placed(cleaner)
-    assert core.snapshot() == again.snapshot()

@@ -1,15 +1,12 @@
 """Credit: what a co-op gave adds to its weight, and fades."""
 
-import msgspec
 import pytest
 from tests.core.builders import START, Pool, card, policy
 
 from entraide_scheduler.core import events
-from entraide_scheduler.core.accounting import Credits, Gift, decayed, from_energy
+from entraide_scheduler.core.accounting import Credits, decayed
 from entraide_scheduler.core.accounting.credit import TABLE
-from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Credit, FairShare, Period
-from entraide_scheduler.core.snapshot import Snapshot
 
 SMALL = FairShare(credit=Credit(full_tokens=200.0))  # 90 + 2 x 35 tokens earn four fifths
 TERMS = Credit(most=0.5, half_life_s=1_000.0, full_tokens=2_000_000.0)
@@ -64,30 +61,6 @@ def test_report_beyond_its_lease_earns_no_more_than_the_lease() -> None:
         weights.append(pool.core._state.counters.coops["beta"].weight)
 
     assert weights[0] == weights[1]
-
-
-def test_gift_of_an_older_snapshot_keeps_its_part() -> None:
-    """Half of the largest credit in watt-hours is half of it in virtual tokens."""
-    terms = Credit(most=0.5, full_wh=2.0, full_tokens=300.0)
-    known = Credits()
-    known.gifts = from_energy({"alpha": Gift(START, 1_000_000.0)}, terms)
-
-    assert 0.25 == known.factor("alpha", START, terms)
-
-
-def test_snapshot_that_counted_energy_is_read() -> None:
-    """A snapshot without the mark of the new unit is converted, and the next one has it."""
-    pool = Pool()
-    pool.join(card("n1", "beta"))
-    pool.core._state.credits.gifts = {"beta": Gift(pool.now, 500_000_000.0)}
-    rows = msgspec.msgpack.decode(pool.core.snapshot())
-    place = list(Snapshot.__struct_fields__).index("credits_in_tokens")
-    old = Core.restore(msgspec.msgpack.encode(rows[:place]))
-    again = Core.restore(old.snapshot())
-
-    assert [2_500_000.0] * 2 == [
-        core._state.credits.gifts["beta"].virtual_tokens for core in (old, again)
-    ]
 
 
 def test_looking_changes_nothing() -> None:

@@ -139,7 +139,7 @@ MESSAGES: dict[str, tuple[Callable[[RogueNode], Any], str]] = {
 
 
 def hello(rogue: RogueNode, run: tuple[str, int], count: int) -> m.Hello:
-    return m.Hello(card(rogue.name), rogue.node.boot, 9, 1e9, True, "", (run,) * count)
+    return m.Hello(card(rogue.name), rogue.node.boot, 9, 1e9, True, "", (run,) * count, m.PROTOCOL)
 
 
 @pytest.mark.parametrize("name", MESSAGES)

@@ -13,6 +13,7 @@ from nats.aio.msg import Msg
 from tests.integration.nats_support import NatsPool
 from tests.waiting import eventually
 
+from entraide import __version__
 from entraide.types import Basis, Outcome, Power, Rates, Replica
 from entraide.wire import codec, subjects
 from entraide.wire.messages import (
@@ -143,9 +144,8 @@ class Peer:
         self.out: list[NodeOut] = []
         self.keep: tuple[tuple[str, int], ...] | None = None  # None: all that the hello names
         self.welcomes = True
-        self.periods_s = (0.2, 0.0)  # of the heartbeats of an idle and of a busy node
+        self.periods_s = (0.2, 0.2)  # of the heartbeats of an idle and of a busy node
         self.acknowledges = True
-        self.protocol = PROTOCOL
 
     async def start(self) -> None:
         """Connects as scheduler and as gateway."""
@@ -162,9 +162,7 @@ class Peer:
         if isinstance(said, Hello) and self.welcomes:
             keep = said.running if self.keep is None else self.keep
             idle_s, busy_s = self.periods_s
-            await self.tell(
-                Welcome(idle_s, keep=keep, protocol=self.protocol, busy_heartbeat_s=busy_s)
-            )
+            await self.tell(Welcome(idle_s, keep, PROTOCOL, __version__, time.time(), busy_s))
         if isinstance(said, UsageReport) and self.acknowledges:
             await self.tell(UsageAck(said.job, said.epoch))
 

@@ -9,7 +9,6 @@ from tests.node.support import Peer, ScriptedEngine, configure, end, run, servin
 from tests.waiting import eventually
 
 from entraide.wire.messages import (
-    LATE_PROTOCOL,
     Accept,
     Heartbeat,
     Hello,
@@ -48,23 +47,6 @@ async def test_a_short_run_is_reported_once(
         await peer.hear(UsageReport, job="job-9")
 
     assert {"job-9"} == {report.job for report in (*peer.said(Accept), *peer.said(Progress))}
-
-
-async def test_a_pool_of_before_is_told_at_once(
-    bus: NatsPool, peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It continues elsewhere only the answers of runs of which it has heard."""
-    monkeypatch.setattr(run_manager, "REPORT_AFTER_S", 3_600.0)
-    peer.protocol = LATE_PROTOCOL - 1
-    engine = ScriptedEngine()
-    async with serving(configure(bus, tmp_path), engine):
-        await peer.hear_state(accepting=True)
-        await peer.send(run("job-1", stream=True))
-        await peer.hear(Accept, job="job-1")
-        engine.say("job-1", EngineChunk(b"data: a\n\n", 1))
-        await peer.hear(Progress, job="job-1", output_tokens=1)
-        engine.say("job-1", end(final=b"{}", completion=1))
-        await peer.hear(UsageReport, job="job-1")
 
 
 async def test_a_first_text_lists_its_run_at_once(

@@ -53,22 +53,6 @@ async def test_the_last_run_is_followed_by_a_heartbeat_without_runs(
     assert 0 == peer.said(Heartbeat)[-1].running
 
 
-async def test_a_pool_of_an_older_version_gets_progress_by_itself(
-    bus: NatsPool, tmp_path: Path, peer: Peer
-) -> None:
-    """Its welcome names no short period: heartbeats list nothing."""
-    engine = ScriptedEngine()
-    async with serving(configure(bus, tmp_path), engine):
-        await peer.hear_state(accepting=True)
-        await peer.send(run("job-1"))
-        await peer.hear(Heartbeat, running=1)
-        await peer.hear(Progress, job="job-1", output_tokens=0)
-        engine.say("job-1", end())
-        await peer.hear(UsageReport, job="job-1")
-
-    assert [] == [beat for beat in peer.said(Heartbeat) if beat.runs]
-
-
 async def test_an_engine_that_does_not_respond_is_named_beside_its_runs(
     bus: NatsPool, tmp_path: Path, peer: Peer
 ) -> None:

@@ -14,10 +14,9 @@ from entraide.decoding import decode_msgpack
 from entraide.models import Catalogue
 from entraide.types import JobState
 from entraide_scheduler.core import dispatch, evaluation, fair_queue
-from entraide_scheduler.core.accounting import Gift, QuotasState, from_energy
+from entraide_scheduler.core.accounting import Gift, QuotasState
 from entraide_scheduler.core.carbon import ZoneIntensity, ZoneSignals
 from entraide_scheduler.core.estimation import LengthPredictorState, PrefixCacheState
-from entraide_scheduler.core.evaluation import shape_of
 from entraide_scheduler.core.fair_queue import QueueState
 from entraide_scheduler.core.models import DemandState
 from entraide_scheduler.core.policy import IntensityBasis, Policy
@@ -33,7 +32,7 @@ from entraide_scheduler.core.records import (
 )
 from entraide_scheduler.core.state import State
 
-VERSION = 6
+VERSION = 7
 
 
 class Snapshot(Struct, frozen=True, array_like=True):
@@ -62,10 +61,9 @@ class Snapshot(Struct, frozen=True, array_like=True):
     leases: list[Lease]
     catalogue: Catalogue
     demand: DemandState
-    quarantines: dict[SenderKind, dict[str, Quarantine]] = {}
-    credits_in_tokens: bool = False  # without this field, credits count microwatt-hours
-    key_exits: dict[str, KeyExits] = {}
-    batches: list[StatedBatch] = []
+    quarantines: dict[SenderKind, dict[str, Quarantine]]
+    key_exits: dict[str, KeyExits]
+    batches: list[StatedBatch]
 
 
 class _Head(Struct, frozen=True, array_like=True):
@@ -102,7 +100,6 @@ def write(state: State) -> bytes:
             catalogue=state.model_aliases.catalogue,
             demand=state.demand.dump(),
             quarantines=state.quarantines.senders,
-            credits_in_tokens=True,
             key_exits=state.key_exits,
             batches=list(state.batches.values()),
         )
@@ -131,9 +128,7 @@ def read(data: bytes) -> State:
     state.demand.load(snapshot.demand)
     state.ledger.balances = snapshot.balances
     state.ledger.corrections = dict.fromkeys(snapshot.corrections)
-    terms = snapshot.policy.fair_share.credit
-    gifts = snapshot.credits
-    state.credits.gifts = gifts if snapshot.credits_in_tokens else from_energy(gifts, terms)
+    state.credits.gifts = snapshot.credits
     state.length_predictor.load(snapshot.habits)
     state.prefix_cache.load(snapshot.prefixes)
     state.shift_planner.forecast.load(snapshot.outlook)
@@ -149,20 +144,9 @@ def read(data: bytes) -> State:
     evaluation.restore_exclusive(state)
     waiting = [job for job in snapshot.jobs if job.state is JobState.QUEUED]
     for job in waiting:
-        if snapshot.queue.blocked is None:  # from before jobs could be blocked
-            job.shape = shape_of(state, job)
         state.shift_planner.add_job(job)
-    _fill_shapes(state, snapshot.leases)
     runs = [(lease.bill, lease.shape) for lease in snapshot.leases]
     fair_queue.load(state.queue, snapshot.queue, waiting, runs)
     dispatch.update_own_slots(state)
     state.changes.clear()
     return state
-
-
-def _fill_shapes(state: State, leases: list[Lease]) -> None:
-    """Sets the shapes of leases from an older snapshot to their jobs' shapes."""
-    for lease in leases:
-        job = state.job(lease.terms.job)
-        if lease.shape is None and lease.bill.own is None and job is not None:
-            lease.shape = job.shape

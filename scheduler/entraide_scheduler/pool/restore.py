@@ -36,6 +36,7 @@ from entraide_scheduler.pool.sealed_file import (
 from entraide_scheduler.restored import RestoredMark, write_mark
 from entraide_scheduler.store.database import (
     database_url,
+    is_unreleased,
     known_revisions,
     make_engines,
     unreachable_error,
@@ -213,6 +214,8 @@ def open_backup(file: Path) -> Iterator[tuple[BinaryIO, SealedHead, bytes]]:
         except OSError as problem:
             values = {"path": str(file), "problem": problem.strerror or str(problem)}
             raise PoolError("backup_unreadable", f"{file}: {problem}", values=values) from problem
+        if is_unreleased(head.schema):
+            raise refused(file, SealedFault("unreleased"), head)
         if head.format > FORMAT or head.schema not in known_revisions():
             raise refused(file, SealedFault("too_new"), head)
         yield raw, head, raw_head

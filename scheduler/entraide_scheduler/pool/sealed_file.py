@@ -40,9 +40,9 @@ _LENGTH = struct.Struct(">I")
 
 
 class SealedFault(Exception):
-    """A sealed file cannot be read; ``code`` is ``foreign``, ``damaged``, ``too_new`` or ``wrong``.
+    """A sealed file cannot be read.
 
-    ``wrong`` is a wrong passphrase.
+    ``code`` is ``foreign``, ``damaged``, ``too_new``, ``unreleased`` or ``wrong`` (the passphrase).
     """
 
     def __init__(self, code: str) -> None:

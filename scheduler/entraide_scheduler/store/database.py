@@ -1,5 +1,8 @@
 """Database: SQLAlchemy engines for a URL, and migrations of older schemas.
 
+The first migration makes the schema of the first release. No migration leads there from the
+schemas of the versions before: a store of theirs is refused.
+
 SQLite runs in WAL mode with ``synchronous=FULL``, so that an acknowledged commit survives a power
 failure; group commit spreads the cost. PostgreSQL has the same guarantee by default.
 """
@@ -56,26 +59,27 @@ def make_engines(url: URL) -> tuple[Engine, Engine]:
 
 
 def find_schema_fault(engine: Engine) -> str:
-    """Returns what is wrong with a database's schema: ``absent``, ``older``, ``newer``, or "".
+    """Returns what is wrong with a database's schema; "" if nothing is. Changes nothing.
 
-    Changes nothing.
+    One of ``absent``, ``older``, ``newer`` and ``unreleased``.
     """
-    scripts = ScriptDirectory.from_config(migration_config())
     with engine.connect() as connection:
         present = MigrationContext.configure(connection).get_current_revision()
     if present is None:
         return "absent"
-    if present == scripts.get_current_head():
+    if present == ScriptDirectory.from_config(migration_config()).get_current_head():
         return ""
-    known = {step.revision for step in scripts.walk_revisions()}
-    return "older" if present in known else "newer"
+    if present in known_revisions():
+        return "older"
+    return "unreleased" if is_unreleased(present) else "newer"
 
 
 def upgrade(engine: Engine) -> None:
     """Migrates the database to this version's schema.
 
     Raises:
-        PoolError: ``store_too_new``: a later version of Entraide created it.
+        PoolError: ``store_too_new`` or ``store_unreleased``: a later version of Entraide created
+            it, or one before the first release.
     """
     head = ScriptDirectory.from_config(migration_config()).get_current_head()
     with engine.connect() as connection:
@@ -83,12 +87,8 @@ def upgrade(engine: Engine) -> None:
             present = MigrationContext.configure(connection).get_current_revision()
         if present == head:
             return
-        if present is not None and present not in known_revisions():
-            raise PoolError(
-                "store_too_new",
-                f"A later version of Entraide made this store (schema {present}).",
-                values={"schema": present},
-            )
+        if present is not None:
+            check_known(present)
         with connection.begin():
             migrate(connection, "head")
 
@@ -106,6 +106,28 @@ def known_revisions() -> frozenset[str]:
     return frozenset(step.revision for step in scripts.walk_revisions())
 
 
+def check_known(revision: str) -> None:
+    """Checks that this version knows a schema.
+
+    Raises:
+        PoolError: ``store_too_new`` or ``store_unreleased``.
+    """
+    if revision in known_revisions():
+        return
+    if is_unreleased(revision):
+        code, maker = "store_unreleased", "A version before the first release"
+    else:
+        code, maker = "store_too_new", "A later version of Entraide"
+    raise PoolError(
+        code, f"{maker} made this store (schema {revision}).", values={"schema": revision}
+    )
+
+
+def is_unreleased(revision: str) -> bool:
+    """Whether a schema is from before the first release; the numbers of schemas only grow."""
+    return "" < revision < min(known_revisions())
+
+
 def unreachable_error(engine: Engine, problem: OperationalError) -> PoolError:
     """Returns the error with the database's URL, without its password, and the driver's message."""
     place = engine.url.render_as_string(hide_password=True)
@@ -121,15 +143,16 @@ def check_current(connection: Connection) -> None:
     """Checks that a database has this version's schema, for read-only use.
 
     Raises:
-        PoolError: ``store_too_new`` or ``store_too_old``.
+        PoolError: ``store_too_new``, ``store_too_old`` or ``store_unreleased``.
     """
-    scripts = ScriptDirectory.from_config(migration_config())
     present = MigrationContext.configure(connection).get_current_revision()
-    if present == scripts.get_current_head():
+    if present == ScriptDirectory.from_config(migration_config()).get_current_head():
         return
-    is_known = present is None or present in known_revisions()
-    code = "store_too_old" if is_known else "store_too_new"
-    raise PoolError(code, f"The store has schema {present}.", values={"schema": present or "0"})
+    if present is not None:
+        check_known(present)
+    raise PoolError(
+        "store_too_old", f"The store has schema {present}.", values={"schema": present or "0"}
+    )
 
 
 def migration_config() -> Config:

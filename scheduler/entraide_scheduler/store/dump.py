@@ -16,8 +16,8 @@ from sqlalchemy.exc import OperationalError
 
 from entraide.errors import PoolError
 from entraide_scheduler.store.database import (
+    check_known,
     database_url,
-    known_revisions,
     make_engines,
     migrate,
     unreachable_error,
@@ -71,7 +71,8 @@ def open_view(url: str) -> Iterator[StoreView]:
     """Opens a consistent view of a store, for as long as the context lasts.
 
     Raises:
-        PoolError: ``store_unreachable``; ``store_too_new``: a later version made it.
+        PoolError: ``store_unreachable``; ``store_too_new`` or ``store_unreleased``: a later
+            version made it, or one before the first release.
     """
     parsed = database_url(url)
     if parsed.drivername == "sqlite" and not Path(parsed.database or "").is_file():
@@ -84,12 +85,7 @@ def open_view(url: str) -> Iterator[StoreView]:
     try:
         with _begin_reading(engines[1]) as connection:
             view = StoreView(connection)
-            if view.revision not in known_revisions():
-                raise PoolError(
-                    "store_too_new",
-                    f"A later version of Entraide made this store (schema {view.revision}).",
-                    values={"schema": view.revision},
-                )
+            check_known(view.revision)
             yield view
     except OperationalError as problem:
         raise unreachable_error(engines[1], problem) from problem

@@ -100,7 +100,8 @@ class Store:
             check_new: raises the error with which new kept work is refused now, if it is.
 
         Raises:
-            PoolError: ``store_url_refused``, ``store_unreachable`` or ``store_too_new``.
+            PoolError: ``store_url_refused``, ``store_unreachable``, ``store_too_new`` or
+                ``store_unreleased``.
         """
         writing, reading = make_engines(database_url(url))
         with ExitStack() as on_error:

@@ -1209,6 +1209,8 @@ pool-doctor-store-older = The database was made by an earlier version.
     .remedy = Make a backup, then start the pool: it migrates the database.
 pool-doctor-store-newer = The database was made by a later version.
     .remedy = Install that version.
+pool-doctor-store-unreleased = The database was made by a version from before the first release, which this version does not read.
+    .remedy = Create a new pool in an empty directory, or start the version that made this one.
 pool-doctor-store-unreachable = The database cannot be reached: { $detail }
     .remedy = Start the database, or correct “database” in pool.toml.
 pool-doctor-bus-ok = The bus answers ({ $url }).
@@ -1349,6 +1351,7 @@ error-backup_unreadable = The backup { $path } cannot be read: { $problem }. Che
 error-backup_refused = { $fault ->
     [foreign] { $path } is not a backup of Entraide. Name a file that “entraide pool backup” wrote.
     [wrong] The passphrase does not open { $path }. Type it again; without the right one nobody can open the file.
+    [unreleased] A version of Entraide from before the first release ({ $version }) wrote { $path }, and this version does not read it. Restore it with that version, or create a new pool.
     [too_new] A later version of Entraide ({ $version }) wrote { $path }. Install that version, then restore with it.
    *[damaged] { $path } is cut short or was altered. Take another copy; nothing was restored.
 }
@@ -1760,6 +1763,7 @@ error-journal_absent = There is no journal to export{ $path ->
 }. It begins when the scheduler of this version starts, if the configuration keeps a journal.
 error-store_too_old = An earlier version of Entraide created this database (schema { $schema }). Start the scheduler of this version once.
 error-store_too_new = A later version of Entraide created this database (schema { $schema }). Start that version.
+error-store_unreleased = This database was made by a version of Entraide from before the first release (schema { $schema }), which this version does not read. Create a new pool in an empty directory, or start the version that made this one.
 error-series_refused = The intensity series cannot be used{ $path ->
     [none] {""}
    *[other] : { $path }

@@ -1212,6 +1212,8 @@ pool-doctor-store-older = Une version antérieure a créé la base de données.
     .remedy = Faites une sauvegarde, puis démarrez le parc : il migre la base.
 pool-doctor-store-newer = Une version ultérieure a créé la base de données.
     .remedy = Installez cette version.
+pool-doctor-store-unreleased = Une version antérieure à la première publication a créé la base ; cette version-ci ne la lit pas.
+    .remedy = Créez un nouveau parc dans un répertoire vide, ou lancez la version qui a créé la base.
 pool-doctor-store-unreachable = La base de données est injoignable : { $detail }
     .remedy = Démarrez-la, ou corrigez « database » dans pool.toml.
 pool-doctor-bus-ok = Le bus répond ({ $url }).
@@ -1352,6 +1354,7 @@ error-backup_unreadable = La sauvegarde { $path } ne peut pas être lue : { $pr
 error-backup_refused = { $fault ->
     [foreign] { $path } n’est pas une sauvegarde d’Entraide. Nommez un fichier écrit par « entraide pool backup ».
     [wrong] La phrase secrète n’ouvre pas { $path }. Retapez-la ; sans la bonne, personne ne peut ouvrir le fichier.
+    [unreleased] Une version d’Entraide antérieure à la première publication ({ $version }) a écrit { $path } ; cette version-ci ne la lit pas. Restaurez-la avec celle-là, ou créez un nouveau parc.
     [too_new] Une version plus récente d’Entraide ({ $version }) a écrit { $path }. Installez cette version, puis restaurez avec elle.
    *[damaged] { $path } est tronqué ou a été modifié. Prenez une autre copie ; rien n’a été restauré.
 }
@@ -1763,6 +1766,7 @@ error-journal_absent = Il n’y a pas de journal à exporter{ $path ->
 }. Il commence quand l’ordonnanceur de cette version démarre, si la configuration garde un journal.
 error-store_too_old = Une version antérieure d’Entraide a créé cette base (schéma { $schema }). Démarrez une fois l’ordonnanceur de cette version.
 error-store_too_new = Une version plus récente d’Entraide a créé cette base (schéma { $schema }). Lancez cette version.
+error-store_unreleased = Une version d’Entraide antérieure à la première publication a créé cette base (schéma { $schema }) ; cette version-ci ne la lit pas. Créez un nouveau parc dans un répertoire vide, ou lancez la version qui l’a créée.
 error-series_refused = La série d’intensité est inutilisable{ $path ->
     [none] {""}
    *[other]  : { $path }

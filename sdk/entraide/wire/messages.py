@@ -13,7 +13,6 @@ from entraide.wire.enrolment import JoinRequest, JoinResponse
 from entraide.wire.node_messages import (
     BEAT_RUNS_MAX,
     BODY_BYTES_MAX,
-    LATE_PROTOCOL,
     LEFT,
     MESSAGE_BYTES_MAX,
     PARTS_MAX,
@@ -56,7 +55,6 @@ __all__ = [
     "BEAT_RUNS_MAX",
     "BODY_BYTES_MAX",
     "JOBS_HELD_MAX",
-    "LATE_PROTOCOL",
     "LEFT",
     "MESSAGE_BYTES_MAX",
     "PARTS_MAX",
@@ -129,18 +127,16 @@ JOBS_HELD_MAX = 1_000  # job identifiers in one message
 
 
 class GatewayHeartbeat(Message, frozen=True, tag="gw-beat"):
-    """Heartbeat of a gateway, once a second.
+    """Heartbeat of a gateway, once a second, which ``GatewayHeard`` answers.
 
     Attributes:
         boot: random identifier of one life of the process.
-        answered: whether the scheduler is to answer with ``GatewayHeard``.
         version, url: of the gateway, for the operator.
     """
 
     boot: str
-    answered: bool = False
-    version: str = ""
-    url: str = ""
+    version: str
+    url: str
 
 
 class GatewayGoodbye(Message, frozen=True, tag="gw-bye"):

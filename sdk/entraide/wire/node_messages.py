@@ -9,8 +9,7 @@ from msgspec import Meta, Struct
 
 from entraide.types import EnergyStatus, Lending, NodeCard, Outcome, Usage
 
-PROTOCOL = 2  # version; a side that does not say any speaks the first
-LATE_PROTOCOL = 2  # the first that reports a run once it lasts, and acknowledges several together
+PROTOCOL = 1  # version; two sides speak the lower one of theirs
 MESSAGE_BYTES_MAX = 8 * 1024 * 1024
 BODY_BYTES_MAX = 4 * 1024 * 1024
 PARTS_MAX = 1_024  # parts of answers in one message
@@ -48,7 +47,7 @@ class Hello(Message, frozen=True, tag="hello"):
     accepting: bool
     reason: str
     running: tuple[tuple[str, int], ...]
-    protocol: int = 1
+    protocol: int
     lending: Lending = Lending.ALL
 
 
@@ -76,7 +75,7 @@ class Heartbeat(Message, frozen=True, tag="beat"):
         boot, seq, sent_at, accepting, reason, lending: as in ``Hello``.
         running: number of runs.
         energy: renewable status of the site.
-        runs: the runs, at most ``BEAT_RUNS_MAX``; empty from a node that sends ``Progress``.
+        runs: the runs, at most ``BEAT_RUNS_MAX``.
     """
 
     boot: str
@@ -185,18 +184,17 @@ class Welcome(Message, frozen=True, tag="welcome"):
         heartbeat_s: seconds between two heartbeats of a node without runs.
         keep: the runs to continue, as (job, epoch); the node stops the others.
         protocol: protocol version to speak.
-        pool_version: version of Entraide in the pool; "" from a pool that does not send it.
-        sent_at: sender's clock; 0 from a pool that does not send it.
-        busy_heartbeat_s: seconds between two heartbeats of a node with runs, which list the runs;
-            0 from a pool that does not read them.
+        pool_version: version of Entraide in the pool.
+        sent_at: sender's clock.
+        busy_heartbeat_s: seconds between two heartbeats of a node with runs, which list the runs.
     """
 
     heartbeat_s: float
     keep: tuple[tuple[str, int], ...]
-    protocol: int = 1
-    pool_version: str = ""
-    sent_at: float = 0.0
-    busy_heartbeat_s: float = 0.0
+    protocol: int
+    pool_version: str
+    sent_at: float
+    busy_heartbeat_s: float
 
 
 class HelloRequest(Message, frozen=True, tag="say-hello"):
@@ -208,8 +206,7 @@ class UsageAck(Message, frozen=True, tag="usage-ack"):
 
     Attributes:
         job, epoch: the run of the first report.
-        more: the runs of the others, as (job, epoch); () for a node that speaks a protocol below
-            ``LATE_PROTOCOL``, which would not read it.
+        more: the runs of the others, as (job, epoch).
     """
 
     job: str

@@ -21,7 +21,7 @@ from entraide_scheduler.core.accounting.amount_limits import (
     TOTAL_MAX,
     clamp_amount,
 )
-from entraide_scheduler.core.accounting.credit import STEPS, Credits, Gift, decayed, from_energy
+from entraide_scheduler.core.accounting.credit import STEPS, Credits, Gift, decayed
 from entraide_scheduler.core.accounting.ledger import UNITS, Ledger, entries
 from entraide_scheduler.core.accounting.quotas import (
     CODES,
@@ -73,7 +73,6 @@ __all__ = [
     "decayed",
     "energy_limit_uwh",
     "entries",
-    "from_energy",
     "limit_usage",
     "raise_to_shown",
     "to_quota_unit",

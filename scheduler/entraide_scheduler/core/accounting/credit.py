@@ -9,7 +9,6 @@ from math import sqrt
 
 from msgspec import Struct
 
-from entraide.units import UWH_PER_WH
 from entraide_scheduler.core.policy import Credit
 
 STEPS = 256
@@ -76,17 +75,6 @@ class Credits:
         """Returns the virtual tokens of a co-op's gifts that still count."""
         gift = self.gifts.get(coop)
         return 0.0 if gift is None else _aged(gift, at, terms).virtual_tokens
-
-
-def from_energy(gifts: dict[str, Gift], terms: Credit) -> dict[str, Gift]:
-    """Converts the gifts of an older snapshot from microwatt-hours to virtual tokens.
-
-    Each gift keeps its share of the largest credit.
-    """
-    tokens_per_uwh = terms.full_tokens / (terms.full_wh * UWH_PER_WH)
-    return {
-        coop: Gift(gift.at, gift.virtual_tokens * tokens_per_uwh) for coop, gift in gifts.items()
-    }
 
 
 def _aged(gift: Gift, at: float, terms: Credit) -> Gift:

@@ -24,10 +24,7 @@ class CounterState(Struct, frozen=True, array_like=True):
 
 
 class CoopCounterState(Struct, frozen=True, array_like=True):
-    """A co-op's counter and its children; see ``counters.CoopCounter``.
-
-    ``own_slots`` is unused and 0: the slots of own nodes are counted anew from the nodes.
-    """
+    """A co-op's counter and its children; see ``counters.CoopCounter``."""
 
     name: str
     committed: float
@@ -35,7 +32,6 @@ class CoopCounterState(Struct, frozen=True, array_like=True):
     inner: list[CounterState]
     lifts: dict[str, float]
     credit: float
-    own_slots: int
     answers: int
 
 
@@ -48,15 +44,15 @@ class QueueState(Struct, frozen=True, array_like=True):
         floors: ``ModelBacklog.virtual_time`` of each model with waiting jobs.
         stuck: blocked shapes.
         late: blocked shapes for which no search was made.
-        blocked: blocked jobs; None in a snapshot from before jobs could be blocked.
+        blocked: blocked jobs.
     """
 
     coops: list[CoopCounterState]
     height: float
     floors: dict[str, float]
     stuck: list[Shape]
-    late: list[Shape] = []
-    blocked: BlockedState | None = None
+    late: list[Shape]
+    blocked: BlockedState
 
 
 def dump(queue: FairQueue) -> QueueState:
@@ -81,7 +77,6 @@ def _dump_coop(coop: CoopCounter) -> CoopCounterState:
         inner=[_dump_counter(project) for project in coop.children.values()],
         lifts={model: coop.lifts[model] for model in sorted(coop.lifts)},
         credit=coop.credit,
-        own_slots=0,
         answers=coop.answers,
     )
 
@@ -117,9 +112,8 @@ def load(
 
 
 def _load_jobs(queue: FairQueue, state: QueueState, jobs: list[Job]) -> None:
-    blocked = state.blocked or BlockedState([], [])
     is_due: dict[str, bool] = {}
-    for _, _, due_names, checked_names in blocked.lists:
+    for _, _, due_names, checked_names in state.blocked.lists:
         is_due |= dict.fromkeys(due_names, True) | dict.fromkeys(checked_names, False)
     by_name = {job.facts.job: job for job in jobs}
     for job in jobs:
@@ -127,7 +121,7 @@ def _load_jobs(queue: FairQueue, state: QueueState, jobs: list[Job]) -> None:
             queue.restore(job)
     for name, due in is_due.items():
         queue.restore_blocked(by_name[name], due=due)
-    queue.blocked.order(blocked)
+    queue.blocked.order(state.blocked)
     late = set(state.late)
     for shape in state.stuck:
         queue.block_shape(shape, late=shape in late)

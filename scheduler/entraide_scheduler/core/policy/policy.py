@@ -139,14 +139,11 @@ class Credit(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         most: largest credit; 0 turns credit off.
         half_life_s: time after which half of a gift counts, seconds.
-        full_wh: energy that earned the largest credit in older snapshots, whose gifts count
-            watt-hours; used only to convert them.
         full_tokens: decayed virtual tokens that earn the largest credit.
     """
 
     most: float = 0.25
     half_life_s: float = 604_800.0
-    full_wh: float = 1_000.0
     full_tokens: float = 5_000_000.0
 
 

@@ -108,7 +108,6 @@ RANGES: Mapping[type, Mapping[str, AllowedRange]] = MappingProxyType(
         p.Credit: {
             "most": FACTOR,
             "half_life_s": LIFE_S,
-            "full_wh": AMOUNT,
             "full_tokens": AMOUNT,
         },
         p.FairShare: {"cap_tokens": FROM_1, "head_start_tokens": FROM_0},
