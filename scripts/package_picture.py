@@ -69,7 +69,7 @@ PARTS = (
              "periodic node_registry enrolment "
              "catalogue calendar hardware statements pool_state "
              "statement_pdf"),
-        Part("entraide_scheduler", "tasks", "travaux", "tasks"),
+        Part("entraide_scheduler", "operations", "opérations", "operations"),
     ),
     (
         Part("entraide_scheduler", "driver", "pilote",

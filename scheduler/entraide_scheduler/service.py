@@ -30,11 +30,11 @@ from entraide_scheduler.control.admin import AdminService
 from entraide_scheduler.control.enrolment import EnrolmentService
 from entraide_scheduler.control.grid_admin import GridAdmin
 from entraide_scheduler.control.membership import Membership, WebAddress
+from entraide_scheduler.control.operation_admin import OperationAdmin
 from entraide_scheduler.control.operator_access import OperatorAccess, OperatorInterceptor
 from entraide_scheduler.control.policy_admin import PolicyAdmin
 from entraide_scheduler.control.policy_in_force import PolicyInForce
 from entraide_scheduler.control.server import GrpcServer
-from entraide_scheduler.control.task_admin import TaskAdmin
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.disconnections import DisconnectionWatcher
@@ -55,6 +55,7 @@ from entraide_scheduler.nats.keyfiles import load_admin_key, lock_home
 from entraide_scheduler.nats.receipt_keys import describe_key, load_catalogue_key
 from entraide_scheduler.node_listener import NodeListener
 from entraide_scheduler.node_registry import NodeRegistry
+from entraide_scheduler.operations.operation_runner import OperationRunner
 from entraide_scheduler.periodic import PeriodicTasks
 from entraide_scheduler.pool.facts import read_backup_at
 from entraide_scheduler.pool_metrics import PoolMetrics
@@ -67,7 +68,6 @@ from entraide_scheduler.scheduler_adapters import LocalSchedulerAdapter, Message
 from entraide_scheduler.service_parts import Parts
 from entraide_scheduler.store.rows import PolicyRow
 from entraide_scheduler.store.store import Store
-from entraide_scheduler.tasks.task_runner import TaskRunner
 from entraide_scheduler.upgrade_trial import refuse_during_trial
 
 GRPC_GRACE_S = 2.0
@@ -408,22 +408,22 @@ class Service:
             retention=self._config.journal.retention,
             lang=self._config.lang,
         )
-        task_admin = self._make_task_admin(parts, access, admin_key)
+        operations = self._make_operations(parts, access, admin_key)
         grid_admin = GridAdmin(access=access, sources=grid)
-        served = (nodes_and_members, policy_admin, grid_admin, task_admin)
+        served = (nodes_and_members, policy_admin, grid_admin, operations)
         return parts.gateway.signin.attach_admin(access, served, self._config.lang)
 
-    def _make_task_admin(self, parts: Parts, access: OperatorAccess, admin_key: str) -> TaskAdmin:
-        tasks = TaskRunner(self.home, now=parts.driver.now)
-        self._cleanup.push_async_callback(tasks.stop)
-        return TaskAdmin(
+    def _make_operations(self, parts: Parts, access: OperatorAccess, key: str) -> OperationAdmin:
+        operations = OperationRunner(self.home, now=parts.driver.now)
+        self._cleanup.push_async_callback(operations.stop)
+        return OperationAdmin(
             self._config,
             access=access,
             catalogue=parts.catalogue,
-            tasks=tasks,
+            operations=operations,
             backup_at=partial(read_backup_at, self.home),
             grpc=lambda: f"{self._config.grpc.host}:{self.grpc.port}",
-            admin_key=admin_key,
+            admin_key=key,
         )
 
     def _make_membership(self, parts: Parts) -> Membership:

@@ -109,7 +109,7 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "seeds_refused": _request(400, "INVALID_ARGUMENT"),
         "catalogue_refused": _request(400, "INVALID_ARGUMENT"),
         "catalogue_changed": _request(409, "ABORTED", retryable=True),
-        "task_busy": _request(409, "FAILED_PRECONDITION", retryable=True),
+        "operation_busy": _request(409, "FAILED_PRECONDITION", retryable=True),
         "pin_failed": _request(400, "FAILED_PRECONDITION"),
         "body_too_large": _request(413, "INVALID_ARGUMENT"),
         "head_too_large": _request(431, "INVALID_ARGUMENT"),

@@ -35,8 +35,8 @@ CALLED_BY_OTHERS = {
 EXCUSED = {
     "entraide_scheduler.store.store.Store.get_balances": "the ledger's side of the balances, which "
     "tests compare with the core's after recoveries",
-    "entraide_scheduler.control.task_admin.TaskAdmin.StartTask": "gRPC and the page call it "
-    "by its name in the contract",
+    "entraide_scheduler.control.operation_admin.OperationAdmin.StartOperation": "gRPC and the page "
+    "call it by its name in the contract",
     "entraide_sim.engine.Engine.run_usage": "the open runs' side of the conservation of energy, "
     "which tests check on whole simulations",
 }

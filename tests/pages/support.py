@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 
-from entraide_scheduler.tasks import doctor_run, pin_task, replay_task
+from entraide_scheduler.operations import doctor_run, pin_operation, replay_operation
 from tests import browser
 
 SCREENSHOTS = os.environ.get("ENTRAIDE_SCREENSHOTS", "")  # a folder, for whoever will look at them
@@ -24,8 +24,10 @@ LOOKS = (  # each two of a language, a window and colours stand together once
     ("fr", WIDE, "light"), ("fr", PHONE, "dark"), ("en", WIDE, "dark"), ("en", PHONE, "light"),
 )  # fmt: skip
 LIMITS = (
-    (doctor_run, "DOCTOR_LIMITS"), (pin_task, "PIN_LIMITS"), (replay_task, "REPLAY_LIMITS"),
-)  # fmt: skip
+    (doctor_run, "DOCTOR_LIMITS"),
+    (pin_operation, "PIN_LIMITS"),
+    (replay_operation, "REPLAY_LIMITS"),
+)
 VIEWS = (("fr", PHONE), ("en", WIDE))  # French is the longer language
 
 

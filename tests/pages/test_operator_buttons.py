@@ -32,7 +32,7 @@ ROOM: dict[str, Any] = {
 }  # fmt: skip
 WEIGHTS = b"weights" * 1_000
 HELD = {"reason": "engines_ended", "detail": "", "ends_work": False}
-TASK_WITHIN_MS = 500_000.0  # it has only the time that nothing else wants
+OPERATION_WITHIN_MS = 500_000.0  # it has only the time that nothing else wants
 PATIENT = pytest.mark.timeout(600)
 
 
@@ -284,7 +284,7 @@ async def test_a_model_is_pinned_to_what_the_hub_has(
         await visit.go("#/exploitation/modeles")
         await page.get_by_label("Format des poids").select_option("gguf")
         await press(page, "Épingler le modèle")
-        await page.get_by_text("qwen3-8b est épinglé.").wait_for(timeout=TASK_WITHIN_MS)
+        await page.get_by_text("qwen3-8b est épinglé.").wait_for(timeout=OPERATION_WITHIN_MS)
         flaws = await visit.flaws()
         await visit.picture("operator-pinned")
     answer = await ask("GetCatalogue", admin_pb2.GetCatalogueRequest())
@@ -301,9 +301,9 @@ async def test_a_pin_that_cannot_be_made_says_why(used: Operated) -> None:
     page = visit.page
     await visit.go("#/exploitation/modeles")
     await press(page, "Épingler le modèle")
-    await page.get_by_text("Cela n’a pas abouti").wait_for(timeout=TASK_WITHIN_MS)
+    await page.get_by_text("Cela n’a pas abouti").wait_for(timeout=OPERATION_WITHIN_MS)
     flaws = await visit.flaws()
-    task = await used.pool.operator.ask("GetTask", admin_pb2.GetTaskRequest(kind="pin"))
+    task = await used.pool.operator.ask("GetOperation", admin_pb2.GetOperationRequest(kind="pin"))
 
     assert ("failed", SMALL) == (task.state, task.about)
     assert SMALL in task.fault
@@ -385,7 +385,7 @@ async def test_next_years_demand_is_simulated_and_its_report_saved(used: Operate
     await press(page, "Arrêter")
     await page.get_by_text("Arrêté avant la fin").wait_for()
     await press(page, "Simuler ce parc avec la demande")
-    await page.locator(".replayed table").wait_for(timeout=TASK_WITHIN_MS)
+    await page.locator(".replayed table").wait_for(timeout=OPERATION_WITHIN_MS)
     rows = await page.locator(".replayed tbody tr").all_inner_texts()
     flaws = await visit.flaws()
     await visit.picture("operator-simulated")
@@ -410,7 +410,7 @@ async def test_a_policy_is_tried_before_it_counts(used: Operated) -> None:
     is_off = await page.get_by_role("button", name="Essayer ce texte").is_disabled()
     await page.locator("textarea").fill(held.replace('version = "1"', 'version = "vote"'))
     await press(page, "Essayer ce texte")
-    await page.locator(".replayed table").wait_for(timeout=TASK_WITHIN_MS)
+    await page.locator(".replayed table").wait_for(timeout=OPERATION_WITHIN_MS)
     lead = await page.locator(".replayed p").first.inner_text()
     flaws = await visit.flaws()
     await visit.picture("operator-tried")

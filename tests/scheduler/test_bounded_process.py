@@ -8,11 +8,11 @@ from pathlib import Path
 import psutil
 from tests.waiting import eventually
 
-from entraide_scheduler.tasks.bounded_child import LOWEST_PRIORITY, ProcessLimits
-from entraide_scheduler.tasks.bounded_process import run_bounded
-from entraide_scheduler.tasks.doctor_run import DOCTOR_LIMITS
-from entraide_scheduler.tasks.pin_task import PIN_LIMITS
-from entraide_scheduler.tasks.replay_task import REPLAY_LIMITS
+from entraide_scheduler.operations.bounded_child import LOWEST_PRIORITY, ProcessLimits
+from entraide_scheduler.operations.bounded_process import run_bounded
+from entraide_scheduler.operations.doctor_run import DOCTOR_LIMITS
+from entraide_scheduler.operations.pin_operation import PIN_LIMITS
+from entraide_scheduler.operations.replay_operation import REPLAY_LIMITS
 
 LIMITS = ProcessLimits(wall_s=60.0, cpu_s=30, memory_bytes=2 * 1024**3, file_bytes=1024)
 

@@ -6,9 +6,9 @@ from entraide.v1 import admin_pb2_grpc, enrolment_pb2_grpc, pool_pb2_grpc
 from entraide_scheduler.control.admin import AdminService
 from entraide_scheduler.control.enrolment import EnrolmentService
 from entraide_scheduler.control.grid_admin import GridAdmin
+from entraide_scheduler.control.operation_admin import OperationAdmin
 from entraide_scheduler.control.people_admin import PeopleAdmin
 from entraide_scheduler.control.policy_admin import PolicyAdmin
-from entraide_scheduler.control.task_admin import TaskAdmin
 from entraide_scheduler.gateway.pool_service import PoolService
 
 SERVED: dict[type, tuple[type, ...]] = {
@@ -16,7 +16,7 @@ SERVED: dict[type, tuple[type, ...]] = {
         AdminService,
         PolicyAdmin,
         GridAdmin,
-        TaskAdmin,
+        OperationAdmin,
         PeopleAdmin,
     ),
     enrolment_pb2_grpc.EnrolmentServicer: (EnrolmentService,),

@@ -109,10 +109,10 @@ op-days = Recent traffic
 op-days-1 = of the last day
 op-days-7 = of the last 7 days
 op-days-31 = of the last 31 days
-op-task-until = It is ended on { $when } at the latest.
-op-task-cancel = Cancel it
-op-task-cancelled = Cancelled.
-op-task-failed = It failed. { $fault }
+op-operation-until = It is ended on { $when } at the latest.
+op-operation-cancel = Cancel it
+op-operation-cancelled = Cancelled.
+op-operation-failed = It failed. { $fault }
 op-file-long = The file has more than 2.5 MB. Split it.
 op-replay-policy = The requests from { $from } to { $until }, decided once under policy { $old } and once under { $now ->
     [none] the text that was tried

@@ -109,10 +109,10 @@ op-days = Requêtes récentes
 op-days-1 = du dernier jour
 op-days-7 = des 7 derniers jours
 op-days-31 = des 31 derniers jours
-op-task-until = Fin au plus tard le { $when }.
-op-task-cancel = Arrêter
-op-task-cancelled = Arrêté avant la fin.
-op-task-failed = Cela n’a pas abouti. { $fault }
+op-operation-until = Fin au plus tard le { $when }.
+op-operation-cancel = Arrêter
+op-operation-cancelled = Arrêté avant la fin.
+op-operation-failed = Cela n’a pas abouti. { $fault }
 op-file-long = Le fichier a plus de 2,5 Mo. Partagez-le.
 op-replay-policy = Les requêtes du { $from } au { $until }, décidées une fois sous la politique { $old } et une fois sous { $now ->
     [none] le texte essayé

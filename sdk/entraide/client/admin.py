@@ -41,8 +41,8 @@ REPEATABLE = frozenset(
         "ImportGrid",
         "SetGridSource",
         "ListFindings",
-        "GetTask",
-        "CancelTask",
+        "GetOperation",
+        "CancelOperation",
     }
 )
 

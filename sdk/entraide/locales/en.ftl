@@ -3154,13 +3154,13 @@ error-catalogue_refused = The catalogue of models is refused{ $detail ->
    *[other] {""}: { $detail }.
 } Correct it; the pool keeps the one it had.
 error-catalogue_changed = Somebody else changed the catalogue meanwhile. Try again.
-error-task_busy = { $kind ->
+error-operation_busy = { $kind ->
     [pin] A model is being pinned already.
    *[other] A simulation runs already.
 } Wait for its end, or cancel it.
-task-fault-time = It needed more time than it may take. Choose fewer days.
-task-fault-memory = It needed more memory than it may take. Choose fewer days.
-task-fault-ended = It ended by itself{ $detail ->
+operation-fault-time = It needed more time than it may take. Choose fewer days.
+operation-fault-memory = It needed more memory than it may take. Choose fewer days.
+operation-fault-ended = It ended by itself{ $detail ->
     [none] .
    *[other] : { $detail }
 }

@@ -1212,7 +1212,7 @@ pool-doctor-store-older = Une version antérieure a créé la base de données.
     .remedy = Faites une sauvegarde, puis démarrez le parc : il migre la base.
 pool-doctor-store-newer = Une version ultérieure a créé la base de données.
     .remedy = Installez cette version.
-pool-doctor-store-unreleased = Une version antérieure à la première publication a créé la base ; cette version-ci ne la lit pas.
+pool-doctor-store-unreleased = Une version antérieure à la première publication a créé la base ; cette version-ci ne la lit pas.
     .remedy = Créez un nouveau parc dans un répertoire vide, ou lancez la version qui a créé la base.
 pool-doctor-store-unreachable = La base de données est injoignable : { $detail }
     .remedy = Démarrez-la, ou corrigez « database » dans pool.toml.
@@ -1354,7 +1354,7 @@ error-backup_unreadable = La sauvegarde { $path } ne peut pas être lue : { $pr
 error-backup_refused = { $fault ->
     [foreign] { $path } n’est pas une sauvegarde d’Entraide. Nommez un fichier écrit par « entraide pool backup ».
     [wrong] La phrase secrète n’ouvre pas { $path }. Retapez-la ; sans la bonne, personne ne peut ouvrir le fichier.
-    [unreleased] Une version d’Entraide antérieure à la première publication ({ $version }) a écrit { $path } ; cette version-ci ne la lit pas. Restaurez-la avec celle-là, ou créez un nouveau parc.
+    [unreleased] Une version d’Entraide antérieure à la première publication ({ $version }) a écrit { $path } ; cette version-ci ne la lit pas. Restaurez-la avec celle-là, ou créez un nouveau parc.
     [too_new] Une version plus récente d’Entraide ({ $version }) a écrit { $path }. Installez cette version, puis restaurez avec elle.
    *[damaged] { $path } est tronqué ou a été modifié. Prenez une autre copie ; rien n’a été restauré.
 }
@@ -1766,7 +1766,7 @@ error-journal_absent = Il n’y a pas de journal à exporter{ $path ->
 }. Il commence quand l’ordonnanceur de cette version démarre, si la configuration garde un journal.
 error-store_too_old = Une version antérieure d’Entraide a créé cette base (schéma { $schema }). Démarrez une fois l’ordonnanceur de cette version.
 error-store_too_new = Une version plus récente d’Entraide a créé cette base (schéma { $schema }). Lancez cette version.
-error-store_unreleased = Une version d’Entraide antérieure à la première publication a créé cette base (schéma { $schema }) ; cette version-ci ne la lit pas. Créez un nouveau parc dans un répertoire vide, ou lancez la version qui l’a créée.
+error-store_unreleased = Une version d’Entraide antérieure à la première publication a créé cette base (schéma { $schema }) ; cette version-ci ne la lit pas. Créez un nouveau parc dans un répertoire vide, ou lancez la version qui l’a créée.
 error-series_refused = La série d’intensité est inutilisable{ $path ->
     [none] {""}
    *[other]  : { $path }
@@ -3163,13 +3163,13 @@ error-catalogue_refused = Le catalogue des modèles est refusé{ $detail ->
    *[other] {""} : { $detail }.
 } Corrigez-le ; le parc garde celui qu’il avait.
 error-catalogue_changed = Quelqu’un d’autre a changé le catalogue entre-temps. Recommencez.
-error-task_busy = { $kind ->
+error-operation_busy = { $kind ->
     [pin] Un modèle est déjà en train d’être épinglé.
    *[other] Une simulation est déjà en marche.
 } Attendez qu’elle finisse, ou annulez-la.
-task-fault-time = Il fallait plus de temps qu’il n’est permis. Choisissez moins de jours.
-task-fault-memory = Il fallait plus de mémoire qu’il n’est permis. Choisissez moins de jours.
-task-fault-ended = Le travail s’est arrêté de lui-même{ $detail ->
+operation-fault-time = Il fallait plus de temps qu’il n’est permis. Choisissez moins de jours.
+operation-fault-memory = Il fallait plus de mémoire qu’il n’est permis. Choisissez moins de jours.
+operation-fault-ended = L’opération s’est arrêtée d’elle-même{ $detail ->
     [none] .
    *[other]  : { $detail }
 }

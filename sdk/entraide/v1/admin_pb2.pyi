@@ -2108,7 +2108,7 @@ class Findings(_message.Message):
 Global___Findings: _TypeAlias = Findings  # noqa: Y015
 
 @_typing.final
-class StartTaskRequest(_message.Message):
+class StartOperationRequest(_message.Message):
     """Kinds: policy replays recent traffic under a proposed policy; demand replays it with more demand;
     pin records the checksums of a model's weights, and fetches them where the pool can.
     """
@@ -2150,10 +2150,10 @@ class StartTaskRequest(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___StartTaskRequest: _TypeAlias = StartTaskRequest  # noqa: Y015
+Global___StartOperationRequest: _TypeAlias = StartOperationRequest  # noqa: Y015
 
 @_typing.final
-class GetTaskRequest(_message.Message):
+class GetOperationRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     KIND_FIELD_NUMBER: _builtins.int
@@ -2173,10 +2173,10 @@ class GetTaskRequest(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___GetTaskRequest: _TypeAlias = GetTaskRequest  # noqa: Y015
+Global___GetOperationRequest: _TypeAlias = GetOperationRequest  # noqa: Y015
 
 @_typing.final
-class CancelTaskRequest(_message.Message):
+class CancelOperationRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     KIND_FIELD_NUMBER: _builtins.int
@@ -2192,10 +2192,10 @@ class CancelTaskRequest(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___CancelTaskRequest: _TypeAlias = CancelTaskRequest  # noqa: Y015
+Global___CancelOperationRequest: _TypeAlias = CancelOperationRequest  # noqa: Y015
 
 @_typing.final
-class Task(_message.Message):
+class Operation(_message.Message):
     """States: none, running, done, failed and cancelled. "fault" is a sentence in the language of who
     started it, "said" what the command of a pin printed.
     """
@@ -2245,7 +2245,7 @@ class Task(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Task: _TypeAlias = Task  # noqa: Y015
+Global___Operation: _TypeAlias = Operation  # noqa: Y015
 
 @_typing.final
 class Replayed(_message.Message):

@@ -209,20 +209,20 @@ class AdminStub:
                 request_serializer=entraide_dot_v1_dot_admin__pb2.ListFindingsRequest.SerializeToString,
                 response_deserializer=entraide_dot_v1_dot_admin__pb2.Findings.FromString,
                 _registered_method=True)
-        self.StartTask = channel.unary_unary(
-                '/entraide.v1.Admin/StartTask',
-                request_serializer=entraide_dot_v1_dot_admin__pb2.StartTaskRequest.SerializeToString,
-                response_deserializer=entraide_dot_v1_dot_admin__pb2.Task.FromString,
+        self.StartOperation = channel.unary_unary(
+                '/entraide.v1.Admin/StartOperation',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.StartOperationRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.Operation.FromString,
                 _registered_method=True)
-        self.GetTask = channel.unary_unary(
-                '/entraide.v1.Admin/GetTask',
-                request_serializer=entraide_dot_v1_dot_admin__pb2.GetTaskRequest.SerializeToString,
-                response_deserializer=entraide_dot_v1_dot_admin__pb2.Task.FromString,
+        self.GetOperation = channel.unary_unary(
+                '/entraide.v1.Admin/GetOperation',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.GetOperationRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.Operation.FromString,
                 _registered_method=True)
-        self.CancelTask = channel.unary_unary(
-                '/entraide.v1.Admin/CancelTask',
-                request_serializer=entraide_dot_v1_dot_admin__pb2.CancelTaskRequest.SerializeToString,
-                response_deserializer=entraide_dot_v1_dot_admin__pb2.Task.FromString,
+        self.CancelOperation = channel.unary_unary(
+                '/entraide.v1.Admin/CancelOperation',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.CancelOperationRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.Operation.FromString,
                 _registered_method=True)
         self.ExportJournal = channel.unary_stream(
                 '/entraide.v1.Admin/ExportJournal',
@@ -480,23 +480,23 @@ class AdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def StartTask(self, request, context):
-        """Starts work in a process of its own, at the lowest priority and within limits: `task_busy` while
-        another task runs.
+    def StartOperation(self, request, context):
+        """Starts work in a process of its own, at the lowest priority and within limits: `operation_busy` while
+        another operation runs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def GetTask(self, request, context):
-        """The last task of a kind; its state is none if there was none since the pool started.
+    def GetOperation(self, request, context):
+        """The last operation of a kind; its state is none if there was none since the pool started.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def CancelTask(self, request, context):
-        """Ends the running task of a kind.
+    def CancelOperation(self, request, context):
+        """Ends the running operation of a kind.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -687,20 +687,20 @@ def add_AdminServicer_to_server(servicer, server):
                     request_deserializer=entraide_dot_v1_dot_admin__pb2.ListFindingsRequest.FromString,
                     response_serializer=entraide_dot_v1_dot_admin__pb2.Findings.SerializeToString,
             ),
-            'StartTask': grpc.unary_unary_rpc_method_handler(
-                    servicer.StartTask,
-                    request_deserializer=entraide_dot_v1_dot_admin__pb2.StartTaskRequest.FromString,
-                    response_serializer=entraide_dot_v1_dot_admin__pb2.Task.SerializeToString,
+            'StartOperation': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartOperation,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.StartOperationRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.Operation.SerializeToString,
             ),
-            'GetTask': grpc.unary_unary_rpc_method_handler(
-                    servicer.GetTask,
-                    request_deserializer=entraide_dot_v1_dot_admin__pb2.GetTaskRequest.FromString,
-                    response_serializer=entraide_dot_v1_dot_admin__pb2.Task.SerializeToString,
+            'GetOperation': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOperation,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.GetOperationRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.Operation.SerializeToString,
             ),
-            'CancelTask': grpc.unary_unary_rpc_method_handler(
-                    servicer.CancelTask,
-                    request_deserializer=entraide_dot_v1_dot_admin__pb2.CancelTaskRequest.FromString,
-                    response_serializer=entraide_dot_v1_dot_admin__pb2.Task.SerializeToString,
+            'CancelOperation': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelOperation,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.CancelOperationRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.Operation.SerializeToString,
             ),
             'ExportJournal': grpc.unary_stream_rpc_method_handler(
                     servicer.ExportJournal,
@@ -1664,7 +1664,7 @@ class Admin:
             _registered_method=True)
 
     @staticmethod
-    def StartTask(request,
+    def StartOperation(request,
             target,
             options=(),
             channel_credentials=None,
@@ -1677,9 +1677,9 @@ class Admin:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/entraide.v1.Admin/StartTask',
-            entraide_dot_v1_dot_admin__pb2.StartTaskRequest.SerializeToString,
-            entraide_dot_v1_dot_admin__pb2.Task.FromString,
+            '/entraide.v1.Admin/StartOperation',
+            entraide_dot_v1_dot_admin__pb2.StartOperationRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.Operation.FromString,
             options,
             channel_credentials,
             insecure,
@@ -1691,7 +1691,7 @@ class Admin:
             _registered_method=True)
 
     @staticmethod
-    def GetTask(request,
+    def GetOperation(request,
             target,
             options=(),
             channel_credentials=None,
@@ -1704,9 +1704,9 @@ class Admin:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/entraide.v1.Admin/GetTask',
-            entraide_dot_v1_dot_admin__pb2.GetTaskRequest.SerializeToString,
-            entraide_dot_v1_dot_admin__pb2.Task.FromString,
+            '/entraide.v1.Admin/GetOperation',
+            entraide_dot_v1_dot_admin__pb2.GetOperationRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.Operation.FromString,
             options,
             channel_credentials,
             insecure,
@@ -1718,7 +1718,7 @@ class Admin:
             _registered_method=True)
 
     @staticmethod
-    def CancelTask(request,
+    def CancelOperation(request,
             target,
             options=(),
             channel_credentials=None,
@@ -1731,9 +1731,9 @@ class Admin:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/entraide.v1.Admin/CancelTask',
-            entraide_dot_v1_dot_admin__pb2.CancelTaskRequest.SerializeToString,
-            entraide_dot_v1_dot_admin__pb2.Task.FromString,
+            '/entraide.v1.Admin/CancelOperation',
+            entraide_dot_v1_dot_admin__pb2.CancelOperationRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.Operation.FromString,
             options,
             channel_credentials,
             insecure,

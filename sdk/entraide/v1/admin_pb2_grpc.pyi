@@ -107,14 +107,14 @@ class AdminStub:
     """Makes a one-time link with which a person signs in; it is shown this once."""
     ListFindings: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListFindingsRequest, _admin_pb2.Findings]
     """What `entraide pool doctor` finds, the most urgent first, and when the last backup was made."""
-    StartTask: _grpc.UnaryUnaryMultiCallable[_admin_pb2.StartTaskRequest, _admin_pb2.Task]
-    """Starts work in a process of its own, at the lowest priority and within limits: `task_busy` while
-    another task runs.
+    StartOperation: _grpc.UnaryUnaryMultiCallable[_admin_pb2.StartOperationRequest, _admin_pb2.Operation]
+    """Starts work in a process of its own, at the lowest priority and within limits: `operation_busy` while
+    another operation runs.
     """
-    GetTask: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetTaskRequest, _admin_pb2.Task]
-    """The last task of a kind; its state is none if there was none since the pool started."""
-    CancelTask: _grpc.UnaryUnaryMultiCallable[_admin_pb2.CancelTaskRequest, _admin_pb2.Task]
-    """Ends the running task of a kind."""
+    GetOperation: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetOperationRequest, _admin_pb2.Operation]
+    """The last operation of a kind; its state is none if there was none since the pool started."""
+    CancelOperation: _grpc.UnaryUnaryMultiCallable[_admin_pb2.CancelOperationRequest, _admin_pb2.Operation]
+    """Ends the running operation of a kind."""
     ExportJournal: _grpc.UnaryStreamMultiCallable[_admin_pb2.ExportJournalRequest, _admin_pb2.JournalPart]
     """The journal as `entraide sim replay` reads it, in parts."""
 
@@ -197,14 +197,14 @@ class AdminAsyncStub(AdminStub):
     """Makes a one-time link with which a person signs in; it is shown this once."""
     ListFindings: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListFindingsRequest, _admin_pb2.Findings]  # type: ignore[assignment]
     """What `entraide pool doctor` finds, the most urgent first, and when the last backup was made."""
-    StartTask: _aio.UnaryUnaryMultiCallable[_admin_pb2.StartTaskRequest, _admin_pb2.Task]  # type: ignore[assignment]
-    """Starts work in a process of its own, at the lowest priority and within limits: `task_busy` while
-    another task runs.
+    StartOperation: _aio.UnaryUnaryMultiCallable[_admin_pb2.StartOperationRequest, _admin_pb2.Operation]  # type: ignore[assignment]
+    """Starts work in a process of its own, at the lowest priority and within limits: `operation_busy` while
+    another operation runs.
     """
-    GetTask: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetTaskRequest, _admin_pb2.Task]  # type: ignore[assignment]
-    """The last task of a kind; its state is none if there was none since the pool started."""
-    CancelTask: _aio.UnaryUnaryMultiCallable[_admin_pb2.CancelTaskRequest, _admin_pb2.Task]  # type: ignore[assignment]
-    """Ends the running task of a kind."""
+    GetOperation: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetOperationRequest, _admin_pb2.Operation]  # type: ignore[assignment]
+    """The last operation of a kind; its state is none if there was none since the pool started."""
+    CancelOperation: _aio.UnaryUnaryMultiCallable[_admin_pb2.CancelOperationRequest, _admin_pb2.Operation]  # type: ignore[assignment]
+    """Ends the running operation of a kind."""
     ExportJournal: _aio.UnaryStreamMultiCallable[_admin_pb2.ExportJournalRequest, _admin_pb2.JournalPart]  # type: ignore[assignment]
     """The journal as `entraide sim replay` reads it, in parts."""
 
@@ -496,30 +496,30 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         """What `entraide pool doctor` finds, the most urgent first, and when the last backup was made."""
 
     @_abc_1.abstractmethod
-    def StartTask(
+    def StartOperation(
         self,
-        request: _admin_pb2.StartTaskRequest,
+        request: _admin_pb2.StartOperationRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_admin_pb2.Task, _abc.Awaitable[_admin_pb2.Task]]:
-        """Starts work in a process of its own, at the lowest priority and within limits: `task_busy` while
-        another task runs.
+    ) -> _typing.Union[_admin_pb2.Operation, _abc.Awaitable[_admin_pb2.Operation]]:
+        """Starts work in a process of its own, at the lowest priority and within limits: `operation_busy` while
+        another operation runs.
         """
 
     @_abc_1.abstractmethod
-    def GetTask(
+    def GetOperation(
         self,
-        request: _admin_pb2.GetTaskRequest,
+        request: _admin_pb2.GetOperationRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_admin_pb2.Task, _abc.Awaitable[_admin_pb2.Task]]:
-        """The last task of a kind; its state is none if there was none since the pool started."""
+    ) -> _typing.Union[_admin_pb2.Operation, _abc.Awaitable[_admin_pb2.Operation]]:
+        """The last operation of a kind; its state is none if there was none since the pool started."""
 
     @_abc_1.abstractmethod
-    def CancelTask(
+    def CancelOperation(
         self,
-        request: _admin_pb2.CancelTaskRequest,
+        request: _admin_pb2.CancelOperationRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_admin_pb2.Task, _abc.Awaitable[_admin_pb2.Task]]:
-        """Ends the running task of a kind."""
+    ) -> _typing.Union[_admin_pb2.Operation, _abc.Awaitable[_admin_pb2.Operation]]:
+        """Ends the running operation of a kind."""
 
     @_abc_1.abstractmethod
     def ExportJournal(

@@ -15,7 +15,7 @@ import {
 } from "./catalogue.ts";
 import { FILE_BYTES_MAX } from "./files.ts";
 import { Choice, Confirmed, Field, Said, TextField, useActing } from "./parts.tsx";
-import { TaskState, useTask } from "./task.tsx";
+import { OperationState, useOperation } from "./operation.tsx";
 
 interface CatalogueProps {
   document: string;
@@ -149,11 +149,11 @@ export function PinModel({ models, onChange }: Omit<CatalogueProps, "document">)
   const [name, setName] = useState(models[0]?.name ?? "");
   const [format, setFormat] = useState("");
   const [revision, setRevision] = useState("");
-  const following = useTask("pin");
-  const { task } = following;
+  const following = useOperation("pin");
+  const { operation } = following;
   useEffect(() => {
-    if (task?.state === "done") void onChange();
-  }, [task?.state, task?.endedAt]);
+    if (operation?.state === "done") void onChange();
+  }, [operation?.state, operation?.endedAt]);
   const model = models.find((each) => each.name === name);
   const formats = [...new Set(model?.artefacts.map((each) => each.format))];
   return (
@@ -180,11 +180,11 @@ export function PinModel({ models, onChange }: Omit<CatalogueProps, "document">)
           </button>
         </p>
       </form>
-      <TaskState of={following} running={t("op-pinning", { name: task?.about ?? "" })} />
-      {task?.state === "done" && (
+      <OperationState of={following} running={t("op-pinning", { name: operation?.about ?? "" })} />
+      {operation?.state === "done" && (
         <div class="made" role="status">
-          <p>{t("op-pinned", { name: task.about })}</p>
-          {task.said && <pre class="said">{inOrder(task.said)}</pre>}
+          <p>{t("op-pinned", { name: operation.about })}</p>
+          {operation.said && <pre class="said">{inOrder(operation.said)}</pre>}
         </div>
       )}
     </section>

@@ -7,7 +7,7 @@ import { admin, bytesOf, mayAct, textOf, type History, type Version } from "./ad
 import { compareLines } from "./diff.ts";
 import { Choice, Confirmed, Field, Read, Said, TextField, useActing, useReading, type Acting } from "./parts.tsx";
 import { Replayed } from "./replayed.tsx";
-import { TaskState, useTask } from "./task.tsx";
+import { OperationState, useOperation } from "./operation.tsx";
 import { daysChoices } from "./words.ts";
 
 async function readPolicy(): Promise<{ inForce: Version; history: History }> {
@@ -102,7 +102,7 @@ function Editor({ inForce, acting, onChange }: EditorProps) {
 /** What the text would have decided on recent traffic. */
 function Trial({ document, isChanged }: { document: string; isChanged: boolean }) {
   const [days, setDays] = useState("7");
-  const following = useTask("policy");
+  const following = useOperation("policy");
   return (
     <>
       <h3>{t("op-policy-try")}</h3>
@@ -117,8 +117,8 @@ function Trial({ document, isChanged }: { document: string; isChanged: boolean }
           </p>
         </form>
       )}
-      <TaskState of={following} running={t("op-policy-trying")} />
-      {following.task && <Replayed task={following.task} kind="policy" />}
+      <OperationState of={following} running={t("op-policy-trying")} />
+      {following.operation && <Replayed operation={following.operation} kind="policy" />}
     </>
   );
 }

@@ -1,18 +1,18 @@
 // What a replay of the recorded past came to: before and after, in total and by co-op.
 import { dateTime, number, t } from "../../i18n.ts";
 import { useActing, Said } from "./parts.tsx";
-import { saveReport, type Kind, type Task } from "./task.tsx";
+import { saveReport, type Kind, type Operation } from "./operation.tsx";
 
-type Replay = NonNullable<Task["replayed"]>;
+type Replay = NonNullable<Operation["replayed"]>;
 type Row = Replay["coops"][number];
 type Figures = Row["before"];
 
 const COLUMNS = ["served", "refused", "waited", "ttft", "carbon", "energy", "kept", "moved"] as const;
 
-export function Replayed({ task, kind }: { task: Task; kind: Kind }) {
+export function Replayed({ operation, kind }: { operation: Operation; kind: Kind }) {
   const saving = useActing();
-  const replay = task.replayed;
-  if (task.state !== "done" || !replay) return null;
+  const replay = operation.replayed;
+  if (operation.state !== "done" || !replay) return null;
   const values = { from: dateTime(replay.fromAt), until: dateTime(replay.untilAt) };
   const proposed = replay.proposedPolicy === replay.oldPolicy ? "none" : replay.proposedPolicy;
   const lead =

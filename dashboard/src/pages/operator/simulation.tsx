@@ -7,7 +7,7 @@ import { saveFile } from "./files.ts";
 import { Choice, CopyLine, Read, TextField, useReading } from "./parts.tsx";
 import { Replayed } from "./replayed.tsx";
 import { simulated, writeScenario } from "./scenario.ts";
-import { TaskState, useTask } from "./task.tsx";
+import { OperationState, useOperation } from "./operation.tsx";
 import { daysChoices } from "./words.ts";
 
 const JOURNAL = "parc.journal";
@@ -34,7 +34,7 @@ export function Simulation() {
   const reading = useReading(readPool);
   const [percent, setPercent] = useState("20");
   const [days, setDays] = useState("7");
-  const following = useTask("demand");
+  const following = useOperation("demand");
   const start = () => following.start({ growthPercent: Number(percent) || 0, days: Number(days) });
   return (
     <section aria-labelledby="op-sim">
@@ -69,8 +69,8 @@ export function Simulation() {
                   </p>
                 )}
               </form>
-              <TaskState of={following} running={t("op-sim-running")} />
-              {following.task && <Replayed task={following.task} kind="demand" />}
+              <OperationState of={following} running={t("op-sim-running")} />
+              {following.operation && <Replayed operation={following.operation} kind="demand" />}
               <details class="elsewhere">
                 <summary>{t("op-sim-elsewhere")}</summary>
                 <p>{t("op-sim-elsewhere-lead")}</p>

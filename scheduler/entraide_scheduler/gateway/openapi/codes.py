@@ -27,7 +27,7 @@ ADMIN = (
     "catalogue_changed", "catalogue_refused", "email_failed", "email_taken", "node_key_revoked",
     "node_live", "people_full", "person_disabled", "placement_refused", "policy_base_unknown",
     "policy_changed", "policy_refused", "policy_unchanged", "storage_full", "unknown_coop",
-    "unknown_key", "unknown_node", "unknown_person", "unknown_policy", "task_busy",
+    "unknown_key", "unknown_node", "unknown_person", "unknown_policy", "operation_busy",
     "series_refused",
 )  # fmt: skip
 # Of a body that is JSON.

@@ -1,8 +1,8 @@
 """Bounded child: an ``entraide`` command within limits, in the process that this module runs in.
 
-``python -m entraide_scheduler.tasks.bounded_child LIMITS ARGUMENT...``: the limits as JSON, then
-the command's arguments. The process has the lowest priority and, on Linux, only the time that no
-other process wants; if memory runs out, the kernel ends it first. It ends with its parent, whose
+``python -m entraide_scheduler.operations.bounded_child LIMITS ARGUMENT...``: the limits as JSON,
+then the command's arguments. The process has the lowest priority and, on Linux, only the time that
+no other process wants; if memory runs out, the kernel ends it first. It ends with its parent, whose
 pipe is its standard input.
 """
 

@@ -1,7 +1,8 @@
-"""Task runner: starts, holds and ends the operator's tasks, each in a bounded process.
+"""Operation runner: starts, holds and ends the operator's operations, each in a bounded process.
 
-A task is of one kind; the last of each kind is held in memory until the scheduler stops. Of the
-kinds of one group, one task runs at a time. ``replay_task`` and ``pin_task`` say what a task does.
+An operation is of one kind; the last of each kind is held in memory until the scheduler stops. Of
+the kinds of one group, one operation runs at a time. ``replay_operation`` and ``pin_operation`` say
+what an operation does.
 """
 
 import asyncio
@@ -18,11 +19,11 @@ from entraide.v1 import admin_pb2
 
 POLICY, DEMAND, PIN = "policy", "demand", "pin"
 GROUPS: Mapping[str, str] = MappingProxyType({POLICY: "replay", DEMAND: "replay", PIN: "pin"})
-FOLDER_PREFIX = ".task-"
+FOLDER_PREFIX = ".operation-"
 
 
-class TaskResult(Struct, frozen=True):
-    """What a task came to.
+class OperationResult(Struct, frozen=True):
+    """What an operation came to.
 
     Attributes:
         fault: why it failed, a sentence; "" if it did not.
@@ -37,11 +38,11 @@ class TaskResult(Struct, frozen=True):
     report: bytes = b""
 
 
-Work = Callable[[Path], Awaitable[TaskResult]]  # in a folder that is deleted afterwards
+Work = Callable[[Path], Awaitable[OperationResult]]  # in a folder that is deleted afterwards
 
 
-class TaskPlan(Struct, frozen=True):
-    """A task to start.
+class OperationPlan(Struct, frozen=True):
+    """An operation to start.
 
     Attributes:
         kind: a key of ``GROUPS``.
@@ -56,39 +57,39 @@ class TaskPlan(Struct, frozen=True):
     work: Work
 
 
-class HeldTask(Struct):
-    """A task that runs or has ended. States: running, done, failed, cancelled."""
+class HeldOperation(Struct):
+    """An operation that runs or has ended. States: running, done, failed, cancelled."""
 
-    plan: TaskPlan
+    plan: OperationPlan
     started_at: float
     state: str = "running"
     ended_at: float = 0.0
-    result: TaskResult = TaskResult()
+    result: OperationResult = OperationResult()
     running: asyncio.Task[None] | None = None
 
 
-class TaskRunner:
-    """The tasks of a scheduler.
+class OperationRunner:
+    """The operations of a scheduler.
 
     Args:
-        home: the pool's directory; folders of tasks are made in it.
+        home: the pool's directory; folders of operations are made in it.
         now: seconds since the epoch.
     """
 
     def __init__(self, home: Path, *, now: Callable[[], float]) -> None:
         self._home = home
         self._now = now
-        self._held: dict[str, HeldTask] = {}
-        self._log = structlog.get_logger("entraide.tasks")
+        self._held: dict[str, HeldOperation] = {}
+        self._log = structlog.get_logger("entraide.operations")
         for left in home.glob(f"{FOLDER_PREFIX}*"):  # of a scheduler that was killed
             shutil.rmtree(left, ignore_errors=True)
 
-    def get(self, kind: str) -> HeldTask | None:
-        """Returns the last task of a kind."""
+    def get(self, kind: str) -> HeldOperation | None:
+        """Returns the last operation of a kind."""
         return self._held.get(kind)
 
-    def find_running(self, kind: str) -> HeldTask | None:
-        """Returns the task that runs of a kind's group."""
+    def find_running(self, kind: str) -> HeldOperation | None:
+        """Returns the operation that runs of a kind's group."""
         group = GROUPS[kind]
         return next(
             (
@@ -99,16 +100,16 @@ class TaskRunner:
             None,
         )
 
-    def start(self, plan: TaskPlan) -> HeldTask:
-        """Starts a task; no other of its group may run."""
+    def start(self, plan: OperationPlan) -> HeldOperation:
+        """Starts an operation; no other of its group may run."""
         assert self.find_running(plan.kind) is None
-        held = self._held[plan.kind] = HeldTask(plan, self._now())
-        held.running = asyncio.create_task(self._run(held), name=f"task-{plan.kind}")
-        self._log.info("task.started", kind=plan.kind, about=plan.about)
+        held = self._held[plan.kind] = HeldOperation(plan, self._now())
+        held.running = asyncio.create_task(self._run(held), name=f"operation-{plan.kind}")
+        self._log.info("operation.started", kind=plan.kind, about=plan.about)
         return held
 
-    async def cancel(self, kind: str) -> HeldTask | None:
-        """Ends the running task of a kind; returns the last one of that kind."""
+    async def cancel(self, kind: str) -> HeldOperation | None:
+        """Ends the running operation of a kind; returns the last one of that kind."""
         held = self._held.get(kind)
         if held is not None and held.running is not None:
             held.running.cancel()
@@ -116,30 +117,32 @@ class TaskRunner:
         return held
 
     async def stop(self) -> None:
-        """Ends all tasks."""
+        """Ends all operations."""
         for kind in list(self._held):
             await self.cancel(kind)
 
-    async def _run(self, held: HeldTask) -> None:
+    async def _run(self, held: HeldOperation) -> None:
         try:
             with tempfile.TemporaryDirectory(dir=self._home, prefix=FOLDER_PREFIX) as folder:
                 held.result = await held.plan.work(Path(folder))
             held.state = "failed" if held.result.fault else "done"
         except asyncio.CancelledError:
             held.state = "cancelled"
-        except Exception as problem:  # noqa: BLE001  (whatever a task does, the pool goes on)
-            self._log.exception("task.failed", kind=held.plan.kind)
-            held.state, held.result = "failed", TaskResult(fault=type(problem).__name__)
+        except Exception as problem:  # noqa: BLE001  (whatever an operation does, the pool goes on)
+            self._log.exception("operation.failed", kind=held.plan.kind)
+            held.state, held.result = "failed", OperationResult(fault=type(problem).__name__)
         finally:
             held.ended_at, held.running = self._now(), None
-            self._log.info("task.ended", kind=held.plan.kind, state=held.state)
+            self._log.info("operation.ended", kind=held.plan.kind, state=held.state)
 
 
-def task_message(kind: str, held: HeldTask | None, *, report: bool = False) -> admin_pb2.Task:
-    """Returns a task's message; of a kind without a task the state ``none``."""
+def operation_message(
+    kind: str, held: HeldOperation | None, *, report: bool = False
+) -> admin_pb2.Operation:
+    """Returns an operation's message; of a kind without an operation the state ``none``."""
     if held is None:
-        return admin_pb2.Task(kind=kind, state="none")
-    message = admin_pb2.Task(
+        return admin_pb2.Operation(kind=kind, state="none")
+    message = admin_pb2.Operation(
         kind=kind,
         state=held.state,
         about=held.plan.about,

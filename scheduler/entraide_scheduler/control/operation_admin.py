@@ -1,4 +1,4 @@
-"""Task administration: the Admin service's calls about the doctor's findings and about tasks.
+"""Operation administration: the Admin service's calls about the doctor's findings and operations.
 
 The checks, replays and pins are those of the commands; they run in bounded processes, so that the
 scheduler and its gateway go on undisturbed.
@@ -14,32 +14,32 @@ from entraide_scheduler.catalogue import PoolCatalogue
 from entraide_scheduler.config import SchedulerConfig
 from entraide_scheduler.control.errors import Context, language
 from entraide_scheduler.control.operator_access import OperatorAccess
-from entraide_scheduler.policy_versions.documents import read_document, write_document
-from entraide_scheduler.tasks.doctor_run import DoctorRun
-from entraide_scheduler.tasks.pin_task import PIN_LIMITS, PinWish, run_pin
-from entraide_scheduler.tasks.replay_task import REPLAY_LIMITS, ReplayWish, run_replay
-from entraide_scheduler.tasks.task_runner import (
+from entraide_scheduler.operations.doctor_run import DoctorRun
+from entraide_scheduler.operations.operation_runner import (
     GROUPS,
     PIN,
     POLICY,
-    TaskPlan,
-    TaskRunner,
-    task_message,
+    OperationPlan,
+    OperationRunner,
+    operation_message,
 )
+from entraide_scheduler.operations.pin_operation import PIN_LIMITS, PinWish, run_pin
+from entraide_scheduler.operations.replay_operation import REPLAY_LIMITS, ReplayWish, run_replay
+from entraide_scheduler.policy_versions.documents import read_document, write_document
 
 DAYS_DEFAULT, DAYS_MAX = 7.0, 366.0
 GROWTH_PERCENT_MAX = 1_000.0
 REVISION_CHARS_MAX = 100
 
 
-class TaskAdmin:
-    """The calls about findings and tasks.
+class OperationAdmin:
+    """The calls about findings and operations.
 
     Args:
         config: the scheduler's.
         access: checks the operator's key.
         catalogue: the pool's models.
-        tasks: starts and holds tasks.
+        operations: starts and holds operations.
         backup_at: returns when the last backup was made; 0 where none is known.
         grpc: returns ``host:port`` of the Admin service.
         admin_key: the operator's key.
@@ -51,7 +51,7 @@ class TaskAdmin:
         *,
         access: OperatorAccess,
         catalogue: PoolCatalogue,
-        tasks: TaskRunner,
+        operations: OperationRunner,
         backup_at: Callable[[], float],
         grpc: Callable[[], str],
         admin_key: str,
@@ -61,7 +61,7 @@ class TaskAdmin:
         self._store_url = config.effective_store_url
         self._lang = config.lang
         self._catalogue = catalogue
-        self._tasks = tasks
+        self._operations = operations
         self._backup_at = backup_at
         self._grpc = grpc
         self._admin_key = admin_key
@@ -87,34 +87,34 @@ class TaskAdmin:
             backup_at=self._backup_at(),
         )
 
-    async def StartTask(  # noqa: N802
-        self, request: admin_pb2.StartTaskRequest, context: Context
-    ) -> admin_pb2.Task:
-        """Starts a task."""
+    async def StartOperation(  # noqa: N802
+        self, request: admin_pb2.StartOperationRequest, context: Context
+    ) -> admin_pb2.Operation:
+        """Starts an operation."""
         await self._check_kind(request.kind, context)
         if request.kind == PIN:
             plan = await self._plan_pin(request, context)
         else:
             plan = await self._plan_replay(request, context)
-        running = self._tasks.find_running(request.kind)
+        running = self._operations.find_running(request.kind)
         if running is not None:
-            await self._access.abort(context, "task_busy", kind=running.plan.kind)
-        return task_message(request.kind, self._tasks.start(plan))
+            await self._access.abort(context, "operation_busy", kind=running.plan.kind)
+        return operation_message(request.kind, self._operations.start(plan))
 
-    async def GetTask(  # noqa: N802
-        self, request: admin_pb2.GetTaskRequest, context: Context
-    ) -> admin_pb2.Task:
-        """Returns the last task of a kind."""
+    async def GetOperation(  # noqa: N802
+        self, request: admin_pb2.GetOperationRequest, context: Context
+    ) -> admin_pb2.Operation:
+        """Returns the last operation of a kind."""
         await self._check_kind(request.kind, context)
-        held = self._tasks.get(request.kind)
-        return task_message(request.kind, held, report=request.report)
+        held = self._operations.get(request.kind)
+        return operation_message(request.kind, held, report=request.report)
 
-    async def CancelTask(  # noqa: N802
-        self, request: admin_pb2.CancelTaskRequest, context: Context
-    ) -> admin_pb2.Task:
-        """Ends the running task of a kind, if there is one."""
+    async def CancelOperation(  # noqa: N802
+        self, request: admin_pb2.CancelOperationRequest, context: Context
+    ) -> admin_pb2.Operation:
+        """Ends the running operation of a kind, if there is one."""
         await self._check_kind(request.kind, context)
-        return task_message(request.kind, await self._tasks.cancel(request.kind))
+        return operation_message(request.kind, await self._operations.cancel(request.kind))
 
     async def _check_kind(self, kind: str, context: Context) -> None:
         if kind not in GROUPS:
@@ -123,7 +123,9 @@ class TaskAdmin:
                 context, "invalid_request", param="kind", fault="not_one_of", choices=choices
             )
 
-    async def _plan_replay(self, request: admin_pb2.StartTaskRequest, context: Context) -> TaskPlan:
+    async def _plan_replay(
+        self, request: admin_pb2.StartOperationRequest, context: Context
+    ) -> OperationPlan:
         document, growth_percent, about = b"", 0.0, ""
         if request.kind == POLICY:
             read = read_document(request.document)
@@ -143,7 +145,7 @@ class TaskAdmin:
             growth_percent=growth_percent,
             lang=language(context, self._lang),
         )
-        return TaskPlan(request.kind, about, REPLAY_LIMITS.wall_s, partial(run_replay, wish))
+        return OperationPlan(request.kind, about, REPLAY_LIMITS.wall_s, partial(run_replay, wish))
 
     async def _check_number(self, param: str, value: float, most: float, context: Context) -> float:
         if not (math.isfinite(value) and 0.0 < value <= most):
@@ -151,7 +153,9 @@ class TaskAdmin:
             await self._access.abort(context, "invalid_request", **values, low=0, high=most)
         return value
 
-    async def _plan_pin(self, request: admin_pb2.StartTaskRequest, context: Context) -> TaskPlan:
+    async def _plan_pin(
+        self, request: admin_pb2.StartOperationRequest, context: Context
+    ) -> OperationPlan:
         names = {entry.name: entry for entry in self._catalogue.catalogue.models}
         entry = names.get(request.model)
         if entry is None:
@@ -179,4 +183,4 @@ class TaskAdmin:
             admin_key=self._admin_key,
             lang=language(context, self._lang),
         )
-        return TaskPlan(PIN, entry.name, PIN_LIMITS.wall_s, partial(run_pin, wish))
+        return OperationPlan(PIN, entry.name, PIN_LIMITS.wall_s, partial(run_pin, wish))

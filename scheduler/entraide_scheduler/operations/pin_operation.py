@@ -1,4 +1,4 @@
-"""Pin task: ``entraide models pin`` for one model, from the hub that its catalogue entry names.
+"""Pin operation: ``entraide models pin`` for one model, from the hub that its entry names.
 
 In the directory of a founded pool the weights are fetched, too; elsewhere the command records the
 checksums only.
@@ -11,10 +11,10 @@ from msgspec import Struct
 from entraide.cli.pool_access import ADMIN_KEY_VARIABLE, POOL_FILE
 from entraide.client._constants import URL_VARIABLE
 from entraide.printable import printable
-from entraide_scheduler.tasks.bounded_child import ProcessLimits
-from entraide_scheduler.tasks.bounded_process import run_bounded
-from entraide_scheduler.tasks.replay_task import GIB, fault_sentence
-from entraide_scheduler.tasks.task_runner import TaskResult
+from entraide_scheduler.operations.bounded_child import ProcessLimits
+from entraide_scheduler.operations.bounded_process import run_bounded
+from entraide_scheduler.operations.operation_runner import OperationResult
+from entraide_scheduler.operations.replay_operation import GIB, fault_sentence
 
 PIN_LIMITS = ProcessLimits(wall_s=12 * 3_600.0, cpu_s=4 * 3_600, memory_bytes=4 * GIB)
 LINES_MAX = 40
@@ -42,7 +42,7 @@ class PinWish(Struct, frozen=True):
     lang: str
 
 
-async def run_pin(wish: PinWish, _folder: Path) -> TaskResult:
+async def run_pin(wish: PinWish, _folder: Path) -> OperationResult:
     """Pins the model; the command itself changes the catalogue."""
     arguments = ["models", "pin", wish.model]
     arguments += ["--format", wish.format] if wish.format else []
@@ -54,7 +54,7 @@ async def run_pin(wish: PinWish, _folder: Path) -> TaskResult:
         variables = {URL_VARIABLE: wish.grpc, ADMIN_KEY_VARIABLE: wish.admin_key}
     finished = await run_bounded(arguments, PIN_LIMITS, lang=wish.lang, variables=variables)
     if finished.status:
-        return TaskResult(fault=fault_sentence(finished, wish.lang))
+        return OperationResult(fault=fault_sentence(finished, wish.lang))
     said = f"{finished.output}\n{finished.errors}".splitlines()
     lines = [printable(line) for line in said if line.strip()]
-    return TaskResult(said="\n".join(lines[-LINES_MAX:]))
+    return OperationResult(said="\n".join(lines[-LINES_MAX:]))

@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from entraide import i18n
 from entraide.decoding import decode_json
-from entraide_scheduler.tasks.bounded_child import ProcessLimits
-from entraide_scheduler.tasks.bounded_process import Finished, run_bounded
+from entraide_scheduler.operations.bounded_child import ProcessLimits
+from entraide_scheduler.operations.bounded_process import Finished, run_bounded
 
 GIB = 1024**3
 DOCTOR_LIMITS = ProcessLimits(

@@ -1,4 +1,4 @@
-"""The operator's tasks: a policy or more demand tried on the past; and the doctor's findings."""
+"""What an operator starts: a policy or more demand tried on the past; and the doctor's findings."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,10 +13,10 @@ from tests.scheduler.pool_support import RunningScheduler, running_scheduler
 from tests.waiting import eventually
 
 from entraide.v1 import admin_pb2
-from entraide_scheduler.tasks.task_runner import FOLDER_PREFIX
+from entraide_scheduler.operations.operation_runner import FOLDER_PREFIX
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
-TASK_WITHIN_S = 500.0  # it has only the time that nothing else wants
+OPERATION_WITHIN_S = 500.0  # it has only the time that nothing else wants
 JOBS = 5
 
 
@@ -43,13 +43,13 @@ async def _answer(pool: RunningScheduler, node: Any, number: int) -> None:
 
 
 async def end_of(pool: RunningScheduler, kind: str) -> Any:
-    """The task of a kind once it has ended."""
-    request = admin_pb2.GetTaskRequest(kind=kind, report=True)
-    async with asyncio.timeout(TASK_WITHIN_S):
+    """The operation of a kind once it has ended."""
+    request = admin_pb2.GetOperationRequest(kind=kind, report=True)
+    async with asyncio.timeout(OPERATION_WITHIN_S):
         while True:
-            task = await pool.operator.ask("GetTask", request)
-            if task.state != "running":
-                return task
+            operation = await pool.operator.ask("GetOperation", request)
+            if operation.state != "running":
+                return operation
             await asyncio.sleep(0.2)
 
 
@@ -63,19 +63,19 @@ async def pool(tmp_path: Path) -> AsyncIterator[RunningScheduler]:
 
 async def test_more_demand_is_tried_beside_the_running_pool(pool: RunningScheduler) -> None:
     """The recorded requests twice over; the figures of both runs, the report, and no file left."""
-    growth = admin_pb2.StartTaskRequest(kind="demand", growth_percent=100)
-    started = await pool.operator.ask("StartTask", growth)
+    growth = admin_pb2.StartOperationRequest(kind="demand", growth_percent=100)
+    started = await pool.operator.ask("StartOperation", growth)
     with pytest.raises(grpc.aio.AioRpcError) as busy:
-        await pool.operator.ask("StartTask", growth)
-    task = await end_of(pool, "demand")
-    total, alpha = task.replayed.coops
+        await pool.operator.ask("StartOperation", growth)
+    operation = await end_of(pool, "demand")
+    total, alpha = operation.replayed.coops
 
-    assert ("running", "done", "") == (started.state, task.state, task.fault)
+    assert ("running", "done", "") == (started.state, operation.state, operation.fault)
     assert grpc.StatusCode.FAILED_PRECONDITION == busy.value.code()
     assert ("", "alpha") == (total.coop, alpha.coop)
     assert (JOBS, 2 * JOBS) == (total.before.jobs, total.after.jobs)
     assert total.after.energy_wh > total.before.energy_wh > 0.0
-    assert b"<html" in task.report
+    assert b"<html" in operation.report
     assert [] == list(pool.home.glob(f"{FOLDER_PREFIX}*"))
 
 
@@ -85,25 +85,31 @@ async def test_a_proposed_policy_is_tried_and_a_faulty_one_refused(pool: Running
     held = (await ask("GetPolicy", admin_pb2.GetPolicyRequest())).document
     wrong = held.replace(b'approval = "token"', b'approval = "nobody"')
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await ask("StartTask", admin_pb2.StartTaskRequest(kind="policy", document=wrong))
+        await ask("StartOperation", admin_pb2.StartOperationRequest(kind="policy", document=wrong))
     proposed = held.replace(b'version = "1"', b'version = "vote"')
-    await ask("StartTask", admin_pb2.StartTaskRequest(kind="policy", document=proposed))
-    task = await end_of(pool, "policy")
+    await ask("StartOperation", admin_pb2.StartOperationRequest(kind="policy", document=proposed))
+    operation = await end_of(pool, "policy")
 
     assert "approval" in str(refused.value.details())
-    assert ("done", "vote", "vote") == (task.state, task.about, task.replayed.proposed_policy)
-    assert task.replayed.coops[0].before == task.replayed.coops[0].after
-    assert 0 == task.replayed.coops[0].moved
+    assert ("done", "vote", "vote") == (
+        operation.state,
+        operation.about,
+        operation.replayed.proposed_policy,
+    )
+    assert operation.replayed.coops[0].before == operation.replayed.coops[0].after
+    assert 0 == operation.replayed.coops[0].moved
 
 
-async def test_a_task_is_cancelled_and_leaves_nothing(pool: RunningScheduler) -> None:
-    """Its processes end at once; another task may start."""
-    growth = admin_pb2.StartTaskRequest(kind="demand", growth_percent=10)
-    await pool.operator.ask("StartTask", growth)
+async def test_an_operation_is_cancelled_and_leaves_nothing(pool: RunningScheduler) -> None:
+    """Its processes end at once; another operation may start."""
+    growth = admin_pb2.StartOperationRequest(kind="demand", growth_percent=10)
+    await pool.operator.ask("StartOperation", growth)
     await eventually(lambda: psutil.Process().children(recursive=True)[1:])  # beside the bus
-    cancelled = await pool.operator.ask("CancelTask", admin_pb2.CancelTaskRequest(kind="demand"))
-    again = await pool.operator.ask("StartTask", growth)
-    await pool.operator.ask("CancelTask", admin_pb2.CancelTaskRequest(kind="demand"))
+    cancelled = await pool.operator.ask(
+        "CancelOperation", admin_pb2.CancelOperationRequest(kind="demand")
+    )
+    again = await pool.operator.ask("StartOperation", growth)
+    await pool.operator.ask("CancelOperation", admin_pb2.CancelOperationRequest(kind="demand"))
 
     assert ("cancelled", "running") == (cancelled.state, again.state)
     assert [] == list(pool.home.glob(f"{FOLDER_PREFIX}*"))
@@ -120,7 +126,7 @@ async def test_what_cannot_be_tried_is_refused_with_its_field(pool: RunningSched
         ({"kind": "pin", "model": "qwen3-0.6b", "revision": "--help"}, "revision"),
     ):
         with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await pool.operator.ask("StartTask", admin_pb2.StartTaskRequest(**wish))
+            await pool.operator.ask("StartOperation", admin_pb2.StartOperationRequest(**wish))
 
         assert grpc.StatusCode.INVALID_ARGUMENT == refused.value.code()
         assert field in str(refused.value.details())

@@ -1,4 +1,4 @@
-"""Replay task: the recorded past under a proposed policy, or with more demand.
+"""Replay operation: the recorded past under a proposed policy, or with more demand.
 
 Two commands, one after the other: the journal is exported from the store, then ``entraide sim
 replay`` replays it. In: the store's address and what to compare. Out: the figures of both runs by
@@ -16,9 +16,9 @@ from entraide import i18n
 from entraide.decoding import decode_json
 from entraide.files import write_private
 from entraide.v1 import admin_pb2
-from entraide_scheduler.tasks.bounded_child import ProcessLimits
-from entraide_scheduler.tasks.bounded_process import Finished, run_bounded
-from entraide_scheduler.tasks.task_runner import TaskResult
+from entraide_scheduler.operations.bounded_child import ProcessLimits
+from entraide_scheduler.operations.bounded_process import Finished, run_bounded
+from entraide_scheduler.operations.operation_runner import OperationResult
 
 GIB = 1024**3
 REPLAY_LIMITS = ProcessLimits(wall_s=3_600.0, cpu_s=1_800, memory_bytes=4 * GIB, file_bytes=2 * GIB)
@@ -81,7 +81,7 @@ class _Replay(Struct):
     compared: _Compared | None = None
 
 
-async def run_replay(wish: ReplayWish, folder: Path) -> TaskResult:
+async def run_replay(wish: ReplayWish, folder: Path) -> OperationResult:
     """Exports and replays the journal in a folder."""
     config, journal, out = folder / "export.toml", folder / "pool.journal", folder / "out"
     settings = {"dir": str(folder), "store_url": wish.store_url}
@@ -93,7 +93,7 @@ async def run_replay(wish: ReplayWish, folder: Path) -> TaskResult:
         lang=wish.lang,
     )  # fmt: skip
     if exported.status:
-        return TaskResult(fault=fault_sentence(exported, wish.lang))
+        return OperationResult(fault=fault_sentence(exported, wish.lang))
     changes: list[str] = []
     if wish.policy:
         write_private(folder / "policy.toml", wish.policy)
@@ -104,7 +104,7 @@ async def run_replay(wish: ReplayWish, folder: Path) -> TaskResult:
         ("sim", "replay", str(journal), *changes, "--out", str(out)), REPLAY_LIMITS, lang=wish.lang
     )
     if replayed.status:
-        return TaskResult(fault=fault_sentence(replayed, wish.lang))
+        return OperationResult(fault=fault_sentence(replayed, wish.lang))
     return _read_result(out, wish.lang)
 
 
@@ -112,15 +112,15 @@ def fault_sentence(finished: Finished, lang: str) -> str:
     """Returns why a command failed: its own sentence, or one about its limits."""
     if finished.fault == "said":
         return finished.words
-    return i18n.text(f"task-fault-{finished.fault}", lang, detail=finished.words or "none")
+    return i18n.text(f"operation-fault-{finished.fault}", lang, detail=finished.words or "none")
 
 
-def _read_result(out: Path, lang: str) -> TaskResult:
+def _read_result(out: Path, lang: str) -> OperationResult:
     report = (out / "report.html").read_bytes()
     try:
         document = decode_json((out / "replay.json").read_bytes(), type=_Replay)
     except msgspec.MsgspecError as problem:
-        return TaskResult(fault=i18n.text("task-fault-ended", lang, detail=str(problem)))
+        return OperationResult(fault=i18n.text("operation-fault-ended", lang, detail=str(problem)))
     compared = document.compared
     assert compared is not None
     first = sorted(compared.coops.items())[:COOPS_MAX]
@@ -133,7 +133,7 @@ def _read_result(out: Path, lang: str) -> TaskResult:
         coops=_coop_messages([("", compared.all), *first]),
     )
     is_short = len(report) <= REPORT_BYTES_MAX
-    return TaskResult(replayed=replayed, report=report if is_short else b"")
+    return OperationResult(replayed=replayed, report=report if is_short else b"")
 
 
 def _coop_messages(coops: Sequence[tuple[str, _Coop]]) -> list[admin_pb2.ReplayedCoop]:

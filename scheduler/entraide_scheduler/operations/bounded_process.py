@@ -16,9 +16,9 @@ import msgspec
 from msgspec import Struct
 
 from entraide.printable import printable
-from entraide_scheduler.tasks.bounded_child import ProcessLimits
+from entraide_scheduler.operations.bounded_child import ProcessLimits
 
-MODULE = "entraide_scheduler.tasks.bounded_child"
+MODULE = "entraide_scheduler.operations.bounded_child"
 OUTPUT_BYTES_MAX = 4 * 1024 * 1024
 PART_BYTES = 64 * 1024
 SENTENCE_CHARS_MAX = 2_000

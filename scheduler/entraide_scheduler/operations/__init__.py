@@ -1,0 +1,1 @@
+"""Operations: long work beside the scheduler, in bounded processes of their own."""

@@ -1,1 +1,0 @@
-"""Tasks: long work beside the scheduler, in bounded processes of their own."""
