@@ -36,6 +36,7 @@ CHOSEN = (
     "node/test_environments.py", "node/test_page.py", "node/test_page_form.py",
     "node/test_service.py",
 )  # fmt: skip
+SMALL_BYTES = 512  # an asset below this has no compressed form
 SPREAD = ("-n", "logical", "--dist", "worksteal")
 # The sentences are the same from the checkout: ``difference`` compares their files.
 LEFT_OUT = ("sdk/test_i18n.py", "sdk/test_explanations.py")
@@ -67,11 +68,23 @@ def sources() -> set[str]:
     return {name.split("/", 1)[1] for name in listed if (ROOT / name).is_file()}
 
 
+def compressed() -> set[str]:
+    """Returns the compressed forms of the pages' assets, which are made for the wheel."""
+    folder = "entraide_dashboard/assets"
+    assets = [ROOT / "dashboard" / name for name in sources() if name.startswith(f"{folder}/")]
+    return {
+        f"{folder}/{asset.name}.{ending}"
+        for asset in assets
+        if asset.name != "index.html" and asset.stat().st_size >= SMALL_BYTES
+        for ending in ("gz", "br")
+    }
+
+
 def difference(wheel: Path) -> list[str]:
     """Returns a sentence for each file that is missing or superfluous in the wheel."""
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
-    expected = sources()
+    expected = sources() | compressed()
     lacking = [f"the wheel lacks {name}" for name in sorted(expected - held)]
     return lacking + [f"the wheel holds {name}, unknown to git" for name in sorted(held - expected)]
 

@@ -1,11 +1,14 @@
 """Page assets: the built pages of ``entraide_dashboard``, with the headers of a browser's defences.
 
-The names of assets hold the hash of their content, so a browser keeps them for good. Each was
-compressed when the pages were built; the request's ``Accept-Encoding`` selects a form.
+The names of assets hold the hash of their content, so a browser keeps them for good. In a wheel
+each is compressed already; in a checkout gzip is made at the start. The request's
+``Accept-Encoding`` selects a form.
 """
 
+import gzip
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 
@@ -48,6 +51,8 @@ KINDS = MappingProxyType(
     }
 )
 CODINGS = MappingProxyType({"br": "br", "gzip": "gz"})  # endings by name, the smallest first
+SMALL_BYTES = 512  # below this a compressed form saves nothing
+GZIP_LEVEL = 6
 
 _ACCEPTED = re.compile(r"^\s*([a-z*-]+)\s*(?:;\s*q=([0-9.]{1,5}))?\s*$")
 
@@ -63,12 +68,7 @@ class PageAssets:
     """Sends the pages' files; all are read once, at the start."""
 
     def __init__(self) -> None:
-        folder = files("entraide_dashboard") / FOLDER
-        contents = {entry.name: entry.read_bytes() for entry in folder.iterdir()}
-        self.index = contents.pop(INDEX).decode("utf-8")
-        self._assets = {
-            name: _asset_of(name, contents) for name in contents if name.rpartition(".")[2] in KINDS
-        }
+        self.index, self._assets = _read_assets()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -93,13 +93,26 @@ class PageAssets:
         exchange.respond(200, asset.contents[coding], kind=asset.kind, headers=headers)
 
 
+@cache
+def _read_assets() -> tuple[str, Mapping[str, Asset]]:
+    """Returns the page and the assets by name, which are the same for all gateways of a process."""
+    folder = files("entraide_dashboard") / FOLDER
+    contents = {entry.name: entry.read_bytes() for entry in folder.iterdir()}
+    page = contents.pop(INDEX).decode("utf-8")
+    names = [name for name in contents if name.rpartition(".")[2] in KINDS]
+    return page, MappingProxyType({name: _asset_of(name, contents) for name in names})
+
+
 def _asset_of(name: str, contents: dict[str, bytes]) -> Asset:
+    plain = contents[name]
     forms = {
         coding: contents[f"{name}.{ending}"]
         for coding, ending in CODINGS.items()
         if f"{name}.{ending}" in contents
     }
-    return Asset(KINDS[name.rpartition(".")[2]], {**forms, "": contents[name]})
+    if not forms and len(plain) >= SMALL_BYTES:
+        forms = {"gzip": gzip.compress(plain, GZIP_LEVEL, mtime=0)}
+    return Asset(KINDS[name.rpartition(".")[2]], {**forms, "": plain})
 
 
 def choose_coding(accepted: str, offered: Sequence[str]) -> str:
