@@ -4,9 +4,8 @@
 
 Runs ``entraide up`` in FOLDER/pool (a path that may stand in a public file: the configs in the
 recording name it), lets three co-ops ask some hundreds of short jobs of real engines, restarts the
-pool in the middle, stops it, and writes the files that ``recorded.py`` describes under NAME, the
-commit of the code that runs. It takes some minutes. Two runs record two different lives: their
-times and identifiers are of the day.
+pool in the middle, stops it, and writes the files that ``recorded.py`` describes under NAME. It
+takes some minutes. Two runs record two different lives: their times and identifiers are of the day.
 
 What happens: live jobs of all classes, over HTTP, streamed and not, more at once than there are
 slots; kept jobs over gRPC, some cancelled, some fetched, some still waiting at each stop; live

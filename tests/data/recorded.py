@@ -1,16 +1,16 @@
 """Recorded pools: where the recordings are, how a test opens one, and what it must find in it.
 
-A recording has a name, the commit whose code made it (``record_state.py`` tells how), and files
-beside this module:
+A recording has a name (``record_state.py`` tells how it is made; ``base`` has the formats of the
+first release), and files beside this module:
 
 - ``state-NAME.tar.xz``: the state folder of a pool that was stopped, without logs, process files
   and checksums of weights. All of its keys are of a pool that no longer runs.
 - ``journal-NAME.gz``: what ``entraide scheduler journal export`` gave for that folder.
 - ``journal-NAME-busy.gz``: the part of the same journal that begins with a snapshot taken when
   most jobs waited and ran.
-- ``golden-NAME.json``: what the code of that commit found in these files.
+- ``golden-NAME.json``: what the code that recorded found in these files.
 
-These files are never changed once they are committed. One file is: ``decisions.json`` holds what
+From the first release on, these files are never changed. One file is: ``decisions.json`` holds what
 the present code decides when it is fed the recorded journals. A change that means to decide
 otherwise writes that file again (``python -m tests.data.recorded``) and says why in its commit; any
 other change leaves it as it is.
@@ -221,7 +221,8 @@ def counted(names: Any) -> dict[str, int]:
 def _results_sha256(rows: list[KeptJobRow], seal: Sealer) -> str:
     digest = hashlib.sha256()
     for row in rows:
-        digest.update(seal.unseal(row.job, "request", row.sealed_body))
+        if row.sealed_body:
+            digest.update(seal.unseal(row.job, "request", row.sealed_body))
         if row.sealed_result:
             digest.update(seal.unseal(row.job, "result", row.sealed_result))
     return digest.hexdigest()

@@ -20,12 +20,7 @@ RAW = {
     "json.load", "json.loads", "msgspec.json.Decoder", "msgspec.json.decode",
     "msgspec.msgpack.Decoder", "msgspec.msgpack.decode", "tomllib.load", "tomllib.loads",
 }  # fmt: skip
-MIGRATIONS = "entraide_scheduler.store.migrations.versions"
-RAW_ALLOWED = {
-    "entraide.decoding",
-    f"{MIGRATIONS}.m0002_statements",
-    f"{MIGRATIONS}.m0009_usage",
-}
+RAW_ALLOWED = {"entraide.decoding"}
 
 WRITTEN_BY_US = "a file that this program wrote, of the machine's own owner"
 SHIPPED = "a file of the package"

@@ -1,4 +1,4 @@
-"""A recorded pool of an older version starts with real processes, and answers."""
+"""A recorded pool starts with real processes, and answers."""
 
 from collections.abc import Iterator
 from pathlib import Path

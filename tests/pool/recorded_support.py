@@ -24,7 +24,7 @@ from entraide_scheduler.store.database import database_url, make_engines
 from entraide_scheduler.store.dump import open_view
 from entraide_scheduler.store.store import Store
 
-RECORDED = "00313b3"
+RECORDED = "base"
 
 
 def recorded_pool(folder: Path, config: PoolConfig | None = None) -> Path:

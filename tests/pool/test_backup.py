@@ -81,8 +81,8 @@ def postgres(postgres_server: str) -> str:
     return postgres_server
 
 
-async def test_recorded_pool_is_restored_and_migrated(backup: Path, tmp_path: Path) -> None:
-    """From a store of an older version comes what that version had, in today's schema."""
+async def test_recorded_pool_is_restored(backup: Path, tmp_path: Path) -> None:
+    """From a recorded store comes what it had."""
     summary = restore_pool(backup, tmp_path / "pool", PASSPHRASE)
 
     assert golden(RECORDED).state == await facts_of(tmp_path / "pool")

@@ -43,7 +43,7 @@ def list_models(pool: RunningPool, key: str) -> int:
 
 
 async def test_pool_is_lost_and_comes_back(tmp_path: Path) -> None:
-    """Recorded by an older version, run by this one, backed up while it runs, destroyed, restored:
+    """Recorded, run again, backed up while it runs, destroyed, restored:
     the member's key, the node's identity and the pool's signing key are the same, and the store
     holds what it held."""
     config = pool_config()

@@ -1,23 +1,17 @@
 """Statements and corrections: over all co-ops, the sum given equals the sum received."""
 
 import datetime as dt
-import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
 from zoneinfo import ZoneInfo
 
-import msgspec
 import pytest
-from alembic import command
-from alembic.config import Config
 from tests.scheduler.driver_support import store_url
 from tests.scheduler.rows import settle_row
 
-import entraide_scheduler.store as package
 from entraide_scheduler.calendar import month_span
 from entraide_scheduler.core.commands import Entry
-from entraide_scheduler.store.database import database_url, make_engines
 from entraide_scheduler.store.rows import CorrectionRow
 from entraide_scheduler.store.statements import CoopExchange, JobTotals, StatementCorrection
 from entraide_scheduler.store.store import Store
@@ -118,37 +112,6 @@ async def test_a_correction_is_written_once(store: Store) -> None:
     assert (
         StatementCorrection("c1", "a wrong meter", 110.0, "beta", -9, 0, 0),
     ) == statement.corrections
-
-
-async def test_an_older_store_gets_its_statements(tmp_path: Path) -> None:
-    """Jobs that were settled before there were statements are in them after the upgrade."""
-    row = settle_row("j1")
-    config = Config()
-    scripts = Path(package.__file__).parent / "migrations"
-    config.set_main_option("script_location", str(scripts))
-    config.set_main_option("path_separator", "os")
-    writing, reading = make_engines(database_url(store_url(tmp_path)))
-    with writing.connect() as connection, connection.begin():
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-    writing.dispose()
-    reading.dispose()
-    packed = [msgspec.msgpack.encode(item) for item in (row.terms, row.usage, row.settlement)]
-    with sqlite3.connect(store_url(tmp_path).removeprefix("sqlite:///")) as raw:
-        values = ("j1", "alpha", "completed", 110.0, *packed, b"")
-        raw.execute("INSERT INTO settled VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
-    raw.close()
-    store = await Store.open(store_url(tmp_path))
-    statement = await store.get_statement("beta", start_at=0.0, end_at=1e9)
-    (line,) = await store.get_usage("alpha", days=(0.0,), end_at=1e9)
-    (facts,) = await store.get_breakdown("alpha", start_at=0.0, end_at=1e9)
-    await store.close()
-
-    assert JobTotals(1, 140, 32_000, 32, 960) == statement.given == line.totals
-    assert ("petit", "n1", "", "") == (line.model, line.node, line.key, line.project)
-    assert (
-        "alpha", "beta", "CA-QC", "interactive", "kept", "estimated", "default", "", line.totals
-    ) == facts  # fmt: skip
 
 
 @pytest.mark.parametrize(

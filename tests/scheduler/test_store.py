@@ -11,8 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from alembic import command
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import IntegrityError
 from tests.core.builders import facts
 from tests.scheduler.driver_support import POLICY, store_url
@@ -22,7 +21,14 @@ from entraide import i18n
 from entraide.errors import PoolError
 from entraide.types import Control, DataClass, SurplusEvidence
 from entraide_scheduler.store import journal
-from entraide_scheduler.store.database import database_url, make_engines, migration_config, upgrade
+from entraide_scheduler.store.database import (
+    check_current,
+    database_url,
+    find_schema_fault,
+    make_engines,
+    upgrade,
+)
+from entraide_scheduler.store.dump import open_view
 from entraide_scheduler.store.journal import JournalRow
 from entraide_scheduler.store.rows import (
     JoinTokenRow,
@@ -121,35 +127,6 @@ async def test_node_is_replaced_by_what_is_known_later(store: Store) -> None:
     await store.put_node(changed)
 
     assert (changed,) == await store.list_nodes()
-
-
-async def test_nothing_is_vouched_for_a_node_that_joined_before(tmp_path: Path) -> None:
-    """A node of an older store has no stated control and no limit on its data classes."""
-    url = store_url(tmp_path)
-    writing, reading = make_engines(database_url(url))
-    config = migration_config()
-    with writing.connect() as connection:
-        config.attributes["connection"] = connection
-        with connection.begin():
-            command.upgrade(config, "0004")
-        with connection.begin():
-            connection.execute(
-                text(
-                    "INSERT INTO nodes VALUES ('n1', 'a', 's', 'CA-QC', 'U', 'approved', 0, 0, '')"
-                )
-            )
-    writing.dispose()
-    reading.dispose()
-    store = await Store.open(url)
-    (known,) = await store.list_nodes()
-    await store.close()
-
-    assert (Control.UNSTATED, (), SurplusEvidence.NONE, 0.0) == (
-        known.controlled_by,
-        known.data_classes,
-        known.surplus_evidence,
-        known.vouched_at,
-    )
 
 
 async def test_a_closed_store_leaves_no_connection_open(tmp_path: Path) -> None:
@@ -281,19 +258,37 @@ def test_writer_killed_at_any_moment_loses_nothing_it_acknowledged(tmp_path: Pat
     assert acknowledged <= len(events)
 
 
-async def test_store_of_a_later_version_is_refused(tmp_path: Path) -> None:
-    """A store whose schema this version does not know is not touched."""
+@pytest.mark.parametrize(
+    ("schema", "code", "fault"),
+    [("9999", "store_too_new", "newer"), ("0015", "store_unreleased", "unreleased")],
+)
+async def test_store_of_an_unknown_version_is_refused(
+    tmp_path: Path, schema: str, code: str, fault: str
+) -> None:
+    """A later version's store and one from before the first release are told apart, and kept."""
     url = store_url(tmp_path)
     await (await Store.open(url)).close()
     writing, reading = make_engines(database_url(url))
     with writing.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(PoolError) as refused:
-        upgrade(writing)
+        connection.execute(text(f"UPDATE alembic_version SET version_num = '{schema}'"))
+    faults = []
+    for read in (upgrade, _check_current):
+        with pytest.raises(PoolError) as refused:
+            read(writing)
+        faults.append((refused.value.code, refused.value.values))
+    found = find_schema_fault(reading)
     writing.dispose()
     reading.dispose()
+    with pytest.raises(PoolError) as viewed, open_view(url):
+        pass
 
-    assert ("store_too_new", {"schema": "9999"}) == (refused.value.code, refused.value.values)
+    assert [(code, {"schema": schema})] * 2 == faults
+    assert (code, fault) == (viewed.value.code, found)
+
+
+def _check_current(engine: Engine) -> None:
+    with engine.connect() as connection:
+        check_current(connection)
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "mysql://host/db", "sqlite:///:memory:"])

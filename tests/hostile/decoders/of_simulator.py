@@ -87,7 +87,7 @@ SERVEGEN = (
     f"client,window_start_s,rate_req_per_s,interarrival_family,param1,{QUANTILES}\n"
     f"a,0,1.5,gamma,0.5{',9' * 2 * len(servegen.QUANTILES)}\n"
 ).encode()
-JOURNAL = first_parts(DATA / "journal-00313b3.gz", 3)
+JOURNAL = first_parts(DATA / "journal-base.gz", 3)
 BASE = Policy(version="1")
 NO_FILE = (ValueError,)
 
