@@ -50,6 +50,21 @@ SMALL: dict[str, Any] = {}
 LARGE = {"explained_nodes": 1, "explained_best": 3}  # limits; two nodes are evaluated by columns
 CODES = [rule.code for rule in RULES]
 
+# Whether a replica that a rule excludes still has slots that its own co-op is owed.
+OWED_SLOTS = {
+    "node_suspect": False,
+    "node_lost": False,
+    "not_accepting": False,
+    "resting": False,
+    "probing": True,
+    "reserved": True,
+    "no_free_slot": True,
+    "own_only": True,
+    "lend_limit": True,
+    "batch_share_full": True,
+    "not_empty": True,
+}
+
 
 def example_cards(example: Example) -> tuple[NodeCard, NodeCard]:
     """Returns the card of the node that can run the job, and of the one that the rule excludes."""
@@ -176,6 +191,19 @@ def test_the_masks_of_the_job_hold_the_rule(rule: Rule) -> None:
     own, others = masks_for(decide(rule).job.shape)
 
     assert (own | others) & bit_of(rule)
+
+
+def test_a_co_op_is_owed_nothing_for_a_replica_out_of_service() -> None:
+    """The slots of such a replica do not count; those that runs or other co-ops' terms close do."""
+    views = {
+        rule.code: decide(rule).state.fleet.replica_index.view_of(MODEL, "other")
+        for rule in REPLICA_RULES
+        if rule.code in OWED_SLOTS
+    }
+
+    assert OWED_SLOTS == {
+        code: view is not None and view.counted_slots > (0, 0) for code, view in views.items()
+    }
 
 
 @pytest.mark.parametrize("rule", RULES, ids=attrgetter("code"))
