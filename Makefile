@@ -25,7 +25,7 @@ CPU_FEATURES := import numpy; print(*numpy.show_config(mode="dicts")["SIMD Exten
 .DEFAULT_GOAL := help
 .PHONY: help env demo run test fuzz fuzz-http test-unit test-replay test-wheel test-newer test-engines \
         test-engines-alone test-engines-in-pools test-long test-clients check \
-        protos bench chaos mutants planted-faults wheel lock lock-clients clean pages check-pages
+        protos sync-client bench chaos mutants planted-faults wheel lock lock-clients clean pages check-pages
 
 help: ## List the targets. | Énumérer les cibles.
 	@PYTHONUTF8=1 $(firstword $(wildcard $(PY)) python3) scripts/help.py
@@ -90,6 +90,7 @@ check: env ## Check format, lint, types, imports, protobuf, docs and lock files.
 	.venv/bin/mypy
 	.venv/bin/lint-imports --cache-dir .cache/import-linter
 	$(PY) scripts/protos.py --check
+	$(PY) scripts/sync_client.py --check
 	$(PY) scripts/package_picture.py --check
 	$(PY) scripts/docs_check.py
 	@if grep -n -e '://' -e '^-' requirements*.lock $(NODE_LOCK) $(CLIENT_LOCKS); then echo 'a lock file names an address'; exit 1; fi
@@ -102,6 +103,9 @@ pages: env ## Build the web pages into dashboard/entraide_dashboard/assets (need
 
 protos: env ## Generate the Python code of protos/. | Générer le code Python de protos/.
 	$(PY) scripts/protos.py
+
+sync-client: env ## Make the synchronous client from the asynchronous one. | Produire le client synchrone à partir du client asynchrone.
+	$(PY) scripts/sync_client.py
 
 bench: env ## Run the benchmarks one after the other, but the hour of steady. | Lancer les bancs d’essai l’un après l’autre, sauf l’heure de steady.
 	@set -e; for file in $$(ls benchmarks/[a-z]*.py | grep -v steady); do echo "== $$file"; \

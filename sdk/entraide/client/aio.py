@@ -1,4 +1,4 @@
-"""``AsyncClient``: the client for asyncio programs, with the methods of ``Client``."""
+"""``AsyncClient``: the client of a pool for asyncio programs."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 
 from entraide import explanations, i18n
 from entraide.client import _convert
-from entraide.client._address import read_authority
+from entraide.client._address import pool_address_and_key, read_authority
 from entraide.client._constants import (
     CANCEL_TIMEOUT_S,
     JOBS_LIMIT,
@@ -32,7 +32,7 @@ from entraide.client._request import (
     first_model,
     retry_delay_s,
 )
-from entraide.client._retries import call_with_retries_async
+from entraide.client._retries_aio import call_with_retries_async
 from entraide.client.answers import (
     Answer,
     Embeddings,
@@ -44,7 +44,6 @@ from entraide.client.answers import (
 )
 from entraide.client.batches.aio import AsyncBatches
 from entraide.client.failover import open_async_transport
-from entraide.client.sync import pool_address_and_key
 from entraide.client.transport import AsyncTransport
 from entraide.errors import EntraideError, error_for
 from entraide.types import Receipt
@@ -54,7 +53,8 @@ from entraide.v1 import pool_pb2
 class AsyncStream:
     """A streamed answer: an asynchronous context manager and iterator of pieces of text.
 
-    Lost connections and other failures are handled as by ``Stream``.
+    If the connection is lost, the stream goes on by another one where the pool allows it
+    (``reconnect_s``). Another transient failure is retried, but only before any text has arrived.
     """
 
     def __init__(
@@ -188,7 +188,8 @@ class AsyncStream:
 
     async def answer(self) -> Answer:
         """Reads the rest, and returns the whole answer."""
-        return (await self.read_end()).answer()
+        end = await self.read_end()
+        return end.answer()
 
     async def read_end(self) -> AnswerBuilder:
         """Reads the rest, and returns all that arrived."""
@@ -198,7 +199,23 @@ class AsyncStream:
 
 
 class AsyncClient:
-    """Client of a pool for asyncio programs; arguments and methods are those of ``Client``."""
+    """Client of a pool for asyncio programs.
+
+    Args:
+        url: the pool's web address, or ``host:port`` of its gRPC service; by default
+            ``ENTRAIDE_URL``. Several, separated by commas: the next is used where one is dead.
+        key: an API key of a co-op; by default ``ENTRAIDE_KEY``.
+        timeout_s: time limit of a call, retries included, seconds.
+        retries: maximum number of attempts after the first, on transient failures.
+        ca_pem: certificate authority of the pool, PEM; by default that in the file of
+            ``ENTRAIDE_CA``, else the one that the pool names, else the system's.
+        web: the pool's web address, for ``batches``, where ``url`` is not one itself.
+        lang: language of errors and explanations, ``fr`` or ``en``.
+        transport: transport of the calls; by default gRPC, and HTTP for ``batches``.
+
+    Attributes:
+        batches: the co-op's batches.
+    """
 
     def __init__(
         self,
@@ -242,14 +259,23 @@ class AsyncClient:
     async def chat(
         self, prompt: Prompt, *, model: str = "", **options: Unpack[RequestOptions]
     ) -> Answer:
-        """Sends a chat request and returns the whole answer; see ``Client.chat``."""
+        """Sends a chat request and returns the whole answer.
+
+        Args:
+            prompt: a question, or messages as ``{"role": …, "content": …}``.
+            model: public model name; "" for the first model that the pool serves.
+            **options: see ``RequestOptions``.
+
+        Raises:
+            EntraideError: the subclass that fits, with ``code``, ``job`` and ``retryable``.
+        """
         async with self.stream(prompt, model=model, **options) as stream:
             return await stream.answer()
 
     def stream(
         self, prompt: Prompt, *, model: str = "", **options: Unpack[RequestOptions]
     ) -> AsyncStream:
-        """Sends a chat request and streams the answer: ``async with client.stream(…) as s``."""
+        """Sends a chat request and streams the answer; see ``chat`` and ``AsyncStream``."""
         options.setdefault("reconnect_s", RECONNECT_S)
 
         async def prepare() -> pool_pb2.InferenceRequest:
@@ -276,14 +302,24 @@ class AsyncClient:
         model: str = "",
         **options: Unpack[RequestOptions],
     ) -> Embeddings:
-        """Computes the embeddings of one text or several; see ``Client.embeddings``."""
+        """Computes the embeddings of one text or several, as one job.
+
+        Args:
+            texts: what to embed; none is empty.
+            model: public model name; "" for the first model of the pool that computes embeddings.
+            **options: see ``RequestOptions``; also ``dimensions``, where the model can.
+
+        Raises:
+            EntraideError: as for ``chat``.
+        """
 
         async def prepare() -> pool_pb2.InferenceRequest:
             name = model or await self._first_model(embeddings=True)
             return build_embedding_request(texts, model=name, options=options, lang=self._lang)
 
         async with self._open_stream(prepare) as stream:
-            return (await stream.read_end()).embeddings()
+            end = await stream.read_end()
+            return end.embeddings()
 
     async def submit(
         self,
@@ -293,7 +329,15 @@ class AsyncClient:
         keep_s: float = 0.0,
         **options: Unpack[RequestOptions],
     ) -> Job:
-        """Submits a kept job; see ``Client.submit``."""
+        """Submits a kept job: the pool stores it, so that it survives any restart or disconnection.
+
+        Args:
+            prompt: as in ``chat``.
+            model: as in ``chat``.
+            **options: as in ``chat``.
+            keep_s: retention of the result after the job's end, seconds; 0 for the pool's 24 hours.
+        """
+        # The same key on each attempt: after a lost reply, the retry must not create a second job.
         options.setdefault("idempotency_key", uuid.uuid4().hex)
         request = build_request(
             prompt, model=model or await self._first_model(), options=options, lang=self._lang
@@ -306,7 +350,11 @@ class AsyncClient:
         return _convert.job(await self._call("Get", pool_pb2.JobRequest(job=job)))
 
     async def wait(self, job: str, *, timeout_s: float | None = None) -> Job:
-        """Waits until a job has ended, and returns it; see ``Client.wait``."""
+        """Waits until a job has ended, and returns it; a failed job raises nothing.
+
+        Raises:
+            PoolError: ``deadline_exceeded`` if the job has not ended within ``timeout_s``.
+        """
         ends_at = time.monotonic() + (self._timeout_s if timeout_s is None else timeout_s)
         poll_s = POLL_MIN_S
         while not (current := await self.get(job)).ended:

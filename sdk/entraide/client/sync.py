@@ -1,28 +1,27 @@
 """``Client``: the synchronous client of a pool."""
 
+# Made from `aio.py` by `make sync-client`; no hand touches it.
+
 import contextlib
 import itertools
-import os
 import time
 import uuid
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, Self, Unpack
 
 from google.protobuf.message import Message
 
 from entraide import explanations, i18n
 from entraide.client import _convert
-from entraide.client._address import read_authority
+from entraide.client._address import pool_address_and_key, read_authority
 from entraide.client._constants import (
     CANCEL_TIMEOUT_S,
     JOBS_LIMIT,
-    KEY_VARIABLE,
     POLL_MAX_S,
     POLL_MIN_S,
     RECONNECT_S,
     RETRIES,
     TIMEOUT_S,
-    URL_VARIABLE,
 )
 from entraide.client._reconnection import Reconnections
 from entraide.client._request import (
@@ -52,21 +51,6 @@ from entraide.types import Receipt
 from entraide.v1 import pool_pb2
 
 
-def pool_address_and_key(url: str | None, key: str | None, lang: str) -> tuple[str, str]:
-    """Returns the pool's address and the API key, from the arguments or the environment.
-
-    Raises:
-        PoolUnreachable: there is no address.
-        AuthenticationError: there is no key.
-    """
-    url, key = url or os.environ.get(URL_VARIABLE), key or os.environ.get(KEY_VARIABLE)
-    if not url:
-        raise error_for("pool_unreachable", i18n.text("client-no-address", lang))
-    if not key:
-        raise error_for("unauthorised", i18n.text("client-no-key", lang))
-    return url, key
-
-
 class Stream:
     """A streamed answer: a context manager, and an iterator of pieces of text.
 
@@ -77,23 +61,25 @@ class Stream:
     def __init__(
         self,
         transport: Transport,
-        request: pool_pb2.InferenceRequest,
+        prepare: Callable[[], pool_pb2.InferenceRequest],
         *,
         timeout_s: float,
         retries: int,
         lang: str,
     ) -> None:
-        self._transport, self._request = transport, request
+        self._transport, self._prepare = transport, prepare
         self._timeout_s, self._retries, self._lang = timeout_s, retries, lang
         self._builder = AnswerBuilder(self._lang)
         self._texts = self._run()
 
     def _run(self) -> Generator[str, None, None]:
         ends_at = time.monotonic() + self._timeout_s
+        request = self._prepare()
         for attempt in itertools.count():
             self._builder = AnswerBuilder(self._lang)
             try:
-                yield from self._read(ends_at)
+                with contextlib.closing(self._read(request, ends_at)) as texts:
+                    yield from texts
                 return
             except EntraideError as problem:
                 problem.job = problem.job or self._builder.job
@@ -107,13 +93,15 @@ class Stream:
                     raise
             time.sleep(wait_s)
 
-    def _read(self, ends_at: float) -> Generator[str, None, None]:
+    def _read(
+        self, request: pool_pb2.InferenceRequest, ends_at: float
+    ) -> Generator[str, None, None]:
         """Yields the text of one job, over as many connections as it takes."""
         builder, reconnections = self._builder, Reconnections(self._lang)
         wait_s: float | None = 0.0
         while wait_s is not None:
             time.sleep(wait_s)
-            events = self._connect(builder, max(0.001, ends_at - time.monotonic()))
+            events = self._connect(request, builder, max(0.001, ends_at - time.monotonic()))
             try:
                 for event in events:
                     if text := builder.add_event(event):
@@ -132,10 +120,12 @@ class Stream:
                 if isinstance(events, Generator):
                     events.close()
 
-    def _connect(self, builder: AnswerBuilder, left_s: float) -> Iterator[pool_pb2.StreamEvent]:
+    def _connect(
+        self, request: pool_pb2.InferenceRequest, builder: AnswerBuilder, left_s: float
+    ) -> Iterator[pool_pb2.StreamEvent]:
         """Asks for the stream, or for the rest of it."""
         if not builder.reconnect_s:
-            return self._transport.stream(self._request, timeout_s=left_s, lang=self._lang)
+            return self._transport.stream(request, timeout_s=left_s, lang=self._lang)
         rest = pool_pb2.ReconnectRequest(job=builder.job, offset=builder.next_number)
         return self._transport.reconnect(rest, timeout_s=left_s, lang=self._lang)
 
@@ -198,7 +188,8 @@ class Stream:
 
     def answer(self) -> Answer:
         """Reads the rest, and returns the whole answer."""
-        return (self.read_end()).answer()
+        end = self.read_end()
+        return end.answer()
 
     def read_end(self) -> AnswerBuilder:
         """Reads the rest, and returns all that arrived."""
@@ -284,15 +275,17 @@ class Client:
     ) -> Stream:
         """Sends a chat request and streams the answer; see ``chat`` and ``Stream``."""
         options.setdefault("reconnect_s", RECONNECT_S)
-        request = build_request(
-            prompt, model=model or self._first_model(), options=options, lang=self._lang
-        )
-        return self._open_stream(request)
 
-    def _open_stream(self, request: pool_pb2.InferenceRequest) -> Stream:
+        def prepare() -> pool_pb2.InferenceRequest:
+            name = model or self._first_model()
+            return build_request(prompt, model=name, options=options, lang=self._lang)
+
+        return self._open_stream(prepare)
+
+    def _open_stream(self, prepare: Callable[[], pool_pb2.InferenceRequest]) -> Stream:
         return Stream(
             self._transport,
-            request,
+            prepare,
             timeout_s=self._timeout_s,
             retries=self._retries,
             lang=self._lang,
@@ -315,10 +308,14 @@ class Client:
         Raises:
             EntraideError: as for ``chat``.
         """
-        name = model or self._first_model(embeddings=True)
-        request = build_embedding_request(texts, model=name, options=options, lang=self._lang)
-        with self._open_stream(request) as stream:
-            return stream.read_end().embeddings()
+
+        def prepare() -> pool_pb2.InferenceRequest:
+            name = model or self._first_model(embeddings=True)
+            return build_embedding_request(texts, model=name, options=options, lang=self._lang)
+
+        with self._open_stream(prepare) as stream:
+            end = stream.read_end()
+            return end.embeddings()
 
     def submit(
         self,

@@ -1,4 +1,4 @@
-"""``AsyncClient.batches``: as ``Client.batches``, for asyncio programs."""
+"""``client.batches`` for asyncio: many requests from a file or a program, run as one batch."""
 
 import asyncio
 import datetime as dt
@@ -8,12 +8,12 @@ from functools import partial
 from typing import Any, Unpack
 
 from entraide.client._constants import BATCHES_LIMIT, BATCHES_LIMIT_MAX
-from entraide.client._retries import call_with_retries_async
+from entraide.client._retries_aio import call_with_retries_async
 from entraide.client.batches import calls
-from entraide.client.batches.answers import Batch, BatchResult
+from entraide.client.batches._prepare_aio import prepare_in_thread
+from entraide.client.batches.answers import Batch, BatchResult, OnProgress
 from entraide.client.batches.calls import BatchOptions
-from entraide.client.batches.input import EMBEDDINGS, InputOptions, Requests, prepare
-from entraide.client.batches.sync import OnProgress
+from entraide.client.batches.input import EMBEDDINGS, InputOptions, Requests
 from entraide.client.batches.waiting import Wait
 from entraide.client.http import WebRequest
 from entraide.client.transport import AsyncTransport
@@ -53,20 +53,37 @@ class AsyncBatches:
         on_progress: OnProgress | None = None,
         **options: Unpack[BatchOptions],
     ) -> Batch:
-        """Sends requests as a batch, which then runs in the pool; see ``Batches.create``.
+        """Sends requests as a batch, which then runs in the pool, whatever this program does.
 
-        The requests are read and checked in a thread.
+        The requests are checked before anything is sent. A lost reply makes no second batch.
+
+        Args:
+            requests: the path of a file: JSON lines in OpenAI's form or as requests alone, or
+                plain text with one prompt per line. Or prompts and requests themselves: a list,
+                or by ``custom_id``. What has no ``custom_id`` gets ``line-NUMBER``.
+            endpoint: HTTP path of all requests; "" for the one that they show, else that of chats.
+            model: of the requests that name none; "" for the first that the pool serves.
+            max_output_tokens: maximum length of an answer, where a request does not say it.
+            defaults: other fields of the requests that do not have them.
+            until: when what has not ended expires; a text as ISO 8601 writes it. Without it and
+                without ``deadline_s``, in 24 hours; 31 days at most.
+            completion_window: OpenAI's; ``24h`` only.
+            metadata: names and values that the batch keeps; at most 16.
+            keep_s: retention of the results after the end, seconds, one hour to 30 days; 0 for 30
+                days.
+            wait: whether to wait for the end, as ``wait`` does; ``results`` then reads the answers.
+            on_progress: called with the batch after each look, while waiting.
+            **options: see ``BatchOptions``.
+
+        Raises:
+            RequestError: ``invalid_request`` with each fault and its line, or ``file_unreadable``:
+                nothing was sent.
+            EntraideError: the pool refused the batch, or cannot be reached.
         """
         calls.check_window(completion_window, self._lang)
         input_options = InputOptions(endpoint, model, max_output_tokens, defaults or {})
-        loop = asyncio.get_running_loop()
-
-        def choose_model(endpoint: str) -> str:
-            chosen = self._first_model(endpoint == EMBEDDINGS)
-            return asyncio.run_coroutine_threadsafe(_awaited(chosen), loop).result()
-
-        content = await asyncio.to_thread(
-            prepare, requests, input_options, choose_model=choose_model, lang=self._lang
+        content = await prepare_in_thread(
+            requests, input_options, choose_model=self._choose_model, lang=self._lang
         )
         with content:
             file = calls.read_file(await self._call(calls.upload(content)), self._lang)
@@ -105,9 +122,17 @@ class AsyncBatches:
         timeout_s: float | None = None,
         on_progress: OnProgress | None = None,
     ) -> Batch:
-        """Waits until a batch has ended, and returns it; see ``Batches.wait``.
+        """Waits until a batch has ended, and returns it; the errors of lines raise nothing.
 
-        A cancellation leaves the batch running.
+        A cancellation leaves the batch running, and its traceback says how to go on.
+
+        Args:
+            batch: identifier, or the batch.
+            timeout_s: longest wait, seconds; None to wait for the end.
+            on_progress: called with the batch after each look.
+
+        Raises:
+            PoolError: ``deadline_exceeded`` if the batch has not ended within ``timeout_s``.
         """
         name = calls.name_of(batch)
         waiting = Wait(name, now=time.monotonic(), timeout_s=timeout_s, lang=self._lang)
@@ -129,7 +154,15 @@ class AsyncBatches:
             raise
 
     async def results(self, batch: str | Batch) -> AsyncIterator[BatchResult]:
-        """Yields the answers of a batch, then its errors; see ``Batches.results``."""
+        """Yields the answers of a batch, then its errors, each with its ``custom_id``.
+
+        They come in the order in which the lines ended, and no more than a line of them is in
+        memory. While the batch runs, they are those that exist so far. If the connection breaks,
+        reading goes on after the last line.
+
+        Raises:
+            NotFoundError: the batch or its results were deleted.
+        """
         latest = calls.as_ended(batch) or await self.get(calls.name_of(batch))
         for file in (latest.output_file, latest.error_file):
             if file:
@@ -165,6 +198,9 @@ class AsyncBatches:
                     return batch
             return calls.read_batch(await self._send(request, self._timeout_s), self._lang)
 
+    async def _choose_model(self, endpoint: str) -> str:
+        return await self._first_model(endpoint == EMBEDDINGS)
+
     async def _call(self, request: WebRequest) -> bytes:
         body: bytes = await call_with_retries_async(
             partial(self._send, request), timeout_s=self._timeout_s, retries=self._retries
@@ -174,7 +210,3 @@ class AsyncBatches:
     async def _send(self, request: WebRequest, timeout_s: float) -> bytes:
         pieces = self._transport.http(request, timeout_s=timeout_s, lang=self._lang)
         return b"".join([piece async for piece in pieces])
-
-
-async def _awaited(value: Awaitable[str]) -> str:
-    return await value

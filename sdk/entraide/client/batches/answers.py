@@ -1,5 +1,6 @@
 """Answers about batches, as frozen structs that do not depend on the transport."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -208,3 +209,6 @@ def _read_body(body: dict[str, Any] | None) -> _Body:
         return msgspec.convert(body or {}, _Body)
     except msgspec.ValidationError:
         return _Body()
+
+
+OnProgress = Callable[[Batch], object]

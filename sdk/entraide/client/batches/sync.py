@@ -1,5 +1,7 @@
 """``client.batches``: many requests from a file or a program, run as one batch."""
 
+# Made from `batches/aio.py` by `make sync-client`; no hand touches it.
+
 import datetime as dt
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -9,15 +11,13 @@ from typing import Any, Unpack
 from entraide.client._constants import BATCHES_LIMIT, BATCHES_LIMIT_MAX
 from entraide.client._retries import call_with_retries
 from entraide.client.batches import calls
-from entraide.client.batches.answers import Batch, BatchResult
+from entraide.client.batches.answers import Batch, BatchResult, OnProgress
 from entraide.client.batches.calls import BatchOptions
 from entraide.client.batches.input import EMBEDDINGS, InputOptions, Requests, prepare
 from entraide.client.batches.waiting import Wait
 from entraide.client.http import WebRequest
 from entraide.client.transport import Transport
 from entraide.errors import EntraideError
-
-OnProgress = Callable[[Batch], object]
 
 
 class Batches:
@@ -204,4 +204,5 @@ class Batches:
         return body
 
     def _send(self, request: WebRequest, timeout_s: float) -> bytes:
-        return b"".join(self._transport.http(request, timeout_s=timeout_s, lang=self._lang))
+        pieces = self._transport.http(request, timeout_s=timeout_s, lang=self._lang)
+        return b"".join(list(pieces))
