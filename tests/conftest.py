@@ -15,7 +15,7 @@ import pytest_asyncio
 if TYPE_CHECKING:
     from playwright.async_api import Browser
 
-pytest_plugins = ["tests.fuzzing"]
+pytest_plugins = ["tests.fuzzing", "tests.store_template"]
 
 MARK = "ENTRAIDE_TEST_RUN"
 RATES = "ENTRAIDE_RATES"
