@@ -128,11 +128,14 @@ def _render(
         # Widths of glyphs that the font lacks are slightly wrong; the reader's font has them.
         warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
         figure = Figure(figsize=size_in, layout="constrained")
-        FigureCanvasSVG(figure)
+        canvas = FigureCanvasSVG(figure)
         draw(figure, tips)
         written = io.StringIO()
         no_metadata = {"Date": None, "Creator": None, "Type": None, "Format": None}
-        figure.savefig(written, format="svg", metadata=no_metadata, transparent=True)
+        for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
+            patch.set(facecolor="none", edgecolor="none")
+        # ``savefig`` draws a figure with a layout twice, first without output.
+        canvas.print_svg(written, metadata=no_metadata)  # type: ignore[no-untyped-call]
     return _to_inline_svg(written.getvalue(), name, label, tips, kind)
 
 
