@@ -1,16 +1,14 @@
 """``pool backup`` and ``pool restore``: the same pool again, or nothing."""
 
 import asyncio
-import resource
 import stat
-import subprocess
-import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
+from tests.commands import forked_entraide
 from tests.data.recorded import golden
 from tests.pool.recorded_support import (
     RECORDED,
@@ -21,7 +19,7 @@ from tests.pool.recorded_support import (
     recorded_pool,
     store_url,
 )
-from tests.pool.support import entraide, pool_config
+from tests.pool.support import pool_config
 from tests.scheduler.postgres_support import programs, running_postgres
 
 from entraide import i18n
@@ -363,11 +361,13 @@ def secret(tmp_path: Path) -> str:
 def test_commands_back_up_and_restore(recorded: Path, tmp_path: Path, secret: str) -> None:
     """The commands say what they did, in both languages."""
     file, state = tmp_path / "pool.backup", tmp_path / "pool"
-    backed_up = entraide(
+    backed_up = forked_entraide(
         "pool", "backup", str(file), "--state", str(recorded), "--passphrase-file", secret,
         lang="fr",
     )  # fmt: skip
-    restored = entraide("pool", "restore", str(file), str(state), "--passphrase-file", secret)
+    restored = forked_entraide(
+        "pool", "restore", str(file), str(state), "--passphrase-file", secret
+    )
 
     assert (0, "") == (backed_up.returncode, backed_up.stderr)
     assert "La sauvegarde est dans" in backed_up.stdout
@@ -389,7 +389,7 @@ def test_commands_refuse_in_one_sentence(recorded: Path, tmp_path: Path, secret:
         ("restore", file, str(tmp_path / "pool"), "--passphrase-file", secret),
     )
     for number, case in enumerate(cases):
-        done = entraide("pool", *case, lang=("fr", "en")[number % 2])
+        done = forked_entraide("pool", *case, lang=("fr", "en")[number % 2])
 
         assert (1, 1) == (done.returncode, len(done.stderr.strip().splitlines())), done
     assert ["passphrase", "short"] == sorted(path.name for path in tmp_path.iterdir())
@@ -407,11 +407,7 @@ def test_full_disk_leaves_nothing(
         ("restore", str(backup), str(tmp_path / "pool"), *options),
     )
     for case in cases:
-        done = subprocess.run(
-            [sys.executable, "-m", "entraide.cli", "--lang", "en", "pool", *case],
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
-            capture_output=True, text=True, timeout=100, check=False,
-        )  # fmt: skip
+        done = forked_entraide("pool", *case, file_bytes_max=limit)
 
         assert (1, 1) == (done.returncode, len(done.stderr.strip().splitlines())), done
         assert "Free some space" in done.stderr

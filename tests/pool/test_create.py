@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 from cryptography import x509
-from tests.pool.support import HOST, entraide, free_ports, pool_config
+from tests.commands import forked_entraide
+from tests.pool.support import HOST, free_ports, pool_config
 
 from entraide import i18n
 from entraide.errors import PoolError
@@ -71,7 +72,7 @@ def test_second_creation_changes_nothing(tmp_path: Path) -> None:
     said = {}
     for lang in ("fr", "en"):
         command = ("pool", "create", str(state), "--name", "Autre", "--address", "localhost")
-        said[lang] = entraide(*command, lang=lang).stdout
+        said[lang] = forked_entraide(*command, lang=lang).stdout
 
     assert before == contents(state)
     assert "rien n’a été changé" in said["fr"]
@@ -82,7 +83,7 @@ def test_command_says_what_comes_next(tmp_path: Path) -> None:
     """The command names the ports to open and the next commands."""
     http, grpc, bus = map(str, free_ports(3))
     state = tmp_path / "pool"
-    done = entraide(
+    done = forked_entraide(
         "pool", "create", str(state), "--name", "Parc", "--address", "localhost",
         "--http-port", http, "--grpc-port", grpc, "--bus-port", bus, lang="fr",
     )  # fmt: skip

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from msgspec import structs
-from tests.pool.support import HOST, RunningPool, entraide, pool_config, running_pool
+from tests.commands import forked_entraide
+from tests.pool.support import HOST, RunningPool, pool_config, running_pool
 
 from entraide import i18n
 from entraide.types import Basis
@@ -38,7 +39,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPool]:
 
 def test_running_pool_is_well(pool: RunningPool) -> None:
     """Nothing keeps a new pool from working; it lacks a backup, and says so."""
-    done = entraide("pool", "doctor", str(pool.state), "--json")
+    done = forked_entraide("pool", "doctor", str(pool.state), "--json")
     report = json.loads(done.stdout)
     levels = {(check["name"], check["level"]) for check in report["checks"]}
 
@@ -49,8 +50,8 @@ def test_running_pool_is_well(pool: RunningPool) -> None:
 
 def test_status_of_a_running_pool(pool: RunningPool) -> None:
     """At a glance: address, nodes, queue, certificates, backup and policy."""
-    done = entraide("pool", "status", str(pool.state), "--json")
-    said = entraide("pool", "status", str(pool.state), lang="fr")
+    done = forked_entraide("pool", "status", str(pool.state), "--json")
+    said = forked_entraide("pool", "status", str(pool.state), lang="fr")
     document = json.loads(done.stdout)
 
     assert (0, 0) == (done.returncode, said.returncode)
@@ -73,7 +74,7 @@ def test_the_page_is_told_what_the_doctor_finds(pool: RunningPool, tmp_path: Pat
     passphrase = tmp_path / "passphrase"
     passphrase.write_text("quatre mots sur papier\n")
     state = ("--state", str(pool.state), "--passphrase-file", str(passphrase))
-    made = entraide("pool", "backup", str(tmp_path / "pool.backup"), *state)
+    made = forked_entraide("pool", "backup", str(tmp_path / "pool.backup"), *state)
     after = list_findings(pool, lang="fr")
     levels = [finding["level"] for finding in before["findings"]]
     (none,) = (each for each in before["findings"] if each["check"] == "backup")
@@ -116,7 +117,7 @@ def test_status_of_a_stopped_pool(tmp_path: Path) -> None:
     state = tmp_path / "pool"
     create_pool(state, pool_config())
     (state / "last-backup.json").write_text(json.dumps({"at": time.time() - 200_000.0}))
-    done = entraide("pool", "status", str(state))
+    done = forked_entraide("pool", "status", str(state))
 
     assert 3 == done.returncode
     assert f"entraide pool run {state}" in done.stdout
@@ -279,7 +280,7 @@ def test_exit_status_says_whether_the_pool_can_work(tmp_path: Path) -> None:
     state = tmp_path / "pool"
     create_pool(state, pool_config())
     (state / "store.db").unlink()
-    done = entraide("pool", "doctor", str(state), lang="fr")
+    done = forked_entraide("pool", "doctor", str(state), lang="fr")
 
     assert 1 == done.returncode
     assert "✗ La base de données" in done.stdout

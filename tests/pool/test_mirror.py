@@ -7,9 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
+from tests.commands import forked_entraide
 from tests.house.source import ROOT
 from tests.node.weights import a_hub, a_model, gguf_bytes
-from tests.pool.support import entraide, pool_config
+from tests.pool.support import pool_config
 
 from entraide import __version__
 from entraide import catalogue as documents
@@ -94,7 +95,7 @@ def test_mirror_stays_when_a_folder_lacks_a_wheel(state: Path, tmp_path: Path) -
     empty.mkdir()
     wheel = tmp_path / f"entraide-{__version__}-py3-none-any.whl"
     wheel.touch()
-    done = entraide(
+    done = forked_entraide(
         "pool", "mirror", str(state), "--target", "linux-x86_64-3.11", "--from", str(empty),
         "--wheel", str(wheel),
     )  # fmt: skip

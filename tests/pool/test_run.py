@@ -9,10 +9,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.commands import forked_entraide
 from tests.pool.support import (
     HOST,
     RunningPool,
-    entraide,
     pool_config,
     running_pool,
     wait_until,
@@ -23,9 +23,16 @@ from entraide_scheduler.pool.create import create_pool
 
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPool]:
-    """A pool with two gateways."""
+    """A pool with two gateways. At the end SIGTERM ends it with status 0, and no process and no
+    ``pool.json`` stay."""
     with running_pool(tmp_path_factory.mktemp("run") / "pool", pool_config(gateways=2)) as running:
         yield running
+        pids = list(running.file.pids.values())
+
+        assert 0 == running.stop()
+        assert pids
+        assert not [pid for pid in pids if psutil.pid_exists(pid)]
+        assert not (running.state / "pool.json").exists()
 
 
 def test_every_port_speaks_tls_of_the_pools_ca(pool: RunningPool) -> None:
@@ -44,8 +51,8 @@ def test_every_port_speaks_tls_of_the_pools_ca(pool: RunningPool) -> None:
 
 def test_operators_commands_find_the_pool(pool: RunningPool) -> None:
     """With ``--state DIR`` the operator's commands work over TLS without another option."""
-    listed = entraide("nodes", "list", "--json", "--state", str(pool.state))
-    status = entraide("status", "--state", str(pool.state))
+    listed = forked_entraide("nodes", "list", "--json", "--state", str(pool.state))
+    status = forked_entraide("status", "--state", str(pool.state))
 
     assert (0, 0) == (listed.returncode, status.returncode), listed.stderr + status.stderr
     assert pool.file.http in status.stdout
@@ -78,20 +85,10 @@ def test_dead_child_comes_back(pool: RunningPool) -> None:
 
 def test_second_run_is_refused(pool: RunningPool) -> None:
     """A pool runs once in its directory."""
-    done = entraide("pool", "run", str(pool.state))
+    done = forked_entraide("pool", "run", str(pool.state))
 
     assert 1 == done.returncode
     assert str(pool.state) in done.stderr
-
-
-def test_sigterm_ends_every_process(tmp_path: Path) -> None:
-    """SIGTERM ends the pool with status 0, and no process and no ``pool.json`` stay."""
-    with running_pool(tmp_path / "pool", pool_config()) as pool:
-        pids = pool.file.pids.values()
-
-        assert 0 == pool.stop()
-        assert not [pid for pid in pids if psutil.pid_exists(pid)]
-        assert not (pool.state / "pool.json").exists()
 
 
 def test_taken_port_is_said_before_anything_starts(tmp_path: Path) -> None:
@@ -101,7 +98,7 @@ def test_taken_port_is_said_before_anything_starts(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind((HOST, config.grpc.port))
         other.listen()
-        done = entraide("pool", "run", str(tmp_path / "pool"))
+        done = forked_entraide("pool", "run", str(tmp_path / "pool"))
 
     assert 1 == done.returncode
     assert f"{config.grpc.port} (grpc.port)" in done.stderr
@@ -110,7 +107,7 @@ def test_taken_port_is_said_before_anything_starts(tmp_path: Path) -> None:
 
 def test_missing_pool_is_said(tmp_path: Path) -> None:
     """A directory without a pool gives one sentence with the command that makes one."""
-    done = entraide("pool", "run", str(tmp_path))
+    done = forked_entraide("pool", "run", str(tmp_path))
 
     assert 1 == done.returncode
     assert "entraide pool create" in done.stderr

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.pool.support import entraide, pool_config
+from tests.commands import forked_entraide
+from tests.pool.support import pool_config
 
 from entraide.system_service.manager import CommandResult, SystemdManager
 from entraide.system_service.units import ServiceUnit, launchd_plist, systemd_unit
@@ -111,8 +112,8 @@ def test_commands_say_where_there_is_no_service(tmp_path: Path) -> None:
     """Status and removal of a service that was never installed say so, without an error."""
     state = tmp_path / "pool"
     create_pool(state, pool_config())
-    status = entraide("pool", "service", "status", str(state), "--json")
-    removed = entraide("pool", "service", "remove", str(state))
+    status = forked_entraide("pool", "service", "status", str(state), "--json")
+    removed = forked_entraide("pool", "service", "remove", str(state))
 
     assert (0, "absent") == (status.returncode, json.loads(status.stdout)["state"])
     assert (0, "This pool has no service.\n") == (removed.returncode, removed.stdout)
@@ -120,7 +121,7 @@ def test_commands_say_where_there_is_no_service(tmp_path: Path) -> None:
 
 def test_directory_without_a_pool_is_refused(tmp_path: Path) -> None:
     """No unit is written for a directory that has no pool."""
-    done = entraide("pool", "service", "install", str(tmp_path))
+    done = forked_entraide("pool", "service", "install", str(tmp_path))
 
     assert 1 == done.returncode
     assert "entraide pool create" in done.stderr

@@ -3,9 +3,9 @@
 import asyncio
 import json
 import os
-import sys
 
 import aiohttp
+from tests.commands import forked_entraide
 from tests.scheduler.pool_support import ADMIN_KEY, RunningScheduler
 
 
@@ -16,12 +16,9 @@ async def entraide(pool: RunningScheduler, *arguments: str) -> tuple[int, str, s
         "ENTRAIDE_URL": pool.gateway.url,
         "ENTRAIDE_ADMIN_KEY": ADMIN_KEY,
     }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "entraide.cli", "--lang", "fr", "people", *arguments,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment,
-    )  # fmt: skip
-    out, error = await process.communicate()
-    return process.returncode or 0, out.decode(), error.decode()
+    words = ("people", *arguments)
+    done = await asyncio.to_thread(forked_entraide, *words, lang="fr", env=environment)
+    return done.returncode, done.stdout, done.stderr
 
 
 async def test_a_person_is_added_listed_disabled_and_let_in_again(pool: RunningScheduler) -> None:

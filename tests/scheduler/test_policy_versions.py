@@ -3,12 +3,12 @@
 import asyncio
 import gzip
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+from tests.commands import forked_entraide
 from tests.integration.nats_support import NatsPool
 from tests.scheduler.pool_support import (
     ADMIN_KEY,
@@ -88,13 +88,8 @@ async def exported(pool: RunningScheduler) -> list[Any]:
 
 async def entraide(folder: Path, *arguments: str) -> tuple[int, str, str]:
     """Runs the command beside the pool; returns its status and what it printed."""
-    command = [sys.executable, "-m", "entraide.cli", "--lang", "en", *arguments]
-    process = await asyncio.create_subprocess_exec(
-        *command, "--state", str(folder),
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    out, err = await process.communicate()
-    return process.returncode or 0, out.decode(), err.decode()
+    done = await asyncio.to_thread(forked_entraide, *arguments, "--state", str(folder))
+    return done.returncode, done.stdout, done.stderr
 
 
 @pytest.fixture
