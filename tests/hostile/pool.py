@@ -1,8 +1,8 @@
 """A live pool for hostile tests: a real bus, a real scheduler, honest nodes, and a rogue node.
 
 The rogue node has a valid token and sends anything, well formed or not. After an attack
-``HostilePool.check`` asks that another co-op's request is served by an honest node, that the books
-sum to zero, and that the scheduler stops and starts again from its store.
+``HostilePool.check`` asks that another co-op's request is served by an honest node, and that the
+books sum to zero; after all attacks the scheduler stops and starts again from its store.
 """
 
 import asyncio
@@ -178,14 +178,20 @@ class HostilePool:
             return answer.status, await answer.json()
 
     async def check(self) -> None:
-        """Asks that the pool is whole: it serves, its books balance, it starts again."""
-        await self.serves()
-        await self.restart()
-        await eventually(lambda: self.running.state("honest") == "live")
+        """Asks that the pool is whole: it serves, and its books balance, in the core and on disk.
+
+        That it starts again from its store is asked at the end, after all attacks of a module.
+        """
         await self.serves()
         self._balances(self.running.driver.core.balances())
         await self.service.parts.store.committed()
         self._balances(await self.service.parts.store.get_balances())
+
+    async def starts_again(self) -> None:
+        """Asks that the pool is whole after a restart from its store."""
+        await self.restart()
+        await eventually(lambda: self.running.state("honest") == "live")
+        await self.check()
 
     async def serves(self) -> None:
         """Asks that another request is served by the honest node."""
@@ -214,5 +220,6 @@ async def hostile_pool(folder: Path) -> AsyncIterator[HostilePool]:
         await pool.start()
         try:
             yield pool
+            await pool.starts_again()
         finally:
             await pool.close()
