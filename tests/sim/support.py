@@ -1,5 +1,6 @@
 """Small simulated worlds with default values for tests."""
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -100,6 +101,11 @@ def mixed_arrivals(rate_per_s: float, until_s: float, *, seed: int) -> list[sim.
         for number in range(3)
     ]
     return list(sim.generate_arrivals(clients, seed=seed))
+
+
+def other_hash_seed() -> str:
+    """A seed of hashes for another process, different from this one's."""
+    return "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
 
 
 class RoundRobinScheduler:

@@ -17,6 +17,8 @@ from entraide_sim.scenario_reader import load_scenario, parse_scenario
 from entraide_sim.simulate import Case, simulate, with_alternative
 from entraide_sim.toml_writer import scenario_toml
 
+DAY_H = 24.0
+
 # Capital.
 
 
@@ -295,14 +297,16 @@ def test_a_shipped_scenario_costs_what_its_page_says(
     fleet: str, annuity: float, idle_w: float
 ) -> None:
     """5,000 dollars annualised, idle watts for 8,766 hours at 7.8 cents, and the jobs' energy."""
-    scenario = with_alternative(load_scenario("gpu-ou-minis").scenario, fleet)
+    week = with_alternative(load_scenario("gpu-ou-minis").scenario, fleet)
+    scenario = msgspec.structs.replace(week, hours=DAY_H)
     result = simulate(Case(scenario=scenario, home="", seed=1), clock=lambda: 0.0)[0]
     yearly, footprint = yearly_money(result), footprint_of(result)
     job_wh = result.summary["energy_wh"] - footprint.idle_wh
     idle_cad = idle_w * 8_766.0 / 1_000.0 * 0.078
-    jobs_cad = job_wh / 1_000.0 * 8_766.0 / 168.0 * 0.078
+    jobs_cad = job_wh / 1_000.0 * 8_766.0 / DAY_H * 0.078
 
-    assert idle_w * 168.0 == pytest.approx(footprint.idle_wh)
+    assert week.hours == 168.0
+    assert idle_w * DAY_H == pytest.approx(footprint.idle_wh)
     assert idle_cad == pytest.approx(yearly.idle_energy_cad)
     assert 5_000.0 * annuity == pytest.approx(yearly.capital_cad, rel=1e-6)
     assert 5_000.0 * annuity + idle_cad + jobs_cad == pytest.approx(yearly.total_cad, rel=1e-6)

@@ -1,11 +1,14 @@
 """Replaying a journal: exactly, altered, under another policy, and what a person is told."""
 
 import gzip
+import io
 import json
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -16,6 +19,7 @@ from tests.sim.support import START, grid, policy
 from tests.sim.test_loading import MODELS, QUICK, arriving, loadable_node
 
 import entraide
+from entraide.cli.app import run_command
 from entraide.errors import EntraideError, RequestError
 from entraide_scheduler.core import snapshot
 from entraide_scheduler.core.events import Event, JobRequested, NodeJoined, PolicyChanged
@@ -47,6 +51,13 @@ def record(events: Recorded, *, start: int = BEGUN) -> tuple[RecordingHead, list
         digest = next_digest(digest, packed, core.handle(event))
         lines.append(RecordedEvent(packed, digest))
     return head, lines
+
+
+@cache
+def short_life() -> tuple[RecordingHead, tuple[RecordedEvent, ...]]:
+    """A recording of a few hundred events, recorded once."""
+    head, lines = record(lives.record(2, 600).pool.events)
+    return head, tuple(lines)
 
 
 def write(path: Path, head: RecordingHead, lines: Sequence[RecordedEvent]) -> Path:
@@ -139,7 +150,7 @@ def test_tampering_is_noticed_before_anything_is_replayed(
     tmp_path: Path, change: Callable[[bytes], bytes], fault: str
 ) -> None:
     """A file that is not what was exported is refused, whatever was done to it."""
-    path = write(tmp_path / "pool.journal", *record(lives.record(2, 600).pool.events))
+    path = write(tmp_path / "pool.journal", *short_life())
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(RequestError) as refused:
         recording.read_head(path)
@@ -149,7 +160,7 @@ def test_tampering_is_noticed_before_anything_is_replayed(
 
 def test_snapshot_of_another_version_is_refused(tmp_path: Path) -> None:
     """A recording whose snapshot this version cannot read says which version wrote it."""
-    head, lines = record(lives.record(2, 600).pool.events)
+    head, lines = short_life()
     head = RecordingHead(
         "0.0.1", msgspec.msgpack.encode([1, 2]), head.event_id, head.at, head.digest
     )
@@ -210,16 +221,8 @@ def test_each_recorded_job_is_over_in_both_lives(tmp_path: Path, life: Recorded)
         assert getattr(everybody.proposed, name) == pytest.approx(sum(parts))
 
 
-@pytest.mark.parametrize(
-    ("loaded", "asked"),
-    [((), ("small", "small", "small")), ((), ("small", "large", "small")),
-     (MODELS, ("small", "large", "small"))],
-    ids=["on demand", "several on demand", "several from the beginning"],
-)  # fmt: skip
-def test_jobs_of_several_models_are_served_as_recorded(
-    tmp_path: Path, loaded: tuple[str, ...], asked: tuple[str, ...]
-) -> None:
-    """A machine that serves several models, or loads them on demand, serves the same jobs again."""
+def three_jobs(folder: Path, loaded: tuple[str, ...], asked: tuple[str, ...]) -> Path:
+    """Three jobs of one machine as a file."""
     events: list[Event] = []
     world = World(
         Core(),
@@ -232,7 +235,20 @@ def test_jobs_of_several_models_are_served_as_recorded(
         progress_s=5.0,
     )
     world.run(iter(arriving(*zip((1.0, 60.0, 61.0), asked, strict=True))))
-    path = write(tmp_path / "pool.journal", *record(events, start=1))
+    return write(folder / "pool.journal", *record(events, start=1))
+
+
+@pytest.mark.parametrize(
+    ("loaded", "asked"),
+    [((), ("small", "small", "small")), ((), ("small", "large", "small")),
+     (MODELS, ("small", "large", "small"))],
+    ids=["on demand", "several on demand", "several from the beginning"],
+)  # fmt: skip
+def test_jobs_of_several_models_are_served_as_recorded(
+    tmp_path: Path, loaded: tuple[str, ...], asked: tuple[str, ...]
+) -> None:
+    """A machine that serves several models, or loads them on demand, serves the same jobs again."""
+    path = three_jobs(tmp_path, loaded, asked)
     everybody = compared(path, "fastest").coops[0]
 
     assert [3, 3, 3] == [
@@ -240,9 +256,9 @@ def test_jobs_of_several_models_are_served_as_recorded(
     ]
 
 
-def test_recorded_and_simulated_promises_have_names_of_their_own(small: Path) -> None:
+def test_recorded_and_simulated_promises_have_names_of_their_own(tmp_path: Path) -> None:
     """Receipts know first words of completed runs; the simulator all objectives of all jobs."""
-    row = compared(small, "fastest").coops[0]
+    row = compared(three_jobs(tmp_path, MODELS, ("small",) * 3), "fastest").coops[0]
 
     assert row.recorded.promises_kept is None
     assert row.recorded.receipts_kept is not None
@@ -281,28 +297,41 @@ def test_policy_keys_lie_over_the_recorded_policy(tmp_path: Path) -> None:
 # What a person is told.
 
 
-def told(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs the command, in French unless it is told otherwise."""
-    language = [] if "--lang" in arguments else ["--lang", "fr"]
+def told(*arguments: str, lang: str = "fr") -> subprocess.CompletedProcess[str]:
+    """Runs the command in a process of its own."""
     return subprocess.run(
-        [sys.executable, "-m", "entraide.cli", "sim", "replay", *arguments, *language],
+        [sys.executable, "-m", "entraide.cli", "sim", "replay", *arguments, "--lang", lang],
         capture_output=True,
         text=True,
         check=False,
     )
 
 
+def told_here(*arguments: str, lang: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command in this process, which has imported the simulator already."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        status = run_command(["sim", "replay", *arguments], lang)
+    return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
+
+
+@cache
+def recorded_small() -> tuple[RecordingHead, tuple[RecordedEvent, ...]]:
+    """A short recording of single-model nodes, recorded once."""
+    head, lines = record(simple(lives.record(5, 900).pool.events), start=300)
+    return head, tuple(lines)
+
+
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
-    """A short recording of single-model nodes."""
-    events = simple(lives.record(5, 900).pool.events)
-    return write(tmp_path / "pool.journal", *record(events, start=300))
+    """That recording as a file."""
+    return write(tmp_path / "pool.journal", *recorded_small())
 
 
 def test_command_replays_exactly(tmp_path: Path, small: Path) -> None:
     """The command says that all commands came out alike, in both languages, and keeps the facts."""
     french = told(str(small), "--out", str(tmp_path / "out"))
-    english = told(str(small), "--out", str(tmp_path / "out"), "--lang", "en")
+    english = told_here(str(small), "--out", str(tmp_path / "out"), lang="en")
     kept = json.loads((tmp_path / "out" / "replay.json").read_text("utf-8"))
 
     assert (0, 0) == (french.returncode, english.returncode)
@@ -329,7 +358,7 @@ def test_command_compares_policies_and_writes_a_report(tmp_path: Path, small: Pa
 def test_command_replays_with_a_higher_demand(tmp_path: Path, small: Path) -> None:
     """As much again under the same policy: about twice the jobs, told beside those of before."""
     out = tmp_path / "out"
-    done = told(str(small), "--growth", "100", "--out", str(out), "--lang", "en")
+    done = told_here(str(small), "--growth", "100", "--out", str(out), lang="en")
     compared = json.loads((out / "replay.json").read_text("utf-8"))["compared"]
     before, after = (compared["all"][name]["jobs"] for name in ("old", "proposed"))
 
@@ -345,7 +374,7 @@ def test_command_says_where_a_replay_differs(tmp_path: Path, small: Path) -> Non
     head, lines = recording.read_head(small), list(recording.read_lines(small))
     lines[50] = RecordedEvent(lines[50].event, b"another")
     write(small, head, lines)
-    done = told(str(small), "--policy", "fastest", "--out", str(tmp_path / "out"), "--lang", "en")
+    done = told_here(str(small), "--policy", "fastest", "--out", str(tmp_path / "out"), lang="en")
     kept = json.loads((tmp_path / "out" / "replay.json").read_text("utf-8"))
 
     assert (1, False, 51) == (done.returncode, kept["exact"], kept["diverged"]["number"])
@@ -356,7 +385,7 @@ def test_command_says_where_a_replay_differs(tmp_path: Path, small: Path) -> Non
 def test_what_cannot_be_used_is_one_sentence_and_writes_nothing(tmp_path: Path) -> None:
     """A file that is no journal, or a policy that is not sound, leaves no folder behind."""
     (tmp_path / "no.journal").write_text("text")
-    done = told(str(tmp_path / "no.journal"), "--out", str(tmp_path / "out"), "--lang", "en")
+    done = told_here(str(tmp_path / "no.journal"), "--out", str(tmp_path / "out"), lang="en")
 
     assert 1 == done.returncode
     assert "this file is not a journal" in done.stderr

@@ -193,11 +193,15 @@ def write(folder: Path, *changes: tuple[str, str], more: str = "") -> str:
     return str(path)
 
 
-def test_run_writes_its_files_and_the_same_again(tmp_path: Path) -> None:
+def test_run_writes_its_files_and_the_same_again(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     """Summary, jobs and report; another run with the same seed has the same bytes."""
     source = write(tmp_path)
     first, other = tmp_path / "one", tmp_path / "other"
-    status = [entraide(["sim", "run", source, "--out", str(out)], "en") for out in (first, other)]
+    status = [entraide(["sim", "run", source, "--out", str(first)], "en")]
+    request.getfixturevalue("undrawn")
+    status.append(entraide(["sim", "run", source, "--out", str(other)], "en"))
     summaries = [json.loads((out / "summary.json").read_text()) for out in (first, other)]
     jobs = pl.read_parquet(first / "jobs.parquet")
 
@@ -263,6 +267,7 @@ def test_plan_writes_a_scenario_that_confirms_it(tmp_path: Path) -> None:
     assert waits[0] <= 0.6 < waits[1]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_compare_puts_policies_side_by_side(tmp_path: Path) -> None:
     """Each has its folder, and the first one's files stand at the top."""
     source, out = write(tmp_path), tmp_path / "out"
