@@ -16,6 +16,7 @@ ENGINES := $(ONCE_MORE) -m "engines and not clients and not long"
 MODEL  ?=
 FUZZ_S ?= 600
 NEWER  ?= python3.13
+REPLAY := tests/core/test_replay.py
 NEWER_TESTS := tests/contract tests/core tests/node tests/scheduler tests/sdk
 NODE_LOCK := scheduler/entraide_scheduler/pool/node.lock
 CLIENT_LOCKS := tests/scanner/wapiti.lock $(wildcard tests/clients/locks/*.lock tests/clients/locks/*/package-lock.json)
@@ -41,13 +42,13 @@ run: env ## Keep that pool up in the foreground until Ctrl-C (MODEL=file.gguf). 
 
 test: test-unit test-replay test-wheel ## Run the tests, the replays, then the tests of the wheel. | Lancer les tests, les rejeux, puis les tests du paquet wheel.
 
-test-unit: env ## Run all tests but the engines', with warnings as errors. | Lancer tous les tests sauf ceux des moteurs ; un avertissement y est une erreur.
-	$(PYTEST) $(SPREAD) -m "not engines and not long"
+test-unit: env ## Run all tests but the engines' and the replays, with warnings as errors. | Lancer tous les tests sauf ceux des moteurs et les rejeux ; un avertissement y est une erreur.
+	$(PYTEST) $(SPREAD) -m "not engines and not long" --ignore=$(REPLAY)
 
 test-replay: env ## Replay a recorded journal under two hash seeds and without the CPU's extensions. | Rejouer un journal sous deux graines de hachage et sans les extensions du processeur.
-	PYTHONHASHSEED=1 $(PYTEST) -q -n 2 --dist worksteal tests/core/test_replay.py
+	PYTHONHASHSEED=1 $(PYTEST) -q -n 2 --dist worksteal $(REPLAY)
 	PYTHONHASHSEED=2 NPY_DISABLE_CPU_FEATURES="$$($(PY) -c '$(CPU_FEATURES)')" \
-	  $(PYTEST) -q -n 2 --dist worksteal tests/core/test_replay.py
+	  $(PYTEST) -q -n 2 --dist worksteal $(REPLAY)
 
 fuzz: env ## Feed every decoder with random bytes for ten minutes in all (FUZZ_S=seconds). | Soumettre chaque décodeur à des octets aléatoires, dix minutes en tout (FUZZ_S=secondes).
 	ENTRAIDE_FUZZ_S=$(FUZZ_S) $(PYTEST) $(SPREAD) -q -m fuzz --timeout=$(FUZZ_S)

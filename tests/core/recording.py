@@ -8,7 +8,7 @@ random numbers come from one seed and its time from a heap: a seed always gives 
 
 import hashlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from heapq import heappop, heappush
 from pathlib import Path
 from random import Random
@@ -294,17 +294,27 @@ def digest(recorded: Iterable[events.Event], core: Core) -> str:
     return commands_hash.hexdigest()
 
 
-def halves(recorded: Recorded, start: int) -> tuple[str, str]:
-    """Returns the hash of the commands after ``start``, without and with a snapshot there."""
-    core = Core()
-    digest(recorded[:start], core)
-    restored = Core.restore(core.snapshot())
-    return digest(recorded[start:], core), digest(recorded[start:], restored)
+def digests(recorded: Recorded, starts: Collection[int]) -> tuple[dict[int, str], dict[int, bytes]]:
+    """Feeds all events to one core, which is asked for a snapshot before each start.
+
+    Returns:
+        For each start the hash of the commands from there on, and the snapshot.
+    """
+    core, hashes, snapshots = Core(), {}, {}
+    for number, event in enumerate(recorded):
+        if number in starts:
+            hashes[number], snapshots[number] = hashlib.sha256(), core.snapshot()
+        packed = msgspec.msgpack.encode(core.handle(event))
+        for commands_hash in hashes.values():
+            commands_hash.update(packed)
+    return {start: value.hexdigest() for start, value in hashes.items()}, snapshots
 
 
 def main(file: str, start: int) -> None:
     recorded = _events.decode(Path(file).read_bytes())
-    print(digest(recorded, Core()), *halves(recorded, start), Core().snapshot().hex()[:8])
+    went_on, snapshots = digests(recorded, (0, start))
+    restored = digest(recorded[start:], Core.restore(snapshots[start]))
+    print(went_on[0], went_on[start], restored, Core().snapshot().hex()[:8])
 
 
 if __name__ == "__main__":
