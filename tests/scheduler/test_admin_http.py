@@ -1,12 +1,14 @@
 """The Admin service over HTTP: protobuf's JSON, by role, with the co-op enforced."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from tests.integration.nats_support import NatsPool
 from tests.scheduler.people_support import Answer
-from tests.scheduler.pool_support import ADMIN_KEY, RunningScheduler
+from tests.scheduler.pool_support import ADMIN_KEY, RunningScheduler, running_scheduler
 
 from entraide.v1 import admin_pb2
 from entraide_scheduler.gateway.admin_access import METHODS, OF_PEOPLE, READING
@@ -76,16 +78,36 @@ async def test_the_operators_key_calls_each_method_as_over_grpc(pages: Pages) ->
     assert (2.0, "0") == (changed["shares"], changed["balanceTokens"])
 
 
-@pytest.mark.parametrize("method", sorted(METHODS))
-async def test_who_is_nobody_or_has_a_mere_key_calls_no_method(pages: Pages, method: str) -> None:
-    """Without a session, with a wrong key, and with a co-op's own key."""
-    nobody = await Page(pages.url, {}).ask(method)
-    wrong = await pages.by_key("ent_wrong").ask(method)
-    key = await pages.by_key(await pages.pool.operator.key()).ask(method)
+async def test_who_is_nobody_or_has_a_mere_key_calls_no_method(
+    tmp_path: Path, bus: NatsPool
+) -> None:
+    """Without a session, with a wrong key, and with a co-op's own key; each method is named."""
+    patient = f"[http.limits]\nwrong_keys = {len(METHODS)}"
+    async with running_scheduler(tmp_path, bus, patient) as pool:
+        answers = await _answers_to_strangers(Pages(pool))
+    unauthorised, forbidden = (401, "unauthorised"), (403, "forbidden")
+    expected = {"nobody": unauthorised, "wrong key": unauthorised, "key": forbidden}
 
-    assert (401, "unauthorised") == (nobody.status, nobody.code)
-    assert (401, "unauthorised") == (wrong.status, wrong.code)
-    assert (403, "forbidden") == (key.status, key.code)
+    assert sorted(METHODS) == sorted({method for method, _ in answers})
+    assert {} == {
+        place: (answer.status, answer.code)
+        for place, answer in answers.items()
+        if expected[place[1]] != (answer.status, answer.code)
+    }
+
+
+async def _answers_to_strangers(pages: Pages) -> dict[tuple[str, str], Answer]:
+    """What each method answers to each caller who may call none."""
+    callers = {
+        "nobody": Page(pages.url, {}),
+        "wrong key": pages.by_key("ent_wrong"),
+        "key": pages.by_key(await pages.pool.operator.key()),
+    }
+    return {
+        (method, caller): await page.ask(method)
+        for method in sorted(METHODS)
+        for caller, page in callers.items()
+    }
 
 
 async def test_each_method_is_called_by_the_roles_that_may_and_by_no_other(pages: Pages) -> None:
