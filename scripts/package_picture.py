@@ -108,7 +108,7 @@ PARTS = (
     (
         Part("entraide", "vocabulary", "vocabulaire",
              "types enums settlements errors models units state_machine decoding files language "
-             "printable versions metrics resuming lent_terms cancellation"),
+             "printable versions metrics resuming lent_terms shared_fields cancellation"),
     ),
 )  # fmt: skip
 

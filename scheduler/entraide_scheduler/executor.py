@@ -16,6 +16,7 @@ from typing import Protocol
 import msgspec
 import structlog
 
+from entraide.shared_fields import make_copier
 from entraide.types import Explanation, NodeState, Receipt
 from entraide.wire import messages as m
 from entraide.wire.cards import EarlierRun, QuotaLeft
@@ -49,6 +50,12 @@ class Outbound(Protocol):
 def format_traceback(problem: BaseException) -> str:
     """Returns a traceback without values of variables, which may hold a client's text."""
     return "".join(traceback.format_exception(problem))[-TRACE_CHARS_MAX:]
+
+
+# The message that tells a gateway of a command.
+_job_placed = make_copier(c.Place, m.JobPlaced)
+_job_refused = make_copier(c.Refuse, m.JobRefused)
+_job_ended = make_copier(c.EndJob, m.JobEnded)
 
 
 class Executor:
@@ -122,12 +129,7 @@ class Executor:
             case c.AckUsage():
                 self._queue_acknowledgement(command)
             case c.EndJob():
-                self._outbound.send_to_gateway(
-                    command.gateway,
-                    m.JobEnded(
-                        command.job, command.state, command.code, command.epoch, command.values
-                    ),
-                )
+                self._outbound.send_to_gateway(command.gateway, _job_ended(command))
             case c.Settle() | c.SettleResumed() | c.PostCorrection():
                 self._post(command, event.at)
             case c.Refuse():
@@ -151,15 +153,11 @@ class Executor:
     def _place(self, command: c.Place) -> None:
         self._counts[PLACED] += 1
         coop = command.terms.borrower
-        placed = m.JobPlaced(
-            command.job,
-            command.epoch,
-            command.node,
-            command.output_tokens_max,
-            command.terms,
-            self._peak_w(command.node),
-            self._quotas_left(coop, *self._sender_of(command.job)),
-            self._earlier_runs(command.job),
+        placed = _job_placed(
+            command,
+            peak_w=self._peak_w(command.node),
+            quotas=self._quotas_left(coop, *self._sender_of(command.job)),
+            earlier=self._earlier_runs(command.job),
         )
         self._outbound.send_to_gateway(command.gateway, placed)
         self._keep_explanation(command.explanation, coop, self._sender_of(command.job)[0])
@@ -170,10 +168,7 @@ class Executor:
             facts = event.facts
             quotas = self._quotas_left(facts.coop, facts.key, facts.project)
             self._keep_explanation(command.explanation, facts.coop, facts.key)
-        refused = m.JobRefused(
-            command.job, command.code, command.values, command.retry_after_s, quotas
-        )
-        self._outbound.send_to_gateway(command.gateway, refused)
+        self._outbound.send_to_gateway(command.gateway, _job_refused(command, quotas=quotas))
 
     def _keep_explanation(self, explanation: Explanation, coop: str, key: str) -> None:
         document = _encode(explanation)

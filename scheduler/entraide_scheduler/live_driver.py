@@ -17,9 +17,11 @@ from collections.abc import Callable
 
 import structlog
 
+from entraide.shared_fields import make_copier
 from entraide.types import Explanation, RequestFacts
 from entraide.wire.cards import EarlierRun, QuotaLeft
 from entraide_scheduler.clock import Clock
+from entraide_scheduler.core import records
 from entraide_scheduler.core.carbon import BatchExpectation
 from entraide_scheduler.core.events import UNNUMBERED, Event, SchedulerStarted, Woke
 from entraide_scheduler.core.machine import Core
@@ -37,6 +39,9 @@ LATE_S = 1.0  # a timer this late means that the process was suspended
 LATE_GRACE_S = 1.5  # time to read queued messages: more than a heartbeat and a tick
 WAKE_MIN_S = 0.001
 SNAPSHOT_RETRY_S = 60.0  # after a failed snapshot
+
+
+_tell_earlier_run = make_copier(records.EarlierRun, EarlierRun)
 
 
 class LiveDriver:
@@ -93,7 +98,7 @@ class LiveDriver:
 
     def _earlier_runs(self, job: str) -> tuple[EarlierRun, ...]:
         return tuple(
-            EarlierRun(run.lease.terms, run.usage, run.code) for run in self.core.earlier_runs(job)
+            _tell_earlier_run(run, terms=run.lease.terms) for run in self.core.earlier_runs(job)
         )
 
     def _quotas_left(self, coop: str, key: str, project: str) -> tuple[QuotaLeft, ...]:

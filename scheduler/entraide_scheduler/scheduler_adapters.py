@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from entraide.decoding import MsgpackDecoder
+from entraide.shared_fields import make_copier
 from entraide.types import Explanation, JobKind, JobState, RequestFacts
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
@@ -61,6 +62,12 @@ class MessageRouter:
     def send_to_node(self, node: str, message: m.NodeDownCtl) -> None:
         """Sends a message to a node."""
         self._publisher.publish(subjects.node_ctl_down(node), codec.encode(message))
+
+
+_card_of = make_copier(ModelView, ModelCard)
+_run_exceeded = make_copier(m.LeaseExceeded, e.RunExceeded)
+_answer_resumed = make_copier(m.AnswerResumed, e.AnswerResumed, own=("delivered",))
+_UNNUMBERED = dict(zip(("id", "at"), e.UNNUMBERED, strict=True))
 
 
 class LocalSchedulerAdapter:
@@ -181,27 +188,12 @@ class LocalSchedulerAdapter:
 
     def report_excess(self, message: m.LeaseExceeded) -> None:
         """Reports that a node sent more than its lease grants; the client has been answered."""
-        self._driver.feed(
-            e.RunExceeded(
-                *e.UNNUMBERED,
-                job=message.job,
-                epoch=message.epoch,
-                node=message.node,
-                reason=message.reason,
-                output_tokens=message.output_tokens,
-            )
-        )
+        self._driver.feed(_run_exceeded(message, **_UNNUMBERED))
 
     def report_resumed(self, message: m.AnswerResumed) -> None:
         """Reports what the client has of an answer that a new run continues."""
-        self._driver.feed(
-            e.AnswerResumed(
-                *e.UNNUMBERED,
-                job=message.job,
-                epoch=message.epoch,
-                delivered=message.delivered[-DELIVERED_MAX:],
-            )
-        )
+        delivered = message.delivered[-DELIVERED_MAX:]
+        self._driver.feed(_answer_resumed(message, delivered=delivered, **_UNNUMBERED))
 
     def report_answer(self, message: m.AnswerReceived) -> None:
         """Reports that the whole answer of a run has come, and is in the store if it is kept."""
@@ -268,16 +260,7 @@ class LocalSchedulerAdapter:
 
 
 def _model_card(view: ModelView) -> ModelCard:
-    return ModelCard(
-        view.model,
-        view.revisions,
-        view.context_tokens,
-        view.features,
-        view.replicas,
-        loaded=view.replicas > 0,
-        zones=view.zones,
-        controlled_by=view.controlled_by,
-    )
+    return _card_of(view, loaded=view.replicas > 0)
 
 
 def _is_under_way(view: JobView) -> bool:

@@ -121,7 +121,7 @@ def _make_spec(model: ScenarioModel, group: NodeGroup, site: ScenarioSite, name:
         context_tokens=min(model.context_tokens, kv_tokens),
         slots=slots,
         features=tuple(sorted({*model.features, RESUME})),
-        rates=_capped_rates(
+        rates=capped_rates(
             rates, allowed_power_part(cap_w, idle_w=idle_w, extra_w=active_w - idle_w)
         ),
     )
@@ -160,16 +160,17 @@ def _make_spec(model: ScenarioModel, group: NodeGroup, site: ScenarioSite, name:
     )
 
 
-def _capped_rates(rates: Rates, power_part: float) -> Rates:
+def capped_rates(rates: Rates, power_part: float) -> Rates:
     """Returns a machine's rates at a part of the power that running adds."""
     prefill_part, decode_part = speed_parts(power_part)
     if power_part == 1.0:
         return rates
-    return Rates(
-        rates.prefill_tokens_per_s * prefill_part,
-        rates.tpot_base_s / decode_part,
-        rates.tpot_per_sequence_s / decode_part,
-        Basis.ESTIMATED,
+    return msgspec.structs.replace(
+        rates,
+        prefill_tokens_per_s=rates.prefill_tokens_per_s * prefill_part,
+        tpot_base_s=rates.tpot_base_s / decode_part,
+        tpot_per_sequence_s=rates.tpot_per_sequence_s / decode_part,
+        basis=Basis.ESTIMATED,
     )
 
 

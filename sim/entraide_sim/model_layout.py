@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from entraide.models import Catalogue, ModelEntry, ModelSize, Openness, TransferRates
-from entraide.types import Loadable
+from entraide.shared_fields import make_copier
+from entraide.types import Loadable, Replica
 from entraide_node.core.model_fit import estimate_load_s
 from entraide_sim import catalogue
 from entraide_sim.catalogue import Device, ModelFootprint
@@ -66,13 +67,9 @@ def combine_models(
         fetch_bytes = 0 if group.download_mb_per_s is None or model in served else weights_bytes
         memory_gb = footprint.weights_gb + spec.pool_tokens * footprint.kv_mb_per_token / 1_000.0
         offers.append(
-            Loadable(
+            offer_of(
+                replica,
                 model=model.name,
-                revision=replica.revision,
-                engine=replica.engine,
-                context_tokens=replica.context_tokens,
-                slots=replica.slots,
-                features=replica.features,
                 memory_bytes=int(memory_gb * BYTES_PER_GB),
                 fetch_bytes=fetch_bytes,
                 load_s=estimate_load_s(
@@ -96,6 +93,22 @@ def combine_models(
         model_specs=tuple(specs),
         transfer_rates=rates,
         unload_idle_s=group.unload_idle_s,
+    )
+
+
+_loadable_of = make_copier(Replica, Loadable, own=("model",))
+
+
+def offer_of(
+    replica: Replica, *, model: str, memory_bytes: int, fetch_bytes: int, load_s: float
+) -> Loadable:
+    """Returns the offer to load a model that would be served as a replica is."""
+    return _loadable_of(
+        replica,
+        model=model,
+        memory_bytes=memory_bytes,
+        fetch_bytes=fetch_bytes,
+        load_s=load_s,
     )
 
 

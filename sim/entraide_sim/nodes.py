@@ -313,11 +313,11 @@ def _scaled_hardware(spec: NodeSpec, extra_w: float, part: float) -> EngineParam
     replica = card.replicas[0]
     free = spec.rates or replica.rates
     prompts, answers = speed_parts(part)
-    rates = Rates(
-        free.prefill_tokens_per_s * prompts,
-        free.tpot_base_s / answers,
-        free.tpot_per_sequence_s / answers,
-        free.basis,
+    rates = msgspec.structs.replace(
+        free,
+        prefill_tokens_per_s=free.prefill_tokens_per_s * prompts,
+        tpot_base_s=free.tpot_base_s / answers,
+        tpot_per_sequence_s=free.tpot_per_sequence_s / answers,
     )
     steps_s = (spec.alone_s * answers / prompts, *spec.steps_s) if spec.steps_s else ()
     return EngineParameters(

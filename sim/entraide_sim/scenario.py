@@ -12,9 +12,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
+from entraide.shared_fields import make_copier
 from entraide.types import DataClass, JobClass
 from entraide_node.core.model_manager import UNLOAD_IDLE_S
-from entraide_scheduler.core.policy import Lend, Quota
+from entraide_scheduler.core.policy import CoopTerms
 from entraide_sim.money_settings import MoneySettings, TariffPeriod
 
 START = dt.datetime(2025, 1, 13, 5, tzinfo=dt.UTC)  # a Monday, midnight in Québec
@@ -94,20 +95,28 @@ class ScenarioSite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     forecast_error: float = 1.0
 
 
-class ScenarioCoop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A member co-op: name, shares, quotas and lending terms, as in the policy.
+class ScenarioCoop(CoopTerms, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A member co-op: a name, and the terms that a policy has for a co-op, whatever they are.
 
     Attributes:
+        coop: ``name`` in the file.
         title: shown in reports instead of the name; with ``count``, a number follows it.
         count: number of identical members, named ``NAME-001`` and so on; None for one member.
     """
 
-    name: str
+    coop: str = field(name="name")
     title: Title = ""
     count: int | None = None
-    shares: float = 1.0
-    quotas: tuple[Quota, ...] = ()
-    lend: Lend = Lend()
+
+    @property
+    def name(self) -> str:
+        """Identifier, as other parts of a scenario call theirs."""
+        return self.coop
+
+    @property
+    def terms(self) -> CoopTerms:
+        """Its terms as the policy has them."""
+        return _terms_of(self)
 
 
 class ScenarioModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -434,6 +443,9 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return self.nodes + (self.alternatives[0].nodes if self.alternatives else ())
 
 
+_terms_of = make_copier(ScenarioCoop, CoopTerms)
+
+
 def expand_coops(scenario: Scenario) -> Scenario:
     """Returns the scenario with each ``count`` of co-ops expanded to single co-ops."""
     coops: list[ScenarioCoop] = []
@@ -444,7 +456,7 @@ def expand_coops(scenario: Scenario) -> Scenario:
         coops += [
             msgspec.structs.replace(
                 coop,
-                name=f"{coop.name}-{number:03}",
+                coop=f"{coop.name}-{number:03}",
                 title=_number_title(coop.title, number),
                 count=None,
             )

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from entraide.types import JobClass
-from entraide_scheduler.core.policy import DEFAULT_CLASSES, CoopTerms, Policy
+from entraide_scheduler.core.policy import DEFAULT_CLASSES, Policy
 from entraide_sim import client_generator, energy_inputs, fleet, owner_presence
 from entraide_sim.arrivals import (
     Arrival,
@@ -110,9 +110,7 @@ def make_policy(scenario: Scenario) -> Policy:
     policy = msgspec.convert(raw, Policy)
     changes: dict[str, Any] = {}
     if not policy.coops:
-        changes["coops"] = tuple(
-            CoopTerms(coop.name, coop.shares, coop.quotas, coop.lend) for coop in scenario.coops
-        )
+        changes["coops"] = tuple(coop.terms for coop in scenario.coops)
     if "timing" not in scenario.policy:
         changes["timing"] = slow_heartbeat_timing(scenario.heartbeat_s)
     if "classes" not in scenario.policy:

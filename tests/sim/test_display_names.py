@@ -35,9 +35,9 @@ def test_a_title_is_one_text_or_one_by_language() -> None:
         name="s",
         sites=(ScenarioSite(name="a", title="Gaspé", zone="CA-QC"),),
         coops=(
-            ScenarioCoop(name="b", title={"fr": "La Ferme", "en": "The Farm"}),
-            ScenarioCoop(name="c", title={"fr": "Le Four"}),
-            ScenarioCoop(name="d"),
+            ScenarioCoop(coop="b", title={"fr": "La Ferme", "en": "The Farm"}),
+            ScenarioCoop(coop="c", title={"fr": "Le Four"}),
+            ScenarioCoop(coop="d"),
         ),
     )
     titles = scenario_titles(scenario)
@@ -52,7 +52,7 @@ def test_a_title_is_one_text_or_one_by_language() -> None:
 
 def test_identical_coops_are_numbered() -> None:
     """The title of co-ops that share an entry is followed by their number."""
-    coop = ScenarioCoop(name="c", title={"fr": "Membre", "en": "Member"}, count=2)
+    coop = ScenarioCoop(coop="c", title={"fr": "Membre", "en": "Member"}, count=2)
     titles = scenario_titles(expand_coops(Scenario(name="s", coops=(coop,))))
 
     assert "Membre 2" == display_name(titles, "coop", "c-002", "fr")

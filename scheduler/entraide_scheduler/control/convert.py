@@ -8,7 +8,14 @@ from entraide.statements import Amounts, Statement, UsageLine
 from entraide.units import g_from_ug, wh_from_uwh
 from entraide.v1 import admin_pb2
 from entraide.wire import messages as m
-from entraide_scheduler.core.policy import CoopTerms, Lend, Period, Quota, QuotaKind
+from entraide_scheduler.core.policy import (
+    CoopTerms,
+    Lend,
+    Period,
+    Quota,
+    QuotaKind,
+    quota_name,
+)
 from entraide_scheduler.core.records import Quarantine
 from entraide_scheduler.core.views import NodeView, QuotaView
 from entraide_scheduler.gateway_listener import GatewayStatus
@@ -122,6 +129,9 @@ def coop_message(
 def read_coop_terms(message: admin_pb2.Coop, before: Sequence[CoopTerms]) -> CoopTerms:
     """Returns the terms in a message; unset shares are 1.
 
+    Terms that the message has no field for stay as they are, and so do those of a quota that keeps
+    its kind, period and owner.
+
     Args:
         message: the new terms.
         before: the terms in force, used for unset fields.
@@ -129,25 +139,28 @@ def read_coop_terms(message: admin_pb2.Coop, before: Sequence[CoopTerms]) -> Coo
     Raises:
         ValueError: a quota's kind or period is unknown.
     """
-    lend = next((terms.lend for terms in before if terms.coop == message.coop), Lend())
-    if message.HasField("lend"):
-        limit = message.lend.energy_wh_per_day if message.lend.limited else None
-        lend = Lend(message.lend.part, limit)
-    return CoopTerms(
-        coop=message.coop,
+    none = CoopTerms(message.coop)
+    known = next((terms for terms in before if terms.coop == message.coop), none)
+    return structs.replace(
+        known,
         shares=message.shares or 1.0,
-        quotas=tuple(
-            Quota(
-                kind=QuotaKind(quota.kind),
-                limit=quota.limit,
-                period=Period(quota.period or Period.NONE.value),
-                project=quota.project,
-                key=quota.key,
-            )
-            for quota in message.quotas
-        ),
-        lend=lend,
+        quotas=tuple(_read_quota(quota, known.quotas) for quota in message.quotas),
+        lend=_read_lend(message.lend, known.lend) if message.HasField("lend") else known.lend,
     )
+
+
+def _read_lend(message: admin_pb2.Lend, known: Lend) -> Lend:
+    limit = message.energy_wh_per_day if message.limited else None
+    return structs.replace(known, part=message.part, energy_wh_per_day=limit)
+
+
+def _read_quota(message: admin_pb2.Quota, known: Sequence[Quota]) -> Quota:
+    kind, period = QuotaKind(message.kind), Period(message.period or Period.NONE.value)
+    quota = Quota(kind, message.limit, period, message.project, message.key)
+    same = [earlier for earlier in known if quota_name(earlier) == quota_name(quota)]
+    equal = (earlier for earlier in same if earlier.limit == quota.limit)
+    earlier = next(equal, same[0] if same else quota)
+    return structs.replace(earlier, limit=quota.limit)
 
 
 def statement_message(statement: Statement) -> admin_pb2.Statement:

@@ -70,9 +70,5 @@ def has_energy_changed(known: EnergyStatus | None, new: EnergyStatus | None, now
     """
     if known is None or new is None:
         return known is not new
-    same = (known.surplus_w, known.basis, known.evidence) == (
-        new.surplus_w,
-        new.basis,
-        new.evidence,
-    )
-    return not same or known.expires_at - now < (new.expires_at - now) / 2
+    told = msgspec.structs.replace(new, measured_at=known.measured_at, expires_at=known.expires_at)
+    return told != known or known.expires_at - now < (new.expires_at - now) / 2

@@ -2,19 +2,32 @@
 
 In: two policies. Out: changes, each with a stable code and values; the message catalogue has the
 sentences (``policy-change-CODE``). Members, quotas and classes are compared by their names, so that
-their order does not count. The version's name is no change.
+their order does not count. The version's name is no change. Every field of every struct is
+compared; one without a sentence of its own is shown with its key.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from entraide_scheduler.core.policy import ClassTerms, CoopTerms, Lend, Policy, Quota
+from entraide_scheduler.core.policy import (
+    QUOTA_NAME,
+    ClassTerms,
+    CoopTerms,
+    Policy,
+    Quota,
+    quota_name,
+)
 
 NONE = ""  # the value of a key that holds nothing
-LISTS = frozenset({"version", "coops", "classes"})
+COMPARED_APART = ("version", "coops", "classes")  # keys of the policy
+# Codes of the keys of a co-op's terms that have a sentence of their own.
+COOP_CODES: Mapping[str, str] = MappingProxyType(
+    {"shares": "shares", "lend.part": "lend_part", "lend.energy_wh_per_day": "lend_energy"}
+)
 
 Value = str | int | float
 
@@ -24,7 +37,8 @@ class PolicyChange(Struct, frozen=True):
 
     Attributes:
         code: ``coop_added``, ``coop_removed``, ``shares``, ``quota_added``, ``quota_removed``,
-            ``quota``, ``lend_part``, ``lend_energy``, ``class_key`` or ``key``.
+            ``quota``, ``quota_key``, ``lend_part``, ``lend_energy``, ``coop_key``, ``class_key`` or
+            ``key``.
         values: names, and the values before (``old``) and after (``new``); "" for none.
     """
 
@@ -37,7 +51,7 @@ def find_changes(old: Policy, new: Policy) -> tuple[PolicyChange, ...]:
     return (
         *_coop_changes(old, new),
         *_class_changes(old, new),
-        *_key_changes(old, new, ""),
+        *_key_changes(old, new, but=COMPARED_APART),
     )
 
 
@@ -55,27 +69,27 @@ def _coop_changes(old: Policy, new: Policy) -> Iterator[PolicyChange]:
 
 
 def _terms_changes(old: CoopTerms, new: CoopTerms) -> Iterator[PolicyChange]:
-    coop: dict[str, Value] = {"coop": new.coop}
-    if old.shares != new.shares:
-        yield PolicyChange("shares", {**coop, "old": old.shares, "new": new.shares})
+    for change in _key_changes(old, new, but=("coop", "quotas", "lend")):
+        yield _coop_change(new.coop, change)
     yield from _quota_changes(old, new)
-    if old.lend.part != new.lend.part:
-        yield PolicyChange("lend_part", {**coop, "old": old.lend.part, "new": new.lend.part})
-    if old.lend.energy_wh_per_day != new.lend.energy_wh_per_day:
-        yield PolicyChange(
-            "lend_energy", {**coop, "old": _limit(old.lend), "new": _limit(new.lend)}
-        )
+    for change in _key_changes(old.lend, new.lend, "lend."):
+        yield _coop_change(new.coop, change)
 
 
-def _limit(lend: Lend) -> Value:
-    return NONE if lend.energy_wh_per_day is None else lend.energy_wh_per_day
+def _coop_change(coop: str, change: PolicyChange) -> PolicyChange:
+    """Returns a change of a key of a co-op's terms: with a sentence of its own, or by its key."""
+    key, old, new = (change.values[name] for name in ("key", "old", "new"))
+    code = COOP_CODES.get(str(key))
+    if code is None:
+        return PolicyChange("coop_key", {"coop": coop, "key": key, "old": old, "new": new})
+    return PolicyChange(code, {"coop": coop, "old": old, "new": new})
 
 
 def _quota_changes(old: CoopTerms, new: CoopTerms) -> Iterator[PolicyChange]:
-    before = {_quota_id(quota): quota for quota in old.quotas}
-    after = {_quota_id(quota): quota for quota in new.quotas}
-    for quota_id in sorted(before.keys() | after.keys()):
-        was, becomes = before.get(quota_id), after.get(quota_id)
+    before = {quota_name(quota): quota for quota in old.quotas}
+    after = {quota_name(quota): quota for quota in new.quotas}
+    for name in sorted(before.keys() | after.keys()):
+        was, becomes = before.get(name), after.get(name)
         quota = becomes or was
         assert quota is not None
         values: dict[str, Value] = {
@@ -86,29 +100,32 @@ def _quota_changes(old: CoopTerms, new: CoopTerms) -> Iterator[PolicyChange]:
         }
         if becomes is None:
             yield PolicyChange("quota_removed", {**values, "old": quota.limit})
-        elif was is None:
+            continue
+        if was is None:
             yield PolicyChange("quota_added", {**values, "new": quota.limit})
         elif was.limit != becomes.limit:
             yield PolicyChange("quota", {**values, "old": was.limit, "new": becomes.limit})
-
-
-def _quota_id(quota: Quota) -> tuple[str, str, str, str]:
-    return quota.kind.value, quota.period.value, quota.project, quota.key
+        named = {key: getattr(quota, key) for key in QUOTA_NAME}
+        plain = Quota(**named, limit=quota.limit)
+        for change in _key_changes(was or plain, becomes, but=(*QUOTA_NAME, "limit")):
+            yield PolicyChange("quota_key", values | change.values)
 
 
 def _class_changes(old: Policy, new: Policy) -> Iterator[PolicyChange]:
     before = {terms.job_class: terms for terms in old.classes}
     for terms in new.classes:
         was = before.get(terms.job_class, ClassTerms(terms.job_class, terms.rank))
-        for change in _key_changes(was, terms, ""):
+        for change in _key_changes(was, terms):
             yield PolicyChange("class_key", {"job_class": terms.job_class.value, **change.values})
 
 
-def _key_changes(old: Struct, new: Struct, path: str) -> Iterator[PolicyChange]:
-    """Compares the plain keys of two structs, and those of the structs within them."""
+def _key_changes(
+    old: Struct, new: Struct, path: str = "", *, but: tuple[str, ...] = ()
+) -> Iterator[PolicyChange]:
+    """Compares the keys of two structs except some, and all those of the structs within them."""
     for name in new.__struct_fields__:
         was, becomes = getattr(old, name), getattr(new, name)
-        if was == becomes or (not path and name in LISTS):
+        if was == becomes or name in but:
             continue
         key = f"{path}{name}"
         if isinstance(becomes, Struct) and isinstance(was, Struct):
@@ -122,6 +139,6 @@ def _plain(value: Any) -> Value:
     plain = msgspec.to_builtins(value)
     if plain is None:
         return NONE
-    if isinstance(plain, bool | list | dict):
+    if isinstance(plain, bool | list | tuple | dict):
         return msgspec.json.encode(plain).decode()
     return str(plain) if isinstance(plain, str) else plain

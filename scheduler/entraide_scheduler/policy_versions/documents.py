@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 import msgspec
 import tomli_w
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from entraide import i18n
 from entraide.decoding import decode_json, decode_toml
@@ -108,7 +108,7 @@ def write_document(policy: Policy, *, base: str | None = None) -> str:
     values: list[str] = []
     tables: list[list[str]] = []
     for name, value in _fields(policy):
-        if isinstance(value, tuple):
+        if isinstance(value, tuple) and all(isinstance(item, Struct) for item in value):
             tables.extend([f"\n[[{name}]]", *_lines(item)] for item in value)
         elif isinstance(value, Struct):
             tables.append([f"\n[{name}]", *_lines(value)])
@@ -122,20 +122,10 @@ def _lines(struct: Struct) -> list[str]:
     lines = []
     for name, value in _fields(struct):
         if isinstance(value, tuple) and value:
-            lines += [f"{name} = [", *(f"{INDENT}{_inline(item)}," for item in value), "]"]
-        elif isinstance(value, tuple):
-            lines.append(f"{name} = []")
+            lines += [f"{name} = [", *(f"{INDENT}{_literal(item)}," for item in value), "]"]
         else:
-            shown = _inline(value) if isinstance(value, Struct) else _literal(value)
-            lines.append(f"{name} = {shown}")
+            lines.append(f"{name} = {_literal(value)}")
     return lines
-
-
-def _inline(value: Any) -> str:
-    if not isinstance(value, Struct):
-        return _literal(value)
-    pairs = ", ".join(f"{name} = {_literal(held)}" for name, held in _fields(value) if held != "")
-    return f"{{ {pairs} }}"
 
 
 def _fields(struct: Struct) -> list[tuple[str, Any]]:
@@ -145,7 +135,17 @@ def _fields(struct: Struct) -> list[tuple[str, Any]]:
 
 
 def _literal(value: Any) -> str:
-    """Returns a plain value as TOML writes it."""
+    """Returns a value on one line, as TOML writes it; a struct without texts that are empty."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_literal, value))}]"
+    if isinstance(value, Struct):
+        named = zip(structs.fields(value), structs.astuple(value), strict=True)
+        pairs = (
+            f"{field.name} = {_literal(held)}"
+            for field, held in named
+            if held is not None and not (held == "" == field.default)
+        )
+        return f"{{ {', '.join(pairs)} }}"
     return tomli_w.dumps({"v": msgspec.to_builtins(value)}).partition("= ")[2].strip()
 
 

@@ -124,14 +124,12 @@ def _register_terms(coops: typer.Typer, lang: str, name: str) -> None:
                 )
             new = admin_pb2.Coop(shares=1.0, lend=admin_pb2.Lend(part=1.0))
             before = next((member for member in members if member.coop == coop), new)
-            request = admin_pb2.Coop(
-                coop=coop,
-                shares=before.shares if shares is None else shares,
-                quotas=merge_quotas(before.quotas, changes),
-                lend=merge_lending(before.lend, part=lend_part, energy_wh=lend_wh),
-                author=author or getpass.getuser(),
-                reason=reason or f"entraide coops {name} {coop}",
+            request = changed_terms(
+                before, quotas=changes, shares=shares, lend_part=lend_part, lend_wh=lend_wh
             )
+            request.coop = coop
+            request.author = author or getpass.getuser()
+            request.reason = reason or f"entraide coops {name} {coop}"
             after = admin.call("SetCoop", request)
         _print([after], lang, json=json)
 
@@ -190,6 +188,27 @@ def parse_quotas(texts: Sequence[str], lang: str) -> "list[admin_pb2.Quota]":
     return quotas
 
 
+def changed_terms(
+    before: "admin_pb2.Coop",
+    *,
+    quotas: "Sequence[admin_pb2.Quota]",
+    shares: float | None,
+    lend_part: float | None,
+    lend_wh: str | None,
+) -> "admin_pb2.Coop":
+    """Returns a co-op's terms after changes; what is not given stays, whatever it is."""
+    from entraide.v1 import admin_pb2
+
+    after = admin_pb2.Coop()
+    after.CopyFrom(before)
+    if shares is not None:
+        after.shares = shares
+    del after.quotas[:]
+    after.quotas.extend(merge_quotas(before.quotas, quotas))
+    after.lend.CopyFrom(merge_lending(before.lend, part=lend_part, energy_wh=lend_wh))
+    return after
+
+
 def merge_quotas(
     before: "Sequence[admin_pb2.Quota]", changes: "Sequence[admin_pb2.Quota]"
 ) -> "list[admin_pb2.Quota]":
@@ -205,12 +224,14 @@ def merge_lending(
     """Returns a co-op's lending limits after a change; a limit given as None is kept."""
     from entraide.v1 import admin_pb2
 
-    limited, limit = before.limited, before.energy_wh_per_day
+    after = admin_pb2.Lend()
+    after.CopyFrom(before)
+    if part is not None:
+        after.part = part
     if energy_wh is not None:
-        limited, limit = energy_wh != NONE, int(energy_wh) if energy_wh != NONE else 0
-    return admin_pb2.Lend(
-        part=before.part if part is None else part, limited=limited, energy_wh_per_day=limit
-    )
+        after.limited = energy_wh != NONE
+        after.energy_wh_per_day = int(energy_wh) if after.limited else 0
+    return after
 
 
 def _quota(quota: "admin_pb2.Quota", lang: str) -> str:

@@ -1934,6 +1934,26 @@ policy-change-lend_energy = { $coop }: energy that others may use on its machine
     [none] no limit
    *[other] { $new } Wh per day
 }.
+policy-change-coop_key = { $coop }: { $key } { $old ->
+    [none] none
+   *[other] { $old }
+} → { $new ->
+    [none] none
+   *[other] { $new }
+}.
+policy-change-quota_key = { $coop }: quota of { $quota }{ $period ->
+    [none] {""}
+   *[other] {" "}{ $period }
+}{ $owner ->
+    [none] {""}
+   *[other] {" "}for { $owner }
+}: { $key } { $old ->
+    [none] none
+   *[other] { $old }
+} → { $new ->
+    [none] none
+   *[other] { $new }
+}.
 policy-change-class_key = Class { $job_class }: { $key } { $old ->
     [none] none
    *[other] { $old }

@@ -1937,6 +1937,26 @@ policy-change-lend_energy = { $coop } : énergie que d’autres peuvent employe
     [none] sans limite
    *[other] { $new } Wh par jour
 }.
+policy-change-coop_key = { $coop } : { $key } { $old ->
+    [none] aucun
+   *[other] { $old }
+} → { $new ->
+    [none] aucun
+   *[other] { $new }
+}.
+policy-change-quota_key = { $coop } : quota de { $quota }{ $period ->
+    [none] {""}
+   *[other] {" "}{ $period }
+}{ $owner ->
+    [none] {""}
+   *[other] {" "}pour { $owner }
+} : { $key } { $old ->
+    [none] aucun
+   *[other] { $old }
+} → { $new ->
+    [none] aucun
+   *[other] { $new }
+}.
 policy-change-class_key = Classe { $job_class } : { $key } { $old ->
     [none] aucun
    *[other] { $old }

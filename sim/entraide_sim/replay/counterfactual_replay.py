@@ -88,7 +88,7 @@ def _model_spec(
         card=msgspec.structs.replace(
             card, rtt_s=card.rtt_s + start_s, replicas=(replica,), loadable=(), loading=()
         ),
-        rates=_learned_rates(pace),
+        rates=_learned_rates(pace, replica.rates),
         extra_w=extra_w * pace.prefill_power if pace is not None and pace.metered else None,
         prefix_tokens=tokens if reuses else 0,
         prefix_block_tokens=BLOCK_TOKENS,
@@ -101,16 +101,17 @@ def _trusted_model(pace: PerformanceModel | None) -> PerformanceModel | None:
     return pace if enough else None
 
 
-def _learned_rates(pace: PerformanceModel | None) -> Rates | None:
+def _learned_rates(pace: PerformanceModel | None, told: Rates) -> Rates | None:
     """Returns the learned rates; None where only the card's are known."""
     model = _trusted_model(pace)
     if model is None:
         return None
-    return Rates(
-        1.0 / model.prefill_s_per_token,
-        model.tpot_base_s,
-        model.tpot_per_sequence_s,
-        Basis.MEASURED,
+    return msgspec.structs.replace(
+        told,
+        prefill_tokens_per_s=1.0 / model.prefill_s_per_token,
+        tpot_base_s=model.tpot_base_s,
+        tpot_per_sequence_s=model.tpot_per_sequence_s,
+        basis=Basis.MEASURED,
     )
 
 

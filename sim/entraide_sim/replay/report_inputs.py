@@ -129,13 +129,16 @@ def _make_inputs(
         start=dt.datetime.fromtimestamp(exact.start_at, dt.UTC),
         hours=max(HOURS_MIN, (exact.end_at - exact.start_at) / HOUR_S),
         sites=tuple(sites.values()),
-        coops=tuple(
-            ScenarioCoop(name=terms.coop, shares=terms.shares) for terms in history.policy.coops
-        ),
+        coops=coops_of(history.policy),
         models=tuple(ScenarioModel(name=name) for name in models),
         nodes=tuple(machine.group for machine in machines),
     )
     return ReportInputs(scenario, machines, _make_assumptions(compared, machines))
+
+
+def coops_of(policy: Policy) -> tuple[ScenarioCoop, ...]:
+    """Returns the co-ops of a policy as a scenario has them."""
+    return tuple(ScenarioCoop(**msgspec.structs.asdict(terms)) for terms in policy.coops)
 
 
 def _make_site(spec: NodeSpec) -> ScenarioSite:

@@ -5,12 +5,14 @@ waiting jobs are computed again when the fleet or the policy changes.
 """
 
 from entraide.resuming import RESUME
-from entraide.types import DataClass, JobClass
+from entraide.shared_fields import make_copier
+from entraide.types import DataClass, JobClass, RequestFacts
 from entraide_scheduler.core.carbon import HOUR_S
 from entraide_scheduler.core.evaluation import exclusive_retry
 from entraide_scheduler.core.records import Job, Shape, context_input_est
 from entraide_scheduler.core.state import State
 
+_shape_from = make_copier(RequestFacts, Shape, own=("features", "coop"))
 HOURS_EXACT = 48  # hours within which the hour of a latest start is not rounded
 HOUR_BITS = 4  # significant bits of the remaining hours beyond that
 
@@ -42,11 +44,9 @@ def shape_of(state: State, job: Job) -> Shape:
     own_only = facts.data_class is DataClass.RESTRICTED or state.fleet.replica_index.lends_in_part(
         facts.coop
     )
-    shape = Shape(
-        model=facts.model,
+    shape = _shape_from(
+        facts,
         features=_features_of(job),
-        jurisdiction=facts.jurisdiction,
-        data_class=facts.data_class,
         coop=facts.coop if own_only else "",
         context_tokens=round_context(state, job),
         batch=facts.job_class is JobClass.BATCH,
@@ -55,7 +55,6 @@ def shape_of(state: State, job: Job) -> Shape:
         or state.quotas.is_metered(facts)
         or state.quotas.lent.another_has_limit(facts.coop),
         capped=capped,
-        controlled_by=facts.controlled_by,
         revision=job.revision,
     )
     return exclusive_retry.exclusive_shape(job, shape) if job.alone else shape

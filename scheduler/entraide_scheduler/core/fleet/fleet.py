@@ -8,6 +8,7 @@ Inputs: node cards, heartbeats, shapes. Outputs: ``EligibleNodes`` and the index
 """
 
 from bisect import bisect_left
+from operator import attrgetter
 
 import numpy as np
 from msgspec import Struct, structs
@@ -406,17 +407,9 @@ class Fleet:
                 self.replica_index.add_node(node, at)
 
 
-def _offer_of(card: NodeCard) -> object:
-    return (
-        card.coop,
-        card.zone,
-        card.replicas,
-        card.data_classes,
-        card.loadable,
-        card.loading,
-        card.models_bytes,
-        card.controlled_by,
-    )
+# Parts of a card on which it does not depend which jobs a node may serve; any other part does.
+NOT_OFFERED = ("node", "site", "power", "energy", "rtt_s", "agent", "surplus_evidence", "terms")
+_offer_of = attrgetter(*(name for name in NodeCard.__struct_fields__ if name not in NOT_OFFERED))
 
 
 def _carry_over_loads(node: Node, card: NodeCard, replicas: dict[str, Replica]) -> dict[str, Load]:

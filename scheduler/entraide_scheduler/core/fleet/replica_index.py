@@ -13,6 +13,7 @@ from collections.abc import Container, Iterable, Iterator
 
 from msgspec import structs
 
+from entraide.shared_fields import make_copier
 from entraide.types import Basis, EnergyStatus, Lending, Loadable, NodeCard, Rates, Replica
 from entraide_scheduler.core.carbon import (
     UNKNOWN_ZONE,
@@ -45,6 +46,7 @@ from entraide_scheduler.core.rules import (
 
 NO_SLOTS = (0, 0)
 UNKNOWN_RATES = Rates(1.0, 1.0, 0.0, Basis.DEFAULT)
+_replica_of = make_copier(Loadable, Replica)
 
 
 class ReplicaView(LoadedReplica, eq=False):
@@ -344,15 +346,7 @@ class ReplicaIndex:
 
         Its speed is unknown; no filter reads it.
         """
-        replica = Replica(
-            offer.model,
-            offer.revision,
-            offer.engine,
-            offer.context_tokens,
-            offer.slots,
-            offer.features,
-            UNKNOWN_RATES,
-        )
+        replica = _replica_of(offer, rates=UNKNOWN_RATES)
         performance = PerformanceModel.prior(UNKNOWN_RATES, extra_w=0.0, slots=offer.slots)
         loaded = LoadedReplica(node, replica, Load(performance), 0)
         self._set_slot_limits(node, replica, loaded.load)

@@ -10,6 +10,7 @@ always that model, even if it is also an alias.
 from msgspec import Struct, structs
 
 from entraide.models import ALIASES, AUTO, Catalogue, ModelEntry
+from entraide.shared_fields import make_copier
 from entraide.types import DataClass, Lending, NodeState, RequestFacts
 from entraide_scheduler.core.fleet import EligibleNodes, Fleet
 from entraide_scheduler.core.records import Node, Shape, context_input_est, is_leaving
@@ -17,6 +18,7 @@ from entraide_scheduler.core.records import Node, Shape, context_input_est, is_l
 REACHABLE = (NodeState.LIVE, NodeState.SUSPECT)
 FAILURES_MAX = 3  # consecutive load failures after which no job waits for the node
 NO_CATALOGUE = Catalogue(0, 0.0, ())
+_shape_from = make_copier(RequestFacts, Shape, own=("model", "features", "coop"))
 UNREACHABLE = 9  # no node serves the model, and none can load it
 
 
@@ -95,14 +97,12 @@ def find_meanings(
 
 def minimal_shape(fleet: Fleet, facts: RequestFacts, model: str) -> Shape:
     """Returns the shape with the minimal needs of a request for a model."""
-    return Shape(
+    return _shape_from(
+        facts,
         model=model,
         features=tuple(sorted(facts.features)) if facts.features else (),
-        jurisdiction=facts.jurisdiction,
-        data_class=facts.data_class,
         coop=facts.coop if facts.data_class is DataClass.RESTRICTED else "",
         context_tokens=fleet.round_context(model, context_input_est(facts) + 1),
-        controlled_by=facts.controlled_by,
     )
 
 

@@ -14,6 +14,7 @@ may want to change stands here, with a default, and not as a constant of the pac
 
 from entraide_scheduler.core.policy.policy import (
     DEFAULT_CLASSES,
+    QUOTA_NAME,
     Approval,
     Carbon,
     ChargeWeights,
@@ -31,6 +32,7 @@ from entraide_scheduler.core.policy.policy import (
     Quota,
     QuotaKind,
     Timing,
+    quota_name,
 )
 from entraide_scheduler.core.policy.policy_validation import (
     COOPS_MAX,
@@ -43,6 +45,7 @@ from entraide_scheduler.core.policy.policy_validation import (
 __all__ = [
     "COOPS_MAX",
     "DEFAULT_CLASSES",
+    "QUOTA_NAME",
     "RESUME_MAX_S",
     "AllowedRange",
     "Approval",
@@ -64,4 +67,5 @@ __all__ = [
     "QuotaKind",
     "Timing",
     "find_faults",
+    "quota_name",
 ]  # fmt: skip

@@ -47,6 +47,14 @@ class Quota(Struct, frozen=True, forbid_unknown_fields=True):
     key: str = ""
 
 
+QUOTA_NAME = ("kind", "period", "project", "key")  # which quota of a co-op it is
+
+
+def quota_name(quota: Quota) -> tuple[str, ...]:
+    """Returns which quota of a co-op a quota is; the others of its values may change."""
+    return tuple(str(getattr(quota, name)) for name in QUOTA_NAME)
+
+
 class Lend(Struct, frozen=True, forbid_unknown_fields=True):
     """How much of its own nodes a co-op lends to the others.
 

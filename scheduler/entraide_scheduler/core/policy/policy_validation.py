@@ -72,6 +72,7 @@ G_PER_KWH = AllowedRange(0, 10_000)
 FROM_0 = AllowedRange(0)
 FROM_1 = AllowedRange(1)
 PART = AllowedRange(0, 1)
+ANY = AllowedRange(-MOST)  # of a number without a row: it is finite
 
 RANGES: Mapping[type, Mapping[str, AllowedRange]] = MappingProxyType(
     {
@@ -159,13 +160,14 @@ def _number_faults(struct: Any, path: str) -> Iterator[PolicyFault]:
     ranges = RANGES.get(type(struct), {})
     for name in struct.__struct_fields__:
         value, key = getattr(struct, name), f"{path}{name}"
-        allowed = ranges.get(name)
+        allowed = ranges.get(name, ANY)
         if isinstance(value, Struct):
             yield from _number_faults(value, f"{key}.")
         elif isinstance(value, tuple):
             for number, item in enumerate(value, 1):
-                yield from _number_faults(item, f"{key}.{_name(item, number)}.")
-        elif allowed is not None and value is not None and not allowed.holds(value):
+                if isinstance(item, Struct):
+                    yield from _number_faults(item, f"{key}.{_name(item, number)}.")
+        elif isinstance(value, int | float) and not allowed.holds(value):
             shown = value if isfinite(value) else str(value)
             bounds = {"value": shown, "low": allowed.low, "high": allowed.high}
             yield PolicyFault(key, allowed.fault(value), bounds)
