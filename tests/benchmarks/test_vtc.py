@@ -21,6 +21,7 @@ from benchmarks.support.vtc_simulation import (
     size_node,
 )
 from msgspec import structs
+from tests.cases import all_cases
 
 from entraide.types import Basis, Rates
 from entraide_scheduler.core import commands, events
@@ -122,7 +123,7 @@ def test_light_clients_ask_for_least() -> None:
     assert ("many",) == light_clients([*many, Response("long", 100, 100, 0.0, 0.0, 1.0)])
 
 
-@pytest.mark.parametrize(
+@all_cases(
     ("name", "client", "times", "rate", "lengths"),
     [
         ("overload", 1, (0, 360), 1.5, (256, 256)),

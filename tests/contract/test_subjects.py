@@ -1,6 +1,7 @@
 """Subjects: the functions and the protocol's page agree."""
 
 import pytest
+from tests.cases import all_cases
 from tests.house.source import ROOT
 
 from entraide.wire import subjects
@@ -66,9 +67,7 @@ def test_identifiers_that_are_allowed(identifier: str) -> None:
     assert identifier == subjects.checked(identifier)
 
 
-@pytest.mark.parametrize(
-    "identifier", ["", "-a", "A", "a.b", "a b", "*", ">", "é", "a" * 64, "a\n"]
-)
+@all_cases("identifier", ["", "-a", "A", "a.b", "a b", "*", ">", "é", "a" * 64, "a\n"])
 def test_identifiers_that_are_refused(identifier: str) -> None:
     """Nothing that means something to NATS, or could hide, makes an identifier."""
     with pytest.raises(ValueError, match="identifier"):

@@ -5,6 +5,7 @@ import re
 import msgspec
 import pytest
 from msgspec import structs
+from tests.cases import all_cases
 from tests.contract.samples import DOORS, OFFERING, RUNS, SAMPLES, TERMS, decoder, kinds, tag
 from tests.house.source import ROOT
 
@@ -19,7 +20,7 @@ GOLDEN: dict[str, str] = msgspec.json.decode(
 )
 PROTOCOL_PAGE = ROOT / "docs/reference/protocol.md"
 
-every_sample = pytest.mark.parametrize("message", SAMPLES, ids=tag)
+every_sample = all_cases("message", SAMPLES, ids=tag)
 
 
 @every_sample
@@ -53,8 +54,8 @@ def test_a_resumed_run_names_the_seam() -> None:
     assert resumed == codec.node_in.decode(codec.encode(resumed))
 
 
-@pytest.mark.parametrize("number", [-1, m.RESUMED_MAX + 1, 1.5, None])
-@pytest.mark.parametrize("field", m.Resume.__struct_fields__)
+@all_cases("number", [-1, m.RESUMED_MAX + 1, 1.5, None])
+@all_cases("field", m.Resume.__struct_fields__)
 def test_a_seam_out_of_bounds_is_refused(field: str, number: float | None) -> None:
     """A count that no answer can have does not reach the node."""
     message = next(message for message in SAMPLES if isinstance(message, m.StartRun))
@@ -115,7 +116,7 @@ def test_tags_are_unique() -> None:
     assert sorted(set(tags)) == sorted(tags)
 
 
-@pytest.mark.parametrize("door", DOORS)
+@all_cases("door", DOORS)
 def test_a_door_refuses_the_messages_of_others(door: str) -> None:
     """A message on a subject where it does not belong is not decoded."""
     opened, union = DOORS[door]

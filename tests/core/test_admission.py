@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+from tests.cases import all_cases
 from tests.core.builders import MODEL, START, Pool, card, kinds, of, replica
 
 from entraide.types import Control, DataClass, JobState
@@ -48,7 +49,7 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize("case", REFUSALS)
+@all_cases("case", REFUSALS)
 def test_a_job_that_no_node_can_serve_is_refused(case: str) -> None:
     """A job that no node can ever serve is refused at once with its code, and never queued."""
     coop, changes, code, retry_after_s = REFUSALS[case]

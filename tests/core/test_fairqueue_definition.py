@@ -3,8 +3,8 @@
 from random import Random
 
 import msgspec
-import pytest
 from msgspec import structs
+from tests.cases import all_cases
 from tests.core.fair_jobs import COOPS, make_job, own_kind, policy, shape
 from tests.core.fair_queue_definition import DefinedQueue
 
@@ -298,7 +298,7 @@ def live(seed: int) -> Both:
     return both
 
 
-@pytest.mark.parametrize("seed", range(40))
+@all_cases("seed", range(40))
 def test_the_next_job_is_the_one_by_definition(seed: int) -> None:
     """After each random operation both queues return the same next job."""
     assert live(seed).runs

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.cases import all_cases
 from tests.core.simulated_replicas import (
     EXTRA_W,
     SLOTS,
@@ -59,8 +60,8 @@ def test_the_prior_is_the_card() -> None:
     assert 0.0 == model.calibration().predictions_ttft
 
 
-@pytest.mark.parametrize("basis", [Basis.MEASURED, Basis.DEFAULT])
-@pytest.mark.parametrize("off", [0.125, 0.5, 1.0, 2.0, 8.0])
+@all_cases("basis", [Basis.MEASURED, Basis.DEFAULT])
+@all_cases("off", [0.125, 0.5, 1.0, 2.0, 8.0])
 def test_a_wrong_card_is_outgrown(off: float, basis: Basis) -> None:
     """After 50 runs, a card that was wrong by a factor of 8 leaves no error beyond the noise."""
     machine, luck = Machine(), random.Random(f"{off} {basis}")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from msgspec import Struct, structs
+from tests.cases import all_cases
 from tests.core.builders import MODEL, START, Pool, card, facts, loadable, replica
 from tests.core.drawn_examples import policy_sections
 from tests.core.lifting import change_node, lifted, set_fields
@@ -168,8 +169,8 @@ def test_permanent_rules_read_of_a_job_what_the_cache_compares() -> None:
     assert set(NEEDS) == read
 
 
-@pytest.mark.parametrize("lang", i18n.LANGUAGES)
-@pytest.mark.parametrize("rule", [rule for rule in RULES if rule.wait], ids=attrgetter("code"))
+@all_cases("lang", i18n.LANGUAGES)
+@all_cases("rule", [rule for rule in RULES if rule.wait], ids=attrgetter("code"))
 def test_each_reason_of_waiting_has_its_sentences(rule: Rule, lang: str) -> None:
     """Where no other node is there, the job is told why it waits and when it can start."""
     decided = decide(rule)
@@ -185,7 +186,7 @@ def test_each_reason_of_waiting_has_its_sentences(rule: Rule, lang: str) -> None
     assert [] == missing_parts(explanation, lang)
 
 
-@pytest.mark.parametrize("rule", REPLICA_RULES, ids=attrgetter("code"))
+@all_cases("rule", REPLICA_RULES, ids=attrgetter("code"))
 def test_the_masks_of_the_job_hold_the_rule(rule: Rule) -> None:
     """A job that a temporary rule affects is compared with a mask that has the rule's bit."""
     own, others = masks_for(decide(rule).job.shape)
@@ -206,7 +207,7 @@ def test_a_co_op_is_owed_nothing_for_a_replica_out_of_service() -> None:
     }
 
 
-@pytest.mark.parametrize("rule", RULES, ids=attrgetter("code"))
+@all_cases("rule", RULES, ids=attrgetter("code"))
 def test_the_rule_excludes_the_node(rule: Rule) -> None:
     """Only the node that the example is about is excluded, and by this rule alone."""
     able = {"able": rule.code} if rule.code == "alone_limit" else {}
@@ -214,7 +215,7 @@ def test_the_rule_excludes_the_node(rule: Rule) -> None:
     assert decide(rule).excluded == {"other": rule.code} | able
 
 
-@pytest.mark.parametrize("rule", RULES, ids=attrgetter("code"))
+@all_cases("rule", RULES, ids=attrgetter("code"))
 def test_the_search_over_columns_honours_the_rule(rule: Rule) -> None:
     """A fleet too large to be scanned node by node gives the same result."""
     small, large = decide(rule), decide(rule, LARGE)
@@ -225,8 +226,8 @@ def test_the_search_over_columns_honours_the_rule(rule: Rule) -> None:
     assert large.result.listed == small.result.listed
 
 
-@pytest.mark.parametrize("lang", i18n.LANGUAGES)
-@pytest.mark.parametrize("rule", RULES, ids=attrgetter("code"))
+@all_cases("lang", i18n.LANGUAGES)
+@all_cases("rule", RULES, ids=attrgetter("code"))
 def test_the_explanation_gives_the_reason(rule: Rule, lang: str) -> None:
     """The text says why the node is excluded and what would have changed it, with all values."""
     explanation = explain(decide(rule))
@@ -238,9 +239,7 @@ def test_the_explanation_gives_the_reason(rule: Rule, lang: str) -> None:
     assert values == values | rule.example.values
 
 
-@pytest.mark.parametrize(
-    "rule", [rule for rule in RULES if rule.lifted is not None], ids=attrgetter("code")
-)
+@all_cases("rule", [rule for rule in RULES if rule.lifted is not None], ids=attrgetter("code"))
 def test_without_the_rule_the_node_fits(rule: Rule) -> None:
     """The counterfactual says that nothing else excludes the node, and that holds."""
     decided = decide(rule)

@@ -1,6 +1,7 @@
 """State machines of the core: illegal triggers, and triggers that may come at any time."""
 
 import pytest
+from tests.cases import all_cases
 from tests.core.builders import Pool
 
 from entraide.state_machine import IllegalTransition
@@ -20,8 +21,8 @@ def test_an_illegal_step_changes_nothing(three: Pool) -> None:
     assert (job.state, job.story) == (JobState.OFFERED, ("place",))
 
 
-@pytest.mark.parametrize("trigger", ["heard", "hello", "leave", "restart"])
-@pytest.mark.parametrize("state", NodeState)
+@all_cases("trigger", ["heard", "hello", "leave", "restart"])
+@all_cases("state", NodeState)
 def test_a_node_may_be_heard_at_any_time(state: NodeState, trigger: str) -> None:
     """A node's message, its hello, its goodbye and a restart are legal in every state."""
     assert NODE.allows(state, trigger)

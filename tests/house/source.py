@@ -1,6 +1,7 @@
 """The checkout as the house's tests read it: which files there are, and their syntax trees."""
 
 import ast
+import gc
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -35,10 +36,34 @@ def written() -> tuple[Path, ...]:
     return tuple(path for path in files() if path.suffix == ".py" and not is_generated(path))
 
 
-@cache
 def tree(path: Path) -> ast.Module:
     """The syntax tree of a file."""
-    return ast.parse(path.read_text("utf-8"), str(path))
+    return _parsed()[path][0]
+
+
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """All nodes of a file's syntax tree, as `ast.walk` yields them."""
+    return _parsed()[path][1]
+
+
+@cache
+def _parsed() -> dict[Path, tuple[ast.Module, tuple[ast.AST, ...]]]:
+    """Every Python file's syntax tree and its nodes, which live as long as the process.
+
+    There are more than a million nodes. The garbage collector would look at them again and again,
+    which takes several times as long as parsing: it is off meanwhile, and `freeze` hides them.
+    """
+    gc.collect()  # what is garbage now is not to be hidden
+    gc.disable()
+    try:
+        parsed = {}
+        for path in {*written(), *modules().values()}:
+            module = ast.parse(path.read_text("utf-8"), str(path))
+            parsed[path] = (module, tuple(ast.walk(module)))
+        return parsed
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @cache
@@ -53,11 +78,12 @@ def modules() -> dict[str, Path]:
     return paths
 
 
-def imports(module: str, path: Path) -> set[str]:
+@cache
+def imports(module: str, path: Path) -> frozenset[str]:
     """The absolute names that a module imports, lazily or not; `from a import b` is a and a.b."""
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    names = set()
-    for node in ast.walk(tree(path)):
+    names: set[str] = set()
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -66,7 +92,7 @@ def imports(module: str, path: Path) -> set[str]:
                 above = package.split(".")[: len(package.split(".")) - node.level + 1]
                 base = ".".join([*above, *([node.module] if node.module else [])])
             names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
-    return names
+    return frozenset(names)
 
 
 def where(path: Path, line: int) -> str:

@@ -3,8 +3,8 @@
 import typing
 
 import msgspec
-import pytest
 from msgspec import Struct
+from tests.cases import all_cases
 
 from entraide.wire import messages as m
 from entraide_scheduler.node_validation.bounds import ANSWER_BYTES, BOUNDS, CONTROL_BYTES
@@ -21,7 +21,7 @@ def structs_in(kind: typing.Any) -> set[type[Struct]]:
 SENT = sorted(structs_in(m.NodeUp) | structs_in(m.NodeOut), key=lambda kind: kind.__name__)
 
 
-@pytest.mark.parametrize("kind", SENT, ids=lambda kind: kind.__name__)
+@all_cases("kind", SENT, ids=lambda kind: kind.__name__)
 def test_each_field_has_a_bound(kind: type[Struct]) -> None:
     """The table has a row for each field of each struct that a node sends, and no other."""
     assert list(kind.__struct_fields__) == list(BOUNDS[kind])

@@ -9,7 +9,8 @@ import math
 from pathlib import Path
 
 import pytest
-from tests.house.source import CORES, imports, modules, tree, where
+from tests.cases import all_cases
+from tests.house.source import CORES, imports, modules, nodes, tree, where
 
 # Pure, and the same on every processor and under every hash seed.
 ALLOWED = {
@@ -63,7 +64,7 @@ def is_allowed(imported: str, importer: str) -> bool:
 def impurities(path: Path) -> list[str]:
     """A sentence for each expression that a core must not contain."""
     faults = []
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         what = impurity(node)
         if what:
             faults.append(f"{where(path, getattr(node, 'lineno', 0))} {what}")
@@ -95,7 +96,7 @@ def impurity(node: ast.AST) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("module", sorted(PURE_MODULES))
+@all_cases("module", sorted(PURE_MODULES))
 def test_core_imports_the_vocabulary_only(module: str) -> None:
     """A core's module imports the vocabulary, its own core, and a few pure modules."""
     names = imports(module, PURE_MODULES[module])
@@ -103,14 +104,14 @@ def test_core_imports_the_vocabulary_only(module: str) -> None:
     assert [] == sorted(name for name in names if not is_allowed(name, module))
 
 
-@pytest.mark.parametrize("module", sorted(PURE_MODULES))
+@all_cases("module", sorted(PURE_MODULES))
 def test_core_computes_the_same_everywhere(module: str) -> None:
     """A core's module uses nothing whose answer differs by processor, seed or moment."""
     assert [] == impurities(PURE_MODULES[module])
 
 
-@pytest.mark.parametrize(
-    "module", sorted(name for name in modules() if name.split(".")[0] == "entraide_sim")
+@all_cases(
+    "module", lambda: sorted(name for name in modules() if name.split(".")[0] == "entraide_sim")
 )
 def test_the_simulator_knows_no_shell(module: str) -> None:
     """The simulator imports of ours the vocabulary, files, output, the two cores, itself, and what
@@ -137,7 +138,7 @@ CORE_PACKAGES = frozenset(
 INNER_MODULES = frozenset(name for name in CORE_MODULES if name.rpartition(".")[0] in CORE_PACKAGES)
 
 
-def inner_imports(module: str, imported: set[str]) -> list[str]:
+def inner_imports(module: str, imported: set[str] | frozenset[str]) -> list[str]:
     """The imports of modules inside a package of a core, where the importer lies outside it."""
     return sorted(
         name
@@ -146,7 +147,7 @@ def inner_imports(module: str, imported: set[str]) -> list[str]:
     )
 
 
-@pytest.mark.parametrize("module", sorted(modules()))
+@all_cases("module", lambda: sorted(modules()))
 def test_a_package_of_the_core_is_used_through_its_face(module: str) -> None:
     """No shipped module imports a module inside a package of a core, but that package's own."""
     assert [] == inner_imports(module, imports(module, modules()[module]))
@@ -160,7 +161,7 @@ def test_an_import_past_a_face_is_noticed() -> None:
     assert [] == inner_imports("entraide_scheduler.core.policy.policy", {inner})
 
 
-@pytest.mark.parametrize("package", sorted(CORE_PACKAGES))
+@all_cases("package", sorted(CORE_PACKAGES))
 def test_a_package_of_the_core_says_what_it_is(package: str) -> None:
     """A package opens with what it does, its input and output, and what each module holds."""
     opening = ast.get_docstring(tree(CORE_MODULES[package])) or ""

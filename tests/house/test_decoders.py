@@ -2,8 +2,10 @@
 
 import ast
 import re
+from functools import cache
+from pathlib import Path
 
-import pytest
+from tests.cases import all_cases
 from tests.hostile.test_decoders import CASES
 from tests.house.source import modules, tree, where
 
@@ -139,16 +141,23 @@ OURS = {
 }
 
 
+@cache
 def sites() -> dict[str, str]:
     """Where bytes are decoded: ``module:function``, and the line for an editor."""
     places: dict[str, str] = {}
     for module, path in modules().items():
         if ".v1" in module or module.endswith(("m0002_statements", "m0009_usage")):
             continue
-        for function, call in calls(tree(path), ()):
+        for function, call in calls_of(path):
             if name_of(call) in DECODERS or CODEC.fullmatch(ast.unparse(call.func)):
                 places[f"{module}:{function}"] = where(path, call.lineno)
     return places
+
+
+@cache
+def calls_of(path: Path) -> list[tuple[str, ast.Call]]:
+    """Each call in a file, with the dotted name of the function that it stands in."""
+    return calls(tree(path), ())
 
 
 def calls(node: ast.AST, inside: tuple[str, ...]) -> list[tuple[str, ast.Call]]:
@@ -172,27 +181,26 @@ def name_of(call: ast.Call) -> str:
             return ""
 
 
-SITES = sites()
 TESTED = {site for case in CASES.values() for site in case.sites}
 
 
-@pytest.mark.parametrize("site", sorted(SITES))
+@all_cases("site", lambda: sorted(sites()))
 def test_each_decoder_is_tested_or_excused(site: str) -> None:
     """A place that decodes is named by a property test, or says why its bytes are ours."""
-    assert (site in TESTED) is not (site in OURS), SITES[site]
+    assert (site in TESTED) is not (site in OURS), sites()[site]
 
 
 def test_no_place_is_named_that_is_gone() -> None:
     """The tables name only places that decode."""
-    assert set() == (TESTED | set(OURS)) - set(SITES)
+    assert set() == (TESTED | set(OURS)) - set(sites())
 
 
-@pytest.mark.parametrize("module", sorted(set(modules()) - RAW_ALLOWED))
+@all_cases("module", lambda: sorted(set(modules()) - RAW_ALLOWED))
 def test_formats_are_decoded_in_one_place(module: str) -> None:
     """Only `entraide.decoding` calls decoders that have several kinds of error."""
     faults = [
         where(modules()[module], call.lineno)
-        for _, call in calls(tree(modules()[module]), ())
+        for _, call in calls_of(modules()[module])
         if ast.unparse(call.func).partition("[")[0] in RAW
     ]
 

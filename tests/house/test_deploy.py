@@ -5,6 +5,7 @@ import re
 import subprocess
 
 import pytest
+from tests.cases import all_cases
 from tests.house.source import ROOT
 
 from entraide_scheduler.gateway.metrics import GATEWAY_METRICS
@@ -39,7 +40,7 @@ def rule_expressions() -> list[str]:
     return re.findall(r"expr: (.*?)\n        (?:for|labels):", text, re.DOTALL)
 
 
-@pytest.mark.parametrize("query", [*rule_expressions(), *board_expressions()])
+@all_cases("query", [*rule_expressions(), *board_expressions()])
 def test_each_query_names_metrics_and_labels_that_exist(query: str) -> None:
     """A metric that was renamed is renamed here, too."""
     names = {metric_of(name) for name in METRIC.findall(query)}

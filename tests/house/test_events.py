@@ -3,7 +3,7 @@
 import ast
 import re
 
-from tests.house.source import ROOT, is_generated, modules, tree, where
+from tests.house.source import ROOT, is_generated, modules, nodes, where
 
 PAGE = ROOT / "docs/reference/events.md"
 SECTIONS = {
@@ -48,7 +48,7 @@ def logging_calls() -> list[tuple[str, ast.Call, set[str]]]:
         (module, node, levels)
         for module, path in modules().items()
         if not is_generated(path)
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.Call) and (levels := levels_of(module, node))
     ]
 
@@ -108,5 +108,5 @@ def is_indirect(module: str, call: ast.Call) -> bool:
         isinstance(node, ast.FunctionDef)
         and (module, node.name) in INDIRECT
         and node.lineno <= call.lineno <= (node.end_lineno or 0)
-        for node in ast.walk(tree(modules()[module]))
+        for node in nodes(modules()[module])
     )

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from tests.house.source import PACKAGES, ROOT, is_generated, modules, tree, where, written
+from tests.house.source import PACKAGES, ROOT, is_generated, modules, nodes, tree, where, written
 
 GLOSSARY = ROOT / "docs/glossary.md"
 CORE = "entraide_scheduler.core"
@@ -74,7 +74,7 @@ def metaphors(component: str) -> list[str]:
     return sorted(named_files) + [
         f"{where(path, node.lineno)} {node.name}"
         for path in paths(component)
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, definition) and words(node.name) & METAPHORS
     ]
 
@@ -84,7 +84,7 @@ def fields(path: Path) -> frozenset[ast.expr]:
     """The names of the fields that the classes of a file declare."""
     return frozenset(
         statement.target
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.ClassDef)
         for statement in node.body
         if isinstance(statement, ast.AnnAssign)
@@ -96,7 +96,7 @@ def empty_locals() -> list[str]:
     return [
         f"{where(path, node.lineno)} {node.id}"
         for path in written()
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in EMPTY_WORDS
         if node not in fields(path)
     ]

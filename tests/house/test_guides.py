@@ -5,8 +5,8 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from scripts.docs_check import broken_links
+from tests.cases import all_cases
 from tests.house.source import ROOT
 from tests.house.test_papers import outline
 from tests.testbed.guides import FOLDER, Block, read_blocks
@@ -54,7 +54,7 @@ def test_there_are_guides() -> None:
     assert sorted(f"{name}{end}" for name in NAMES for end in (FRENCH, ENGLISH)) == PAGES
 
 
-@pytest.mark.parametrize("name", NAMES)
+@all_cases("name", NAMES)
 def test_both_languages_have_the_same_commands(name: str) -> None:
     """The pages have the same blocks in the same order, under headings of the same levels."""
     french, english = f"{name}{FRENCH}", f"{name}{ENGLISH}"
@@ -64,19 +64,19 @@ def test_both_languages_have_the_same_commands(name: str) -> None:
     assert outline(str(folder / french)) == outline(str(folder / english))
 
 
-@pytest.mark.parametrize("page", PAGES)
+@all_cases("page", PAGES)
 def test_blocks_are_not_nested(page: str) -> None:
     """No block is inside a list, where these tests and the testbed would not see it."""
     assert not NESTED_FENCE.search((FOLDER / page).read_text("utf-8"))
 
 
-@pytest.mark.parametrize("page", PAGES)
+@all_cases("page", PAGES)
 def test_links_resolve(page: str) -> None:
     """Each relative link leads to a file, and each anchor to a heading."""
     assert [] == broken_links(FOLDER / page)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@all_cases("page", PAGES)
 def test_links_keep_the_language(page: str) -> None:
     """The first link leads to the other language, the others stay in this one where they can."""
     name = page.removesuffix(ENGLISH).removesuffix(".fr")

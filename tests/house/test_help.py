@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import pytest
-from tests.house.source import ROOT, modules, tree
+from tests.house.source import ROOT, modules, nodes
 
 from entraide.language import VARIABLES, lang_of_environment
 
@@ -44,7 +44,7 @@ def test_one_module_reads_the_language_of_the_environment() -> None:
     readers = {
         module
         for module, path in modules().items()
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.Constant) and node.value in VARIABLES
     }
 

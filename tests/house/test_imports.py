@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
@@ -56,6 +57,7 @@ def declared(package: str) -> set[str]:
     return {normal(requirement) for listed in lists for requirement in listed}
 
 
+@cache
 def distributions(package: str) -> dict[str, set[str]]:
     """For each foreign top-level module that a package imports: the distributions it is from."""
     owners = importlib.metadata.packages_distributions()

@@ -1,6 +1,7 @@
 """Both languages have the same messages, and the French keeps its typography and its terms."""
 
 import re
+from functools import cache
 
 import pytest
 from fluent.syntax import FluentParser, ast
@@ -42,6 +43,7 @@ class Reader(Visitor):
         self.texts.append(node.value)
 
 
+@cache
 def entries(lang: str, catalogue: str = "sdk") -> dict[str, Reader]:
     """The messages of a language by code (and `code.attribute`), each one read."""
     readers = {}

@@ -3,7 +3,7 @@
 import re
 import tomllib
 
-import pytest
+from tests.cases import all_cases
 from tests.house.source import ROOT, files, tree, written
 from tests.house.test_locales import HIGH_SIGN, QUOTE
 
@@ -110,7 +110,7 @@ def test_contributing_names_every_folder() -> None:
     assert {folder for folder in folders if not folder.startswith(".")} == named
 
 
-@pytest.mark.parametrize("path", FRENCH_PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+@all_cases("path", FRENCH_PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_french_pages_keep_their_spaces(path) -> None:
     """High signs and guillemets in a French page stand apart by a space that does not break."""
     text = re.sub(r"```.*?```|`[^`\n]*`", "x", path.read_text("utf-8"), flags=re.S)
@@ -120,7 +120,7 @@ def test_french_pages_keep_their_spaces(path) -> None:
     ]
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "docs/adr").glob("*.md")), ids=lambda p: p.stem)
+@all_cases("path", sorted((ROOT / "docs/adr").glob("*.md")), ids=lambda p: p.stem)
 def test_decisions_keep_their_form(path) -> None:
     """A decision is one page with a number, a date, and four parts in order."""
     text = path.read_text("utf-8").splitlines()

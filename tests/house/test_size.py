@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 import pytest
-from tests.house.source import PACKAGES, ROOT, tree, where, written
+from tests.house.source import PACKAGES, ROOT, nodes, tree, where, written
 
 FUNCTION_LINES_MAX = 60
 MODULE_LINES_MAX = 500
@@ -25,7 +25,7 @@ def body_lines(function: Function) -> int:
 
 def functions(path: Path) -> list[Function]:
     """Every function of a file, nested ones too."""
-    return [node for node in ast.walk(tree(path)) if isinstance(node, Function)]
+    return [node for node in nodes(path) if isinstance(node, Function)]
 
 
 def test_functions_fit_a_screen() -> None:
@@ -96,7 +96,7 @@ def test_names_keep_to_our_words() -> None:
     foreign = [
         f"{where(path, node.lineno)} {node.name}"
         for path in written()
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, Function | ast.ClassDef)
         and any(word in node.name.lower() for word in ("worker", "tenant"))
         and not node.name.startswith("test_")

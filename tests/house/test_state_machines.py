@@ -5,10 +5,12 @@ import importlib
 import re
 import subprocess
 import sys
+from functools import cache
 from typing import Any
 
 import pytest
-from tests.house.source import ROOT, modules, tree
+from tests.cases import all_cases
+from tests.house.source import ROOT, modules, nodes
 
 from entraide.state_machine import StateMachine
 
@@ -19,16 +21,19 @@ def makes_a_machine(module: str) -> bool:
     """Whether a module's source calls ``StateMachine``."""
     return any(
         isinstance(node, ast.Call) and ast.unparse(node.func).endswith("StateMachine")
-        for node in ast.walk(tree(modules()[module]))
+        for node in nodes(modules()[module])
     )
 
 
-MACHINES: dict[str, StateMachine[Any, Any]] = {
-    value.name: value
-    for module in sorted(filter(makes_a_machine, modules()))
-    for value in vars(importlib.import_module(module)).values()
-    if isinstance(value, StateMachine)
-}
+@cache
+def machines() -> dict[str, StateMachine[Any, Any]]:
+    """The state machines of our packages, by name."""
+    return {
+        value.name: value
+        for module in sorted(filter(makes_a_machine, modules()))
+        for value in vars(importlib.import_module(module)).values()
+        if isinstance(value, StateMachine)
+    }
 
 
 @pytest.mark.checkout
@@ -39,13 +44,13 @@ def test_every_table_is_drawn() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout) == (0, "")
-    assert sorted(MACHINES) == sorted(re.findall(r"<!-- table: (\w+) -->", page))
+    assert sorted(machines()) == sorted(re.findall(r"<!-- table: (\w+) -->", page))
 
 
-@pytest.mark.parametrize("name", MACHINES)
+@all_cases("name", machines)
 def test_every_state_can_be_reached(name: str) -> None:
     """From the first states, the steps of a table lead to every state."""
-    machine = MACHINES[name]
+    machine = machines()[name]
     reached = set(machine.starts)
     for _ in machine.table:
         reached |= {to for (state, _), to in machine.table.items() if state in reached}
@@ -53,9 +58,9 @@ def test_every_state_can_be_reached(name: str) -> None:
     assert reached == set(type(machine.starts[0]))
 
 
-@pytest.mark.parametrize("name", MACHINES)
+@all_cases("name", machines)
 def test_only_ends_are_final(name: str) -> None:
     """From an end no step leads away, and from every other state at least one does."""
-    machine = MACHINES[name]
+    machine = machines()[name]
 
     assert {state for state, _ in machine.table} == set(type(machine.starts[0])) - set(machine.ends)

@@ -14,6 +14,7 @@ import psutil
 import pytest
 import uvloop
 from cryptography import x509
+from tests.cases import all_cases
 from tests.cutting_proxy import cutting_proxy
 from tests.integration.nats_support import NatsPool, listen, running_pool
 from tests.waiting import eventually
@@ -320,7 +321,7 @@ def test_fingerprint_is_of_the_certificate(tmp_path: Path) -> None:
     assert compute_fingerprint(pem) == compute_fingerprint(f"\n{pem}\n".encode())
 
 
-@pytest.mark.parametrize(("host", "required"), [
+@all_cases(("host", "required"), [
     ("127.0.0.1", False), ("127.8.9.1", False), ("::1", False), ("[::1]", False),
     ("localhost", False), ("LOCALHOST", False), ("::ffff:127.0.0.1", False),
     ("0.0.0.0", True), ("::", True), ("", True), ("10.0.0.4", True), ("fe80::1", True),

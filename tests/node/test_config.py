@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from tests.cases import all_cases
 
 from entraide import i18n
 from entraide.errors import RequestError
@@ -166,8 +167,8 @@ FAULTS = sorted(
 )
 
 
-@pytest.mark.parametrize("lang", i18n.LANGUAGES)
-@pytest.mark.parametrize("fault", [*FAULTS, "no_host", "no_column"])
+@all_cases("lang", i18n.LANGUAGES)
+@all_cases("fault", [*FAULTS, "no_host", "no_column"])
 def test_what_is_wrong_is_said_in_both_languages(fault: str, lang: str) -> None:
     """Each fault of a meter has its sentence, with the key in it."""
     said = i18n.text(

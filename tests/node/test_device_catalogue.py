@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+from tests.cases import all_cases
 
 from entraide.types import Basis, Power
 from entraide_node.energy.device_catalogue import KINDS, device_power, devices, sources
@@ -68,7 +69,7 @@ def test_a_mac_that_says_nothing(said: str) -> None:
     assert ("default-apple", DEFAULT) == apple_device(said)
 
 
-@pytest.mark.parametrize(("said", "expected"), CARDS.items(), ids=CARDS)
+@all_cases(("said", "expected"), CARDS.items(), ids=CARDS)
 def test_cards(said: str, expected: tuple[str, Basis]) -> None:
     """An NVIDIA card is recognised by its whole name, never by something near."""
     assert expected == nvidia_device(said)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.cases import all_cases
 from tests.integration.nats_support import NatsPool
 from tests.node.support import NODE, Peer, ScriptedEngine, configure, serving
 from tests.waiting import eventually
@@ -107,8 +108,8 @@ MEMORY = {
 }
 
 
-@pytest.mark.parametrize("name", JUDGED)
-@pytest.mark.parametrize("lang", ["fr", "en"])
+@all_cases("name", JUDGED)
+@all_cases("lang", ["fr", "en"])
 def test_judgements(name: str, lang: str) -> None:
     """Each finding is as bad as it is, and has a whole sentence in both languages."""
     check, code, level = JUDGED[name]

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.cases import all_cases
 
 from entraide.types import Basis, Outcome
 from entraide_node.engines.base import BAD_REQUEST, EMBEDDINGS_PATH, ENGINE_REJECTED, EngineRequest
@@ -136,7 +137,7 @@ INVALID: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("name", INVALID)
+@all_cases("name", INVALID)
 def test_an_invalid_answer_fails_the_run(name: str) -> None:
     """What holds no embedding of each input is the engine's fault, and another may do better."""
     run = run_of(["a", "b"])

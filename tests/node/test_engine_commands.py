@@ -1,6 +1,7 @@
 """The engines' own output: why they did not start, their load, and their features."""
 
 import pytest
+from tests.cases import all_cases
 
 from entraide.language import LANGUAGES, Lang
 from entraide_node.engines.base import EngineMetrics, EngineProblem
@@ -49,7 +50,7 @@ STARTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("lines", "exit_code", "code"), STARTS.values(), ids=STARTS)
+@all_cases(("lines", "exit_code", "code"), STARTS.values(), ids=STARTS)
 def test_failed_starts(lines: list[str], exit_code: int | None, code: str) -> None:
     """Each way to fail at the start has its code."""
     assert code == diagnose_start(lines, file=FILE, exit_code=exit_code).code
@@ -69,7 +70,7 @@ PASSING = {
 }
 
 
-@pytest.mark.parametrize(("problem", "passes"), PASSING.values(), ids=PASSING)
+@all_cases(("problem", "passes"), PASSING.values(), ids=PASSING)
 def test_starts_that_are_tried_again(
     problem: tuple[str, dict[str, str | int]], passes: bool
 ) -> None:

@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+from tests.cases import all_cases
 
 from entraide_node.engines.base import BAD_REQUEST, CONTEXT_EXCEEDED, ENGINE_REJECTED
 from entraide_node.engines.engine_errors import failure_from_response
@@ -61,7 +62,7 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("status", "answer", "expected"), CASES.values(), ids=CASES)
+@all_cases(("status", "answer", "expected"), CASES.values(), ids=CASES)
 def test_refusals(status: int, answer: object, expected: tuple[str, bool, int, int]) -> None:
     """Each refusal of an engine has the code that fits it, and its numbers."""
     payload = b"" if answer is None else msgspec.json.encode(answer)

@@ -6,6 +6,7 @@ import struct
 from pathlib import Path
 
 import pytest
+from tests.cases import all_cases
 
 from entraide import i18n
 from entraide.catalogue import demonstration
@@ -264,7 +265,7 @@ CODES = ("demo_model_missing", "demo_model_altered", "model_missing", "model_dam
          "engine_lacks_model", "engine_bench_failed", "device_unknown")  # fmt: skip
 
 
-@pytest.mark.parametrize("code", CODES)
+@all_cases("code", CODES)
 def test_every_problem_has_its_sentence(code: str) -> None:
     """Each problem of an engine or a model has a sentence in both languages."""
     assert i18n.has_message(f"node-{code.replace('_', '-')}")

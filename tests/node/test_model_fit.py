@@ -2,6 +2,7 @@
 
 import pytest
 from msgspec.structs import replace
+from tests.cases import all_cases
 
 from entraide.catalogue import find, shipped
 from entraide.models import ArtefactFile, Catalogue, ModelEntry, TransferRates
@@ -108,7 +109,7 @@ MACHINES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@all_cases(
     ("hardware", "engine", "model", "slots", "context_tokens"), MACHINES.values(), ids=MACHINES
 )
 def test_what_a_machine_can_load(
@@ -128,7 +129,7 @@ def test_what_a_machine_can_load(
     )
 
 
-@pytest.mark.parametrize(("hardware", "engine"), [case[:2] for case in MACHINES.values()],
+@all_cases(("hardware", "engine"), [case[:2] for case in MACHINES.values()],
                          ids=MACHINES)  # fmt: skip
 def test_nothing_takes_more_than_there_is(hardware: Hardware, engine: EngineKind) -> None:
     """What is offered never takes more than models may, and that leaves its owner room."""

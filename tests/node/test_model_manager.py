@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from tests.cases import all_cases
 from tests.node.model_support import Node
 
 from entraide.state_machine import IllegalTransition
@@ -237,7 +238,7 @@ SITUATIONS: dict[str, tuple[Callable[[Node], None], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SITUATIONS)
+@all_cases("name", SITUATIONS)
 def test_situations(name: str) -> None:
     """The node fetches, loads and unloads as the situation asks for."""
     live, expected = SITUATIONS[name]
@@ -345,8 +346,8 @@ def test_it_wakes_when_a_model_has_been_idle() -> None:
     assert (None, 1_060.0) == (before, node.manager.next_deadline(node.limits))
 
 
-@pytest.mark.parametrize("state", ModelState)
-@pytest.mark.parametrize("event", ModelEvent)
+@all_cases("state", ModelState)
+@all_cases("event", ModelEvent)
 def test_the_table_is_all(state: ModelState, event: ModelEvent) -> None:
     """A step that the table does not foresee raises and changes nothing."""
     record = ModelRecord("a", state)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.cases import all_cases
 from tests.node.test_terms_file import spans as any_span
 
 from entraide_node.core.machine_state import GIB, MachineState
@@ -171,7 +172,7 @@ SITUATIONS: dict[str, tuple[OwnerTerms, dict[str, Any], int]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", SPANS)
+@all_cases("case", SPANS)
 def test_hours_are_read_as_people_write_them(case: str) -> None:
     """A text becomes the hours that it says, or nothing; hours become a text that says them."""
     text, expected = SPANS[case]
@@ -186,7 +187,7 @@ def settled(terms: OwnerTerms, now: MachineState) -> RuleReason | None:
     return first_reason(evaluate_rules(terms, now, at=HOUR, before=held), terms, now)
 
 
-@pytest.mark.parametrize("case", SITUATIONS)
+@all_cases("case", SITUATIONS)
 def test_a_situation_comes_to_one_reason(case: str) -> None:
     """The first rule that objects is the reason, by its number."""
     terms, differences, expected = SITUATIONS[case]

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.cases import all_cases
 from tests.node.owner_terms import FULL_TERMS
 from tests.node.test_terms_file import terms as any_terms
 
@@ -48,7 +49,7 @@ def test_a_form_that_is_sent_as_shown_changes_nothing(terms: OwnerTerms) -> None
     assert terms == parse_terms(format_terms(terms))
 
 
-@pytest.mark.parametrize(
+@all_cases(
     ("field", "value", "code"),
     [
         ("row-0-from", "8-18", "wrong-time"),

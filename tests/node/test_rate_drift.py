@@ -1,6 +1,6 @@
 """When an engine is measured again, because its runs show another speed for long."""
 
-import pytest
+from tests.cases import all_cases
 
 from entraide.types import Basis, Rates
 from entraide_node.core.rate_drift import (
@@ -31,7 +31,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@all_cases("name", CASES)
 def test_departure(name: str) -> None:
     """Runs depart when they are a third slower or faster than measured, over many of them."""
     read, write, beside, runs, expected = CASES[name]

@@ -2,6 +2,7 @@
 
 import pytest
 from msgspec.structs import replace
+from tests.cases import all_cases
 
 from entraide_node.core.phases import AGENT, Phase, PhaseEvent
 from entraide_node.core.run_admission import (
@@ -40,7 +41,7 @@ RUNS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", RUNS)
+@all_cases("name", RUNS)
 def test_runs(name: str) -> None:
     """A node takes a run, ignores it, or declines it with its code."""
     asked, holding, reason, wanted = RUNS[name]
@@ -102,8 +103,8 @@ def test_signs(name: str) -> None:
     assert expected == phase
 
 
-@pytest.mark.parametrize("phase", Phase)
-@pytest.mark.parametrize("sign", [PhaseEvent.ASKED, PhaseEvent.ORPHANED, PhaseEvent.STOPPED])
+@all_cases("phase", Phase)
+@all_cases("sign", [PhaseEvent.ASKED, PhaseEvent.ORPHANED, PhaseEvent.STOPPED])
 def test_a_signal_is_legal_in_every_phase(phase: Phase, sign: PhaseEvent) -> None:
     """A signal, and the end of the agent's tasks, may come at any time."""
     assert AGENT.allows(phase, sign)

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from tests.cases import all_cases
 from tests.node.test_stream_run import DONE, chat, text, usage
 
 from entraide.types import Outcome
@@ -118,8 +119,8 @@ STOPS = {
 }
 
 
-@pytest.mark.parametrize("path", [CHAT, COMPLETIONS])
-@pytest.mark.parametrize("name", STOPS)
+@all_cases("path", [CHAT, COMPLETIONS])
+@all_cases("name", STOPS)
 def test_stop_strings(name: str, path: str) -> None:
     """A stop string that begins in the earlier text ends the answer, and no more text is sent."""
     earlier, parts, stop, expected = STOPS[name]

@@ -1,6 +1,6 @@
 """The surplus of a site for several combinations of meters."""
 
-import pytest
+from tests.cases import all_cases
 
 from entraide.types import Basis
 from entraide_node.core.site_surplus import SiteReadings, Surplus, compute_surplus
@@ -88,7 +88,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@all_cases("name", CASES)
 def test_surplus(name: str) -> None:
     """The surplus is the load that could be added without the grid."""
     readings, added_w, expected = CASES[name]

@@ -11,6 +11,7 @@ import aiomqtt
 import msgspec
 import pytest
 from aiohttp import web
+from tests.cases import all_cases
 from tests.node.energy_peers import Home, broker, float_at, free_port, home, inverter
 from tests.node.support import DEADLINE_S
 
@@ -99,7 +100,7 @@ async def test_sunspec(name: str) -> None:
     assert [expected, expected] == [v.number for v in said if isinstance(v, SourceValue)]
 
 
-@pytest.mark.parametrize("model", [101, 102, 103, 111, 112, 113, 701, 201, 202, 203, 204,
+@all_cases("model", [101, 102, 103, 111, 112, 113, 701, 201, 202, 203, 204,
                                    211, 212, 213, 214, 124, 713, 802])  # fmt: skip
 def test_places_are_the_alliances_own(model: int) -> None:
     """Each offset is the one in the SunSpec Alliance's own definition of the model."""

@@ -5,6 +5,7 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.cases import all_cases
 
 from entraide_node.engines.sse import EVENT_BYTES_MAX, EventReader, EventTooLong
 
@@ -39,7 +40,7 @@ def feed_often(reader: EventReader, line: bytes) -> None:
         reader.feed(line)
 
 
-@pytest.mark.parametrize(("stream", "payloads"), CASES.values(), ids=CASES)
+@all_cases(("stream", "payloads"), CASES.values(), ids=CASES)
 def test_payloads(stream: bytes, payloads: list[bytes]) -> None:
     """Each form of stream gives the payloads that the standard says."""
     assert payloads == read(stream)

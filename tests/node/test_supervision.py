@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.cases import all_cases
 
 from entraide.state_machine import IllegalTransition
 from entraide_node.core.supervision import (
@@ -53,7 +54,7 @@ def live(events: list[E], *, at: list[float] | None = None) -> tuple[Supervision
     return supervision, action
 
 
-@pytest.mark.parametrize(("events", "state", "action"), STORIES.values(), ids=STORIES)
+@all_cases(("events", "state", "action"), STORIES.values(), ids=STORIES)
 def test_stories(events: list[E], state: S, action: A | None) -> None:
     """Each sequence of events ends in the state and with the action of the table."""
     supervision, last = live(events)

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.cases import all_cases
 
 from entraide import i18n
 from entraide.types import DataClass
@@ -80,7 +80,7 @@ def test_every_key_is_read() -> None:
     assert OwnerTerms() == parse_terms("")
 
 
-@pytest.mark.parametrize("case", WRONG)
+@all_cases("case", WRONG)
 def test_what_is_wrong_is_said_by_line(case: str) -> None:
     """Each fault has its code, its line and its key, and a sentence in both languages."""
     text, expected = WRONG[case]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from tests.cases import all_cases
 from tests.scheduler.gateway_support import MODEL, WAIT_S, card, open_pool
 
 from entraide_scheduler.gateway import openai
@@ -32,7 +33,7 @@ def answers(body: dict[str, Any]) -> int:
     return sum(message["role"] == "assistant" for message in body.get("messages", ()))
 
 
-@pytest.mark.parametrize(("client", "turn"), REQUESTS)
+@all_cases(("client", "turn"), REQUESTS)
 def test_recorded_request_is_accepted(client: str, turn: int) -> None:
     """Every request of a client is read; what goes on has the same messages."""
     request = RECORDED[client][turn]

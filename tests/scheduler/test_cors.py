@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.cases import all_cases
 from tests.scheduler.gateway_support import CHAT, KEY_A, Pool, open_pool
 
 from entraide_scheduler.config import HttpConfig, is_origin
@@ -70,7 +71,7 @@ async def test_it_is_off_unless_an_origin_is_named(tmp_path: Path) -> None:
     assert "vary" not in status.headers
 
 
-@pytest.mark.parametrize(
+@all_cases(
     "text", ["*", "null", "chat.coop", "https://chat.coop/", "https://*.coop", "HTTPS://chat.coop",
              "https://u@chat.coop", "https://chat.coop:x", "ftp://chat.coop", "https://", ""]
 )  # fmt: skip

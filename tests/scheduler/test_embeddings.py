@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from tests.cases import all_cases
 from tests.scheduler.gateway_support import MODEL, NodeRun, Pool, ask, card, open_pool
 from tests.scheduler.test_gateway_kept import ended
 
@@ -150,7 +151,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@all_cases("name", REFUSED)
 def test_an_unusable_request_is_refused_by_name(name: str) -> None:
     """What cannot be embedded is refused before a job is made of it."""
     fields, param, fault = REFUSED[name]

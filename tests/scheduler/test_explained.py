@@ -1,7 +1,7 @@
 """Explanations over gRPC have every field that they have over HTTP."""
 
 import msgspec
-import pytest
+from tests.cases import all_cases
 from tests.sdk.explanation_cases import CASES
 
 from entraide import explanations, i18n
@@ -10,8 +10,8 @@ from entraide.types import Candidate, Candidates
 from entraide_scheduler.gateway import answer_json, pool_messages
 
 
-@pytest.mark.parametrize("lang", i18n.LANGUAGES)
-@pytest.mark.parametrize("name", CASES)
+@all_cases("lang", i18n.LANGUAGES)
+@all_cases("name", CASES)
 def test_a_client_tells_what_the_gateway_knows(name: str, lang: str) -> None:
     """What a client renders from the message is what the gateway would render from the facts."""
     facts = CASES[name]
@@ -22,7 +22,7 @@ def test_a_client_tells_what_the_gateway_knows(name: str, lang: str) -> None:
     assert explanations.sentence(facts, lang) == message.sentence
 
 
-@pytest.mark.parametrize("name", CASES)
+@all_cases("name", CASES)
 def test_http_tells_it_in_both_languages(name: str) -> None:
     """The document has the facts, the sentence and the whole text, in French and in English."""
     facts = CASES[name]

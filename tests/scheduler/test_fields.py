@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.cases import all_cases
 
 from entraide import i18n
 from entraide_scheduler.gateway import openai, refusals
@@ -227,7 +228,7 @@ JSON: dict[str, tuple[bytes, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@all_cases("name", REFUSED)
 def test_field_is_refused_by_its_name(name: str) -> None:
     """The refusal names the field, and says in both languages what to do about it."""
     body, param, fault = REFUSED[name]
@@ -246,8 +247,8 @@ def test_field_is_refused_by_its_name(name: str) -> None:
         assert not any(unicodedata.category(sign) == "Cc" for sign in sentence)
 
 
-@pytest.mark.parametrize("name", SCHEMAS)
-@pytest.mark.parametrize("place", ["response_format", "tools"])
+@all_cases("name", SCHEMAS)
+@all_cases("place", ["response_format", "tools"])
 def test_schema_is_bounded(name: str, place: str) -> None:
     """A schema that could end an engine is refused, of an answer as of a tool's arguments."""
     fields, fault = SCHEMAS[name]
@@ -300,8 +301,8 @@ def test_usual_schema_passes() -> None:
     assert format_ == engine_fields(CHAT, chat(response_format=format_))["response_format"]
 
 
-@pytest.mark.parametrize("name", JSON)
-@pytest.mark.parametrize("path", openai.PATHS)
+@all_cases("name", JSON)
+@all_cases("path", openai.PATHS)
 def test_json_is_read_strictly(name: str, path: str) -> None:
     """What is not JSON, or more than we read, is refused with where it is wrong."""
     body, fault = JSON[name]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from tests.cases import all_cases
 from tests.scheduler import documented
 from tests.scheduler.gateway_support import MODEL, ask, events, open_pool
 from tests.scheduler.test_clients import RECORDED, REQUESTS
@@ -66,7 +67,7 @@ def test_names_of_operations_are_unique() -> None:
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize(("client", "turn"), REQUESTS)
+@all_cases(("client", "turn"), REQUESTS)
 def test_recorded_requests_hold_to_it(client: str, turn: int) -> None:
     """What real clients send is what the document describes."""
     fields = RECORDED[client][turn]
@@ -74,7 +75,7 @@ def test_recorded_requests_hold_to_it(client: str, turn: int) -> None:
     assert validator(fields["path"]).is_valid(fields["body"])
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@all_cases("name", REFUSED)
 def test_it_refuses_what_the_gateway_refuses(name: str) -> None:
     """A field out of bounds is out of bounds in the document, too."""
     body, _, fault = REFUSED[name]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from tests.cases import all_cases
 from tests.scheduler.gateway_support import Pool, open_pool
 
 from entraide_scheduler.gateway.page_assets import PageAssets, choose_coding
@@ -75,7 +76,7 @@ async def test_nothing_else_is_sent(pool: Pool, name: str) -> None:
     assert 404 == status
 
 
-@pytest.mark.parametrize(
+@all_cases(
     ("accepted", "coding"),
     [
         ("", ""),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
+from tests.cases import all_cases
 from tests.node.weights import gguf_bytes
 
 from entraide import catalogue as documents
@@ -56,7 +57,7 @@ def test_the_shipped_catalogue_is_sound() -> None:
     assert len(catalogue.models) >= 12
 
 
-@pytest.mark.parametrize("model", shipped().models, ids=lambda artefact: artefact.name)
+@all_cases("model", shipped().models, ids=lambda artefact: artefact.name)
 def test_sizes_and_energy_follow_their_rules(model: ModelEntry) -> None:
     """Each model's size and energy are those of the written rules, and its facts have a source."""
     small, large = model.parameters < SMALL_BELOW, model.parameters > LARGE_ABOVE
@@ -134,7 +135,7 @@ FAULTY = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("changes", "key"), FAULTY.values(), ids=FAULTY)
+@all_cases(("changes", "key"), FAULTY.values(), ids=FAULTY)
 def test_what_a_catalogue_must_not_say(changes: dict[str, object], key: str) -> None:
     """Each thing that a catalogue must not say is found, and the document is not read."""
     faulty = Catalogue(1, 0.0, (entry(**changes),))
@@ -279,7 +280,7 @@ def test_several_files_have_one_checksum() -> None:
 FAULTS = re.findall(r"``(\w+)``", PinFault.__doc__ or "")
 
 
-@pytest.mark.parametrize("code", ["none", *FAULTS])
+@all_cases("code", ["none", *FAULTS])
 def test_every_fault_has_its_sentence(code: str) -> None:
     """Each reason why a model cannot be pinned has a sentence."""
     assert i18n.has_message(f"pin-fault-{code}")

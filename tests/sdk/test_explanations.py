@@ -5,6 +5,7 @@ import re
 
 import pytest
 from msgspec import structs
+from tests.cases import all_cases
 from tests.sdk.explanation_cases import (
     AT,
     BUSY,
@@ -54,22 +55,22 @@ def clock(at: float) -> dt.datetime:
     return dt.datetime.fromtimestamp(at, tz=dt.timezone(dt.timedelta(hours=-4)))
 
 
-@pytest.mark.parametrize("lang", LANGS)
-@pytest.mark.parametrize("name", CASES)
+@all_cases("lang", LANGS)
+@all_cases("name", CASES)
 def test_an_explanation_reads_as_approved(name: str, lang: str) -> None:
     """A golden text is one that a person has read and found good, word for word."""
     assert golden(name, lang) == explanations.render(CASES[name], lang) + "\n"
 
 
-@pytest.mark.parametrize("lang", LANGS)
-@pytest.mark.parametrize("name", CASES)
+@all_cases("lang", LANGS)
+@all_cases("name", CASES)
 def test_an_explanation_tells_all_that_it_must(name: str, lang: str) -> None:
     """Who, why, the numbers with their units, and what would have changed it: none is missing."""
     assert [] == missing_parts(CASES[name], lang)
 
 
-@pytest.mark.parametrize("lang", LANGS)
-@pytest.mark.parametrize(("name", "value"), sorted(NEEDED))
+@all_cases("lang", LANGS)
+@all_cases(("name", "value"), sorted(NEEDED))
 def test_a_missing_value_is_noticed(name: str, value: str, lang: str) -> None:
     """A fact that a sentence needs and was not given shows as a hole, never as machinery."""
     facts = CASES[name]
@@ -132,8 +133,8 @@ def test_every_reason_has_its_golden_text() -> None:
     assert set(i18n.message_codes("reason-")) == covered
 
 
-@pytest.mark.parametrize("lang", LANGS)
-@pytest.mark.parametrize("code", CODES)
+@all_cases("lang", LANGS)
+@all_cases("code", CODES)
 def test_every_error_code_can_be_a_refusals_reason(code: str, lang: str) -> None:
     """Whatever refuses a job, its explanation says why, and what would have let it in."""
     facts = explanation("refused", code, objective_ttft_s=None, waiting_helps=False)
@@ -141,8 +142,8 @@ def test_every_error_code_can_be_a_refusals_reason(code: str, lang: str) -> None
     assert [] == missing_parts(facts, lang)
 
 
-@pytest.mark.parametrize("lang", LANGS)
-@pytest.mark.parametrize("code", i18n.message_codes("rule-"))
+@all_cases("lang", LANGS)
+@all_cases("code", i18n.message_codes("rule-"))
 def test_every_rule_says_what_would_have_undone_it(code: str, lang: str) -> None:
     """A node excluded by any rule can be named as the one that could have run the job."""
     excluded = Exclusion("ab-1", "prairie", "CA-AB", code, {}, True)

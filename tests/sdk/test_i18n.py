@@ -8,6 +8,7 @@ from importlib.resources import files
 import msgspec
 import pytest
 from fluent.syntax import FluentParser, ast
+from tests.cases import all_cases
 from tests.contract.samples import RECEIPT
 
 from entraide import i18n
@@ -86,8 +87,8 @@ def test_every_basis_and_promise_has_its_words(basis: Basis, lang: str) -> None:
             assert "receipt-" not in i18n.receipt_line(receipt, lang)
 
 
-@pytest.mark.parametrize("lang", LANGS)
-@pytest.mark.parametrize("code", CODES)
+@all_cases("lang", LANGS)
+@all_cases("code", CODES)
 def test_every_error_has_its_sentence(code: str, lang: str) -> None:
     """Each stable code has a sentence, with its values and without any."""
     for values in ({}, VALUES):
@@ -99,7 +100,7 @@ def test_every_error_has_its_sentence(code: str, lang: str) -> None:
 
 
 @pytest.mark.parametrize("lang", LANGS)
-@pytest.mark.parametrize("code", codes())
+@all_cases("code", codes)
 def test_no_sentence_shows_its_machinery(code: str, lang: str) -> None:
     """With all values and with none, a message has no brace, no doubled space and no code."""
     for values in (dict.fromkeys(i18n.value_names(code), 7) | VALUES, VALUES):
@@ -111,7 +112,7 @@ def test_no_sentence_shows_its_machinery(code: str, lang: str) -> None:
         assert not re.search(r"\b(rule|reason|node-reason|period|zone|data)-[a-zA-Z]", text)
 
 
-@pytest.mark.parametrize(
+@all_cases(
     ("header", "lang"),
     [
         (None, "fr"),
@@ -216,7 +217,7 @@ def test_control_characters_are_taken_out_of_values() -> None:
     assert 'called "a[2Jb0mcd"' in sentence
 
 
-@pytest.mark.parametrize(
+@all_cases(
     ("name", "value", "french", "english"),
     [
         ("energy_wh", 0.0123, "0,0123\u00a0Wh", "0.0123\u00a0Wh"),

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from tests.cases import all_cases
 from tests.contract.samples import RECEIPT
 from tests.sdk.conftest import Cli
 
@@ -57,7 +58,7 @@ def verdicts(document: bytes) -> list[Verdict]:
     return [each.verdict for each in verify_document(document, KEYS)]
 
 
-@pytest.mark.parametrize("place", digits_of(DOCUMENT))
+@all_cases("place", digits_of(DOCUMENT))
 def test_a_changed_digit_is_found(place: int) -> None:
     """Each digit of a receipt counts: numbers, dates, names, key and signature."""
     genuine = [

@@ -1,12 +1,13 @@
 """Which options of a request an engine loses when it resumes an answer."""
 
 import pytest
+from tests.cases import all_cases
 
 from entraide.resuming import ENGINE, lost_options
 
 
-@pytest.mark.parametrize("engine", ["llama.cpp/1", "vllm/0.33.0", "mlx-lm", "openai/unknown", ""])
-@pytest.mark.parametrize("option", ["n", "tools", "response_format"])
+@all_cases("engine", ["llama.cpp/1", "vllm/0.33.0", "mlx-lm", "openai/unknown", ""])
+@all_cases("option", ["n", "tools", "response_format"])
 def test_no_engine_resumes_half_a_call(engine: str, option: str) -> None:
     """Several answers, calls of tools and structured output are lost with every engine."""
     assert lost_options(engine, {option, "stop"}) in ((option,), (ENGINE,))

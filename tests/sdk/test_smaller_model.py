@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.cases import all_cases
 from tests.contract.receipts import is_signed_by
 
 from entraide import i18n
@@ -32,10 +33,10 @@ def receipt(energy_wh: float | None) -> Receipt:
     return msgspec.structs.replace(RECEIPT, smaller=smaller)
 
 
-@pytest.mark.parametrize(
+@all_cases(
     ("energy_wh", "worth"), [(None, False), (0.06, True), (0.19, True), (0.2, False), (0.4, False)]
 )
-@pytest.mark.parametrize("lang", ["fr", "en"])
+@all_cases("lang", ["fr", "en"])
 def test_it_is_told_when_it_saves_more_than_a_third(
     energy_wh: float | None, *, worth: bool, lang: str
 ) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
+from tests.cases import all_cases
 from tests.sim.money_runs import YEAR_RUNS, footprint_of, lived, mini, yearly_money
 from tests.sim.scenarios import small, text
 
@@ -277,7 +278,7 @@ BAD: dict[str, tuple[Callable[[], str], str, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", BAD)
+@all_cases("case", BAD)
 def test_bad_money_is_refused_by_its_key(case: str) -> None:
     """The error names the key and the reason, in a sentence in both languages."""
     toml, fault, key = BAD[case]

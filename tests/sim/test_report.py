@@ -13,6 +13,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from tests.browser import NEEDS, PHONE, chromium, visit
+from tests.cases import all_cases
 from tests.house.source import ROOT
 from tests.sim.reading import Reader
 from tests.sim.results import START_AT, result
@@ -339,7 +340,7 @@ NUMBERS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", NUMBERS)
+@all_cases("case", NUMBERS)
 def test_numbers_have_units(case) -> None:
     """Numbers have their unit, in the style of each language."""
     shown, expected = NUMBERS[case]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.cases import all_cases
 from tests.sim.scenarios import SMALL, small, text
 
 from entraide import i18n
@@ -166,7 +167,7 @@ def refusal(source: Callable[[], object]) -> RequestError:
     return caught.value
 
 
-@pytest.mark.parametrize("case", WRONG)
+@all_cases("case", WRONG)
 def test_what_is_wrong_is_told_with_its_line(case: str) -> None:
     """Code, key and line of the first thing that is wrong, in a sentence without holes."""
     made, fault, key, at = WRONG[case]
