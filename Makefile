@@ -10,6 +10,9 @@ PYTEST := $(PY) -m pytest
 # One process more than there are cores: many tests wait for processes that they started.
 # An idle process takes over waiting tests.
 SPREAD := -n $(shell python3 -c 'import os; print(os.cpu_count() + 1)') --dist worksteal
+# The test files with a marker, so that the others are not collected; tests/house/test_marked.py
+# holds that no marked test is left out.
+marked = $(shell grep -rlE --include='test_*.py' 'mark\.$(1)\b' tests | LC_ALL=C sort)
 # A test of real processes that fails runs once more; the summary names it, and it is to be mended.
 ONCE_MORE := --timeout=400 --reruns 1 -rR
 ENGINES := $(ONCE_MORE) -m "engines and not clients and not long"
@@ -24,9 +27,10 @@ MODEL_OPTION := $(if $(MODEL),--model $(MODEL))
 CPU_FEATURES := import numpy; print(*numpy.show_config(mode="dicts")["SIMD Extensions"]["found"])
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo run test fuzz fuzz-http test-unit test-replay test-wheel test-newer test-engines \
-        test-engines-alone test-engines-in-pools test-long test-clients check \
-        protos sync-client bench chaos mutants planted-faults wheel lock lock-clients clean pages check-pages
+.PHONY: help env demo run test fuzz fuzz-http test-unit test-replay test-replay-seed test-replay-bare \
+        test-times test-wheel test-newer test-engines test-engines-alone test-engines-in-pools \
+        test-long test-clients check protos sync-client bench chaos mutants planted-faults wheel lock \
+        lock-clients clean pages check-pages
 
 help: ## List the targets. | Énumérer les cibles.
 	@PYTHONUTF8=1 $(firstword $(wildcard $(PY)) python3) scripts/help.py
@@ -46,12 +50,21 @@ test-unit: env ## Run all tests but the engines' and the replays, with warnings 
 	$(PYTEST) $(SPREAD) -m "not engines and not long" --ignore=$(REPLAY)
 
 test-replay: env ## Replay a recorded journal under two hash seeds and without the CPU's extensions. | Rejouer un journal sous deux graines de hachage et sans les extensions du processeur.
-	PYTHONHASHSEED=1 $(PYTEST) -q -n 2 --dist worksteal $(REPLAY)
+	@$(MAKE) --no-print-directory -j 2 test-replay-seed test-replay-bare
+
+# Both at once.
+test-replay-seed:
+	PYTHONHASHSEED=1 $(PYTEST) -q $(REPLAY)
+
+test-replay-bare:
 	PYTHONHASHSEED=2 NPY_DISABLE_CPU_FEATURES="$$($(PY) -c '$(CPU_FEATURES)')" \
-	  $(PYTEST) -q -n 2 --dist worksteal $(REPLAY)
+	  $(PYTEST) -q $(REPLAY)
+
+test-times: env ## Run the tests of test-unit and list the twenty dearest files, with wall-clock and CPU time. | Lancer les tests de test-unit et énumérer les vingt fichiers les plus coûteux, avec le temps réel et le temps processeur.
+	$(PYTEST) $(SPREAD) -q -p tests.times -m "not engines and not long" --ignore=$(REPLAY)
 
 fuzz: env ## Feed every decoder with random bytes for ten minutes in all (FUZZ_S=seconds). | Soumettre chaque décodeur à des octets aléatoires, dix minutes en tout (FUZZ_S=secondes).
-	ENTRAIDE_FUZZ_S=$(FUZZ_S) $(PYTEST) $(SPREAD) -q -m fuzz --timeout=$(FUZZ_S)
+	ENTRAIDE_FUZZ_S=$(FUZZ_S) $(PYTEST) $(SPREAD) -q -m fuzz --timeout=$(FUZZ_S) $(call marked,fuzz)
 
 fuzz-http: env ## Send a real pool requests made from /openapi.json for ten minutes (FUZZ_S=seconds). | Envoyer à un vrai parc des requêtes tirées de /openapi.json, dix minutes (FUZZ_S=secondes).
 	ENTRAIDE_API_FUZZ_S=$(FUZZ_S) $(PYTEST) -q tests/integration/test_api_document.py -m engines
@@ -73,11 +86,11 @@ test-engines-alone: env
 	$(PYTEST) $(ENGINES) -n 2 --dist loadfile tests/engines
 
 test-engines-in-pools: env
-	$(PYTEST) $(ENGINES) -n 3 --dist loadfile tests --ignore=tests/engines --ignore=tests/chaos
+	$(PYTEST) $(ENGINES) -n 3 --dist loadfile $(filter-out tests/engines/% tests/chaos/%,$(call marked,engines))
 	$(PYTEST) $(ENGINES) tests/chaos
 
 test-long: env ## Run the tests that take minutes: long simulations, whole days of a pool. | Lancer les tests de plusieurs minutes : longues simulations, journées entières d’un parc.
-	$(PYTEST) $(ONCE_MORE) -m long -n 2 --dist loadfile tests
+	$(PYTEST) $(ONCE_MORE) -m long -n 2 --dist loadfile $(call marked,long)
 
 chaos: env ## Kill and cut the parts of a pool under load for 20 minutes, with outside checks (SEED=n, SHORT=1, MINUTES=n). | Tuer et couper les parties d’un parc chargé pendant 20 minutes, sous contrôle extérieur (SEED=n, SHORT=1, MINUTES=n).
 	@$(PY) -m tests.chaos --seed $(or $(SEED),$(error SEED=n is missing)) $(if $(SHORT),--short) $(if $(MINUTES),--minutes $(MINUTES))

@@ -276,14 +276,14 @@ async def test_store_of_an_unknown_version_is_refused(
         with pytest.raises(PoolError) as refused:
             read(writing)
         faults.append((refused.value.code, refused.value.values))
-    found = find_schema_fault(reading)
+    schema_fault = find_schema_fault(reading)
     writing.dispose()
     reading.dispose()
     with pytest.raises(PoolError) as viewed, open_view(url):
         pass
 
     assert [(code, {"schema": schema})] * 2 == faults
-    assert (code, fault) == (viewed.value.code, found)
+    assert (code, fault) == (viewed.value.code, schema_fault)
 
 
 def _check_current(engine: Engine) -> None:

@@ -1,0 +1,97 @@
+"""The Makefile names the files with marked tests, none left out; only those have a second try."""
+
+import ast
+import re
+import subprocess
+
+import pytest
+from tests.house.source import ROOT, nodes, where, written
+
+MARKERS = ("engines", "long", "fuzz")  # those for which the Makefile makes a list
+TESTS = tuple(path for path in written() if path.is_relative_to(ROOT / "tests"))
+MENTION = re.compile(rf"mark\.({'|'.join(MARKERS)})\b")
+SECOND_TRY = re.compile(
+    "fla" + "ky|re" + "runs"
+)  # in two parts, so that this file has no such word
+
+
+def marks(source: str) -> set[str]:
+    """The markers that a source names, in the form that the Makefile looks for."""
+    return set(MENTION.findall(source))
+
+
+def is_other_form(node: ast.AST) -> bool:
+    """Whether a piece of code may mark tests in a form that the Makefile does not look for."""
+    match node:
+        case ast.Call(func=ast.Attribute(attr="add_marker"), args=[mark, *_]):
+            return not ast.unparse(mark).startswith("pytest.mark.")
+        case ast.Call(func=ast.Name(id="getattr"), args=[ast.Attribute(attr="mark"), *_]):
+            return True
+        case ast.Assign(value=ast.Attribute(value=ast.Name(id="pytest"), attr="mark")):
+            return True
+        case ast.Import(names=names):
+            return any(alias.name == "pytest" and alias.asname for alias in names)
+        case ast.ImportFrom(module=str(module), names=names):
+            borrowed = {alias.name for alias in names}
+            tests = module.rpartition(".")[2].startswith("test_")
+            return (module == "pytest" and "mark" in borrowed) or (
+                tests and any(name.endswith("mark") for name in borrowed)
+            )
+        case _:
+            return False
+
+
+@pytest.mark.checkout
+@pytest.mark.parametrize("marker", MARKERS)
+def test_each_file_with_a_marked_test_is_named(marker: str) -> None:
+    """The list that make computes has each test file that has the marker."""
+    rules = f"include Makefile\nshow: ; @echo $(call marked,{marker})\n"
+    command = ["make", "--no-print-directory", "-f", "-", "show"]
+    printed = subprocess.run(
+        command, cwd=ROOT, check=True, capture_output=True, text=True, input=rules
+    ).stdout
+
+    assert printed.split() == sorted(
+        str(path.relative_to(ROOT)) for path in TESTS if marker in marks(path.read_text("utf-8"))
+    )
+
+
+@pytest.mark.checkout
+def test_no_test_of_make_test_has_a_second_try() -> None:
+    """A test that fails by chance fails the run: neither the targets nor a test may try again."""
+    command = ["make", "--dry-run", "test-unit", "test-replay", "test-wheel"]
+    printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    sources = [ROOT / "pyproject.toml", ROOT / "scripts/wheel_check.py", *TESTS]
+
+    assert 3 <= printed.count("-m pytest")
+    assert None is SECOND_TRY.search(printed)
+    assert [] == [where(path, 1) for path in sources if SECOND_TRY.search(path.read_text("utf-8"))]
+
+
+def test_marks_stand_where_the_tests_stand() -> None:
+    """Only a test file puts these marks on tests, and in the form that make looks for."""
+    elsewhere = {path for path in TESTS if not path.name.startswith("test_")}
+
+    assert [] == [where(path, 1) for path in elsewhere if marks(path.read_text("utf-8"))]
+    assert [] == [
+        where(path, getattr(node, "lineno", 0))
+        for path in TESTS
+        for node in nodes(path)
+        if is_other_form(node)
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "item.add_marker('long')",
+        "getattr(pytest.mark, 'long')",
+        "import pytest as p",
+        "from pytest import mark",
+        "m = pytest.mark",
+        "from tests.sim.test_sweep import pytestmark",
+    ],
+)
+def test_the_reader_notices(line: str) -> None:
+    """A mark is seen that is given in another form, or borrowed from another file."""
+    assert any(map(is_other_form, ast.walk(ast.parse(line))))
