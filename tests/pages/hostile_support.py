@@ -157,8 +157,7 @@ async def has_run(visit: Visit) -> bool:
 async def look(visit: Visit, route: str) -> None:
     """Opens a view anew, with all its forms, once it has loaded; nothing ran on the one before."""
     assert not await has_run(visit)
-    await visit.page.goto("about:blank")
-    await visit.go(route)
+    await visit.anew(route)
     await visit.page.wait_for_load_state("networkidle" if route != "#/" else "load")
     if route == "#/":
         await visit.page.locator(".machines li").first.wait_for()

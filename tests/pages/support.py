@@ -56,6 +56,19 @@ class Visit(browser.Visit):
         await self.page.goto(f"{self.url}/{fragment}")
         await self.page.wait_for_selector("h1", state="attached")
 
+    async def anew(self, fragment: str) -> None:
+        """Opens the page at a fragment in a new document; the focus is at its start.
+
+        From a page of the pool it is loaded again, since a browser that leaves a pool's page for a
+        blank one and comes back starts two processes.
+        """
+        if self.page.url.startswith(self.url):
+            await self.page.evaluate("to => history.replaceState(null, '', to)", fragment)
+            await self.page.reload()
+            await self.page.wait_for_selector("h1", state="attached")
+        else:
+            await self.go(fragment)
+
     async def settled(self) -> None:
         """Waits until nothing of the view is still being read."""
         await expect(self.page.locator("main .loading")).to_have_count(0, timeout=WAIT_MS)

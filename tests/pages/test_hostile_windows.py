@@ -34,8 +34,7 @@ async def press(page: Page, name: str) -> None:
 
 async def open_window(visit: Visit) -> None:
     """Loads the chat anew and opens the window of kept conversations."""
-    await visit.page.goto("about:blank")
-    await visit.go("#/chat")
+    await visit.anew("#/chat")
     await press(visit.page, "Ouvrir mes conversations gardées")
     await visit.page.locator("dialog #phrase").wait_for()
 

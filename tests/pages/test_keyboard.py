@@ -92,8 +92,7 @@ async def test_each_control_of_each_view_is_reached_and_seen(
     for opened, route in [(stranger, "#/"), (stranger, "#/entrer"), (stranger, "#/chat")] + [
         (operator, view) for view in VIEWS
     ]:
-        await opened.page.goto("about:blank")  # Tab begins at the start of the page
-        await opened.go(route)
+        await opened.anew(route)  # Tab begins at the start of the page
         await opened.page.locator("main :is(h1, h2)").first.wait_for()
         await opened.settled()
         await opened.page.evaluate(
