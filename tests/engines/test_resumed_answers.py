@@ -41,6 +41,15 @@ async def other() -> AsyncIterator[SupervisedEngine]:
         yield started
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def begun(engine: SupervisedEngine) -> dict[str, list[Cut]]:
+    """Each answer after each of its events, by its name; asked for once."""
+    return {
+        name: await cuts_of(engine, path, question, max_tokens=LENGTH)
+        for name, (path, question) in ANSWERS.items()
+    }
+
+
 async def raw(
     engine: SupervisedEngine, path: str, question: str, earlier: Cut, *, max_tokens: int,
     **fields: Any,
@@ -63,11 +72,11 @@ async def raw(
 
 @pytest.mark.parametrize("name", ANSWERS)
 async def test_a_resumed_answer(
-    engine: SupervisedEngine, other: SupervisedEngine, name: str
+    other: SupervisedEngine, begun: dict[str, list[Cut]], name: str
 ) -> None:
     """After any cut, the text goes on as the engine continues the raw text, for what is left."""
     path, question = ANSWERS[name]
-    cuts = spread(await cuts_of(engine, path, question, max_tokens=LENGTH), CUTS)
+    cuts = spread(begun[name], CUTS)
     assert len(cuts) > 1
 
     for cut in cuts:
@@ -132,10 +141,10 @@ async def test_penalties_see_the_earlier_text(
     assert any(differs)
 
 
-async def test_logprobs(engine: SupervisedEngine, other: SupervisedEngine) -> None:
+async def test_logprobs(other: SupervisedEngine, begun: dict[str, list[Cut]]) -> None:
     """The probabilities after the seam are those of the raw text."""
     path, question = ANSWERS["french"]
-    cut = spread(await cuts_of(engine, path, question, max_tokens=LENGTH), 3)[1]
+    cut = spread(begun["french"], 3)[1]
 
     expected = await raw(other, path, question, cut, max_tokens=5, n_probs=1)
     given = await resumed(other, path, question, cut, max_tokens=5, logprobs=True)
@@ -172,13 +181,12 @@ async def test_the_engine_holds_back_what_may_be_a_stop_string(
 
 @pytest.mark.parametrize("name", ["french", "list", "code in a completion"])
 async def test_a_stop_string_over_the_seam(
-    engine: SupervisedEngine, other: SupervisedEngine, name: str
+    other: SupervisedEngine, begun: dict[str, list[Cut]], name: str
 ) -> None:
     """A stop string that begins before the seam ends the answer there; a later one, where it is."""
     path, question = ANSWERS[name]
-    cuts = spread(await cuts_of(engine, path, question, max_tokens=LENGTH), CUTS)
 
-    for cut in cuts:
+    for cut in spread(begun[name], CUTS):
         after = (await raw(other, path, question, cut, max_tokens=8))["content"]
         over = cut.text[-2:] + after[:3]
         ended = await resumed(other, path, question, cut, max_tokens=8, stop=[over])
