@@ -17,7 +17,8 @@ from typing import Any
 
 import psutil
 import pytest
-from playwright.async_api import Error
+import pytest_asyncio
+from playwright.async_api import Browser, Error
 from tests.browser import CHROMIUM, NEEDS, chromium
 from tests.pages.support import Visit, Visitors, visitors
 from tests.testbed.federation import COOP, LIVE_S, Federation
@@ -28,6 +29,7 @@ pytestmark = [
     pytest.mark.engines,
     pytest.mark.needs(NEEDS, "certutil"),
     pytest.mark.timeout(600),
+    pytest.mark.asyncio(loop_scope="module"),
 ]
 
 QUESTIONS = ("Bonjour", "Qui es-tu ?", "Et ensuite ?", "Pourquoi ?", "Merci")
@@ -58,11 +60,10 @@ class People:
         federation.founding.run("trust", self.client)
 
     @asynccontextmanager
-    async def visitors(self, home: Path | None = None) -> AsyncIterator[Visitors]:
-        """Browsers on the people's computer."""
-        where = {"program": str(self._program), "home": str(home or self.client.home)}
-        async with chromium(**where) as opened, visitors(opened, POOL) as guests:
-            yield guests
+    async def browser(self, home: Path) -> AsyncIterator[Browser]:
+        """A browser on the people's computer, which trusts the authorities of a home folder."""
+        async with chromium(program=str(self._program), home=str(home)) as opened:
+            yield opened
 
     def link(self, coop: str, name: str) -> str:
         """The fragment of a link for one more person, added by the operator's command."""
@@ -117,13 +118,27 @@ def processes_of(federation: Federation, host: Host) -> list[psutil.Process]:
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
     """A pool with a live machine at each site, and people of both co-ops."""
-    with running_testbed() as bed:
+    with running_testbed(has_bare=False) as bed:
         federation = Federation(bed)
         federation.found()
         federation.join("b")
         federation.install("a")
         federation.until_live(*COOP)
         yield People(federation, tmp_path_factory.mktemp("browser"))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def trusting(people: People) -> AsyncIterator[Browser]:
+    """The browser of the people's computer, which trusts the pool."""
+    async with people.browser(people.client.home) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def guests(trusting: Browser) -> AsyncIterator[Visitors]:
+    """Visitors of the pool; they leave with the test."""
+    async with visitors(trusting, POOL) as opened:
+        yield opened
 
 
 async def enter(guests: Visitors, fragment: str) -> Visit:
@@ -162,39 +177,38 @@ async def jobs_of(visit: Visit) -> dict[str, str]:
 
 async def test_without_the_guides_step_the_browser_warns(people: People, tmp_path: Path) -> None:
     """A browser that does not trust the pool's authority does not open its page."""
-    async with people.visitors(tmp_path) as guests:
+    async with people.browser(tmp_path) as opened, visitors(opened, POOL) as guests:
         visit = await guests.open()
         with pytest.raises(Error, match="ERR_CERT_AUTHORITY_INVALID"):
             await visit.go("#/")
 
 
-async def test_two_people_of_two_coops_talk_at_once(people: People) -> None:
+async def test_two_people_of_two_coops_talk_at_once(people: People, guests: Visitors) -> None:
     """One added by the operator, one by her co-op's admin: five turns each, over HTTPS; each sees
     and reaches the own conversation only."""
-    async with people.visitors() as guests:
-        zoe, ada = [await enter(guests, link) for link in people.links]
-        eve = await enter(guests, await invited(ada, "Ève Gagnon"))
-        pair = (zoe, eve)
+    zoe, ada = [await enter(guests, link) for link in people.links]
+    eve = await enter(guests, await invited(ada, "Ève Gagnon"))
+    pair = (zoe, eve)
+    for visit in pair:
+        await visit.answers_are_short()
+    for turn, question in enumerate(QUESTIONS):
+        for mark, visit in zip(MARKS, pair, strict=True):
+            await visit.page.fill("#question", f"{question} ({mark})")
+            await visit.page.keyboard.press("Enter")
         for visit in pair:
-            await visit.answers_are_short()
-        for turn, question in enumerate(QUESTIONS):
-            for mark, visit in zip(MARKS, pair, strict=True):
-                await visit.page.fill("#question", f"{question} ({mark})")
-                await visit.page.keyboard.press("Enter")
-            for visit in pair:
-                line = visit.page.locator(".receipt-line").nth(turn)
-                await line.wait_for(timeout=ANSWER_MS)
-        counts = [await visit.page.locator(".messages > li").count() for visit in pair]
-        notices = [await visit.page.locator(".notice.bad").count() for visit in pair]
-        texts = [await visit.page.locator(".messages").inner_text() for visit in pair]
-        jobs = [await jobs_of(visit) for visit in pair]
-        others = [
-            await visit.page.evaluate("id => fetch(`/v1/jobs/${id}`).then(a => a.status)", job)
-            for visit, theirs in zip(pair, reversed(jobs), strict=True)
-            for job in theirs
-        ]
-        (cookie,) = await zoe.page.context.cookies()
-        wrong = [text for visit in (*pair, ada) for text in visit.errors + visit.foreign]
+            line = visit.page.locator(".receipt-line").nth(turn)
+            await line.wait_for(timeout=ANSWER_MS)
+    counts = [await visit.page.locator(".messages > li").count() for visit in pair]
+    notices = [await visit.page.locator(".notice.bad").count() for visit in pair]
+    texts = [await visit.page.locator(".messages").inner_text() for visit in pair]
+    jobs = [await jobs_of(visit) for visit in pair]
+    others = [
+        await visit.page.evaluate("id => fetch(`/v1/jobs/${id}`).then(a => a.status)", job)
+        for visit, theirs in zip(pair, reversed(jobs), strict=True)
+        for job in theirs
+    ]
+    (cookie,) = await zoe.page.context.cookies()
+    wrong = [text for visit in (*pair, ada) for text in visit.errors + visit.foreign]
 
     assert [2 * len(QUESTIONS)] * 2 == counts
     assert [0, 0] == notices
@@ -206,43 +220,43 @@ async def test_two_people_of_two_coops_talk_at_once(people: People) -> None:
     assert [] == wrong
 
 
-async def test_stop_ends_the_engine(people: People) -> None:
+async def test_stop_ends_the_engine(people: People, guests: Visitors) -> None:
     """After the button nothing runs in the pool, and the engine computes no more."""
     link = await asyncio.to_thread(people.link, "boreale", "Ida")
-    async with people.visitors() as guests:
-        ida = await enter(guests, link)
-        await ask_at_length(people, ida)
-        await ida.page.get_by_role("button", name="Arrêter").click()
-        await ida.page.get_by_text("Arrêtée à votre demande").wait_for()
-        await people.until_idle()
-        ended = await jobs_of(ida)
+    ida = await enter(guests, link)
+    await ask_at_length(people, ida)
+    await ida.page.get_by_role("button", name="Arrêter").click()
+    await ida.page.get_by_text("Arrêtée à votre demande").wait_for()
+    await people.until_idle()
+    ended = await jobs_of(ida)
 
     assert ["cancelled"] == list(ended.values())
 
 
-async def test_the_chat_goes_on_after_the_scheduler_was_killed(people: People) -> None:
+async def test_the_chat_goes_on_after_the_scheduler_was_killed(
+    people: People, guests: Visitors
+) -> None:
     """The broken answer has a sentence; the next question is answered on the same page, and the
     page of the pool is live again by itself."""
     pool_file = people.federation.pool.home / "parc/pool.json"
     links = [await asyncio.to_thread(people.link, "tournesol", name) for name in ("Léa", "Noé")]
-    async with people.visitors() as guests:
-        lea, noe = [await enter(guests, link) for link in links]
-        await noe.go("#/")
-        await noe.page.locator(".live").wait_for()
-        await ask_at_length(people, lea)
-        before = json.loads(pool_file.read_text())["pids"]["scheduler"]
-        os.kill(before, signal.SIGKILL)
-        # Together: the chat page tries to get its answer back until long after the pool is there.
-        marked, sentence = await asyncio.gather(marked_late(noe), sentence_of_the_break(lea))
-        await people.until(lambda: is_replaced(pool_file, before), "another scheduler")
-        await people.until(people.is_ready, "the pool is ready")
-        await asyncio.to_thread(people.federation.until_live, *COOP)
-        await noe.page.locator(".live").wait_for(timeout=ANSWER_MS)
-        await lea.page.fill("#question", "Bonjour")
-        await lea.page.keyboard.press("Enter")
-        await lea.page.locator(".receipt-line").wait_for(timeout=ANSWER_MS)
-        notices = await lea.page.locator(".notice.bad").count()
-        await people.until_idle()
+    lea, noe = [await enter(guests, link) for link in links]
+    await noe.go("#/")
+    await noe.page.locator(".live").wait_for()
+    await ask_at_length(people, lea)
+    before = json.loads(pool_file.read_text())["pids"]["scheduler"]
+    os.kill(before, signal.SIGKILL)
+    # Together: the chat page tries to get its answer back until long after the pool is there.
+    marked, sentence = await asyncio.gather(marked_late(noe), sentence_of_the_break(lea))
+    await people.until(lambda: is_replaced(pool_file, before), "another scheduler")
+    await people.until(people.is_ready, "the pool is ready")
+    await asyncio.to_thread(people.federation.until_live, *COOP)
+    await noe.page.locator(".live").wait_for(timeout=ANSWER_MS)
+    await lea.page.fill("#question", "Bonjour")
+    await lea.page.keyboard.press("Enter")
+    await lea.page.locator(".receipt-line").wait_for(timeout=ANSWER_MS)
+    notices = await lea.page.locator(".notice.bad").count()
+    await people.until_idle()
 
     assert "La réponse s’est interrompue" in sentence
     assert 0 == marked
@@ -267,7 +281,9 @@ def is_replaced(pool_file: Path, before: int) -> bool:
 
 
 @pytest.mark.parametrize("how", ["sign out", "disable"])
-async def test_the_end_of_a_session_ends_its_answer_at_once(people: People, how: str) -> None:
+async def test_the_end_of_a_session_ends_its_answer_at_once(
+    people: People, guests: Visitors, how: str
+) -> None:
     """Signing out in another tab, or the guide's command for who leaves: the page is out, the
     engine idle, and the session counts no more."""
     name = f"Max {how.replace(' ', '-')}"
@@ -275,19 +291,16 @@ async def test_the_end_of_a_session_ends_its_answer_at_once(people: People, how:
     founding, pool = people.federation.founding, people.federation.pool
     listed = json.loads(pool.run("entraide people list --json --state ~/parc").out)
     person = next(each["person"] for each in listed if each["name"] == name)
-    async with people.visitors() as guests:
-        leaving = await enter(guests, link)
-        await ask_at_length(people, leaving)
-        if how == "sign out":
-            tab = await leaving.page.context.new_page()
-            await tab.goto(f"{POOL}/#/sessions")
-            await tab.get_by_role("button", name="Sortir").click()
-        else:
-            await asyncio.to_thread(
-                founding.run, "disable", pool, **{"person-0123456789ab": person}
-            )
-        await leaving.page.get_by_role("heading", name=OUT).wait_for()
-        await people.until_idle()
-        status = await leaving.page.evaluate("fetch('/v1/session').then(a => a.status)")
+    leaving = await enter(guests, link)
+    await ask_at_length(people, leaving)
+    if how == "sign out":
+        tab = await leaving.page.context.new_page()
+        await tab.goto(f"{POOL}/#/sessions")
+        await tab.get_by_role("button", name="Sortir").click()
+    else:
+        await asyncio.to_thread(founding.run, "disable", pool, **{"person-0123456789ab": person})
+    await leaving.page.get_by_role("heading", name=OUT).wait_for()
+    await people.until_idle()
+    status = await leaving.page.evaluate("fetch('/v1/session').then(a => a.status)")
 
     assert 401 == status

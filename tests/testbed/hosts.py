@@ -191,8 +191,13 @@ class Testbed:
 
 
 @contextmanager
-def running_testbed() -> Iterator[Testbed]:
-    """A testbed; removed with all that runs in it, whatever happens."""
+def running_testbed(*, has_bare: bool = True) -> Iterator[Testbed]:
+    """A testbed; removed with all that runs in it, whatever happens.
+
+    Args:
+        has_bare: whether a site has to install Entraide, which takes its while; if not, every host
+            has the checkout's commands.
+    """
     folder = Path(tempfile.mkdtemp(prefix=f"{run_name()}-"))
     folder.chmod(0o711)  # its hosts pass, but do not list it
     network = None
@@ -205,7 +210,7 @@ def running_testbed() -> Iterator[Testbed]:
             home.mkdir(mode=0o700)
             os.chown(home, user, user)
             commands: Path | None = Path(sys.executable).parent
-            if name == BARE and _has_python():
+            if has_bare and name == BARE and _has_python():
                 commands = None
             elif name == UPGRADED and _has_python():
                 commands = _make_environment(folder / "environment")
