@@ -79,7 +79,7 @@ class Pool(pool_pb2_grpc.PoolServicer):
         if OWNERS.get(request.job) != self._coop(context):
             refuse(context, "unknown_job", job=request.job)
 
-    def Stream(  # noqa: N802
+    def Stream(
         self, request: pool_pb2.InferenceRequest, context: Context
     ) -> Iterator[pool_pb2.StreamEvent]:
         """Answers, refuses a model that is not there, or never ends."""
@@ -101,17 +101,17 @@ class Pool(pool_pb2_grpc.PoolServicer):
             return
         yield from mock_answers.answer("Bonjour", " à toi")
 
-    def Get(self, request: pool_pb2.JobRequest, context: Context) -> pool_pb2.Job:  # noqa: N802
+    def Get(self, request: pool_pb2.JobRequest, context: Context) -> pool_pb2.Job:
         """Returns the one job."""
         self._owned(request, context)
         return mock_answers.job("completed", model="smollm2-135m", receipt=mock_answers.RECEIPT)
 
-    def Cancel(self, request: pool_pb2.JobRequest, context: Context) -> pool_pb2.Job:  # noqa: N802
+    def Cancel(self, request: pool_pb2.JobRequest, context: Context) -> pool_pb2.Job:
         """Cannot cancel it any more."""
         self._owned(request, context)
         refuse(context, "job_ended", job=request.job)
 
-    def ListJobs(  # noqa: N802
+    def ListJobs(
         self, request: pool_pb2.ListJobsRequest, context: Context
     ) -> pool_pb2.ListJobsResponse:
         """Lists it for its owner."""
@@ -120,9 +120,7 @@ class Pool(pool_pb2_grpc.PoolServicer):
         job = mock_answers.job("completed", model="smollm2-135m", submitted_at=1_000.0)
         return pool_pb2.ListJobsResponse(jobs=[job][: request.limit])
 
-    def Explain(  # noqa: N802
-        self, request: pool_pb2.JobRequest, context: Context
-    ) -> common_pb2.Explanation:
+    def Explain(self, request: pool_pb2.JobRequest, context: Context) -> common_pb2.Explanation:
         """Explains it."""
         self._owned(request, context)
         full = common_pb2.Exclusion(
@@ -135,7 +133,7 @@ class Pool(pool_pb2_grpc.PoolServicer):
         )
         return mock_answers.explanation([full])
 
-    def ListModels(  # noqa: N802
+    def ListModels(
         self, request: pool_pb2.ListModelsRequest, context: Context
     ) -> pool_pb2.ListModelsResponse:
         """Lists the one model."""
@@ -171,14 +169,14 @@ class Admin(admin_pb2_grpc.AdminServicer):
         self.vouched = admin_pb2.Node(controlled_by="member")
         self.vouchings: list[admin_pb2.VouchNodeRequest] = []
 
-    def GetCatalogue(  # noqa: N802
+    def GetCatalogue(
         self, request: admin_pb2.GetCatalogueRequest, context: Context
     ) -> admin_pb2.ModelCatalogue:
         """The catalogue as it is now."""
         self._check(context)
         return admin_pb2.ModelCatalogue(document=catalogue.write(self.catalogue))
 
-    def SetCatalogue(  # noqa: N802
+    def SetCatalogue(
         self, request: admin_pb2.SetCatalogueRequest, context: Context
     ) -> admin_pb2.ModelCatalogue:
         """Takes another one, made of the one that is in force."""
@@ -189,7 +187,7 @@ class Admin(admin_pb2_grpc.AdminServicer):
         self.catalogue = replace(asked, version=self.catalogue.version + 1)
         return admin_pb2.ModelCatalogue(document=catalogue.write(self.catalogue))
 
-    def GetStatement(  # noqa: N802
+    def GetStatement(
         self, request: admin_pb2.GetStatementRequest, context: Context
     ) -> admin_pb2.Statement:
         """A statement with one other co-op, and the corrections posted."""
@@ -205,7 +203,7 @@ class Admin(admin_pb2_grpc.AdminServicer):
             corrections=self.corrections,
         )
 
-    def PostCorrection(  # noqa: N802
+    def PostCorrection(
         self, request: admin_pb2.Correction, context: Context
     ) -> admin_pb2.Correction:
         """Keeps a correction."""
@@ -247,16 +245,14 @@ class Admin(admin_pb2_grpc.AdminServicer):
             load_refusals=self.load_refusals,
         )
 
-    def ListNodes(  # noqa: N802
+    def ListNodes(
         self, request: admin_pb2.ListNodesRequest, context: Context
     ) -> admin_pb2.ListNodesResponse:
         """Lists the one node."""
         self._check(context)
         return admin_pb2.ListNodesResponse(nodes=[self._node()])
 
-    def RevokeNode(  # noqa: N802
-        self, request: admin_pb2.NodeRequest, context: Context
-    ) -> admin_pb2.Node:
+    def RevokeNode(self, request: admin_pb2.NodeRequest, context: Context) -> admin_pb2.Node:
         """Revokes it."""
         self._check(context)
         if request.node != "on-1":
@@ -264,9 +260,7 @@ class Admin(admin_pb2_grpc.AdminServicer):
         self.approval = "revoked"
         return self._node()
 
-    def VouchNode(  # noqa: N802
-        self, request: admin_pb2.VouchNodeRequest, context: Context
-    ) -> admin_pb2.Node:
+    def VouchNode(self, request: admin_pb2.VouchNodeRequest, context: Context) -> admin_pb2.Node:
         """Keeps what is vouched for the one node."""
         self._check(context)
         self.vouchings.append(request)
@@ -278,15 +272,13 @@ class Admin(admin_pb2_grpc.AdminServicer):
         self.vouched.vouched_at, self.vouched.vouched_by = 1_000.0, request.author
         return self._node()
 
-    def ApproveNode(  # noqa: N802
-        self, request: admin_pb2.NodeRequest, context: Context
-    ) -> admin_pb2.Node:
+    def ApproveNode(self, request: admin_pb2.NodeRequest, context: Context) -> admin_pb2.Node:
         """Approves it."""
         self._check(context)
         self.approval = "approved"
         return self._node()
 
-    def CreateJoinToken(  # noqa: N802
+    def CreateJoinToken(
         self, request: admin_pb2.CreateJoinTokenRequest, context: Context
     ) -> admin_pb2.JoinToken:
         """Makes a token."""
@@ -295,36 +287,34 @@ class Admin(admin_pb2_grpc.AdminServicer):
         link = "https://parc.coop/install#jeton-1"
         return admin_pb2.JoinToken(token="jeton-1", expires_at=90_000.0, link=link)
 
-    def ForgetNode(  # noqa: N802
-        self, request: admin_pb2.NodeRequest, context: Context
-    ) -> admin_pb2.Node:
+    def ForgetNode(self, request: admin_pb2.NodeRequest, context: Context) -> admin_pb2.Node:
         """Forgets it, unless it works."""
         self._check(context)
         if self.approval != "revoked":
             refuse(context, "node_live", node=request.node)
         return self._node()
 
-    def RemoveCoop(  # noqa: N802
+    def RemoveCoop(
         self, request: admin_pb2.RemoveCoopRequest, context: Context
     ) -> admin_pb2.RemovedCoop:
         """Removes it, with its key and its node."""
         self._check(context)
         return admin_pb2.RemovedCoop(coop=request.coop, keys=["k-1"], nodes=["on-1"])
 
-    def ListCoops(  # noqa: N802
+    def ListCoops(
         self, request: admin_pb2.ListCoopsRequest, context: Context
     ) -> admin_pb2.ListCoopsResponse:
         """Lists the one co-op."""
         self._check(context)
         return admin_pb2.ListCoopsResponse(coops=[self.coop])
 
-    def SetCoop(self, request: admin_pb2.Coop, context: Context) -> admin_pb2.Coop:  # noqa: N802
+    def SetCoop(self, request: admin_pb2.Coop, context: Context) -> admin_pb2.Coop:
         """Changes it."""
         self._check(context)
         self.coop = request
         return request
 
-    def ListKeys(  # noqa: N802
+    def ListKeys(
         self, request: admin_pb2.ListKeysRequest, context: Context
     ) -> admin_pb2.ListKeysResponse:
         """Lists the one key."""
@@ -333,23 +323,17 @@ class Admin(admin_pb2_grpc.AdminServicer):
         key.quarantine.CopyFrom(self.quarantine)
         return admin_pb2.ListKeysResponse(keys=[key])
 
-    def CreateKey(  # noqa: N802
-        self, request: admin_pb2.CreateKeyRequest, context: Context
-    ) -> admin_pb2.Key:
+    def CreateKey(self, request: admin_pb2.CreateKeyRequest, context: Context) -> admin_pb2.Key:
         """Makes a key."""
         self._check(context)
         return admin_pb2.Key(key="k-2", coop=request.coop, label=request.label, secret="secret-2")
 
-    def RevokeKey(  # noqa: N802
-        self, request: admin_pb2.RevokeKeyRequest, context: Context
-    ) -> admin_pb2.Key:
+    def RevokeKey(self, request: admin_pb2.RevokeKeyRequest, context: Context) -> admin_pb2.Key:
         """Revokes a key."""
         self._check(context)
         return admin_pb2.Key(key=request.key, coop="boreale", revoked=True)
 
-    def ClearKey(  # noqa: N802
-        self, request: admin_pb2.ClearKeyRequest, context: Context
-    ) -> admin_pb2.Key:
+    def ClearKey(self, request: admin_pb2.ClearKeyRequest, context: Context) -> admin_pb2.Key:
         """Takes a key out of quarantine."""
         self._check(context)
         return admin_pb2.Key(key=request.key, coop="boreale")

@@ -97,15 +97,13 @@ class AdminService:
         self._list_gateways = list_gateways
         self._log = structlog.get_logger("entraide.admin")
 
-    async def ListNodes(  # noqa: N802
+    async def ListNodes(
         self, _: admin_pb2.ListNodesRequest, _context: Context
     ) -> admin_pb2.ListNodesResponse:
         """Lists every node that ever joined, with its present state."""
         return admin_pb2.ListNodesResponse(nodes=self._list_nodes())
 
-    async def ApproveNode(  # noqa: N802
-        self, request: admin_pb2.NodeRequest, context: Context
-    ) -> admin_pb2.Node:
+    async def ApproveNode(self, request: admin_pb2.NodeRequest, context: Context) -> admin_pb2.Node:
         """Approves a node; a node whose key was revoked must join again with a new key.
 
         The approval ends a quarantine; the node's next heartbeat is answered with HelloRequest.
@@ -119,16 +117,12 @@ class AdminService:
             self._listener.remove_session(row.node)
         return self._describe_node(changed)
 
-    async def RevokeNode(  # noqa: N802
-        self, request: admin_pb2.NodeRequest, context: Context
-    ) -> admin_pb2.Node:
+    async def RevokeNode(self, request: admin_pb2.NodeRequest, context: Context) -> admin_pb2.Node:
         """Revokes a node at once; its jobs are placed again on other nodes."""
         row = await self._find_node(request.node, context)
         return self._describe_node(await self._membership.revoke_node(row))
 
-    async def ForgetNode(  # noqa: N802
-        self, request: admin_pb2.NodeRequest, context: Context
-    ) -> admin_pb2.Node:
+    async def ForgetNode(self, request: admin_pb2.NodeRequest, context: Context) -> admin_pb2.Node:
         """Deletes the record of a node that is revoked or not connected; the books stay."""
         row = await self._find_node(request.node, context)
         if self._membership.is_connected(row):
@@ -137,7 +131,7 @@ class AdminService:
         await self._membership.forget_node(row)
         return described
 
-    async def VouchNode(  # noqa: N802
+    async def VouchNode(
         self, request: admin_pb2.VouchNodeRequest, context: Context
     ) -> admin_pb2.Node:
         """Changes what the operator vouches for a node; it counts at once, and is on disk."""
@@ -150,7 +144,7 @@ class AdminService:
             await self._access.abort(context, "internal")
         return self._describe_node(changed)
 
-    async def CreateJoinToken(  # noqa: N802
+    async def CreateJoinToken(
         self, request: admin_pb2.CreateJoinTokenRequest, context: Context
     ) -> admin_pb2.JoinToken:
         """Creates a one-time token with which one machine of a co-op joins."""
@@ -159,16 +153,14 @@ class AdminService:
             await self._access.abort(context, "invalid_request", **fault)
         return await self._membership.create_token(request)
 
-    async def ListCoops(  # noqa: N802
+    async def ListCoops(
         self, _: admin_pb2.ListCoopsRequest, _context: Context
     ) -> admin_pb2.ListCoopsResponse:
         """Lists the members with their quotas and balances."""
         coops = [self._describe_coop(terms) for terms in self._policies.policy.coops]
         return admin_pb2.ListCoopsResponse(coops=coops)
 
-    async def SetCoop(  # noqa: N802
-        self, request: admin_pb2.Coop, context: Context
-    ) -> admin_pb2.Coop:
+    async def SetCoop(self, request: admin_pb2.Coop, context: Context) -> admin_pb2.Coop:
         """Creates a co-op or changes its terms, in a new version of the policy."""
         await self._access.check_signature(request.author, request.reason, context)
         async with self._policies.changing:
@@ -182,7 +174,7 @@ class AdminService:
                 await self._replace_policy(_with_coop(policy, terms), request, context)
         return self._describe_coop(terms)
 
-    async def RemoveCoop(  # noqa: N802
+    async def RemoveCoop(
         self, request: admin_pb2.RemoveCoopRequest, context: Context
     ) -> admin_pb2.RemovedCoop:
         """Takes a co-op out of the policy, and revokes its keys and nodes; the books stay."""
@@ -196,7 +188,7 @@ class AdminService:
         self._on_keys_changed()
         return await self._membership.remove_coop(request.coop)
 
-    async def ListKeys(  # noqa: N802
+    async def ListKeys(
         self, request: admin_pb2.ListKeysRequest, context: Context
     ) -> admin_pb2.ListKeysResponse:
         """Lists the API keys of a co-op, or all."""
@@ -205,7 +197,7 @@ class AdminService:
             await self._check_coop(request.coop, context)
         return admin_pb2.ListKeysResponse(keys=[self._describe_key(row) for row in rows])
 
-    async def CreateKey(  # noqa: N802
+    async def CreateKey(
         self, request: admin_pb2.CreateKeyRequest, context: Context
     ) -> admin_pb2.Key:
         """Creates an API key; its secret is returned only here, and its hash is stored."""
@@ -226,7 +218,7 @@ class AdminService:
         self._on_keys_changed()
         return convert.key_message(row, secret)
 
-    async def RevokeKey(  # noqa: N802
+    async def RevokeKey(
         self, request: admin_pb2.RevokeKeyRequest, context: Context
     ) -> admin_pb2.Key:
         """Revokes an API key permanently."""
@@ -236,9 +228,7 @@ class AdminService:
         self._broadcast_revocation(m.KeyRevoked(row.key))
         return self._describe_key(row)
 
-    async def ClearKey(  # noqa: N802
-        self, request: admin_pb2.ClearKeyRequest, context: Context
-    ) -> admin_pb2.Key:
+    async def ClearKey(self, request: admin_pb2.ClearKeyRequest, context: Context) -> admin_pb2.Key:
         """Ends the quarantine of an API key or of a person, if there is one."""
         row = await self._find_sender(request.key)
         if row is None:
@@ -246,9 +236,7 @@ class AdminService:
         await self._clear_quarantine(SenderKind.KEY, row.key, context)
         return self._describe_key(row)
 
-    async def GetStatus(  # noqa: N802
-        self, _: admin_pb2.GetStatusRequest, _context: Context
-    ) -> admin_pb2.Status:
+    async def GetStatus(self, _: admin_pb2.GetStatusRequest, _context: Context) -> admin_pb2.Status:
         """Returns the pool's status."""
         core = self._driver.core
         return admin_pb2.Status(
@@ -262,7 +250,7 @@ class AdminService:
             gateways=[convert.gateway_message(each) for each in self._list_gateways()],
         )
 
-    async def GetStatement(  # noqa: N802
+    async def GetStatement(
         self, request: admin_pb2.GetStatementRequest, context: Context
     ) -> admin_pb2.Statement:
         """Returns a co-op's statement of a month; former members are included."""
@@ -284,7 +272,7 @@ class AdminService:
             await self._check_coop(request.coop, context)
         return convert.statement_message(statement)
 
-    async def PostCorrection(  # noqa: N802
+    async def PostCorrection(
         self, request: admin_pb2.Correction, context: Context
     ) -> admin_pb2.Correction:
         """Posts a correction of the ledger; it is on disk on return."""
@@ -301,7 +289,7 @@ class AdminService:
         posted.posted_at = self._driver.now()
         return posted
 
-    async def GetCatalogue(  # noqa: N802
+    async def GetCatalogue(
         self, request: admin_pb2.GetCatalogueRequest, _context: Context
     ) -> admin_pb2.ModelCatalogue:
         """Returns the signed model catalogue, or the one that Entraide ships with."""
@@ -309,7 +297,7 @@ class AdminService:
             return admin_pb2.ModelCatalogue(document=documents.write(documents.shipped()))
         return convert.catalogue_message(self._catalogue.message)
 
-    async def SetCatalogue(  # noqa: N802
+    async def SetCatalogue(
         self, request: admin_pb2.SetCatalogueRequest, context: Context
     ) -> admin_pb2.ModelCatalogue:
         """Replaces the catalogue, unless it has changed since ``base_version``."""
@@ -322,7 +310,7 @@ class AdminService:
         self._log.info("catalogue.changed", version=self._catalogue.catalogue.version)
         return convert.catalogue_message(put)
 
-    async def PlanModels(  # noqa: N802
+    async def PlanModels(
         self, request: admin_pb2.ModelOnNode, context: Context
     ) -> admin_pb2.ModelPlan:
         """Returns the planned loads and unloads; with a model, the step that would place it."""
@@ -332,7 +320,7 @@ class AdminService:
         step = await self._plan_placement(request, context)
         return plans.plan_message(core, [step], at=self._driver.now())
 
-    async def PlaceModel(  # noqa: N802
+    async def PlaceModel(
         self, request: admin_pb2.ModelOnNode, context: Context
     ) -> admin_pb2.ModelPlan:
         """Makes a node load a model without demand."""
@@ -340,7 +328,7 @@ class AdminService:
         await self._feed(context, e.LoadAsked(*e.UNNUMBERED, node=step.node, model=step.model))
         return plans.plan_message(self._driver.core, [], at=self._driver.now())
 
-    async def UnloadModel(  # noqa: N802
+    async def UnloadModel(
         self, request: admin_pb2.ModelOnNode, context: Context
     ) -> admin_pb2.ModelPlan:
         """Makes a node unload a model that the scheduler loaded."""

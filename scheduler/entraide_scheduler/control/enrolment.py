@@ -17,7 +17,7 @@ class EnrolmentService(enrolment_pb2_grpc.EnrolmentServicer):
         self._enrolment = enrolment
         self._lang = lang
 
-    async def Join(  # noqa: N802  (gRPC's names)
+    async def Join(
         self, request: enrolment_pb2.JoinRequest, context: RemoteContext
     ) -> enrolment_pb2.JoinResponse:
         """Enrols a machine; see ``Enrolment.join``."""

@@ -34,7 +34,7 @@ class GridAdmin:
         self._access = access
         self._sources = sources
 
-    async def ListGrid(  # noqa: N802
+    async def ListGrid(
         self, _: admin_pb2.ListGridRequest, _context: Context
     ) -> admin_pb2.GridZones:
         """Lists every zone that has an intensity now."""
@@ -47,7 +47,7 @@ class GridAdmin:
             ]
         )
 
-    async def ImportGrid(  # noqa: N802
+    async def ImportGrid(
         self, request: admin_pb2.GridSeries, context: Context
     ) -> admin_pb2.GridZone:
         """Replaces a zone's hourly series, by hours and values or by a file."""
@@ -66,7 +66,7 @@ class GridAdmin:
         await self._sources.put_series(IntensitySeries(request.zone, hours, basis), file=file)
         return await self._describe(request.zone, context)
 
-    async def SetGridSource(  # noqa: N802
+    async def SetGridSource(
         self, request: admin_pb2.SetGridSourceRequest, context: Context
     ) -> admin_pb2.GridZone:
         """Chooses the source of a zone, or lets the configuration decide again."""

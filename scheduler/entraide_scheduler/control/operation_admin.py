@@ -67,7 +67,7 @@ class OperationAdmin:
         self._admin_key = admin_key
         self._doctor = DoctorRun(self._home)
 
-    async def ListFindings(  # noqa: N802
+    async def ListFindings(
         self, _: admin_pb2.ListFindingsRequest, context: Context
     ) -> admin_pb2.Findings:
         """Returns what the doctor finds, the most urgent first; takes some seconds."""
@@ -87,7 +87,7 @@ class OperationAdmin:
             backup_at=self._backup_at(),
         )
 
-    async def StartOperation(  # noqa: N802
+    async def StartOperation(
         self, request: admin_pb2.StartOperationRequest, context: Context
     ) -> admin_pb2.Operation:
         """Starts an operation."""
@@ -101,7 +101,7 @@ class OperationAdmin:
             await self._access.abort(context, "operation_busy", kind=running.plan.kind)
         return operation_message(request.kind, self._operations.start(plan))
 
-    async def GetOperation(  # noqa: N802
+    async def GetOperation(
         self, request: admin_pb2.GetOperationRequest, context: Context
     ) -> admin_pb2.Operation:
         """Returns the last operation of a kind."""
@@ -109,7 +109,7 @@ class OperationAdmin:
         held = self._operations.get(request.kind)
         return operation_message(request.kind, held, report=request.report)
 
-    async def CancelOperation(  # noqa: N802
+    async def CancelOperation(
         self, request: admin_pb2.CancelOperationRequest, context: Context
     ) -> admin_pb2.Operation:
         """Ends the running operation of a kind, if there is one."""

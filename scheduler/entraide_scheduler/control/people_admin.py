@@ -41,7 +41,7 @@ class PeopleAdmin:
         self._send_letter = send_letter
         self._lang = lang
 
-    async def ListPeople(  # noqa: N802
+    async def ListPeople(
         self, request: admin_pb2.ListPeopleRequest, context: Context
     ) -> admin_pb2.ListPeopleResponse:
         """Lists the people of a co-op, or all."""
@@ -51,14 +51,14 @@ class PeopleAdmin:
             await self._refuse(context, problem)
         return admin_pb2.ListPeopleResponse(people=map(person_message, rows))
 
-    async def AddPerson(  # noqa: N802
+    async def AddPerson(
         self, request: admin_pb2.AddPersonRequest, context: Context
     ) -> admin_pb2.Person:
         """Adds a person."""
         fields = {name: getattr(request, name) for name in ("coop", *CHANGEABLE)}
         return await self._answer(context, self._people.add(_actor(context), **fields))
 
-    async def ChangePerson(  # noqa: N802
+    async def ChangePerson(
         self, request: admin_pb2.ChangePersonRequest, context: Context
     ) -> admin_pb2.Person:
         """Changes what is set, or lets a disabled person in again."""
@@ -69,13 +69,13 @@ class PeopleAdmin:
         change = self._people.change(_actor(context), request.person, is_enabled=enabled, **changes)
         return await self._answer(context, change)
 
-    async def DisablePerson(  # noqa: N802
+    async def DisablePerson(
         self, request: admin_pb2.PersonRequest, context: Context
     ) -> admin_pb2.Person:
         """Ends a person's access at once."""
         return await self._answer(context, self._people.disable(_actor(context), request.person))
 
-    async def MakeSigninLink(  # noqa: N802
+    async def MakeSigninLink(
         self, request: admin_pb2.MakeSigninLinkRequest, context: Context
     ) -> admin_pb2.SigninLink:
         """Makes a one-time link; the token is returned only here, and its hash is stored."""

@@ -68,7 +68,7 @@ class PolicyAdmin:
         self._lang = lang
         self._exporting = asyncio.Lock()
 
-    async def GetPolicy(  # noqa: N802
+    async def GetPolicy(
         self, request: admin_pb2.GetPolicyRequest, context: Context
     ) -> admin_pb2.PolicyVersion:
         """Returns a version with its document."""
@@ -78,7 +78,7 @@ class PolicyAdmin:
         message.document = write_document(policy).encode()
         return message
 
-    async def ListPolicies(  # noqa: N802
+    async def ListPolicies(
         self, _: admin_pb2.ListPoliciesRequest, _context: Context
     ) -> admin_pb2.PolicyHistory:
         """Lists the versions, newest first."""
@@ -88,7 +88,7 @@ class PolicyAdmin:
             journal=journal_message(await self._store.get_journal_extent(), self._retention),
         )
 
-    async def CheckPolicy(  # noqa: N802
+    async def CheckPolicy(
         self, request: admin_pb2.CheckPolicyRequest, context: Context
     ) -> admin_pb2.PolicyCheck:
         """Returns the faults of a document, and whether it may be applied now."""
@@ -100,7 +100,7 @@ class PolicyAdmin:
             base_version=await self._find_base(document, request.base_version),
         )
 
-    async def ApplyPolicy(  # noqa: N802
+    async def ApplyPolicy(
         self, request: admin_pb2.ApplyPolicyRequest, context: Context
     ) -> admin_pb2.PolicyVersion:
         """Puts a document into force as a new version."""
@@ -120,7 +120,7 @@ class PolicyAdmin:
                 await self._access.abort(context, code, base=base, in_force=in_force)
             return await self._replace(policy, request.author, request.reason, context)
 
-    async def RollBackPolicy(  # noqa: N802
+    async def RollBackPolicy(
         self, request: admin_pb2.RollBackPolicyRequest, context: Context
     ) -> admin_pb2.PolicyVersion:
         """Puts an earlier version's content into force, as a new version."""
@@ -137,7 +137,7 @@ class PolicyAdmin:
             named = msgspec.structs.replace(policy, version=next_version(in_force.version, taken))
             return await self._replace(named, request.author, request.reason, context)
 
-    async def ExportJournal(  # noqa: N802
+    async def ExportJournal(
         self, request: admin_pb2.ExportJournalRequest, context: Context
     ) -> AsyncIterator[admin_pb2.JournalPart]:
         """Sends the journal, as it is on disk now, in parts; one export runs at a time."""

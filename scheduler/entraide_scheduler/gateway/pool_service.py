@@ -83,7 +83,7 @@ class PoolService(pool_pb2_grpc.PoolServicer):
             **values,
         )
 
-    async def Stream(  # noqa: N802  (the contract's name)
+    async def Stream(
         self, request: pool_pb2.InferenceRequest, context: Context
     ) -> AsyncIterator[pool_pb2.StreamEvent]:
         """Runs a live job; ending the call cancels the job, unless its client may come back."""
@@ -121,7 +121,7 @@ class PoolService(pool_pb2_grpc.PoolServicer):
             self._api.end_stream(job)
         await self._end("Stream", context, failure)
 
-    async def Reconnect(  # noqa: N802
+    async def Reconnect(
         self, request: pool_pb2.ReconnectRequest, context: Context
     ) -> AsyncIterator[pool_pb2.StreamEvent]:
         """Goes on with the stream of a client that comes back."""
@@ -161,9 +161,7 @@ class PoolService(pool_pb2_grpc.PoolServicer):
             await self._refuse(context, name, Refused(failure))
         self._metrics.count_request(f"Pool/{name}", 200)
 
-    async def Submit(  # noqa: N802
-        self, request: pool_pb2.SubmitRequest, context: Context
-    ) -> pool_pb2.Job:
+    async def Submit(self, request: pool_pb2.SubmitRequest, context: Context) -> pool_pb2.Job:
         """Submits a kept job."""
 
         async def submit(caller: Caller, lang: str) -> pool_pb2.Job:
@@ -175,9 +173,7 @@ class PoolService(pool_pb2_grpc.PoolServicer):
 
         return await self._answer("Submit", context, submit)
 
-    async def Get(  # noqa: N802
-        self, request: pool_pb2.JobRequest, context: Context
-    ) -> pool_pb2.Job:
+    async def Get(self, request: pool_pb2.JobRequest, context: Context) -> pool_pb2.Job:
         """Returns a job, with its result if it is completed."""
 
         async def get(caller: Caller, lang: str) -> pool_pb2.Job:
@@ -186,9 +182,7 @@ class PoolService(pool_pb2_grpc.PoolServicer):
 
         return await self._answer("Get", context, get)
 
-    async def Cancel(  # noqa: N802
-        self, request: pool_pb2.JobRequest, context: Context
-    ) -> pool_pb2.Job:
+    async def Cancel(self, request: pool_pb2.JobRequest, context: Context) -> pool_pb2.Job:
         """Cancels a job."""
 
         async def cancel(caller: Caller, lang: str) -> pool_pb2.Job:
@@ -196,7 +190,7 @@ class PoolService(pool_pb2_grpc.PoolServicer):
 
         return await self._answer("Cancel", context, cancel)
 
-    async def ListJobs(  # noqa: N802
+    async def ListJobs(
         self, request: pool_pb2.ListJobsRequest, context: Context
     ) -> pool_pb2.ListJobsResponse:
         """Lists the caller's jobs, newest first."""
@@ -207,7 +201,7 @@ class PoolService(pool_pb2_grpc.PoolServicer):
 
         return await self._answer("ListJobs", context, list_jobs)
 
-    async def Explain(  # noqa: N802
+    async def Explain(
         self, request: pool_pb2.JobRequest, context: Context
     ) -> common_pb2.Explanation:
         """Returns the explanation of a job."""
@@ -218,7 +212,7 @@ class PoolService(pool_pb2_grpc.PoolServicer):
 
         return await self._answer("Explain", context, explain)
 
-    async def ListModels(  # noqa: N802
+    async def ListModels(
         self,
         request: pool_pb2.ListModelsRequest,  # noqa: ARG002  (it is empty)
         context: Context,

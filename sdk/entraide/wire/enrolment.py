@@ -15,7 +15,6 @@ from entraide.types import Control, DataClass
 
 PATH = "/v1/enrolment"
 INSTALL_PATH = "/install"
-REQUEST_BYTES_MAX = 4 * 1024
 
 SECRET_DOTS = 2
 

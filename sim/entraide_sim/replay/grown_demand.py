@@ -15,7 +15,6 @@ from msgspec import Struct
 from entraide_sim.arrivals import Rng, make_rng
 from entraide_sim.workload import Request
 
-GROWTH_MAX = 10.0  # a part of the recorded demand: eleven times as much in all
 SHIFT_MAX_S = 3_600.0
 SEED, PURPOSE = 1, 9
 

@@ -1,3 +1,4 @@
+# mypy: implicit-reexport
 """Accounting: balances, quotas, lent energy, credit, and the bounds of a usage report.
 
 Input: the terms and the usage of a run, in whole tokens, microwatt-hours and micrograms. Output:
@@ -44,36 +45,3 @@ from entraide_scheduler.core.accounting.usage_limits import (
     limit_usage,
     raise_to_shown,
 )
-
-__all__ = [
-    "CARBON_MAX_UG",
-    "CODES",
-    "ENERGY",
-    "ENERGY_MAX_UWH",
-    "INPUT",
-    "OUTPUT",
-    "PER_UNIT",
-    "STEPS",
-    "TOKENS_MAX",
-    "TOKEN_CODES",
-    "TOTAL_MAX",
-    "UNITS",
-    "Credits",
-    "DeliveredRun",
-    "Gift",
-    "Ledger",
-    "QuotaUsage",
-    "Quotas",
-    "QuotasState",
-    "Shortage",
-    "UsageEstimate",
-    "UsageGrant",
-    "bill_resumed",
-    "clamp_amount",
-    "decayed",
-    "energy_limit_uwh",
-    "entries",
-    "limit_usage",
-    "raise_to_shown",
-    "to_quota_unit",
-]  # fmt: skip

@@ -1,3 +1,4 @@
+# mypy: implicit-reexport
 """Carbon: emissions of a run, forecasts of grid intensity, and the plan of deferred work.
 
 Input: intensities and forecasts by zone, a run's energy, and the backlog of batch work by hour.
@@ -55,36 +56,3 @@ from entraide_scheduler.core.carbon.shift_planner import (
     StartLimit,
     ZoneCapacity,
 )
-
-__all__ = [
-    "HOUR_S",
-    "STEP_S",
-    "UNKNOWN_ZONE",
-    "BatchExpectation",
-    "BatchWorkload",
-    "BilledRun",
-    "EffectiveIntensity",
-    "ExpectedHour",
-    "ExpectedIntensity",
-    "GreenerHour",
-    "ShiftPlanner",
-    "ShiftReason",
-    "Signal",
-    "StartLimit",
-    "ZoneCapacity",
-    "ZoneIntensity",
-    "ZoneSignals",
-    "batch_work_of",
-    "effective_intensity",
-    "evidence_of",
-    "expect_batch",
-    "grid_intensity",
-    "make_receipt",
-    "make_resumed_receipt",
-    "settle",
-    "settle_resumed",
-    "status_valid_until",
-    "surplus_w",
-    "total_usage",
-    "undocumented_w",
-]  # fmt: skip

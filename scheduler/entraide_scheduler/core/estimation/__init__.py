@@ -1,3 +1,4 @@
+# mypy: implicit-reexport
 """Estimation: what the core learns from finished runs, by statistics that replay exactly.
 
 Input: observed answer lengths, times to first token, times per token and prompt prefixes. Output:
@@ -21,15 +22,3 @@ from entraide_scheduler.core.estimation.length_predictor import (
 )
 from entraide_scheduler.core.estimation.performance_model import PerformanceModel, RunMeasurement
 from entraide_scheduler.core.estimation.prefix_cache import FEATURE, PrefixCache, PrefixCacheState
-
-__all__ = [
-    "FEATURE",
-    "MIN_ANSWERS",
-    "LengthPredictor",
-    "LengthPredictorState",
-    "PerformanceModel",
-    "PrefixCache",
-    "PrefixCacheState",
-    "RunMeasurement",
-    "excess_scale",
-]  # fmt: skip

@@ -1,3 +1,4 @@
+# mypy: implicit-reexport
 """Evaluation: which nodes could run a job at this moment, with all limits applied.
 
 Input: the state, a job and a time. Output: the job's shape, its ``PlacementRequest``, and the
@@ -51,13 +52,3 @@ from entraide_scheduler.core.evaluation.stated_batches import (
     state_batch,
     with_policy_defaults,
 )
-
-__all__ = [
-    "NO_SHAPE", "UPPER_RUNS", "answered_tokens", "batch_work_for", "evaluate_nodes",
-    "expect_batch_of", "fit_context", "forget_batch",
-    "forget_batches_of", "handle_forecast", "handle_greener_hour", "handle_intensity",
-    "hold_replica", "make_request", "may_fit", "may_start_now", "release_replica",
-    "require_exclusive", "reserve_replica", "reshape_jobs", "restore_batches",
-    "restore_exclusive", "retry_exclusive", "round_context", "schedule_greener_retry",
-    "shape_of", "shifting_values", "state_batch", "with_policy_defaults",
-]  # fmt: skip

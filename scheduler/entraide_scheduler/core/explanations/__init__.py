@@ -1,3 +1,4 @@
+# mypy: implicit-reexport
 """Explanations: why a job was placed, waits or was refused, as codes and values.
 
 Input: a ``PlacementResult``, its ``PlacementRequest`` and the state. Output: an ``Explanation``:
@@ -22,8 +23,3 @@ from entraide_scheduler.core.explanations.explain import (
     explain_wait,
     most_common_rule,
 )
-
-__all__ = [
-    "explain_placement", "explain_refusal", "explain_wait", "is_only_obstacle",
-    "most_common_rule", "nearest_exclusions",
-]  # fmt: skip

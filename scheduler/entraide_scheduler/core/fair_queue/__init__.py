@@ -1,3 +1,4 @@
+# mypy: implicit-reexport
 """Fair queue: in which order waiting jobs of co-ops, projects and classes are served.
 
 Input: jobs that wait, runs that begin and end, weights of the policy, credit, and the slots of
@@ -23,7 +24,3 @@ running are checked again. ``formulas`` is what the specification and the fast c
 
 from entraide_scheduler.core.fair_queue.queue import FairQueue
 from entraide_scheduler.core.fair_queue.queue_state import QueueState, dump, load
-
-__all__ = [
-    "FairQueue", "QueueState", "dump", "load",
-]  # fmt: skip

@@ -1,3 +1,4 @@
+# mypy: implicit-reexport
 """Fleet: the nodes of the pool, their replicas, and the indexes by which they are searched.
 
 Input: node cards, heartbeats, owners' terms, intensities, and leases as they open and close.
@@ -21,19 +22,3 @@ from entraide_scheduler.core.fleet.replica_table import (
     min_value,
     smallest_rows,
 )
-
-__all__ = [
-    "MOST",
-    "Codes",
-    "Columns",
-    "EligibleNodes",
-    "Fleet",
-    "ReplicaView",
-    "Rows",
-    "first_codes",
-    "is_open",
-    "is_sound_card",
-    "may_admit",
-    "min_value",
-    "smallest_rows",
-]  # fmt: skip

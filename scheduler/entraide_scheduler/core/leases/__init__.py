@@ -1,3 +1,4 @@
+# mypy: implicit-reexport
 """Leases: the runs that nodes have been given, from the offer to their end.
 
 Input: a pick for a job, then what the node reports: accepted, declined, progressed, finished,
@@ -39,11 +40,3 @@ from entraide_scheduler.core.leases.run_events import (
     handle_reported,
     record_progress,
 )
-
-__all__ = [
-    "STREAM_BROKEN", "allow_probe", "cancel_run", "end_backoff", "end_node_leases", "end_pause",
-    "expire_lease", "expire_wait", "extend_lease", "handle_abandoned", "handle_accepted",
-    "handle_cancelled", "handle_declined", "handle_exceeded", "handle_progressed",
-    "handle_reported", "handle_resumed", "offer_lease", "record_progress", "requeue_job",
-    "retry_node", "stop_job", "suspected_replica",
-]  # fmt: skip

@@ -1,3 +1,4 @@
+# mypy: implicit-reexport
 """Model loading: which models nodes load and unload for the pool.
 
 Input: the demand for models, the waiting jobs, what nodes could load, failures of earlier loads,
@@ -32,10 +33,3 @@ from entraide_scheduler.core.model_loading.model_planner import (
     plan_models,
     request_plan,
 )
-
-__all__ = [
-    "PlanStep", "apply_plan", "handle_catalogue", "handle_hello", "handle_load_asked",
-    "handle_load_failed", "handle_node_left", "handle_restart", "handle_unload_asked",
-    "is_reachable", "is_served", "mark_plan_due", "plan_models", "preview_load",
-    "record_request", "refresh_aliases", "request_plan",
-]  # fmt: skip

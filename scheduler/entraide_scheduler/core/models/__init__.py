@@ -1,3 +1,4 @@
+# mypy: implicit-reexport
 """Models: what each alias means now, and how much each model is asked for.
 
 Input: the pool's catalogue, the fleet and the requests. Output: the model that an alias such as
@@ -19,14 +20,3 @@ from entraide_scheduler.core.models.model_aliases import (
     has_exhausted_loads,
     minimal_shape,
 )
-
-__all__ = [
-    "REACHABLE",
-    "AliasMeaning",
-    "Demand",
-    "DemandState",
-    "ModelAliases",
-    "find_meanings",
-    "has_exhausted_loads",
-    "minimal_shape",
-]  # fmt: skip

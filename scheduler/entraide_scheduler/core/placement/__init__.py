@@ -1,3 +1,4 @@
+# mypy: implicit-reexport
 """Placement: filter, predict, pick: the node that a job gets.
 
 Input: the eligible replicas of a shape and a ``PlacementRequest``. Output: a ``PlacementResult``
@@ -25,16 +26,3 @@ from entraide_scheduler.core.placement.placement import (
     tokens_to_read,
 )
 from entraide_scheduler.core.placement.vectorized import scan_columns
-
-__all__ = [
-    "WITH_ROOM",
-    "Pick",
-    "PlacementResult",
-    "Prediction",
-    "exceeded_limit",
-    "pick",
-    "predict",
-    "scan",
-    "scan_columns",
-    "tokens_to_read",
-]  # fmt: skip

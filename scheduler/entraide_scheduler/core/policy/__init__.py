@@ -1,3 +1,4 @@
+# mypy: implicit-reexport
 """Policy: what the members vote, as one versioned document, and the check that it is sound.
 
 Input: a decoded ``Policy``. Output: the same document as frozen structs (weights and quotas of
@@ -41,31 +42,3 @@ from entraide_scheduler.core.policy.policy_validation import (
     PolicyFault,
     find_faults,
 )
-
-__all__ = [
-    "COOPS_MAX",
-    "DEFAULT_CLASSES",
-    "QUOTA_NAME",
-    "RESUME_MAX_S",
-    "AllowedRange",
-    "Approval",
-    "Carbon",
-    "ChargeWeights",
-    "ClassTerms",
-    "CoopTerms",
-    "Credit",
-    "Deferral",
-    "Evidence",
-    "FairShare",
-    "IntensityBasis",
-    "Lend",
-    "Period",
-    "Picker",
-    "Policy",
-    "PolicyFault",
-    "Quota",
-    "QuotaKind",
-    "Timing",
-    "find_faults",
-    "quota_name",
-]  # fmt: skip

@@ -1,3 +1,4 @@
+# mypy: implicit-reexport
 """Prediction: what a run on a replica would cost in time, energy and carbon.
 
 Input: a job's ``PlacementRequest`` (sizes, limits, objectives) and a replica's rates, power and
@@ -29,21 +30,3 @@ from entraide_scheduler.core.prediction.formulas import (
     upper_bounds,
 )
 from entraide_scheduler.core.prediction.placement_request import NO_TOKENS, PlacementRequest
-
-__all__ = [
-    "NO_TOKENS",
-    "Bools",
-    "Bounds",
-    "CostModel",
-    "Floats",
-    "Number",
-    "PlacementRequest",
-    "is_cheaper",
-    "make_cost_model",
-    "predict_carbon",
-    "predict_completion",
-    "predict_energy",
-    "predict_latency",
-    "typical_token_uwh",
-    "upper_bounds",
-]  # fmt: skip

@@ -1,3 +1,4 @@
+# mypy: implicit-reexport
 """Records: the plain data of jobs, leases, nodes and senders, and their state machines.
 
 Input: none; the package only declares. Output: mutable structs that the packages above change, and
@@ -48,39 +49,3 @@ from entraide_scheduler.core.records.records import (
     is_loading,
 )
 from entraide_scheduler.core.records.state_machines import LeaseState, ModelLoadState, ReplicaState
-
-__all__ = [
-    "ENGINES_ENDED",
-    "EVENT_RAISED",
-    "JOB_DEADLINES",
-    "Backoff",
-    "BatchWork",
-    "Changes",
-    "DeadlineKind",
-    "EarlierRun",
-    "ExclusiveReplica",
-    "ExpectedRun",
-    "Hold",
-    "Job",
-    "KeyExits",
-    "Lease",
-    "LeaseState",
-    "Load",
-    "LoadBackoff",
-    "ModelLoad",
-    "ModelLoadState",
-    "Node",
-    "OwnKind",
-    "Quarantine",
-    "Quarantines",
-    "ReplicaState",
-    "RunCharge",
-    "Sender",
-    "SenderKind",
-    "Shape",
-    "StatedBatch",
-    "context_input_est",
-    "is_leaving",
-    "is_loading",
-    "kind_of_replica",
-]  # fmt: skip

@@ -1,3 +1,4 @@
+# mypy: implicit-reexport
 """Rules: which nodes may run a job, and why the others may not.
 
 Input: a node, one of its replicas and a job's shape. Output: the first rule that excludes the
@@ -67,52 +68,3 @@ from entraide_scheduler.core.rules.temporary import (
 )
 
 RULES = (*PERMANENT_RULES, *REPLICA_RULES, *JOB_RULES)  # in the order in which they are checked
-
-__all__ = [
-    "ALONE_LIMIT",
-    "CHAT",
-    "GREENER_LATER",
-    "JOB_RULES",
-    "LEND_ENERGY_SPENT",
-    "LIMIT_RULES",
-    "LOADABLE_RULES",
-    "NOT_ACCEPTING",
-    "NOT_EMPTY",
-    "NO_FREE_SLOT",
-    "OUT_OF_SERVICE_BITS",
-    "OVER_CARBON_CAP",
-    "OVER_CARBON_QUOTA",
-    "OVER_ENERGY_QUOTA",
-    "OWN_ONLY",
-    "PERMANENT_RULES",
-    "REPLICA_RULES",
-    "REQUESTER_MASKS",
-    "RESERVED_BITS",
-    "RULES",
-    "RULE_BY_BIT",
-    "SAME_ENGINE",
-    "TRIED_BEFORE",
-    "BoundedCache",
-    "Change",
-    "LimitFilter",
-    "LoadedReplica",
-    "Needs",
-    "OwnModelSlots",
-    "OwnSlots",
-    "OwnSlotsChange",
-    "Predicted",
-    "Rule",
-    "Values",
-    "bit_of",
-    "blocked_codes",
-    "blocking_bits",
-    "blocking_rule",
-    "broken_rules",
-    "find_blocked_bits",
-    "first_broken_rule",
-    "limits_exceeded",
-    "masks_for",
-    "may_open",
-    "needs_of",
-    "own_requester",
-]

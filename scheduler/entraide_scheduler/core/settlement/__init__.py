@@ -1,3 +1,4 @@
+# mypy: implicit-reexport
 """Settlement: ends jobs and books each run exactly once.
 
 Input: a lease and the usage that its node reported, or none. Output: ledger entries, quota
@@ -33,9 +34,3 @@ from entraide_scheduler.core.settlement.settlement import (
     forget_old_jobs,
     settle,
 )
-
-__all__ = [
-    "ANSWER_INVALID", "STREAM_BYTES", "STREAM_TOKENS", "bounded_usage", "end_job",
-    "end_waiting_job", "estimate_usage", "forget_old_jobs", "record_violation",
-    "refresh_credits", "settle", "settle_earlier", "settle_lent", "take_tokens", "void_run",
-]  # fmt: skip

@@ -1,3 +1,4 @@
+# mypy: implicit-reexport
 """State: all that the core remembers between events, and its deadlines.
 
 Input: the structures of the packages below, empty at the start. Output: one ``State`` that every
@@ -13,7 +14,3 @@ and ``dequeue``.
 """
 
 from entraide_scheduler.core.state.state import EPOCHS_PER_INCARNATION, State
-
-__all__ = [
-    "EPOCHS_PER_INCARNATION", "State",
-]  # fmt: skip
