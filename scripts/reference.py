@@ -6,7 +6,8 @@
 Sources of the pages in `docs/reference`: `errors.md` from the table of stable codes and the
 message catalogue; `explanations.md` from the catalogue, with example values; `cli.md` from the
 command line; `metrics.md` from the tables of metrics; `node-limits.md` from the scheduler's table
-of bounds; `http.md` and `http.fr.md` from the tables of the gateway (`http_reference.py`). In
+of bounds; `limits.md` from the constants of all modules (`limits_page.py`); `http.md` and
+`http.fr.md` from the tables of the gateway (`http_reference.py`). In
 `docs/concepts/decisions.md` only the table of the placement rules is made, between
 `<!-- table: rules -->` and `<!-- end -->`.
 """
@@ -39,6 +40,7 @@ PAGES = ROOT / "docs/reference"
 DECISIONS = ROOT / "docs/concepts/decisions.md"
 RULES_BLOCK = re.compile(r"(<!-- table: rules -->\n).*?(<!-- end -->)", re.DOTALL)
 HTTP_PAGE = ROOT / "scripts/http_reference.py"
+LIMITS_PAGE = ROOT / "scripts/limits_page.py"
 HIDDEN = {"--help"}
 
 METRICS: dict[str, tuple[MetricSpec, ...]] = {
@@ -393,6 +395,7 @@ def metrics_page() -> str:
 def pages() -> dict[Path, str]:
     """Returns each page's path and text."""
     http_page = runpy.run_path(str(HTTP_PAGE))["http_page"]
+    all_limits_page = runpy.run_path(str(LIMITS_PAGE))["limits_page"]
     return {
         DECISIONS: decisions_page(),
         PAGES / "errors.md": errors_page(),
@@ -402,6 +405,7 @@ def pages() -> dict[Path, str]:
         PAGES / "http.fr.md": http_page("fr"),
         PAGES / "metrics.md": metrics_page(),
         PAGES / "node-limits.md": limits_page(),
+        PAGES / "limits.md": all_limits_page(),
     }
 
 

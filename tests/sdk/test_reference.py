@@ -15,6 +15,7 @@ import pytest
         "cli.md",
         "metrics.md",
         "node-limits.md",
+        "limits.md",
         "http.md",
         "http.fr.md",
     ],
