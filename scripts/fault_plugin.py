@@ -81,14 +81,15 @@ def judge(
 ) -> None:
     """Runs, for each fault, its tests in their order, until the first failure."""
     folder.mkdir(exist_ok=True)
-    items = {item.nodeid: item for item in session.items}
+    items = by_name(session.items)
     outcomes = folder / "judge.jsonl"
     for number, names in faults.items():
         if time.time() > until:
             break
         begun = time.monotonic()
         outcomes.unlink(missing_ok=True)
-        run = partial(run_all, session, [items[name] for name in names if name in items], outcomes)
+        known = [name if name in items else name.split("::", 1)[1] for name in names]
+        run = partial(run_all, session, [items[name] for name in known if name in items], outcomes)
         ended = in_fork(partial(run, stop=True), {"PLANTED_FAULT": number}, FAULT_S_MAX)
         status, test, ran = verdict(outcomes, ended)
         if status == "killed":
@@ -98,6 +99,15 @@ def judge(
         took_s = round(time.monotonic() - begun, 1)
         result = {"status": status, "test": test, "tests": ran, "took_s": took_s}
         append(folder / "verdicts.jsonl", [number, result])
+
+
+def by_name(items: list[pytest.Item]) -> dict[str, pytest.Item]:
+    """Returns tests by their names, and by those without the file, if only one test has it."""
+    short: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        short[item.nodeid.split("::", 1)[1]].append(item)
+    alone = {name: listed[0] for name, listed in short.items() if len(listed) == 1}
+    return {**alone, **{item.nodeid: item for item in items}}
 
 
 def append(path: Path, line: list[Any]) -> None:

@@ -134,8 +134,8 @@ class Tree:
         named = dict.fromkeys(
             name.split("::")[0] for names in work.get("faults", {}).values() for name in names
         )
-        files = [name for name in named if (self.folder / name).exists()]
-        if named and not files:
+        files = list(named) if all((self.folder / name).exists() for name in named) else []
+        if not (self.folder / "tests" / folder).is_dir():
             return True
         command += [f"--planted-work={file}", *(files or [f"tests/{folder}"])]
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
