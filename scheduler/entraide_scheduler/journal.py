@@ -117,6 +117,8 @@ async def recover(store: Store) -> RecoveredState:
 
 def _replay(recovered: RecoveredState, row: JournalRow) -> None:
     event = _decoder.decode(row.event)
+    if event.id != row.seq or event.id <= recovered.event_id:
+        raise ValueError(f"row {row.seq} has event {event.id} after event {recovered.event_id}")
     commands = recovered.core.handle(event)
     if row.digest:
         recovered.digest = next_digest(recovered.digest, row.event, commands)
@@ -163,7 +165,7 @@ class Journal:
         self._digest = digest
         self._retention = retention
         self._rows: list[JournalRow] = []
-        self._written_id = 0
+        self._written_id = self._appended_id = 0
         self._deferred: list[tuple[int, Callable[[], None]]] = []
         self._is_flush_due = False
         self._since_snapshot = 0
@@ -179,10 +181,12 @@ class Journal:
         """Queues an event for writing, with the digest of its commands.
 
         Args:
-            event: number of the event.
+            event: number of the event, above those of the events before.
             packed: the event, encoded.
             commands: commands of the event; if they cannot be encoded, nothing is written.
         """
+        assert event > self._appended_id, f"event {event} after event {self._appended_id}"
+        self._appended_id = event
         if self._retention.keep_s > 0.0:
             self._digest = next_digest(self._digest, packed, commands)
             self._rows.append(JournalRow(event, packed, self._digest))

@@ -1,6 +1,11 @@
-"""Settlements, ledger entries and explanations: queries as functions on a connection."""
+"""Settlements, ledger entries and explanations: queries as functions on a connection.
 
-from collections.abc import Iterator, Sequence
+Settlements are checked twice: entries sum to zero and a receipt is of its job, before a row is
+written and after it is read.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -89,6 +94,9 @@ def write_settlements(connection: Connection, rows: list[SettlementRow]) -> list
         fresh.append(row.job not in known)
         known.add(row.job)
     new = [row for row, is_new in zip(rows, fresh, strict=True) if is_new]
+    for row in new:
+        _check_sums((entry.unit, entry.amount) for entry in _entries(row))
+        _check_receipt(row.job, row.receipt)
     lines = [
         (row.job, line, entry.account, entry.unit, entry.amount)
         for row in new
@@ -159,7 +167,11 @@ def read_receipt(connection: Connection, job: str) -> SettledReceipt | None:
     """Returns the settled receipt of a job, or None."""
     query = select(settled.c.coop, settled.c.key, settled.c.receipt)
     row = connection.execute(query.where(settled.c.job == job, settled.c.run == 0)).first()
-    return SettledReceipt(row.coop, row.key, _receipt.decode(row.receipt)) if row else None
+    if row is None:
+        return None
+    receipt = _receipt.decode(row.receipt)
+    _check_receipt(job, receipt)
+    return SettledReceipt(row.coop, row.key, receipt)
 
 
 def count_settled(connection: Connection) -> int:
@@ -178,7 +190,21 @@ def read_balances(connection: Connection) -> dict[str, dict[str, int]]:
     balances: dict[str, dict[str, int]] = {}
     for account, unit, amount in connection.execute(query):
         balances.setdefault(account, {})[unit] = int(amount)
+    _check_sums(item for account in balances.values() for item in account.items())
     return balances
+
+
+def _check_sums(amounts: Iterable[tuple[str, int]]) -> None:
+    """Asserts that amounts, each with its unit, sum to zero in each unit."""
+    sums: Counter[str] = Counter()
+    for unit, amount in amounts:
+        sums[unit] += amount
+    assert not any(sums.values()), f"entries that do not sum to zero: {dict(sums)}"
+
+
+def _check_receipt(job: str, receipt: Receipt) -> None:
+    """Asserts that a receipt is of a job."""
+    assert receipt.job == job, f"the receipt of {job} is of {receipt.job}"
 
 
 def put_explanations(connection: Connection, rows: list[ExplanationRow]) -> list[None]:
