@@ -1,11 +1,12 @@
 """``POST /v1/messages`` by the official ``anthropic`` client, unmodified."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import anthropic
 import pytest
 from tests.scheduler.gateway_support import KEY_A, Pool, open_pool
 from tests.scheduler.official_clients import (
@@ -17,6 +18,9 @@ from tests.scheduler.official_clients import (
     document,
     event,
 )
+
+if TYPE_CHECKING:
+    import anthropic  # takes a second: the tests import it when they run
 
 MESSAGES = "/v1/messages"
 TOOL: Any = {"name": "meteo", "description": "Météo", "input_schema": WEATHER}
@@ -32,6 +36,8 @@ async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
 @pytest.fixture
 async def client(pool: Pool) -> AsyncIterator[anthropic.AsyncAnthropic]:
     """The official client, which sends its key as ``x-api-key``."""
+    import anthropic
+
     base = pool.gateway.url
     async with anthropic.AsyncAnthropic(base_url=base, api_key=KEY_A, max_retries=0) as opened:
         yield opened
@@ -207,6 +213,8 @@ async def test_errors_have_anthropics_form(pool: Pool) -> None:
 
 async def test_the_client_raises_its_own_errors(pool: Pool) -> None:
     """A wrong key is refused as the official client expects it."""
+    import anthropic
+
     wrong = anthropic.AsyncAnthropic(base_url=pool.gateway.url, api_key="x", max_retries=0)
     async with wrong as client:
         with pytest.raises(anthropic.AuthenticationError) as caught:
@@ -220,6 +228,7 @@ async def test_lost_node_ends_the_stream_with_an_error(
     pool: Pool, client: anthropic.AsyncAnthropic
 ) -> None:
     """After the first words a failure is an event that the client raises."""
+    import anthropic
 
     async def ask() -> None:
         async with client.messages.stream(model=MODEL, max_tokens=9, messages=ASK) as stream:
