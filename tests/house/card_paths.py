@@ -63,7 +63,7 @@ def find_card_losses() -> Iterator[str]:
 
 def _wire(card: NodeCard, path: Path, name: str) -> Iterator[str]:
     """The card arrives as the node sends it."""
-    hello = m.Hello(card, "boot", 1, NOW, True, "", ())
+    hello = m.Hello(card, "boot", 1, NOW, True, "", (), protocol=m.PROTOCOL)
     if codec.node_up.decode(codec.encode(hello)) != hello:
         yield "not in the node's hello"
     event = e.NodeJoined(1, NOW, card, True, "")
@@ -89,8 +89,8 @@ def _core(card: NodeCard, path: Path, name: str) -> Iterator[str]:
         node = core._state.fleet.nodes[NODE]
         if node.card != card:
             yield "not in the core's fleet"
-        for known, told in ((node.replicas, card.replicas), (node.loadable, card.loadable)):
-            if tuple(known.values()) != told:
+        for known, announced in ((node.replicas, card.replicas), (node.loadable, card.loadable)):
+            if tuple(known.values()) != announced:
                 yield "not in the core's index"
         loaded = core._state.fleet.replica_index.once_loaded(node, card.loadable[0])
         if path == ("loadable", 0) and getattr(loaded.replica, name) != getattr(

@@ -85,8 +85,8 @@ def _earlier_runs(added: Mapping[str, Any]) -> Iterator[str]:
     """A gateway is told of a lost run what the core knows of it."""
     driver, run = Mock(), records.EarlierRun(Mock(), builders.usage(), "node_lost", True)
     driver.core.earlier_runs = lambda _: (structs.replace(run, **added),)
-    (told,) = LiveDriver._earlier_runs(driver, "j1")
-    if not _has(told, added):
+    (message,) = LiveDriver._earlier_runs(driver, "j1")
+    if not _has(message, added):
         yield "a lost run does not reach the gateway"
 
 

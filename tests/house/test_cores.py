@@ -17,7 +17,7 @@ ALLOWED = {
     "abc", "bisect", "collections", "dataclasses", "enum", "fractions", "functools", "hashlib",
     "heapq", "itertools", "math", "msgspec", "numpy", "operator", "types", "typing",
     "entraide.decoding", "entraide.errors", "entraide.models", "entraide.resuming",
-    "entraide.lent_terms", "entraide.settlements",
+    "entraide.lent_terms", "entraide.settlements", "entraide.shared_fields",
     "entraide.state_machine", "entraide.types", "entraide.units",
 }  # fmt: skip
 
@@ -118,7 +118,8 @@ def test_the_simulator_knows_no_shell(module: str) -> None:
     it shares with the gateway."""
     ours = (*CORES, *SHARED, "entraide_sim", "entraide.cli.output", "entraide.decoding",
             "entraide.errors", "entraide.files", "entraide.i18n", "entraide.models",
-            "entraide.resuming", "entraide.types", "entraide.units")  # fmt: skip
+            "entraide.resuming", "entraide.shared_fields", "entraide.types",
+            "entraide.units")  # fmt: skip
     imported = [
         name
         for name in imports(module, modules()[module])

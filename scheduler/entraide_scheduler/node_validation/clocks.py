@@ -70,5 +70,7 @@ def has_energy_changed(known: EnergyStatus | None, new: EnergyStatus | None, now
     """
     if known is None or new is None:
         return known is not new
-    told = msgspec.structs.replace(new, measured_at=known.measured_at, expires_at=known.expires_at)
-    return told != known or known.expires_at - now < (new.expires_at - now) / 2
+    renewed = msgspec.structs.replace(
+        new, measured_at=known.measured_at, expires_at=known.expires_at
+    )
+    return renewed != known or known.expires_at - now < (new.expires_at - now) / 2
