@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import psutil
+from msgspec.structs import replace
 from tests.waiting import eventually
 
 from entraide_scheduler.operations.bounded_child import LOWEST_PRIORITY, ProcessLimits
@@ -17,6 +18,14 @@ from entraide_scheduler.operations.replay_operation import REPLAY_LIMITS
 LIMITS = ProcessLimits(wall_s=60.0, cpu_s=30, memory_bytes=2 * 1024**3, file_bytes=1024)
 
 
+PROMPT = replace(LIMITS, is_idle=False, niceness=0)  # is not kept waiting by a busy machine
+
+
+def sizes_of_compiled(folder: Path) -> list[int]:
+    """Sizes of the compiled modules in a folder, bytes."""
+    return [path.stat().st_size for path in folder.rglob("*.pyc")]
+
+
 def waiting_command(folder: Path) -> tuple[str, ...]:
     """A command that waits for a journal which nobody writes."""
     pipe = folder / "pool.journal"
@@ -26,14 +35,25 @@ def waiting_command(folder: Path) -> tuple[str, ...]:
 
 async def test_a_command_says_its_words_in_the_callers_language(tmp_path: Path) -> None:
     """Output and status of one that works, and the sentence of one that does not."""
-    known = await run_bounded(("--version",), LIMITS, lang="en")
+    known = await run_bounded(("--version",), PROMPT, lang="en")
     refused = await run_bounded(
-        ("sim", "replay", str(tmp_path / "none"), "--out", str(tmp_path)), LIMITS, lang="fr"
+        ("sim", "replay", str(tmp_path / "none"), "--out", str(tmp_path)), PROMPT, lang="fr"
     )
 
     assert (0, True) == (known.status, known.output.startswith("entraide "))
     assert (1, "said") == (refused.status, refused.fault)
     assert refused.words.startswith("Le journal est inutilisable")
+
+
+async def test_a_command_leaves_no_compiled_module_that_is_cut_off(tmp_path: Path) -> None:
+    """The longest file that it may write is shorter than what Python keeps of some modules."""
+    variables = {"PYTHONPYCACHEPREFIX": str(tmp_path), "PYTHONDONTWRITEBYTECODE": ""}
+    done = await run_bounded(("--version",), PROMPT, lang="en", variables=variables)
+    kept = sizes_of_compiled(tmp_path)
+
+    assert 0 == done.status, done.errors
+    assert kept
+    assert LIMITS.file_bytes not in kept
 
 
 def test_what_an_operator_starts_leaves_the_scheduler_its_time() -> None:

@@ -21,6 +21,8 @@ from entraide.decoding import decode_json
 LOWEST_PRIORITY = 19
 CPU_MARGIN_S = 5  # between the signal that ends the process and the one that kills it
 THREADS = "1"
+# Python cuts a compiled module off at the longest file, and then finds it unusable for ever.
+NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS",
 )  # fmt: skip
@@ -48,7 +50,6 @@ class ProcessLimits(Struct, frozen=True):
 
 def enter_limits(limits: ProcessLimits) -> None:
     """Puts this process within limits; what the system does not have is left out."""
-    os.nice(limits.niceness)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_s, limits.cpu_s + CPU_MARGIN_S))
     if limits.file_bytes:
@@ -62,6 +63,7 @@ def enter_limits(limits: ProcessLimits) -> None:
         if limits.is_idle:
             with contextlib.suppress(OSError):
                 os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    os.nice(limits.niceness)  # last: a busy machine may give it no time from here on
 
 
 def end_with_parent() -> None:
@@ -79,6 +81,8 @@ def main() -> None:
     """Runs the command of the arguments."""
     enter_limits(decode_json(sys.argv[1].encode(), type=ProcessLimits))
     end_with_parent()
+    sys.dont_write_bytecode = True
+    os.environ[NO_BYTECODE] = "1"  # for processes that the command starts
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, THREADS))
     sys.argv = ["entraide", *sys.argv[2:]]
     from entraide.cli import main as run  # noqa: PLC0415  (after the limits)
