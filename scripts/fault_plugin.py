@@ -88,8 +88,8 @@ def judge(
             break
         begun = time.monotonic()
         outcomes.unlink(missing_ok=True)
-        known = [name if name in items else name.split("::", 1)[1] for name in names]
-        run = partial(run_all, session, [items[name] for name in known if name in items], outcomes)
+        chosen = [item for name in names if (item := find_test(name, items)) is not None]
+        run = partial(run_all, session, chosen, outcomes)
         ended = in_fork(partial(run, stop=True), {"PLANTED_FAULT": number}, FAULT_S_MAX)
         status, test, ran = verdict(outcomes, ended)
         if status == "killed":
@@ -108,6 +108,13 @@ def by_name(items: list[pytest.Item]) -> dict[str, pytest.Item]:
         short[item.nodeid.split("::", 1)[1]].append(item)
     alone = {name: listed[0] for name, listed in short.items() if len(listed) == 1}
     return {**alone, **{item.nodeid: item for item in items}}
+
+
+def find_test(name: str, items: dict[str, pytest.Item]) -> pytest.Item | None:
+    """Returns a test by its name at another commit: file or cases may have been put together."""
+    short = name.split("::", 1)[1]
+    names = (name, short, name.split("[", 1)[0], short.split("[", 1)[0])
+    return next((items[each] for each in names if each in items), None)
 
 
 def append(path: Path, line: list[Any]) -> None:
