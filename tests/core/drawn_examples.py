@@ -26,27 +26,34 @@ def policy_sections(*changes: dict[str, Fields]) -> dict[str, Any]:
     return sections
 
 
-def drawn_card(draw: random.Random) -> tuple[Fields, Fields]:
-    """Returns what differs on a card and on its replica; most often nothing."""
-    if draw.random() < 0.7:
+Draw = random.Random | None  # a generator of its own, so that one more rule changes no other draw
+
+
+def drawn_card(examples: Draw) -> tuple[Fields, Fields]:
+    """Returns what differs on a card and on its replica; in half of all cases nothing."""
+    if examples is None or examples.random() < 0.5:
         return {}, {}
-    example = draw.choice(CARDS)
+    example = examples.choice(CARDS)
     return example.card, example.replica or {}
 
 
-def drawn_facts(draw: random.Random) -> Fields:
-    """Returns what differs in a job; most often nothing."""
-    return draw.choice(EXAMPLES).facts if draw.random() < 0.3 else {}
-
-
-def drawn_policy(draw: random.Random) -> list[dict[str, Fields]]:
-    """Returns what differs in a policy: for each rule, in half of all pools, its example."""
-    return [example.policy for example in EXAMPLES if example.policy and draw.random() < 0.5]
-
-
-def drawn_terms(draw: random.Random) -> Fields:
-    """Returns what differs in the terms of a co-op; most often nothing."""
-    if draw.random() < 0.7:
+def drawn_facts(examples: Draw) -> Fields:
+    """Returns what differs in a job; in half of all cases nothing."""
+    if examples is None or examples.random() < 0.5:
         return {}
-    example = draw.choice(EXAMPLES)
-    return draw.choice((example.borrower, example.lender))
+    return examples.choice(EXAMPLES).facts
+
+
+def drawn_policy(examples: Draw) -> list[dict[str, Fields]]:
+    """Returns what differs in a policy: for each rule, in half of all pools, its example."""
+    if examples is None:
+        return []
+    return [example.policy for example in EXAMPLES if example.policy and examples.random() < 0.5]
+
+
+def drawn_terms(examples: Draw) -> Fields:
+    """Returns what differs in the terms of a co-op; in half of all cases nothing."""
+    if examples is None or examples.random() < 0.5:
+        return {}
+    example = examples.choice(EXAMPLES)
+    return examples.choice((example.borrower, example.lender))

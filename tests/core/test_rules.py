@@ -36,6 +36,7 @@ from entraide_scheduler.core.rules import (
     node_rules,
     offer_rules,
     replica_rules,
+    temporary,
 )
 from entraide_scheduler.core.rules.offer_rules import has_control, is_in_jurisdiction
 from entraide_scheduler.core.rules.rule import (
@@ -205,6 +206,16 @@ def test_a_co_op_is_owed_nothing_for_a_replica_out_of_service() -> None:
     assert OWED_SLOTS == {
         code: view is not None and view.counted_slots > (0, 0) for code, view in views.items()
     }
+
+
+def test_a_change_for_any_kind_of_job_may_open_a_replica(monkeypatch) -> None:
+    """A bit that no requester's mask has counts as well, whichever jobs its rule affects."""
+    bit = 1 << len(REPLICA_RULES)
+    before = temporary.may_open(bit, 0)
+    monkeypatch.setattr(temporary, "_UNREQUESTED_BITS", bit)
+
+    assert not before
+    assert temporary.may_open(bit, 0)
 
 
 @all_cases("rule", RULES, ids=attrgetter("code"))
