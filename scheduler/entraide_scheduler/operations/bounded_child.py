@@ -60,10 +60,10 @@ def enter_limits(limits: ProcessLimits) -> None:
             Path("/proc/self/oom_score_adj").write_text("1000")
         with contextlib.suppress(OSError, psutil.Error):
             psutil.Process().ionice(psutil.IOPRIO_CLASS_IDLE)
-        if limits.is_idle:
-            with contextlib.suppress(OSError):
-                os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     os.nice(limits.niceness)  # last: a busy machine may give it no time from here on
+    if sys.platform == "linux" and limits.is_idle:
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def end_with_parent() -> None:
