@@ -15,8 +15,9 @@ What a rule may read depends on the kind of its filter. The types below are all 
 
 Nothing gets the time, and no filter of a node or an offer gets the policy or the asking co-op's
 terms: what it needs of these is a field of ``Shape``, which ``evaluation.shape_of`` sets only while
-the policy asks for it, so that the default makes no new shapes. The fleet caches eligible nodes by
-the fields of ``Needs``; a field that a filter reads is added there.
+the policy asks for it, so that the default makes no new shapes. The co-op itself is such a field:
+``ReplicaIndex.lends_in_part`` says where a rule that spares own jobs may apply. The fleet caches
+eligible nodes by the fields of ``Needs``; a field that a filter reads is added there.
 """
 
 from collections.abc import Callable, Sequence
