@@ -238,16 +238,10 @@ class TestEarlierRuns:
 
         assert before == own.version
 
-    @pytest.mark.parametrize("old", [False, True], ids=["new", "old"])
-    def test_a_restored_core_counts_them_too(self, *, old: bool) -> None:
-        """Also for a snapshot from before leases stored the shapes of their runs."""
+    def test_a_restored_core_counts_them_too(self) -> None:
+        """The lease of each run holds its shape."""
         pool = self.elsewhere()
-        if old:
-            for lease in pool.core._state.leases.values():
-                lease.shape = None
         twin = Core.restore(pool.core.snapshot())
-        for lease in pool.core._state.leases.values():
-            lease.shape = pool.core._state.jobs[lease.terms.job].shape
         (first, *_) = pool.places()
         ended = events.RunReported(
             1_001, START + 2.0, first.job, first.epoch, first.node, Outcome.COMPLETED, "", False,
