@@ -44,6 +44,7 @@ UNNAMED = {
     "entraide_scheduler.core.records": "what the core's packages keep in the state",
     "entraide_scheduler.core.state": "the state that each handler of the core gets",
     "entraide_scheduler.gateway.metrics": "counts what the gateway does",
+    "entraide_scheduler.service": "hands on what a part asks of one that is made later",
 }
 
 

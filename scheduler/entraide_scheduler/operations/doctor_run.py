@@ -17,8 +17,14 @@ from entraide_scheduler.operations.bounded_child import ProcessLimits
 from entraide_scheduler.operations.bounded_process import Finished, run_bounded
 
 GIB = 1024**3
+# Somebody waits for it: at the lowest priority it gets no time beside an engine that computes.
 DOCTOR_LIMITS = ProcessLimits(
-    wall_s=60.0, cpu_s=30, memory_bytes=2 * GIB, file_bytes=64 * 1024, is_idle=False
+    wall_s=60.0,
+    cpu_s=30,
+    memory_bytes=2 * GIB,
+    file_bytes=64 * 1024,
+    is_idle=False,
+    niceness=5,
 )
 FRESH_S = 15.0
 URGENCY = ("fail", "warn", "ok")
