@@ -48,9 +48,9 @@ from entraide_sim import (
     read_servegen,
     slow_heartbeat_timing,
 )
-from entraide_sim.arrivals import make_rng
-from entraide_sim.line_feeder import SimulatedBatch
-from entraide_sim.servegen import generate_servegen
+from entraide_sim.workload import make_rng
+from entraide_sim.workload.servegen import generate_servegen
+from entraide_sim.world.line_feeder import SimulatedBatch
 
 ZONE, YEAR = "CA-ON", 2023
 DEVICE, MACHINES, SLOTS = "rtx-4090-24", 3, 16

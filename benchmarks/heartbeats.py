@@ -39,8 +39,7 @@ from entraide.wire import codec, subjects
 from entraide.wire import messages as m
 from entraide_scheduler.core import events
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.node_listener import NodeListener
-from entraide_scheduler.node_registry import APPROVED, NodeRegistry
+from entraide_scheduler.nodes import APPROVED, NodeListener, NodeRegistry
 from entraide_scheduler.store.rows import NodeRow
 
 NODES = 10_000

@@ -42,12 +42,11 @@ from benchmarks.support.load_targets import (
 )
 from msgspec import Struct
 
-from entraide_scheduler.gateway.auth import Authenticator
-from entraide_scheduler.gateway.exchange import Exchange
-from entraide_scheduler.gateway.head_check import KeyCheck
-from entraide_scheduler.gateway.http import HttpServer
-from entraide_scheduler.gateway.refusals import ErrorReply, error_body, http_status
-from entraide_scheduler.http_limits import UNREAD_MAX_BYTES, HttpLimits
+from entraide_scheduler.config import UNREAD_MAX_BYTES, HttpLimits
+from entraide_scheduler.gateway.http import Exchange, HttpServer
+from entraide_scheduler.gateway.refusals import ErrorReply, error_body
+from entraide_scheduler.gateway.refusals.refusals import http_status
+from entraide_scheduler.gateway.signin import Authenticator, KeyCheck
 from entraide_scheduler.nats.config import free_port
 from entraide_scheduler.store.rows import KeyRow
 

@@ -35,7 +35,7 @@ from benchmarks.support.common import make_parser, print_rows
 from benchmarks.support.watched_pool import WatchedPool, watched_pool
 from msgspec import Struct
 
-from entraide_scheduler.executor import FALSE_ALARM
+from entraide_scheduler.driver import FALSE_ALARM
 
 NODES = 2
 COOP = "boreale"

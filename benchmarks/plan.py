@@ -25,10 +25,11 @@ from typing import Any
 from benchmarks.support.common import make_parser, print_rows
 from msgspec import Struct
 
-from entraide_sim.fleet_planner import OBJECTIVES
-from entraide_sim.goals import Goal, parse_goal
+from entraide_sim.building import load_scenario
+from entraide_sim.planning.fleet_planner import OBJECTIVES
+from entraide_sim.runs import Goal
+from entraide_sim.runs.goals import parse_goal
 from entraide_sim.scenario import Scenario
-from entraide_sim.scenario_reader import load_scenario
 
 SCENARIO = "trois-provinces"
 GOALS = ("ttft_s.p95<=2", "carbon_g_per_1k_output_tokens<=5")

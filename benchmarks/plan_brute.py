@@ -24,22 +24,20 @@ from benchmarks.support.common import make_parser, print_rows
 from msgspec import Struct
 
 from entraide_sim import catalogue
-from entraide_sim.fleet_planner import (
+from entraide_sim.building import LoadedScenario
+from entraide_sim.building.scenario_reader import parse_scenario
+from entraide_sim.planning import EvaluatedFleet, FleetPlan
+from entraide_sim.planning.fleet_planner import (
     OBJECTIVES,
-    EvaluatedFleet,
-    FleetPlan,
     FleetPlanner,
     GroupBounds,
     fleet_case,
     plan_groups,
 )
-from entraide_sim.fleet_search import EXHAUSTIVE_MAX, FleetSpace
-from entraide_sim.goals import Goal, summary_value
-from entraide_sim.scenario_reader import LoadedScenario, parse_scenario
+from entraide_sim.planning.fleet_search import EXHAUSTIVE_MAX, FleetSpace
+from entraide_sim.runs import Case, CaseOutcome, Goal, combine_seeds, summary_value
+from entraide_sim.runs.sweep import CaseTask, run_task
 from entraide_sim.seed_statistics import SEEDS, paired_interval
-from entraide_sim.seeded_result import combine_seeds
-from entraide_sim.simulate import Case
-from entraide_sim.sweep import CaseOutcome, CaseTask, run_task
 
 FLEETS_MAX = 60
 DEVICES = ("mac-mini-m4", "mac-mini-m4-pro", "mac-studio-m1-max", "mac-studio-m2-max",

@@ -59,7 +59,7 @@ from entraide_sim import (
     read_azure,
     slow_heartbeat_timing,
 )
-from entraide_sim.arrivals import make_rng
+from entraide_sim.workload import make_rng
 
 DEVICES = (
     "mac-mini-m4-pro",

@@ -33,12 +33,10 @@ from msgspec import Struct, to_builtins
 
 from entraide.types import Basis, Outcome, Usage
 from entraide.wire import messages as m
-from entraide_scheduler.clock import Clock
 from entraide_scheduler.core import events, machine
 from entraide_scheduler.core.machine import HANDLERS
-from entraide_scheduler.feeder import REFEED_MAX_S
-from entraide_scheduler.journal import RecoveredState
-from entraide_scheduler.live_driver import LiveDriver
+from entraide_scheduler.driver import Clock, LiveDriver, RecoveredState
+from entraide_scheduler.driver.feeder import REFEED_MAX_S
 from entraide_scheduler.store.journal import Retention
 from entraide_scheduler.store.store import Store
 

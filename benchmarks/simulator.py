@@ -45,7 +45,7 @@ from entraide_scheduler.core.events import Event, JobRequested, RunReported, Wok
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import CoopTerms, Policy
 from entraide_sim.driver import DecisionCore
-from entraide_sim.jobs import Job
+from entraide_sim.world import Job
 
 # Nodes, how many of them together are as fast as one of the first row, how dense the trace is.
 SIZES = ((1, 1, 1.0), (2, 2, 1.0), (4, 4, 1.0), (1_000, 4, 250.0))

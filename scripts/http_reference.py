@@ -10,16 +10,8 @@ from typing import Any
 
 from entraide import i18n
 from entraide.errors import CODES
-from entraide_scheduler.gateway import conversation, pattern_bounds, schema_bounds, strict_json
-from entraide_scheduler.gateway.endpoints import (
-    IGNORED,
-    MESSAGES,
-    NEUTRAL,
-    REPLACEMENTS,
-    REQUESTS,
-    RESPONSES,
-)
-from entraide_scheduler.gateway.fields import CHAT, COMPLETION, EMBEDDINGS, PoolFields
+from entraide_scheduler.gateway.chat import CHAT, COMPLETION, EMBEDDINGS, PoolFields, conversation
+from entraide_scheduler.gateway.jobs import OPTIONS
 from entraide_scheduler.gateway.openapi.codes import ANY, KEYED, LIVE_JOB, NO_OPERATION
 from entraide_scheduler.gateway.openapi.operations import OPERATIONS, Access, Operation
 from entraide_scheduler.gateway.openapi.parameters import QUERY, RESPONSE_HEADERS
@@ -31,8 +23,10 @@ from entraide_scheduler.gateway.openapi.schemas import (
     describe_field,
 )
 from entraide_scheduler.gateway.openapi.texts import find_summary, find_text
-from entraide_scheduler.gateway.options import OPTIONS
-from entraide_scheduler.gateway.refusals import PARAMS
+from entraide_scheduler.gateway.refusals import pattern_bounds, schema_bounds, strict_json
+from entraide_scheduler.gateway.refusals.refusals import PARAMS
+from entraide_scheduler.gateway.requests import IGNORED, MESSAGES, NEUTRAL, REQUESTS
+from entraide_scheduler.gateway.requests.endpoints import REPLACEMENTS, RESPONSES
 from entraide_scheduler.gateway.routes import PATHS
 
 TEXTS = runpy.run_path(str(Path(__file__).with_name("http_texts.py")))

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
+from entraide_scheduler.config import HttpLimits
 from entraide_scheduler.core.policy import Policy
-from entraide_scheduler.http_limits import HttpLimits
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = MappingProxyType(

@@ -55,7 +55,7 @@ class Part(NamedTuple):
 PARTS = (
     (
         Part("entraide_scheduler", "service", "service",
-             "service service_parts run cli gateway.run policy_versions.cli "
+             "service service_parts run cli gateway_run policy_versions.cli "
              "policy_versions.cli_output *"),
     ),
     (
@@ -65,27 +65,23 @@ PARTS = (
     (Part("entraide_scheduler", "administration", "administration", "control"),),
     (
         Part("entraide_scheduler", "listeners", "écoute",
-             "node_listener gateway_listener disconnections scheduler_adapters usage_reports "
-             "periodic node_registry enrolment "
-             "catalogue calendar hardware statements pool_state "
-             "statement_pdf"),
+             "nodes gateways periodic catalogue books statement_pdf"),
         Part("entraide_scheduler", "operations", "opérations", "operations"),
     ),
     (
         Part("entraide_scheduler", "driver", "pilote",
-             "live_driver feeder journal executor checkpoint clock event_backoff health export "
-             "restored upgrade_trial quotas_left"),
+             "driver restored upgrade_trial"),
         Part("entraide_scheduler", "grid", "réseau électrique", "grid"),
-        Part("entraide_scheduler", "ports", "ports", "scheduler_port bus publisher"),
+        Part("entraide_scheduler", "ports", "ports", "bus"),
         Part("entraide_scheduler", "certificates", "certificats", "certificates"),
     ),
     (
         Part("entraide_node", "node agent", "agent de nœud", "*"),
         Part("entraide_sim", "simulator", "simulateur", "*"),
         Part("entraide_scheduler", "configuration", "configuration",
-             "config http_limits policy_versions signin_config"),
+             "config policy_versions"),
         Part("entraide_scheduler", "validation", "validation",
-             "node_validation request_bounds address_failures people"),
+             "node_validation address_failures people"),
         Part("entraide_scheduler", "bus server", "serveur du bus", "nats"),
         Part("entraide", "command line", "ligne de commande", "cli"),
     ),

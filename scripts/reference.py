@@ -30,10 +30,10 @@ from entraide.errors import CODES
 from entraide.metrics import MetricSpec
 from entraide_node.metrics_server import NODE_METRICS
 from entraide_scheduler.core.rules import RULES, Rule
-from entraide_scheduler.gateway.metrics import GATEWAY_METRICS
+from entraide_scheduler.gateway.jobs.metrics import GATEWAY_METRICS
+from entraide_scheduler.metrics.pool_metrics import COOPS_SHOWN_MAX, OTHER_COOPS, POOL_METRICS
+from entraide_scheduler.metrics.process_metrics import PROCESS_METRICS
 from entraide_scheduler.node_validation import bounds, rate_limits
-from entraide_scheduler.pool_metrics import COOPS_SHOWN_MAX, OTHER_COOPS, POOL_METRICS
-from entraide_scheduler.process_metrics import PROCESS_METRICS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs/reference"

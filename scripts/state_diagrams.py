@@ -19,7 +19,7 @@ from entraide.state_machine import StateMachine
 from entraide_node.core import model_records, owner_policy, phases, supervision
 from entraide_scheduler.core.records import state_machines
 from entraide_scheduler.gateway.batches.states import BATCH
-from entraide_scheduler.gateway.phases import GATEWAY_JOB
+from entraide_scheduler.gateway.jobs.phases import GATEWAY_JOB
 
 CONCEPTS = Path(__file__).resolve().parent.parent / "docs/concepts"
 PAGES = (CONCEPTS / "states.md", CONCEPTS / "owner.md")

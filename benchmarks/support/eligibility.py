@@ -28,9 +28,8 @@ from entraide_sim import (
     merge_requests,
     uniform_length,
 )
-from entraide_sim.arrivals import Rng, make_rng
 from entraide_sim.driver import DecisionCore
-from entraide_sim.workload import Request
+from entraide_sim.workload import Request, Rng, make_rng
 
 ZONES = (("CA-QC", 1.3), ("CA-ON", 38.0), ("CA-AB", 372.0))
 PLAIN, LARGE = "plain", "large"

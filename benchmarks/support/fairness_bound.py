@@ -35,8 +35,7 @@ from entraide_sim import (
     slow_heartbeat_timing,
     uniform_length,
 )
-from entraide_sim.arrivals import RateWindow, Rng, make_rng
-from entraide_sim.workload import Request
+from entraide_sim.workload import RateWindow, Request, Rng, make_rng
 
 NODES = (1, 50)
 JOBS = {1: 80, 50: 240}

@@ -26,7 +26,7 @@ from entraide_sim import (
     read_servegen,
     repeat_trace,
 )
-from entraide_sim.servegen import LENGTH_WINDOW_S, ServeGenClient, generate_servegen
+from entraide_sim.workload.servegen import LENGTH_WINDOW_S, ServeGenClient, generate_servegen
 
 HOUR_S = 3_600.0
 SAMPLE_BEGIN_S = 1_800.0  # in every hour

@@ -14,7 +14,7 @@ from benchmarks.support.twin_store import LoadRepeat, MeasurementStore, TwinSett
 from msgspec import Struct
 
 from entraide_sim import Arrival
-from entraide_sim.arrivals import make_rng
+from entraide_sim.workload import make_rng
 
 AROUND_TOKENS = 25  # of a prompt, beside its words: template and number
 

@@ -27,8 +27,9 @@ from entraide_sim import (
     make_requests,
 )
 from entraide_sim.driver import DecisionCore
-from entraide_sim.engine import Engine
-from entraide_sim.hardware import EngineParameters, Run
+from entraide_sim.machines import Run
+from entraide_sim.machines.engine import Engine
+from entraide_sim.machines.hardware import EngineParameters
 from entraide_sim.workload import Request
 
 START_AT = 1_750_000_000.0

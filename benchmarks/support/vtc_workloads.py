@@ -22,7 +22,7 @@ from entraide_sim import (
     steady_rate,
     uniform_length,
 )
-from entraide_sim.arrivals import RateWindow
+from entraide_sim.workload import RateWindow
 
 TRACE = Path(__file__).resolve().parents[3] / "shared/data/traces/lmsys_arena_27clients_10min.csv"
 POOL_TOKENS = 10_000

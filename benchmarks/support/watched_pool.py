@@ -16,7 +16,7 @@ from entraide_node.engines.llamacpp_child import MODULE as ENGINE_MODULE
 from entraide_scheduler.config import load_config
 from entraide_scheduler.core.records import ReplicaState
 from entraide_scheduler.core.views import JobView
-from entraide_scheduler.live_driver import LiveDriver
+from entraide_scheduler.driver import LiveDriver
 from entraide_scheduler.service import Service
 from entraide_scheduler.up import settings
 from entraide_scheduler.up.pool import LocalPool, PoolOptions

@@ -40,8 +40,8 @@ from entraide_sim import (
     make_requests,
     slow_heartbeat_timing,
 )
-from entraide_sim.energy import J_PER_KWH
-from entraide_sim.job_records import NO_PROMISE, PROMISE_KEPT
+from entraide_sim.machines import J_PER_KWH
+from entraide_sim.world import NO_PROMISE, PROMISE_KEPT
 
 DEVICE = "rtx-4090-24"
 SLOTS = 16

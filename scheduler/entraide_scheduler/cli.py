@@ -69,8 +69,8 @@ def run_gateway(path: Path) -> int:
     """Runs a gateway as a process of its own; returns the exit status."""
     from entraide.event_loop import run_event_loop
     from entraide.files import PRIVATE_UMASK
-    from entraide_scheduler.gateway.run import load_gateway_config
-    from entraide_scheduler.gateway.run import run_gateway as run
+    from entraide_scheduler.gateway_run import load_gateway_config
+    from entraide_scheduler.gateway_run import run_gateway as run
     from entraide_scheduler.run import log_to_stderr
 
     os.umask(PRIVATE_UMASK)
@@ -93,7 +93,7 @@ def export_journal(config: Path, out: Path, *, hours: float, lang: str, as_json:
 
     from entraide import relative_time
     from entraide_scheduler.config import load_config
-    from entraide_scheduler.export import write_recording
+    from entraide_scheduler.driver import write_recording
 
     now = time.time()
     since = now - hours * 3_600.0 if hours else 0.0

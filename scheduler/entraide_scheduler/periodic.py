@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from entraide_scheduler.calendar import PERIODS, period_end
+from entraide_scheduler.books import PERIODS, period_end
 from entraide_scheduler.core import events as e
-from entraide_scheduler.gateway_listener import GatewayListener
+from entraide_scheduler.driver import LiveDriver
+from entraide_scheduler.gateways import GatewayListener
 from entraide_scheduler.grid.feed import IntensityFeed, IntensityReading
-from entraide_scheduler.live_driver import LiveDriver
-from entraide_scheduler.node_listener import NodeListener
+from entraide_scheduler.nodes import NodeListener
 from entraide_scheduler.store.store import Store
 
 TICK_S = 1.0

@@ -21,10 +21,9 @@ from entraide.v1 import admin_pb2_grpc, enrolment_pb2_grpc, pool_pb2_grpc
 from entraide.wire.bus_connection import BusConnection
 from entraide.wire.messages import AnswerReceived, Revocation
 from entraide.wire.nats import client_context, connect
-from entraide_scheduler.bus import NatsNodeChannel, subscribe_answers
+from entraide_scheduler.bus import NatsNodeChannel, Publisher, subscribe_answers
 from entraide_scheduler.catalogue import PoolCatalogue
 from entraide_scheduler.certificates import ServerCertificates
-from entraide_scheduler.clock import Clock
 from entraide_scheduler.config import SchedulerConfig, load_first_policy
 from entraide_scheduler.control.admin import AdminService
 from entraide_scheduler.control.enrolment import EnrolmentService
@@ -37,34 +36,33 @@ from entraide_scheduler.control.policy_in_force import PolicyInForce
 from entraide_scheduler.control.server import GrpcServer
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Policy
-from entraide_scheduler.disconnections import DisconnectionWatcher
-from entraide_scheduler.enrolment import Enrolment, PoolFacts
-from entraide_scheduler.gateway import Gateway, ReceiptSigner, Settings
-from entraide_scheduler.gateway.install import FOLDER as MIRROR_FOLDER
-from entraide_scheduler.gateway.node_passes import NodePasses
-from entraide_scheduler.gateway.node_statements import NodeStatements
-from entraide_scheduler.gateway.pages import PoolEndpoints
-from entraide_scheduler.gateway.weights import WeightServer
-from entraide_scheduler.gateway_listener import GatewayListener
+from entraide_scheduler.driver import Clock, LiveDriver, RecoveredState, recover
+from entraide_scheduler.gateway import Gateway, PoolEndpoints, ReceiptSigner, Settings
+from entraide_scheduler.gateway.machines import FOLDER as MIRROR_FOLDER
+from entraide_scheduler.gateway.machines import NodePasses, NodeStatements, WeightServer
+from entraide_scheduler.gateways import (
+    GatewayListener,
+    LocalSchedulerAdapter,
+    MessageRouter,
+    ZoneSources,
+)
 from entraide_scheduler.grid.feed import IntensityFeed
 from entraide_scheduler.grid.sources import GridSources
-from entraide_scheduler.journal import RecoveredState, recover
-from entraide_scheduler.live_driver import LiveDriver
+from entraide_scheduler.metrics import PoolMetrics, build_pool_status, make_process_collectors
 from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key
 from entraide_scheduler.nats.keyfiles import load_admin_key, lock_home
 from entraide_scheduler.nats.receipt_keys import describe_key, load_catalogue_key
-from entraide_scheduler.node_listener import NodeListener
-from entraide_scheduler.node_registry import NodeRegistry
+from entraide_scheduler.nodes import (
+    DisconnectionWatcher,
+    Enrolment,
+    NodeListener,
+    NodeRegistry,
+    PoolFacts,
+)
 from entraide_scheduler.operations.operation_runner import OperationRunner
 from entraide_scheduler.periodic import PeriodicTasks
 from entraide_scheduler.pool.facts import read_backup_at
-from entraide_scheduler.pool_metrics import PoolMetrics
-from entraide_scheduler.pool_state import ZoneSources
-from entraide_scheduler.pool_status import build_pool_status
-from entraide_scheduler.process_metrics import make_process_collectors
-from entraide_scheduler.publisher import Publisher
 from entraide_scheduler.restored import find_least_incarnation
-from entraide_scheduler.scheduler_adapters import LocalSchedulerAdapter, MessageRouter
 from entraide_scheduler.service_parts import Parts
 from entraide_scheduler.store.rows import PolicyRow
 from entraide_scheduler.store.store import Store

@@ -5,14 +5,12 @@ from msgspec import Struct
 from entraide.wire.bus_connection import BusConnection
 from entraide_scheduler.catalogue import PoolCatalogue
 from entraide_scheduler.core.policy import Policy
-from entraide_scheduler.enrolment import Enrolment
+from entraide_scheduler.driver import LiveDriver
 from entraide_scheduler.gateway import Gateway, ReceiptSigner
-from entraide_scheduler.gateway_listener import GatewayListener
+from entraide_scheduler.gateways import GatewayListener
 from entraide_scheduler.grid.feed import IntensityFeed
-from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.nats.identity import PoolIdentity
-from entraide_scheduler.node_listener import NodeListener
-from entraide_scheduler.node_registry import NodeRegistry
+from entraide_scheduler.nodes import Enrolment, NodeListener, NodeRegistry
 from entraide_scheduler.store.store import Store
 
 

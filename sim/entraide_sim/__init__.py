@@ -46,25 +46,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from entraide_sim.arrivals import (
-        Arrival,
-        ClientSpec,
-        LengthDistribution,
-        RateWindow,
-        fixed_length,
-        generate_arrivals,
-        on_off_rate,
-        read_azure,
-        read_mooncake,
-        repeat_trace,
-        rising_rate,
-        sample_trace,
-        steady_rate,
-        uniform_length,
-    )
     from entraide_sim.driver import Driver
-    from entraide_sim.energy import FLAT, LINEAR, SERVER, PowerCurve
-    from entraide_sim.environment import Fault
     from entraide_sim.grid import (
         Grid,
         IntensitySeries,
@@ -75,18 +57,37 @@ if TYPE_CHECKING:
         synthetic_forecasts,
         synthetic_series,
     )
-    from entraide_sim.job_records import JobRecords, summarize_run
-    from entraide_sim.jobs import Job
-    from entraide_sim.nodes import NodeSpec, SiteSpec
-    from entraide_sim.servegen import read_servegen
+    from entraide_sim.machines import FLAT, LINEAR, SERVER, NodeSpec, PowerCurve, SiteSpec
     from entraide_sim.workload import (
+        Arrival,
+        ClientSpec,
+        LengthDistribution,
+        RateWindow,
         Request,
         RequestTemplate,
         assign_coops,
+        fixed_length,
+        generate_arrivals,
         make_requests,
         merge_requests,
+        on_off_rate,
+        read_azure,
+        read_mooncake,
+        read_servegen,
+        repeat_trace,
+        rising_rate,
+        sample_trace,
+        steady_rate,
+        uniform_length,
     )
-    from entraide_sim.world import World, slow_heartbeat_timing
+    from entraide_sim.world import (
+        Fault,
+        Job,
+        JobRecords,
+        World,
+        slow_heartbeat_timing,
+        summarize_run,
+    )
 
 __all__ = [
     "FLAT",
@@ -132,27 +133,22 @@ __all__ = [
     "uniform_length",
 ]
 
-# Which module has which names; each is imported when one of its names is asked for, so that the
+# Which package has which names; each is imported when one of its names is asked for, so that the
 # command line starts without numpy.
 _MODULES = {
-    "arrivals": (
+    "workload": (
         "Arrival ClientSpec LengthDistribution RateWindow fixed_length generate_arrivals "
         "on_off_rate read_azure read_mooncake repeat_trace rising_rate sample_trace "
-        "steady_rate uniform_length"
+        "steady_rate uniform_length read_servegen Request RequestTemplate assign_coops "
+        "make_requests merge_requests"
     ),
     "driver": "Driver",
-    "energy": "FLAT LINEAR SERVER PowerCurve",
-    "environment": "Fault",
+    "machines": "FLAT LINEAR SERVER PowerCurve NodeSpec SiteSpec",
     "grid": (
         "Grid PublishedForecast IntensitySeries constant_series read_forecasts read_series "
         "synthetic_forecasts synthetic_series"
     ),
-    "job_records": "JobRecords summarize_run",
-    "jobs": "Job",
-    "nodes": "NodeSpec SiteSpec",
-    "servegen": "read_servegen",
-    "workload": "Request RequestTemplate assign_coops make_requests merge_requests",
-    "world": "World slow_heartbeat_timing",
+    "world": "Fault Job JobRecords World slow_heartbeat_timing summarize_run",
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
 

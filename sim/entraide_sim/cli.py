@@ -17,7 +17,7 @@ import typer
 
 from entraide import i18n
 from entraide.errors import EntraideError, RequestError
-from entraide_sim.replay import cli as replay
+from entraide_sim import replay_cli as replay
 from entraide_sim.seed_statistics import SEEDS
 
 CACHE_FOLDER = "done"
@@ -189,12 +189,11 @@ def run_command(work: Callable[[], int], options: CommandOptions) -> int:
 def run_compare(source: str, policies: list[str] | None, options: CommandOptions) -> int:
     """Runs a scenario under some policies; [] for its own policy, None for all pickers."""
     from entraide.cli import output
-    from entraide_sim import cli_output, output_files, policy_variants, sensitivity_text
-    from entraide_sim.comparison import compare_variants
+    from entraide_sim.building import check_files, load_scenario
+    from entraide_sim.output import cli_output, output_files
+    from entraide_sim.planning import comparison_sensitivity, policy_variants, sensitivity_text
     from entraide_sim.report import ReportContext, write_report
-    from entraide_sim.scenario_reader import check_files, load_scenario
-    from entraide_sim.seeded_result import summary_to_json
-    from entraide_sim.sensitivity_candidates import comparison_sensitivity
+    from entraide_sim.runs import compare_variants, summary_to_json
 
     loaded = load_scenario(source)
     seeds = _seeds(loaded, options)
@@ -237,10 +236,10 @@ def run_plan(
 ) -> int:
     """Plans a fleet that meets goals; returns 1 if no fleet in range does."""
     from entraide.cli import output
-    from entraide_sim import cli_output, fleet_planner, output_files, plan_output
-    from entraide_sim import goals as g
-    from entraide_sim.scenario_reader import check_files, load_scenario
-    from entraide_sim.sensitivity_candidates import plan_sensitivity
+    from entraide_sim.building import check_files, load_scenario
+    from entraide_sim.output import cli_output, output_files
+    from entraide_sim.planning import fleet_planner, plan_output, plan_sensitivity
+    from entraide_sim.runs import goals as g
 
     wanted = tuple(g.parse_goal(text) for text in goals)
     if minimise and minimise not in fleet_planner.OBJECTIVES:
@@ -288,10 +287,11 @@ def run_plan(
 def _write_plan(
     options: CommandOptions, plan: Any, planned: Any, table: bytes, context: Any
 ) -> None:
-    from entraide_sim import output_files, plan_output
+    from entraide_sim.files import scenario_toml
+    from entraide_sim.output import output_files
+    from entraide_sim.planning import plan_output
     from entraide_sim.report import write_report
-    from entraide_sim.sweep import scenario_files, with_file_names
-    from entraide_sim.toml_writer import scenario_toml
+    from entraide_sim.runs import scenario_files, with_file_names
 
     output_files.write_result(options.out, plan.closest.seeded, table)
     moved = {
@@ -313,10 +313,10 @@ def _write_plan(
 def run_advice(source: str, options: CommandOptions) -> int:
     """Runs single changes of a scenario, and says which are worth making."""
     from entraide.cli import output
-    from entraide_sim import advice_output, cli_output, output_files, scenario_advice
-    from entraide_sim.advice_sensitivity import question_sensitivity
+    from entraide_sim.advice import advice_output, question_sensitivity, scenario_advice
+    from entraide_sim.building import check_files, load_scenario
+    from entraide_sim.output import cli_output, output_files
     from entraide_sim.report import write_report
-    from entraide_sim.scenario_reader import check_files, load_scenario
 
     loaded = load_scenario(source)
     seeds = _seeds(loaded, options)
@@ -374,8 +374,7 @@ def _run_seeded(
     Returns:
         A ``SeededResult`` for each case, and the table of jobs of its first seed.
     """
-    from entraide_sim.seeded_result import combine_seeds
-    from entraide_sim.simulate import with_seeds
+    from entraide_sim.runs import combine_seeds, with_seeds
 
     count = len(seeds)
     firsts = range(0, len(cases) * count, count)
@@ -401,7 +400,7 @@ def _sweep_with_progress(options: CommandOptions, *, total: int = 0) -> Iterator
         TimeRemainingColumn,
     )
 
-    from entraide_sim.sweep import SweepRunner
+    from entraide_sim.runs import SweepRunner
 
     console = Console(stderr=True)
     alone = total == 1

@@ -35,7 +35,7 @@ from entraide_sim import (
     fixed_length,
     uniform_length,
 )
-from entraide_sim.servegen import ServeGenClient, generate_servegen
+from entraide_sim.workload.servegen import ServeGenClient, generate_servegen
 
 BEGIN_AT = 1_672_531_200.0
 

@@ -24,7 +24,7 @@ from benchmarks.support.twin_table import (
 )
 
 from entraide.types import Basis, Rates
-from entraide_scheduler.gateway import openai
+from entraide_scheduler.gateway.requests import openai
 from entraide_sim import Arrival
 
 ENGINE = BatchBounds(slots=4, context_tokens=2_048, chunk_tokens=512)

@@ -45,8 +45,8 @@ from entraide_scheduler.core.recording import (
     encode_recording,
     event_of,
 )
-from entraide_scheduler.export import COMPRESS_LEVEL
-from entraide_sim.replay.recording import read_head, read_lines
+from entraide_scheduler.driver.export import COMPRESS_LEVEL
+from entraide_sim.recordings.recording import read_head, read_lines
 
 SEED = 313
 COOPS = {"boreale": 5, "grands-lacs": 3, "prairie": 2}  # and how often each asks

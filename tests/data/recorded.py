@@ -40,13 +40,13 @@ from entraide_scheduler.core.commands import Command
 from entraide_scheduler.core.events import Event
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.recording import event_of, next_digest
-from entraide_scheduler.gateway.sealer import Sealer
-from entraide_scheduler.journal import recover
+from entraide_scheduler.driver import recover
+from entraide_scheduler.gateway.jobs import Sealer
 from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key
 from entraide_scheduler.nats.receipt_keys import load_catalogue_key, load_receipt_keys
 from entraide_scheduler.store.rows import KeptJobRow
 from entraide_scheduler.store.store import Store
-from entraide_sim.replay.recording import read_head, read_lines, replay_exactly
+from entraide_sim.recordings.recording import read_head, read_lines, replay_exactly
 
 DATA = Path(__file__).resolve().parent
 NAMES = sorted(path.stem.removeprefix("golden-") for path in DATA.glob("golden-*.json"))

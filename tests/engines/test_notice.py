@@ -9,7 +9,7 @@ from benchmarks import notice
 from benchmarks.support.watched_pool import WatchedPool, watched_pool
 
 from entraide_scheduler.core.views import JobView
-from entraide_scheduler.executor import FALSE_ALARM
+from entraide_scheduler.driver import FALSE_ALARM
 
 TOKENS = 400
 

@@ -7,8 +7,9 @@ from tests.engines.support import llamacpp, ran, request
 
 from entraide.types import Outcome
 from entraide_node.engines.base import BAD_REQUEST
-from entraide_scheduler.gateway.pattern_bounds import REPETITIONS_MAX
-from entraide_scheduler.gateway.schema_bounds import ENUM_VALUES_MAX, PROPERTIES_MAX, check_schema
+from entraide_scheduler.gateway.refusals import check_schema
+from entraide_scheduler.gateway.refusals.pattern_bounds import REPETITIONS_MAX
+from entraide_scheduler.gateway.refusals.schema_bounds import ENUM_VALUES_MAX, PROPERTIES_MAX
 
 pytestmark = pytest.mark.engines
 

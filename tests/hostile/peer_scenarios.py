@@ -16,10 +16,9 @@ from tests.hostile import peers
 from tests.hostile.peers import Address, head
 from tests.scheduler.gateway_support import KEY_A, KEY_B, Pool, ask, card, open_pool
 
-from entraide_scheduler.config import HttpConfig
+from entraide_scheduler.config import HttpConfig, HttpLimits
 from entraide_scheduler.core import events as e
 from entraide_scheduler.gateway import Settings
-from entraide_scheduler.http_limits import HttpLimits
 
 MODELS = "/v1/models"
 SHORT = HttpLimits(

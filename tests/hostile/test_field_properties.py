@@ -15,16 +15,20 @@ from tests.scheduler.test_clients import RECORDED
 
 from entraide import i18n
 from entraide.types import JobKind
-from entraide_scheduler.gateway import openai, options, refusals
-from entraide_scheduler.gateway.endpoints import IGNORED, REPLACEMENTS, REQUESTS, JobRequest
-from entraide_scheduler.gateway.field_faults import convert
-from entraide_scheduler.gateway.options import Caller, FactsBuilder
-from entraide_scheduler.gateway.pattern_bounds import check_pattern
-from entraide_scheduler.gateway.refusals import ErrorReply, Refused
-from entraide_scheduler.gateway.schema_bounds import COUNTS, LIMITS, check_schema
-from entraide_scheduler.gateway.strict_json import read_object
-from entraide_scheduler.gateway.token_estimator import TokenEstimator
-from entraide_scheduler.request_bounds import find_facts_fault
+from entraide_scheduler.gateway.jobs import Caller, FactsBuilder, TokenEstimator, options
+from entraide_scheduler.gateway.refusals import (
+    ErrorReply,
+    Refused,
+    check_schema,
+    convert,
+    read_object,
+    refusals,
+)
+from entraide_scheduler.gateway.refusals.pattern_bounds import check_pattern
+from entraide_scheduler.gateway.refusals.schema_bounds import COUNTS, LIMITS
+from entraide_scheduler.gateway.requests import IGNORED, REQUESTS, JobRequest, openai
+from entraide_scheduler.gateway.requests.endpoints import REPLACEMENTS
+from entraide_scheduler.gateways.request_bounds import find_facts_fault
 
 CODES = {"invalid_json", "invalid_request", "deadline_passed"}
 SCALARS = (

@@ -36,9 +36,7 @@ from tests.hostile.peers import Address, head
 from tests.scheduler.gateway_support import KEY_A, Pool, ask
 from tests.waiting import eventually
 
-from entraide_scheduler.http_limits import (
-    HttpLimits,
-)
+from entraide_scheduler.config import HttpLimits
 
 IN_A_ROW = (
     head("GET", "/healthz")

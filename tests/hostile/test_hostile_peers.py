@@ -31,7 +31,7 @@ from tests.hostile.peers import Address, head
 from tests.scheduler.gateway_support import KEY_A, WAIT_S, Pool, ask, chunk
 from tests.waiting import eventually
 
-from entraide_scheduler.http_limits import (
+from entraide_scheduler.config import (
     AHEAD_MAX_BYTES,
     BODY_MAX_BYTES,
     HEAD_MAX_BYTES,

@@ -28,11 +28,11 @@ from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.models import minimal_shape
 from entraide_scheduler.node_validation import clocks
 from entraide_scheduler.store.rows import NodeRow
-from entraide_sim.fleet import capped_rates
-from entraide_sim.model_layout import offer_of
-from entraide_sim.nodes import make_hardware
+from entraide_sim.fleet.fleet import capped_rates
+from entraide_sim.fleet.model_layout import offer_of
+from entraide_sim.machines import make_hardware
+from entraide_sim.recordings import RecordedHistory
 from entraide_sim.replay.counterfactual_replay import node_specs
-from entraide_sim.replay.recorded_history import RecordedHistory
 
 NODE = "node-1"
 NOW = builders.START

@@ -37,10 +37,10 @@ from entraide_scheduler.policy_versions.documents import (
     read_document,
     write_document,
 )
+from entraide_sim.building.world_builder import make_policy
+from entraide_sim.files import scenario_toml
 from entraide_sim.replay.report_inputs import coops_of
 from entraide_sim.scenario import Scenario, ScenarioCoop
-from entraide_sim.toml_writer import scenario_toml
-from entraide_sim.world_builder import make_policy
 
 COOP = "alpha"
 # Where not every value of a field makes a valid policy.

@@ -20,9 +20,10 @@ from entraide.wire import messages as m
 from entraide_scheduler.core import commands as c
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core import records
-from entraide_scheduler.executor import Executor
-from entraide_scheduler.live_driver import LiveDriver
-from entraide_scheduler.scheduler_adapters import LocalSchedulerAdapter, _model_card
+from entraide_scheduler.driver import LiveDriver
+from entraide_scheduler.driver.executor import Executor
+from entraide_scheduler.gateways import LocalSchedulerAdapter
+from entraide_scheduler.gateways.scheduler_adapters import _model_card
 
 
 def find_message_losses() -> Iterator[str]:

@@ -158,7 +158,7 @@ def test_an_import_past_a_face_is_noticed() -> None:
     """The check above sees an import of an inner module, and lets siblings import each other."""
     inner = "entraide_scheduler.core.policy.policy_validation"
 
-    assert [inner] == inner_imports("entraide_scheduler.config", {inner})
+    assert [inner] == inner_imports("entraide_scheduler.config.config", {inner})
     assert [] == inner_imports("entraide_scheduler.core.policy.policy", {inner})
 
 

@@ -8,9 +8,9 @@ import pytest
 from tests.cases import all_cases
 from tests.house.source import ROOT
 
-from entraide_scheduler.gateway.metrics import GATEWAY_METRICS
-from entraide_scheduler.pool_metrics import POOL_METRICS
-from entraide_scheduler.process_metrics import PROCESS_METRICS
+from entraide_scheduler.gateway.jobs.metrics import GATEWAY_METRICS
+from entraide_scheduler.metrics.pool_metrics import POOL_METRICS
+from entraide_scheduler.metrics.process_metrics import PROCESS_METRICS
 
 DEPLOY = ROOT / "deploy"
 RULES = DEPLOY / "prometheus/rules.yaml"

@@ -16,7 +16,7 @@ LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 # Functions that log an event under a level of their own, by module; each is called with the code.
 INDIRECT = {
     ("entraide.wire.nats", "_log_attempt"): {"warning"},
-    ("entraide_scheduler.executor", "level"): {"info", "warning"},
+    ("entraide_scheduler.driver.executor", "level"): {"info", "warning"},
 }
 LOGGERS = {"_log", "log"}  # names of structlog's loggers
 ROW = re.compile(r"^\| `([^`]+)` \| ([a-z, ]+) \|", re.MULTILINE)

@@ -40,10 +40,10 @@ REQUESTS = 3
 # What a request enters and no row names.
 UNNAMED = {
     "entraide": "the vocabulary and the codecs: types, units, errors, subjects, messages",
-    "entraide_scheduler.clock": "the current time, which any module may read",
+    "entraide_scheduler.driver.clock": "the current time, which any module may read",
     "entraide_scheduler.core.records": "what the core's packages keep in the state",
     "entraide_scheduler.core.state": "the state that each handler of the core gets",
-    "entraide_scheduler.gateway.metrics": "counts what the gateway does",
+    "entraide_scheduler.gateway.jobs.metrics": "counts what the gateway does",
     "entraide_scheduler.service": "hands on what a part asks of one that is made later",
 }
 

@@ -20,10 +20,10 @@ from tests.scheduler.people_support import add_person
 from tests.scheduler.test_signin_letters import Letters, config, link_in, mail_server
 from tests.waiting import eventually
 
+from entraide_scheduler.config import OidcConfig
 from entraide_scheduler.gateway import Settings
-from entraide_scheduler.gateway.signin_routes import LETTERS_MAX, REFUSED_MAX
+from entraide_scheduler.gateway.signin.signin_routes import LETTERS_MAX, REFUSED_MAX
 from entraide_scheduler.people import LINK_LEAST_S, OPERATOR, People
-from entraide_scheduler.signin_config import OidcConfig
 
 pytestmark = [pytest.mark.engines, pytest.mark.needs(NEEDS)]
 

@@ -9,7 +9,7 @@ from tests.data.recorded import StateFacts, state_facts, unpack
 from tests.pool.support import pool_config
 
 from entraide.files import write_private
-from entraide_scheduler.journal import recover
+from entraide_scheduler.driver import recover
 from entraide_scheduler.nats.config import ensure_server_files
 from entraide_scheduler.nats.keyfiles import load_admin_key
 from entraide_scheduler.pool.config import (

@@ -15,7 +15,8 @@ import pytest
 from tests.pool.support import HOST, RunningPool, pool_config, running_pool
 
 from entraide.wire.enrolment import JoinSecret, install_command, write_link
-from entraide_scheduler.gateway.install import FOLDER, PIECE_BYTES, TARGETS
+from entraide_scheduler.gateway.machines import FOLDER, TARGETS
+from entraide_scheduler.gateway.machines.install import PIECE_BYTES
 from entraide_scheduler.nats.tls import compute_key_pin
 
 BIG = "big-1.0-py3-none-any.whl"

@@ -19,9 +19,7 @@ from entraide.errors import PoolError
 from entraide.models import Artefact, Catalogue
 from entraide_scheduler.catalogue import NAME as CATALOGUE
 from entraide_scheduler.catalogue import read_catalogue
-from entraide_scheduler.gateway.install import FOLDER
-from entraide_scheduler.gateway.node_passes import NodePasses
-from entraide_scheduler.gateway.weights import WeightServer
+from entraide_scheduler.gateway.machines import FOLDER, NodePasses, WeightServer
 from entraide_scheduler.pool.create import create_pool
 from entraide_scheduler.pool.mirror import MirrorOptions, build_mirror
 from entraide_scheduler.pool.mirror_models import gather_models

@@ -6,11 +6,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from entraide.wire.messages import GatewayDown, NodeDownCtl
-from entraide_scheduler.clock import Clock
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import CoopTerms, Policy, Timing
-from entraide_scheduler.journal import recover
-from entraide_scheduler.live_driver import LiveDriver
+from entraide_scheduler.driver import Clock, LiveDriver, recover
 from entraide_scheduler.store.store import Store
 
 # The nodes of these tests send no heartbeats, however slow the machine is.

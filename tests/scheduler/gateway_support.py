@@ -24,20 +24,18 @@ from entraide.types import (
     Usage,
 )
 from entraide.wire import messages as m
-from entraide_scheduler.clock import Clock
+from entraide_scheduler.bus import GatewaySink
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import CoopTerms, Policy, Quota
+from entraide_scheduler.driver import Clock, LiveDriver, recover
 from entraide_scheduler.gateway import Gateway, ReceiptSigner, Settings
-from entraide_scheduler.gateway.auth import hash_key
 from entraide_scheduler.gateway.pages import PoolEndpoints
-from entraide_scheduler.journal import recover
-from entraide_scheduler.live_driver import LiveDriver
-from entraide_scheduler.pool_status import build_pool_status
-from entraide_scheduler.scheduler_adapters import LocalSchedulerAdapter
-from entraide_scheduler.scheduler_port import GatewaySink
+from entraide_scheduler.gateway.signin.auth import hash_key
+from entraide_scheduler.gateways import LocalSchedulerAdapter
+from entraide_scheduler.metrics import build_pool_status
+from entraide_scheduler.nodes.usage_reports import UsageReports
 from entraide_scheduler.store.rows import KeyRow
 from entraide_scheduler.store.store import Store
-from entraide_scheduler.usage_reports import UsageReports
 
 MODEL = "petit"
 CHAT = "/v1/chat/completions"

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 from tests.scheduler.gateway_support import KEY_A, NodeRun, Pool, chunk
 
-from entraide_scheduler.gateway import openai
+from entraide_scheduler.gateway.requests import openai
 
 LAST = "Last-Event-ID"
 SAID = {"model": "petit", "messages": [{"role": "user", "content": "Bonjour"}], "stream": True}

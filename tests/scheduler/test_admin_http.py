@@ -11,7 +11,8 @@ from tests.scheduler.people_support import Answer
 from tests.scheduler.pool_support import ADMIN_KEY, RunningScheduler, running_scheduler
 
 from entraide.v1 import admin_pb2
-from entraide_scheduler.gateway.admin_access import METHODS, OF_PEOPLE, READING
+from entraide_scheduler.gateway.admin import METHODS
+from entraide_scheduler.gateway.admin.admin_access import OF_PEOPLE, READING
 from entraide_scheduler.people import OPERATOR
 
 

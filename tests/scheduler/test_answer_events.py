@@ -13,18 +13,18 @@ from tests.scheduler.gateway_support import (
 )
 from tests.waiting import eventually
 
-from entraide_scheduler.gateway.answer_events import (
+from entraide_scheduler.gateway.answers import AnswerPart, CompleteAnswer
+from entraide_scheduler.gateway.jobs import Caller, Options, Submission
+from entraide_scheduler.gateway.refusals import ErrorReply
+from entraide_scheduler.gateway.requests import (
+    CHAT,
     AnswerEvent,
     AnswerPlaced,
     AnswerStarted,
-    TextDelta,
+    AnswerStream,
     TextReader,
 )
-from entraide_scheduler.gateway.answer_parts import AnswerPart, CompleteAnswer
-from entraide_scheduler.gateway.answer_stream import AnswerStream
-from entraide_scheduler.gateway.openai import CHAT
-from entraide_scheduler.gateway.options import Caller, Options, Submission
-from entraide_scheduler.gateway.refusals import ErrorReply
+from entraide_scheduler.gateway.requests.answer_events import TextDelta
 
 CALLER = Caller("key-alpha", "alpha", "main")
 BODY = b'{"model": "%s", "stream": true, "messages": [{"role": "user", "content": "a"}]}'

@@ -17,7 +17,7 @@ from tests.scheduler.batch_support import (
 )
 from tests.scheduler.gateway_support import open_pool
 
-from entraide_scheduler.gateway import files
+from entraide_scheduler.gateway.batches import files
 from entraide_scheduler.store import batches, schema
 
 

@@ -9,9 +9,8 @@ from tests.scheduler.gateway_support import CHAT, KEY_A, KEY_B, MODEL, open_pool
 
 from entraide.client import AsyncClient, Batch, Client
 from entraide.errors import AuthenticationError, NotFoundError, RequestError
-from entraide_scheduler.config import HttpConfig
+from entraide_scheduler.config import HttpConfig, HttpLimits
 from entraide_scheduler.gateway import Settings
-from entraide_scheduler.http_limits import HttpLimits
 
 
 async def test_prompts_are_answered_by_name(tmp_path: Path) -> None:

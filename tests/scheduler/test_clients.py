@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from tests.cases import all_cases
 from tests.scheduler.gateway_support import MODEL, WAIT_S, card, open_pool
 
-from entraide_scheduler.gateway import openai
+from entraide_scheduler.gateway.requests import openai
 
 EMBEDDINGS_PATH = "/v1/embeddings"
 

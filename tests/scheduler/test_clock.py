@@ -2,7 +2,8 @@
 
 import pytest
 
-from entraide_scheduler.clock import BELIEVED_AFTER_S, Clock
+from entraide_scheduler.driver import Clock
+from entraide_scheduler.driver.clock import BELIEVED_AFTER_S
 
 HOUR_S = 3_600.0
 

@@ -9,8 +9,9 @@ import pytest
 
 from entraide.errors import PoolError
 from entraide.types import Basis
-from entraide_scheduler.calendar import period_end
-from entraide_scheduler.config import SeriesConfig, load_config, load_first_policy
+from entraide_scheduler.books import period_end
+from entraide_scheduler.config import load_config, load_first_policy
+from entraide_scheduler.config.config import SeriesConfig
 from entraide_scheduler.core.policy import Period, Quota, QuotaKind
 from entraide_scheduler.grid.annual import load_annual_averages
 from entraide_scheduler.grid.feed import IntensityFeed

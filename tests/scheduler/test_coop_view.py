@@ -23,13 +23,12 @@ from tests.waiting import eventually
 from entraide.statements import Amounts
 from entraide.types import JobClass, Promise
 from entraide.v1 import admin_pb2
-from entraide_scheduler.calendar import month_span
+from entraide_scheduler.books import make_statement, month_span
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Period, Quota, QuotaKind
-from entraide_scheduler.gateway.coop_months import read_month
-from entraide_scheduler.gateway.coop_view import CoopOverview, compare, totals_only, view_coop
+from entraide_scheduler.gateway.views import CoopOverview, read_month, totals_only, view_coop
+from entraide_scheduler.gateway.views.coop_view import compare
 from entraide_scheduler.grid.annual import AnnualAverage, load_annual_averages
-from entraide_scheduler.statements import make_statement
 from entraide_scheduler.store.breakdown import BreakdownRow
 from entraide_scheduler.store.statements import JobTotals
 from entraide_scheduler.store.store import Store

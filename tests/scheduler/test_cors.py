@@ -7,7 +7,8 @@ import pytest
 from tests.cases import all_cases
 from tests.scheduler.gateway_support import CHAT, KEY_A, Pool, open_pool
 
-from entraide_scheduler.config import HttpConfig, is_origin
+from entraide_scheduler.config import HttpConfig
+from entraide_scheduler.config.config import is_origin
 from entraide_scheduler.gateway import Settings
 
 PAGE, OTHER = "https://chat.example.org", "https://elsewhere.example.org"

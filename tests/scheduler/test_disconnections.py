@@ -10,9 +10,8 @@ from tests.waiting import eventually
 
 from entraide.wire.nats import connect
 from entraide_scheduler.core import events
-from entraide_scheduler.disconnections import DisconnectionWatcher
 from entraide_scheduler.nats.claims import advisory_subject
-from entraide_scheduler.node_registry import APPROVED, REVOKED, NodeRegistry
+from entraide_scheduler.nodes import APPROVED, REVOKED, DisconnectionWatcher, NodeRegistry
 from entraide_scheduler.store.rows import NodeRow
 
 

@@ -18,9 +18,9 @@ from entraide.types import Basis, Outcome, Usage
 from entraide.wire import messages as m
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Period, Quota, QuotaKind
-from entraide_scheduler.gateway import openai
+from entraide_scheduler.gateway.jobs import TokenEstimator
 from entraide_scheduler.gateway.refusals import Refused
-from entraide_scheduler.gateway.token_estimator import TokenEstimator
+from entraide_scheduler.gateway.requests import openai
 
 EMBEDDINGS = "/v1/embeddings"
 SENTENCES, BOTH = "phrases", "tout"

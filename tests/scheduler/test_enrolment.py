@@ -18,7 +18,7 @@ from entraide.wire import subjects
 from entraide.wire.enrolment import JoinRequest, read_secret, split_link
 from entraide.wire.nats import Identity, new_user_key
 from entraide_scheduler.bus import NatsSchedulerAdapter
-from entraide_scheduler.enrolment import REFUSED_MAX, _is_sealing_key
+from entraide_scheduler.nodes.enrolment import REFUSED_MAX, _is_sealing_key
 
 VOUCHED = {
     "site": "Val-d’Or", "zone": "CA-QC", "controlled_by": "member",

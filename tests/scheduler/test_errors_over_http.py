@@ -8,7 +8,8 @@ import pytest
 from tests.scheduler.gateway_support import CHAT, KEY_A, MODEL, Pool, ask, open_pool
 
 from entraide.errors import CODES
-from entraide_scheduler.gateway.refusals import FEATURE_PARAMS, PARAMS, ErrorReply, error_body
+from entraide_scheduler.gateway.refusals import ErrorReply, error_body
+from entraide_scheduler.gateway.refusals.refusals import FEATURE_PARAMS, PARAMS
 
 COMPLETION, EMBEDDINGS, JOBS = "/v1/completions", "/v1/embeddings", "/v1/jobs"
 LONG = "mot " * 6_000

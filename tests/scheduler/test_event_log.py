@@ -4,9 +4,9 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from entraide_scheduler.gateway import event_log
-from entraide_scheduler.gateway.event_log import EventLog
-from entraide_scheduler.gateway.stream_events import split_events
+from entraide_scheduler.gateway.api.stream_events import split_events
+from entraide_scheduler.gateway.jobs import event_log
+from entraide_scheduler.gateway.jobs.event_log import EventLog
 
 TOKEN = (
     b'data: {"id":"x","object":"chat.completion.chunk","choices":[{"delta":{"content":"%d"}}]}\n\n'

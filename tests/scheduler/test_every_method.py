@@ -9,7 +9,7 @@ from entraide_scheduler.control.grid_admin import GridAdmin
 from entraide_scheduler.control.operation_admin import OperationAdmin
 from entraide_scheduler.control.people_admin import PeopleAdmin
 from entraide_scheduler.control.policy_admin import PolicyAdmin
-from entraide_scheduler.gateway.pool_service import PoolService
+from entraide_scheduler.gateway.rpc import PoolService
 
 SERVED: dict[type, tuple[type, ...]] = {
     admin_pb2_grpc.AdminServicer: (

@@ -7,7 +7,8 @@ from tests.sdk.explanation_cases import CASES
 from entraide import explanations, i18n
 from entraide.client import _convert
 from entraide.types import Candidate, Candidates
-from entraide_scheduler.gateway import answer_json, pool_messages
+from entraide_scheduler.gateway.answers import answer_json
+from entraide_scheduler.gateway.rpc import pool_messages
 
 
 @all_cases("lang", i18n.LANGUAGES)

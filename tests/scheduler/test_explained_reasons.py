@@ -18,9 +18,9 @@ from entraide.client import _convert
 from entraide.types import Exclusion
 from entraide.v1 import pool_pb2
 from entraide_scheduler.core import events as e
-from entraide_scheduler.gateway.auth import hash_key
-from entraide_scheduler.gateway.machine_reasons import explanation_for
-from entraide_scheduler.gateway.options import Caller
+from entraide_scheduler.gateway.jobs import Caller
+from entraide_scheduler.gateway.signin.auth import hash_key
+from entraide_scheduler.gateway.views import explanation_for
 from entraide_scheduler.store.person_rows import Role
 from entraide_scheduler.store.rows import KeyRow
 

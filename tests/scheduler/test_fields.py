@@ -9,9 +9,9 @@ import pytest
 from tests.cases import all_cases
 
 from entraide import i18n
-from entraide_scheduler.gateway import openai, refusals
-from entraide_scheduler.gateway.endpoints import IGNORED, NEUTRAL, REPLACEMENTS, REQUESTS
-from entraide_scheduler.gateway.refusals import ErrorReply, Refused
+from entraide_scheduler.gateway.refusals import ErrorReply, Refused, refusals
+from entraide_scheduler.gateway.requests import IGNORED, NEUTRAL, REQUESTS, openai
+from entraide_scheduler.gateway.requests.endpoints import REPLACEMENTS
 
 CHAT, COMPLETION = openai.CHAT, openai.COMPLETION
 USER = {"role": "user", "content": "Bonjour"}

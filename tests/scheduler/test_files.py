@@ -11,9 +11,9 @@ import openai
 import pytest
 from tests.scheduler.gateway_support import KEY_A, KEY_B, WAIT_S, Pool, everything, open_pool
 
-from entraide_scheduler.config import HttpConfig
-from entraide_scheduler.gateway import Settings, files
-from entraide_scheduler.http_limits import FILE_MAX_BYTES, HttpLimits
+from entraide_scheduler.config import FILE_MAX_BYTES, HttpConfig, HttpLimits
+from entraide_scheduler.gateway import Settings
+from entraide_scheduler.gateway.batches import files
 from entraide_scheduler.store import files as table
 
 FILES = "/v1/files"

@@ -150,7 +150,7 @@ async def test_end_that_the_core_was_not_told_of_is_told_by_the_gateway(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A node that tells only the gateway that its run failed does not keep the client waiting."""
-    monkeypatch.setattr("entraide_scheduler.gateway.running_jobs.CORE_OUTCOME_TIMEOUT_S", 0.0)
+    monkeypatch.setattr("entraide_scheduler.gateway.jobs.running_jobs.CORE_OUTCOME_TIMEOUT_S", 0.0)
     pending = asyncio.ensure_future(pool.send(ask()))
     first = await pool.placed()
     first.accept()
@@ -268,7 +268,7 @@ async def test_stop_tells_who_still_waits(tmp_path: Path) -> None:
 
 async def test_head_comes_before_a_long_wait(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream that waits long gets its head and comments, and then errors come as events."""
-    monkeypatch.setattr("entraide_scheduler.gateway.answer_writers.HEAD_AFTER_S", 0.0)
+    monkeypatch.setattr("entraide_scheduler.gateway.requests.answer_writers.HEAD_AFTER_S", 0.0)
     pending = asyncio.ensure_future(pool.send(ask(stream=True)))
     run = await pool.placed()
     answer: aiohttp.ClientResponse = await asyncio.wait_for(pending, WAIT_S)
@@ -311,7 +311,7 @@ async def test_receipt_that_cannot_be_made_keeps_no_answer_back(
     def broken(*_: object) -> None:
         raise ValueError("no receipt")
 
-    monkeypatch.setattr("entraide_scheduler.gateway.resumption.settle", broken)
+    monkeypatch.setattr("entraide_scheduler.gateway.jobs.resumption.settle", broken)
     pending = asyncio.ensure_future(pool.send(ask()))
     (await pool.placed()).finish("Salut")
     async with await pending as answer:
@@ -334,7 +334,7 @@ async def test_listener_is_told_before_anything_that_may_fail(
     def broken(*_: object) -> None:
         raise ValueError(step)
 
-    monkeypatch.setattr(f"entraide_scheduler.gateway.{step}", broken)
+    monkeypatch.setattr(f"entraide_scheduler.gateway.jobs.{step}", broken)
     pending = asyncio.ensure_future(pool.send(ask()))
     (await pool.placed()).finish("Salut")
     async with await pending as answer:

@@ -27,9 +27,9 @@ from tests.scheduler.gateway_support import (
 from entraide import __version__
 from entraide.receipts import read_keys
 from entraide.types import Receipt
+from entraide_scheduler.config import BODY_MAX_BYTES
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Period, Quota, QuotaKind
-from entraide_scheduler.http_limits import BODY_MAX_BYTES
 
 
 @pytest.fixture

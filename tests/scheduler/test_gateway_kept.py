@@ -25,7 +25,7 @@ from tests.waiting import eventually
 
 from entraide.types import Receipt
 from entraide_scheduler.core import events as e
-from entraide_scheduler.gateway.sealer import Sealer
+from entraide_scheduler.gateway.jobs import Sealer
 from entraide_scheduler.store.rows import KeptJobRow
 
 JOBS = "/v1/jobs"

@@ -19,7 +19,7 @@ from tests.waiting import eventually
 
 from entraide.errors import PoolError
 from entraide.wire import messages as m
-from entraide_scheduler.gateway.run import load_gateway_config
+from entraide_scheduler.gateway_run import load_gateway_config
 from entraide_scheduler.people import OPERATOR
 
 WAIT_S = 180.0  # a guard: a process that starts on a busy machine takes its time

@@ -10,9 +10,8 @@ from tests.scheduler.gateway_support import Pool, card, open_pool
 
 from entraide.types import JobKind, RequestFacts
 from entraide.wire import messages as m
-from entraide_scheduler import scheduler_adapters
 from entraide_scheduler.core import events as e
-from entraide_scheduler.scheduler_adapters import LocalSchedulerAdapter
+from entraide_scheduler.gateways import LocalSchedulerAdapter, scheduler_adapters
 
 
 class Refusals:

@@ -1,7 +1,7 @@
 """Connections without a key: how many an address may have, young and old."""
 
-from entraide_scheduler.gateway.peers import KeylessConnections
-from entraide_scheduler.http_limits import KEY_GRACE_S, YOUNG_FACTOR
+from entraide_scheduler.config import KEY_GRACE_S, YOUNG_FACTOR
+from entraide_scheduler.gateway.http.peers import KeylessConnections
 
 ADDRESS, OTHER = "192.0.2.1", "198.51.100.1"
 

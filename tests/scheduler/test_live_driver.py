@@ -21,8 +21,7 @@ from entraide.types import JobKind, JobState, Outcome
 from entraide.wire import messages as m
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Period
-from entraide_scheduler.journal import recover
-from entraide_scheduler.live_driver import LiveDriver
+from entraide_scheduler.driver import LiveDriver, recover
 from entraide_scheduler.store.journal import JournalRow
 from entraide_scheduler.store.store import Store
 

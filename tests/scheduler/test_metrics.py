@@ -16,10 +16,11 @@ from tests.scheduler.test_gateway_run import gateway_process
 from tests.waiting import eventually
 
 from entraide.metrics import MetricSpec
-from entraide_scheduler.gateway.metrics import GATEWAY_METRICS
+from entraide_scheduler.gateway.jobs.metrics import GATEWAY_METRICS
+from entraide_scheduler.metrics import PoolMetrics
+from entraide_scheduler.metrics.pool_metrics import FRESH_S, OTHER_COOPS, POOL_METRICS
+from entraide_scheduler.metrics.process_metrics import PROCESS_METRICS
 from entraide_scheduler.pool.backup import RECORD_FILE, BackupRecord
-from entraide_scheduler.pool_metrics import FRESH_S, OTHER_COOPS, POOL_METRICS, PoolMetrics
-from entraide_scheduler.process_metrics import PROCESS_METRICS
 
 LITTLE = {"input_tokens": 9, "output_tokens": 5}  # within any lease of these tests
 BOUNDS = {"le"}  # the label of a histogram's buckets
@@ -135,7 +136,7 @@ async def test_queue_is_by_class_and_by_a_bounded_number_of_coops(
     pool: RunningScheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Waiting jobs count for their class and co-op; co-ops beyond the limit count together."""
-    monkeypatch.setattr("entraide_scheduler.pool_metrics.COOPS_SHOWN_MAX", 1)
+    monkeypatch.setattr("entraide_scheduler.metrics.pool_metrics.COOPS_SHOWN_MAX", 1)
     node = await pool.join()
     await node.send_hello()
     await eventually(lambda: pool.state(node.name) == "live")

@@ -10,7 +10,7 @@ from tests.waiting import eventually
 from entraide.types import Basis, Outcome, Usage
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
-from entraide_scheduler import node_listener
+from entraide_scheduler.nodes import node_listener
 
 UNKNOWN = tuple((f"job-{number}", 7) for number in range(5))
 USED = Usage(1, 0, 1, Basis.MEASURED, 0, 0, Basis.MEASURED, 0.0, 0.0)

@@ -13,11 +13,12 @@ from tests.scheduler.identity_provider import IdentityProvider, open_provider
 from tests.scheduler.people_support import Answer, Browser, add_person, open_people
 
 from entraide.errors import EntraideError
+from entraide_scheduler.config import OidcConfig
 from entraide_scheduler.gateway import Settings
-from entraide_scheduler.gateway.sealer import Sealer
-from entraide_scheduler.gateway.signin.oidc import STATE_VALID_S, OidcProvider
+from entraide_scheduler.gateway.jobs import Sealer
+from entraide_scheduler.gateway.signin import OidcProvider
+from entraide_scheduler.gateway.signin.oidc import STATE_VALID_S
 from entraide_scheduler.people import OPERATOR, People
-from entraide_scheduler.signin_config import OidcConfig
 
 START, CALLBACK = "/v1/oidc/start", "/v1/oidc/callback"
 

@@ -15,14 +15,14 @@ from tests.scheduler.gateway_support import MODEL, ask, events, open_pool
 from tests.scheduler.test_clients import RECORDED, REQUESTS
 from tests.scheduler.test_fields import REFUSED
 
-from entraide_scheduler.gateway import openai, openapi
-from entraide_scheduler.gateway.answer_writers import EVENT_STREAM
-from entraide_scheduler.gateway.endpoints import REQUESTS as KINDS
+from entraide_scheduler.gateway import openapi
 from entraide_scheduler.gateway.openapi.document import EVENT_SCHEMA
 from entraide_scheduler.gateway.openapi.examples import ANSWER_EXAMPLES, REQUEST_EXAMPLES
 from entraide_scheduler.gateway.openapi.operations import OPERATIONS
 from entraide_scheduler.gateway.openapi.schemas import build_schemas
 from entraide_scheduler.gateway.openapi.texts import SCHEMA, load_texts
+from entraide_scheduler.gateway.requests import EVENT_STREAM, openai
+from entraide_scheduler.gateway.requests import REQUESTS as KINDS
 from entraide_scheduler.gateway.routes import PATHS
 
 # As clients read it: in JSON, a default that is a tuple is an array.

@@ -15,8 +15,9 @@ from entraide.client import AsyncClient, Client
 from entraide.errors import RequestError
 from entraide.types import RequestFacts
 from entraide.v1 import pool_pb2, pool_pb2_grpc
-from entraide_scheduler.gateway.fields import PoolFields
-from entraide_scheduler.gateway.options import HTTP_NAMES, OPTIONS, _printable
+from entraide_scheduler.gateway.chat import PoolFields
+from entraide_scheduler.gateway.jobs import OPTIONS
+from entraide_scheduler.gateway.jobs.options import HTTP_NAMES, _printable
 
 HOUR_S = 3_600.0
 KEY = (("authorization", f"Bearer {KEY_A}"), ("accept-language", "en"))

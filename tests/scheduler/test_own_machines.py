@@ -15,7 +15,7 @@ from tests.scheduler.test_pool_view import change
 
 from entraide.lent_terms import LentCaps, LentHours, LentTerms
 from entraide.types import Lending
-from entraide_scheduler.gateway.lent_words import terms_sentences
+from entraide_scheduler.gateway.views.lent_words import terms_sentences
 
 WEEK = LentHours((0, 1, 2, 3, 4), 1_080, 480)
 TERMS = LentTerms(

@@ -10,7 +10,8 @@ import pytest
 from tests.cases import all_cases
 from tests.scheduler.gateway_support import Pool, open_pool
 
-from entraide_scheduler.gateway.page_assets import PageAssets, choose_coding
+from entraide_scheduler.gateway.http import PageAssets
+from entraide_scheduler.gateway.http.page_assets import choose_coding
 
 ASSETS = PageAssets()
 SCRIPT = next(name for name in ASSETS.names if re.fullmatch(r"index-[\w-]+\.js", name))

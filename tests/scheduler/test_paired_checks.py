@@ -13,7 +13,8 @@ from tests.scheduler.rows import settle_row
 from entraide.errors import PoolError
 from entraide_scheduler.core.commands import Entry
 from entraide_scheduler.core.events import Woke
-from entraide_scheduler.journal import Journal, recover
+from entraide_scheduler.driver import recover
+from entraide_scheduler.driver.journal import Journal
 from entraide_scheduler.store.database import database_url, make_engines
 from entraide_scheduler.store.journal import JournalRow
 from entraide_scheduler.store.store import Store

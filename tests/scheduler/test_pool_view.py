@@ -22,7 +22,7 @@ from entraide.types import (
 )  # fmt: skip
 from entraide.wire.messages import KeyRevoked
 from entraide_scheduler.core import events as e
-from entraide_scheduler.gateway import pool_events
+from entraide_scheduler.gateway.views import pool_events
 
 LATER = 4e9
 

@@ -14,7 +14,7 @@ from entraide.wire.cards import QuotaLeft
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Period, Quota, QuotaKind
 from entraide_scheduler.core.views import QuotaView
-from entraide_scheduler.quotas_left import find_quotas_left
+from entraide_scheduler.driver.quotas_left import find_quotas_left
 
 PREFIX = "x-ratelimit-"
 

@@ -130,7 +130,7 @@ async def test_silence_is_noticed(
     """A connection on which nothing comes any more is given up for another one."""
     monkeypatch.setattr(transport, "SILENCE_S", 0.5)
     monkeypatch.setattr(_receive_watchdog, "SILENCE_S", 0.5)
-    monkeypatch.setattr("entraide_scheduler.gateway.reconnectable_streams.QUIET_S", 0.1)
+    monkeypatch.setattr("entraide_scheduler.gateway.jobs.reconnectable_streams.QUIET_S", 0.1)
     reading, parts, run = await begun(kind, pool, proxy)
     proxy.cut(Cut.SILENT)
     run.tokens(*WORDS[1:])

@@ -31,7 +31,7 @@ from tests.scheduler.test_resumed_answers import able, leave, resumed
 from tests.waiting import eventually
 
 from entraide.types import JobState
-from entraide_scheduler.gateway import openai
+from entraide_scheduler.gateway.requests import openai
 
 
 @pytest.fixture

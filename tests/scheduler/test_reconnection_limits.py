@@ -19,8 +19,9 @@ from tests.scheduler.reconnection_support import (
 from tests.waiting import eventually
 
 from entraide.types import JobState
-from entraide_scheduler.gateway import openai, reconnectable_streams
-from entraide_scheduler.gateway.auth import hash_key
+from entraide_scheduler.gateway.jobs import reconnectable_streams
+from entraide_scheduler.gateway.requests import openai
+from entraide_scheduler.gateway.signin.auth import hash_key
 from entraide_scheduler.store.rows import KeyRow
 
 

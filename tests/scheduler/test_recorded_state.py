@@ -18,10 +18,8 @@ from tests.data.recorded import (
 from tests.scheduler.driver_support import SentMessages, recovered_driver, store_url
 
 from entraide.wire import messages as m
-from entraide_scheduler.clock import Clock
 from entraide_scheduler.core import events as e
-from entraide_scheduler.journal import recover
-from entraide_scheduler.live_driver import LiveDriver
+from entraide_scheduler.driver import Clock, LiveDriver, recover
 from entraide_scheduler.store.store import Store
 
 RECORDED_JOURNALS = [file for name in NAMES for file in journals(name)]

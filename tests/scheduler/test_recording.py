@@ -13,7 +13,6 @@ from tests.scheduler.driver_support import POLICY, SentMessages, store_url
 from entraide.errors import PoolError
 from entraide.types import Outcome
 from entraide.wire import messages as m
-from entraide_scheduler.clock import Clock
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.recording import (
@@ -24,9 +23,7 @@ from entraide_scheduler.core.recording import (
     next_digest,
     read_parts,
 )
-from entraide_scheduler.export import write_recording
-from entraide_scheduler.journal import recover
-from entraide_scheduler.live_driver import LiveDriver
+from entraide_scheduler.driver import Clock, LiveDriver, recover, write_recording
 from entraide_scheduler.store.journal import Retention, SnapshotKey, select_retained
 from entraide_scheduler.store.store import Store
 

@@ -17,16 +17,14 @@ from tests.scheduler.event_values import RUNS, VALUES
 
 from entraide.types import JobKind, JobState, Outcome
 from entraide.wire import messages as m
-from entraide_scheduler.checkpoint import RecoveryFailed
-from entraide_scheduler.clock import Clock
 from entraide_scheduler.core import dispatch, events, machine
 from entraide_scheduler.core.machine import DEADLINE_HANDLERS, HANDLERS, Core
 from entraide_scheduler.core.policy import Period
 from entraide_scheduler.core.records import EVENT_RAISED, JOB_DEADLINES, Sender, SenderKind
 from entraide_scheduler.core.records import DeadlineKind as Kind
-from entraide_scheduler.feeder import RECOVERIES_PER_MINUTE_MAX
-from entraide_scheduler.journal import RecoveredState, recover
-from entraide_scheduler.live_driver import LiveDriver
+from entraide_scheduler.driver import Clock, LiveDriver, RecoveredState, recover
+from entraide_scheduler.driver.checkpoint import RecoveryFailed
+from entraide_scheduler.driver.feeder import RECOVERIES_PER_MINUTE_MAX
 from entraide_scheduler.store.journal import Retention
 from entraide_scheduler.store.store import Store
 

@@ -11,12 +11,11 @@ from tests.core.builders import facts
 from entraide import i18n
 from entraide.types import JobKind
 from entraide.wire import messages as m
-from entraide_scheduler.gateway import openai, options, refusals
-from entraide_scheduler.gateway.options import Caller, FactsBuilder
-from entraide_scheduler.gateway.refusals import ErrorReply
-from entraide_scheduler.gateway.token_estimator import TokenEstimator
-from entraide_scheduler.request_bounds import TOKENS_MAX, find_facts_fault
-from entraide_scheduler.scheduler_adapters import LocalSchedulerAdapter
+from entraide_scheduler.gateway.jobs import Caller, FactsBuilder, TokenEstimator, options
+from entraide_scheduler.gateway.refusals import ErrorReply, refusals
+from entraide_scheduler.gateway.requests import openai
+from entraide_scheduler.gateways import LocalSchedulerAdapter
+from entraide_scheduler.gateways.request_bounds import TOKENS_MAX, find_facts_fault
 
 
 class RecordingDriver:

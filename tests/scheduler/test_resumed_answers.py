@@ -29,9 +29,10 @@ from entraide.types import JobKind, JobState, NodeCard, Outcome, Receipt
 from entraide.v1 import pool_pb2_grpc
 from entraide.wire import messages as m
 from entraide_scheduler.core import events as e
-from entraide_scheduler.gateway import openai, resumption
-from entraide_scheduler.gateway.openai import parse_request
-from entraide_scheduler.gateway.resumption import EmittedAnswer, is_resumable, with_answer
+from entraide_scheduler.gateway.jobs import resumption
+from entraide_scheduler.gateway.jobs.resumption import EmittedAnswer, is_resumable, with_answer
+from entraide_scheduler.gateway.requests import openai
+from entraide_scheduler.gateway.requests.openai import parse_request
 
 COMPLETION = "/v1/completions"
 

@@ -7,7 +7,7 @@ import pytest
 from tests.scheduler.gateway_support import KEY_A, Pool, open_pool
 from tests.scheduler.people_support import Answer, Browser, add_person, open_people, signed_in
 
-from entraide_scheduler.gateway.admin_access import HANDLER_PREFIX
+from entraide_scheduler.gateway.admin import HANDLER_PREFIX
 from entraide_scheduler.gateway.routes import PATHS
 from entraide_scheduler.store.person_rows import Role
 

@@ -217,7 +217,7 @@ async def test_answer_for_which_a_gateway_still_waits_is_not_billed_and_runs_aga
 ) -> None:
     """A node has reported its run, and its gateway lists the job among those that it holds: the end
     of the answer was lost, and the job is placed again."""
-    monkeypatch.setattr("entraide_scheduler.usage_reports.ON_ITS_WAY_S", 0.0)
+    monkeypatch.setattr("entraide_scheduler.nodes.usage_reports.ON_ITS_WAY_S", 0.0)
     adapter, sink = apart
     node = await join_live_node(pool)
     adapter.submit(facts("job-1", gateway="second", stream=False))

@@ -13,7 +13,7 @@ from tests.scheduler.people_support import Browser, add_person, open_people, sig
 
 from entraide_scheduler.config import HttpConfig
 from entraide_scheduler.gateway import Settings
-from entraide_scheduler.gateway.page_assets import PageAssets
+from entraide_scheduler.gateway.http import PageAssets
 from entraide_scheduler.gateway.routes import PATHS
 
 ORIGIN = "https://chat.example.org"

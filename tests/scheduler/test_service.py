@@ -107,7 +107,7 @@ async def test_report_of_a_kept_job_waits_for_its_answer(
     pool: RunningScheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The books of a kept job are closed when its answer is there, and not before."""
-    monkeypatch.setattr("entraide_scheduler.usage_reports.RESULT_TIMEOUT_S", 3_600.0)
+    monkeypatch.setattr("entraide_scheduler.nodes.usage_reports.RESULT_TIMEOUT_S", 3_600.0)
     node, run, key, name = await reported_kept_job(pool)
     await node.send(m.Progress(run.job, run.epoch, 7))
     await eventually(lambda: pool.driver.core.job(name).output_tokens == 7)
@@ -124,7 +124,7 @@ async def test_kept_job_whose_answer_does_not_come_runs_again_and_is_billed_once
     pool: RunningScheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run whose answer is lost is acknowledged and not billed; the job runs again."""
-    monkeypatch.setattr("entraide_scheduler.usage_reports.RESULT_TIMEOUT_S", 0.0)
+    monkeypatch.setattr("entraide_scheduler.nodes.usage_reports.RESULT_TIMEOUT_S", 0.0)
     node, lost, key, name = await reported_kept_job(pool)
     await eventually(lambda: node.received(m.UsageAck))
     await eventually(lambda: len(node.runs) == 2)
@@ -147,7 +147,7 @@ async def test_live_request_whose_answer_is_lost_runs_again_and_is_billed_once(
     pool: RunningScheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A report of a node whose answer never came is not billed; the client waits for a new run."""
-    monkeypatch.setattr("entraide_scheduler.usage_reports.RESULT_TIMEOUT_S", 0.0)
+    monkeypatch.setattr("entraide_scheduler.nodes.usage_reports.RESULT_TIMEOUT_S", 0.0)
     node, key = await live_node(pool), await pool.operator.key("alpha")
     question = {"model": MODEL, "messages": [{"role": "user", "content": "Bonjour"}]}
     async with pool.session(key) as session:

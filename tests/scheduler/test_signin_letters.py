@@ -16,13 +16,12 @@ from tests.scheduler.people_support import Browser, add_person, open_people, sig
 from tests.waiting import eventually
 
 from entraide.errors import EntraideError
-from entraide_scheduler.config import load_config
+from entraide_scheduler.config import SmtpConfig, load_config
 from entraide_scheduler.gateway import Settings
+from entraide_scheduler.gateway.signin import SmtpMailer
 from entraide_scheduler.gateway.signin.letters import LETTERS_PER_PERSON_MAX
-from entraide_scheduler.gateway.signin.mail import SmtpMailer
 from entraide_scheduler.nats.tls import ensure_files, make_server_context
 from entraide_scheduler.people import OPERATOR
-from entraide_scheduler.signin_config import SmtpConfig
 
 
 class Letters:

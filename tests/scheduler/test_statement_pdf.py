@@ -18,7 +18,7 @@ from tests.scheduler.rows import settle_row
 from entraide.decoding import decode_json
 from entraide.statements import Amounts, PostedCorrection, Statement, UsageLine
 from entraide.types import Basis
-from entraide_scheduler.calendar import month_span
+from entraide_scheduler.books import month_span
 from entraide_scheduler.core.commands import Entry
 from entraide_scheduler.statement_pdf import render
 from entraide_scheduler.statement_pdf.content import PageSource, make_page

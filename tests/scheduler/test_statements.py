@@ -10,7 +10,7 @@ import pytest
 from tests.scheduler.driver_support import store_url
 from tests.scheduler.rows import settle_row
 
-from entraide_scheduler.calendar import month_span
+from entraide_scheduler.books import month_span
 from entraide_scheduler.core.commands import Entry
 from entraide_scheduler.store.rows import CorrectionRow
 from entraide_scheduler.store.statements import CoopExchange, JobTotals, StatementCorrection

@@ -5,9 +5,10 @@ import random
 import pytest
 from msgspec.structs import replace
 
-from entraide_scheduler.gateway.fields import ChatRequest, PoolFields
-from entraide_scheduler.gateway.openai import CHAT, COMPLETION, ParsedRequest
-from entraide_scheduler.gateway.token_estimator import TokenEstimator
+from entraide_scheduler.gateway.chat import ChatRequest, PoolFields
+from entraide_scheduler.gateway.jobs import TokenEstimator
+from entraide_scheduler.gateway.requests import CHAT, ParsedRequest
+from entraide_scheduler.gateway.requests.openai import COMPLETION
 
 
 def ask(size: int, path: str = CHAT, *, features: tuple[str, ...] = ()) -> ParsedRequest:

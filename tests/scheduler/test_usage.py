@@ -25,8 +25,7 @@ from entraide.decoding import decode_json
 from entraide.statements import Amounts, Statement, UsageLine, to_csv
 from entraide.v1 import admin_pb2
 from entraide.wire import messages as m
-from entraide_scheduler.calendar import day_starts, month_span
-from entraide_scheduler.statements import make_statement
+from entraide_scheduler.books import day_starts, make_statement, month_span
 from entraide_scheduler.store.rows import SettlementRow
 from entraide_scheduler.store.store import Store
 

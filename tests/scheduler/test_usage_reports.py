@@ -13,7 +13,7 @@ from tests.waiting import eventually
 
 from entraide.types import Outcome, Usage
 from entraide.wire.messages import AnswerReceived, UsageReport
-from entraide_scheduler.usage_reports import ON_ITS_WAY_S, REPORT_TIMEOUT_S, UsageReports
+from entraide_scheduler.nodes.usage_reports import ON_ITS_WAY_S, REPORT_TIMEOUT_S, UsageReports
 
 DONE = UsageReport("j1", 1, Outcome.COMPLETED, "", delivered=True, usage=USAGE)
 LOST = UsageReport("j1", 1, Outcome.FAILED, "node_lost", delivered=True, usage=USAGE)
@@ -177,7 +177,7 @@ async def test_report_of_an_answer_for_which_its_gateway_waits_is_given_up() -> 
 
 async def test_report_counts_if_its_gateway_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """An older gateway, or one whose word is lost: the node's report is settled after a while."""
-    monkeypatch.setattr("entraide_scheduler.usage_reports.ANSWER_TIMEOUT_S", 0.0)
+    monkeypatch.setattr("entraide_scheduler.nodes.usage_reports.ANSWER_TIMEOUT_S", 0.0)
     books = Books(elsewhere=True)
     books.reports("n1", DONE)
     await eventually(lambda: books.passed)

@@ -14,9 +14,8 @@ from entraide.models import Artefact, ArtefactFile
 from entraide.v1 import admin_pb2
 from entraide.wire import node_pass
 from entraide.wire.nats import new_user_key
-from entraide_scheduler.gateway import weights
-from entraide_scheduler.gateway.node_passes import NodePasses
-from entraide_scheduler.gateway.weights import PART_BYTES_MAX, WeightServer
+from entraide_scheduler.gateway.machines import NodePasses, WeightServer, weights
+from entraide_scheduler.gateway.machines.weights import PART_BYTES_MAX
 
 DATA = bytes(range(256)) * (PART_BYTES_MAX // 256) + b"the last bytes"
 SHA256 = hashlib.sha256(DATA).hexdigest()

@@ -12,7 +12,7 @@ import pytest
 from entraide.client import AsyncClient, Batch, BatchResult, Client, _constants
 from entraide.client.mock import AsyncMockTransport, MockTransport, embedding_events
 from entraide.errors import EntraideError, PoolError, PoolUnreachable, RequestError, error_for
-from entraide_scheduler import http_limits
+from entraide_scheduler.config import http_limits
 from entraide_scheduler.gateway.batches import input_lines
 
 CHAT = "/v1/chat/completions"

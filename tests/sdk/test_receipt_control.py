@@ -12,8 +12,8 @@ from entraide import i18n
 from entraide.client import _convert
 from entraide.receipts import compute_key_id, encode_canonical
 from entraide.types import Control, Receipt
-from entraide_scheduler.gateway.pool_messages import receipt_message
-from entraide_scheduler.gateway.receipts import ReceiptSigner
+from entraide_scheduler.gateway.jobs import ReceiptSigner
+from entraide_scheduler.gateway.rpc.pool_messages import receipt_message
 
 
 def receipt(controlled_by: Control) -> Receipt:

@@ -28,7 +28,7 @@ from entraide.receipts import (
     verify_document,
 )
 from entraide.types import SmallerModel, SurplusEvidence
-from entraide_scheduler.gateway.receipts import ReceiptSigner
+from entraide_scheduler.gateway.jobs import ReceiptSigner
 from entraide_scheduler.nats.receipt_keys import describe_key
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)

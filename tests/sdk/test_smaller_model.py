@@ -10,8 +10,8 @@ from entraide import i18n
 from entraide.client import _convert
 from entraide.receipts import encode_canonical
 from entraide.types import Basis, JobClass, Promise, Receipt, SmallerModel
-from entraide_scheduler.gateway.pool_messages import receipt_message as as_message
-from entraide_scheduler.gateway.receipts import ReceiptSigner
+from entraide_scheduler.gateway.jobs import ReceiptSigner
+from entraide_scheduler.gateway.rpc.pool_messages import receipt_message as as_message
 
 NB = "\u00a0"
 RECEIPT = Receipt(

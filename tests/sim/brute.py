@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from entraide_sim.engine import RETRY_STEPS
-from entraide_sim.hardware import EngineParameters
+from entraide_sim.machines.engine import RETRY_STEPS
+from entraide_sim.machines.hardware import EngineParameters
 
 
 @dataclass

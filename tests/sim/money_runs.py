@@ -2,8 +2,9 @@
 
 from tests.sim.scenarios import small
 
-from entraide_sim.results import Footprint, Money, RunResult
-from entraide_sim.simulate import Case, simulate
+from entraide_sim.runs import Case
+from entraide_sim.runs.simulate import simulate
+from entraide_sim.scenario import Footprint, Money, RunResult
 
 YEAR_RUNS = 8_766.0 / 2.0  # runs of the small scenario in a year
 

@@ -4,7 +4,7 @@ from math import cos, pi
 
 import numpy as np
 
-from entraide_sim.results import (
+from entraide_sim.scenario import (
     Assumption,
     ClassLatency,
     CoopShare,

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from entraide_sim.scenario_reader import LoadedScenario, parse_scenario
+from entraide_sim.building import LoadedScenario
+from entraide_sim.building.scenario_reader import parse_scenario
 
 SMALL = """\
 name = "small"

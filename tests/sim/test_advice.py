@@ -11,16 +11,14 @@ from tests.sim.scenarios import small, text
 
 from entraide import i18n
 from entraide.cli.app import run_command as entraide
-from entraide_sim import scenario_advice
-from entraide_sim.advice_sensitivity import question_sensitivity
-from entraide_sim.advice_text import AdviceText
-from entraide_sim.results import RunResult
-from entraide_sim.scenario_advice import Advice, ChangeEffect
-from entraide_sim.scenario_changes import CHANGES_MAX, ScenarioChange, list_changes
-from entraide_sim.scenario_reader import LoadedScenario, load_scenario
-from entraide_sim.seeded_result import SeededResult, combine_seeds
-from entraide_sim.simulate import Case, simulate
-from entraide_sim.sweep import SweepRunner
+from entraide_sim.advice import question_sensitivity, scenario_advice
+from entraide_sim.advice.advice_text import AdviceText
+from entraide_sim.advice.scenario_advice import Advice, ChangeEffect
+from entraide_sim.advice.scenario_changes import CHANGES_MAX, ScenarioChange, list_changes
+from entraide_sim.building import LoadedScenario, load_scenario
+from entraide_sim.runs import Case, SeededResult, SweepRunner, combine_seeds
+from entraide_sim.runs.simulate import simulate
+from entraide_sim.scenario import RunResult
 
 SHIPPED = ["gpu-ou-minis", "mac-ou-portables", "province", "quartier", "trois-provinces", "verglas"]
 LANGUAGES = ["fr", "en"]

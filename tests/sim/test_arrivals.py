@@ -9,8 +9,8 @@ from tests.sim.support import COOPS, MODEL, START
 
 import entraide_sim as sim
 from entraide.types import JobClass
-from entraide_sim import servegen
-from entraide_sim.arrivals import RateWindow, arrival_times, make_rng
+from entraide_sim.workload import RateWindow, make_rng, servegen
+from entraide_sim.workload.arrivals import arrival_times
 
 LONG_S = 50_000.0
 TRACES = Path(__file__).parents[3] / "shared/data/traces"

@@ -11,10 +11,12 @@ from tests.sim.support import START, SimulatedWorld, even_arrivals, grid, mixed_
 import entraide_sim as sim
 from entraide.units import JOULES_PER_WH
 from entraide_scheduler.core.events import NodeChanged
-from entraide_sim.battery import Battery, EnergyBalance, SiteSupply, scale_battery
-from entraide_sim.results import SiteEnergy
-from entraide_sim.simulate import Case, simulate
-from entraide_sim.world_builder import build_world
+from entraide_sim.building import build_world
+from entraide_sim.machines import Battery, scale_battery
+from entraide_sim.machines.battery import EnergyBalance, SiteSupply
+from entraide_sim.runs import Case
+from entraide_sim.runs.simulate import simulate
+from entraide_sim.scenario import SiteEnergy
 
 WH = JOULES_PER_WH
 HOME = Battery(capacity_j=1_000.0 * WH, power_w=500.0, efficiency=0.8, floor_j=200.0 * WH)

@@ -11,10 +11,10 @@ from entraide import i18n
 from entraide.errors import RequestError
 from entraide.types import Outcome
 from entraide_scheduler.core.events import Event, JobRequested, RunReported
-from entraide_sim.scenario_reader import LoadedScenario, check_files
-from entraide_sim.simulate import Case, simulate
+from entraide_sim.building import LoadedScenario, build_world, check_files
+from entraide_sim.runs import Case
+from entraide_sim.runs.simulate import simulate
 from entraide_sim.workload import Request
-from entraide_sim.world_builder import build_world
 
 TRACE = ("clients = 10", 'trace = "pool.journal"\nmodel = "petit"')
 

@@ -4,10 +4,11 @@ import msgspec
 import pytest
 from tests.sim.results import result
 
-from entraide_sim.display_names import PARTS, display_name, scenario_titles
+from entraide_sim.building import load_scenario
+from entraide_sim.fleet import display_name, scenario_titles
+from entraide_sim.fleet.display_names import PARTS
 from entraide_sim.report import formatting
 from entraide_sim.scenario import Scenario, ScenarioCoop, ScenarioSite, expand_coops
-from entraide_sim.scenario_reader import load_scenario
 
 SHIPPED = ("quartier", "trois-provinces", "verglas", "gpu-ou-minis", "province")
 

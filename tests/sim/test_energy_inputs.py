@@ -8,9 +8,11 @@ import pytest
 from tests.sim.scenarios import small
 
 from entraide_node.core.owner_terms import OwnerTerms, PresencePolicy, parse_hours
-from entraide_sim import catalogue, owner_presence, solar_power
+from entraide_sim import catalogue
+from entraide_sim.building import build_world
 from entraide_sim.catalogue import ModelFootprint
-from entraide_sim.world_builder import build_world
+from entraide_sim.fleet import owner_presence
+from entraide_sim.grid import solar_power
 
 MONTREAL = {"latitude": 45.5, "longitude": -73.6}
 CLOCK = ZoneInfo("America/Toronto")

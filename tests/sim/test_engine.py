@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from tests.sim.brute import StepRequest, StepwiseEngine
 
 from entraide.types import Basis, Rates
-from entraide_sim.energy import FLAT, LINEAR, SERVER, decode_energy_j, prefill_energy_j
-from entraide_sim.engine import Engine
-from entraide_sim.hardware import EngineParameters, Run
+from entraide_sim.machines import FLAT, LINEAR, SERVER, Run
+from entraide_sim.machines.energy import decode_energy_j, prefill_energy_j
+from entraide_sim.machines.engine import Engine
+from entraide_sim.machines.hardware import EngineParameters
 
 TICK_S = 0.001_37  # arrivals lie on it, the ends of steps do not
 EXTRA_W = 100.0

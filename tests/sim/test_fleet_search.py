@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from entraide_sim.fleet_search import Counts, FleetSearch, FleetSpace, Trial
+from entraide_sim.planning.fleet_search import Counts, FleetSearch, FleetSpace, Trial
 
 
 class Landscape:

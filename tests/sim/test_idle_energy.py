@@ -11,14 +11,15 @@ from tests.sim.money_runs import YEAR_RUNS, dear_hours, footprint_of, lived, min
 from tests.sim.scenarios import small
 
 from entraide.types import Basis, Rates
-from entraide_sim import catalogue, idle_energy, tariffs
-from entraide_sim.engine import Engine
-from entraide_sim.fleet_planner import _fixed_cost_cad
-from entraide_sim.hardware import EngineParameters, Run
-from entraide_sim.money_settings import TariffPeriod
-from entraide_sim.scenario import ScenarioSite
-from entraide_sim.simulate import Case, simulate
-from entraide_sim.tariffs import SitePrices
+from entraide_sim import catalogue
+from entraide_sim.machines import Run
+from entraide_sim.machines.engine import Engine
+from entraide_sim.machines.hardware import EngineParameters
+from entraide_sim.money import SitePrices, idle_energy, tariffs
+from entraide_sim.planning.fleet_planner import _fixed_cost_cad
+from entraide_sim.runs import Case
+from entraide_sim.runs.simulate import simulate
+from entraide_sim.scenario import ScenarioSite, TariffPeriod
 
 TORONTO = ZoneInfo("America/Toronto")
 HOUR_S = 3_600.0

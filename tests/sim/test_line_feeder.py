@@ -12,7 +12,7 @@ from entraide_scheduler.core.events import BatchStated, JobRequested
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy.policy import Limits
 from entraide_scheduler.line_window import WINDOW
-from entraide_sim.line_feeder import SimulatedBatch
+from entraide_sim.world.line_feeder import SimulatedBatch
 
 DAY_S = 86_400.0
 

@@ -15,19 +15,18 @@ from entraide_scheduler.core.commands import LoadModel, UnloadModel
 from entraide_scheduler.core.events import LoadFailed, RunDeclined, RunReported
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy.policy import ModelTerms
+from entraide_sim.building import load_scenario
 from entraide_sim.driver import Driver
-from entraide_sim.environment import Fault
-from entraide_sim.fleet import build_machines
-from entraide_sim.jobs import Job
-from entraide_sim.model_driver import ModelDriver
-from entraide_sim.model_layout import pool_catalogue
-from entraide_sim.node_agents import NodeAgents, RunOffer
-from entraide_sim.nodes import Node, Site
+from entraide_sim.fleet.fleet import build_machines
+from entraide_sim.fleet.model_layout import pool_catalogue
+from entraide_sim.machines import Node, Site
+from entraide_sim.runs import Case
+from entraide_sim.runs.simulate import simulate
 from entraide_sim.scenario import Scenario
-from entraide_sim.scenario_reader import load_scenario
-from entraide_sim.simulate import Case, simulate
 from entraide_sim.workload import RequestTemplate, make_requests
-from entraide_sim.world import World
+from entraide_sim.world import Fault, Job, World
+from entraide_sim.world.model_driver import ModelDriver
+from entraide_sim.world.node_agents import NodeAgents, RunOffer
 
 GB = 1_000_000_000
 MODELS = ("small", "large")

@@ -11,12 +11,14 @@ from tests.sim.scenarios import small, text
 
 from entraide import i18n
 from entraide.errors import RequestError
-from entraide_sim import catalogue, money
-from entraide_sim.money_settings import CloudOffer, SubscriptionOffer
-from entraide_sim.results import RunResult
-from entraide_sim.scenario_reader import load_scenario, parse_scenario
-from entraide_sim.simulate import Case, simulate, with_alternative
-from entraide_sim.toml_writer import scenario_toml
+from entraide_sim import catalogue
+from entraide_sim.building import load_scenario
+from entraide_sim.building.scenario_reader import parse_scenario
+from entraide_sim.files import scenario_toml
+from entraide_sim.money import money
+from entraide_sim.runs import Case, with_alternative
+from entraide_sim.runs.simulate import simulate
+from entraide_sim.scenario import CloudOffer, RunResult, SubscriptionOffer
 
 DAY_H = 24.0
 

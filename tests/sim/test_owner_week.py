@@ -15,8 +15,8 @@ from entraide_node.core.owner_terms import OwnerTerms
 from entraide_scheduler.core.commands import Command, EndJob, Place
 from entraide_scheduler.core.events import NodeChanged, RunReported
 from entraide_scheduler.core.machine import Core
-from entraide_sim import owner_presence
-from entraide_sim.jobs import Job
+from entraide_sim.fleet import owner_presence
+from entraide_sim.world import Job
 
 MINUTE, HOUR, WEEK = 60.0, 3_600.0, 604_800.0
 CLOCK = ZoneInfo("America/Toronto")

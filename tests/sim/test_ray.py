@@ -9,8 +9,8 @@ import psutil
 import pytest
 from tests.sim.scenarios import small
 
-from entraide_sim.simulate import Case
-from entraide_sim.sweep import CaseTask, SweepRunner, run_task
+from entraide_sim.runs import Case, SweepRunner
+from entraide_sim.runs.sweep import CaseTask, run_task
 
 RUNS = 200
 KILLED_AFTER = 40

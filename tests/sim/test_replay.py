@@ -30,8 +30,8 @@ from entraide_scheduler.core.recording import (
     encode_recording,
     next_digest,
 )
-from entraide_sim.replay import policy_comparison, recording, report_inputs
-from entraide_sim.replay.recorded_history import RecordedHistory
+from entraide_sim.recordings import RecordedHistory, recording
+from entraide_sim.replay import policy_comparison, report_inputs
 from entraide_sim.world import World
 
 SEEDS = (1, 5)

@@ -29,8 +29,8 @@ from entraide_sim.report import (
     write_report,
 )
 from entraide_sim.report.context import report_input
-from entraide_sim.results import CoopShare, FaultImpact, RunResult, SiteEnergy
-from entraide_sim.seeded_result import combine_seeds
+from entraide_sim.runs import combine_seeds
+from entraide_sim.scenario import CoopShare, FaultImpact, RunResult, SiteEnergy
 
 CHOICES = (
     result("round_robin", green=3.0),

@@ -11,10 +11,9 @@ from tests.sim.results import result
 
 from entraide import i18n
 from entraide_scheduler.core.policy import Picker
-from entraide_sim.report import ReportContext, measures, write_report
-from entraide_sim.report.context import ADVICE
-from entraide_sim.results import Footprint, Money, OfferCost, RunResult
-from entraide_sim.seeded_result import SeededResult, combine_seeds
+from entraide_sim.report import ADVICE, ReportContext, measures, write_report
+from entraide_sim.runs import SeededResult, combine_seeds
+from entraide_sim.scenario import Footprint, Money, OfferCost, RunResult
 
 pytestmark = pytest.mark.long
 

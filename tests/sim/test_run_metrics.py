@@ -9,12 +9,12 @@ from tests.sim.scenarios import small
 
 from entraide import i18n
 from entraide_scheduler.core.policy import CoopTerms, Policy
-from entraide_sim import fairness
+from entraide_sim.building import build_world, load_scenario
 from entraide_sim.grid import HOUR_S
-from entraide_sim.results import RunResult
-from entraide_sim.scenario_reader import load_scenario
-from entraide_sim.simulate import Case, simulate
-from entraide_sim.world_builder import build_world
+from entraide_sim.metrics import fairness
+from entraide_sim.runs import Case
+from entraide_sim.runs.simulate import simulate
+from entraide_sim.scenario import RunResult
 
 SUMMARY = {
     "seed", "scenario", "policy", "jobs", "completed", "rejected", "failed", "ttft_s", "tpot_s",

@@ -10,16 +10,10 @@ from tests.sim.scenarios import SMALL, small, text
 
 from entraide import i18n
 from entraide.errors import RequestError
-from entraide_sim.fleet import build_machines
-from entraide_sim.scenario_reader import (
-    check_files,
-    load_scenario,
-    parse_scenario,
-    shipped_scenarios,
-)
-from entraide_sim.toml_lines import find_line
-from entraide_sim.toml_writer import scenario_toml
-from entraide_sim.world_builder import build_world
+from entraide_sim.building import build_world, check_files, load_scenario
+from entraide_sim.building.scenario_reader import parse_scenario, shipped_scenarios
+from entraide_sim.files import find_line, scenario_toml
+from entraide_sim.fleet.fleet import build_machines
 
 SHIPPED = [
     "gpu-ou-minis", "mac-ou-portables", "province", "quartier", "trois-provinces", "verglas",

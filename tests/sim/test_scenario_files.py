@@ -7,8 +7,7 @@ from tests.sim.scenarios import small
 from tests.sim.test_scenario import refusal
 
 from entraide import i18n
-from entraide_sim.scenario_reader import LoadedScenario, check_files
-from entraide_sim.world_builder import build_world
+from entraide_sim.building import LoadedScenario, build_world, check_files
 
 
 def test_a_series_with_a_gap_names_its_line(tmp_path: Path) -> None:

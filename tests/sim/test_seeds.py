@@ -5,17 +5,17 @@ from math import inf
 
 import pytest
 
-from entraide_sim.comparison import compare_variants
+from entraide_sim.report import format_interval
 from entraide_sim.report.formatting import format_carbon, format_money
-from entraide_sim.report.measures import format_interval
-from entraide_sim.results import RunResult
-from entraide_sim.seed_statistics import Interval, interval, mean_summary, paired_interval
-from entraide_sim.seeded_result import (
+from entraide_sim.runs import (
     SeededResult,
     combine_seeds,
+    compare_variants,
     interval_to_json,
     summary_to_json,
 )
+from entraide_sim.scenario import RunResult
+from entraide_sim.seed_statistics import Interval, interval, mean_summary, paired_interval
 
 
 def variant(

@@ -11,25 +11,23 @@ from tests.sim.scenarios import small, text
 from tests.sim.test_sweep import BUSY
 
 from entraide.cli.app import run_command as entraide
-from entraide_sim import assumed_changes, energy_inputs
-from entraide_sim.assumed_changes import AssumedChange, change_result, change_scenario
-from entraide_sim.goals import parse_goal
+from entraide_sim.building import load_scenario
+from entraide_sim.fleet import energy_inputs
 from entraide_sim.grid import IntensitySeries, PublishedForecast, scale_forecast_error
-from entraide_sim.results import GroupUsage, RunResult
-from entraide_sim.scenario_reader import load_scenario
-from entraide_sim.seeded_result import combine_seeds
-from entraide_sim.sensitivity import (
-    FURTHER_RUNS_MAX,
+from entraide_sim.planning import (
     AnswerCandidate,
-    GoalRule,
-    PromiseRule,
     Sensitivity,
     analyse_sensitivity,
+    assumed_changes,
     sensitivity_to_json,
 )
-from entraide_sim.sensitivity_text import overturning_sentences, sensitivity_table
-from entraide_sim.simulate import Case, simulate
-from entraide_sim.sweep import CaseOutcome
+from entraide_sim.planning.assumed_changes import AssumedChange, change_result, change_scenario
+from entraide_sim.planning.sensitivity import FURTHER_RUNS_MAX, GoalRule, PromiseRule
+from entraide_sim.planning.sensitivity_text import overturning_sentences, sensitivity_table
+from entraide_sim.runs import Case, CaseOutcome, combine_seeds
+from entraide_sim.runs.goals import parse_goal
+from entraide_sim.runs.simulate import simulate
+from entraide_sim.scenario import GroupUsage, RunResult
 
 SEEDS = (1, 2, 3, 4, 5)
 DEMAND = small().scenario.workloads[0].requests_per_client_day

@@ -16,10 +16,10 @@ from tests.sim.scenarios import small, text
 
 from entraide.cli.app import run_command as entraide
 from entraide.errors import RequestError
-from entraide_sim import fleet_planner, goals, policy_variants
-from entraide_sim.scenario_reader import load_scenario
-from entraide_sim.simulate import Case
-from entraide_sim.sweep import CaseTask, SweepRunner, cache_key, load_outcome, run_task
+from entraide_sim.building import load_scenario
+from entraide_sim.planning import fleet_planner, policy_variants
+from entraide_sim.runs import Case, SweepRunner, goals
+from entraide_sim.runs.sweep import CaseTask, cache_key, load_outcome, run_task
 
 DEADLINE_S = 100.0
 

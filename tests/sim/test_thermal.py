@@ -8,10 +8,10 @@ from tests.sim.scenarios import small
 from tests.sim.support import RATES, START, SimulatedWorld, even_arrivals, node
 
 import entraide_sim as sim
-from entraide_sim import fleet, owner_presence, thermal
-from entraide_sim.engine import Engine
-from entraide_sim.hardware import EngineParameters, Run
-from entraide_sim.nodes import make_hardware
+from entraide_sim.fleet import fleet, owner_presence
+from entraide_sim.machines import Run, make_hardware, thermal
+from entraide_sim.machines.engine import Engine
+from entraide_sim.machines.hardware import EngineParameters
 
 EXTRA_W = 100.0
 AFTER_S, FACTOR = 60.0, 0.601  # the curve has a point there: 57.1 % of the power

@@ -19,7 +19,7 @@ from tests.testbed.hosts import Started, Testbed
 
 from entraide import __version__
 from entraide.catalogue import demonstration
-from entraide_scheduler.gateway.install import FOLDER
+from entraide_scheduler.gateway.machines import FOLDER
 from entraide_scheduler.pool.mirror import _describe, _publish
 
 COOP = {"a": "boreale", "b": "tournesol"}

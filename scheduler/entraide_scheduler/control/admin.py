@@ -19,6 +19,7 @@ from entraide.printable import is_printable, shortened
 from entraide.v1 import admin_pb2
 from entraide.wire import messages as m
 from entraide.wire import subjects
+from entraide_scheduler.books import make_statement
 from entraide_scheduler.catalogue import PoolCatalogue
 from entraide_scheduler.control import convert, plans
 from entraide_scheduler.control.corrections import correction_fault, correction_fields
@@ -33,12 +34,10 @@ from entraide_scheduler.core.model_loading import PlanStep
 from entraide_scheduler.core.policy import CoopTerms, Policy
 from entraide_scheduler.core.records import SenderKind
 from entraide_scheduler.core.views import NodeView
-from entraide_scheduler.gateway_listener import GatewayStatus
-from entraide_scheduler.live_driver import LiveDriver
+from entraide_scheduler.driver import LiveDriver
+from entraide_scheduler.gateways import GatewayStatus
 from entraide_scheduler.nats.identity import PoolIdentity
-from entraide_scheduler.node_listener import NodeListener
-from entraide_scheduler.node_registry import APPROVED, NodeRegistry
-from entraide_scheduler.statements import make_statement
+from entraide_scheduler.nodes import APPROVED, NodeListener, NodeRegistry
 from entraide_scheduler.store import people
 from entraide_scheduler.store.journal import NO_RETENTION, Retention
 from entraide_scheduler.store.rows import KeyRow, NodeRow

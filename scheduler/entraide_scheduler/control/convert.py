@@ -18,8 +18,8 @@ from entraide_scheduler.core.policy import (
 )
 from entraide_scheduler.core.records import Quarantine
 from entraide_scheduler.core.views import NodeView, QuotaView
-from entraide_scheduler.gateway_listener import GatewayStatus
-from entraide_scheduler.node_listener import LoadRefusal
+from entraide_scheduler.gateways import GatewayStatus
+from entraide_scheduler.nodes import LoadRefusal
 from entraide_scheduler.store.rows import KeyRow, NodeRow
 
 

@@ -7,7 +7,7 @@ import msgspec
 from entraide.v1 import enrolment_pb2, enrolment_pb2_grpc
 from entraide.wire.enrolment import JoinRequest
 from entraide_scheduler.control.errors import RemoteContext, abort
-from entraide_scheduler.enrolment import Enrolment
+from entraide_scheduler.nodes import Enrolment
 
 
 class EnrolmentService(enrolment_pb2_grpc.EnrolmentServicer):

@@ -18,11 +18,9 @@ from entraide.wire.enrolment import JoinSecret, write_link
 from entraide_scheduler.control.vouching import VALID_DEFAULT_S, read_vouched
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.records import SenderKind
-from entraide_scheduler.enrolment import hash_token
-from entraide_scheduler.live_driver import LiveDriver
+from entraide_scheduler.driver import LiveDriver
 from entraide_scheduler.nats.tls import compute_fingerprint, compute_key_pin
-from entraide_scheduler.node_listener import NodeListener
-from entraide_scheduler.node_registry import REVOKED, NodeRegistry
+from entraide_scheduler.nodes import REVOKED, NodeListener, NodeRegistry, hash_token
 from entraide_scheduler.store import people
 from entraide_scheduler.store.rows import JoinTokenRow, NodeRow
 from entraide_scheduler.store.store import Store

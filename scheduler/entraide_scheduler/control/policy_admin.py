@@ -17,7 +17,7 @@ from entraide_scheduler.control.errors import Context, language
 from entraide_scheduler.control.operator_access import OperatorAccess
 from entraide_scheduler.control.policy_in_force import PolicyInForce, PolicyRefused
 from entraide_scheduler.core.policy import Policy
-from entraide_scheduler.export import write_recording
+from entraide_scheduler.driver import write_recording
 from entraide_scheduler.policy_versions.documents import (
     PolicyDocument,
     fault_line,

@@ -11,7 +11,7 @@ import structlog
 
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Policy, PolicyFault
-from entraide_scheduler.live_driver import LiveDriver
+from entraide_scheduler.driver import LiveDriver
 from entraide_scheduler.policy_versions.documents import find_all_faults
 from entraide_scheduler.policy_versions.naming import next_version
 from entraide_scheduler.store.rows import PolicyRow

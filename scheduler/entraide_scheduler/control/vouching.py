@@ -10,7 +10,7 @@ import msgspec
 
 from entraide.types import Control, DataClass, SurplusEvidence
 from entraide.v1 import admin_pb2
-from entraide_scheduler.enrolment import ZONE
+from entraide_scheduler.nodes import ZONE
 from entraide_scheduler.store.rows import NodeRow
 
 VALID_DEFAULT_S = 3_600.0

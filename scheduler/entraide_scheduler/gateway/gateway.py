@@ -30,46 +30,50 @@ from entraide.wire.messages import (
     Revocation,
     SigninEnded,
 )
-from entraide_scheduler.config import HttpConfig
-from entraide_scheduler.gateway.auth import Authenticator
-from entraide_scheduler.gateway.batch_routes import BatchRoutes
-from entraide_scheduler.gateway.batches.feeder import BatchFeeder
-from entraide_scheduler.gateway.batches.line_listener import WindowListener
-from entraide_scheduler.gateway.batches.use_cases import Batches
-from entraide_scheduler.gateway.coop_routes import CoopRoutes
-from entraide_scheduler.gateway.cors import CorsPolicy
-from entraide_scheduler.gateway.exchange import HTTPS_ONLY
-from entraide_scheduler.gateway.file_routes import FileRoutes
-from entraide_scheduler.gateway.files import Files
-from entraide_scheduler.gateway.head_check import KeyCheck
-from entraide_scheduler.gateway.http import HttpServer
-from entraide_scheduler.gateway.install import FOLDER, InstallServer, InstallSource
-from entraide_scheduler.gateway.kept_jobs import KeptJobs
-from entraide_scheduler.gateway.metrics import Metrics
-from entraide_scheduler.gateway.node_statements import NodeStatements
-from entraide_scheduler.gateway.options import FactsBuilder
+from entraide_scheduler.bus import BatchPlanner, NodeChannel, SchedulerPort
+from entraide_scheduler.config import HttpConfig, OidcConfig, SmtpConfig
+from entraide_scheduler.driver import Health
+from entraide_scheduler.gateway.admin import SigninParts
+from entraide_scheduler.gateway.api import CoopRoutes, PoolApi
+from entraide_scheduler.gateway.batches import (
+    Batches,
+    BatchFeeder,
+    BatchRoutes,
+    FileRoutes,
+    Files,
+    WindowListener,
+)
+from entraide_scheduler.gateway.http import HTTPS_ONLY, CorsPolicy, HttpServer, parse_networks
+from entraide_scheduler.gateway.jobs import (
+    FactsBuilder,
+    KeptJobs,
+    Metrics,
+    ReceiptSigner,
+    ReconnectableStreams,
+    RunningJobs,
+    SchedulerLink,
+    SchedulerWatch,
+    Sealer,
+    TokenEstimator,
+)
+from entraide_scheduler.gateway.machines import (
+    FOLDER,
+    InstallServer,
+    InstallSource,
+    NodeStatements,
+    WeightServer,
+)
 from entraide_scheduler.gateway.pages import Pages, PoolEndpoints, StatusSource
-from entraide_scheduler.gateway.peers import parse_networks
-from entraide_scheduler.gateway.pool_api import PoolApi
-from entraide_scheduler.gateway.pool_events import PoolEvents
-from entraide_scheduler.gateway.pool_routes import PoolRoutes
-from entraide_scheduler.gateway.pool_service import PoolService
-from entraide_scheduler.gateway.pool_states import PoolStates
-from entraide_scheduler.gateway.receipts import ReceiptSigner
-from entraide_scheduler.gateway.reconnectable_streams import ReconnectableStreams
 from entraide_scheduler.gateway.routes import Routes
-from entraide_scheduler.gateway.running_jobs import RunningJobs
-from entraide_scheduler.gateway.scheduler_watch import SchedulerLink, SchedulerWatch
-from entraide_scheduler.gateway.sealer import Sealer
-from entraide_scheduler.gateway.signin.cookies import CookiePolicy
-from entraide_scheduler.gateway.signin.mail import SmtpMailer
-from entraide_scheduler.gateway.signin.oidc import OidcProvider
-from entraide_scheduler.gateway.signin_parts import SigninParts
-from entraide_scheduler.gateway.token_estimator import TokenEstimator
-from entraide_scheduler.gateway.weights import WeightServer
-from entraide_scheduler.health import Health
-from entraide_scheduler.scheduler_port import BatchPlanner, NodeChannel, SchedulerPort
-from entraide_scheduler.signin_config import OidcConfig, SmtpConfig
+from entraide_scheduler.gateway.rpc import PoolService
+from entraide_scheduler.gateway.signin import (
+    Authenticator,
+    CookiePolicy,
+    KeyCheck,
+    OidcProvider,
+    SmtpMailer,
+)
+from entraide_scheduler.gateway.views import PoolEvents, PoolRoutes, PoolStates
 from entraide_scheduler.store.store import Store
 
 STREAMS_STOP_S = 2.0  # for clients to read the end of their streams

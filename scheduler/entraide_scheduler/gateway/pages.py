@@ -14,12 +14,16 @@ from msgspec import Struct
 from entraide import __version__
 from entraide.receipts import ReceiptKey
 from entraide.wire.cards import ModelCard
-from entraide_scheduler.gateway.exchange import Exchange
-from entraide_scheduler.gateway.page_assets import PAGE_HEADERS, PageAssets
-from entraide_scheduler.gateway.receipts import ReceiptSigner
-from entraide_scheduler.gateway.views import ModelList, PoolStatus, model_entry, status_view
-from entraide_scheduler.health import Health, Incident
-from entraide_scheduler.scheduler_port import SchedulerPort
+from entraide_scheduler.bus import SchedulerPort
+from entraide_scheduler.driver import Health, Incident
+from entraide_scheduler.gateway.http import PAGE_HEADERS, Exchange, PageAssets
+from entraide_scheduler.gateway.jobs import (
+    ModelList,
+    PoolStatus,
+    ReceiptSigner,
+    model_entry,
+    status_view,
+)
 
 FRESH_S = 1.0
 StatusSource = Callable[[], PoolStatus]

@@ -19,55 +19,64 @@ from entraide.statements import NODE_PATH
 from entraide.wire import enrolment
 from entraide.wire.enrolment import JoinRequest
 from entraide.wire.messages import EnrolmentReply
-from entraide_scheduler.gateway import (
-    install,
-    openai,
-    openapi,
-    page_assets,
-    weights,
-)
-from entraide_scheduler.gateway.admin_routes import ADMIN_PATHS
-from entraide_scheduler.gateway.answer_json import explanation_json
-from entraide_scheduler.gateway.answer_writers import EVENT_STREAM, AnswerWriter, send_refusal
-from entraide_scheduler.gateway.batch_routes import BATCHES
-from entraide_scheduler.gateway.callers import Callers
-from entraide_scheduler.gateway.coop_routes import COOP_PATHS
-from entraide_scheduler.gateway.cors import CorsPolicy
-from entraide_scheduler.gateway.endpoints import JobRequest
-from entraide_scheduler.gateway.exchange import Exchange, Headers, HttpRequest
-from entraide_scheduler.gateway.field_faults import convert
-from entraide_scheduler.gateway.file_routes import FILES
-from entraide_scheduler.gateway.metrics import Metrics
-from entraide_scheduler.gateway.node_statements import NodeStatements
-from entraide_scheduler.gateway.oidc_routes import OIDC_PATHS
-from entraide_scheduler.gateway.options import Caller, Submission, options_from_headers
-from entraide_scheduler.gateway.pages import Liveness, Pages
-from entraide_scheduler.gateway.pool_api import (
+from entraide_scheduler.config import BODY_MAX_BYTES, FILE_MAX_BYTES, UPLOAD_PATH
+from entraide_scheduler.gateway import openapi
+from entraide_scheduler.gateway.admin import ADMIN_PATHS
+from entraide_scheduler.gateway.answers import explanation_json
+from entraide_scheduler.gateway.api import (
+    COOP_PATHS,
     JOBS_MAX,
     LAST_EVENT_ID,
     LIST_DEFAULT,
+    EventEncoder,
     PoolApi,
+    parse_event_id,
+    send_events,
 )
-from entraide_scheduler.gateway.pool_routes import POOL_PATHS
-from entraide_scheduler.gateway.refusals import (
-    ErrorReply,
-    Refused,
-    clean_text,
-    refused,
-    reply_of,
-)
-from entraide_scheduler.gateway.route_call import (
+from entraide_scheduler.gateway.batches import BATCHES, FILES
+from entraide_scheduler.gateway.http import (
+    CorsPolicy,
+    Exchange,
+    Headers,
+    HttpRequest,
     RouteCall,
     RouteGroup,
     RouteHandler,
+    page_assets,
     read_limit,
     read_query,
 )
-from entraide_scheduler.gateway.signin_routes import PEOPLE, SESSION, SESSIONS, SIGNIN
-from entraide_scheduler.gateway.stream_events import EventEncoder, parse_event_id, send_events
-from entraide_scheduler.gateway.strict_json import DEPTH_MAX, read_object
-from entraide_scheduler.gateway.views import JobList, TokenCount, TokenCountBasis, receipt_json
-from entraide_scheduler.http_limits import BODY_MAX_BYTES, FILE_MAX_BYTES, UPLOAD_PATH
+from entraide_scheduler.gateway.jobs import (
+    Caller,
+    JobList,
+    Metrics,
+    Submission,
+    TokenCount,
+    TokenCountBasis,
+    options_from_headers,
+    receipt_json,
+)
+from entraide_scheduler.gateway.machines import NodeStatements, install, weights
+from entraide_scheduler.gateway.pages import Liveness, Pages
+from entraide_scheduler.gateway.refusals import (
+    DEPTH_MAX,
+    ErrorReply,
+    Refused,
+    clean_text,
+    convert,
+    read_object,
+    refused,
+    reply_of,
+)
+from entraide_scheduler.gateway.requests import (
+    EVENT_STREAM,
+    AnswerWriter,
+    JobRequest,
+    openai,
+    send_refusal,
+)
+from entraide_scheduler.gateway.signin import OIDC_PATHS, PEOPLE, SESSION, SESSIONS, SIGNIN, Callers
+from entraide_scheduler.gateway.views import POOL_PATHS
 
 JOBS = "/v1/jobs"
 

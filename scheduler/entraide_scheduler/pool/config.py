@@ -19,6 +19,7 @@ from entraide_scheduler.config import (
     GatewayConfig,
     GridConfig,
     HttpConfig,
+    HttpLimits,
     JournalConfig,
     ListenConfig,
     NatsConfig,
@@ -26,7 +27,6 @@ from entraide_scheduler.config import (
     TlsConfig,
     read_toml,
 )
-from entraide_scheduler.http_limits import HttpLimits
 from entraide_scheduler.nats.config import LOOPBACK, NatsSettings
 
 FILE = "pool.toml"

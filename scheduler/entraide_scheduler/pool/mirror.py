@@ -25,7 +25,7 @@ from entraide import __version__
 from entraide.decoding import decode_json
 from entraide.errors import PoolError
 from entraide.files import write_private
-from entraide_scheduler.gateway.install import FOLDER, TARGETS
+from entraide_scheduler.gateway.machines import FOLDER, TARGETS
 from entraide_scheduler.pool.mirror_targets import Pin, Target, read_pins
 
 PACKAGE = "entraide"

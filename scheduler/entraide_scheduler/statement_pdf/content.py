@@ -14,13 +14,13 @@ from msgspec import Struct
 from entraide import i18n
 from entraide.receipts import ReceiptKey
 from entraide.statements import Amounts, Statement, UsageLine
+from entraide_scheduler.books import amounts_of
 from entraide_scheduler.statement_pdf.figures import (
     TEXT_SHOWN_MAX_CHARS,
     Figures,
     make_figures,
     show_name,
 )
-from entraide_scheduler.statements import amounts_of
 from entraide_scheduler.store.breakdown import BreakdownRow
 
 ROWS_MAX = 200

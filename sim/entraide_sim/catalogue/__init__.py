@@ -15,7 +15,7 @@ from types import MappingProxyType
 from msgspec import Struct
 
 from entraide.types import Basis, Rates
-from entraide_sim.money_settings import CloudOffer, SubscriptionOffer
+from entraide_sim.scenario import CloudOffer, SubscriptionOffer
 
 REFERENCE_PARAMS_B = 8.03
 REFERENCE_WEIGHTS_GB = 4.92

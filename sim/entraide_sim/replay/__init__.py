@@ -1,7 +1,15 @@
-"""Replay: a recorded journal again, exactly, or its demand under a proposed policy.
+"""Replay: a pool's recorded past, under another policy.
 
-``recording`` reads a journal and replays it exactly; ``recorded_history`` collects what the journal
-says about the pool's environment; ``counterfactual_replay`` simulates the recorded demand on the
-recorded machines; ``policy_comparison`` does so under the old and under a proposed policy;
-``report_inputs`` and ``cli_output`` present the results.
+Input: a recording and a policy. Output: both policies compared in the same world.
+
+``policy_comparison`` compares, in the environment of ``counterfactual_replay``; ``grown_demand``
+adds requests, ``report_inputs`` makes a report's data. ``cli_output`` prints the comparison.
 """
+
+from entraide_sim.replay import cli_output, policy_comparison, report_inputs
+
+__all__ = [
+    "cli_output",
+    "policy_comparison",
+    "report_inputs",
+]

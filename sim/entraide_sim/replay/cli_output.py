@@ -13,13 +13,13 @@ from babel.dates import format_datetime
 
 from entraide import i18n
 from entraide.cli.output import print_table
+from entraide_sim.recordings import ExactReplay
 from entraide_sim.replay.policy_comparison import (
     ALL_COOPS,
     CoopComparison,
     CoopMetrics,
     PolicyComparison,
 )
-from entraide_sim.replay.recording import ExactReplay
 from entraide_sim.report import formatting
 
 ARROW = " → "

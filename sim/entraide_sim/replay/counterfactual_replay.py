@@ -26,11 +26,10 @@ from entraide_scheduler.core.estimation import PerformanceModel
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.records import Job, Lease, LeaseState, SenderKind
 from entraide_scheduler.core.state import State
-from entraide_sim.environment import Fault
-from entraide_sim.nodes import NodeSpec, Site, SiteSpec
-from entraide_sim.replay.recorded_history import Absence, RecordedHistory
+from entraide_sim.machines import NodeSpec, Site, SiteSpec
+from entraide_sim.recordings import Absence, RecordedHistory
 from entraide_sim.workload import Request
-from entraide_sim.world import World
+from entraide_sim.world import Fault, World
 
 HEARTBEAT_S = 1.0  # between heartbeats once the recording is over
 BUSY_HEARTBEAT_S = 0.5  # between heartbeats of a node with runs

@@ -12,8 +12,7 @@ from heapq import heappop, heappush
 import msgspec
 from msgspec import Struct
 
-from entraide_sim.arrivals import Rng, make_rng
-from entraide_sim.workload import Request
+from entraide_sim.workload import Request, Rng, make_rng
 
 SHIFT_MAX_S = 3_600.0
 SEED, PURPOSE = 1, 9

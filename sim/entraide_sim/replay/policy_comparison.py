@@ -24,23 +24,30 @@ from entraide_scheduler.core.policy import Picker, Policy, find_faults
 from entraide_scheduler.core.recording import RecordingHead
 from entraide_scheduler.core.state import State
 from entraide_sim.grid import Grid
-from entraide_sim.job_records import (
+from entraide_sim.machines import NodeSpec
+from entraide_sim.metrics import RunRecorder
+from entraide_sim.recordings import (
+    CoopTotals,
+    ExactReplay,
+    RecordedHistory,
+    carbon_g,
+    energy_wh,
+    journal_error,
+    read_events,
+)
+from entraide_sim.replay import counterfactual_replay
+from entraide_sim.replay.grown_demand import grow_requests
+from entraide_sim.world import (
     NO_PROMISE,
     PROMISE_KEPT,
     Column,
+    Job,
     Table,
+    World,
     latency_rows,
     quantiles,
     ratio,
 )
-from entraide_sim.jobs import Job
-from entraide_sim.nodes import NodeSpec
-from entraide_sim.replay import counterfactual_replay
-from entraide_sim.replay.grown_demand import grow_requests
-from entraide_sim.replay.recorded_history import CoopTotals, RecordedHistory, carbon_g, energy_wh
-from entraide_sim.replay.recording import ExactReplay, journal_error, read_events
-from entraide_sim.run_metrics import RunRecorder
-from entraide_sim.world import World
 
 ALL_COOPS = ""  # the row of all co-ops
 POLICY_BYTES_MAX = 16 * 1024 * 1024

@@ -13,18 +13,23 @@ from msgspec import Struct
 from entraide_node.core.owner_terms import OwnerTerms
 from entraide_scheduler.core.policy import Policy
 from entraide_sim import catalogue
+from entraide_sim.building import WorldParts
 from entraide_sim.catalogue import Device
-from entraide_sim.energy_inputs import DRAIN_H
-from entraide_sim.fleet import Machine
+from entraide_sim.fleet import DRAIN_H, Machine
 from entraide_sim.grid import HOUR_S, Grid, IntensitySeries
-from entraide_sim.nodes import NodeSpec
+from entraide_sim.machines import NodeSpec
+from entraide_sim.metrics import build_result
+from entraide_sim.recordings import ExactReplay, RecordedHistory
 from entraide_sim.replay.policy_comparison import PolicyComparison, SimulatedRun
-from entraide_sim.replay.recorded_history import RecordedHistory
-from entraide_sim.replay.recording import ExactReplay
-from entraide_sim.results import Assumption, RunResult
-from entraide_sim.run_metrics import build_result
-from entraide_sim.scenario import NodeGroup, Scenario, ScenarioCoop, ScenarioModel, ScenarioSite
-from entraide_sim.world_builder import WorldParts
+from entraide_sim.scenario import (
+    Assumption,
+    NodeGroup,
+    RunResult,
+    Scenario,
+    ScenarioCoop,
+    ScenarioModel,
+    ScenarioSite,
+)
 
 TITLE = {"fr": "Journal rejoué", "en": "Replayed journal"}
 SCENARIO_NAME = "journal"

@@ -1,5 +1,7 @@
 """Report: the result of simulations as one HTML file.
 
+Input: results of simulations, and what was asked. Output: a page with its pictures.
+
 How to write one::
 
     write_report(Path("out/report.html"), [result])
@@ -8,9 +10,25 @@ How to write one::
 A report holds, in this order: the reader's questions with their answers, key figures, money and
 emissions of a year, charts, the fleet, the assumptions with the basis of each, and how to
 reproduce the run.
+
+``page`` writes it, by the ``context`` of what was asked. ``report_data`` has its figures,
+``measures`` their names, ``formatting`` their form; ``question_answers``, ``summary_text`` and
+``money_tables`` say them. ``chart`` is a picture with its table, drawn as ``svg``: ``day_charts``,
+``latency_chart``, ``pareto_chart`` and ``share_chart``.
 """
 
-from entraide_sim.report.context import ReportContext
+from entraide_sim.report import formatting
+from entraide_sim.report.context import ADVICE, PLAN, ReportContext, TextTable
+from entraide_sim.report.measures import FormatValue, format_interval
 from entraide_sim.report.page import write_report
 
-__all__ = ["ReportContext", "write_report"]
+__all__ = [
+    "ADVICE",
+    "PLAN",
+    "FormatValue",
+    "ReportContext",
+    "TextTable",
+    "format_interval",
+    "formatting",
+    "write_report",
+]

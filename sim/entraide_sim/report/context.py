@@ -10,9 +10,8 @@ from functools import cached_property
 import msgspec
 from msgspec import Struct
 
-from entraide_sim.comparison import Comparison, compare_variants
-from entraide_sim.results import RunResult
-from entraide_sim.seeded_result import SeededResult
+from entraide_sim.runs import Comparison, SeededResult, compare_variants
+from entraide_sim.scenario import RunResult
 
 RUN, COMPARE, PLAN, ADVICE = "run", "compare", "plan", "advice"
 

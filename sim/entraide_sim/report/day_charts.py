@@ -9,7 +9,7 @@ from entraide.i18n import text
 from entraide_sim.report import formatting, report_data, svg
 from entraide_sim.report.chart import Chart, mark_ticks, needs_log_scale
 from entraide_sim.report.svg import Tooltips, mark_colour, render_svg, series_colour
-from entraide_sim.results import RunResult
+from entraide_sim.scenario import RunResult
 
 HEAT_STEP = 1.0 / svg.HEAT_STEPS
 

@@ -16,9 +16,9 @@ from babel.units import format_unit
 
 from entraide import i18n
 from entraide.i18n import text
-from entraide_sim import display_names
+from entraide_sim.fleet import display_names
 from entraide_sim.grid import DAY_H
-from entraide_sim.results import LABEL_SEPARATOR, GroupUsage, RunResult
+from entraide_sim.scenario import LABEL_SEPARATOR, GroupUsage, RunResult
 
 NBSP = "\u00a0"
 MONTHS = 12

@@ -13,7 +13,7 @@ from entraide.i18n import text
 from entraide_sim.report import formatting, svg
 from entraide_sim.report.chart import LONG_DELAY_S, Chart, mark_delays, mark_ticks, needs_log_scale
 from entraide_sim.report.svg import Tooltips, mark_colour, render_svg, series_colour
-from entraide_sim.results import ClassLatency, RunResult
+from entraide_sim.scenario import ClassLatency, RunResult
 
 MARKED_PERCENTILES = (50, 95, 99)  # marked on each curve
 CURVES_MAX = svg.SERIES_COLOURS

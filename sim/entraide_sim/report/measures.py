@@ -10,12 +10,11 @@ from math import ceil, isfinite
 from babel.numbers import get_decimal_symbol, parse_decimal
 
 from entraide import i18n
-from entraide_sim.goals import summary_value
 from entraide_sim.money import YEAR_H
 from entraide_sim.report import formatting, report_data
-from entraide_sim.results import RunResult
+from entraide_sim.runs import Measure, SeededResult, summary_value
+from entraide_sim.scenario import RunResult
 from entraide_sim.seed_statistics import Interval
-from entraide_sim.seeded_result import Measure, SeededResult
 
 SAME_PART = 0.005  # relative change below which values of one seed count as equal
 INTERVAL_PART_MIN = 0.001  # narrower intervals, as parts of the mean, are not shown

@@ -9,8 +9,8 @@ from entraide.i18n import text
 from entraide_sim.report import formatting, measures, question_answers
 from entraide_sim.report.context import ReportInput, Row, TextTable
 from entraide_sim.report.measures import FormatValue, measured_text, money_measure
-from entraide_sim.results import OfferCost, RunResult
-from entraide_sim.seeded_result import SeededResult
+from entraide_sim.runs import SeededResult
+from entraide_sim.scenario import OfferCost, RunResult
 
 MONEY_FIELDS = (
     "purchase_price_cad",

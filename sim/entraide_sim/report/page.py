@@ -15,7 +15,7 @@ from jinja2 import DictLoader, Environment
 from entraide import i18n
 from entraide.files import write_atomically
 from entraide.i18n import text
-from entraide_sim import display_names
+from entraide_sim.fleet import display_names
 from entraide_sim.report import formatting, report_data, summary_text
 from entraide_sim.report.chart import Chart
 from entraide_sim.report.context import ReportContext, ReportInput, report_input
@@ -25,7 +25,7 @@ from entraide_sim.report.money_tables import money_tables
 from entraide_sim.report.pareto_chart import make_pareto_chart
 from entraide_sim.report.question_answers import question_answers
 from entraide_sim.report.share_chart import make_share_chart
-from entraide_sim.results import SOURCE_SEPARATOR, Assumption, RunResult
+from entraide_sim.scenario import SOURCE_SEPARATOR, Assumption, RunResult
 
 RESULTS_MAX = 1_000
 BASES = ("measured", "declared", "estimated", "default")

@@ -14,13 +14,12 @@ from msgspec import Struct
 
 from entraide import i18n
 from entraide.i18n import text
-from entraide_sim.goals import summary_value
 from entraide_sim.report import formatting, report_data, summary_text, svg
 from entraide_sim.report.chart import Chart, mark_ticks, needs_log_scale
 from entraide_sim.report.context import ReportInput
 from entraide_sim.report.svg import Tooltips, mark_colour, render_svg, series_colour
+from entraide_sim.runs import SeededResult, summary_value
 from entraide_sim.seed_statistics import Interval
-from entraide_sim.seeded_result import SeededResult
 
 LOG_MARGIN = 2.0  # factor beyond the extremes of a logarithmic axis
 NUMBERED_MAX = 12  # results up to which all points are numbered

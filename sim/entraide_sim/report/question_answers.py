@@ -9,12 +9,11 @@ from collections.abc import Iterator
 
 from entraide import i18n
 from entraide.i18n import Value, text
-from entraide_sim.goals import summary_value
 from entraide_sim.report import formatting, measures, report_data, summary_text
 from entraide_sim.report.context import ADVICE, RUN, ReportInput
 from entraide_sim.report.measures import measured_text, money_measure
-from entraide_sim.results import Money, OfferCost
-from entraide_sim.sufficiency import KEPT_ENOUGH, SERVED_ENOUGH, is_enough
+from entraide_sim.runs import KEPT_ENOUGH, SERVED_ENOUGH, is_enough, summary_value
+from entraide_sim.scenario import Money, OfferCost
 
 QUESTIONS = ("need", "choice", "cost", "carbon", "sure", "left_out")
 INSUFFICIENT_MAX = 3  # variants named as insufficient

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from entraide_sim import comparison
-from entraide_sim.goals import summary_value
 from entraide_sim.grid import DAY_H, HOUR_S
 from entraide_sim.report import formatting
-from entraide_sim.results import Assumption, CoopShare, RunResult, ZoneHours
+from entraide_sim.runs import comparison, summary_value
+from entraide_sim.scenario import Assumption, CoopShare, RunResult, ZoneHours
 
 ZONES_MAX = 6  # zones with their own colour
 COOPS_MAX = 16  # in one chart

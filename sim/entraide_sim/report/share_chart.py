@@ -7,7 +7,7 @@ from entraide.i18n import text
 from entraide_sim.report import formatting, report_data, svg
 from entraide_sim.report.chart import Chart, mark_ticks
 from entraide_sim.report.svg import Tooltips, mark_colour, render_svg, series_colour
-from entraide_sim.results import RunResult
+from entraide_sim.scenario import RunResult
 
 
 def make_share_chart(result: RunResult, lang: str, *, mark: str = "") -> Chart | None:

@@ -8,12 +8,11 @@ from collections.abc import Iterator, Sequence
 
 from entraide import i18n
 from entraide.i18n import Value, text
-from entraide_sim.goals import summary_value
 from entraide_sim.report import formatting, measures, report_data
 from entraide_sim.report.context import ADVICE, PLAN, ReportInput
 from entraide_sim.report.measures import FormatValue, format_interval, measured_text
-from entraide_sim.results import RunResult
-from entraide_sim.seeded_result import Measure, SeededResult
+from entraide_sim.runs import Measure, SeededResult, summary_value
+from entraide_sim.scenario import RunResult
 
 OWN_PART_MIN = 0.05  # least part of a zone's energy at which own generation is mentioned
 NAMED_MAX = 3  # variants named in one sentence

@@ -15,7 +15,7 @@ def set_clock() -> None:
     started_s, begins_at, speed = map(float, os.environ["FAST_CLOCK"].split())
     time.time = lambda: begins_at + (time.monotonic() - started_s) * speed
     with contextlib.suppress(ImportError):  # of programs that are not ours
-        from entraide_scheduler import clock
+        from entraide_scheduler.driver import clock
 
         clock.BELIEVED_AFTER_S = 0.0  # a clock that runs ahead all the time is right here
 

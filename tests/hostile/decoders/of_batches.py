@@ -6,13 +6,11 @@ from pathlib import Path
 from tests.hostile.decoders.case import Case
 from tests.hostile.mutations import binary_like, json_like
 
+from entraide_scheduler.gateway.batches import BatchRequest
 from entraide_scheduler.gateway.batches.input_lines import check_line, read_custom_id
-from entraide_scheduler.gateway.batches.use_cases import BatchRequest
-from entraide_scheduler.gateway.field_faults import convert
-from entraide_scheduler.gateway.fields import CHAT
-from entraide_scheduler.gateway.refusals import Refused
-from entraide_scheduler.gateway.strict_json import read_object
-from entraide_scheduler.gateway.upload_form import UploadForm
+from entraide_scheduler.gateway.chat import CHAT
+from entraide_scheduler.gateway.http import UploadForm
+from entraide_scheduler.gateway.refusals import Refused, convert, read_object
 
 LINE = json.dumps({
     "custom_id": "a", "method": "POST", "url": CHAT,
@@ -50,7 +48,7 @@ CASES = {
     "POST /v1/files": Case(read_form, binary_like(FORM), (Refused,)),
     "POST /v1/batches": Case(
         lambda data, _: convert(read_object(data), BatchRequest), json_like(BATCH), (Refused,),
-        ("entraide_scheduler.gateway.batch_routes:BatchRoutes._create",),
+        ("entraide_scheduler.gateway.batches.batch_routes:BatchRoutes._create",),
     ),
     "a line of a batch": Case(
         read_line, json_like(LINE), (Refused,),

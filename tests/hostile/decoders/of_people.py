@@ -7,20 +7,24 @@ from typing import Any
 from tests.hostile.decoders.case import Case
 from tests.hostile.mutations import json_like
 
-from entraide_scheduler.gateway.admin_access import METHODS
-from entraide_scheduler.gateway.admin_routes import read_message, write_message
-from entraide_scheduler.gateway.field_faults import convert
-from entraide_scheduler.gateway.people_routes import LinkRequest, NewPerson, PersonChanges
-from entraide_scheduler.gateway.refusals import Refused
-from entraide_scheduler.gateway.signin_routes import EmailRequest, Preferences, SignInRequest
-from entraide_scheduler.gateway.strict_json import read_object
+from entraide_scheduler.gateway.admin import METHODS
+from entraide_scheduler.gateway.admin.admin_routes import read_message, write_message
+from entraide_scheduler.gateway.refusals import Refused, convert, read_object
+from entraide_scheduler.gateway.signin import (
+    EmailRequest,
+    LinkRequest,
+    NewPerson,
+    PersonChanges,
+    Preferences,
+    SignInRequest,
+)
 
 PERSON = {"name": "Ada", "email": "a@b.coop", "role": "person", "project": "x", "lang": "fr"}
 COOP = {
     "coop": "alpha", "shares": 1.5, "quotas": [{"kind": "tokens", "limit": "5", "period": "day"}],
     "lend": {"part": 0.5, "limited": True, "energyWhPerDay": "7"}, "author": "a", "reason": "b",
 }  # fmt: skip
-ROUTES = "entraide_scheduler.gateway"
+ROUTES = "entraide_scheduler.gateway.signin"
 
 
 def _body(kind: Any, example: Any, site: str) -> Case:
@@ -61,6 +65,6 @@ CASES = {
     ),
     "POST /v1/admin": Case(
         read_admin, json_like(json.dumps(COOP).encode()), (Refused,),
-        (f"{ROUTES}.admin_routes:write_message",),
+        ("entraide_scheduler.gateway.admin.admin_routes:write_message",),
     ),
 }  # fmt: skip

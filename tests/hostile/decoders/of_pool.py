@@ -33,25 +33,28 @@ from entraide.wire.enrolment import JoinRequest
 from entraide_scheduler.config import SchedulerConfig, read_toml
 from entraide_scheduler.control.convert import read_coop_terms
 from entraide_scheduler.control.corrections import correction_fault, correction_fields
-from entraide_scheduler.enrolment import _find_unusable_field
-from entraide_scheduler.gateway import (
-    answer_formats,
-    answer_validation,
-    embeddings,
-    openai,
-    pool_messages,
-    routes,
+from entraide_scheduler.gateway import routes
+from entraide_scheduler.gateway.answers import AnswerPart, CompleteAnswer
+from entraide_scheduler.gateway.embeddings import answer_validation, embeddings
+from entraide_scheduler.gateway.jobs import (
+    Caller,
+    FactsBuilder,
+    Options,
+    TokenEstimator,
+    options_from_headers,
     run_limits,
 )
-from entraide_scheduler.gateway.answer_events import TextReader
-from entraide_scheduler.gateway.answer_parts import AnswerPart, CompleteAnswer
-from entraide_scheduler.gateway.endpoints import PATHS, JobRequest
-from entraide_scheduler.gateway.field_faults import convert
-from entraide_scheduler.gateway.options import Caller, FactsBuilder, Options, options_from_headers
-from entraide_scheduler.gateway.refusals import Refused
-from entraide_scheduler.gateway.resumption import EmittedAnswer
-from entraide_scheduler.gateway.strict_json import read_object
-from entraide_scheduler.gateway.token_estimator import TokenEstimator
+from entraide_scheduler.gateway.jobs.resumption import EmittedAnswer
+from entraide_scheduler.gateway.refusals import Refused, convert, read_object
+from entraide_scheduler.gateway.requests import (
+    PATHS,
+    JobRequest,
+    TextReader,
+    answer_formats,
+    openai,
+)
+from entraide_scheduler.gateway.rpc import pool_messages
+from entraide_scheduler.gateways.request_bounds import find_facts_fault
 from entraide_scheduler.grid import electricitymaps
 from entraide_scheduler.grid.forecasts import read_forecasts
 from entraide_scheduler.grid.import_file import read_import
@@ -60,11 +63,8 @@ from entraide_scheduler.nats.claims import is_user_key
 from entraide_scheduler.node_validation import check
 from entraide_scheduler.node_validation.bounds import ANSWER_BYTES
 from entraide_scheduler.node_validation.message_reader import MessageReader
-from entraide_scheduler.policy_versions.documents import (
-    read_document,
-    read_file,
-    write_document,
-)
+from entraide_scheduler.nodes.enrolment import _find_unusable_field
+from entraide_scheduler.policy_versions.documents import read_document, read_file, write_document
 from entraide_scheduler.pool.backup_records import RecordWriter, read_records
 from entraide_scheduler.pool.sealed_file import (
     FORMAT,
@@ -73,7 +73,6 @@ from entraide_scheduler.pool.sealed_file import (
     SealedWriter,
     read_head,
 )
-from entraide_scheduler.request_bounds import find_facts_fault
 from entraide_scheduler.store.dump import TableRows
 
 NOW = 1_700_000_000.0
@@ -317,15 +316,15 @@ CASES: dict[str, Case] = {
     "a node's answer": Case(
         read_answer, binary_like(*messages_at("node_out"), *messages_at("joined_parts")),
         (msgspec.DecodeError,),
-        ("entraide_scheduler.bus:subscribe_answers.on_message",
-         "entraide_scheduler.gateway.answer_validation:",
-         "entraide_scheduler.gateway.run_limits:"),
+        ("entraide_scheduler.bus.bus:subscribe_answers.on_message",
+         "entraide_scheduler.gateway.embeddings.answer_validation:",
+         "entraide_scheduler.gateway.jobs.run_limits:"),
     ),
     "a node's embeddings": Case(
         read_embeddings, json_like(*VECTORS), (),
-        ("entraide_scheduler.gateway.embeddings:",
-         "entraide_scheduler.gateway.embeddings:_length",
-         "entraide_scheduler.gateway.embeddings:_numbers"),
+        ("entraide_scheduler.gateway.embeddings.embeddings:",
+         "entraide_scheduler.gateway.embeddings.embeddings:_length",
+         "entraide_scheduler.gateway.embeddings.embeddings:_numbers"),
     ),
     "the last chunk of a stream": Case(
         read_last_chunk,
@@ -336,15 +335,15 @@ CASES: dict[str, Case] = {
             b'{"name":"f","arguments":"{}"}}]}}]}',
         ),
         (msgspec.DecodeError,),
-        ("entraide_scheduler.gateway.answer_events:",
-         "entraide_scheduler.gateway.answer_formats:last_events",
-         "entraide_scheduler.gateway.chat_answer:",
-         "entraide_scheduler.gateway.messages_answer:_read_input",
-         "entraide_scheduler.gateway.resumption:"),
+        ("entraide_scheduler.gateway.requests.answer_events:",
+         "entraide_scheduler.gateway.requests.answer_formats:last_events",
+         "entraide_scheduler.gateway.chat.chat_answer:",
+         "entraide_scheduler.gateway.messages.messages_answer:_read_input",
+         "entraide_scheduler.gateway.jobs.resumption:"),
     ),
     "a gateway's message": Case(
         read_gateway, binary_like(*messages_at("gateway_up")), (msgspec.DecodeError,),
-        ("entraide_scheduler.gateway_listener:GatewayListener._on_message",),
+        ("entraide_scheduler.gateways.gateway_listener:GatewayListener._on_message",),
     ),
     **{
         f"a message at {door}": Case(
@@ -352,11 +351,11 @@ CASES: dict[str, Case] = {
             sites,
         )
         for door, sites in {
-            "gateway_down": ("entraide_scheduler.bus:NatsSchedulerAdapter._on_message",),
-            "explained": ("entraide_scheduler.bus:NatsSchedulerAdapter.explain",),
-            "models": ("entraide_scheduler.bus:NatsSchedulerAdapter.list_models",),
-            "pool": ("entraide_scheduler.bus:NatsSchedulerAdapter.describe_pool",),
-            "enrolled": ("entraide_scheduler.bus:NatsSchedulerAdapter.enrol",),
+            "gateway_down": ("entraide_scheduler.bus.bus:NatsSchedulerAdapter._on_message",),
+            "explained": ("entraide_scheduler.bus.bus:NatsSchedulerAdapter.explain",),
+            "models": ("entraide_scheduler.bus.bus:NatsSchedulerAdapter.list_models",),
+            "pool": ("entraide_scheduler.bus.bus:NatsSchedulerAdapter.describe_pool",),
+            "enrolled": ("entraide_scheduler.bus.bus:NatsSchedulerAdapter.enrol",),
             "node_down_ctl": (
                 "entraide_node.bus:NodeBus._receive_control",
                 "entraide_node.doctor.inspection:_count_hello_requests.on_message",
@@ -367,9 +366,9 @@ CASES: dict[str, Case] = {
     **{
         f"POST {path}": Case(
             read_request(path), json_like(*bodies(path)), (Refused,),
-            ("entraide_scheduler.gateway.strict_json:",
-             "entraide_scheduler.gateway.openai:parse_request",
-             "entraide_scheduler.gateway.field_faults:convert"),
+            ("entraide_scheduler.gateway.refusals.strict_json:",
+             "entraide_scheduler.gateway.requests.openai:parse_request",
+             "entraide_scheduler.gateway.refusals.field_faults:convert"),
         )
         for path in PATHS
     },
@@ -387,7 +386,7 @@ CASES: dict[str, Case] = {
         ))), (Refused,),
         ("entraide_scheduler.gateway.routes:Routes._enrol",
          "entraide_scheduler.control.enrolment:EnrolmentService.Join",
-         "entraide_scheduler.enrolment:_is_sealing_key"),
+         "entraide_scheduler.nodes.enrolment:_is_sealing_key"),
     ),
     "a path": Case(
         lambda data, _: routes.route_of(data.decode("latin-1")),
@@ -395,11 +394,11 @@ CASES: dict[str, Case] = {
     ),
     "request headers": Case(
         read_options, text_like(HEADERS, b"x-entraide-deadline:2030-01-01T00:00:00"), (Refused,),
-        ("entraide_scheduler.gateway.options:find_deadline",),
+        ("entraide_scheduler.gateway.jobs.options:find_deadline",),
     ),
     "gRPC InferenceRequest": Case(
         read_call, packed(chat_call()), (Refused, DecodeError),
-        ("entraide_scheduler.gateway.pool_messages:build_request_body",),
+        ("entraide_scheduler.gateway.rpc.pool_messages:build_request_body",),
     ),
     "gRPC Correction": Case(
         read_correction, packed(admin_pb2.Correction(
@@ -474,7 +473,7 @@ CASES: dict[str, Case] = {
     "a scheduler's configuration": Case(
         from_file("c.toml", lambda path: read_toml(path, SchedulerConfig)),
         text_like(b'pool = "p"\nlang = "fr"\n[http]\nport = 1\n'), FILE,
-        ("entraide_scheduler.config:read_toml",),
+        ("entraide_scheduler.config.config:read_toml",),
     ),
     "the head of a backup": Case(
         lambda data, _: read_head(io.BytesIO(data)), binary_like(BACKUP_HEAD), (SealedFault,),

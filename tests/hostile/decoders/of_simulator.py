@@ -14,17 +14,15 @@ from tests.hostile.mutations import binary_like, json_like, text_like
 from entraide.errors import PoolError, RequestError
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.recording import RecordingHead, UnreadableRecording, read_parts
-from entraide_sim import (
-    energy_inputs,
-    policy_variants,
-    scenario_reader,
-    servegen,
-    spreadsheet,
-    sweep,
-)
-from entraide_sim.arrivals import read_azure, read_mooncake
+from entraide_sim.building import scenario_reader
+from entraide_sim.fleet import energy_inputs
 from entraide_sim.grid import read_forecasts, read_series
-from entraide_sim.replay import policy_comparison, recording
+from entraide_sim.planning import policy_variants
+from entraide_sim.recordings import recording
+from entraide_sim.replay import policy_comparison
+from entraide_sim.runs import sweep
+from entraide_sim.scenario import spreadsheet
+from entraide_sim.workload import read_azure, read_mooncake, servegen
 
 HOURS = 2
 START_AT = 1_767_225_600.0  # 2026-01-01
@@ -53,7 +51,7 @@ def read_recording(data: bytes, _: Path) -> None:
 
 def scenario_of(name: str) -> bytes:
     """A scenario that ships."""
-    return (Path(scenario_reader.__file__).parent / "scenarios" / f"{name}.toml").read_bytes()
+    return (Path(scenario_reader.__file__).parents[1] / "scenarios" / f"{name}.toml").read_bytes()
 
 
 def all_of(reader: Callable[[Path], object]) -> Callable[[Path], object]:
@@ -97,8 +95,8 @@ CASES: dict[str, Case] = {
         text_like(scenario_of("quartier"), scenario_of("province")),
         (RequestError,),
         (
-            "entraide_sim.scenario_reader:parse_scenario",
-            "entraide_sim.scenario_reader:_convert_scenario",
+            "entraide_sim.building.scenario_reader:parse_scenario",
+            "entraide_sim.building.scenario_reader:_convert_scenario",
         ),
     ),
     "a spreadsheet of machines": Case(
@@ -106,21 +104,21 @@ CASES: dict[str, Case] = {
         text_like(SHEET),
         (spreadsheet.SpreadsheetError,),
         (
-            "entraide_sim.spreadsheet:read_machines",
-            "entraide_sim.scenario_reader:_merge_spreadsheet",
+            "entraide_sim.scenario.spreadsheet:read_machines",
+            "entraide_sim.building.scenario_reader:_merge_spreadsheet",
         ),
     ),
     "Azure's trace": Case(
         from_file("t.csv", all_of(read_azure)),
         text_like(TRACE),
         NO_FILE,
-        ("entraide_sim.csv_rows:numbered_rows",),
+        ("entraide_sim.files.csv_rows:numbered_rows",),
     ),
     "Mooncake's trace": Case(
         from_file("t.jsonl", all_of(read_mooncake)),
         json_like(MOONCAKE),
         NO_FILE,
-        ("entraide_sim.arrivals:read_mooncake",),
+        ("entraide_sim.workload.arrivals:read_mooncake",),
     ),
     "ServeGen's tables": Case(from_file("g.csv", both_tables), text_like(SERVEGEN), NO_FILE),
     "a series of the simulator": Case(
@@ -132,7 +130,7 @@ CASES: dict[str, Case] = {
         ),
         text_like(SERIES),
         NO_FILE,
-        ("entraide_sim.csv_rows:parse_moment",),
+        ("entraide_sim.files.csv_rows:parse_moment",),
     ),
     "forecasts of the simulator": Case(
         from_file("f.csv", lambda path: read_forecasts(path, zone="CA-QC")),
@@ -148,7 +146,7 @@ CASES: dict[str, Case] = {
         from_file("c.toml", lambda path: policy_variants.read_variants([str(path)])),
         text_like(POLICY),
         (RequestError,),
-        ("entraide_sim.policy_variants:read_variants",),
+        ("entraide_sim.planning.policy_variants:read_variants",),
     ),
     "a policy for a replay, TOML": Case(
         from_file("r.toml", lambda path: policy_comparison.read_policy(str(path), BASE)),
@@ -186,6 +184,6 @@ CASES: dict[str, Case] = {
         ),
         binary_like(msgspec.msgpack.encode({"a": 1})),
         (),
-        ("entraide_sim.sweep:load_outcome",),
+        ("entraide_sim.runs.sweep:load_outcome",),
     ),
 }

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from entraide_scheduler.gateway import openai
+from entraide_scheduler.gateway.requests import openai
 
 CLIENTS = Path(__file__).resolve().parents[2] / "data/clients"
 RECORDED = [

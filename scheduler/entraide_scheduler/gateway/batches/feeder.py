@@ -24,6 +24,8 @@ import structlog
 from msgspec import structs
 
 from entraide.decoding import decode_msgpack
+from entraide_scheduler.bus import BatchPlanner, SchedulerPort
+from entraide_scheduler.gateway.batches.files import Files
 from entraide_scheduler.gateway.batches.input_lines import (
     BatchLine,
     LineReader,
@@ -49,14 +51,10 @@ from entraide_scheduler.gateway.batches.outcome import (
 )
 from entraide_scheduler.gateway.batches.states import BATCH, UNENDED, BatchState
 from entraide_scheduler.gateway.batches.validation import CheckedInput, InputCheck, LineFault
-from entraide_scheduler.gateway.fields import PoolFields
-from entraide_scheduler.gateway.files import Files
-from entraide_scheduler.gateway.kept_jobs import KeptJobs
-from entraide_scheduler.gateway.options import FactsBuilder
+from entraide_scheduler.gateway.chat import PoolFields
+from entraide_scheduler.gateway.jobs import FactsBuilder, KeptJobs, Sealer
 from entraide_scheduler.gateway.refusals import Refused
-from entraide_scheduler.gateway.sealer import Sealer
 from entraide_scheduler.line_window import PostponedLine, is_stated_anew
-from entraide_scheduler.scheduler_port import BatchPlanner, SchedulerPort
 from entraide_scheduler.store import batch_results, batches
 from entraide_scheduler.store.rows import BatchProgress, BatchResultRow, BatchRow, KeptJobRow
 from entraide_scheduler.store.space import StorageFull

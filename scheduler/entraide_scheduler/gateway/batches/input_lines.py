@@ -11,12 +11,16 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from entraide.decoding import JsonDecoder
-from entraide_scheduler.gateway import openai
-from entraide_scheduler.gateway.field_faults import convert, show_value
-from entraide_scheduler.gateway.openai import ParsedRequest
-from entraide_scheduler.gateway.refusals import ErrorReply, Refused, refused
-from entraide_scheduler.gateway.strict_json import read_object
-from entraide_scheduler.http_limits import BODY_MAX_BYTES
+from entraide_scheduler.config import BODY_MAX_BYTES
+from entraide_scheduler.gateway.refusals import (
+    ErrorReply,
+    Refused,
+    convert,
+    read_object,
+    refused,
+    show_value,
+)
+from entraide_scheduler.gateway.requests import ParsedRequest, openai
 
 LINES_MAX = 50_000
 NUMBER_MAX = 1_000_000  # of a line, empty lines included

@@ -12,9 +12,8 @@ from msgspec import structs
 
 from entraide.types import JobKind, RequestFacts
 from entraide_scheduler.gateway.batches.input_lines import BatchLine
-from entraide_scheduler.gateway.fields import PoolFields
-from entraide_scheduler.gateway.object_ids import BATCH_PREFIX
-from entraide_scheduler.gateway.options import KEPT_PREFIX, Caller, FactsBuilder, Options
+from entraide_scheduler.gateway.chat import PoolFields
+from entraide_scheduler.gateway.jobs import BATCH_PREFIX, KEPT_PREFIX, Caller, FactsBuilder, Options
 from entraide_scheduler.line_window import remaining_facts
 from entraide_scheduler.store.batches import LINE_DIGITS
 from entraide_scheduler.store.rows import BatchRow

@@ -10,13 +10,18 @@ from functools import partial
 import msgspec
 from msgspec import Raw, Struct
 
-from entraide_scheduler.gateway import refusals
+from entraide_scheduler.gateway.batches.files import FileObject
 from entraide_scheduler.gateway.batches.outcome import EXPIRED_CODES
-from entraide_scheduler.gateway.files import FileObject
-from entraide_scheduler.gateway.object_ids import BATCH_PREFIX, FILE_PREFIX, has_form
-from entraide_scheduler.gateway.options import KEPT_PREFIX, Caller
-from entraide_scheduler.gateway.refusals import ErrorReply, refused
-from entraide_scheduler.gateway.sealer import SEAL_BYTES, Sealer
+from entraide_scheduler.gateway.jobs import (
+    BATCH_PREFIX,
+    FILE_PREFIX,
+    KEPT_PREFIX,
+    SEAL_BYTES,
+    Caller,
+    Sealer,
+    has_form,
+)
+from entraide_scheduler.gateway.refusals import ErrorReply, refusals, refused
 from entraide_scheduler.store import batch_results, batches
 from entraide_scheduler.store.batch_results import ResultGroup
 from entraide_scheduler.store.rows import BatchResultRow, BatchRow

@@ -14,24 +14,25 @@ import msgspec
 from msgspec import Meta, Struct
 
 from entraide.relative_time import Clock
+from entraide_scheduler.gateway.batches.files import KEEP_LEAST_S, KEEP_MOST_S, FileObject, Files
 from entraide_scheduler.gateway.batches.line_jobs import JOB_CLASS
 from entraide_scheduler.gateway.batches.results import BatchResults, ResultFile, parse_file_id
 from entraide_scheduler.gateway.batches.states import BATCH, UNENDED, BatchState
 from entraide_scheduler.gateway.batches.views import BatchList, BatchObject, describe_batch
-from entraide_scheduler.gateway.endpoints import Endpoint
-from entraide_scheduler.gateway.field_faults import show_value
-from entraide_scheduler.gateway.fields import PoolFields
-from entraide_scheduler.gateway.files import KEEP_LEAST_S, KEEP_MOST_S, FileObject, Files
-from entraide_scheduler.gateway.object_ids import BATCH_PREFIX, has_form, make_id
-from entraide_scheduler.gateway.options import (
+from entraide_scheduler.gateway.chat import PoolFields
+from entraide_scheduler.gateway.jobs import (
+    BATCH_PREFIX,
     Caller,
     Options,
+    Sealer,
     check_options,
     find_deadline,
+    has_form,
+    make_id,
     with_body_options,
 )
-from entraide_scheduler.gateway.refusals import clean_text, refused
-from entraide_scheduler.gateway.sealer import Sealer
+from entraide_scheduler.gateway.refusals import clean_text, refused, show_value
+from entraide_scheduler.gateway.requests import Endpoint
 from entraide_scheduler.store import batches
 from entraide_scheduler.store.rows import BatchRow
 from entraide_scheduler.store.store import Store

@@ -17,12 +17,8 @@ from entraide_scheduler.gateway.batches.input_lines import (
     LineReader,
     check_line,
 )
-from entraide_scheduler.gateway.batches.line_jobs import (
-    answer_tokens,
-    as_typical,
-    build_line_facts,
-)
-from entraide_scheduler.gateway.options import FactsBuilder, Options
+from entraide_scheduler.gateway.batches.line_jobs import answer_tokens, as_typical, build_line_facts
+from entraide_scheduler.gateway.jobs import FactsBuilder, Options
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused, Values, clean_text, refused
 from entraide_scheduler.store.rows import BatchProgress, BatchRow
 

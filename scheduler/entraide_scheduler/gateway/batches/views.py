@@ -9,14 +9,13 @@ from entraide.decoding import decode_json, decode_msgpack
 from entraide.relative_time import Clock, format_time
 from entraide.units import UG_PER_G, UWH_PER_WH, g_from_ug, wh_from_uwh
 from entraide_scheduler.core.carbon import HOUR_S, ShiftReason
-from entraide_scheduler.gateway import refusals
+from entraide_scheduler.gateway.answers import Sentences, in_both
 from entraide_scheduler.gateway.batches.outcome import BatchOutcome, Expected, read_expected
 from entraide_scheduler.gateway.batches.results import make_file_id
 from entraide_scheduler.gateway.batches.states import BatchState
 from entraide_scheduler.gateway.batches.validation import LineFault
-from entraide_scheduler.gateway.refusals import ErrorReply
-from entraide_scheduler.gateway.sealer import Sealer
-from entraide_scheduler.gateway.sentences import Sentences, in_both
+from entraide_scheduler.gateway.jobs import Sealer
+from entraide_scheduler.gateway.refusals import ErrorReply, refusals
 from entraide_scheduler.store.rows import BatchRow
 
 COMPLETION_WINDOW = "24h"

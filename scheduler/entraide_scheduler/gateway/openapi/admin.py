@@ -9,7 +9,7 @@ from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from entraide_scheduler.gateway.admin_access import METHODS
+from entraide_scheduler.gateway.admin import METHODS
 
 PREFIX = "Admin"
 STRUCT = "google.protobuf.Struct"

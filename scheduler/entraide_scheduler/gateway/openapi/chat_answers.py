@@ -8,7 +8,7 @@ from typing import Any, Literal
 from msgspec import UNSET, Struct, UnsetType
 
 from entraide.types import Receipt
-from entraide_scheduler.gateway.answer_json import ExplanationView
+from entraide_scheduler.gateway.answers import ExplanationView
 
 
 class AnswerReceipt(Receipt, frozen=True, kw_only=True):

@@ -6,7 +6,6 @@ from typing import Any
 
 from entraide import __version__, i18n
 from entraide.errors import CODES
-from entraide_scheduler.gateway.endpoints import MESSAGES
 from entraide_scheduler.gateway.openapi import codes
 from entraide_scheduler.gateway.openapi.examples import ANSWER_EXAMPLES, REQUEST_EXAMPLES
 from entraide_scheduler.gateway.openapi.operations import (
@@ -24,7 +23,8 @@ from entraide_scheduler.gateway.openapi.parameters import (
 )
 from entraide_scheduler.gateway.openapi.schemas import PREFIX, PUBLISHED, build_schemas
 from entraide_scheduler.gateway.openapi.texts import find_summary, find_text
-from entraide_scheduler.gateway.signin.cookies import CSRF_HEADER, SAFE_METHODS, SECURE_NAME
+from entraide_scheduler.gateway.requests import MESSAGES
+from entraide_scheduler.gateway.signin import CSRF_HEADER, SAFE_METHODS, SECURE_NAME
 
 FORM = "multipart/form-data"
 EVENT_SCHEMA = "x-event-schema"  # of a stream: the schema of each event's document

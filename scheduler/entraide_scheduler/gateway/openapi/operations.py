@@ -13,18 +13,31 @@ from entraide.metrics import CONTENT_TYPE
 from entraide.statements import CSV_KIND, NodeStatement, Statement
 from entraide.types import Receipt
 from entraide.wire.enrolment import JoinRequest, JoinResponse
-from entraide_scheduler.gateway.admin_access import METHODS, handler_of
-from entraide_scheduler.gateway.answer_json import ExplanationView
-from entraide_scheduler.gateway.answer_writers import EVENT_STREAM
-from entraide_scheduler.gateway.batches.use_cases import PER_LINE, BatchRequest
-from entraide_scheduler.gateway.batches.views import BatchList, BatchObject
-from entraide_scheduler.gateway.coop_view import CoopOverview
-from entraide_scheduler.gateway.endpoints import JobRequest
-from entraide_scheduler.gateway.fields import ChatRequest, CompletionRequest, EmbeddingsRequest
-from entraide_scheduler.gateway.file_routes import CONTENT_KIND
-from entraide_scheduler.gateway.files import FileDeletion, FileForm, FileList, FileObject
-from entraide_scheduler.gateway.grid_view import GridView
-from entraide_scheduler.gateway.messages_fields import MessagesRequest
+from entraide_scheduler.gateway.admin import METHODS, handler_of
+from entraide_scheduler.gateway.answers import ExplanationView
+from entraide_scheduler.gateway.batches import (
+    CONTENT_KIND,
+    PER_LINE,
+    BatchList,
+    BatchObject,
+    BatchRequest,
+    FileDeletion,
+    FileForm,
+    FileList,
+    FileObject,
+)
+from entraide_scheduler.gateway.chat import ChatRequest, CompletionRequest, EmbeddingsRequest
+from entraide_scheduler.gateway.http import KINDS as ASSET_KINDS
+from entraide_scheduler.gateway.jobs import (
+    OPTIONS,
+    JobList,
+    JobStatus,
+    ModelList,
+    OfferedModel,
+    PublicStatus,
+    TokenCount,
+)
+from entraide_scheduler.gateway.messages import MessagesRequest
 from entraide_scheduler.gateway.openapi import codes
 from entraide_scheduler.gateway.openapi.admin import schema_name
 from entraide_scheduler.gateway.openapi.chat_answers import (
@@ -40,37 +53,31 @@ from entraide_scheduler.gateway.openapi.translated_answers import (
     Response,
     ResponseEvent,
 )
-from entraide_scheduler.gateway.options import OPTIONS
-from entraide_scheduler.gateway.own_machines import OwnMachines
-from entraide_scheduler.gateway.page_assets import KINDS as ASSET_KINDS
 from entraide_scheduler.gateway.pages import Liveness, Readiness, WellKnown
-from entraide_scheduler.gateway.people_routes import (
+from entraide_scheduler.gateway.requests import EVENT_STREAM, JobRequest
+from entraide_scheduler.gateway.responses import ResponsesRequest
+from entraide_scheduler.gateway.signin import (
+    Accepted,
+    EmailRequest,
+    EndedSession,
     LinkRequest,
     NewPerson,
     Person,
     PersonChanges,
     PersonList,
-    SigninLink,
-)
-from entraide_scheduler.gateway.pool_view import PoolChange, PoolView
-from entraide_scheduler.gateway.responses_fields import ResponsesRequest
-from entraide_scheduler.gateway.signin_routes import (
-    Accepted,
-    EmailRequest,
-    EndedSession,
     Preferences,
     SessionList,
     SessionView,
+    SigninLink,
     SignInRequest,
     SigninWays,
 )
 from entraide_scheduler.gateway.views import (
-    JobList,
-    JobStatus,
-    ModelList,
-    OfferedModel,
-    PublicStatus,
-    TokenCount,
+    CoopOverview,
+    GridView,
+    OwnMachines,
+    PoolChange,
+    PoolView,
 )
 from entraide_scheduler.statement_pdf.render import PDF_KIND
 

@@ -4,15 +4,12 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from entraide_scheduler.gateway.batch_routes import BATCHES_MAX
-from entraide_scheduler.gateway.file_routes import FILES_MAX
-from entraide_scheduler.gateway.files import ORDERS
+from entraide_scheduler.gateway.api import EVENT_ID, JOBS_MAX, LAST_EVENT_ID
+from entraide_scheduler.gateway.batches import BATCHES_MAX, FILES_MAX, ORDERS
+from entraide_scheduler.gateway.jobs import OPTIONS
 from entraide_scheduler.gateway.openapi.operations import Operation
 from entraide_scheduler.gateway.openapi.schemas import build_option_schemas
 from entraide_scheduler.gateway.openapi.texts import find_text
-from entraide_scheduler.gateway.options import OPTIONS
-from entraide_scheduler.gateway.pool_api import JOBS_MAX, LAST_EVENT_ID
-from entraide_scheduler.gateway.stream_events import EVENT_ID
 
 MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
 RANGE = r"^bytes=[0-9]{1,15}-([0-9]{1,15})?$"

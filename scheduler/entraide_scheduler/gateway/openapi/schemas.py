@@ -15,16 +15,15 @@ import msgspec
 from msgspec import Struct
 
 from entraide.types import JobClass, JobKind, JobState, NodeState
-from entraide_scheduler.gateway.batches.results import ResultLine
-from entraide_scheduler.gateway.batches.states import BatchState
-from entraide_scheduler.gateway.endpoints import IGNORED, MESSAGES, NEUTRAL, PATHS, REQUESTS
-from entraide_scheduler.gateway.fields import NAME_MAX, PoolFields
+from entraide_scheduler.gateway.batches import BatchState, ResultLine
+from entraide_scheduler.gateway.chat import NAME_MAX, PoolFields
+from entraide_scheduler.gateway.jobs import DEADLINE_S_MAX
 from entraide_scheduler.gateway.openapi.admin import build_admin_schemas
 from entraide_scheduler.gateway.openapi.codes import NO_OPERATION
 from entraide_scheduler.gateway.openapi.operations import OPERATIONS, TOKEN_COUNT_REQUEST
 from entraide_scheduler.gateway.openapi.texts import SCHEMA, find_text
 from entraide_scheduler.gateway.openapi.translated_answers import Error, LineRequest, MessageError
-from entraide_scheduler.gateway.options import DEADLINE_S_MAX
+from entraide_scheduler.gateway.requests import IGNORED, MESSAGES, NEUTRAL, PATHS, REQUESTS
 
 PREFIX = "#/components/schemas/"
 ATTRIBUTES = "Attributes:"

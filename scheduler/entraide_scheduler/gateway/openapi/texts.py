@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from entraide.decoding import decode_toml
-from entraide_scheduler.gateway.admin_access import HANDLER_PREFIX
+from entraide_scheduler.gateway.admin import HANDLER_PREFIX
 
 LANGUAGES: Final = ("en", "fr")
 SCHEMA = "_"  # the name of a section's sentence about the schema itself

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from msgspec import UNSET, Struct, UnsetType
 
 from entraide_scheduler.gateway.openapi.chat_answers import AnswerReceipt
-from entraide_scheduler.gateway.responses_fields import (
+from entraide_scheduler.gateway.responses import (
     ChosenFunction,
     FunctionTool,
     ReasoningOptions,

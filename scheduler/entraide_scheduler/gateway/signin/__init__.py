@@ -1,1 +1,90 @@
-"""Sign-in: sessions of persons in browsers, and the ways in which they sign in."""
+"""Sign-in: who sends a request: a program with a key, or a person with a session.
+
+Input: heads of requests, links from letters, answers of an identity provider. Output: a
+``Caller``, a session, or a refusal.
+
+``auth`` knows keys, ``callers`` keys and sessions, ``head_check`` decides before a body is sent.
+``sessions`` are those of persons, by ``cookies``; ``letters`` and ``mail`` send links, ``oidc``
+speaks to a provider; ``streams`` ends what a revoked caller still reads. ``signin_routes``,
+``oidc_routes`` and ``people_routes`` are the HTTP of it.
+"""
+
+from entraide_scheduler.gateway.signin.auth import Authenticator
+from entraide_scheduler.gateway.signin.callers import Callers
+from entraide_scheduler.gateway.signin.cookies import (
+    CSRF_HEADER,
+    SAFE_METHODS,
+    SECURE_NAME,
+    CookiePolicy,
+)
+from entraide_scheduler.gateway.signin.head_check import KeyCheck
+from entraide_scheduler.gateway.signin.letters import Mailer, SigninLetters
+from entraide_scheduler.gateway.signin.mail import SmtpMailer
+from entraide_scheduler.gateway.signin.oidc import OidcProvider
+from entraide_scheduler.gateway.signin.oidc_routes import OIDC_PATHS, OidcRoutes
+from entraide_scheduler.gateway.signin.people_routes import (
+    LinkRequest,
+    NewPerson,
+    PeopleRoutes,
+    Person,
+    PersonChanges,
+    PersonList,
+    SigninLink,
+)
+from entraide_scheduler.gateway.signin.sessions import SigninSessions
+from entraide_scheduler.gateway.signin.signin_routes import (
+    NO_STORE,
+    PEOPLE,
+    SESSION,
+    SESSIONS,
+    SIGNIN,
+    Accepted,
+    EmailRequest,
+    EndedSession,
+    Preferences,
+    SessionList,
+    SessionView,
+    SignInRequest,
+    SigninRoutes,
+    SigninWays,
+)
+from entraide_scheduler.gateway.signin.streams import is_revoked
+
+__all__ = [
+    "CSRF_HEADER",
+    "NO_STORE",
+    "OIDC_PATHS",
+    "PEOPLE",
+    "SAFE_METHODS",
+    "SECURE_NAME",
+    "SESSION",
+    "SESSIONS",
+    "SIGNIN",
+    "Accepted",
+    "Authenticator",
+    "Callers",
+    "CookiePolicy",
+    "EmailRequest",
+    "EndedSession",
+    "KeyCheck",
+    "LinkRequest",
+    "Mailer",
+    "NewPerson",
+    "OidcProvider",
+    "OidcRoutes",
+    "PeopleRoutes",
+    "Person",
+    "PersonChanges",
+    "PersonList",
+    "Preferences",
+    "SessionList",
+    "SessionView",
+    "SignInRequest",
+    "SigninLetters",
+    "SigninLink",
+    "SigninRoutes",
+    "SigninSessions",
+    "SigninWays",
+    "SmtpMailer",
+    "is_revoked",
+]

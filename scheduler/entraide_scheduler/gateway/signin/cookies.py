@@ -12,7 +12,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 
-from entraide_scheduler.gateway.exchange import HttpRequest
+from entraide_scheduler.gateway.http import HttpRequest
 from entraide_scheduler.gateway.refusals import refused
 
 SECURE_NAME, PLAIN_NAME = "__Host-entraide", "entraide"

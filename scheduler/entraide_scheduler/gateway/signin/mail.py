@@ -11,8 +11,8 @@ import aiosmtplib
 from entraide import i18n
 from entraide.errors import error_for
 from entraide.printable import shortened
+from entraide_scheduler.config import SmtpConfig
 from entraide_scheduler.people import MadeLink
-from entraide_scheduler.signin_config import SmtpConfig
 
 TIMEOUT_S = 20.0
 PROBLEM_MAX_CHARS = 200

@@ -25,8 +25,8 @@ from msgspec import Struct
 
 from entraide.decoding import decode_json
 from entraide.errors import error_for
-from entraide_scheduler.gateway.sealer import Sealer
-from entraide_scheduler.signin_config import OidcConfig, is_trusted_url
+from entraide_scheduler.config import OidcConfig, is_trusted_url
+from entraide_scheduler.gateway.jobs import Sealer
 
 STATE_VALID_S = 600.0
 METADATA_VALID_S = 3_600.0

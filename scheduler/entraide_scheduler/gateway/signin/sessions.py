@@ -13,9 +13,9 @@ import structlog
 from msgspec import Struct, structs
 
 from entraide.wire.messages import SigninEnded
-from entraide_scheduler.gateway.auth import CACHE_S, CACHED_MAX
-from entraide_scheduler.gateway.options import Caller
+from entraide_scheduler.gateway.jobs import Caller
 from entraide_scheduler.gateway.refusals import refused
+from entraide_scheduler.gateway.signin.auth import CACHE_S, CACHED_MAX
 from entraide_scheduler.people import hash_secret
 from entraide_scheduler.store import people as table
 from entraide_scheduler.store.person_rows import LinkRefusal, PersonRow, SigninSessionRow

@@ -4,8 +4,8 @@ The answers of jobs are not among them: they end as jobs (``RunningJobs.end_revo
 """
 
 from entraide.wire.messages import KeyRevoked, Revocation, SigninEnded
-from entraide_scheduler.gateway.exchange import Exchange
-from entraide_scheduler.gateway.options import Caller
+from entraide_scheduler.gateway.http import Exchange
+from entraide_scheduler.gateway.jobs import Caller
 
 
 class SessionStreams:

@@ -1,0 +1,137 @@
+"""Statements: a co-op's month from the store, and what one node gave, as documents."""
+
+import datetime as dt
+from functools import reduce
+from zoneinfo import ZoneInfo
+
+from entraide.statements import (
+    Amounts,
+    NodeShare,
+    NodeStatement,
+    PartnerAmounts,
+    PostedCorrection,
+    Statement,
+    UsageLine,
+)
+from entraide.units import g_from_ug, wh_from_uwh
+from entraide_scheduler.books.calendar import day_starts, month_of, month_span
+from entraide_scheduler.store.statements import JobTotals
+from entraide_scheduler.store.store import Store
+from entraide_scheduler.store.usage import LINES_MAX, UsageRow
+
+
+async def make_statement(
+    store: Store, coop: str, month: str, *, zone: ZoneInfo, now: float
+) -> Statement:
+    """Returns a co-op's statement.
+
+    Args:
+        store: the pool's store.
+        coop: the co-op.
+        month: ``2026-11``; "" for the present one.
+        zone: the pool's time zone.
+        now: seconds since the epoch.
+
+    Raises:
+        ValueError: ``month`` has another form.
+        OverflowError: the month is out of range.
+    """
+    month = month or month_of(now, zone)
+    start_at, end_at = month_span(month, zone)
+    totals = await store.get_statement(coop, start_at=start_at, end_at=end_at)
+    days = day_starts(start_at, end_at, zone)
+    usage = await store.get_usage(coop, days=days, end_at=end_at)
+    lent = await store.get_lent(coop, days=days, end_at=end_at)
+    return Statement(
+        coop=coop,
+        month=month,
+        timezone=zone.key,
+        start_at=start_at,
+        end_at=end_at,
+        given=amounts_of(totals.given),
+        received=amounts_of(totals.received),
+        own=amounts_of(totals.own),
+        others=tuple(
+            PartnerAmounts(other.coop, amounts_of(other.given), amounts_of(other.received))
+            for other in totals.others
+        ),
+        corrections=tuple(
+            PostedCorrection(
+                correction=each.correction,
+                reason=each.reason,
+                coop=each.other,
+                tokens=each.tokens,
+                energy_wh=wh_from_uwh(each.energy_uwh),
+                direct_gco2e=g_from_ug(each.carbon_ug),
+                posted_at=each.at,
+            )
+            for each in totals.corrections
+        ),
+        usage=tuple(_usage_line(row, row.lender, zone) for row in usage[:LINES_MAX]),
+        lent=tuple(_usage_line(row, row.borrower, zone) for row in lent[:LINES_MAX]),
+        complete=max(len(usage), len(lent)) <= LINES_MAX,
+    )
+
+
+async def make_node_statement(
+    store: Store, node: str, coop: str, *, zone: ZoneInfo, now: float
+) -> NodeStatement:
+    """Returns what a node gave today and in the present month.
+
+    Args:
+        store: the pool's store.
+        node: the node.
+        coop: its co-op.
+        zone: the pool's time zone.
+        now: seconds since the epoch.
+    """
+    today = dt.datetime.fromtimestamp(now, zone)
+    month = today.strftime("%Y-%m")
+    start_at, end_at = month_span(month, zone)
+    days = day_starts(start_at, end_at, zone)
+    rows = await store.get_lent(coop, days=days, end_at=end_at, node=node)
+    day_at = max(day for day in days if day <= now)
+    shares: dict[str, NodeShare] = {}
+    for row in rows[:LINES_MAX]:
+        before = shares.get(row.borrower, NodeShare(row.borrower, Amounts(), Amounts()))
+        amounts = amounts_of(row.totals)
+        is_today = row.day_at == day_at
+        shares[row.borrower] = NodeShare(
+            row.borrower,
+            before.today.plus(amounts) if is_today else before.today,
+            before.month.plus(amounts),
+        )
+    sorted_shares = tuple(shares[name] for name in sorted(shares))
+    return NodeStatement(
+        node=node,
+        coop=coop,
+        day=today.date().isoformat(),
+        month=month,
+        today=reduce(Amounts.plus, (share.today for share in sorted_shares), Amounts()),
+        this_month=reduce(Amounts.plus, (share.month for share in sorted_shares), Amounts()),
+        shares=sorted_shares,
+        complete=len(rows) <= LINES_MAX,
+    )
+
+
+def amounts_of(totals: JobTotals) -> Amounts:
+    """Returns totals in watt-hours and grams."""
+    return Amounts(
+        jobs=totals.jobs,
+        tokens=totals.tokens,
+        energy_wh=wh_from_uwh(totals.energy_uwh),
+        direct_gco2e=g_from_ug(totals.carbon_direct_ug),
+        lifecycle_gco2e=g_from_ug(totals.carbon_lifecycle_ug),
+    )
+
+
+def _usage_line(row: UsageRow, coop: str, zone: ZoneInfo) -> UsageLine:
+    return UsageLine(
+        day=dt.datetime.fromtimestamp(row.day_at, zone).date().isoformat(),
+        key=row.key,
+        project=row.project,
+        model=row.model,
+        node=row.node,
+        coop=coop,
+        amounts=amounts_of(row.totals),
+    )

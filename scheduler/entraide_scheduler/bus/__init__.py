@@ -1,0 +1,32 @@
+"""Bus: the ports between scheduler, gateways and nodes, and what carries them over NATS.
+
+Input: messages to send. Output: messages that came, decoded.
+
+``scheduler_port`` are the interfaces, ``bus`` implements them over NATS, ``publisher`` sends.
+"""
+
+from entraide_scheduler.bus.bus import (
+    NatsNodeChannel,
+    NatsSchedulerAdapter,
+    subscribe,
+    subscribe_answers,
+)
+from entraide_scheduler.bus.publisher import Publisher
+from entraide_scheduler.bus.scheduler_port import (
+    BatchPlanner,
+    GatewaySink,
+    NodeChannel,
+    SchedulerPort,
+)
+
+__all__ = [
+    "BatchPlanner",
+    "GatewaySink",
+    "NatsNodeChannel",
+    "NatsSchedulerAdapter",
+    "NodeChannel",
+    "Publisher",
+    "SchedulerPort",
+    "subscribe",
+    "subscribe_answers",
+]

@@ -1,0 +1,253 @@
+"""The bus (NATS) as a gateway uses it: runs go out to nodes, answers and placements come in.
+
+The gateway inside the scheduler uses ``NatsNodeChannel`` and ``subscribe_answers``. A gateway in a
+process of its own also uses ``NatsSchedulerAdapter``, which implements ``SchedulerPort`` over NATS.
+"""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import msgspec
+import structlog
+from nats import errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from entraide import __version__
+from entraide.errors import PoolUnreachable
+from entraide.types import RequestFacts
+from entraide.wire import codec, subjects
+from entraide.wire import messages as m
+from entraide.wire.bus_connection import BusConnection
+from entraide.wire.cards import ModelCard
+from entraide.wire.enrolment import JoinRequest
+from entraide.wire.pool_state import PoolState
+from entraide_scheduler.bus.publisher import Publisher
+from entraide_scheduler.bus.scheduler_port import GatewaySink
+from entraide_scheduler.node_validation import check
+from entraide_scheduler.node_validation.bounds import ANSWER_BYTES
+
+BEAT_S = 1.0
+ANSWER_TIMEOUT_S = 5.0
+ANSWERS_MAX = 4_096  # reported answers that are kept, should the scheduler not have heard of them
+PENDING_MESSAGES_MAX = 1_000_000
+PENDING_BYTES_MAX = 256 * 1024 * 1024
+
+
+async def subscribe(
+    connection: Client, subject: str, handle: Callable[[Msg], Awaitable[None]]
+) -> Subscription:
+    """Subscribes with the limits on pending messages and bytes that all subscriptions share."""
+    return await connection.subscribe(
+        subject,
+        cb=handle,
+        pending_msgs_limit=PENDING_MESSAGES_MAX,
+        pending_bytes_limit=PENDING_BYTES_MAX,
+    )
+
+
+class NatsNodeChannel:
+    """``NodeChannel`` over NATS."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+
+    def run(self, node: str, message: m.StartRun) -> None:
+        """Sends a run to a node."""
+        self._publisher.publish(subjects.node_in(node), codec.encode(message))
+
+    def cancel(self, node: str, message: m.CancelRun) -> None:
+        """Stops a run on a node."""
+        self._publisher.publish(subjects.node_in(node), codec.encode(message))
+
+
+async def subscribe_answers(
+    connection: BusConnection, gateway: str, sink: GatewaySink
+) -> Subscription:
+    """Passes nodes' answers for this gateway to its sink; the subject names the node."""
+    log = structlog.get_logger("entraide.bus")
+
+    def on_message(subject: str, data: bytes) -> None:
+        node = subjects.sender(subject)
+        try:
+            for part in codec.split_parts(data):
+                why = check.find_size_fault(part, ANSWER_BYTES)
+                if why:  # what follows in the message is dropped, too
+                    log.warning("bus.dropped", node=node, why=why, size=len(part))
+                    return
+                sink.on_node_message(node, codec.node_out.decode(part))
+        except msgspec.DecodeError:
+            log.warning("bus.undecodable", node=node, subject=subject)
+
+    return await connection.receive(subjects.out_of_all_nodes(gateway), on_message)
+
+
+class NatsSchedulerAdapter:
+    """``SchedulerPort`` over NATS, for a gateway that is a process of its own.
+
+    A message sent while no scheduler is connected is lost; ``gateway.scheduler_watch`` submits the
+    same job again.
+
+    Attributes:
+        url: address of this gateway, for the operator.
+    """
+
+    def __init__(self, connection: BusConnection, gateway: str) -> None:
+        self._connection = connection
+        self._gateway = gateway
+        self._publisher = Publisher(connection)
+        self._boot = secrets.token_hex(8)
+        self._answers: dict[str, m.AnswerReceived] = {}  # the last ones, by job
+        self.url = ""
+        self._subscription: Subscription | None = None
+        self._heartbeat_task: asyncio.Task[None] | None = None
+        self._log = structlog.get_logger("entraide.bus")
+
+    @property
+    def gateway(self) -> str:
+        """Identifier of this gateway."""
+        return self._gateway
+
+    @property
+    def publisher(self) -> Publisher:
+        """The publisher, which the gateway's node channel shares to keep one order."""
+        return self._publisher
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether this process is connected to the bus."""
+        return self._connection.is_connected
+
+    async def start(self, sink: GatewaySink) -> None:
+        """Subscribes the sink to the scheduler's messages and starts the heartbeats."""
+        down = subjects.gateway_down(self._gateway)
+        on_message = partial(self._on_message, sink)
+        self._subscription = await self._connection.receive(down, on_message)
+        self._heartbeat_task = asyncio.create_task(self._send_heartbeats(), name="gateway-beat")
+
+    async def stop(self) -> None:
+        """Stops the heartbeats, says goodbye, and stops the subscription and the publisher."""
+        if self._heartbeat_task is not None:
+            self._heartbeat_task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._heartbeat_task
+            self._send(m.GatewayGoodbye(self._boot))
+        if self._subscription is not None and not self._connection.is_closed:
+            with contextlib.suppress(errors.Error):
+                await self._subscription.unsubscribe()
+        await self._publisher.close()
+
+    def submit(self, facts: RequestFacts) -> None:
+        """Submits a job; the reply comes to the sink."""
+        self._send(m.SubmitJob(facts))
+
+    def cancel(self, job: str, reason: str) -> None:
+        """Cancels a job; ``reason`` is an error code."""
+        self._send(m.CancelJob(job, reason))
+
+    def abandon(self, job: str, epoch: int, code: str) -> None:
+        """Reports that a placement cannot be used."""
+        self._send(m.AbandonPlacement(job, epoch, code))
+
+    def report_excess(self, message: m.LeaseExceeded) -> None:
+        """Reports that a node sent more than its lease grants; the client has been answered."""
+        self._send(message)
+
+    def report_resumed(self, message: m.AnswerResumed) -> None:
+        """Reports what the client has of an answer that a new run continues."""
+        self._send(message)
+
+    def report_answer(self, message: m.AnswerReceived) -> None:
+        """Reports that the whole answer of a run has come."""
+        self._answers.pop(message.job, None)
+        while len(self._answers) >= ANSWERS_MAX:
+            del self._answers[next(iter(self._answers))]
+        self._answers[message.job] = message
+        self._send(message)
+
+    def repeat_answer(self, job: str) -> bool:
+        """Reports an answer again that came a while ago; returns False if none is known."""
+        message = self._answers.get(job)
+        if message is not None:
+            self._send(message)
+        return message is not None
+
+    def report_held(self, jobs: tuple[str, ...]) -> None:
+        """Lists live jobs that this gateway holds."""
+        self._send(m.JobsHeld(jobs))
+
+    @property
+    def journal_position(self) -> int:
+        """0: the journal is the scheduler's."""
+        return 0
+
+    def defer_until_written(self, _position: int, _action: Callable[[], None]) -> bool:
+        """Returns False: this process does not wait for the scheduler's disk."""
+        return False
+
+    def end_signin(self, ended: m.SigninEnded) -> None:
+        """Tells every gateway of the pool that sign-in sessions have ended."""
+        self._send(ended)
+
+    async def explain(self, job: str, coop: str, person: str = "") -> m.ExplanationReply:
+        """Returns the explanation of a job, and its settled receipt if any; see the port.
+
+        Raises:
+            PoolUnreachable: no scheduler answered.
+        """
+        question = m.ExplanationRequest(job, coop, person)
+        return codec.explanation_reply.decode(await self._ask(question))
+
+    async def list_models(self) -> tuple[ModelCard, ...]:
+        """Returns the models that clients may name, and the model that each size alias means now.
+
+        Raises:
+            PoolUnreachable: no scheduler answered.
+        """
+        return codec.models_reply.decode(await self._ask(m.ModelsRequest())).models
+
+    async def describe_pool(self, coop: str = "") -> PoolState:
+        """Returns the pool's state, with the position of a co-op if one is named.
+
+        Raises:
+            PoolUnreachable: no scheduler answered.
+        """
+        return codec.pool_reply.decode(await self._ask(m.PoolRequest(coop))).state
+
+    async def enrol(self, request: JoinRequest, address: str) -> m.EnrolmentReply:
+        """Takes a machine into the pool, or refuses it; ``address`` is the machine's.
+
+        Raises:
+            PoolUnreachable: no scheduler answered.
+        """
+        return codec.enrolment_reply.decode(await self._ask(m.EnrolmentQuery(request, address)))
+
+    def _send(self, message: m.GatewayUp) -> None:
+        self._publisher.publish(subjects.gateway_up(self._gateway), codec.encode(message))
+
+    async def _ask(self, question: m.GatewayUp) -> bytes:
+        subject = subjects.gateway_up(self._gateway)
+        try:
+            answer = await self._connection.request(
+                subject, codec.encode(question), timeout=ANSWER_TIMEOUT_S
+            )
+        except errors.Error as problem:
+            raise PoolUnreachable("pool_unreachable") from problem
+        return answer.data
+
+    def _on_message(self, sink: GatewaySink, subject: str, data: bytes) -> None:
+        try:
+            down = codec.gateway_down.decode(data)
+        except msgspec.DecodeError:
+            self._log.warning("bus.undecodable", subject=subject)
+            return
+        sink.on_scheduler_message(down)
+
+    async def _send_heartbeats(self) -> None:
+        while True:
+            self._send(m.GatewayHeartbeat(self._boot, __version__, self.url))
+            await asyncio.sleep(BEAT_S)

@@ -1,0 +1,424 @@
+"""Config: decodes one TOML file into one frozen struct; unknown keys are refused.
+
+The config may contain the policy's first version (``[[coops]]``, or a ``policy_file``). It is used
+only if the store contains no policy; the members make the later versions.
+"""
+
+import re
+import tomllib
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct
+
+from entraide.decoding import decode_toml
+from entraide.errors import PoolError
+from entraide.wire.nats import requires_tls
+from entraide_scheduler.config.http_limits import HttpLimits
+from entraide_scheduler.config.signin_config import OidcConfig, SmtpConfig, find_signin_fault
+from entraide_scheduler.core.policy import CoopTerms, Policy, PolicyFault
+from entraide_scheduler.policy_versions.documents import find_all_faults, read_file
+from entraide_scheduler.store.journal import Retention
+
+CONFIG_BYTES_MAX = 1024 * 1024
+ZONE = r"[A-Z0-9][A-Z0-9-]{1,31}"
+ZONES_MAX = 64
+INTERVAL_MIN_S = 60.0
+HORIZON_MAX_H = 72
+
+T = TypeVar("T")
+
+
+class NatsConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Addresses of the bus.
+
+    Attributes:
+        urls: addresses that the scheduler uses.
+        node_urls: addresses given to nodes that join; ``urls`` if empty.
+        ca_file: PEM of the CA that signed the bus's certificate; "" without TLS.
+    """
+
+    urls: tuple[str, ...] = ("nats://127.0.0.1:4222",)
+    node_urls: tuple[str, ...] = ()
+    ca_file: str = ""
+
+
+class ListenConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The address on which a server listens, and its ``public`` address if they differ."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    public: str = ""
+
+
+class HttpConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The HTTP server: where it listens, which proxies it trusts, and its limits.
+
+    Attributes:
+        host, port, public: as in ``ListenConfig``.
+        trusted_proxies: addresses and networks of the proxies in front of the server. The client's
+            address comes from ``X-Forwarded-For`` or ``Forwarded`` only if such a proxy sent it.
+        limits: limits per connection, address and key.
+        plain: whether HTTP stays unencrypted although ``[tls]`` is set, because a proxy in front
+            ends TLS; only on loopback.
+        cert_file, key_file: certificate of HTTP alone; "" for that of ``[tls]``.
+        bus_port: port on loopback of the bus's WebSocket, to which ``/bus`` leads; 0 for none.
+        cors_origins: origins (``https://chat.example.org``) whose pages may read answers.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    public: str = ""
+    trusted_proxies: tuple[str, ...] = ()
+    limits: HttpLimits = HttpLimits()
+    plain: bool = False
+    cert_file: str = ""
+    key_file: str = ""
+    bus_port: int = 0
+    cors_origins: tuple[str, ...] = ()
+
+    @property
+    def fault(self) -> str:
+        """Description of the first invalid value, or ""."""
+        for origin in self.cors_origins:
+            if not is_origin(origin):
+                example = "https://chat.example.org"
+                return f"[http] cors_origins: {origin} is no origin such as {example}"
+        try:
+            for name in self.trusted_proxies:
+                ip_network(name)
+        except ValueError as problem:
+            return f"[http] trusted_proxies: {problem}"
+        return f"[http.limits] {self.limits.fault}" if self.limits.fault else ""
+
+
+def is_origin(text: str) -> bool:
+    """Whether a text is the origin of web pages as a browser sends it (RFC 6454, 6.1).
+
+    >>> is_origin("https://chat.example.org"), is_origin("http://localhost:5173")
+    (True, True)
+    >>> is_origin("*"), is_origin("https://chat.example.org/"), is_origin("https://u@chat.coop")
+    (False, False, False)
+    """
+    try:
+        parts = urlsplit(text)
+        port = "" if parts.port is None else f":{parts.port}"
+    except ValueError:
+        return False
+    is_web = parts.scheme in ("http", "https") and bool(parts.hostname) and "*" not in text
+    return is_web and text == f"{parts.scheme}://{parts.hostname}{port}"
+
+
+class TlsConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Certificates of the HTTP and gRPC servers.
+
+    Attributes:
+        hosts: names and addresses for which the pool's own CA makes a certificate.
+        ca_file, cert_file, key_file: files of another CA, used instead of the pool's.
+    """
+
+    hosts: tuple[str, ...] = ()
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the HTTP and gRPC servers use TLS."""
+        return bool(self.hosts or self.cert_file)
+
+
+class SeriesConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """An hourly series of a zone's intensity, as CSV with a ``utc`` column.
+
+    Attributes:
+        zone: name of the zone.
+        file: path, relative to the config file.
+        column, lifecycle_column: columns with direct and life-cycle gCO2e/kWh.
+        year_shift: years added to the file's hours, to replay an earlier year.
+    """
+
+    zone: str
+    file: str
+    column: str = "ci_direct_g_per_kwh"
+    lifecycle_column: str = "ci_lifecycle_g_per_kwh"
+    year_shift: int = 0
+
+
+class ForecastConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Hourly forecasts of a zone, as CSV with ``issued_utc`` and ``utc`` columns.
+
+    Attributes:
+        zone: name of the zone.
+        file: path, relative to the config file.
+        column: column with direct gCO2e/kWh.
+        lifecycle_column: column with life-cycle gCO2e/kWh; "" when there is none.
+        year_shift: years added to the file's times, to replay an earlier year.
+    """
+
+    zone: str
+    file: str
+    column: str = "forecast_ci_direct_g_per_kwh"
+    lifecycle_column: str = ""
+    year_shift: int = 0
+
+
+class ElectricityMapsConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Zones whose hourly intensity comes from Electricity Maps' API.
+
+    Attributes:
+        zones: zone names; for an hour that the API lacks, the series is used, else the average.
+        url: base address, including the API version.
+        token_env, token_file: environment variable or file (relative to the config) with the token.
+        every_s: interval between two requests for a zone, seconds.
+        forecasts: whether to fetch forecasts once an hour; not every contract includes them.
+        horizon_h: horizon of a forecast, hours.
+    """
+
+    zones: tuple[str, ...]
+    url: str = "https://api.electricitymaps.com/v4"
+    token_env: str = "ELECTRICITY_MAPS_TOKEN"  # noqa: S105  (a variable's name)
+    token_file: str = ""
+    every_s: float = 600.0
+    forecasts: bool = True
+    horizon_h: int = 24
+
+
+class GridConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Sources of intensity by zone: the API, else a series, else the shipped annual average."""
+
+    series: tuple[SeriesConfig, ...] = ()
+    forecasts: tuple[ForecastConfig, ...] = ()
+    electricity_maps: ElectricityMapsConfig | None = None
+
+
+class JournalConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long the journal is retained for replays.
+
+    Attributes:
+        keep_days: retention of events, days; with 0, the journal keeps only the events that a
+            restart needs, and no digests.
+        events_max: maximum number of retained events.
+    """
+
+    keep_days: float = 35.0
+    events_max: int = 5_000_000
+
+    @property
+    def retention(self) -> Retention:
+        """The retention in the store's type."""
+        return Retention(self.keep_days * 86_400.0, self.events_max)
+
+
+class SchedulerConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of a scheduler.
+
+    Attributes:
+        dir: the pool's state directory.
+        pool: name of the pool.
+        lang: default language of replies, ``fr`` or ``en``.
+        timezone: time zone of quota periods and statements.
+        gateway: identifier of the gateway inside the scheduler.
+        admin_key: the operator's key; "" for the key in ``dir/admin.key``.
+        store_url: URL of the store; "" for SQLite in ``dir/store.db``.
+        policy_file: JSON or TOML of the policy's first version.
+        coops: members of the first version, if there is no ``policy_file``.
+        drain_s: how long running jobs may continue after a stop signal, seconds.
+        nats, http, grpc, tls, grid, journal, smtp, oidc: see their classes.
+        weights_folders: folders of pinned weights for nodes, in addition to ``dir/weights``.
+    """
+
+    dir: str
+    pool: str = "entraide"
+    lang: str = "fr"
+    timezone: str = "America/Toronto"
+    gateway: str = "main"
+    admin_key: str = ""
+    store_url: str = ""
+    policy_file: str = ""
+    coops: tuple[CoopTerms, ...] = ()
+    drain_s: float = 5.0
+    nats: NatsConfig = NatsConfig()
+    http: HttpConfig = HttpConfig()
+    grpc: ListenConfig = ListenConfig()
+    tls: TlsConfig = TlsConfig()
+    weights_folders: tuple[str, ...] = ()
+    grid: GridConfig = GridConfig()
+    journal: JournalConfig = JournalConfig()
+    smtp: SmtpConfig | None = None
+    oidc: OidcConfig | None = None
+
+    @property
+    def effective_store_url(self) -> str:
+        """The configured URL of the store, or the default."""
+        return self.store_url or f"sqlite:///{Path(self.dir).absolute() / 'store.db'}"
+
+
+class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of a gateway process.
+
+    Attributes:
+        gateway: identifier, unique in the pool.
+        dir: the pool's state directory.
+        store_url: "" for SQLite in ``dir/store.db``.
+        kept_gateway: identifier of the gateway inside the scheduler.
+        pool, lang, timezone, drain_s: as in ``SchedulerConfig``.
+        nats, http, grpc, tls, smtp, oidc: as in ``SchedulerConfig``.
+    """
+
+    gateway: str
+    dir: str
+    store_url: str = ""
+    kept_gateway: str = "main"
+    pool: str = "entraide"
+    lang: str = "fr"
+    timezone: str = "America/Toronto"
+    drain_s: float = 5.0
+    nats: NatsConfig = NatsConfig()
+    http: HttpConfig = HttpConfig()
+    grpc: ListenConfig = ListenConfig()
+    tls: TlsConfig = TlsConfig()
+    smtp: SmtpConfig | None = None
+    oidc: OidcConfig | None = None
+
+
+def load_config(path: Path) -> SchedulerConfig:
+    """Reads and checks a scheduler's config file; its paths are relative to the file's folder.
+
+    Raises:
+        PoolError: ``config_refused`` or ``policy_refused``, with the file and the key.
+    """
+    config = read_toml(path, SchedulerConfig)
+    config = _with_absolute_paths(config, path.absolute().parent)
+    if server_fault := find_server_fault(config.http, config.grpc, config.tls):
+        raise config_error(path, server_fault)
+    if signin_fault := find_signin_fault(config.smtp, config.oidc):
+        raise config_error(path, signin_fault)
+    if config.journal.keep_days < 0.0 or config.journal.events_max < 0:
+        raise config_error(path, "[journal] keep_days and events_max must not be negative")
+    if config.grid.electricity_maps is not None:
+        maps_fault = _electricity_maps_fault(config.grid.electricity_maps)
+        if maps_fault:
+            raise config_error(path, f"[grid.electricity_maps] {maps_fault}")
+    if config.lang not in ("fr", "en"):
+        raise config_error(path, "lang must be fr or en")
+    for fault in find_all_faults(load_first_policy(config)):
+        raise _policy_error(path, fault)
+    return config
+
+
+def find_server_fault(http: HttpConfig, grpc: ListenConfig, tls: TlsConfig) -> str:
+    """Returns what is wrong with the settings of the HTTP and gRPC servers, or ""."""
+    if requires_tls(grpc.host) and not tls.is_set:
+        return f"{grpc.host} is reachable from other machines: [tls] is needed"
+    if requires_tls(http.host) and (http.plain or not (tls.is_set or http.cert_file)):
+        return f"{http.host} is reachable from other machines: [tls] is needed"
+    return http.fault
+
+
+def read_toml(path: Path, struct_type: type[T]) -> T:
+    """Reads a TOML file as a frozen struct.
+
+    Raises:
+        PoolError: ``config_refused``: the file cannot be read, or a key or value is invalid.
+    """
+    try:
+        raw = path.read_bytes()
+        if len(raw) > CONFIG_BYTES_MAX:
+            raise config_error(path, "too large")
+        return msgspec.convert(decode_toml(raw.decode()), struct_type)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+        raise config_error(path, str(problem)) from problem
+    except msgspec.ValidationError as problem:
+        raise config_error(path, str(problem)) from problem
+
+
+def load_first_policy(config: SchedulerConfig) -> Policy:
+    """Returns the policy's first version from the config.
+
+    Raises:
+        PoolError: ``policy_refused``: the policy's file cannot be read, or has a fault.
+    """
+    if not config.policy_file:
+        return Policy(version="1", coops=config.coops)
+    path = Path(config.policy_file)
+    document = read_file(path)
+    for fault in document.faults:
+        raise _policy_error(path, fault)
+    assert document.policy is not None
+    return document.policy
+
+
+def _electricity_maps_fault(maps: ElectricityMapsConfig) -> str:
+    if not 0 < len(maps.zones) <= ZONES_MAX or not all(
+        re.fullmatch(ZONE, zone) for zone in maps.zones
+    ):
+        return f"zones must be 1 to {ZONES_MAX} names such as CA-QC"
+    parts = urlsplit(maps.url)
+    if parts.scheme != "https" and requires_tls(parts.hostname or ""):
+        return "url must begin with https://: each request carries the token"
+    if not maps.every_s >= INTERVAL_MIN_S or not 1 <= maps.horizon_h <= HORIZON_MAX_H:
+        return f"every_s must be {INTERVAL_MIN_S:g} or more, horizon_h from 1 to {HORIZON_MAX_H}"
+    return ""
+
+
+def _with_absolute_paths(config: SchedulerConfig, config_dir: Path) -> SchedulerConfig:
+    def absolute(name: str) -> str:
+        return str(config_dir / name) if name else ""
+
+    replaced: dict[str, Any] = {
+        "dir": absolute(config.dir),
+        "policy_file": absolute(config.policy_file),
+        "nats": msgspec.structs.replace(config.nats, ca_file=absolute(config.nats.ca_file)),
+        "http": msgspec.structs.replace(
+            config.http,
+            cert_file=absolute(config.http.cert_file),
+            key_file=absolute(config.http.key_file),
+        ),
+        "tls": msgspec.structs.replace(
+            config.tls,
+            ca_file=absolute(config.tls.ca_file),
+            cert_file=absolute(config.tls.cert_file),
+            key_file=absolute(config.tls.key_file),
+        ),
+        "smtp": config.smtp.with_absolute_paths(config_dir) if config.smtp else None,
+        "oidc": config.oidc.with_absolute_paths(config_dir) if config.oidc else None,
+        "grid": GridConfig(
+            tuple(
+                msgspec.structs.replace(series, file=absolute(series.file))
+                for series in config.grid.series
+            ),
+            tuple(
+                msgspec.structs.replace(forecast, file=absolute(forecast.file))
+                for forecast in config.grid.forecasts
+            ),
+            _maps_with_absolute_paths(config.grid.electricity_maps, config_dir),
+        ),
+    }
+    return msgspec.structs.replace(config, **replaced)
+
+
+def _maps_with_absolute_paths(
+    maps: ElectricityMapsConfig | None, config_dir: Path
+) -> ElectricityMapsConfig | None:
+    if maps is None or not maps.token_file:
+        return maps
+    return msgspec.structs.replace(maps, token_file=str(config_dir / maps.token_file))
+
+
+def _policy_error(path: Path, fault: PolicyFault) -> PoolError:
+    return PoolError(
+        "policy_refused",
+        f"{path}: {fault.key}: {fault.fault}",
+        values={**fault.values, "path": str(path), "key": fault.key, "fault": fault.fault},
+    )
+
+
+def config_error(path: Path, detail: str) -> PoolError:
+    """Returns the error of an invalid config file."""
+    return PoolError(
+        "config_refused", f"{path}: {detail}", values={"path": str(path), "detail": detail}
+    )

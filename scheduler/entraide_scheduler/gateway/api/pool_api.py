@@ -1,0 +1,458 @@
+"""Pool API: the use cases of the pool, which the HTTP and gRPC codecs translate into messages.
+
+In: an authenticated caller and, for a new job, a ``Submission``. Out: events of an answer, or what
+the pool knows about a job. A job of another co-op or person is reported as unknown.
+"""
+
+import asyncio
+import time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Struct
+
+from entraide.statements import Statement
+from entraide.types import Explanation, JobKind, Receipt, RequestFacts
+from entraide_scheduler.books import make_statement
+from entraide_scheduler.bus import SchedulerPort
+from entraide_scheduler.gateway.answers import add_explanation
+from entraide_scheduler.gateway.api.explained_answers import ExplainedAnswers
+from entraide_scheduler.gateway.jobs import (
+    KEPT_PREFIX,
+    Caller,
+    Encoder,
+    FactsBuilder,
+    JobStatus,
+    KeptJobs,
+    Options,
+    Owner,
+    ReceiptSigner,
+    ReconnectableStream,
+    ReconnectableStreams,
+    RunningJobs,
+    Submission,
+    ended_job_status,
+    is_job_id,
+    kept_job_status,
+    running_job_status,
+)
+from entraide_scheduler.gateway.refusals import (
+    ErrorReply,
+    Refused,
+    clean_text,
+    read_object,
+    refused,
+)
+from entraide_scheduler.gateway.requests import AnswerSink, openai
+from entraide_scheduler.gateway.views import (
+    CoopMonth,
+    MachineBooks,
+    explanation_for,
+    read_machines,
+    read_month,
+)
+from entraide_scheduler.people import READERS_OF_ALL
+from entraide_scheduler.statement_pdf.content import PageSource, make_page
+from entraide_scheduler.statement_pdf.render import render_pdf
+from entraide_scheduler.store.owners import person_of
+from entraide_scheduler.store.person_rows import Role
+from entraide_scheduler.store.rows import KeptJobRow
+from entraide_scheduler.store.store import Store
+
+# A machine often stands at one colleague's desk: its hours and its work are not for everybody.
+MACHINE_READERS = READERS_OF_ALL | {Role.COOP_ADMIN}
+LAST_EVENT_ID = "Last-Event-ID"  # the header by which a client says what it has of a stream
+LIST_DEFAULT = 50
+JOBS_MAX = 1_000
+QUEUE_FULL_RETRY_S = 1.0
+
+
+class JobDetails(Struct, frozen=True):
+    """A job's status; for a kept job also its row, and its result once it is completed."""
+
+    view: JobStatus
+    row: KeptJobRow | None = None
+    result: bytes = b""
+
+
+class PreparedJob(Struct, frozen=True):
+    """A live job that can be started.
+
+    Attributes:
+        caller: who sent the request.
+        facts: of the request, for the core.
+        request: the parsed request.
+        submission: the request as it came.
+    """
+
+    caller: Caller
+    facts: RequestFacts
+    request: openai.ParsedRequest
+    submission: Submission
+
+    def find_option(self, name: str) -> Any:
+        """Returns an option of the request or of its body; None if neither has it."""
+        value = getattr(self.submission.options, name)
+        return getattr(self.request.pool_fields, name) if value is None else value
+
+    @property
+    def reconnect_s(self) -> float:
+        """For how long the job goes on without its client, seconds; 0 unless it is streamed."""
+        return (self.find_option("reconnect_s") or 0.0) if self.facts.stream else 0.0
+
+
+class PoolApi:
+    """The use cases of one gateway.
+
+    Attributes:
+        stopping: whether new jobs are refused because the gateway stops.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        scheduler: SchedulerPort,
+        facts_builder: FactsBuilder,
+        running_jobs: RunningJobs,
+        kept_jobs: KeptJobs,
+        signer: ReceiptSigner,
+        timezone: str,
+        streams: ReconnectableStreams,
+    ) -> None:
+        self._store = store
+        self._scheduler = scheduler
+        self._facts_builder = facts_builder
+        self._running_jobs = running_jobs
+        self._kept_jobs = kept_jobs
+        self._signer = signer
+        self._streams = streams
+        self._zone = ZoneInfo(timezone)
+        self._rendering = asyncio.Lock()
+        self._explained_answers = ExplainedAnswers(scheduler)
+        self.stopping = False
+
+    @property
+    def running_count(self) -> int:
+        """Number of jobs that have not ended."""
+        return len(self._running_jobs)
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory of the events of streams to which clients may come back."""
+        return self._streams.held_bytes
+
+    def prepare(self, caller: Caller, submission: Submission) -> PreparedJob:
+        """Reads a request for a live job, which ``stream`` or ``stream_reconnectably`` starts.
+
+        Raises:
+            Refused: the request is invalid, or the pool takes no new job.
+        """
+        self._check_accepting()
+        if not self._store.space.takes_live_work():
+            raise refused("storage_full")
+        parsed = openai.parse_request(submission.path, submission.body)
+        facts = self._facts_builder.build_facts(parsed, caller, submission.options, JobKind.LIVE)
+        return PreparedJob(caller, facts, parsed, submission)
+
+    def stream(self, prepared: PreparedJob, sink: AnswerSink) -> str:
+        """Starts a live job, whose events the sink receives; returns the job's identifier.
+
+        Raises:
+            Refused: its idempotency key is in use, or too many jobs run.
+        """
+        caller, facts, submission = prepared.caller, prepared.facts, prepared.submission
+        if facts.idempotency and self._running_jobs.has_idempotency_key(caller, facts.idempotency):
+            raise refused("already_exists", name=submission.options.idempotency_name)
+        if prepared.find_option("explain"):
+            sink = self._explained_answers.make_sink(caller, sink)
+        started = self._running_jobs.start(
+            facts,
+            prepared.request,
+            sink,
+            began_at=submission.began_at,
+            signin_session=caller.signin_session,
+            resume_events=bool(prepared.find_option("resume_events")),
+        )
+        if not started:
+            raise Refused(ErrorReply("queue_full", retry_after_s=QUEUE_FULL_RETRY_S))
+        return facts.job
+
+    def stream_reconnectably(self, prepared: PreparedJob, encoder: Encoder) -> ReconnectableStream:
+        """Starts a live job whose client may come back; see ``stream``."""
+        owner = Owner(prepared.caller.coop, prepared.caller.key)
+        stream = self._streams.open(
+            prepared.facts.job, owner, encoder, reconnect_s=prepared.reconnect_s
+        )
+        try:
+            self.stream(prepared, stream)
+        except Refused:
+            self._streams.forget(stream)
+            raise
+        return stream
+
+    def reconnect(
+        self, caller: Caller, job: str, start: int, encoder: type[Encoder]
+    ) -> ReconnectableStream:
+        """Returns the stream of a client that comes back.
+
+        Args:
+            caller: who comes back: the key or the person that sent the request.
+            job: the job.
+            start: number of the first event to read.
+            encoder: what writes the events in the client's protocol.
+
+        Raises:
+            Refused: ``unknown_job``, ``stream_not_kept``, ``result_expired``, the code of a job
+                that failed, or ``invalid_request`` if the event before ``start`` was never sent.
+        """
+        _check_job_id(job)
+        stream = self._streams.get(job, Owner(caller.coop, caller.key))
+        if stream is None:
+            raise self._refuse_reconnection(caller, job)
+        if not isinstance(stream.encoder, encoder):
+            raise refused("stream_not_kept", job=job)
+        if start > len(stream.log):
+            raise refused(
+                "invalid_request", param=LAST_EVENT_ID, fault="unsent_event", number=start - 1,
+                sent=len(stream.log), job=job,
+            )  # fmt: skip
+        if start < stream.log.first:
+            raise refused("result_expired", job=job)
+        return stream
+
+    def _refuse_reconnection(self, caller: Caller, job: str) -> Refused:
+        """Returns why there is no stream to come back to."""
+        running, ended = self._running_jobs.get(job), self._running_jobs.recent.get(job)
+        facts = running.facts if running is not None else ended.facts if ended is not None else None
+        if facts is None or (facts.coop, facts.key) != (caller.coop, caller.key):
+            return refused("unknown_job", job=job)
+        if ended is None:
+            return refused("stream_not_kept", job=job)
+        return refused(ended.code or "result_expired", job=job)
+
+    def count_tokens(self, caller: Caller, body: bytes) -> int:
+        """Returns the estimated prompt tokens of a request for ``/v1/messages``.
+
+        The estimate is the one by which the request would be placed: it is learned from the
+        engines' counts, and no engine is asked.
+
+        Raises:
+            Refused: the request is invalid.
+        """
+        whole = msgspec.json.encode({**read_object(body), "max_tokens": 1})
+        parsed = openai.parse_request(openai.MESSAGES, whole)
+        facts = self._facts_builder.build_facts(parsed, caller, Options(), JobKind.LIVE)
+        return facts.input_tokens_est
+
+    async def wait_until_drained(self) -> None:
+        """Waits until every live job has ended and its answer was passed on."""
+        await self._running_jobs.wait_until_drained()
+        await self._explained_answers.wait_until_sent()
+
+    def end_stream(self, job: str) -> None:
+        """Cancels a live job whose client has left, unless it has ended."""
+        self._running_jobs.cancel(job, "client_gone")
+
+    async def submit(self, caller: Caller, submission: Submission, lang: str) -> JobDetails:
+        """Submits a kept job; it is on disk on return.
+
+        Raises:
+            Refused: the request is invalid, or its idempotency key belongs to another request.
+        """
+        self._check_accepting()
+        row = await self._kept_jobs.submit(caller, submission)
+        return await self.get(caller, row.job, lang)
+
+    async def get(self, caller: Caller, job: str, lang: str) -> JobDetails:
+        """Returns a job of the caller.
+
+        Raises:
+            Refused: ``unknown_job``.
+        """
+        _check_job_id(job)
+        running = self._running_jobs.get(job)
+        if job.startswith(KEPT_PREFIX):
+            row = await self._store.get_kept(job)
+            if row is not None and caller.owns(row.coop, row.key):
+                result = await self._read_result(caller, row)
+                return JobDetails(kept_job_status(row, running, lang, result), row, result)
+        elif running is not None and caller.owns(running.facts.coop, running.facts.key):
+            return JobDetails(running_job_status(running))
+        else:
+            ended = self._running_jobs.recent.get(job)
+            if ended is not None and caller.owns(ended.facts.coop, ended.facts.key):
+                return JobDetails(
+                    ended_job_status(ended, lang, await self._settled_receipt(caller, job))
+                )
+        raise refused("unknown_job", job=job)
+
+    async def list_jobs(self, caller: Caller, limit: int, lang: str) -> list[JobStatus]:
+        """Returns the caller's live, kept and recently ended jobs, newest first."""
+        limit_jobs = min(limit or LIST_DEFAULT, JOBS_MAX)
+        rows = await self._store.list_kept(caller.coop, limit_jobs, caller.person)
+        live_jobs = [job for job in self._running_jobs.list_of(caller) if job.facts.kind == "live"]
+        views = [running_job_status(job) for job in live_jobs[:limit_jobs]]
+        views += [kept_job_status(row, self._running_jobs.get(row.job), lang) for row in rows]
+        views += [ended_job_status(job, lang) for job in self._running_jobs.recent.list_of(caller)]
+        views.sort(key=lambda view: view.id.partition("-")[2], reverse=True)
+        return views[:limit_jobs]
+
+    async def cancel(self, caller: Caller, job: str, lang: str) -> JobStatus:
+        """Cancels a job.
+
+        Raises:
+            Refused: ``unknown_job``, or ``job_ended``.
+        """
+        details = await self.get(caller, job, lang)
+        if details.view.ended_at:
+            raise refused("job_ended", job=job)
+        if details.row is not None:
+            await self._kept_jobs.cancel(details.row)
+        else:
+            self._running_jobs.cancel(job, "cancelled")
+        return (await self.get(caller, job, lang)).view
+
+    async def explain(self, caller: Caller, job: str) -> Explanation:
+        """Returns the explanation of a job, without what only a machine's own co-op may know.
+
+        Raises:
+            Refused: ``unknown_job``.
+        """
+        _check_job_id(job)
+        reply = await self._scheduler.explain(job, caller.coop, caller.person)
+        explanation = reply.explanation
+        if explanation is None:
+            raise refused("unknown_job", job=job)
+        return explanation_for(caller, explanation)
+
+    async def get_receipt(self, caller: Caller, job: str, lang: str) -> Receipt:
+        """Returns the settled receipt of a job.
+
+        Raises:
+            Refused: ``unknown_job``, or ``not_ready`` if the job is not settled yet.
+        """
+        _check_job_id(job)
+        receipt = await self._settled_receipt(caller, job)
+        if receipt is not None:
+            return receipt
+        await self.get(caller, job, lang)  # raises if there is no such job
+        raise refused("not_ready", job=job)
+
+    async def get_statement(self, caller: Caller, month: str, coop: str) -> Statement:
+        """Returns the statement of the caller's co-op; the operator and auditors read every one.
+
+        Args:
+            caller: who asks.
+            month: ``2026-11``; "" for the present one.
+            coop: the co-op that the caller names, or "".
+
+        Raises:
+            Refused: ``statement_of_another``, ``role_refused`` or ``invalid_request``.
+        """
+        _check_books(caller)
+        if coop not in ("", caller.coop) and caller.role not in READERS_OF_ALL:
+            raise refused("statement_of_another", coop=clean_text(coop))
+        try:
+            return await make_statement(
+                self._store, coop or caller.coop, month, zone=self._zone, now=time.time()
+            )
+        except (ValueError, OverflowError):
+            raise _wrong_month(month) from None
+
+    async def render_statement(
+        self, caller: Caller, month: str, coop: str, *, pool: str, lang: str
+    ) -> bytes:
+        """Returns the statement of the caller's co-op as PDF; arguments as in ``get_statement``.
+
+        Raises:
+            Refused: as ``get_statement``.
+            PoolError: ``pdf_unavailable``.
+        """
+        statement = await self.get_statement(caller, month, coop)
+        start_at, end_at = statement.start_at, statement.end_at
+        source = PageSource(
+            statement=statement,
+            breakdown=await self._store.get_breakdown(
+                statement.coop, start_at=start_at, end_at=end_at
+            ),
+            pool=pool,
+            keys=(self._signer.public_key, *self._signer.retired_keys),
+            is_open=end_at > time.time(),
+        )
+        async with self._rendering:  # one at a time: a page is tenths of a second of a core
+            page = make_page(source, lang)
+            return await asyncio.to_thread(render_pdf, page, dated_at=end_at)
+
+    async def read_month(self, caller: Caller, month: str) -> CoopMonth:
+        """Returns what the books say of a month of the caller's co-op; ``month`` as above.
+
+        Raises:
+            Refused: ``invalid_request``.
+        """
+        try:
+            return await read_month(
+                self._store, caller.coop, month, zone=self._zone, now=time.time()
+            )
+        except (ValueError, OverflowError):
+            raise _wrong_month(month) from None
+
+    async def read_machines(self, caller: Caller, coop: str) -> MachineBooks:
+        """Returns what the books say of the machines of the caller's co-op.
+
+        Args:
+            caller: who asks; the operator and auditors read those of every co-op.
+            coop: the co-op that the caller names, or "".
+
+        Raises:
+            Refused: ``role_refused``.
+        """
+        is_other = coop not in ("", caller.coop)
+        if caller.role not in (READERS_OF_ALL if is_other else MACHINE_READERS):
+            raise refused("role_refused")
+        return await read_machines(
+            self._store, coop or caller.coop, zone=self._zone, now=time.time()
+        )
+
+    async def _read_result(self, caller: Caller, row: KeptJobRow) -> bytes:
+        """Returns the answer of a kept job, with its explanation if the client asked for it."""
+        result = self._kept_jobs.unseal_result(row)
+        if result and self._kept_jobs.asks_for_explanation(row):
+            reply = await self._scheduler.explain(row.job, row.coop, person_of(row.key))
+            explanation = reply.explanation
+            if explanation is not None:
+                return add_explanation(result, explanation_for(caller, explanation))
+        return result
+
+    async def _settled_receipt(self, caller: Caller, job: str) -> Receipt | None:
+        settled = await self._store.get_receipt(job)
+        if settled is None or not caller.owns(settled.coop, settled.key):
+            return None
+        return settled.receipt if settled.receipt.signature else self._signer.sign(settled.receipt)
+
+    def _check_accepting(self) -> None:
+        if self.stopping:
+            raise refused("shutting_down")
+
+
+def _wrong_month(month: str) -> Refused:
+    return refused(
+        "invalid_request",
+        param="month",
+        fault="wrong_form",
+        form="2026-11",
+        found=clean_text(month),
+    )
+
+
+def _check_books(caller: Caller) -> None:
+    """Refuses a person without a role in the co-op: a statement's lines may be one colleague's."""
+    if caller.role == Role.PERSON:
+        raise refused("role_refused")
+
+
+def _check_job_id(job: str) -> None:
+    """Refuses a malformed identifier before it reaches the store or a header."""
+    if not is_job_id(job):
+        raise Refused(ErrorReply("unknown_job", {"job": clean_text(job)}))

@@ -1,0 +1,101 @@
+"""Running job: the state of one job at its gateway."""
+
+import asyncio
+
+from entraide.types import RequestFacts, Terms
+from entraide.wire.cards import EarlierRun
+from entraide.wire.messages import JobPlaced, StartRun, Tokens
+from entraide_scheduler.gateway.answers import AnswerPart
+from entraide_scheduler.gateway.jobs.phases import GATEWAY_JOB, JobPhase
+from entraide_scheduler.gateway.jobs.resumption import EmittedAnswer, continue_run
+from entraide_scheduler.gateway.jobs.run_limits import RunLimits
+from entraide_scheduler.gateway.requests import AnswerSink, ParsedRequest, encode_for_engine
+
+
+class RunningJob:
+    """State of one job: request, sink, placement, and tokens forwarded so far."""
+
+    __slots__ = (
+        "attempts", "began_at", "earlier", "emitted", "end_waiters", "epoch", "facts", "is_whole",
+        "limits", "node", "outcome_timer", "phase", "position", "request", "resume_events",
+        "sent_by_epoch", "sent_tokens", "signin_session", "sink", "stream", "terms",
+    )  # fmt: skip
+
+    def __init__(
+        self, facts: RequestFacts, parsed: ParsedRequest, sink: AnswerSink, began_at: float
+    ) -> None:
+        self.signin_session = ""  # in which a person sent it
+        self.resume_events = False  # whether the sink is told where the answer goes on
+        self.facts = facts
+        self.request = parsed
+        self.sink = sink
+        self.began_at = began_at  # on the monotonic clock, seconds
+        self.stream = facts.stream
+        self.phase = JobPhase.WAITING
+        self.node = ""
+        self.epoch = 0
+        self.position = 0  # of the placement in the journal
+        self.is_whole = False  # the answer is here, and waits for the journal
+        self.terms: Terms | None = None
+        self.limits: RunLimits | None = None
+        self.sent_tokens = 0
+        self.emitted = EmittedAnswer() if facts.resumable else None
+        self.earlier: tuple[EarlierRun, ...] = ()  # runs that were lost in mid-answer
+        self.sent_by_epoch: dict[int, int] = {}  # forwarded tokens of each run
+        self.attempts = 0
+        self.outcome_timer: asyncio.TimerHandle | None = None
+        self.end_waiters: list[asyncio.Future[None]] = []
+
+    def step(self, event: str) -> None:
+        """Applies an event of ``GATEWAY_JOB``; raises ``IllegalTransition`` on any other."""
+        self.phase = GATEWAY_JOB.step(self.phase, event, subject=self.facts.job)
+
+    @property
+    def may_resume(self) -> bool:
+        """Whether a part was forwarded that another run may continue."""
+        return self.emitted is not None and self.phase is JobPhase.ANSWERING
+
+    def has_all_of(self, placed: JobPlaced) -> bool:
+        """Whether the earlier runs had sent all granted tokens, so that only the end is missing."""
+        is_known = any(self.sent_by_epoch.get(run.terms.epoch, 0) for run in placed.earlier)
+        return self.may_resume and is_known and self.sent_tokens >= placed.output_tokens_max
+
+    def forward(self, message: Tokens) -> bool:
+        """Passes a part to the sink; returns False if its client reads too slowly."""
+        part = AnswerPart(self.sent_tokens, message.data)
+        self.sent_tokens += message.n
+        if self.emitted is not None:
+            self.emitted.add(message.data)
+            self.sent_by_epoch[self.epoch] = self.sent_by_epoch.get(self.epoch, 0) + message.n
+        return self.sink(part)
+
+    def make_run(self, placed: JobPlaced, gateway: str) -> StartRun | None:
+        """Returns the run of a placement; None if it cannot continue what was forwarded.
+
+        Args:
+            placed: the placement.
+            gateway: identifier of this gateway.
+        """
+        request, model = self.request, placed.terms.model
+        if self.phase is JobPhase.ANSWERING:
+            if self.emitted is None or self.terms is None or not placed.earlier:
+                return None
+            return continue_run(
+                request,
+                self.emitted,
+                self.terms,
+                placed,
+                sent_tokens=self.sent_tokens,
+                gateway=gateway,
+            )
+        return StartRun(
+            placed.job,
+            placed.epoch,
+            gateway,
+            request.path,
+            model,
+            self.stream,
+            encode_for_engine(request, placed.output_tokens_max, model=model, stream=self.stream),
+            own=placed.terms.borrower == placed.terms.lender,
+            joins=True,
+        )

@@ -1,0 +1,31 @@
+"""Machines: what a gateway serves to members' machines.
+
+Input: requests of machines that join, and of approved nodes. Output: the installer, weights,
+statements.
+
+``install`` has the page, the script and the wheels; ``node_passes`` recognises a node, for
+``weights`` and for ``node_statements``.
+"""
+
+from entraide_scheduler.gateway.machines import install, weights
+from entraide_scheduler.gateway.machines.install import (
+    FOLDER,
+    TARGETS,
+    InstallServer,
+    InstallSource,
+)
+from entraide_scheduler.gateway.machines.node_passes import NodePasses
+from entraide_scheduler.gateway.machines.node_statements import NodeStatements
+from entraide_scheduler.gateway.machines.weights import WeightServer
+
+__all__ = [
+    "FOLDER",
+    "TARGETS",
+    "InstallServer",
+    "InstallSource",
+    "NodePasses",
+    "NodeStatements",
+    "WeightServer",
+    "install",
+    "weights",
+]

@@ -1,0 +1,59 @@
+"""Machine reasons: which of the codes that nodes report other people may see. Pure.
+
+A node says why it takes no work. Some of its reasons tell that somebody sits at the machine, or
+when its owner is away. Others see all reasons that an owner's terms give as one, ``owner_terms``,
+so that none can be told from the others. A code that is not listed here counts as such a reason.
+In explanations the machine's own co-op, the operator and auditors see the reason itself.
+"""
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from entraide.types import Explanation
+from entraide_scheduler.gateway.jobs import Caller
+from entraide_scheduler.people import READERS_OF_ALL
+
+OWNER_TERMS = "owner_terms"
+
+# Reasons that concern the agent, its engine or the pool, not the owner.
+SHOWN = frozenset(
+    {
+        "benchmarking", "draining", "engine_down", "engine_starting", "full", "goodbye",
+        "no_answer", "no_model", "not_approved", "not_loaded", "quarantined", "revoked", "stale",
+        "starting",
+    }
+)  # fmt: skip
+
+
+def public_reason(reason: str) -> str:
+    """Returns the code that others see for a node's reason.
+
+    >>> public_reason("owner_busy"), public_reason("draining"), public_reason("")
+    ('owner_terms', 'draining', '')
+    """
+    return reason if not reason or reason in SHOWN else OWNER_TERMS
+
+
+def explanation_for(caller: Caller, explanation: Explanation) -> Explanation:
+    """Returns an explanation with the reasons of other co-ops' machines as the caller sees them."""
+    if caller.role in READERS_OF_ALL:
+        return explanation
+    own = {each.values.get("reason") for each in explanation.excluded if each.coop == caller.coop}
+    values = explanation.values
+    return replace(
+        explanation,
+        # The decision's own reason is of a machine that is not named: shown if one's own has it.
+        values=values if values.get("reason") in own else _public(values),
+        excluded=tuple(
+            each if each.coop == caller.coop else replace(each, values=_public(each.values))
+            for each in explanation.excluded
+        ),
+    )
+
+
+def _public(values: Mapping[str, str | int | float]) -> dict[str, str | int | float]:
+    shown = dict(values)
+    if "reason" in shown:
+        shown["reason"] = public_reason(str(shown["reason"]))
+    return shown

@@ -1,0 +1,161 @@
+"""``gateway run``: a gateway as a process of its own, connected to the scheduler by the bus.
+
+The process needs the pool's state directory (keys of identity, receipts and kept jobs) and the
+pool's store. Any number of gateways may run, each with a name of its own. While the scheduler is
+unreachable, jobs wait and are submitted again; see ``scheduler_watch``.
+"""
+
+import ssl
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+
+from entraide import i18n
+from entraide.v1 import pool_pb2, pool_pb2_grpc
+from entraide.wire.bus_connection import BusConnection
+from entraide.wire.nats import client_context, connect
+from entraide.wire.subjects import checked
+from entraide_scheduler.bus import NatsNodeChannel, NatsSchedulerAdapter, subscribe_answers
+from entraide_scheduler.certificates import ServerCertificates
+from entraide_scheduler.config import (
+    GatewayConfig,
+    config_error,
+    find_server_fault,
+    find_signin_fault,
+    read_toml,
+)
+from entraide_scheduler.control.server import GrpcServer
+from entraide_scheduler.gateway import Gateway, PoolEndpoints, Settings
+from entraide_scheduler.gateway.jobs import ReceiptSigner
+from entraide_scheduler.gateway.machines import FOLDER
+from entraide_scheduler.metrics import make_process_collectors
+from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key
+from entraide_scheduler.nats.keyfiles import lock_home
+from entraide_scheduler.store.store import Store
+from entraide_scheduler.supervision.foreground import stop_event
+from entraide_scheduler.upgrade_trial import refuse_during_trial
+
+GRPC_GRACE_S = 2.0
+PING_INTERVAL_S = 2  # a link that was cut is noticed after three of these
+
+
+def load_gateway_config(path: Path) -> GatewayConfig:
+    """Reads a gateway's config file; paths in it are relative to it.
+
+    Raises:
+        PoolError: ``config_refused``, with the file and the key.
+    """
+    config = read_toml(path, GatewayConfig)
+    try:
+        checked(config.gateway)
+    except ValueError as problem:
+        raise config_error(path, str(problem)) from problem
+    if config.gateway == config.kept_gateway:
+        raise config_error(path, "gateway must differ from kept_gateway")
+    if config.lang not in i18n.LANGUAGES:
+        raise config_error(path, "lang must be fr or en")
+    if fault := find_server_fault(config.http, config.grpc, config.tls):
+        raise config_error(path, fault)
+    if fault := find_signin_fault(config.smtp, config.oidc):
+        raise config_error(path, fault)
+    config_dir = path.absolute().parent
+    absolute: dict[str, Any] = {
+        "dir": str(config_dir / config.dir),
+        "smtp": config.smtp.with_absolute_paths(config_dir) if config.smtp else None,
+        "oidc": config.oidc.with_absolute_paths(config_dir) if config.oidc else None,
+    }
+    if config.nats.ca_file:
+        ca_file = str(config_dir / config.nats.ca_file)
+        absolute["nats"] = msgspec.structs.replace(config.nats, ca_file=ca_file)
+    return msgspec.structs.replace(config, **absolute)
+
+
+async def run_gateway(config: GatewayConfig) -> None:
+    """Runs a gateway until SIGTERM, SIGINT or the end of the parent's pipe.
+
+    Raises:
+        EntraideError: the bus or the store cannot be reached, or a key cannot be read.
+    """
+    log = structlog.get_logger("entraide.gateway")
+    log.info("gateway.starting", config=msgspec.to_builtins(config))
+    stopped = stop_event()
+    state = Path(config.dir)
+    url = config.store_url or f"sqlite:///{state / 'store.db'}"
+    lock = lock_home(state, f"gateway-{config.gateway}.lock")
+    store = await Store.open(url, check_new=partial(refuse_during_trial, state))
+    identity = PoolIdentity(state)
+    connection = await connect(
+        config.nats.urls,
+        identity=lambda: identity.make_gateway_identity(config.gateway),
+        name=f"gateway {config.gateway}",
+        tls=_bus_context(config.nats.ca_file),
+        ping_interval_s=PING_INTERVAL_S,
+    )
+    scheduler = NatsSchedulerAdapter(connection, config.gateway)
+    certificates = ServerCertificates(state, config.http, config.tls)
+    gateway = Gateway(
+        scheduler=scheduler,
+        link=scheduler,
+        nodes=NatsNodeChannel(scheduler.publisher),
+        store=store,
+        sealing_key=load_sealing_key(state),
+        signer=ReceiptSigner.load(state),
+        settings=Settings(
+            http=config.http,
+            pool=config.pool,
+            lang=i18n.lang_of(config.lang),
+            kept_gateway=config.kept_gateway,
+            drain_s=config.drain_s,
+            mirror=state / FOLDER,
+            timezone=config.timezone,
+            smtp=config.smtp,
+            oidc=config.oidc,
+        ),
+        tls=certificates.http.context if certificates.http else None,
+        collectors=make_process_collectors(connection, scheduler.publisher, store, certificates),
+    )
+    grpc = GrpcServer()
+    pool = pool_pb2.DESCRIPTOR.services_by_name["Pool"].full_name
+    grpc.add_service(
+        pool, lambda server: pool_pb2_grpc.add_PoolServicer_to_server(gateway.pool_service, server)
+    )
+    try:
+        await subscribe_answers(connection, config.gateway, gateway)
+        await scheduler.start(gateway)
+        certificates.watch()
+        await grpc.start(config.grpc.host, config.grpc.port, certificates.grpc)
+        await gateway.start(_find_endpoints(config, grpc.port, certificates))
+        scheduler.url = gateway.pool_url()
+        log.info("gateway.ready", http=gateway.url, grpc=grpc.port)
+        await stopped.wait()
+    finally:
+        await _stop(gateway, grpc, scheduler, connection)
+        await certificates.stop()
+        await store.close()
+        lock.close()
+
+
+async def _stop(
+    gateway: Gateway, grpc: GrpcServer, scheduler: NatsSchedulerAdapter, connection: BusConnection
+) -> None:
+    await gateway.stop()
+    await grpc.stop(GRPC_GRACE_S)
+    await scheduler.stop()
+    await connection.close()
+
+
+def _find_endpoints(
+    config: GatewayConfig, grpc_port: int, certificates: ServerCertificates
+) -> PoolEndpoints:
+    return PoolEndpoints(
+        grpc=config.grpc.public or f"{config.grpc.host}:{grpc_port}",
+        tls=certificates.grpc is not None,
+        ca_pem=certificates.ca_pem,
+    )
+
+
+def _bus_context(ca_file: str) -> ssl.SSLContext | None:
+    return client_context(Path(ca_file).read_text("ascii")) if ca_file else None
