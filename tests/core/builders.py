@@ -215,7 +215,9 @@ class Pool:
                 if mine and not (
                     job.shape.limited or job.shape.green_h or job.shape.batch or job.alone
                 ):
-                    assert not counter.own[model].has_free(kind, job.shape)
+                    assert not counter.own[model].has_free(kind, job.shape), (
+                        "the node's co-op waits for a slot that a guest got"
+                    )
 
     def _check_blocked_bits(self) -> None:
         """Checks that each change of a fact that a temporary filter reads updated the replicas."""

@@ -41,10 +41,12 @@ from entraide_scheduler.core.rules import (
 from entraide_scheduler.core.rules.offer_rules import has_control, is_in_jurisdiction
 from entraide_scheduler.core.rules.rule import (
     NEEDS,
+    Affected,
     Example,
     NodeFilter,
     OfferFilter,
     ReplicaFilter,
+    any_job,
 )
 from entraide_scheduler.core.state import State
 
@@ -52,20 +54,9 @@ SMALL: dict[str, Any] = {}
 LARGE = {"explained_nodes": 1, "explained_best": 3}  # limits; two nodes are evaluated by columns
 CODES = [rule.code for rule in RULES]
 
-# Whether a replica that a rule excludes still has slots that its own co-op is owed.
-OWED_SLOTS = {
-    "node_suspect": False,
-    "node_lost": False,
-    "not_accepting": False,
-    "resting": False,
-    "probing": True,
-    "reserved": True,
-    "no_free_slot": True,
-    "own_only": True,
-    "lend_limit": True,
-    "batch_share_full": True,
-    "not_empty": True,
-}
+# A replica's load once its runs have ended, and with them what is reserved until they do.
+NO_RUNS: dict[str, Any] = {"leases": 0, "batch": 0, "foreign": 0, "reserved": ""}
+LOCALES = "sdk/entraide/locales"
 
 
 def example_cards(example: Example) -> tuple[NodeCard, NodeCard]:
@@ -114,6 +105,31 @@ def decide(rule: Rule, limits: dict[str, Any] = SMALL) -> Decided:
     return Decided(state, job, request, evaluation.evaluate_nodes(state, job, request))
 
 
+def outlasts_runs(rule: Rule) -> bool:
+    """Tells whether a temporary rule excludes its example's node even once that has no runs."""
+    decided = decide(rule)
+    change_node(decided.state, decided.other, {}, NO_RUNS)
+    view = decided.state.fleet.replica_index.view_of(MODEL, "other")
+    return view is not None and view.blocked_bits & bit_of(rule) > 0
+
+
+def affected_by(rule: Rule) -> Affected:
+    """Returns which jobs a temporary rule may exclude."""
+    assert isinstance(rule.filter, ReplicaFilter)
+    return rule.filter.affects
+
+
+def sentences_missing(*codes: str) -> list[str]:
+    """Returns which messages a catalogue lacks, of those with these codes and their otherwise."""
+    return [
+        f"{LOCALES}/{lang}.ftl lacks `{message}`"
+        for code in codes
+        for message in (code, f"{code}.otherwise")
+        for lang in i18n.LANGUAGES
+        if not i18n.catalogue(lang).has(message)
+    ]
+
+
 def explain(decided: Decided) -> Explanation:
     """Explains an example's decision."""
     state, job, result, request = decided.state, decided.job, decided.result, decided.request
@@ -133,13 +149,19 @@ def test_each_rule_that_is_declared_is_checked() -> None:
         LimitFilter: job_rules.LIMIT_RULES,
     }
     declared = [
-        value
+        (value, module.__name__.rpartition(".")[2])
         for module in (node_rules, offer_rules, replica_rules, job_rules)
         for value in vars(module).values()
         if isinstance(value, Rule)
     ]
+    unlisted = [
+        f"`{rule.code}` is declared in {module}.py and in no tuple"
+        for rule, module in declared
+        if rule not in RULES
+    ]
 
-    assert sorted(rule.code for rule in declared) == sorted(CODES)
+    assert [] == unlisted
+    assert sorted(rule.code for rule, _ in declared) == sorted(CODES)
     assert len(set(CODES)) == len(CODES)
     for kind, rules in kinds.items():
         assert {type(rule.filter) for rule in rules} == {kind}
@@ -174,8 +196,9 @@ def test_permanent_rules_read_of_a_job_what_the_cache_compares() -> None:
 @all_cases("rule", [rule for rule in RULES if rule.wait], ids=attrgetter("code"))
 def test_each_reason_of_waiting_has_its_sentences(rule: Rule, lang: str) -> None:
     """Where no other node is there, the job is told why it waits and when it can start."""
-    decided = decide(rule)
     assert rule.wait is not None
+    assert [] == sentences_missing(f"reason-{rule.wait.reason}")
+    decided = decide(rule)
     state = decided.state
     state.fleet.remove_node(state.fleet.nodes["able"], "goodbye", START)
     state.fleet.forget_node("able")
@@ -183,7 +206,6 @@ def test_each_reason_of_waiting_has_its_sentences(rule: Rule, lang: str) -> None
     explanation = explain(structs.replace(decided, result=result))
 
     assert explanation.reason == rule.wait.reason
-    assert i18n.has_message(f"reason-{rule.wait.reason}.otherwise")
     assert [] == missing_parts(explanation, lang)
 
 
@@ -195,17 +217,27 @@ def test_the_masks_of_the_job_hold_the_rule(rule: Rule) -> None:
     assert (own | others) & bit_of(rule)
 
 
-def test_a_co_op_is_owed_nothing_for_a_replica_out_of_service() -> None:
+@all_cases("rule", REPLICA_RULES, ids=attrgetter("code"))
+def test_a_co_op_is_owed_nothing_for_a_replica_out_of_service(rule: Rule) -> None:
     """The slots of such a replica do not count; those that runs or other co-ops' terms close do."""
-    views = {
-        rule.code: decide(rule).state.fleet.replica_index.view_of(MODEL, "other")
-        for rule in REPLICA_RULES
-        if rule.code in OWED_SLOTS
-    }
+    view = decide(rule).state.fleet.replica_index.view_of(MODEL, "other")
+    is_out = affected_by(rule).own and outlasts_runs(rule)
 
-    assert OWED_SLOTS == {
-        code: view is not None and view.counted_slots > (0, 0) for code, view in views.items()
-    }
+    assert view is not None
+    assert is_out == (view.counted_slots == (0, 0)), f"`out_of_service` must be {is_out}"
+
+
+def test_the_first_rule_that_excludes_is_the_most_general() -> None:
+    """Rules on all jobs come before those on some; in each part, the whole node before its runs."""
+
+    def place_of(rule: Rule) -> tuple[bool, bool]:
+        affected = affected_by(rule)
+        on_all_jobs = affected.own and affected.jobs is any_job
+        return not on_all_jobs, not outlasts_runs(rule)
+
+    expected = [rule.code for rule in sorted(REPLICA_RULES, key=place_of)]
+
+    assert expected == [rule.code for rule in REPLICA_RULES]
 
 
 def test_a_change_for_any_kind_of_job_may_open_a_replica(monkeypatch) -> None:
@@ -222,8 +254,14 @@ def test_a_change_for_any_kind_of_job_may_open_a_replica(monkeypatch) -> None:
 def test_the_rule_excludes_the_node(rule: Rule) -> None:
     """Only the node that the example is about is excluded, and by this rule alone."""
     able = {"able": rule.code} if rule.code == "alone_limit" else {}
+    excluded = decide(rule).excluded
+    first = excluded.get("other")
 
-    assert decide(rule).excluded == {"other": rule.code} | able
+    assert first is not None, "its condition does not hold for the example, or no tuple has it"
+    assert rule.code == first, (
+        f"rule `{first}` excludes it before: change the example (card, able) or move the rule"
+    )
+    assert excluded == {"other": rule.code} | able
 
 
 @all_cases("rule", RULES, ids=attrgetter("code"))
@@ -241,12 +279,12 @@ def test_the_search_over_columns_honours_the_rule(rule: Rule) -> None:
 @all_cases("rule", RULES, ids=attrgetter("code"))
 def test_the_explanation_gives_the_reason(rule: Rule, lang: str) -> None:
     """The text says why the node is excluded and what would have changed it, with all values."""
+    assert [] == sentences_missing(f"rule-{rule.code}")
+
     explanation = explain(decide(rule))
     values = explanation.excluded[0].values
 
-    assert i18n.has_message(f"rule-{rule.code}.otherwise")
     assert [] == missing_parts(explanation, lang)
-    assert i18n.rule(rule.code, lang) != rule.code
     assert values == values | rule.example.values
 
 

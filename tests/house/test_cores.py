@@ -9,8 +9,11 @@ import math
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 from tests.cases import all_cases
 from tests.house.source import CORES, imports, modules, nodes, tree, where
+
+from entraide_scheduler.core.records import Backoff, Load, Node
 
 # Pure, and the same on every processor and under every hash seed.
 ALLOWED = {
@@ -171,6 +174,34 @@ def test_a_package_of_the_core_says_what_it_is(package: str) -> None:
 
     assert set() == {word for word in ("Input: ", "Output: ") if word not in flowing}
     assert set() == {name for name in inside if f"``{name}``" not in opening}
+
+
+def fields_set() -> frozenset[str]:
+    """The attributes that the scheduler's core sets, whole or by key, outside the rules."""
+    core, rules = CORES[0], f"{CORES[0]}.rules."
+    names = set()
+    for module, path in CORE_MODULES.items():
+        if module.startswith(core) and not module.startswith(rules):
+            for node in nodes(path):
+                match node:
+                    case (
+                        ast.Attribute(attr=name, ctx=ast.Store())
+                        | ast.Subscript(value=ast.Attribute(attr=name), ctx=ast.Store())
+                    ):
+                        names.add(name)
+    return frozenset(names)
+
+
+@pytest.mark.parametrize("record", [Node, Load, Backoff])
+def test_each_fact_of_a_node_is_set(record: type[Struct]) -> None:
+    """The core sets each field of what a rule reads: a rule on another would exclude no node."""
+    known = fields_set()
+
+    assert [] == [
+        f"no handler sets `{record.__name__}.{name}`"
+        for name in record.__struct_fields__
+        if name not in known
+    ]
 
 
 def test_both_cores_were_read() -> None:

@@ -1,6 +1,7 @@
 """Rules on a replica's present state, which a lease, a message or a moment can change.
 
-``REPLICA_RULES`` has them in the order in which they are checked, after the permanent ones. A
+``REPLICA_RULES`` has them in the order in which they are checked, after the permanent ones: those
+on all jobs before those on some; in each part, those on the whole node before those on its runs. A
 condition that reads the policy belongs here even if waiting does not help.
 
 A replica keeps the answers as bits (``temporary``), so a fact that a condition reads changes only

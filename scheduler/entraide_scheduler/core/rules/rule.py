@@ -13,9 +13,10 @@ What a rule may read depends on the kind of its filter. The types below are all 
   it is one of those ``Affected``, which may ask for any part of its ``Shape``.
 - ``LimitFilter``: the job's limits (``PlacementRequest``), and what is predicted for it.
 
-Nothing gets the time, and no filter of a node or an offer gets the policy or the asking co-op's
-terms: what it needs of these is a field of ``Shape``, which ``evaluation.shape_of`` sets only while
-the policy asks for it, so that the default makes no new shapes. The co-op itself is such a field:
+Nothing gets the time, and ``values`` gets no policy. No filter of a node or an offer gets the
+policy or the asking co-op's terms: what it needs of these is a field of ``Shape``, which
+``evaluation.shape_of`` sets only while the policy asks for it, so that the default makes no new
+shapes. The co-op itself is such a field:
 ``ReplicaIndex.lends_in_part`` says where a rule that spares own jobs may apply. The fleet caches
 eligible nodes by the fields of ``Needs``; a field that a filter reads is added there.
 """
@@ -133,6 +134,8 @@ def must_be_alone(shape: Shape) -> bool:
 class Affected(Struct, frozen=True):
     """The jobs that a temporary filter may exclude.
 
+    A new kind of job is a function above; the masks of ``temporary`` follow.
+
     Attributes:
         jobs: tells whether it may exclude the jobs of a shape.
         own: whether it excludes jobs of the node's own co-op.
@@ -175,8 +178,10 @@ class ReplicaFilter(Struct, frozen=True, kw_only=True):
     Attributes:
         affects: the jobs that it may exclude.
         excludes: whether a replica excludes these jobs.
-        out_of_service: whether the replica's slots do not count as its own co-op's, which is then
-            owed no turn for them.
+        out_of_service: whether the replica's slots do not count as its own co-op's, none of whose
+            jobs is then owed a turn for them: true of a filter that excludes the co-op's own jobs,
+            unless it ends with runs. Slots are counted for all jobs alike, so one that excludes
+            only some own jobs takes those turns from the co-op's other jobs, too.
     """
 
     affects: Affected
@@ -200,7 +205,7 @@ class LimitFilter(Struct, frozen=True, kw_only=True):
 
 
 class SearchFilter(Struct, frozen=True):
-    """A condition that compares nodes or hours; it stands in the searches of ``placement``."""
+    """A condition that compares nodes or hours; ``evaluation`` and ``placement`` have it."""
 
 
 Filter = NodeFilter | OfferFilter | ReplicaFilter | LimitFilter | SearchFilter
