@@ -44,7 +44,7 @@ __all__ = [
     "dump_config",
     "find_declaration_problem",
     "load_config",
-]  # fmt: skip
+]
 
 SLOTS_MAX = 256
 ENGINES_MAX = 16

@@ -29,8 +29,9 @@ HOST = "127.0.0.1"
 STATE = MetricSpec("entraide_node_state", "gauge",
                    "1 for the agent's state, the code of the sentence in `entraide node status`.",
                    ("state",))  # fmt: skip
-WELCOMED = MetricSpec("entraide_node_welcomed", "gauge",
-                      "1 while the pool knows this node, else 0.")  # fmt: skip
+WELCOMED = MetricSpec(
+    "entraide_node_welcomed", "gauge", "1 while the pool knows this node, else 0."
+)
 SLOTS = MetricSpec("entraide_node_slots", "gauge", "Runs that the node can have at once.")
 RUNNING = MetricSpec("entraide_node_running", "gauge", "Runs under way.")
 RUNS = MetricSpec("entraide_node_runs", "counter", "Runs ended, by outcome.", ("outcome",))
@@ -39,8 +40,9 @@ POWER = MetricSpec("entraide_node_power_w", "gauge",
                    "Power of the machine, watts, by meter; absent without a meter.",
                    ("meter",))  # fmt: skip
 SURPLUS = MetricSpec("entraide_node_surplus_w", "gauge", "Advertised surplus of the site, watts.")
-REPORTS = MetricSpec("entraide_node_reports", "gauge",
-                     "Usage reports that the pool has not acknowledged.")  # fmt: skip
+REPORTS = MetricSpec(
+    "entraide_node_reports", "gauge", "Usage reports that the pool has not acknowledged."
+)
 CLOCK = MetricSpec("entraide_node_clock_offset_seconds", "gauge",
                    "This machine's clock minus the pool's; absent while unknown.")  # fmt: skip
 NODE_METRICS = (

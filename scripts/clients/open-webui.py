@@ -85,8 +85,9 @@ try:
     ask(token, [*turns[:2], answer, result], stream=False, tools=[tool])
     call(
         "/api/v1/tasks/title/completions",
-        {"model": "petit", "messages": turns[:2], "stream": False}, token,
-    )  # fmt: skip
+        {"model": "petit", "messages": turns[:2], "stream": False},
+        token,
+    )
 finally:
     server.terminate()
     server.wait()

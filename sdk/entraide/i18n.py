@@ -58,7 +58,7 @@ __all__ = [
     "word",
     "zone_in",
     "zone_name",
-]  # fmt: skip
+]
 
 SAVING_MIN = 1 / 3  # share of the energy that a smaller model must save to be mentioned
 

@@ -56,11 +56,12 @@ def make_report(folder: RunFolder) -> dict[str, Any]:
         ),
         "end": folder.document("end.json"),
         "bus": bus_counts(folder),
-        "rss_mb": {name: folder.document(f"{name}_sample.json")["rss_mb"]
-                   for name in ("first", "last")},
+        "rss_mb": {
+            name: folder.document(f"{name}_sample.json")["rss_mb"] for name in ("first", "last")
+        },
         "slowdown_p50": slow[len(slow) // 2],
         "broken": dict(Counter(line.promise for line in broken)),
-    }  # fmt: skip
+    }
 
 
 def kept_counts(folder: RunFolder) -> dict[str, int]:
@@ -89,9 +90,10 @@ def kill_times_s(faults: list[Executed], outcomes: list[Outcome]) -> list[float]
     for line in outcomes:
         for seam in line.seams:
             during = [
-                at for at in kills.get(seam.node_before, ())
+                at
+                for at in kills.get(seam.node_before, ())
                 if seam.last_at - SLACK_S <= at <= seam.next_at
-            ]  # fmt: skip
+            ]
             if during:
                 times_s.append(seam.next_at - min(during))
     return times_s

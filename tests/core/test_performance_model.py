@@ -251,8 +251,9 @@ def test_runs_all_alike_leave_the_rest_to_the_card(batch: int) -> None:
     """If all runs have one size and one batch, other sizes are still predicted within bounds."""
     machine, luck = Machine(), random.Random(8)
     model = model_of_card(machine, off=2.0)
-    run_jobs(model, machine, luck, runs=500, noise=normal(0.1), batches=(batch, batch),
-          tokens=(500, 501))  # fmt: skip
+    run_jobs(
+        model, machine, luck, runs=500, noise=normal(0.1), batches=(batch, batch), tokens=(500, 501)
+    )
     ttft, tpot = mapes(run_jobs(model, machine, luck, runs=10, noise=normal(0.0)))
 
     assert ttft < 0.3

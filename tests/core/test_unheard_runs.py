@@ -40,8 +40,9 @@ def test_an_answer_goes_on_whose_begin_the_pool_has_not_heard_of(two: Pool, code
 
     assert second.node != first.node
     assert [(run.terms.node, run.usage.output_tokens) for run in runs] == [
-        (first.node, 3), (second.node, 20)
-    ]  # fmt: skip
+        (first.node, 3),
+        (second.node, 20),
+    ]
     invariants.check(two)
 
 

@@ -246,8 +246,9 @@ def test_balance_stops_at_its_limit_and_still_sums_to_zero() -> None:
 
     assert (TOTAL_MAX, -TOTAL_MAX) == full
     assert (-TOTAL_MAX, TOTAL_MAX) == (
-        ledger.balances["beta"]["tokens"], ledger.balances["alpha"]["tokens"],
-    )  # fmt: skip
+        ledger.balances["beta"]["tokens"],
+        ledger.balances["alpha"]["tokens"],
+    )
 
 
 def test_own_work_is_never_cut() -> None:

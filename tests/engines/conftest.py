@@ -9,9 +9,7 @@ from tests.testbed.network import find_obstacle
 
 from entraide import i18n
 
-SEPARATE_HOSTS = (
-    "test_founded_pages.py", "test_testbed.py", "test_three_organisations.py"
-)  # fmt: skip
+SEPARATE_HOSTS = ("test_founded_pages.py", "test_testbed.py", "test_three_organisations.py")
 _REASONS = pytest.StashKey[list[str]]()
 
 

@@ -113,9 +113,7 @@ def write_safetensors(path: Path, tensors: dict[str, Array]) -> None:
     end = 0
     for name, values in tensors.items():
         begin, end = end, end + 2 * values.size
-        header[name] = {
-            "dtype": "BF16", "shape": list(values.shape), "data_offsets": [begin, end]
-        }  # fmt: skip
+        header[name] = {"dtype": "BF16", "shape": list(values.shape), "data_offsets": [begin, end]}
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     with path.open("wb") as file:

@@ -43,8 +43,9 @@ def can_have_session() -> bool:
         return False
     tried = subprocess.run(
         ["unshare", "-m", "-p", "-f", "--kill-child", "sh", "-c", PROBE],
-        check=False, capture_output=True,
-    )  # fmt: skip
+        check=False,
+        capture_output=True,
+    )
     return tried.returncode == 0
 
 

@@ -106,8 +106,7 @@ def stream(pool: RunningPool, fields: dict[str, Any]) -> Iterator[tuple[str, dic
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=120)
     body = {"model": MODEL, "messages": QUESTION, "stream": True, "temperature": 0,
             "entraide": {"resume_events": True}} | fields  # fmt: skip
-    head = {"Authorization": f"Bearer {pool.file.keys[COOP]}",
-            "Content-Type": "application/json"}  # fmt: skip
+    head = {"Authorization": f"Bearer {pool.file.keys[COOP]}", "Content-Type": "application/json"}
     connection.request("POST", "/v1/chat/completions", json.dumps(body), head)
     name = ""
     with connection.getresponse() as answer:

@@ -207,9 +207,10 @@ def their_mlx(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     with (tmp_path / "server.log").open("wb") as log:
         process = subprocess.Popen(
             [str(python), "-I", "-c", MLX, str(weights()), str(port)],
-            stdout=log, stderr=log,
+            stdout=log,
+            stderr=log,
             env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "no-hub")},
-        )  # fmt: skip
+        )
     yield f"http://127.0.0.1:{port}"
     process.terminate()
     process.wait()

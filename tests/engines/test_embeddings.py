@@ -250,9 +250,7 @@ async def test_what_the_models_cannot_is_refused_by_name(client: AsyncOpenAI) ->
             model=NAME, messages=[{"role": "user", "content": "Bonjour"}]
         )
 
-    assert ("feature_unsupported", "dimensions") == (
-        dimensions.value.code, dimensions.value.param
-    )  # fmt: skip
+    assert ("feature_unsupported", "dimensions") == (dimensions.value.code, dimensions.value.param)
     assert ("feature_unsupported", "model") == (chat.value.code, chat.value.param)
 
 

@@ -157,12 +157,14 @@ async def test_the_answer_of_a_machine_that_is_given_back_goes_on(
     assert story.after.startswith(continued)
     assert "length" == story.last["choices"][0]["finish_reason"]
     assert [
-        (story.lost, seam["token_offset"], code), (last["node"], TOKENS - seam["token_offset"], "")
-    ] == [(run["node"], run["output_tokens"], run["ended"]) for run in receipt["runs"]]  # fmt: skip
+        (story.lost, seam["token_offset"], code),
+        (last["node"], TOKENS - seam["token_offset"], ""),
+    ] == [(run["node"], run["output_tokens"], run["ended"]) for run in receipt["runs"]]
     assert last["runs"] == receipt["runs"]
     assert (1, receipt["input_tokens"] + TOKENS) == (
-        after["jobs"] - before["jobs"], after["tokens"] - before["tokens"]
-    )  # fmt: skip
+        after["jobs"] - before["jobs"],
+        after["tokens"] - before["tokens"],
+    )
     assert (why, code) in [
         (earlier.get("reason") or earlier.get("sign"), ended["code"])
         for earlier, ended in itertools.pairwise(said)

@@ -84,8 +84,9 @@ async def test_a_resumed_answer(engine: SupervisedEngine, name: str) -> None:
 
         assert text == given.text, cut
         assert (usage["prompt_tokens"], usage["completion_tokens"]) == (
-            given.end.usage.prompt_tokens, given.end.usage.completion_tokens
-        )  # fmt: skip
+            given.end.usage.prompt_tokens,
+            given.end.usage.completion_tokens,
+        )
 
 
 @pytest.mark.parametrize("text", ["Voici ", "Voici :\n\n  ", " \n", "\n\nVoici"], ids=repr)

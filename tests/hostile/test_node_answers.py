@@ -118,13 +118,14 @@ STREAMS: dict[str, Callable[[m.StartRun], list[Any]]] = {
         m.Tokens(run.job, run.epoch, 1, 2**62, EVENT),
     ],
     "a last chunk that is no JSON": lambda run: [
-        m.Tokens(run.job, run.epoch, 0, 1, EVENT), end(run, first=1, final=b"hello}"),
+        m.Tokens(run.job, run.epoch, 0, 1, EVENT),
+        end(run, first=1, final=b"hello}"),
     ],
     "a last chunk on two lines": lambda run: [
         m.Tokens(run.job, run.epoch, 0, 1, EVENT),
         end(run, first=1, final=b'{"id":\n\ndata: "x"}'),
     ],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", STREAMS)

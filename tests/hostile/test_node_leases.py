@@ -49,9 +49,10 @@ REPORTS: dict[str, tuple[dict[str, Any], str]] = {
     "1 MWh": ({"energy_decode_uwh": 10**12}, "report_energy"),
     "2^63 of energy": ({"energy_prefill_uwh": 2**63}, "report_energy"),
     "energy by its own clock": (
-        {"energy_decode_uwh": 10**9, "run_s": 2_000_000.0}, "report_energy",
+        {"energy_decode_uwh": 10**9, "run_s": 2_000_000.0},
+        "report_energy",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", REPORTS)

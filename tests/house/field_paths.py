@@ -109,8 +109,9 @@ def _shown_losses(
         yield "no change names it"
     for lang in i18n.LANGUAGES:
         lines = "\n".join(change_line(change, lang) for change in changes)
-        shown = [text if isinstance(value, tuple | str) else i18n.decimal(value, lang)
-                 for text in texts]  # fmt: skip
+        shown = [
+            text if isinstance(value, tuple | str) else i18n.decimal(value, lang) for text in texts
+        ]
         if name not in lines or not all(text in lines for text in shown) or i18n.HOLE in lines:
             yield f"not in the sentences in {lang}"
 

@@ -72,9 +72,9 @@ async def test_receipts_say_how_energy_and_surplus_were_obtained(
             generation=Sunspec(host="127.0.0.1", port=roof.port),
             use=Http(url=f"{page.url}/use", path="w"), every_s=1.0, stale_s=4.0,
         )  # fmt: skip
-        plug = PlugMeter(make_source(
-            Http(url=f"{page.url}/plug", shape="shelly"), role="meter", folder=tmp_path
-        ))  # fmt: skip
+        plug = PlugMeter(
+            make_source(Http(url=f"{page.url}/plug", shape="shelly"), role="meter", folder=tmp_path)
+        )
         metered = replace(joined.config, energy=energy)
         async with serving(metered, engine, meters=(plug,)) as agent:
             chat = Chatting(pool, key, engine)

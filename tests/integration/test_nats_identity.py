@@ -347,8 +347,9 @@ def test_node_identity_lasts_thirty_days(tmp_path: Path) -> None:
         expires_at("nonsense")
 
 
-@pytest.mark.parametrize("name", ["scheduler", "system", "all", "gw-1", "a.b", "*", ">", "", "A",
-                                  "a b", "a\n", "a" * 64])  # fmt: skip
+@pytest.mark.parametrize(
+    "name", ["scheduler", "system", "all", "gw-1", "a.b", "*", ">", "", "A", "a b", "a\n", "a" * 64]
+)
 def test_names_that_would_lie_are_refused(tmp_path: Path, name: str) -> None:
     """No node gets a name that reads as another's subject or inbox."""
     pool = PoolIdentity(tmp_path)

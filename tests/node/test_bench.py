@@ -274,7 +274,7 @@ MARKS = {
     "one ended before the other began": ([[(0.0, 1), (1.0, 2)], [(2.0, 1), (3.0, 2)]], None),
     "one token is no interval": ([[(0.0, 1)]], None),
     "nobody": ([], None),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("marks", "expected"), MARKS.values(), ids=MARKS)

@@ -251,7 +251,8 @@ def test_a_person_is_told(
     assert [1, 1, 0] == statuses
     assert i18n.text("node-engine-install-making", lang, engine="mlx") in said.err
     assert "PIP_EXTRA_INDEX_URL" in said.err
-    assert i18n.text(
-        "node-engine-unknown", lang, engine="toy", engines="mlx, vllm, vllm-cpu"
-    ) in said.err  # fmt: skip
+    assert (
+        i18n.text("node-engine-unknown", lang, engine="toy", engines="mlx, vllm, vllm-cpu")
+        in said.err
+    )
     assert i18n.text("node-engine-unmade", lang, engine="vllm") in said.out

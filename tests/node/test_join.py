@@ -273,8 +273,9 @@ def test_fingerprints_and_pins_agree(files: TlsFiles) -> None:
     """The node computes the fingerprint and the pin that the pool puts into its invitations."""
     import ssl
 
-    leaf = ssl.PEM_cert_to_DER_cert(files.cert.read_text("ascii").partition("-----END")[0]
-                                    + "-----END CERTIFICATE-----\n")  # fmt: skip
+    leaf = ssl.PEM_cert_to_DER_cert(
+        files.cert.read_text("ascii").partition("-----END")[0] + "-----END CERTIFICATE-----\n"
+    )
 
     assert compute_fingerprint(files.read_ca()) == pool_http.compute_fingerprint(files.read_ca())
     assert compute_key_pin(files.cert.read_bytes()) == pool_http.compute_key_pin(leaf)

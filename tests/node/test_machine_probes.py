@@ -49,14 +49,15 @@ def part(current: float) -> SimpleNamespace:
 # As psutil told on real machines.
 SENSORS: dict[str, tuple[dict[str, list[Any]], float | None]] = {
     "a laptop with an Intel processor": (
-        {"coretemp": [part(61.0), part(58.0)], "nvme": [part(71.9)], "acpitz": [part(27.8)]}, 61.0
+        {"coretemp": [part(61.0), part(58.0)], "nvme": [part(71.9)], "acpitz": [part(27.8)]},
+        61.0,
     ),
     "a desktop with an AMD processor": ({"k10temp": [part(54.4)], "amdgpu": [part(48.0)]}, 54.4),
     "a small board": ({"cpu_thermal": [part(49.2)]}, 49.2),
     "a disk only": ({"nvme": [part(41.9)]}, None),
     "a sensor that is broken": ({"coretemp": [part(0.0)]}, None),
     "a server in a container": ({}, None),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", SENSORS)

@@ -36,14 +36,16 @@ def mac(memory_gib: int) -> Hardware:
 def box(memory_gib: int, *cards_gib: int) -> Hardware:
     """A machine with processor, memory, and perhaps NVIDIA's cards."""
     gpus = tuple(Gpu("nvidia", "RTX", gib * GIB) for gib in cards_gib)
-    return Hardware(os="linux", arch="x86_64", cpu="x", cores=8, memory_bytes=memory_gib * GIB,
-                    gpus=gpus)  # fmt: skip
+    return Hardware(
+        os="linux", arch="x86_64", cpu="x", cores=8, memory_bytes=memory_gib * GIB, gpus=gpus
+    )
 
 
 def pinned(entry: ModelEntry) -> ModelEntry:
     """The same model with each artefact pinned to one file as long as its weights."""
-    files = {a.format: (ArtefactFile(f"{a.format}.bin", a.weights_bytes, HASH),)
-             for a in entry.artefacts}  # fmt: skip
+    files = {
+        a.format: (ArtefactFile(f"{a.format}.bin", a.weights_bytes, HASH),) for a in entry.artefacts
+    }
     artefacts = tuple(replace(a, files=files[a.format]) for a in entry.artefacts)
     return replace(entry, artefacts=artefacts)
 
@@ -106,7 +108,7 @@ MACHINES = {
     "three RTX 3090 count as two": (box(64, 24, 24, 24), VLLM, "qwen3-14b", 4, 16_384),
     "four H100, 80 each": (box(512, 80, 80, 80, 80), VLLM, "llama-3.3-70b-instruct", 4, 16_384),
     "two unlike cards count as the larger": (box(64, 24, 12), VLLM, "qwen3-8b", 2, 8_192),
-}  # fmt: skip
+}
 
 
 @all_cases(
@@ -129,8 +131,7 @@ def test_what_a_machine_can_load(
     )
 
 
-@all_cases(("hardware", "engine"), [case[:2] for case in MACHINES.values()],
-                         ids=MACHINES)  # fmt: skip
+@all_cases(("hardware", "engine"), [case[:2] for case in MACHINES.values()], ids=MACHINES)
 def test_nothing_takes_more_than_there_is(hardware: Hardware, engine: EngineKind) -> None:
     """What is offered never takes more than models may, and that leaves its owner room."""
     most = model_fit.models_memory_limit_bytes(hardware, [engine])

@@ -21,11 +21,12 @@ LISTINGS: dict[str, tuple[dict[str, Any], str, int]] = {
     "ollama": ({"id": "m", "object": "model", "owned_by": "library"}, "ollama", 0),
     "lm-studio": (
         {"id": "m", "owned_by": "organization_owner", "loaded_context_length": 4096},
-        "lm-studio", 4096,
+        "lm-studio",
+        4096,
     ),
     "mlx-lm": ({"id": "m", "object": "model", "created": 1}, "openai", 0),
     "one of tomorrow": ({"id": "m", "owned_by": "x", "max_model_len": "many"}, "openai", 0),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("entry", "program", "context"), LISTINGS.values(), ids=LISTINGS)

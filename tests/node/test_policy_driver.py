@@ -69,9 +69,7 @@ async def test_an_owner_who_comes_back(bus: NatsPool, peer: Peer, tmp_path: Path
     assert (Outcome.FAILED, "owner_returned", True) == (first.outcome, first.code, first.delivered)
     assert ("owner_returned", False) == (second.code, second.delivered)
     assert status is not None
-    assert (9, "owner_busy", "test") == (
-        status.owner.number, status.owner.code, status.owner.how
-    )  # fmt: skip
+    assert (9, "owner_busy", "test") == (status.owner.number, status.owner.code, status.owner.how)
 
 
 async def test_an_owner_may_keep_the_reason_to_the_machine(

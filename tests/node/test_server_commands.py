@@ -158,8 +158,9 @@ def test_mlx(folder: Path) -> None:
     program = program_of(engine)
 
     assert ("0", "3") == (
-        value(program, "--prompt-cache-size"), value(program, "--decode-concurrency")
-    )  # fmt: skip
+        value(program, "--prompt-cache-size"),
+        value(program, "--decode-concurrency"),
+    )
     assert ("default_model", None) == (program.model, program.extra["adapters"])
     assert ("logprobs", "tools") == engine.facts.features
 

@@ -339,14 +339,15 @@ STATES = {
     "a sensor that is away": ({"state": "unavailable", "attributes": {}}, UNAVAILABLE),
     "a sensor that has not spoken": ({"state": "unknown", "attributes": {}}, UNAVAILABLE),
     "energy, not power": (
-        {"state": "3", "attributes": {"unit_of_measurement": "kWh"}}, UNREADABLE,
+        {"state": "3", "attributes": {"unit_of_measurement": "kWh"}},
+        UNREADABLE,
     ),
     "a word": ({"state": "sunny", "attributes": {"unit_of_measurement": "W"}}, UNREADABLE),
     "a moment that is none": (
         {"state": "3", "attributes": {"unit_of_measurement": "W"}, "last_updated": "soon"},
         UNREADABLE,
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", STATES)
@@ -366,12 +367,14 @@ async def test_home_assistant_refuses(tmp_path: Path, monkeypatch: pytest.Monkey
     async with home() as page:
         wrong = make_source(
             HomeAssistant(url=page.url, entity="sensor.solar", token_env="HOME_TOKEN"),
-            role="generation", folder=tmp_path,
-        )  # fmt: skip
+            role="generation",
+            folder=tmp_path,
+        )
         none = make_source(
             HomeAssistant(url=page.url, entity="sensor.solar", token_env="NO_SUCH_VARIABLE"),
-            role="generation", folder=tmp_path,
-        )  # fmt: skip
+            role="generation",
+            folder=tmp_path,
+        )
         said = [await wrong.read(), await none.read(), await of_home(page, tmp_path, "sensor.none")]
         await wrong.close()
         await none.close()

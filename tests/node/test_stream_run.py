@@ -348,8 +348,9 @@ def test_usage_repeated() -> None:
 
 def test_text_in_the_last_event() -> None:
     """The last event may bear text (vLLM): it is held back with it, and counted."""
-    chunks, end = run_of([chat({"content": "a"}), chat({"content": "b"}, "stop"), DONE],
-                         stream=True)  # fmt: skip
+    chunks, end = run_of(
+        [chat({"content": "a"}), chat({"content": "b"}, "stop"), DONE], stream=True
+    )
 
     assert 1 == sum(chunk.data.count(b"data: ") for chunk in chunks)
     assert "b" == msgspec.json.decode(end.final_chunk)["choices"][0]["delta"]["content"]
@@ -380,8 +381,9 @@ def test_what_arrives_together_leaves_together() -> None:
 
 def test_null_and_strange_events_are_skipped() -> None:
     """Events that are not objects (llama.cpp sends null) are skipped."""
-    chunks, end = run_of([b"null", b"3", b"[]", chat({"content": "a"}), chat({}, "stop"), DONE],
-                         stream=True)  # fmt: skip
+    chunks, end = run_of(
+        [b"null", b"3", b"[]", chat({"content": "a"}), chat({}, "stop"), DONE], stream=True
+    )
 
     assert 1 == len(chunks)
     assert Outcome.COMPLETED is end.outcome
@@ -425,8 +427,9 @@ def test_an_answer_beyond_the_limit() -> None:
     assert (ENGINE_REJECTED, False) == (end.failure.code, end.failure.retryable)
 
 
-def counted(prompt: int, completion: int, *, said: str, index: int = 0,
-            finish: str | None = None) -> bytes:  # fmt: skip
+def counted(
+    prompt: int, completion: int, *, said: str, index: int = 0, finish: str | None = None
+) -> bytes:
     """An event of vLLM that was asked for its usage on every event."""
     counts = {"prompt_tokens": prompt, "completion_tokens": completion}
     return chat({"content": said}, finish, index=index, usage=counts)
@@ -468,8 +471,9 @@ def test_usage_on_every_event_of_two_choices() -> None:
 def test_times_of_vllm() -> None:
     """vLLM's own prefill and decode times are used; waiting is in neither."""
     metrics = {"time_to_first_token_ms": 250.0, "generation_time_ms": 500.0, "queue_time_ms": 9e3}
-    last = ENCODE({"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 2},
-                   "metrics": metrics})  # fmt: skip
+    last = ENCODE(
+        {"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 2}, "metrics": metrics}
+    )
     chunks, end = run_of([chat({"content": "a"}), chat({}, "stop"), last, DONE], stream=True)
 
     assert (0.25, 0.5, Basis.MEASURED) == (

@@ -25,10 +25,11 @@ PARTS = {
     "an image from a file": ({"type": "image_url", "image_url": "file:///etc/passwd"}, True),
     "a film from elsewhere": ({"type": "video_url", "video_url": {"url": "https://a/b"}}, True),
     "an image that came along": (
-        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}, False
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}},
+        False,
     ),
     "text about an address": ({"type": "text", "text": "http://a/b"}, False),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("part", "refused"), PARTS.values(), ids=PARTS)

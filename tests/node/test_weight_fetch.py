@@ -48,8 +48,9 @@ async def test_from_a_mirror(store: ModelStore) -> None:
     progress: list[tuple[int, int]] = []
     async with a_mirror({at(entry, artefact): DATA}) as mirror:
         sources = only(mirror.url)
-        path = await fetch.fetch_weights(store, entry, artefact, sources=sources,
-                                 tell=lambda *so_far: progress.append(so_far))  # fmt: skip
+        path = await fetch.fetch_weights(
+            store, entry, artefact, sources=sources, tell=lambda *so_far: progress.append(so_far)
+        )
         again = await fetch.fetch_weights(store, entry, artefact, sources=sources)
 
         assert isinstance(path, Path)

@@ -55,8 +55,9 @@ def pinned_file(name: str, data: bytes) -> ArtefactFile:
 def a_model(**files: bytes) -> tuple[ModelEntry, Artefact]:
     """A model whose GGUF weights are these files; names have ``__`` for a dot."""
     named = tuple(pinned_file(name.replace("__", "."), data) for name, data in files.items())
-    artefact = Artefact("gguf", "Q4_K_M", REPOSITORY, COMMIT, named,
-                        max(1, sum(map(len, files.values()))))  # fmt: skip
+    artefact = Artefact(
+        "gguf", "Q4_K_M", REPOSITORY, COMMIT, named, max(1, sum(map(len, files.values())))
+    )
     entry = find(shipped(), MODEL)
     assert entry is not None
     return replace(entry, artefacts=(artefact,)), artefact

@@ -20,10 +20,11 @@ from entraide_scheduler.people import OPERATOR
 pytestmark = [pytest.mark.engines, pytest.mark.needs(NEEDS)]
 
 ANSWER = (
-    "# Deux formes\n\n", "Une **coopérative** appartient à ses membres.\n\n",
+    "# Deux formes\n\n",
+    "Une **coopérative** appartient à ses membres.\n\n",
     "| forme | qui décide |\n|---|---|\n| OSBL | le conseil |\n| coop | les membres |\n\n",
     "```python\nprint(1)\n```\n",
-)  # fmt: skip
+)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -23,9 +23,7 @@ from entraide_scheduler.core.policy import CoopTerms, Period, Policy, Quota, Quo
 
 pytestmark = [pytest.mark.engines, pytest.mark.needs("chromium|google-chrome")]
 
-QUOTAS = (
-    Quota(QuotaKind.TOKENS, 50_000, Period.MONTH), Quota(QuotaKind.JOBS_IN_FLIGHT, 8)
-)  # fmt: skip
+QUOTAS = (Quota(QuotaKind.TOKENS, 50_000, Period.MONTH), Quota(QuotaKind.JOBS_IN_FLIGHT, 8))
 
 
 class CoopPool(Struct):

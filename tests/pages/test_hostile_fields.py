@@ -24,9 +24,7 @@ from tests.pages.hostile_support import (
     look,
 )
 
-pytestmark = [
-    pytest.mark.engines, pytest.mark.needs(NEEDS), pytest.mark.timeout(300)
-]  # fmt: skip
+pytestmark = [pytest.mark.engines, pytest.mark.needs(NEEDS), pytest.mark.timeout(300)]
 
 # What is stored, and the views that show it.
 PARTS = ("", "/machines", "/cooperatives", "/modeles", "/reseau", "/politique", "/simulation")

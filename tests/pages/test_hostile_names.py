@@ -26,9 +26,7 @@ from entraide.v1 import admin_pb2
 from entraide.wire.nats import new_user_key
 from entraide.wire.subjects import ID_PATTERN
 
-pytestmark = [
-    pytest.mark.engines, pytest.mark.needs(NEEDS), pytest.mark.timeout(300)
-]  # fmt: skip
+pytestmark = [pytest.mark.engines, pytest.mark.needs(NEEDS), pytest.mark.timeout(300)]
 
 MARKUP = "<script>window.ran=1</script><img src=x onerror=ran=1>"
 TOKENS = {
@@ -86,9 +84,10 @@ async def is_refused(asking: Any) -> bool:
         await asking
     except grpc.aio.AioRpcError as refused:
         return refused.code() in (
-            grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION,
+            grpc.StatusCode.INVALID_ARGUMENT,
+            grpc.StatusCode.FAILED_PRECONDITION,
             grpc.StatusCode.RESOURCE_EXHAUSTED,
-        ) and bool(refused.details())  # fmt: skip
+        ) and bool(refused.details())
     return False
 
 

@@ -14,9 +14,7 @@ from tests.pages.hostile_support import BARE, HUGE, Hostile, fields_of, harm, ho
 from tests.pages.support import Visit
 from tests.pages.test_hostile_fields import CHAT_FIELDS, check_policy
 
-pytestmark = [
-    pytest.mark.engines, pytest.mark.needs(NEEDS), pytest.mark.timeout(300)
-]  # fmt: skip
+pytestmark = [pytest.mark.engines, pytest.mark.needs(NEEDS), pytest.mark.timeout(300)]
 
 PHRASE = hostile("phrase")
 LONG = "x" * 20_000

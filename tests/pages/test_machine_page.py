@@ -45,9 +45,10 @@ class MachinePool(Struct):
 @pytest_asyncio.fixture(loop_scope="session")
 async def lent(tmp_path: Path, browser: Browser) -> AsyncIterator[MachinePool]:
     joined = (
-        replace(card(DESK), coop="alpha", terms=TERMS), replace(card(ATTIC), coop="alpha"),
+        replace(card(DESK), coop="alpha", terms=TERMS),
+        replace(card(ATTIC), coop="alpha"),
         card("of-beta"),
-    )  # fmt: skip
+    )
     async with (
         open_pool(tmp_path, joined=joined) as pool,
         visitors(browser, pool.gateway.url) as guests,

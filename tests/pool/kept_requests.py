@@ -78,9 +78,10 @@ class Sender:
         with grpc.secure_channel(self._pool.file.grpc, trust) as channel:
             try:
                 pool_pb2_grpc.PoolStub(channel).Submit(
-                    pool_pb2.SubmitRequest(request=request), timeout=TIMEOUT_S,
+                    pool_pb2.SubmitRequest(request=request),
+                    timeout=TIMEOUT_S,
                     metadata=(("authorization", f"Bearer {self._key}"),),
-                )  # fmt: skip
+                )
             except grpc.RpcError as problem:
                 info = error_details_pb2.ErrorInfo()
                 rpc_status.from_call(problem).details[0].Unpack(info)

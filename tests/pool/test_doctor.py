@@ -86,8 +86,9 @@ def test_the_page_is_told_what_the_doctor_finds(pool: RunningPool, tmp_path: Pat
     assert 0.0 == before["backupAt"]
     assert 0 == made.returncode
     assert ("ok", "La dernière sauvegarde est d’aujourd’hui.") == (
-        backup["level"], backup["sentence"],
-    )  # fmt: skip
+        backup["level"],
+        backup["sentence"],
+    )
     assert 0.0 <= after["at"] - after["backupAt"] < 100.0
 
 

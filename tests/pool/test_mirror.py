@@ -69,8 +69,9 @@ def test_targets_are_the_members_machines() -> None:
         with pytest.raises(PoolError) as refused:
             parse_targets([wrong])
         assert ("mirror_target_unknown", wrong) == (
-            refused.value.code, refused.value.values["target"],
-        )  # fmt: skip
+            refused.value.code,
+            refused.value.values["target"],
+        )
 
 
 def test_wheel_of_another_version_is_refused(state: Path, tmp_path: Path) -> None:

@@ -52,8 +52,9 @@ def sign_in(pool: RunningPool) -> dict[str, str]:
     status, headers, view = pool.http("/v1/session", {"token": token})
     assert status == 200, view
     return {
-        "Cookie": headers["set-cookie"].partition(";")[0], "X-Entraide-Csrf": view["csrf"],
-    }  # fmt: skip
+        "Cookie": headers["set-cookie"].partition(";")[0],
+        "X-Entraide-Csrf": view["csrf"],
+    }
 
 
 async def is_refused_by_its_form(

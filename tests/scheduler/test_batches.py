@@ -159,7 +159,7 @@ async def test_the_official_client_runs_a_batch(tmp_path: Path) -> None:
         ),
         "empty": ([b"", b"  "], [(None, "empty_file", None)]),
     }.values(),
-)  # fmt: skip
+)
 async def test_a_file_with_faults_fails_with_their_lines(
     tmp_path: Path, entries: list[Any], faults: list[Any]
 ) -> None:
@@ -481,8 +481,9 @@ async def test_an_answer_of_several_lines_is_one_line(tmp_path: Path) -> None:
         run = await pool.placed()
         run.accept()
         body = json.loads(b'{"choices": []}') | {
-            "object": "chat.completion", "usage": {"prompt_tokens": 1, "completion_tokens": 1},
-        }  # fmt: skip
+            "object": "chat.completion",
+            "usage": {"prompt_tokens": 1, "completion_tokens": 1},
+        }
         run.end(body=json.dumps(body, indent=2).encode())
         run.report()
         done = await until(pool, batch["id"], "completed")

@@ -208,8 +208,9 @@ async def test_coop_reads_its_quotas_and_its_machines(tmp_path: Path) -> None:
         by_kind["tokens"][name] for name in ("name", "limit", "used", "starts_again_at")
     )
     assert ("jobs in flight", None) == (
-        by_kind["jobs_in_flight"]["name"], by_kind["jobs_in_flight"]["starts_again_at"],
-    )  # fmt: skip
+        by_kind["jobs_in_flight"]["name"],
+        by_kind["jobs_in_flight"]["starts_again_at"],
+    )
     assert ["n2"] == [machine["node"] for machine in view["machines"]]
     assert "Ready for work: its 4 slots are free." == view["machines"][0]["now"]["sentence"]
     assert (400, "month") == (wrong[0], wrong[1]["error"]["param"])

@@ -250,8 +250,9 @@ async def test_no_output_is_charged_whatever_a_node_says(pool: Pool) -> None:
     _, _, answer = await answered(pool, embed(), output_tokens=5)
 
     assert (0, "estimated") == (
-        answer["entraide"]["output_tokens"], answer["entraide"]["tokens_basis"]
-    )  # fmt: skip
+        answer["entraide"]["output_tokens"],
+        answer["entraide"]["tokens_basis"],
+    )
     assert "completion_tokens" not in answer["usage"]
 
 

@@ -64,9 +64,10 @@ FAULTS = {
     "a field of the message": (embed("a", input="b"), "extra.input", "invalid_request"),
     "a limit of output": (
         pool_pb2.InferenceRequest(model=SENTENCES, inputs=["a"], max_output_tokens=3),
-        "max_output_tokens", "invalid_request",
+        "max_output_tokens",
+        "invalid_request",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -72,8 +72,9 @@ async def test_a_machine_joins_over_http_alone(pool: RunningScheduler) -> None:
     assert VOUCHED == {name: answer[name] for name in VOUCHED}
     assert row is not None
     assert (Control.MEMBER, (DataClass.PUBLIC, DataClass.INTERNAL)) == (
-        row.controlled_by, row.data_classes,
-    )  # fmt: skip
+        row.controlled_by,
+        row.data_classes,
+    )
 
 
 async def test_a_node_whose_word_contradicts_its_token_is_not_believed(

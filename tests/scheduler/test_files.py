@@ -189,9 +189,7 @@ async def test_the_official_client_sends_and_lists_files(tmp_path: Path) -> None
             "field-16",
         ),
         "no time": (
-            multipart(
-                ("file", CONTENT), ("purpose", b"batch"), (files.SECONDS_FIELD, b"\xff-1")
-            ),
+            multipart(("file", CONTENT), ("purpose", b"batch"), (files.SECONDS_FIELD, b"\xff-1")),
             KIND,
             files.SECONDS_FIELD,
         ),
@@ -203,7 +201,7 @@ async def test_the_official_client_sends_and_lists_files(tmp_path: Path) -> None
             files.ANCHOR_FIELD,
         ),
     }.values(),
-)  # fmt: skip
+)
 async def test_a_broken_upload_is_refused_and_leaves_nothing(
     tmp_path: Path, body: bytes, kind: str, fault: str | None
 ) -> None:

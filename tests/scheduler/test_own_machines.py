@@ -73,11 +73,13 @@ async def test_the_reason_is_shown_where_the_owner_tells_the_terms(pool: Pool) -
     first, second = shown["n1"]["now"], shown["n2"]["now"]
 
     assert ("owner_busy", "Takes no work: the owner of the machine is using it.") == (
-        first["reason"], first["sentence"],
-    )  # fmt: skip
+        first["reason"],
+        first["sentence"],
+    )
     assert ("owner_terms", "Takes no work: paused by its owner’s terms.") == (
-        second["reason"], second["sentence"],
-    )  # fmt: skip
+        second["reason"],
+        second["sentence"],
+    )
 
 
 async def test_others_see_neither_terms_nor_reason(pool: Pool) -> None:

@@ -19,7 +19,7 @@ from entraide.types import (
     JobKind,
     RequestFacts,
     SurplusEvidence,
-)  # fmt: skip
+)
 from entraide.wire.messages import KeyRevoked
 from entraide_scheduler.core import events as e
 from entraide_scheduler.gateway.views import pool_events

@@ -24,18 +24,20 @@ OF_ALL = {
     "referrer-policy": "no-referrer", "cross-origin-resource-policy": "same-origin",
 }  # fmt: skip
 OF_DATA = {
-    **OF_ALL, "cache-control": "no-store",
+    **OF_ALL,
+    "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-}  # fmt: skip
+}
 OF_STREAMS = {**OF_DATA, "cache-control": "no-cache"}
 OF_PAGES = {
-    **OF_ALL, "cache-control": "no-cache",
+    **OF_ALL,
+    "cache-control": "no-cache",
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'; worker-src 'self'",
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "cross-origin-opener-policy": "same-origin",
-}  # fmt: skip
+}
 OF_ASSETS = {**OF_PAGES, "cache-control": "public, max-age=31536000, immutable"}
 NAMES = (*OF_PAGES, "strict-transport-security")
 SCRIPT, STYLE, PICTURE = (

@@ -123,8 +123,9 @@ async def test_a_correction_is_written_once(store: Store) -> None:
 )
 def test_a_month_lasts_from_midnight_to_midnight(month: str, begin: str, end: str) -> None:
     """On the wall of the pool's zone, also when the clocks change within it."""
-    span = tuple(dt.datetime.fromtimestamp(at, TORONTO).isoformat()[:19]
-                  for at in month_span(month, TORONTO))  # fmt: skip
+    span = tuple(
+        dt.datetime.fromtimestamp(at, TORONTO).isoformat()[:19] for at in month_span(month, TORONTO)
+    )
 
     assert (begin, end) == span
 

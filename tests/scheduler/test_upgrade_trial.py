@@ -89,7 +89,8 @@ async def test_kept_job_over_grpc_is_refused_during_a_trial(tmp_path: Path) -> N
     retry = error_details_pb2.RetryInfo()
     assert any(each.Unpack(retry) for each in rpc_status.from_call(refused.value).details)
     assert (grpc.StatusCode.UNAVAILABLE, "upgrade_trial") == (
-        refused.value.code(), reason(refused.value),
-    )  # fmt: skip
+        refused.value.code(),
+        reason(refused.value),
+    )
     assert RETRY_AFTER_S == retry.retry_delay.ToTimedelta().total_seconds()
     assert job.job

@@ -242,8 +242,9 @@ CHOICES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("names", "format_", "patterns", "expected"), CHOICES.values(),
-                         ids=CHOICES)  # fmt: skip
+@pytest.mark.parametrize(
+    ("names", "format_", "patterns", "expected"), CHOICES.values(), ids=CHOICES
+)
 def test_which_files_are_meant(
     names: tuple[str, ...], format_: str, patterns: tuple[str, ...], expected: object
 ) -> None:

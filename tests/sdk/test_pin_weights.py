@@ -357,8 +357,9 @@ def test_how_models_are_recognised(tmp_path: Path, name: str, model: str, format
 
     assert WeightSet(path.parent, (path.name,)) == weights
     assert (model, format_) == (
-        match.entry.name if match.entry else "", artefact.format if artefact else "",
-    )  # fmt: skip
+        match.entry.name if match.entry else "",
+        artefact.format if artefact else "",
+    )
 
 
 def test_a_pinned_file_is_recognised_by_its_bytes(tmp_path: Path) -> None:

@@ -170,9 +170,9 @@ def test_a_saving_that_breaks_promises_is_not_put_forward() -> None:
 OVERLOADED = (
     ("hours = 2.0", "hours = 0.3"),
     ("requests_per_client_day = 60.0", "requests_per_client_day = 6000.0"),
-    ("count = 2\ncoop = \"alpha\"", "count = 1\ncoop = \"alpha\""),
-    ("count = 2\ncoop = \"beta\"", "count = 0\ncoop = \"beta\""),
-)  # fmt: skip
+    ('count = 2\ncoop = "alpha"', 'count = 1\ncoop = "alpha"'),
+    ('count = 2\ncoop = "beta"', 'count = 0\ncoop = "beta"'),
+)
 
 
 @pytest.mark.long
@@ -288,8 +288,9 @@ def test_the_members_question_is_answered_in_three_sentences(tmp_path: Path) -> 
     assert sensitivity is not None
     french, english = (AdviceText(advice, lang, sensitivity).answer() for lang in LANGUAGES)
     nothing, mac, laptops = (
-        "rien", *(str(effect.change.values["name"]) for effect in advice.alternatives)
-    )  # fmt: skip
+        "rien",
+        *(str(effect.change.values["name"]) for effect in advice.alternatives),
+    )
 
     assert {"mac", "portables"} == {mac, laptops}
     assert nothing not in (mac, laptops)

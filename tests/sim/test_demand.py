@@ -142,9 +142,10 @@ def test_a_scenario_lives_with_recorded_demand(home: Path, life: list[Event]) ->
 WRONG = {
     "a co-op that is not there": ((TRACE,), "no_coop"),
     "a model that is not there": (
-        (("clients = 10", 'trace = "pool.journal"\ncoops = ["alpha"]'),), "no_model",
+        (("clients = 10", 'trace = "pool.journal"\ncoops = ["alpha"]'),),
+        "no_model",
     ),
-}  # fmt: skip
+}
 
 
 def refusal(loaded: LoadedScenario) -> tuple[RequestError, list[str]]:

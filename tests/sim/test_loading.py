@@ -238,8 +238,9 @@ def test_a_machine_fetches_one_model_while_it_loads_another() -> None:
     machine.run(15.0)
 
     assert (0, 20.0) == (
-        machine.node.card.loadable[0].fetch_bytes, machine.node.card.loadable[0].load_s,
-    )  # fmt: skip
+        machine.node.card.loadable[0].fetch_bytes,
+        machine.node.card.loadable[0].load_s,
+    )
     assert [(20, ("large",)), (40, ("large", "small"))] == [
         (at, serving) for at, serving, _ in machine.run(100.0).cards if serving
     ]

@@ -56,8 +56,9 @@ FOOTPRINT = Footprint(
 )  # fmt: skip
 
 
-def seeded(label: str, *, price_cad: float = 0.0, green: float = 1.0, spread: float = 0.02,
-           seeds: int = 5) -> SeededResult:  # fmt: skip
+def seeded(
+    label: str, *, price_cad: float = 0.0, green: float = 1.0, spread: float = 0.02, seeds: int = 5
+) -> SeededResult:
     """A variant whose emissions differ by ``spread`` between its seeds."""
     runs = []
     for seed in range(seeds):

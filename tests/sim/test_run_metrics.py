@@ -120,8 +120,9 @@ def test_machines_bought_for_the_pool_count_at_rest_too() -> None:
 def test_vanished_machines_do_nothing_until_they_return() -> None:
     """With all machines gone for the middle half hour, no job begins there."""
     result, table = lived(
-        more='[[faults.vanish]]\nat_h = 0.5\nuntil_h = 1.0\n', seed=3,
-    )  # fmt: skip
+        more="[[faults.vanish]]\nat_h = 0.5\nuntil_h = 1.0\n",
+        seed=3,
+    )
     begun = (table["placed_at"] - result.start_at) / HOUR_S
     dark = (begun > 0.75) & (begun < 1.0)  # after the pool has noticed
 
@@ -185,10 +186,11 @@ def test_gaps_are_measured_while_both_wait() -> None:
     fair = backlog([*turns[::2], 2_000.0], [*turns[1::2], 2_000.0])
     unfair = backlog([*turns[:10], 2_000.0], [*turns[10:], 2_000.0])
     gaps = [
-        fairness.measure_fairness(table, policy, received={"a": 1.0, "b": 1.0},
-                         due_tokens={"a": 1.0, "b": 1.0})["max_gap"]
+        fairness.measure_fairness(
+            table, policy, received={"a": 1.0, "b": 1.0}, due_tokens={"a": 1.0, "b": 1.0}
+        )["max_gap"]
         for table in (fair, unfair)
-    ]  # fmt: skip
+    ]
 
     assert [200.0, 2_000.0] == pytest.approx(gaps)
 

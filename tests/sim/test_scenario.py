@@ -280,9 +280,10 @@ def test_the_same_seed_makes_the_same_demand() -> None:
 def test_demand_follows_its_rate() -> None:
     """Over a whole week the number of requests is what the clients send on average."""
     loaded = small(
-        ("2025-01-14T13:00:00Z", "2025-01-13T05:00:00Z"), ("hours = 2.0", "hours = 168.0"),
+        ("2025-01-14T13:00:00Z", "2025-01-13T05:00:00Z"),
+        ("hours = 2.0", "hours = 168.0"),
         ("clients = 10", "clients = 40"),
-    )  # fmt: skip
+    )
     count = sum(1 for _ in build_world(loaded.scenario, home=loaded.home, seed=1).requests)
 
     assert 0.97 < count / (40 * 60 * 7) < 1.03

@@ -17,8 +17,9 @@ def test_a_series_with_a_gap_names_its_line(tmp_path: Path) -> None:
     problem = refusal(lambda: check_files(loaded))
 
     assert ("gap", f"{tmp_path / 'qc.csv'}:5") == (
-        problem.values["fault"], problem.values["path"],
-    )  # fmt: skip
+        problem.values["fault"],
+        problem.values["path"],
+    )
 
 
 def quebec(content: str, home: Path) -> LoadedScenario:
@@ -30,20 +31,19 @@ def quebec(content: str, home: Path) -> LoadedScenario:
 
 
 GOOD_SERIES = {
-    "byte-order mark": "\ufeffutc,grams\n" + "\n".join(
-        f"2025-01-14T{hour}:00:00Z,{hour}.5" for hour in range(13, 17)
-    ),
-    "semicolons and decimal commas": "utc;grams\n" + "\n".join(
-        f"2025-01-14T{hour}:00:00Z;{hour},5" for hour in range(13, 17)
-    ),
-    "half-hourly": "utc,grams\n" + "\n".join(
+    "byte-order mark": "\ufeffutc,grams\n"
+    + "\n".join(f"2025-01-14T{hour}:00:00Z,{hour}.5" for hour in range(13, 17)),
+    "semicolons and decimal commas": "utc;grams\n"
+    + "\n".join(f"2025-01-14T{hour}:00:00Z;{hour},5" for hour in range(13, 17)),
+    "half-hourly": "utc,grams\n"
+    + "\n".join(
         f"2025-01-14T{hour}:{minute:02}:00Z,{hour}.{8 - minute // 5}"
-        for hour in range(13, 17) for minute in (0, 30)
+        for hour in range(13, 17)
+        for minute in (0, 30)
     ),
-    "descending": "utc,grams\n" + "\n".join(
-        f"2025-01-14T{hour}:00:00Z,{hour}.5" for hour in range(16, 12, -1)
-    ),
-}  # fmt: skip
+    "descending": "utc,grams\n"
+    + "\n".join(f"2025-01-14T{hour}:00:00Z,{hour}.5" for hour in range(16, 12, -1)),
+}
 
 
 @pytest.mark.parametrize("case", GOOD_SERIES)
@@ -104,8 +104,9 @@ def test_a_trace_out_of_order_names_its_line(tmp_path: Path) -> None:
     problem = refusal(lambda: check_files(loaded))
 
     assert ("not_in_order", f"{tmp_path / 't.csv'}:4") == (
-        problem.values["fault"], problem.values["path"],
-    )  # fmt: skip
+        problem.values["fault"],
+        problem.values["path"],
+    )
 
 
 AZURE_OWN = (

@@ -112,7 +112,7 @@ def test_measures_are_paired_by_seed() -> None:
         ),
         pytest.param([([None] * 5, (None,) * 5)], ["recommended", "worse"], id="nothing done"),
     ],
-)  # fmt: skip
+)
 def test_a_difference_within_the_noise_is_none(
     others: list[tuple[list[float | None], tuple[float | None, ...]]], verdicts: list[str]
 ) -> None:

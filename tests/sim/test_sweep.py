@@ -119,9 +119,9 @@ def test_goals_that_are_none_are_refused(typed: str, fault: str) -> None:
 
 BUSY = (
     ("requests_per_client_day = 60.0", "requests_per_client_day = 3000.0"),
-    ("count = 2\ncoop = \"alpha\"", "count = 6\ncoop = \"alpha\""),
+    ('count = 2\ncoop = "alpha"', 'count = 6\ncoop = "alpha"'),
     ("input_tokens = [20, 400]", "input_tokens = [20, 200]"),
-)  # fmt: skip
+)
 
 
 def planned(tmp_path: Path, goal: str, minimise: str) -> fleet_planner.FleetPlan:

@@ -236,9 +236,7 @@ class ModelManager:
         if request is None:
             return Refusal(model, UNKNOWN, {"model": model})
         if record.state in (S.LOST, S.FAILED) and at < record.retry_at:
-            values: Values = {
-                "model": model, "wait_s": record.retry_at - at, "reason": record.code
-            }  # fmt: skip
+            values: Values = {"model": model, "wait_s": record.retry_at - at, "reason": record.code}
             return Refusal(model, BACKING_OFF, values)
         if len(self._requests) >= REQUESTS_MAX:
             return Refusal(model, TOO_MANY, {"model": model, "most": REQUESTS_MAX})

@@ -209,9 +209,10 @@ def _last_text(body: dict[str, Any], *, chat: bool) -> str | None:
 def _stops_of(stop: Any) -> tuple[str, ...]:
     stops = stop if isinstance(stop, list) else [stop]
     return tuple(
-        text for text in stops[:STOPS_MAX]
+        text
+        for text in stops[:STOPS_MAX]
         if isinstance(text, str) and 0 < len(text) <= STOP_CHARS_MAX
-    )  # fmt: skip
+    )
 
 
 def _carries(chunk: dict[str, Any]) -> bool:

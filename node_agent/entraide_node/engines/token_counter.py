@@ -127,8 +127,9 @@ class TokenCounter:
     def _note_metrics(self, metrics: dict[str, Any]) -> None:
         """Adds vLLM's own durations of a complete run; neither includes waiting."""
         prefill_ms, decode_ms = (
-            metrics.get("time_to_first_token_ms"), metrics.get("generation_time_ms")
-        )  # fmt: skip
+            metrics.get("time_to_first_token_ms"),
+            metrics.get("generation_time_ms"),
+        )
         if isinstance(prefill_ms, int | float) and isinstance(decode_ms, int | float):
             self.has_timings = True
             self.prefill_s = parse_milliseconds(prefill_ms) / 1_000

@@ -125,7 +125,7 @@ def make_vllm(
         first_event_timeout_s=config.first_event_timeout_s,
         stall_timeout_s=config.stall_timeout_s,
         weights=config.weights,
-    )  # fmt: skip
+    )
     return make_supervised_engine(
         program, ready_timeout_s=config.ready_timeout_s, ready_base_s=READY_BASE_S, clock=clock
     )

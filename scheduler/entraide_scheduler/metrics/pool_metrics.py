@@ -24,43 +24,51 @@ OTHER_COOPS = "(others)"
 HELD = (JobState.QUEUED, JobState.OFFERED, JobState.ACTIVE)
 OUTCOMES = (Promise.KEPT, Promise.MISSED)
 
-INFO = MetricSpec("entraide_info", "gauge", "Always 1; its label is the version of Entraide.",
-                  ("version",))  # fmt: skip
+INFO = MetricSpec(
+    "entraide_info", "gauge", "Always 1; its label is the version of Entraide.", ("version",)
+)
 NODES = MetricSpec("entraide_scheduler_nodes", "gauge", "Nodes by state.", ("state",))
-ACCEPTING = MetricSpec("entraide_scheduler_nodes_accepting", "gauge",
-                       "Live nodes that accept new work.")  # fmt: skip
+ACCEPTING = MetricSpec(
+    "entraide_scheduler_nodes_accepting", "gauge", "Live nodes that accept new work."
+)
 QUEUED = MetricSpec("entraide_scheduler_queued", "gauge",
                     "Jobs that wait for a machine, by class and co-op.",
                     ("job_class", "coop"))  # fmt: skip
-JOBS = MetricSpec("entraide_scheduler_jobs", "gauge", "Jobs that have not ended, by state.",
-                  ("state",))  # fmt: skip
+JOBS = MetricSpec(
+    "entraide_scheduler_jobs", "gauge", "Jobs that have not ended, by state.", ("state",)
+)
 LEASES = MetricSpec("entraide_scheduler_leases", "gauge", "Runs that nodes hold now.")
 LEASES_GRANTED = MetricSpec("entraide_scheduler_leases_granted", "counter",
                             "Leases granted to nodes: each placement of a job.")  # fmt: skip
 PROMISES = MetricSpec("entraide_scheduler_promises", "counter",
                       "Settled jobs with a promised time to the first token, by class and outcome "
                       "(kept, missed).", ("job_class", "outcome"))  # fmt: skip
-SETTLEMENTS = MetricSpec("entraide_scheduler_settlements", "counter",
-                         "Settlements written to the ledger.")  # fmt: skip
-CORRECTIONS = MetricSpec("entraide_scheduler_corrections", "counter",
-                         "Corrections written to the ledger.")  # fmt: skip
+SETTLEMENTS = MetricSpec(
+    "entraide_scheduler_settlements", "counter", "Settlements written to the ledger."
+)
+CORRECTIONS = MetricSpec(
+    "entraide_scheduler_corrections", "counter", "Corrections written to the ledger."
+)
 FALSE_ALARMS = MetricSpec("entraide_scheduler_false_alarms", "counter",
                           "Nodes with runs that fell silent and were there after all: their "
                           "runs were repeated, and nobody is billed for it.")  # fmt: skip
 LEDGER_SUM = MetricSpec("entraide_scheduler_ledger_sum", "gauge",
                         "Sum of all balances in a unit; always 0, else the books are wrong.",
                         ("unit",))  # fmt: skip
-QUARANTINES = MetricSpec("entraide_scheduler_quarantines", "gauge",
-                         "Nodes and API keys in quarantine.", ("kind",))  # fmt: skip
+QUARANTINES = MetricSpec(
+    "entraide_scheduler_quarantines", "gauge", "Nodes and API keys in quarantine.", ("kind",)
+)
 INCIDENTS = MetricSpec("entraide_scheduler_incidents", "gauge",
                        "Errors of the last hour from which the scheduler recovered, as "
                        "`/readyz` lists them, by code.", ("code",))  # fmt: skip
-INCARNATION = MetricSpec("entraide_scheduler_incarnation", "gauge",
-                         "How many times the scheduler has started.")  # fmt: skip
+INCARNATION = MetricSpec(
+    "entraide_scheduler_incarnation", "gauge", "How many times the scheduler has started."
+)
 EVENTS = MetricSpec("entraide_scheduler_events", "counter",
                     "Events since the pool was founded; the number of the last one.")  # fmt: skip
-COUNTED = MetricSpec("entraide_scheduler_counted", "counter",
-                     "What else the scheduler counted, by code.", ("what",))  # fmt: skip
+COUNTED = MetricSpec(
+    "entraide_scheduler_counted", "counter", "What else the scheduler counted, by code.", ("what",)
+)
 BACKUP_AGE = MetricSpec("entraide_backup_age_seconds", "gauge",
                         "Time since the last `entraide pool backup`; absent before the "
                         "first.")  # fmt: skip

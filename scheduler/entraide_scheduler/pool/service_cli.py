@@ -44,9 +44,10 @@ def _install(state: Path, lang: str) -> int:
         return print_problem(problem, lang)
     report = report_service(service, manager)
     typer.echo(
-        i18n.text("pool-service-installed", lang, kind=report.manager, name=report.name,
-                  log=report.log)
-    )  # fmt: skip
+        i18n.text(
+            "pool-service-installed", lang, kind=report.manager, name=report.name, log=report.log
+        )
+    )
     if manager.needs_linger():
         typer.echo(i18n.text("pool-service-linger", lang))
     return 0

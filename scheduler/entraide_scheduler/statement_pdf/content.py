@@ -134,8 +134,9 @@ def _text(code: str, lang: str, /, **values: i18n.Value) -> str:
 
 def _heads(figures: Figures, *codes: str) -> tuple[str, ...]:
     units: dict[str, i18n.Value] = {
-        "energy_unit": figures.energy_unit, "carbon_unit": figures.carbon_unit
-    }  # fmt: skip
+        "energy_unit": figures.energy_unit,
+        "carbon_unit": figures.carbon_unit,
+    }
     return tuple(_text(f"col-{code}", figures.lang, **units) for code in codes)
 
 

@@ -8,8 +8,9 @@ from entraide.metrics import MetricSpec, ReadAtScrape
 
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
-COMMIT_S = MetricSpec("entraide_store_commit_seconds", "histogram",
-                      "Time to write a group of rows and to commit it.")  # fmt: skip
+COMMIT_S = MetricSpec(
+    "entraide_store_commit_seconds", "histogram", "Time to write a group of rows and to commit it."
+)
 READ_S = MetricSpec("entraide_store_read_seconds", "histogram",
                     "Time of a read, with the wait for a thread and a connection.")  # fmt: skip
 QUEUED = MetricSpec("entraide_store_queued", "gauge", "Writes that wait for the next group.")

@@ -86,8 +86,9 @@ def resolve(url: str, *, ca_pem: str, lang: str) -> Address:
         return _discover(url.rstrip("/"), ca_pem=ca_pem, lang=lang)
     if scheme == "grpc":
         return Address(target, tls=False)
-    return Address(target, tls=scheme == "grpcs" or bool(ca_pem) or not is_loopback(target),
-                   ca_pem=ca_pem)  # fmt: skip
+    return Address(
+        target, tls=scheme == "grpcs" or bool(ca_pem) or not is_loopback(target), ca_pem=ca_pem
+    )
 
 
 def fetch_receipt_keys(url: str, *, ca_pem: str = "", lang: str = "fr") -> dict[str, ReceiptKey]:

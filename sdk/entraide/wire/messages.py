@@ -119,7 +119,7 @@ __all__ = [
     "UsageAck",
     "UsageReport",
     "Welcome",
-]  # fmt: skip
+]
 
 JOBS_HELD_MAX = 1_000  # job identifiers in one message
 

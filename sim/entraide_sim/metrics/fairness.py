@@ -97,8 +97,9 @@ def _service_gaps(
     step = max(STEP_S, (end - begin) / STEPS_MAX)
     moments = np.arange(begin, end + step, step)
     names = sorted(set(table["coop"][waited].tolist()) & set(weights))
-    waiting = np.stack([_is_waiting(table, waited & (table["coop"] == name), moments)
-                        for name in names])  # fmt: skip
+    waiting = np.stack(
+        [_is_waiting(table, waited & (table["coop"] == name), moments) for name in names]
+    )
     often = waiting.sum(axis=1) > 1
     names = [name for name, kept in zip(names, often.tolist(), strict=True) if kept]
     waiting = waiting[often]

@@ -164,8 +164,9 @@ def _draw_map(
             tooltip = text(
                 "sim-report-tip", lang, name=where, what=formatting.format_percentage(part, lang)
             )
-            axes.barh([z], [0.94], left=hour - 0.47, height=0.9, color=mark_colour(f"h{step}"),
-                      gid=None)[0].set_gid(tips.add(tooltip))  # fmt: skip
+            axes.barh(
+                [z], [0.94], left=hour - 0.47, height=0.9, color=mark_colour(f"h{step}"), gid=None
+            )[0].set_gid(tips.add(tooltip))
             if part > 0 and not svg.is_narrow(figure):
                 axes.text(
                     hour,

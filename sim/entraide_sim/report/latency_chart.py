@@ -132,5 +132,6 @@ def _draw_objectives(axes: Axes, tips: Tooltips, curves: Sequence[Curve], lang: 
         names = formatting.join_list((name for name, _ in sharing), lang)
         shade = series_colour(sharing[0][1]) if len(sharing) == 1 else mark_colour("ink")
         tip = text("sim-report-tip", lang, name=names, what=objective_text)
-        axes.axvline(objective, color=shade, linewidth=1.2, linestyle=(0, (2, 2)),
-                     gid=tips.add(tip))  # fmt: skip
+        axes.axvline(
+            objective, color=shade, linewidth=1.2, linestyle=(0, (2, 2)), gid=tips.add(tip)
+        )

@@ -74,8 +74,9 @@ def main_zone(result: RunResult) -> tuple[str, float] | None:
 def worst_served_coop(result: RunResult) -> CoopShare | None:
     """Returns the co-op furthest below its due service; None if each received its due."""
     with_due = [coop for coop in result.coops if coop.due_tokens > 0]
-    worst = min(with_due, key=lambda coop: (coop.received_tokens / coop.due_tokens, coop.coop),
-                default=None)  # fmt: skip
+    worst = min(
+        with_due, key=lambda coop: (coop.received_tokens / coop.due_tokens, coop.coop), default=None
+    )
     if worst is None or worst.received_tokens >= DUE_PART_MIN * worst.due_tokens:
         return None
     return worst

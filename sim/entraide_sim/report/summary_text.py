@@ -145,11 +145,13 @@ def choice_sentences(report: ReportInput, lang: str) -> Iterator[str]:
         yield text("sim-report-compare-nothing", lang, tried=tried)
         return
     if report.goals:
-        goals = formatting.join_list((formatting.format_goal(goal, lang) for goal in report.goals),
-                                     lang)  # fmt: skip
+        goals = formatting.join_list(
+            (formatting.format_goal(goal, lang) for goal in report.goals), lang
+        )
         code = "sim-report-plan-none" if report.chosen is None else "sim-report-plan-chosen"
-        yield text(code, lang, tried=tried, goals=goals,
-                   name=formatting.result_name(lead.mean, lang))  # fmt: skip
+        yield text(
+            code, lang, tried=tried, goals=goals, name=formatting.result_name(lead.mean, lang)
+        )
         return
     has_promises = summary_value(lead.mean.summary, "slo_attainment") is not None
     kept: dict[str, Value] = {"kept": kept_text(lead, lang)} if has_promises else {}
@@ -163,8 +165,9 @@ def choice_sentences(report: ReportInput, lang: str) -> Iterator[str]:
     )
     equal = report.comparison.equal if report.chosen is None else ()
     if equal:
-        yield text("sim-report-compare-equal", lang, count=len(equal),
-                   names=_names(report, equal, lang))  # fmt: skip
+        yield text(
+            "sim-report-compare-equal", lang, count=len(equal), names=_names(report, equal, lang)
+        )
     for key in (report_data.TTFT, report_data.COST):
         best = measures.leaders(report.variants, key)
         if best and report.lead not in best:

@@ -28,8 +28,9 @@ class CommonParams(SimpleNamespace):
     """Takes every setting of llama.cpp."""
 
     def __init__(self) -> None:
-        super().__init__(model=SimpleNamespace(), cpuparams=SimpleNamespace(),
-                         cpuparams_batch=SimpleNamespace())  # fmt: skip
+        super().__init__(
+            model=SimpleNamespace(), cpuparams=SimpleNamespace(), cpuparams_batch=SimpleNamespace()
+        )
 
 
 class Server:

@@ -90,9 +90,10 @@ def errors() -> Any:
     raised = []
     wrong = anthropic.Anthropic(api_key="ent_wrong")
     for asking, changes in (
-        (client, {"model": "claude-sonnet-4-5"}), (client, {"extra_body": {"top_k": -9}}),
+        (client, {"model": "claude-sonnet-4-5"}),
+        (client, {"extra_body": {"top_k": -9}}),
         (wrong, {}),
-    ):  # fmt: skip
+    ):
         try:
             asking.messages.create(**{**ASKED, **changes})
         except anthropic.APIStatusError as error:

@@ -51,9 +51,10 @@ def stream() -> Any:
         final += chunk
     pieces = [chunk.content for chunk in chunks if chunk.content]
     return {
-        "text": final.content, "pieces": len(pieces),
+        "text": final.content,
+        "pieces": len(pieces),
         "tokens": final.usage_metadata["output_tokens"],
-    }  # fmt: skip
+    }
 
 
 def tools() -> Any:

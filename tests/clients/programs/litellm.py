@@ -62,9 +62,10 @@ def stream() -> Any:
     ]
     final: Any = litellm.stream_chunk_builder(chunks)
     return {
-        "text": final.choices[0].message.content, "pieces": len(pieces),
+        "text": final.choices[0].message.content,
+        "pieces": len(pieces),
         "tokens": final.usage.completion_tokens,
-    }  # fmt: skip
+    }
 
 
 def tools() -> Any:
@@ -78,9 +79,10 @@ def tools() -> Any:
     result = {"role": "tool", "tool_call_id": call.id, "name": "meteo", "content": "12 °C"}
     after: Any = litellm.completion(messages=[*PLACE, message, result], **asked)
     return {
-        "name": call.function.name, "arguments": json.loads(call.function.arguments),
+        "name": call.function.name,
+        "arguments": json.loads(call.function.arguments),
         "after": after.choices[0].message.content,
-    }  # fmt: skip
+    }
 
 
 def structured() -> Any:

@@ -65,10 +65,11 @@ def tools() -> Any:
         ChatMessage(role="user", content="Gaspé"),
         called.message,
         ChatMessage(
-            role=MessageRole.TOOL, content=str(result),
+            role=MessageRole.TOOL,
+            content=str(result),
             additional_kwargs={"tool_call_id": call.tool_id},
         ),
-    ]  # fmt: skip
+    ]
     after = model.chat_with_tools([tool], chat_history=history)
     return {"name": call.tool_name, "arguments": call.tool_kwargs, "after": after.message.content}
 

@@ -26,11 +26,12 @@ folder.mkdir(exist_ok=True)
         f"- model_id: {name}\n  model_name: {model}\n  api_base: {os.environ['OPENAI_BASE_URL']}\n"
         f"  api_key_name: entraide\n  supports_tools: true\n  supports_schema: true\n{more}"
         for name, model, more in (
-            (MODEL, MODEL, ""), ("by-responses", MODEL, "  responses: true\n"),
+            (MODEL, MODEL, ""),
+            ("by-responses", MODEL, "  responses: true\n"),
             ("wrong", "gpt-4o", ""),
         )
     )
-)  # fmt: skip
+)
 
 
 def run(*arguments: str) -> str:
@@ -56,8 +57,9 @@ def usage() -> Any:
     streamed = model.prompt(QUESTION, temperature=0, max_tokens=int(TOKENS))
     streamed.text()
     assert (whole.input_tokens, whole.output_tokens) == (
-        streamed.input_tokens, streamed.output_tokens
-    )  # fmt: skip
+        streamed.input_tokens,
+        streamed.output_tokens,
+    )
     return [whole.input_tokens, whole.output_tokens]
 
 

@@ -82,9 +82,10 @@ def tools() -> Any:
         messages=[*PLACE, message, result], tool_choice="none", **asked
     )
     return {
-        "name": call.function.name, "arguments": json.loads(call.function.arguments),
+        "name": call.function.name,
+        "arguments": json.loads(call.function.arguments),
         "after": after.choices[0].message.content,
-    }  # fmt: skip
+    }
 
 
 def structured() -> Any:

@@ -26,9 +26,10 @@ BATCH = {
 }  # fmt: skip
 ANSWER = {"choices": [{"message": {"content": "x"}}], "data": [{"embedding": [0.5]}]}
 RESULT = {
-    "custom_id": "a", "error": None,
+    "custom_id": "a",
+    "error": None,
     "response": {"status_code": 200, "request_id": "kept-1", "body": ANSWER},
-}  # fmt: skip
+}
 LINES = b'{"custom_id": "a", "url": "/v1/embeddings", "body": {"input": "x", "model": "m"}}\n\n{}\n'
 
 

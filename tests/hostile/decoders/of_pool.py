@@ -295,8 +295,9 @@ SERIES = b"utc,d,l\n2026-01-01T00:00:00,1.5,2.5\n2026-01-01T01:00:00+00:00,1,2\n
 FORECASTS = b"issued_utc,utc,d,l\n2026-01-01T00:00:00,2026-01-01T00:00:00,1.5,2.5\n"
 LATEST = b'{"zone":"CA-QC","carbonIntensity":3.5,"datetime":"2026-01-01T00:00:00.000Z"}'
 FORECAST = b'{"zone":"CA-QC","updatedAt":"2026-01-01T00:00:00Z","forecast":[%s,%s]}' % (
-    LATEST, LATEST.replace(b"T00", b"T01"),
-)  # fmt: skip
+    LATEST,
+    LATEST.replace(b"T00", b"T01"),
+)
 HEADERS = (
     b"x-entraide-deadline:60\nx-entraide-max-gco2e:1.5\nx-entraide-class:batch\n"
     b"x-entraide-data-class:internal\nx-entraide-jurisdiction:CA-QC\nidempotency-key:k"

@@ -43,7 +43,7 @@ class ServiceCounter:
         "running",
         "virtual_time",
         "weight",
-    )  # fmt: skip
+    )
 
     def __init__(self, name: str, *, rank: int = 0, weight: float = 1.0) -> None:
         self.name = name
@@ -98,7 +98,7 @@ class CoopCounter(ServiceCounter):
         "queued",
         "shape_count",
         "unbooked",
-    )  # fmt: skip
+    )
 
     def __init__(self, name: str) -> None:
         super().__init__(name)

@@ -169,7 +169,7 @@ class Fleet:
 
     def _set_card(
         self, card: NodeCard, accepting: bool, reason: str, at: float, lending: Lending
-    ) -> tuple[bool, bool]:  # fmt: skip
+    ) -> tuple[bool, bool]:
         """Returns whether the node's state changed, and whether what the node offers changed."""
         replicas: dict[str, Replica] = {}
         for replica in card.replicas:
@@ -203,7 +203,7 @@ class Fleet:
 
     def set_vouched(
         self, node: Node, *, controlled_by: Control, surplus_evidence: SurplusEvidence, at: float
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Replaces what the operator vouches for a node that has not left."""
         self.replica_index.remove_node(node, at)
         node.card = structs.replace(

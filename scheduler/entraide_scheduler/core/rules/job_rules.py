@@ -132,7 +132,8 @@ OVER_CARBON_QUOTA = Rule(
         applies=lambda request: request.carbon_left_ug < inf,
         is_exceeded=lambda request, predicted: predicted.carbon_ug > request.carbon_left_ug,
         shortage=lambda request, carbon_ug, _energy_uwh, _coop: {
-            "left_g": _g(request.carbon_left_ug), "needed_g": _g(carbon_ug)
+            "left_g": _g(request.carbon_left_ug),
+            "needed_g": _g(carbon_ug),
         },
     ),
     lifted=lambda _node, _shape: Change(request={"carbon_left_ug": inf}),
@@ -142,7 +143,7 @@ OVER_CARBON_QUOTA = Rule(
         borrower={"quotas": (Quota(QuotaKind.CARBON_G, 0, Period.DAY),)},
         request={"limited": True, "carbon_left_ug": 4_000.0},
     ),
-)  # fmt: skip
+)
 
 OVER_ENERGY_QUOTA = Rule(
     code="over_energy_quota",
@@ -152,7 +153,8 @@ OVER_ENERGY_QUOTA = Rule(
         applies=lambda request: request.energy_left_uwh < inf,
         is_exceeded=lambda request, predicted: predicted.energy_uwh() > request.energy_left_uwh,
         shortage=lambda request, _carbon_ug, energy_uwh, _coop: {
-            "needed_wh": _wh(energy_uwh), "left_wh": _wh(request.energy_left_uwh)
+            "needed_wh": _wh(energy_uwh),
+            "left_wh": _wh(request.energy_left_uwh),
         },
     ),
     lifted=lambda _node, _shape: Change(request={"energy_left_uwh": inf}),
@@ -162,7 +164,7 @@ OVER_ENERGY_QUOTA = Rule(
         borrower={"quotas": (Quota(QuotaKind.ENERGY_WH, 0, Period.DAY),)},
         request={"limited": True, "energy_left_uwh": 1e4},
     ),
-)  # fmt: skip
+)
 
 TRIED_BEFORE = Rule(
     code="tried_before",

@@ -92,11 +92,9 @@ MODEL_LOADABLE = Rule(
     waiting_helps=True,
     filter=NodeFilter(could_load),
     lifted=lambda _node, _shape: Change(),
-    values=lambda node, shape: {
-        "model": shape.model, "load_s": node.loadable[shape.model].load_s
-    },
+    values=lambda node, shape: {"model": shape.model, "load_s": node.loadable[shape.model].load_s},
     example=Example(card={"models_bytes": 9**12}, replica=None, loadable={}),
-)  # fmt: skip
+)
 
 MODEL_NOT_LOADED = Rule(
     code="model_not_loaded",

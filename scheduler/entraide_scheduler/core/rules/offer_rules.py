@@ -79,9 +79,7 @@ WRONG_JURISDICTION = Rule(
 )
 
 # The closest first; what is unstated counts as the farthest.
-_DISTANCES = {
-    Control.MEMBER: 0, Control.CANADIAN: 1, Control.OTHER: 2, Control.UNSTATED: 2
-}  # fmt: skip
+_DISTANCES = {Control.MEMBER: 0, Control.CANADIAN: 1, Control.OTHER: 2, Control.UNSTATED: 2}
 
 
 def has_control(controlled_by: Control, asked: Control) -> bool:

@@ -69,9 +69,9 @@ class FileForm(Struct, frozen=True):
     file: bytes
     purpose: Literal["batch"]
     expires_after_anchor: Literal["created_at"] | None = field(default=None, name=ANCHOR_FIELD)
-    expires_after_seconds: (
-        Annotated[int, Meta(ge=KEEP_LEAST_S, le=KEEP_MOST_S)] | None
-    ) = field(default=None, name=SECONDS_FIELD)  # fmt: skip
+    expires_after_seconds: Annotated[int, Meta(ge=KEEP_LEAST_S, le=KEEP_MOST_S)] | None = field(
+        default=None, name=SECONDS_FIELD
+    )
 
 
 class Files:

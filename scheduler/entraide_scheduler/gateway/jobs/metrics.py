@@ -16,20 +16,25 @@ from entraide_scheduler.gateway.answers import CompleteAnswer
 
 TTFT_BUCKETS_S = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 120.0)
 
-REQUESTS = MetricSpec("entraide_gateway_requests", "counter", "Requests by route and status.",
-                      ("path", "status"))  # fmt: skip
+REQUESTS = MetricSpec(
+    "entraide_gateway_requests", "counter", "Requests by route and status.", ("path", "status")
+)
 JOBS = MetricSpec("entraide_gateway_jobs", "counter", "Jobs ended, by end.", ("end",))
 PLACEMENTS = MetricSpec("entraide_gateway_placements", "counter",
                         "Placements: the first, again, or of a resumed answer.",
                         ("kind",))  # fmt: skip
-TOKENS = MetricSpec("entraide_gateway_tokens", "counter", "Tokens of whole answers.",
-                    ("model", "kind"))  # fmt: skip
-ENERGY = MetricSpec("entraide_gateway_energy_wh", "counter",
-                    "Energy of whole answers, watt-hours.", ("model",))  # fmt: skip
-CARBON = MetricSpec("entraide_gateway_carbon_g", "counter",
-                    "Direct emissions of whole answers, grams.", ("model",))  # fmt: skip
-DROPPED = MetricSpec("entraide_gateway_dropped", "counter", "Messages not used, by reason.",
-                     ("what",))  # fmt: skip
+TOKENS = MetricSpec(
+    "entraide_gateway_tokens", "counter", "Tokens of whole answers.", ("model", "kind")
+)
+ENERGY = MetricSpec(
+    "entraide_gateway_energy_wh", "counter", "Energy of whole answers, watt-hours.", ("model",)
+)
+CARBON = MetricSpec(
+    "entraide_gateway_carbon_g", "counter", "Direct emissions of whole answers, grams.", ("model",)
+)
+DROPPED = MetricSpec(
+    "entraide_gateway_dropped", "counter", "Messages not used, by reason.", ("what",)
+)
 FAILURES = MetricSpec("entraide_gateway_failures", "counter",
                       "Steps beside an answer that failed, by step.", ("what",))  # fmt: skip
 REFUSED = MetricSpec("entraide_gateway_refused", "counter",

@@ -80,8 +80,9 @@ def list_parameters(pattern: str, operation: Operation) -> list[dict[str, Any]]:
         if f"{{{name}}}" in pattern
     ]
     for place, table, names in (
-        ("query", QUERY, operation.query), ("header", REQUEST_HEADERS, operation.headers),
-    ):  # fmt: skip
+        ("query", QUERY, operation.query),
+        ("header", REQUEST_HEADERS, operation.headers),
+    ):
         parameters += [
             {
                 "name": table[name][0],

@@ -303,8 +303,9 @@ def _green(card: MachineCard, lang: str) -> PoolGreen:
     counted_w, reported_w = _rounded(surplus.counted_w), _rounded(surplus.reported_w)
     is_green = counted_w > 0.0
     values: tuple[tuple[str, str | float], ...] = (
-        ("surplus_w", counted_w if is_green else reported_w), ("basis", surplus.basis)
-    )  # fmt: skip
+        ("surplus_w", counted_w if is_green else reported_w),
+        ("basis", surplus.basis),
+    )
     if is_green:
         values = (*values, ("surplus_evidence", surplus.evidence or i18n.ABSENT))
     code = "green-surplus" if is_green else "green-uncounted"
