@@ -8,6 +8,7 @@ Everything runs in a temporary folder, so that the checkout cannot be imported.
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import brotli
 import environment
 
 ROOT = environment.ROOT
@@ -38,6 +40,7 @@ CHOSEN = (
     "node/test_service.py",
 )  # fmt: skip
 SMALL_BYTES = 512  # an asset below this has no compressed form
+UNPACK = {"gz": gzip.decompress, "br": brotli.decompress}
 SPREAD = ("-n", "logical", "--dist", "worksteal")
 # The sentences are the same from the checkout: ``difference`` compares their files.
 LEFT_OUT = ("sdk/test_i18n.py", "sdk/test_explanations.py")
@@ -78,17 +81,28 @@ def compressed() -> set[str]:
         f"{folder}/{asset.name}.{ending}"
         for asset in assets
         if asset.name != "index.html" and asset.stat().st_size >= SMALL_BYTES
-        for ending in ("gz", "br")
+        for ending in UNPACK
     }
 
 
 def difference(wheel: Path) -> list[str]:
-    """Returns a sentence for each file that is missing or superfluous in the wheel."""
+    """Returns a sentence for each file that is missing, superfluous or wrongly compressed."""
+    forms = compressed()
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
-    expected = sources() | compressed()
+        altered = [
+            f"{name} in the wheel is not its asset, compressed"
+            for name in sorted(forms & held)
+            if UNPACK[name.rpartition(".")[2]](archive.read(name))
+            != archive.read(name.rpartition(".")[0])
+        ]
+    expected = sources() | forms
     lacking = [f"the wheel lacks {name}" for name in sorted(expected - held)]
-    return lacking + [f"the wheel holds {name}, unknown to git" for name in sorted(held - expected)]
+    return (
+        altered
+        + lacking
+        + [f"the wheel holds {name}, unknown to git" for name in sorted(held - expected)]
+    )
 
 
 def install(wheel: Path, folder: Path) -> Path:

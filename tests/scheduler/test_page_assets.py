@@ -10,7 +10,7 @@ import pytest
 from tests.cases import all_cases
 from tests.scheduler.gateway_support import Pool, open_pool
 
-from entraide_scheduler.gateway.http import PageAssets
+from entraide_scheduler.gateway.http import PageAssets, page_assets
 from entraide_scheduler.gateway.http.page_assets import choose_coding
 
 ASSETS = PageAssets()
@@ -65,6 +65,27 @@ async def test_the_form_follows_what_the_client_accepts(pool: Pool) -> None:
     assert plain == gzip.decompress(packed)
     assert 2 * len(packed) < len(plain)
     assert {"accept-encoding"} == {headers["vary"] for _, headers, _ in sent.values()}
+
+
+def test_compressed_forms_that_were_made_for_a_wheel_are_sent_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An asset has them beside its plain content, the smallest first; they are no assets."""
+    folder = tmp_path / page_assets.FOLDER
+    folder.mkdir()
+    plain = b"let a = 1;" * page_assets.SMALL_BYTES
+    for name, content in {
+        "index.html": b"<!doctype html>", "a.js": plain, "a.js.gz": b"gzip", "a.js.br": b"brotli",
+        "b.css": b"b {}",
+    }.items():  # fmt: skip
+        (folder / name).write_bytes(content)
+    monkeypatch.setattr(page_assets, "files", lambda _: tmp_path)
+    page, assets = page_assets._read_assets.__wrapped__()
+
+    assert "<!doctype html>" == page
+    assert {"a.js", "b.css"} == set(assets)
+    assert [("br", b"brotli"), ("gzip", b"gzip"), ("", plain)] == [*assets["a.js"].contents.items()]
+    assert {"": b"b {}"} == assets["b.css"].contents
 
 
 @pytest.mark.parametrize(
