@@ -23,6 +23,7 @@ from entraide import i18n
 from entraide_sim.report import (
     ReportContext,
     formatting,
+    pareto_chart,
     report_data,
     summary_text,
     svg,
@@ -190,6 +191,50 @@ def test_the_same_results_give_the_same_bytes(folder, tmp_path) -> None:
     )  # fmt: skip
 
     assert written(folder, "compare").read_bytes() == (tmp_path / "again").read_bytes()
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_how_long_it_took_is_not_in_it(tmp_path) -> None:
+    """A report of one run, too, has the same bytes however long the run took."""
+    for name, wall_s in (("one", 1.0), ("other", 99.0)):
+        write_report(tmp_path / name, [took(result(zones=1, hours=3), wall_s)])
+
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
+
+
+def test_a_comparison_draws_what_several_seeds_span(monkeypatch) -> None:
+    """Each option of several seeds has its intervals as bars; an axis over which the options differ
+    by much is logarithmic, another begins at zero."""
+    figures: list[Figure] = []
+
+    def draw(draw: svg.DrawFunction, _name: str, _label: str, size_in, _kind: str) -> str:
+        figure = Figure(figsize=size_in)
+        draw(figure, svg.Tooltips())
+        figures.append(figure)
+        return ""
+
+    monkeypatch.setattr(svg, "_render", draw)
+    variants = tuple(
+        combine_seeds([
+            msgspec.structs.replace(result(label, green=green * spread), seed=seed)
+            for seed, spread in enumerate((0.9, 1.0, 1.1))
+        ])
+        for label, green in (("greenest", 1.0), ("fastest", 40.0))
+    )  # fmt: skip
+    means = [variant.mean for variant in variants]
+    pareto_chart.make_pareto_chart(report_input(means, ReportContext(seeded=variants)), "en")
+    panels = figures[0].axes
+    carbon = variants[0].interval(report_data.CARBON)
+    across, up = (panels[at].collections[at].get_segments()[0][:, at] for at in (0, 1))
+
+    assert 2 == len(figures)
+    assert carbon is not None
+    assert [carbon.low, carbon.high] == pytest.approx(across.tolist())
+    assert [carbon.low, carbon.high] == pytest.approx(up.tolist())
+    assert [2 * len(variants)] * 3 == [len(axes.collections) for axes in panels]
+    assert ["log", "linear", "linear"] == [axes.get_xscale() for axes in panels]
+    assert ["linear", "log", "linear"] == [axes.get_yscale() for axes in panels]
+    assert (0.0, 0.0) == (panels[2].get_xlim()[0], panels[2].get_ylim()[0])
 
 
 def took(run: RunResult, wall_s: float) -> RunResult:
