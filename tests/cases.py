@@ -38,6 +38,7 @@ def all_cases(
     """
 
     def decorate(function: Test) -> Test:
+        assert not inspect.iscoroutinefunction(function), "nothing would await its cases"
         inner: Cases = getattr(function, "cases", lambda: [("", {})])
         body = getattr(function, "body", function)
 

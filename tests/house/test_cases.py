@@ -58,6 +58,15 @@ def test_no_case_at_all_is_a_fault() -> None:
     assert ["0 of 0 cases fail"] == lines(test)
 
 
+def test_an_asynchronous_test_is_refused() -> None:
+    """Its cases would be called and never run, so that none could fail."""
+    with pytest.raises(AssertionError):
+
+        @all_cases("value", [0])
+        async def test(value: int) -> None:
+            assert value
+
+
 def test_fixtures_are_handed_on() -> None:
     """An argument that no case gives is a fixture, and pytest sees only those."""
 
