@@ -124,13 +124,15 @@ class TestExplained:
 
     def test_a_cap_is_named_with_what_the_job_would_emit(self, pool: Pool) -> None:
         """The cap, and what the greenest free machine would emit."""
-        pool.join(card("ab", zone="CA-AB"))
+        pool.join(card("ab", zone="CA-AB"), card("on", zone="CA-ON"))
         pool.ask("capped", max_carbon_ug=100)
         explanation = pool.core.explain("capped", pool.now)
+        of_ab, of_on = [excluded.values["carbon_g"] for excluded in explanation.excluded]
 
         assert "carbon_cap" == explanation.reason
         assert 100 == explanation.values["max_carbon_ug"]
-        assert explanation.values["carbon_g"] > 100e-6
+        assert 100e-6 < of_on < of_ab
+        assert of_on == explanation.values["carbon_g"]
 
     def test_a_quota_is_named_with_what_is_left_and_needed(self) -> None:
         """What is left of the day's energy, and what this job would take of it."""

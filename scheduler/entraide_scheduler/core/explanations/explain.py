@@ -17,16 +17,13 @@ from entraide_scheduler.core.explanations import counterfactuals
 from entraide_scheduler.core.model_loading import is_served
 from entraide_scheduler.core.models import REACHABLE
 from entraide_scheduler.core.placement import Pick, PlacementResult, Prediction, predict
-from entraide_scheduler.core.policy import Policy, QuotaKind
+from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.prediction import PlacementRequest
 from entraide_scheduler.core.records import Job, ModelLoadState, Node, Shape, is_loading
 from entraide_scheduler.core.rules import (
     GREENER_LATER,
     JOB_RULES,
     LIMIT_RULES,
-    OVER_CARBON_CAP,
-    OVER_CARBON_QUOTA,
-    OVER_ENERGY_QUOTA,
     REPLICA_RULES,
     LimitFilter,
     Rule,
@@ -166,8 +163,9 @@ def _first_node(result: PlacementResult, rule: Rule) -> Node:
 def _limit_values(
     state: State, job: Job, result: PlacementResult, request: PlacementRequest, limit: Rule
 ) -> Values:
-    """Returns the least amount that the job needs on a node that a limit excludes."""
-    if limit not in (OVER_CARBON_CAP, OVER_CARBON_QUOTA, OVER_ENERGY_QUOTA):
+    """Returns what a job needs and has left, where it needs least of what a limit bounds."""
+    bound = limit.filter
+    if not isinstance(bound, LimitFilter) or bound.amount is None:
         return _values_getter(state, job, request)(_first_node(result, limit), limit)
     views = state.fleet.replica_index
     predictions = [
@@ -176,19 +174,12 @@ def _limit_values(
         if rule is limit
         and (view := views.view_of(request.shape.model, node.card.node)) is not None
     ]
-    if limit is OVER_CARBON_CAP:
-        least_ug = min(prediction.carbon_ug for prediction in predictions)
-        return {
-            "carbon_g": g_from_ug(round_half_up(least_ug)),
-            "max_carbon_ug": job.facts.max_carbon_ug or 0,
-        }
-    if limit is OVER_ENERGY_QUOTA:
-        least_uwh = min(prediction.energy_uwh for prediction in predictions)
-        amounts = {QuotaKind.ENERGY_WH: ceil(least_uwh)}
-    else:
-        least_ug = min(prediction.carbon_ug for prediction in predictions)
-        amounts = {QuotaKind.CARBON_G: ceil(least_ug)}
-    shortage = state.quotas.shortage(job.facts, amounts)
+    amounts = [bound.amount(each.carbon_ug, each.energy_uwh) for each in predictions]
+    least = amounts.index(min(amounts))
+    if bound.quota is None:
+        nearest = predictions[least]
+        return bound.shortage(request, nearest.carbon_ug, nearest.energy_uwh, nearest.view.coop)
+    shortage = state.quotas.shortage(job.facts, {bound.quota: ceil(amounts[least])})
     assert shortage is not None, "a quota that suffices excluded a node"
     values: Values = {"left": shortage.left, "needed": shortage.needed}
     if shortage.never:

@@ -86,6 +86,10 @@ def _g(carbon_ug: float) -> float:
     return g_from_ug(round_half_up(max(0.0, carbon_ug)))
 
 
+def _emissions(carbon_ug: float, _energy_uwh: float) -> float:
+    return carbon_ug
+
+
 LEND_ENERGY_SPENT = Rule(
     code="lend_energy_spent",
     excluded_if="the job would need more energy than its co-op still lends today (policy: "
@@ -117,6 +121,7 @@ OVER_CARBON_CAP = Rule(
             "carbon_g": _g(carbon_ug),
             "max_carbon_ug": round_half_up(request.carbon_cap_ug),
         },
+        amount=_emissions,
     ),
     lifted=lambda _node, _shape: Change(request={"carbon_cap_ug": inf}),
     wait=WaitReason("carbon_cap", 0),
@@ -135,6 +140,8 @@ OVER_CARBON_QUOTA = Rule(
             "left_g": _g(request.carbon_left_ug),
             "needed_g": _g(carbon_ug),
         },
+        amount=_emissions,
+        quota=QuotaKind.CARBON_G,
     ),
     lifted=lambda _node, _shape: Change(request={"carbon_left_ug": inf}),
     wait=WaitReason("quota_carbon", 2),
@@ -156,6 +163,8 @@ OVER_ENERGY_QUOTA = Rule(
             "needed_wh": _wh(energy_uwh),
             "left_wh": _wh(request.energy_left_uwh),
         },
+        amount=lambda _carbon_ug, energy_uwh: energy_uwh,
+        quota=QuotaKind.ENERGY_WH,
     ),
     lifted=lambda _node, _shape: Change(request={"energy_left_uwh": inf}),
     wait=WaitReason("quota_energy", 1),

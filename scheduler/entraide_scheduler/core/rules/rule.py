@@ -28,7 +28,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from entraide.types import Control, DataClass, Loadable, NodeCard, Replica
-from entraide_scheduler.core.policy import Policy
+from entraide_scheduler.core.policy import Policy, QuotaKind
 from entraide_scheduler.core.prediction import PlacementRequest
 from entraide_scheduler.core.records import Load, Node, OwnKind, Shape
 
@@ -197,11 +197,16 @@ class LimitFilter(Struct, frozen=True, kw_only=True):
         is_exceeded: whether what is predicted exceeds it.
         shortage: returns what is left and what the job needs, for the rule's sentence; takes the
             request, emissions, energy, and the node's co-op.
+        amount: returns, of emissions and energy, the one that it limits. A waiting job is told of
+            the node where that is least; without it, of the first node.
+        quota: the quota that it is the remainder of; a waiting job is told that quota.
     """
 
     applies: Callable[[PlacementRequest], bool]
     is_exceeded: Callable[[PlacementRequest, Predicted], Any]
     shortage: Callable[[PlacementRequest, float, float, str], Values]
+    amount: Callable[[float, float], float] | None = None
+    quota: QuotaKind | None = None
 
 
 class SearchFilter(Struct, frozen=True):
