@@ -23,6 +23,8 @@ from tests.waiting import eventually
 from entraide.types import Usage
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
+from entraide_scheduler.core.machine import Core
+from entraide_scheduler.driver import recover
 from entraide_scheduler.service import Service
 
 CHAT = "/v1/chat/completions"
@@ -180,12 +182,18 @@ class HostilePool:
     async def check(self) -> None:
         """Asks that the pool is whole: it serves, and its books balance, in the core and on disk.
 
-        That it starts again from its store is asked at the end, after all attacks of a module.
+        What the attack left in the core survives a snapshot, and what it left in the journal is
+        read. That the pool starts again is asked at the end, after all attacks of a module.
         """
+        snapshot = self.running.driver.core.snapshot()
         await self.serves()
         self._balances(self.running.driver.core.balances())
-        await self.service.parts.store.committed()
-        self._balances(await self.service.parts.store.get_balances())
+        store = self.service.parts.store
+        await store.committed()
+        self._balances(await store.get_balances())
+        await recover(store)
+
+        assert snapshot == Core.restore(snapshot).snapshot()
 
     async def starts_again(self) -> None:
         """Asks that the pool is whole after a restart from its store."""
