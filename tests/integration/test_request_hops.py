@@ -8,11 +8,11 @@ beside them the other modules and packages that the request enters from inside o
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from itertools import combinations, pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import pytest
@@ -30,12 +30,14 @@ from entraide_node.core.phases import PhaseEvent
 from entraide_node.join import JoinOptions, join_pool
 from entraide_node.machine_setup import MachineSetup, start_machine
 from entraide_node.model_manager.catalogue_source import CatalogueSource
+from entraide_scheduler.core import events
 from entraide_scheduler.gateway.batches import feeder
 
 PAGE = ROOT / "docs/architecture.md"
 TITLES = {PAGE: "One request, hop by hop", PAGE.with_suffix(".fr.md"): "Le chemin d’une requête"}
 LINK = re.compile(r"\[`[\w/.]+`\]\(([\w/.]+?)(?:\.py)?\)(?:`\.([\w.]+)`)?")
 REQUESTS = 3
+SILENCE_S = 60.0
 
 # What a request enters and no row names.
 UNNAMED = {
@@ -207,11 +209,32 @@ async def ask(scheduler: RunningScheduler, key: str) -> None:
         assert b"[DONE]" in await answer.read()
 
 
-async def hear_heartbeat(scheduler: RunningScheduler) -> None:
-    """Waits for the node's next heartbeat."""
-    sessions = scheduler.service.parts.node_listener._sessions
-    number = sessions["n1"].seq
-    await eventually(lambda: sessions["n1"].seq > number)
+@contextmanager
+def held_heartbeats(agent: Agent) -> Iterator[None]:
+    """Within the block no heartbeat is sent because its time has come: it would be traced."""
+    announce = agent._announcer.announce
+
+    def announce_changes(*args: Any, due: bool, **options: Any) -> bool:
+        return announce(*args, due=False, **options)
+
+    with patch.object(agent._announcer, "announce", announce_changes):
+        yield
+
+
+def allow_silence(scheduler: RunningScheduler) -> None:
+    """A node without a heartbeat stays live as long as a traced request may take."""
+    driver = scheduler.driver
+    policy = driver.core._state.policy
+    patient = replace(
+        policy.timing,
+        suspect_after_s=SILENCE_S,
+        lost_after_s=2 * SILENCE_S,
+        busy_suspect_after_s=SILENCE_S,
+        busy_lost_after_s=2 * SILENCE_S,
+        lease_s=SILENCE_S,
+    )
+    changed = replace(policy, timing=patient)
+    driver.feed(events.PolicyChanged(*events.UNNUMBERED, policy=changed))
 
 
 async def trace_requests(folder: Path, tracer: CallTracer) -> list[list[Call]]:
@@ -222,13 +245,14 @@ async def trace_requests(folder: Path, tracer: CallTracer) -> list[list[Call]]:
         running_scheduler(folder, bus) as scheduler,
         running_node(scheduler, folder / "node") as agent,
     ):
+        allow_silence(scheduler)
         for _ in range(REQUESTS):
             key = await scheduler.operator.key()  # a new one, which the gateway has to look up
-            await hear_heartbeat(scheduler)  # the next one would be traced as a part of the request
-            tracer.start()
-            await ask(scheduler, key)
-            await eventually(lambda: not agent._reports)  # the scheduler has settled the job
-            traces.append(tracer.stop())
+            with held_heartbeats(agent):
+                tracer.start()
+                await ask(scheduler, key)
+                await eventually(lambda: not agent._reports)  # the scheduler has settled the job
+                traces.append(tracer.stop())
     return traces
 
 
