@@ -107,7 +107,8 @@ async def test_the_page_is_whole_and_accessible(
         await opened.page.locator("[name='caps_idle.power_w']").fill("-5")
         for day in (5, 6):
             await opened.page.locator(f"[name=row-1-days][value='{day}']").uncheck()
-        await opened.page.locator(".save").click()
+        async with opened.page.expect_navigation():  # until the new page has its style sheet
+            await opened.page.locator(".save").click()
         wrong += await look(opened, f"{name}-refused")
         html_lang = await opened.page.locator("html").get_attribute("lang")
         errors = await opened.page.locator(".error").all_inner_texts()

@@ -100,7 +100,7 @@ class Answer:
             for choice in chunk.choices:
                 self.text += choice.delta.content or ""
                 self.finish = choice.finish_reason or self.finish
-                pieces += 1
+                pieces += bool(choice.delta.content)  # the first chunk has only the role
             if pieces == BEFORE:
                 self.node = busy_node(pool)
                 lose(pool, self.node)
