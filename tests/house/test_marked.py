@@ -59,7 +59,14 @@ def test_each_file_with_a_marked_test_is_named(marker: str) -> None:
 @pytest.mark.checkout
 def test_no_test_of_make_test_has_a_second_try() -> None:
     """A test that fails by chance fails the run: neither the targets nor a test may try again."""
-    command = ["make", "--dry-run", "test-unit", "test-replay", "test-wheel"]
+    command = [
+        "make",
+        "--no-print-directory",
+        "--dry-run",
+        "test-unit",
+        "test-replay",
+        "test-wheel",
+    ]
     printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     sources = [ROOT / "pyproject.toml", ROOT / "scripts/wheel_check.py", *TESTS]
 
