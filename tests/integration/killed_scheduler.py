@@ -30,7 +30,7 @@ READY = "scheduler.ready"
 HEARTBEAT_S = 1.0
 RUN = """
 import sys
-from entraide_scheduler import usage_reports
+from entraide_scheduler.nodes import usage_reports
 from entraide_scheduler.__main__ import main
 
 usage_reports.REPORT_TIMEOUT_S = float(sys.argv.pop(1))
