@@ -80,10 +80,11 @@ test-newer: env ## Test what needs no engine with a newer Python, in a clone of 
 
 test-engines: test-engines-alone test-engines-in-pools ## Run the tests that start real engines. | Lancer les tests qui démarrent de vrais moteurs.
 
-# Engines compute, so two of these run at a time; pools and pages mostly wait for their processes, so
-# three. The chaos test needs the machine.
+# All mostly wait for their processes, so three run at a time; the longest files begin, so that none
+# ends alone. The chaos test needs the machine.
 test-engines-alone: env
-	$(PYTEST) $(ENGINES) -n 2 --dist loadfile tests/engines
+	$(PYTEST) $(ENGINES) -n 3 --dist loadfile --no-loadscope-reorder \
+	  tests/engines/test_install.py tests/engines/test_testbed.py tests/engines
 
 test-engines-in-pools: env
 	$(PYTEST) $(ENGINES) -n 3 --dist loadfile $(filter-out tests/engines/% tests/chaos/%,$(call marked,engines))
