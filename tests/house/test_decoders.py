@@ -147,7 +147,7 @@ def sites() -> dict[str, str]:
     """Where bytes are decoded: ``module:function``, and the line for an editor."""
     places: dict[str, str] = {}
     for module, path in modules().items():
-        if ".v1" in module or module.endswith(("m0002_statements", "m0009_usage")):
+        if ".v1" in module:
             continue
         for function, call in calls_of(path):
             if name_of(call) in DECODERS or CODEC.fullmatch(ast.unparse(call.func)):
