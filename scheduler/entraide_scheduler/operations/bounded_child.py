@@ -21,7 +21,7 @@ from entraide.decoding import decode_json
 LOWEST_PRIORITY = 19
 CPU_MARGIN_S = 5  # between the signal that ends the process and the one that kills it
 THREADS = "1"
-# Python cuts a compiled module off at the longest file, and then finds it unusable for ever.
+# At the limit on file size Python stores a truncated compiled module, and each later import fails.
 NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS",

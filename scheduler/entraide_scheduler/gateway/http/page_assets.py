@@ -1,8 +1,8 @@
 """Page assets: the built pages of ``entraide_dashboard``, with the headers of a browser's defences.
 
-The names of assets hold the hash of their content, so a browser keeps them for good. In a wheel
-each is compressed already; in a checkout gzip is made at the start. The request's
-``Accept-Encoding`` selects a form.
+The name of an asset contains the hash of its content, so a browser may cache it without asking
+again. In a wheel each asset is compressed already; in a checkout gzip is made at the start. The
+request's ``Accept-Encoding`` selects a form.
 """
 
 import gzip
