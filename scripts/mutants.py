@@ -77,23 +77,24 @@ def stage(modules: list[str]) -> None:
     for source, name in (
         ("sdk/entraide", "entraide"),
         ("scheduler/entraide_scheduler", "entraide_scheduler"),
-        ("tests/core", "tests/core"),
-        ("tests/data", "tests/data"),
+        ("tests", "tests"),
     ):
         shutil.copytree(ROOT / source, STAGE / name, ignore=skip)
-    (STAGE / "tests/scheduler").mkdir()
-    for name in ("test_recorded_state.py", "driver_support.py"):  # without the conftest of the bus
-        shutil.copy(ROOT / "tests/scheduler" / name, STAGE / "tests/scheduler" / name)
+    for conftest in (STAGE / "tests").rglob("conftest.py"):
+        if conftest.parent.name != "core":  # the others start a bus, a browser or engines
+            conftest.unlink()
     files = [f"{CORE}/{module}.py" for module in modules]
     config = CONFIG.format(core=CORE, files=json.dumps(files), selection=json.dumps(tests()))
     (STAGE / "pyproject.toml").write_text(config, "utf-8")
 
 
-def tests_pass() -> bool:
-    """Whether the copied tests pass on the copied code."""
+def failure() -> str:
+    """Returns what pytest prints if a copied test fails on the copied code, else nothing."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests()]
-    done = subprocess.run(command, cwd=STAGE, env=environment(), capture_output=True, check=False)
-    return done.returncode == 0
+    done = subprocess.run(
+        command, cwd=STAGE, env=environment(), capture_output=True, text=True, check=False
+    )
+    return f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}" if done.returncode else ""
 
 
 def environment() -> dict[str, str]:
@@ -103,8 +104,8 @@ def environment() -> dict[str, str]:
 
 def check_that_tests_can_fail() -> None:
     """Exits unless the tests pass without a mutant and fail with the known one."""
-    if not tests_pass():
-        sys.exit("the tests fail without a mutant: the run is not valid")
+    if problem := failure():
+        sys.exit(f"{problem}\nthe tests fail without a mutant: the run is not valid")
     path, original, mutated = STAGE / KNOWN_MUTANT[0], KNOWN_MUTANT[1], KNOWN_MUTANT[2]
     text = path.read_text("utf-8")
     if text.count(original) != 1:
@@ -112,7 +113,7 @@ def check_that_tests_can_fail() -> None:
             f"{KNOWN_MUTANT[0]}: the line of the known mutant is missing: the run is not valid"
         )
     path.write_text(text.replace(original, mutated), "utf-8")
-    survived = tests_pass()
+    survived = not failure()
     path.write_text(text, "utf-8")
     if survived:
         sys.exit("the known mutant survived: the run is not valid")
