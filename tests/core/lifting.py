@@ -24,10 +24,8 @@ def set_fields(record: object, fields: Fields) -> None:
 def change_node(state: State, node: Node, fields: Fields, load: Fields) -> None:
     """Sets fields of a node and of its replica's load; the indexes follow."""
     index = state.fleet.replica_index
-    lending = fields.get("lending", node.lending)
+    index.set_lending(node, fields.get("lending", node.lending))
     set_fields(node, fields)
-    if lending is not node.lending:
-        index.set_lending(node, lending)
     view = index.view_of(MODEL, node.card.node)
     if view is not None:
         index.update_node(node, state.now)

@@ -13,6 +13,7 @@ from tests.cases import all_cases
 from tests.core.builders import MODEL, START, Pool, card, facts, loadable, replica
 from tests.core.drawn_examples import policy_sections
 from tests.core.lifting import change_node, lifted, set_fields
+from tests.core.loading import loads, offering
 from tests.sdk.explanation_cases import missing_parts
 
 from entraide import i18n
@@ -54,6 +55,12 @@ SMALL: dict[str, Any] = {}
 LARGE = {"explained_nodes": 1, "explained_best": 3}  # limits; two nodes are evaluated by columns
 CODES = [rule.code for rule in RULES]
 
+SPARING = [  # own jobs
+    rule
+    for rule in REPLICA_RULES
+    if isinstance(rule.filter, ReplicaFilter) and not rule.filter.affects.own
+]
+
 # A replica's load once its runs have ended, and with them what is reserved until they do.
 NO_RUNS: dict[str, Any] = {"leases": 0, "batch": 0, "foreign": 0, "reserved": ""}
 LOCALES = "sdk/entraide/locales"
@@ -86,8 +93,8 @@ class Decided(Struct, frozen=True):
         return {node.card.node: reason.code for node, reason in self.result.excluded}
 
 
-def decide(rule: Rule, limits: dict[str, Any] = SMALL) -> Decided:
-    """Evaluates the two nodes of a rule's example for its job."""
+def decide(rule: Rule, limits: dict[str, Any] = SMALL, **changes: Any) -> Decided:
+    """Evaluates the two nodes of a rule's example for its job, of which some facts may differ."""
     example = rule.example
     terms = CoopTerms("alpha", **example.borrower), CoopTerms("beta", **example.lender)
     pool = Pool(*terms, **policy_sections(example.policy, {"limits": limits}))
@@ -98,7 +105,7 @@ def decide(rule: Rule, limits: dict[str, Any] = SMALL) -> Decided:
         state.fleet.remove_node(node, example.node["reason"], START)
     change_node(state, node, example.node, example.load)
     set_fields(state, example.pool)
-    job = Job(facts("job", **example.facts), JobState.QUEUED, 0, START, 0, 0, NO_SHAPE)
+    job = Job(facts("job", **example.facts | changes), JobState.QUEUED, 0, START, 0, 0, NO_SHAPE)
     set_fields(job, {"context_tokens": 200} | example.job)
     job.shape = evaluation.shape_of(state, job)
     request = structs.replace(evaluation.make_request(state, job, START), **example.request)
@@ -214,6 +221,32 @@ def test_the_masks_of_the_job_hold_the_rule(rule: Rule) -> None:
     own, others = masks_for(decide(rule).job.shape)
 
     assert (own | others) & bit_of(rule)
+
+
+@all_cases("rule", SPARING, ids=attrgetter("code"))
+def test_a_rule_that_spares_own_jobs_spares_them(rule: Rule) -> None:
+    """The node of the example may run the same job of its own co-op."""
+    excluded = decide(rule, coop="beta").excluded
+
+    assert {} == excluded, "`ReplicaIndex.lends_in_part` must be true of the co-op of such a node"
+
+
+@all_cases("rule", SPARING, ids=attrgetter("code"))
+def test_the_pool_loads_no_model_for_jobs_that_the_node_then_refuses(rule: Rule) -> None:
+    """A condition on the node alone is declared by ``on_node``, and then holds before a load."""
+    example = rule.example
+    needs_replica = bool(example.load or example.replica or example.lender)
+    assert isinstance(rule.filter, ReplicaFilter)
+    assert needs_replica == (rule.filter.node_excludes is None)
+    if needs_replica:
+        return
+    pool = Pool(**policy_sections(example.policy, SMALL))
+    pool.join(offering("other", MODEL, coop="beta", **example.card))
+    state = pool.core._state
+    change_node(state, state.fleet.nodes["other"], example.node, example.load)
+    asked = {coop: loads(pool.ask(coop, coop, **example.facts)) for coop in ("alpha", "beta")}
+
+    assert {"alpha": [], "beta": [("other", MODEL)]} == asked
 
 
 @all_cases("rule", REPLICA_RULES, ids=attrgetter("code"))

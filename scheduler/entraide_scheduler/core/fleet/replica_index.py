@@ -42,6 +42,7 @@ from entraide_scheduler.core.rules import (
     find_blocked_bits,
     first_broken_rule,
     may_open,
+    refuses_others,
 )
 
 NO_SLOTS = (0, 0)
@@ -221,6 +222,10 @@ class ReplicaIndex:
         if coop in self.restricted_nodes:
             return True
         return lend is not None and (lend.part < 1.0 or lend.energy_wh_per_day is not None)
+
+    def serves_coop(self, node: Node, coop: str) -> bool:
+        """Tells whether the rules on a node, whatever it serves, let it run a co-op's jobs."""
+        return node.card.coop == coop or not refuses_others(node, self._policy)
 
     def update_node(self, node: Node, at: float) -> None:
         """Refreshes a node whose state, readiness or surplus changed."""

@@ -18,7 +18,6 @@ from entraide_scheduler.core.events import AnswerResumed
 from entraide_scheduler.core.leases.backoff import NO_ANSWER
 from entraide_scheduler.core.models import REACHABLE
 from entraide_scheduler.core.records import DeadlineKind, EarlierRun, Job, Lease
-from entraide_scheduler.core.rules import OWN_ONLY, blocking_rule
 from entraide_scheduler.core.state import State
 
 STREAM_BROKEN = "stream_broken"
@@ -76,7 +75,7 @@ def can_continue(state: State, job: Job) -> bool:
     return job.revision != UNKNOWN_REVISION and any(
         view.node.state in REACHABLE
         and view.node.accepting
-        and blocking_rule(view, shape) is not OWN_ONLY
+        and state.fleet.replica_index.serves_coop(view.node, job.facts.coop)
         for view in state.fleet.eligible_nodes(shape).views
     )
 

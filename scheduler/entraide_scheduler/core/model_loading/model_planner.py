@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from entraide.types import Lending, NodeState
+from entraide.types import NodeState
 from entraide_scheduler.core.fleet import EligibleNodes, ReplicaView
 from entraide_scheduler.core.models import REACHABLE, has_exhausted_loads
 from entraide_scheduler.core.records import (
@@ -215,7 +215,9 @@ def _lends_slot(state: State, node: Node, shape: Shape) -> bool:
     """Tells whether a node would give a shape a slot: the co-op's own, or a lent one."""
     if node.card.coop == shape.coop:
         return True
-    if node.lending is Lending.OWN_ONLY or state.quotas.lent.left_uwh.get(node.card.coop) == 0:
+    if not state.fleet.replica_index.serves_coop(node, shape.coop):
+        return False
+    if state.quotas.lent.left_uwh.get(node.card.coop) == 0:
         return False
     terms = state.coops.get(node.card.coop)
     return terms is None or int(terms.lend.part * node.loadable[shape.model].slots) >= 1

@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 
 from entraide.models import ALIASES, AUTO, Catalogue, ModelEntry
 from entraide.shared_fields import make_copier
-from entraide.types import DataClass, Lending, NodeState, RequestFacts
+from entraide.types import DataClass, NodeState, RequestFacts
 from entraide_scheduler.core.fleet import EligibleNodes, Fleet
 from entraide_scheduler.core.records import Node, Shape, context_input_est, is_leaving
 
@@ -47,7 +47,7 @@ class ModelAliases:
         best_rank, best_model = UNREACHABLE, ""
         for name in self._list_candidates(fleet, asked):
             eligible = fleet.eligible_nodes(minimal_shape(fleet, facts, name))
-            rank = reach_rank(eligible, name, coop=facts.coop, at=at)
+            rank = reach_rank(fleet, eligible, name, coop=facts.coop, at=at)
             if rank < best_rank:
                 best_rank, best_model = rank, name
             if not best_rank:
@@ -106,28 +106,28 @@ def minimal_shape(fleet: Fleet, facts: RequestFacts, model: str) -> Shape:
     )
 
 
-def reach_rank(eligible: EligibleNodes, model: str, *, coop: str, at: float) -> int:
+def reach_rank(fleet: Fleet, eligible: EligibleNodes, model: str, *, coop: str, at: float) -> int:
     """Returns a model's rank: 0 served, 1 loadable, 2 served later, 3 loadable later."""
     best = UNREACHABLE
     for view in eligible.views:
         node = view.node
         if node.state in REACHABLE and not is_leaving(node, model):
-            if _accepts_coop(node, coop):
+            if _accepts_coop(fleet, node, coop):
                 return 0
             best = 2
     for node in eligible.could_load:
         if node.state in REACHABLE and not has_exhausted_loads(node, model, at):
             rest = node.rests.get(model)
-            if _accepts_coop(node, coop) and (rest is None or rest.until <= at):
+            if _accepts_coop(fleet, node, coop) and (rest is None or rest.until <= at):
                 return 1
             best = min(best, 3)
     return best
 
 
-def _accepts_coop(node: Node, coop: str) -> bool:
+def _accepts_coop(fleet: Fleet, node: Node, coop: str) -> bool:
     """Tells whether a node is live and its owner's rules accept a co-op's work now."""
-    lends = node.card.coop == coop or node.lending is not Lending.OWN_ONLY
-    return node.state is NodeState.LIVE and node.accepting and lends
+    is_live = node.state is NodeState.LIVE and node.accepting
+    return is_live and fleet.replica_index.serves_coop(node, coop)
 
 
 def has_exhausted_loads(node: Node, model: str, at: float) -> bool:

@@ -36,7 +36,6 @@ from entraide_scheduler.core.rules.replica_rules import (
     NO_FREE_SLOT,
     NOT_ACCEPTING,
     NOT_EMPTY,
-    OWN_ONLY,
     REPLICA_RULES,
 )
 from entraide_scheduler.core.rules.rule import (
@@ -62,6 +61,7 @@ from entraide_scheduler.core.rules.temporary import (
     masks_for,
     may_open,
     own_requester,
+    refuses_others,
 )
 
 RULES = (*PERMANENT_RULES, *REPLICA_RULES, *JOB_RULES)  # in the order in which they are checked

@@ -10,7 +10,7 @@ what expires has a deadline whose handler updates the node.
 """
 
 from entraide.types import JobClass, Lending, NodeState
-from entraide_scheduler.core.policy import Policy
+from entraide_scheduler.core.policy import Lend, Policy
 from entraide_scheduler.core.records import Backoff, Node, ReplicaState, Shape
 from entraide_scheduler.core.rules.rule import (
     ALL_JOBS,
@@ -27,6 +27,7 @@ from entraide_scheduler.core.rules.rule import (
     Rule,
     Values,
     WaitReason,
+    on_node,
 )
 
 
@@ -185,11 +186,7 @@ OWN_ONLY = Rule(
     code="own_only",
     excluded_if="its owner is back, and lets it work only for their own co-op",
     waiting_helps=True,
-    filter=ReplicaFilter(
-        affects=OTHER_COOPS_JOBS,
-        excludes=lambda replica, _: replica.node.lending is Lending.OWN_ONLY,
-        out_of_service=False,
-    ),
+    filter=on_node(OTHER_COOPS_JOBS, lambda node, _: node.lending is Lending.OWN_ONLY),
     lifted=lambda _node, _shape: Change(node={"lending": Lending.ALL}),
     values=lambda node, _: {"coop": node.card.coop},
     wait=WaitReason("lend_limit", 8),
@@ -214,7 +211,7 @@ LEND_LIMIT = Rule(
     lifted=lambda node, shape: Change(load={"lend_slots": node.loads[shape.model].foreign + 1}),
     values=_lent_values,
     wait=WaitReason("lend_limit", 9),
-    example=Example(load={"foreign": 4}),
+    example=Example(lender={"lend": Lend(part=0.5)}, load={"foreign": 2}),
 )
 
 

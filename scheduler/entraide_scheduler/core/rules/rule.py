@@ -182,11 +182,29 @@ class ReplicaFilter(Struct, frozen=True, kw_only=True):
             jobs is then owed a turn for them: true of a filter that excludes the co-op's own jobs,
             unless it ends with runs. Slots are counted for all jobs alike, so one that excludes
             only some own jobs takes those turns from the co-op's other jobs, too.
+        node_excludes: the same condition, where it reads the node and the policy alone; see
+            ``on_node``.
     """
 
     affects: Affected
     excludes: Callable[[LoadedReplica, Policy], bool]
     out_of_service: bool
+    node_excludes: Callable[[Node, Policy], bool] | None = None
+
+
+def on_node(
+    affects: Affected, excludes: Callable[[Node, Policy], bool], *, out_of_service: bool = False
+) -> ReplicaFilter:
+    """Returns the filter of a condition that reads no replica.
+
+    It holds before a model is loaded, too: the pool loads none for jobs that it would exclude.
+    """
+    return ReplicaFilter(
+        affects=affects,
+        excludes=lambda replica, policy: excludes(replica.node, policy),
+        out_of_service=out_of_service,
+        node_excludes=excludes,
+    )
 
 
 class LimitFilter(Struct, frozen=True, kw_only=True):

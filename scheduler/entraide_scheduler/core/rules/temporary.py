@@ -14,9 +14,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from entraide_scheduler.core.policy import Policy
-from entraide_scheduler.core.records import Shape
+from entraide_scheduler.core.records import Node, Shape
 from entraide_scheduler.core.rules.replica_rules import REPLICA_RULES
 from entraide_scheduler.core.rules.rule import (
+    OTHER_COOPS_JOBS,
     Affected,
     LoadedReplica,
     ReplicaFilter,
@@ -32,6 +33,11 @@ _FILTERS = tuple(
     if isinstance(rule.filter, ReplicaFilter)
 )
 _CONDITIONS = tuple((bit, each.excludes) for bit, each in _FILTERS)
+_OTHERS_NODE_CONDITIONS = tuple(
+    each.node_excludes
+    for _, each in _FILTERS
+    if each.node_excludes is not None and each.affects == OTHER_COOPS_JOBS
+)
 _BITS = {rule.code: 1 << place for place, rule in enumerate(REPLICA_RULES)}
 
 
@@ -88,6 +94,11 @@ def find_blocked_bits(replica: LoadedReplica, policy: Policy) -> int:
         if excludes(replica, policy):
             bits |= bit
     return bits
+
+
+def refuses_others(node: Node, policy: Policy) -> bool:
+    """Tells whether a rule keeps a node, whatever it serves, from all jobs of other co-ops."""
+    return any(excludes(node, policy) for excludes in _OTHERS_NODE_CONDITIONS)
 
 
 def own_requester(shape: Shape) -> int:
