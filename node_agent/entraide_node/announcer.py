@@ -68,6 +68,7 @@ class Announcer:
         self._must_say_hello = True  # a hello must be sent
         self._last_announced: tuple[str, EnergyStatus | None, Lending] = ("", None, Lending.ALL)
         self._pool_version = ""
+        self._zone: str | None = None  # by the pool's record
         self._clock_offset_s: float | None = None
         self._lists_runs = False  # the last heartbeat listed runs
         self.heartbeat_s = 1.0
@@ -94,6 +95,7 @@ class Announcer:
     def accept_welcome(self, message: Welcome) -> tuple[tuple[str, int], ...]:
         """Handles the pool's answer to a hello; returns the runs that the node must stop."""
         self.is_welcomed, self.is_unapproved = True, False
+        self._zone = message.zone
         self._pool_version = message.pool_version
         self._clock_offset_s = round(time.time() - message.sent_at, 3)
         self.heartbeat_s = min(HEARTBEAT_MAX_S, max(HEARTBEAT_MIN_S, message.heartbeat_s))
@@ -188,8 +190,9 @@ class Announcer:
     def _card(self, limits: LendingLimits, models_bytes: int) -> NodeCard:
         """The node's card; its energy, which changes often, is added when it is sent."""
         return NodeCard(
-            node=self._config.node, coop=self._config.coop, site=self._config.site,
-            zone=self._config.zone, power=self._power_sampler.power(),
+            # Site and zone are the pool's record's, which may have changed since the joining.
+            node=self._config.node, coop=self._config.coop, site="", zone="",
+            power=self._power_sampler.power(),
             replicas=tuple(_limit_slots(replica, limits) for replica in self._engines.replicas()),
             data_classes=tuple(
                 data_class
@@ -218,7 +221,8 @@ class Announcer:
         status = self.status = owner_files.NodeStatus(
             node=self._config.node,
             coop=self._config.coop,
-            zone=self._config.zone,
+            zone=self._config.zone if self._zone is None else self._zone,
+            zone_missing=self._zone == "",
             pool=self._config.pool,
             pid=os.getpid(),
             started_at=self._started_at,

@@ -391,5 +391,7 @@ def _print_joined(joined: "Joined", lang: str, *, as_json: bool) -> None:
     if response.data_classes:
         classes = ", ".join(response.data_classes)
         typer.echo(i18n.text("node-joined-classes", lang, classes=classes))
+    if not config.zone:
+        typer.echo(i18n.text("node-status-zone", lang, node=config.node))
     if joined.waits:
         typer.echo(i18n.text("node-joined-waits", lang, node=config.node))

@@ -15,6 +15,7 @@ from msgspec import Struct
 from entraide.catalogue import demonstration
 from entraide.errors import RequestError
 from entraide.files import write_private
+from entraide.wire import enrolment_signature
 from entraide.wire.enrolment import (
     PATH,
     JoinRequest,
@@ -23,7 +24,7 @@ from entraide.wire.enrolment import (
     read_secret,
     split_link,
 )
-from entraide.wire.nats import new_user_key
+from entraide.wire.nats import new_user_key, public_user_key
 from entraide.wire.subjects import checked
 from entraide_node import config as configuration
 from entraide_node import keys
@@ -41,8 +42,8 @@ class JoinOptions(Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: desired identifier; the pool makes it unique.
-        site, zone: the owner's word on the location; the operator's counts instead, if there is
-            one. "" to leave it to the operator.
+        site: the owner's word on the site; the operator's counts instead, if there is one.
+        zone: the owner's word on the zone, which the operator is shown.
         lang: language of messages to people.
     """
 
@@ -115,7 +116,7 @@ def join_pool(
     contradicted = {
         field: (word, counts[field])
         for field, word in said.items()
-        if word not in ("", counts[field])
+        if counts[field] and word not in ("", counts[field])
     }
     return Joined(config, response, contradicted)
 
@@ -127,28 +128,27 @@ def default_name() -> str:
 
 
 def _ask(pool: PoolClient, secret: JoinSecret, folder: Path, options: JoinOptions) -> JoinResponse:
+    seed = _load_or_make_seed(folder)
     request = JoinRequest(
         token=secret.token,
-        node_public_key=_load_or_make_key(folder),
+        node_public_key=public_user_key(seed),
         node_name=options.name or default_name(),
         site=options.site,
         zone=options.zone,
         sealing_public_key=keys.load_or_make_sealing_key(folder),
     )
-    return pool.post(PATH, msgspec.json.encode(request), JoinResponse, lang=options.lang)
+    signed = enrolment_signature.sign(request, seed=seed)
+    return pool.post(PATH, msgspec.json.encode(signed), JoinResponse, lang=options.lang)
 
 
-def _load_or_make_key(folder: Path) -> str:
-    """The node's public key; a second attempt to join uses the same key."""
-    import nkeys  # noqa: PLC0415  (only needed to join)
-
+def _load_or_make_seed(folder: Path) -> str:
+    """The seed of the node's key; a second attempt to join uses the same key."""
     path = folder / keys.KEY_NAME
     if path.exists():
-        pair = nkeys.from_seed(keys.read_private(path).strip())
-        return str(pair.public_key, "ascii")
-    seed, public_key = new_user_key()
+        return keys.read_private(path).decode("ascii").strip()
+    seed, _ = new_user_key()
     write_private(path, f"{seed}\n".encode("ascii"))
-    return public_key
+    return seed
 
 
 def _write_folder(folder: Path, answer: JoinResponse, *, lang: str) -> configuration.NodeConfig:

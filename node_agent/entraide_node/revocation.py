@@ -1,16 +1,18 @@
 """Revocation: asks the pool whether it has revoked this node's key.
 
 The bus refuses a revoked identity with the same words as any other, so that its refusal alone ends
-no agent: it may pass. Over HTTPS, enrolment names a revoked key before it looks at the token.
+no agent: it may pass. Over HTTPS, enrolment tells a key's holder of its revocation before it looks
+at the token.
 """
 
 from pathlib import Path
 
 import msgspec
-import nkeys
 
 from entraide.errors import AuthenticationError, EntraideError
+from entraide.wire import enrolment_signature
 from entraide.wire.enrolment import PATH, JoinRequest, JoinResponse, JoinSecret
+from entraide.wire.nats import public_user_key
 from entraide_node import keys
 from entraide_node.pool_address import read_pool_address
 from entraide_node.pool_http import PoolClient, PoolRefusal
@@ -30,13 +32,14 @@ def is_key_revoked(folder: Path) -> bool:
     if not address.url:
         return False
     try:
-        key = nkeys.from_seed(keys.read_identity(folder).seed.encode("ascii")).public_key
+        seed = keys.read_identity(folder).seed
         pool = PoolClient(
             address.url,
             secret=JoinSecret("", "", address.key_pin),
             ca_pem="" if address.public_certificate else keys.read_ca_pem(folder),
         )
-        request = JoinRequest(token="", node_public_key=key.decode("ascii"))
+        question = JoinRequest(token="", node_public_key=public_user_key(seed))
+        request = enrolment_signature.sign(question, seed=seed)
         pool.post(PATH, msgspec.json.encode(request), JoinResponse, lang="")
     except PoolRefusal as refusal:
         return refusal.code == KEY_REVOKED

@@ -79,6 +79,8 @@ def print_status(folder: Path, node: str, lang: str, *, as_json: bool) -> int:
 
 
 def _owner_lines(folder: Path, status: owner_files.NodeStatus, lang: str) -> Iterator[str]:
+    if status.zone_missing:
+        yield i18n.text("node-status-zone", lang, node=status.node)
     yield from owner_sentences(status, lang, now=time.time())
     if status.state == "outside_hours":
         terms = read_terms(folder)

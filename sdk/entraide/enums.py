@@ -45,6 +45,7 @@ class SurplusEvidence(StrEnum):
     CERTIFICATE = "certificate"  # energy attribute certificates, such as RECs
     CONTRACT = "contract"  # a power purchase agreement, or a supplier's renewable offer
     METER = "meter"  # a meter of the site's own generation; backs measured values only
+    INVENTED = "invented"  # of the demonstration: nobody saw anything
     NONE = ""  # the operator vouches for nothing
 
 

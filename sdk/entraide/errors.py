@@ -116,6 +116,7 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "request_timeout": _request(408, "DEADLINE_EXCEEDED", retryable=True),
         "too_many_wrong_keys": CodeFacts(429, "UNAUTHENTICATED", "authentication_error", False),
         "join_token_refused": CodeFacts(403, "PERMISSION_DENIED", "permission_error", False),
+        "join_signature_refused": CodeFacts(403, "PERMISSION_DENIED", "permission_error", False),
         "too_many_joins": CodeFacts(429, "RESOURCE_EXHAUSTED", "rate_limit_error", True),
         "too_many_signins": CodeFacts(429, "RESOURCE_EXHAUSTED", "rate_limit_error", True),
         "node_live": _request(409, "FAILED_PRECONDITION"),

@@ -188,8 +188,13 @@ def _zone_code(zone: str, messages: MessageCatalogue) -> str:
 
 
 def zone_name(zone: str, lang: str) -> str:
-    """Returns the province's name of a zone (``Québec`` for ``CA-QC``), or the zone itself."""
+    """Returns the province's name of a zone (``Québec`` for ``CA-QC``), or the zone itself.
+
+    A machine whose zone the operator has not named has the zone "".
+    """
     messages = catalogue(lang_of(lang))
+    if not zone:
+        return messages.format("zone-unknown", {})
     code = _zone_code(zone, messages)
     return messages.format(code, {}) if code else zone
 
@@ -197,7 +202,7 @@ def zone_name(zone: str, lang: str) -> str:
 def zone_in(zone: str, lang: str) -> str:
     """Returns a zone's province with its preposition: ``au Québec``, ``in Ontario``."""
     messages = catalogue(lang_of(lang))
-    code = _zone_code(zone, messages)
+    code = _zone_code(zone, messages) if zone else "zone-unknown"
     return messages.format(f"{code}.in", {}) if code else f"({zone})"
 
 

@@ -153,13 +153,15 @@ class ChaosPool:
         joining = []
         for name, site in schedule.SITE_BY_NODE.items():
             coop = COOP_BY_SITE[site]
-            request = admin_pb2.CreateJoinTokenRequest(coop=coop, valid_s=600.0)
+            request = admin_pb2.CreateJoinTokenRequest(
+                coop=coop, valid_s=600.0, zone=ZONE_BY_SITE[site]
+            )
             token = self.ask("CreateJoinToken", request).token
             command = [
                 sys.executable, "-m", "entraide_node", "join",
                 f"http://127.0.0.1:{HTTP_PORTS['main']}", "--token", "-",
-                "--dir", str(self._folder.node(name)), "--site", f"site-{site}",
-                "--zone", ZONE_BY_SITE[site], "--name", name, "--no-service", "--any-time",
+                "--dir", str(self._folder.node(name)), "--site", f"site-{site}", "--name", name,
+                "--no-service", "--any-time",
             ]  # fmt: skip
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                        stderr=subprocess.STDOUT, text=True)  # fmt: skip

@@ -47,7 +47,7 @@ def test_own_surplus_counts_before_the_grid(case: str) -> None:
     intensity = effective_intensity(
         ONTARIO,
         energy,
-        vouched=SurplusEvidence.NONE,
+        vouched=SurplusEvidence.CONTRACT,
         policy=Carbon(),
         evidence=Evidence(),
         power_w=power_w,
@@ -163,7 +163,7 @@ def test_a_surplus_counts_as_far_as_it_is_trusted(case: str) -> None:
     basis, measured_at, expires_at, expected = EVIDENCE[case]
     energy = EnergyStatus(200.0, basis, "meter", measured_at, expires_at)
 
-    counted_w = surplus_w(energy, START, TRUST, SurplusEvidence.NONE)
+    counted_w = surplus_w(energy, START, TRUST, SurplusEvidence.CONTRACT)
 
     assert expected == (status_valid_until(energy, TRUST), counted_w)
 

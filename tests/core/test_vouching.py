@@ -2,9 +2,20 @@
 
 import msgspec
 import pytest
-from tests.core.builders import START, Pool, card, of, placed, policy, replica, surplus, usage
+from tests.core.builders import (
+    START,
+    Pool,
+    card,
+    excluded,
+    of,
+    placed,
+    policy,
+    replica,
+    surplus,
+    usage,
+)
 
-from entraide.types import Basis, Control, EnergyStatus, NodeState, SurplusEvidence
+from entraide.types import Basis, Control, DataClass, EnergyStatus, NodeState, SurplusEvidence
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.carbon import make_receipt, settle
 from entraide_scheduler.core.machine import Core
@@ -51,6 +62,39 @@ def test_a_word_that_is_taken_back_ends_the_jobs_that_need_it(pool: Pool) -> Non
     assert [("j2", "no_node_live")] == [(end.job, end.code) for end in of(asked, commands.EndJob)]
     assert ["j1"] == [end.job for end in of(ended, commands.EndJob)]
     assert runs.terms.controlled_by is Control.MEMBER
+
+
+def test_a_zone_counts_from_the_operators_word_on(pool: Pool) -> None:
+    """A machine without a zone is in no jurisdiction, whatever its co-op asks; named, it serves."""
+    pool.join(card("n1", zone=""), card("n2", "beta", zone="CA-ON"))
+    own = placed(pool, "own", data_class=DataClass.PUBLIC)
+    refused = pool.ask("bound", jurisdiction="CA-QC")
+    pool.tell(events.NodeVouched, "n1", Control.UNSTATED, NONE, "CA-QC", "Gaspé")
+    bound = placed(pool, "again", jurisdiction="CA-QC")
+
+    assert ("n2", {"n1": "zone_unknown"}) == (own.node, excluded(own))
+    assert [] == of(refused, commands.Place)
+    assert ("n1", "CA-QC", "Gaspé") == (bound.node, bound.terms.zone, bound.terms.site)
+
+
+def test_a_word_without_a_place_leaves_the_place(pool: Pool) -> None:
+    """As the event of an earlier version has it."""
+    pool.join(card("n1", zone="CA-AB", site="Calgary"))
+    vouch(pool, "n1", Control.MEMBER)
+    (node,) = pool.core.nodes()
+
+    assert ("CA-AB", "Calgary") == (node.card.zone, node.card.site)
+
+
+@pytest.mark.parametrize(("evidence", "counted_w"), [(NONE, None), (CONTRACT, 300.0)])
+def test_by_default_a_bare_word_counts_for_nothing(
+    evidence: SurplusEvidence, counted_w: float | None
+) -> None:
+    """Of a surplus for which the operator vouches for nothing, no watt counts."""
+    pool = Pool(evidence=Evidence())
+    pool.join(card("n1", energy=surplus(300.0), surplus_evidence=evidence))
+
+    assert counted_w == placed(pool).explanation.values.get("surplus_w")
 
 
 def test_evidence_is_on_terms_receipt_and_explanation(pool: Pool) -> None:

@@ -29,13 +29,13 @@ async def sentence_node(
     zone: str = "CA-QC",
 ) -> AsyncIterator[None]:
     """A node that works until the end: its model for text embeds, too."""
-    token = await scheduler.operator.token(coop, valid_s=600.0)
+    token = await scheduler.operator.token(coop, valid_s=600.0, zone=zone)
     joined = await asyncio.to_thread(
         join_pool,
         scheduler.gateway.url,
         token,
         folder=folder,
-        options=JoinOptions(name=name, zone=zone),
+        options=JoinOptions(name=name),
     )
     file = sentence_gguf(folder / f"{NAME}.gguf")
     config = replace(

@@ -139,7 +139,8 @@ def away(pool: RunningPool, *nodes: str) -> Iterator[None]:
 def test_node_two_hours_off(pool: RunningPool, off_s: float, tmp_path: Path) -> None:
     """It serves as any other, its surplus counts, its receipts are sane, and the doctor says so."""
     folder, name = tmp_path / "node", "ahead" if off_s > 0 else "behind"
-    token = pool.entraide("nodes", "token", "--coop", "boreale", "--json")["token"]
+    vouched = ("--zone", "CA-ON", "--evidence", "contract", "--document", "roof")
+    token = pool.entraide("invite", "boreale", *vouched, "--json")["token"]
     node = [sys.executable, str(WRONG_CLOCK), str(off_s)]
     join = [
         "join",
@@ -148,8 +149,6 @@ def test_node_two_hours_off(pool: RunningPool, off_s: float, tmp_path: Path) -> 
         token,
         "--name",
         name,
-        "--zone",
-        "CA-ON",
         "--any-time",
     ]
     # By the right clock: gRPC's own deadlines would not move with ours.

@@ -173,9 +173,9 @@ async def killable(
     try:
         await scheduler.start()
         assert scheduler.operator is not None
-        seed, public = new_user_key()
+        seed, _ = new_user_key()
         token = await scheduler.operator.token("beta")
-        joined = await scheduler.operator.join(token, public)
+        joined = await scheduler.operator.join(token, seed)
         identity = Identity(joined.jwt, seed, subjects.node_inbox(joined.node))
         connection = await connect([bus.url], identity=identity, name="n1", deadline_s=10.0)
         node = ScriptedNode(joined.node, identity, connection)

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.engines  # a whole pool
 
 CHAT = {"model": MODEL, "messages": [{"role": "user", "content": "Bonjour"}], "max_tokens": 9}
 ANSWER = b'{"choices":[{"message":{"content":"Salut"}}],"usage":{"prompt_tokens":7}}'
+METERED = {"evidence": "meter", "document": "roof"}
 REST_W, WORK_W = 20.0, 56.0
 
 
@@ -60,7 +61,7 @@ async def test_receipts_say_how_energy_and_surplus_were_obtained(
         home() as page,
     ):
         page.pages |= {"/use": {"w": 300}, "/plug": {"apower": REST_W}}
-        token, key = await pool.operator.token("beta"), await pool.operator.key("alpha")
+        token, key = await pool.operator.token("beta", **METERED), await pool.operator.key("alpha")
         joined = await asyncio.to_thread(
             join_pool,
             pool.gateway.url,

@@ -14,6 +14,7 @@ from tests.integration.nats_support import NatsPool
 from entraide.catalogue import demonstration
 from entraide.errors import EntraideError, PoolUnreachable, RequestError
 from entraide.types import DataClass
+from entraide.wire import enrolment_signature
 from entraide.wire.enrolment import JoinRequest, JoinResponse, JoinSecret, write_link
 from entraide_node import keys, pool_address, pool_http
 from entraide_node.config import EnergyConfig, dump_config, load_config
@@ -53,6 +54,7 @@ class Desk:
     async def join(self, call: web.Request) -> web.Response:
         """Admits a machine that shows the token."""
         request = msgspec.json.decode(await call.read(), type=JoinRequest)
+        assert enrolment_signature.is_genuine(request)
         self.requests.append(request)
         if request.node_public_key in self.revoked:
             return _refusal("node_key_revoked", "")

@@ -90,10 +90,10 @@ class Hostile(Struct):
 
     async def join(self) -> None:
         """A machine joins and says of itself what its card has room for."""
-        seed, public = new_user_key()
+        seed, _ = new_user_key()
         operator = self.pool.operator
         joined = await operator.join(
-            await operator.token("alpha"), public, node_name=hostile("node"), site=hostile("site")
+            await operator.token("alpha"), seed, node_name=hostile("node"), site=hostile("site")
         )
         identity = Identity(joined.jwt, seed, subjects.node_inbox(joined.node))
         node = await self.pool.enter(joined.node, identity, list(joined.nats_urls))

@@ -96,8 +96,8 @@ async def test_no_machine_or_co_op_has_a_hostile_name(used: Hostile) -> None:
     operator = used.pool.operator
     given, taken = [], []
     for name in (*NO_NAMES, HUGE):
-        _, public = new_user_key()
-        join = operator.join(await operator.token("alpha"), public, node_name=name)
+        seed, _ = new_user_key()
+        join = operator.join(await operator.token("alpha"), seed, node_name=name)
         if name is not HUGE:
             given.append((await join).node)
         elif not await is_refused(join):

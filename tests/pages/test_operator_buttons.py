@@ -165,8 +165,8 @@ async def test_an_invitation_lets_one_machine_join(used: Operated) -> None:
     link = await page.locator(".made code").first.inner_text()
     await press(page, "Copier le lien")
     token = link.rpartition("/")[2].partition("#")[2] or link.rpartition("/")[2]
-    _, public = new_user_key()
-    joined = await used.pool.operator.join(token.rpartition("=")[2], public)
+    seed, _ = new_user_key()
+    joined = await used.pool.operator.join(token.rpartition("=")[2], seed)
     node = await used.pool.operator.node(joined.node)
 
     assert ("beta", "moulin", "CA-ON") == (node.coop, node.site, node.zone)

@@ -9,16 +9,18 @@ from typing import Any
 
 import aiohttp
 import grpc
+from msgspec.structs import asdict
 from tests.core.builders import MODEL, card, usage
 from tests.integration.nats_support import NatsPool
 from tests.waiting import eventually
 
 from entraide.types import EnergyStatus, Outcome, Usage
 from entraide.v1 import admin_pb2, admin_pb2_grpc, enrolment_pb2, enrolment_pb2_grpc
-from entraide.wire import codec, subjects
+from entraide.wire import codec, enrolment_signature, subjects
 from entraide.wire import messages as m
 from entraide.wire.bus_connection import BusConnection
-from entraide.wire.nats import Identity, connect, new_user_key
+from entraide.wire.enrolment import JoinRequest
+from entraide.wire.nats import Identity, connect, new_user_key, public_user_key
 from entraide_scheduler.config import SchedulerConfig, load_config
 from entraide_scheduler.service import Service
 
@@ -37,6 +39,12 @@ def write_config(folder: Path, nats_url: str, more: str = "") -> SchedulerConfig
     return load_config(path)
 
 
+def signed_request(token: str, seed: str, **fields: Any) -> JoinRequest:
+    """Returns a machine's request to join, signed by its key, as its agent makes it."""
+    named = {"token": token, "node_public_key": public_user_key(seed), **fields}
+    return enrolment_signature.sign(JoinRequest(**named), seed=seed)
+
+
 class Operator:
     """The operator of a scheduler, over gRPC; also enrols nodes."""
 
@@ -50,20 +58,21 @@ class Operator:
         metadata = (("authorization", f"Bearer {key}"), ("accept-language", lang))
         return await getattr(self._admin, name)(request, metadata=metadata)
 
-    async def token(self, coop: str = "beta", valid_s: float = 60.0) -> str:
-        """Makes a join token."""
-        request = admin_pb2.CreateJoinTokenRequest(coop=coop, valid_s=valid_s)
+    async def token(self, coop: str = "beta", valid_s: float = 60.0, **vouched: Any) -> str:
+        """Makes a join token, by which the operator names the zone."""
+        words = {"zone": "CA-QC", **vouched}
+        request = admin_pb2.CreateJoinTokenRequest(coop=coop, valid_s=valid_s, **words)
         return (await self.ask("CreateJoinToken", request)).token
 
     async def key(self, coop: str = "alpha") -> str:
         """Makes an API key and returns its secret."""
         return (await self.ask("CreateKey", admin_pb2.CreateKeyRequest(coop=coop))).secret
 
-    async def join(self, token: str, public_key: str, **changes: Any) -> Any:
-        """Joins a machine."""
+    async def join(self, token: str, seed: str, **changes: Any) -> Any:
+        """Joins a machine, whose key signs the request."""
         wish = {"node_name": "n1", "site": "home", "zone": "CA-QC", **changes}
-        request = enrolment_pb2.JoinRequest(token=token, node_public_key=public_key, **wish)
-        return await self._enrolment.Join(request)
+        request = signed_request(token, seed, **wish)
+        return await self._enrolment.Join(enrolment_pb2.JoinRequest(**asdict(request)))
 
     async def node(self, name: str) -> Any:
         """Returns one node as the operator sees it."""
@@ -171,9 +180,9 @@ class RunningScheduler:
 
     async def join(self, name: str = "n1", coop: str = "beta", zone: str = "CA-QC") -> ScriptedNode:
         """Joins a node by token and connects it; it has not said hello yet."""
-        seed, public = new_user_key()
-        token = await self.operator.token(coop)
-        joined = await self.operator.join(token, public, node_name=name, zone=zone)
+        seed, _ = new_user_key()
+        token = await self.operator.token(coop, zone=zone)
+        joined = await self.operator.join(token, seed, node_name=name)
         identity = Identity(joined.jwt, seed, subjects.node_inbox(joined.node))
         return await self.enter(joined.node, identity, list(joined.nats_urls))
 

@@ -69,9 +69,9 @@ async def test_machine_joins_once_by_token_and_gets_a_name_of_its_own(
 ) -> None:
     """A token takes in one machine, under a name that no other node has."""
     tokens = [await pool.operator.token("beta"), await pool.operator.token("alpha")]
-    first = await pool.operator.join(tokens[0], new_user_key()[1], node_name="Mac d'Élise")
-    second = await pool.operator.join(tokens[1], new_user_key()[1], node_name="mac-d-elise")
-    again = await refusal(pool.operator.join(tokens[0], new_user_key()[1]))
+    first = await pool.operator.join(tokens[0], new_user_key()[0], node_name="Mac d'Élise")
+    second = await pool.operator.join(tokens[1], new_user_key()[0], node_name="mac-d-elise")
+    again = await refusal(pool.operator.join(tokens[0], new_user_key()[0]))
 
     assert ("mac-d-elise", "beta") == (first.node, first.coop)
     assert ("mac-d-elise-2", "alpha") == (second.node, second.coop)
@@ -83,13 +83,13 @@ async def test_machine_joins_once_by_token_and_gets_a_name_of_its_own(
 
 async def test_token_is_not_used_up_by_a_request_that_is_wrong(pool: RunningScheduler) -> None:
     """A join with a malformed key or zone is refused, and the token still serves."""
-    token, public = await pool.operator.token(), new_user_key()[1]
+    token, seed = await pool.operator.token(), new_user_key()[0]
     wrong = [
-        await refusal(pool.operator.join(token, "not a key")),
-        await refusal(pool.operator.join(token, public, zone="Québec")),
-        await refusal(pool.operator.join(token, public, site="x" * 100)),
+        await refusal(pool.operator.join(token, seed, node_public_key="not a key")),
+        await refusal(pool.operator.join(token, seed, zone="Québec")),
+        await refusal(pool.operator.join(token, seed, site="x" * 100)),
     ]
-    joined = await pool.operator.join(token, public)
+    joined = await pool.operator.join(token, seed)
 
     assert ["invalid_request"] * 3 == [reason(error) for error in wrong]
     assert "n1" == joined.node
@@ -100,7 +100,7 @@ async def test_token_expires(pool: RunningScheduler) -> None:
     token = await pool.operator.token(valid_s=0.01)
     made_at = pool.driver.now()
     await eventually(lambda: pool.driver.now() > made_at + 0.01)
-    error = await refusal(pool.operator.join(token, new_user_key()[1]))
+    error = await refusal(pool.operator.join(token, new_user_key()[0]))
 
     assert "join_token_refused" == reason(error)
 
@@ -290,7 +290,7 @@ async def test_wished_name_becomes_one_that_the_bus_allows(
 ) -> None:
     """Any wish leads to a name that is safe on the bus."""
     token = await pool.operator.token()
-    joined = await pool.operator.join(token, new_user_key()[1], node_name=wished)
+    joined = await pool.operator.join(token, new_user_key()[0], node_name=wished)
 
     assert given == joined.node
 

@@ -6,8 +6,14 @@ from typing import Any
 import aiohttp
 import pytest
 from google.protobuf.json_format import MessageToDict
+from msgspec.structs import asdict
 from tests.integration.nats_support import NatsPool
-from tests.scheduler.pool_support import RunningScheduler, ScriptedNode, running_scheduler
+from tests.scheduler.pool_support import (
+    RunningScheduler,
+    ScriptedNode,
+    running_scheduler,
+    signed_request,
+)
 from tests.scheduler.test_control import reason, refusal
 from tests.waiting import eventually
 
@@ -33,10 +39,13 @@ async def invite(pool: RunningScheduler, coop: str = "beta", **vouched: Any) -> 
     return made
 
 
-def word(token: str, public_key: str, **changes: Any) -> dict[str, Any]:
-    """The body of a machine's request."""
-    secret = read_secret(token).token
-    return {"token": secret, "node_public_key": public_key, "node_name": "n1", **changes}
+Key = tuple[str, str]  # seed and public key
+
+
+def word(token: str, key: Key, **changes: Any) -> dict[str, Any]:
+    """The body of a machine's request, signed by its key."""
+    fields = {"node_name": "n1", **changes}
+    return asdict(signed_request(read_secret(token).token, key[0], **fields))
 
 
 async def post(
@@ -59,9 +68,9 @@ async def enter(pool: RunningScheduler, seed: str, answer: dict[str, Any]) -> Sc
 
 async def test_a_machine_joins_over_http_alone(pool: RunningScheduler) -> None:
     """One POST without a key gives an identity that the bus accepts, and the node serves."""
-    made, (seed, public) = await invite(pool, **VOUCHED), new_user_key()
-    status, answer, _ = await post(pool, word(made.token, public))
-    node = await enter(pool, seed, answer)
+    made, key = await invite(pool, **VOUCHED), new_user_key()
+    status, answer, _ = await post(pool, word(made.token, key))
+    node = await enter(pool, key[0], answer)
     await node.send_hello()
     await eventually(lambda: pool.state("n1") == "live")
     row = pool.registry.get("n1")
@@ -81,10 +90,10 @@ async def test_a_node_whose_word_contradicts_its_token_is_not_believed(
     pool: RunningScheduler,
 ) -> None:
     """Neither what it says when it joins nor what its card says later changes the record."""
-    made, (seed, public) = await invite(pool, **VOUCHED), new_user_key()
-    lie = word(made.token, public, zone="CA-AB", site="Calgary", controlled_by="canadian")
+    made, key = await invite(pool, **VOUCHED), new_user_key()
+    lie = word(made.token, key, zone="CA-AB", site="Calgary") | {"controlled_by": "canadian"}
     _, answer, _ = await post(pool, lie)
-    node = await enter(pool, seed, answer)
+    node = await enter(pool, key[0], answer)
     await node.send_hello(zone="CA-AB", site="Calgary", coop="alpha")
     await eventually(lambda: pool.state("n1") == "live")
     (view,) = pool.driver.core.nodes()
@@ -93,21 +102,24 @@ async def test_a_node_whose_word_contradicts_its_token_is_not_believed(
     assert ("beta", "CA-QC", "Val-d’Or") == (view.card.coop, view.card.zone, view.card.site)
 
 
-async def test_the_joiner_names_what_the_token_leaves_open(pool: RunningScheduler) -> None:
-    """Without a vouched zone the machine's owner names it; without either, it is the default."""
+async def test_the_joiner_names_its_site_and_no_zone(pool: RunningScheduler) -> None:
+    """Its owner's word on a zone that nobody vouched for is shown to the operator and counts for
+    nothing; the site is its own to name."""
     spoken, silent = await invite(pool), await invite(pool)
-    _, first, _ = await post(pool, word(spoken.token, new_user_key()[1], zone="CA-ON", site="Sud"))
-    _, second, _ = await post(pool, word(silent.token, new_user_key()[1]))
+    _, first, _ = await post(pool, word(spoken.token, new_user_key(), zone="CA-ON", site="Sud"))
+    _, second, _ = await post(pool, word(silent.token, new_user_key()))
+    shown = await pool.operator.node(first["node"])
 
-    assert ("CA-ON", "Sud", "") == (first["zone"], first["site"], first["controlled_by"])
-    assert ("CA-QC", "beta") == (second["zone"], second["site"])
+    assert ("", "Sud", "") == (first["zone"], first["site"], first["controlled_by"])
+    assert ("", "beta") == (second["zone"], second["site"])
+    assert ("", "CA-ON") == (shown.zone, shown.said_zone)
 
 
 async def test_both_ways_in_are_one(pool: RunningScheduler) -> None:
     """gRPC answers with the same fields as HTTP."""
-    made, public = await invite(pool, **VOUCHED), new_user_key()[1]
-    _, by_http, _ = await post(pool, word(made.token, public))
-    by_grpc = await pool.operator.join((await invite(pool, **VOUCHED)).token, public, zone="")
+    made, key = await invite(pool, **VOUCHED), new_user_key()
+    _, by_http, _ = await post(pool, word(made.token, key))
+    by_grpc = await pool.operator.join((await invite(pool, **VOUCHED)).token, key[0], zone="")
     fields = MessageToDict(
         by_grpc, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
@@ -120,12 +132,12 @@ async def test_a_used_expired_or_foreign_link_is_refused_with_a_remedy(
 ) -> None:
     """Each refusal says what is wrong, in the caller's language, and names the remedy."""
     used = await invite(pool)
-    await post(pool, word(used.token, new_user_key()[1]))
+    await post(pool, word(used.token, new_user_key()))
     request = a.CreateJoinTokenRequest(coop="beta", valid_s=0.01)
     late = await pool.operator.ask("CreateJoinToken", request)
     await eventually(lambda: pool.driver.now() > late.expires_at)
     answers = [
-        await post(pool, word(token, new_user_key()[1]), lang=lang)
+        await post(pool, word(token, new_user_key()), lang=lang)
         for token, lang in (
             (used.token, "fr"), (used.token, "en"), (late.token, "en"), ("join_other", "en"),
         )
@@ -144,10 +156,10 @@ async def test_a_used_expired_or_foreign_link_is_refused_with_a_remedy(
 
 async def test_a_lost_reply_does_not_lose_the_invitation(pool: RunningScheduler) -> None:
     """The key that used an invitation may show it again; another key may not."""
-    made, (_, public) = await invite(pool), new_user_key()
-    first = await post(pool, word(made.token, public))
-    again = await post(pool, word(made.token, public))
-    other = await post(pool, word(made.token, new_user_key()[1]))
+    made, key = await invite(pool), new_user_key()
+    first = await post(pool, word(made.token, key))
+    again = await post(pool, word(made.token, key))
+    other = await post(pool, word(made.token, new_user_key()))
 
     assert (200, 200, 403) == (first[0], again[0], other[0])
     assert first[1]["node"] == again[1]["node"]
@@ -167,9 +179,9 @@ async def test_a_request_out_of_bounds(
     pool: RunningScheduler, changes: dict[str, Any], param: str
 ) -> None:
     """It is refused in OpenAI's shape, with the field, and the token is still good."""
-    made, (_, public) = await invite(pool), new_user_key()
-    status, answer, _ = await post(pool, word(made.token, public) | changes)
-    joined, _, _ = await post(pool, word(made.token, public))
+    made, key = await invite(pool), new_user_key()
+    status, answer, _ = await post(pool, word(made.token, key) | changes)
+    joined, _, _ = await post(pool, word(made.token, key))
 
     assert (400, "invalid_request", param) == (
         status, answer["error"]["code"], answer["error"]["param"],
@@ -186,10 +198,10 @@ async def test_a_body_that_is_too_large(pool: RunningScheduler) -> None:
 
 async def test_an_address_that_guesses_must_wait(pool: RunningScheduler) -> None:
     """After a number of refusals nothing from this address is considered for a minute."""
-    made, (_, public) = await invite(pool), new_user_key()
-    guesses = [await post(pool, word(f"join_{n}", public)) for n in range(REFUSED_MAX)]
-    status, answer, wait_s = await post(pool, word(made.token, public))
-    error = await refusal(pool.operator.join(made.token, public))
+    made, key = await invite(pool), new_user_key()
+    guesses = [await post(pool, word(f"join_{n}", key)) for n in range(REFUSED_MAX)]
+    status, answer, wait_s = await post(pool, word(made.token, key))
+    error = await refusal(pool.operator.join(made.token, key[0]))
 
     assert {403} == {status for status, _, _ in guesses}
     assert (429, "too_many_joins") == (status, answer["error"]["code"])
@@ -201,11 +213,11 @@ async def test_a_gateway_of_its_own_takes_machines_in(
     pool: RunningScheduler, bus: NatsPool
 ) -> None:
     """Its request goes to the scheduler over the bus; a refusal comes back the same way."""
-    made, (_, public) = await invite(pool, **VOUCHED), new_user_key()
+    made, key = await invite(pool, **VOUCHED), new_user_key()
     adapter = NatsSchedulerAdapter(await bus.gateway("second"), "second")
-    request = JoinRequest(**word(made.token, public))
+    request = JoinRequest(**word(made.token, key))
     reply = await adapter.enrol(request, "203.0.113.9")
-    refused = await adapter.enrol(JoinRequest(**word("join_other", public)), "203.0.113.9")
+    refused = await adapter.enrol(JoinRequest(**word("join_other", key)), "203.0.113.9")
     await adapter.stop()
 
     assert reply.response is not None
@@ -247,16 +259,16 @@ async def test_by_hand_a_node_waits_until_the_operator_approves_it(
     coops = '[[coops]]\ncoop = "alpha"\n[[coops]]\ncoop = "beta"\n'
     (tmp_path / "policy.toml").write_text(f'version = "1"\napproval = "hand"\n{coops}')
     async with running_scheduler(tmp_path, bus, 'policy_file = "policy.toml"') as pool:
-        made, (seed, public) = await invite(pool), new_user_key()
-        _, answer, _ = await post(pool, word(made.token, public))
-        node = await enter(pool, seed, answer)
+        made, key = await invite(pool), new_user_key()
+        _, answer, _ = await post(pool, word(made.token, key))
+        node = await enter(pool, key[0], answer)
         await node.send_hello()
         await eventually(lambda: node.received(m.ApprovalPending))
         waiting = await pool.operator.node("n1")
         await pool.operator.ask("ApproveNode", a.NodeRequest(node="n1"))
         await node.send_hello()
         await eventually(lambda: pool.state("n1") == "live")
-        _, again, _ = await post(pool, word((await invite(pool)).token, public))
+        _, again, _ = await post(pool, word((await invite(pool)).token, key))
 
         assert ("waiting", "", "waiting") == (answer["approval"], waiting.state, waiting.approval)
         assert ("n1", "approved") == (again["node"], again["approval"])
@@ -289,12 +301,12 @@ async def test_a_node_is_forgotten_once_it_is_revoked(pool: RunningScheduler) ->
 
 async def test_a_node_that_is_gone_is_forgotten_with_its_key(pool: RunningScheduler) -> None:
     """A machine that never said hello is not connected; its identity is revoked with it."""
-    public = new_user_key()[1]
-    await post(pool, word((await invite(pool)).token, public))
+    key = new_user_key()
+    await post(pool, word((await invite(pool)).token, key))
     await pool.operator.ask("ForgetNode", a.NodeRequest(node="n1"))
-    status, answer, _ = await post(pool, word((await invite(pool)).token, public))
+    status, answer, _ = await post(pool, word((await invite(pool)).token, key))
 
-    assert pool.service.parts.identity.is_revoked(public)
+    assert pool.service.parts.identity.is_revoked(key[1])
     assert (409, "node_key_revoked") == (status, answer["error"]["code"])
 
 
@@ -315,7 +327,7 @@ async def test_a_coop_that_leaves_keeps_its_books(pool: RunningScheduler) -> Non
     async with pool.session(own_key) as session, session.get("/v1/models") as refused:
         status = refused.status
     await eventually(lambda: not node.connection.is_connected)
-    late, _, _ = await post(pool, word(open_invitation.token, new_user_key()[1]))
+    late, _, _ = await post(pool, word(open_invitation.token, new_user_key()))
     coops = await pool.operator.ask("ListCoops", a.ListCoopsRequest())
     statement = await pool.operator.ask("GetStatement", a.GetStatementRequest(coop="beta"))
 

@@ -73,19 +73,27 @@ async def test_key_is_found_by_the_hash_of_its_secret_until_it_is_revoked(store:
 
 
 async def test_join_token_is_used_once_and_not_after_it_expired(store: Store) -> None:
-    """A join token serves one machine, before it expires; that machine may show it again."""
+    """A join token serves one machine, before it expires, and is used up with its record; that
+    machine may show it again."""
     vouched = JoinTokenRow(
         "alpha", 100.0, "Val-d'Or", "CA-QC", Control.MEMBER, (DataClass.PUBLIC, DataClass.INTERNAL)
     )
     await store.put_token("a", vouched)
     await store.put_token("b", JoinTokenRow("beta", 100.0))
-    both = await asyncio.gather(store.use_token("a", "U1", 1.0), store.use_token("a", "U2", 1.0))
+    mini, other = (
+        NodeRow(f"n{n}", "alpha", "home", "CA-QC", f"U{n}", "approved") for n in range(1, 3)
+    )
+    free = await store.find_token("a", "U2", 1.0)
+    both = await asyncio.gather(store.enrol_node("a", mini, 1.0), store.enrol_node("a", other, 1.0))
+    used = msgspec.structs.replace(vouched, used_by="U1")
 
     assert [vouched, TokenRefusal.USED] == both
-    assert vouched == await store.use_token("a", "U1", 2.0)
-    assert TokenRefusal.EXPIRED == await store.use_token("a", "U1", 100.0)
-    assert TokenRefusal.EXPIRED == await store.use_token("b", "U1", 100.0)
-    assert TokenRefusal.UNKNOWN == await store.use_token("c", "U1", 1.0)
+    assert ((mini,), vouched) == (await store.list_nodes(), free)
+    assert used == await store.find_token("a", "U1", 2.0) == await store.enrol_node("a", mini, 2.0)
+    assert TokenRefusal.EXPIRED == await store.find_token("a", "U1", 100.0)
+    assert TokenRefusal.EXPIRED == await store.enrol_node("b", other, 100.0)
+    assert TokenRefusal.UNKNOWN == await store.enrol_node("c", other, 1.0)
+    assert (mini,) == await store.list_nodes()
 
 
 async def test_tokens_and_nodes_go_without_a_trace(store: Store) -> None:
@@ -96,8 +104,8 @@ async def test_tokens_and_nodes_go_without_a_trace(store: Store) -> None:
     await store.delete_tokens("alpha")
     await store.delete_node("n1")
 
-    assert TokenRefusal.UNKNOWN == await store.use_token("a", "U1", 1.0)
-    assert JoinTokenRow("beta", 100.0) == await store.use_token("b", "U1", 1.0)
+    assert TokenRefusal.UNKNOWN == await store.find_token("a", "U1", 1.0)
+    assert JoinTokenRow("beta", 100.0) == await store.find_token("b", "U1", 1.0)
     assert () == await store.list_nodes()
 
 

@@ -89,7 +89,7 @@ async def test_an_invitation_vouches_for_evidence(pool: RunningScheduler) -> Non
     """What its token says is on the record of the machine that joins."""
     request = a.CreateJoinTokenRequest(coop="beta", valid_s=60.0, controlled_by="other", **CONTRACT)
     made = await pool.operator.ask("CreateJoinToken", request)
-    await pool.operator.join(made.token, new_user_key()[1])
+    await pool.operator.join(made.token, new_user_key()[0])
     node = await pool.operator.node("n1")
 
     assert ("other", "contract", "PPA 2026-114", "") == told(node)

@@ -166,7 +166,7 @@ class Admin(admin_pb2_grpc.AdminServicer):
         self.approval = "approved"
         self.load_refusals: list[admin_pb2.LoadRefusal] = []
         self.tokens: list[admin_pb2.CreateJoinTokenRequest] = []
-        self.vouched = admin_pb2.Node(controlled_by="member")
+        self.vouched = admin_pb2.Node(controlled_by="member", zone="CA-ON")
         self.vouchings: list[admin_pb2.VouchNodeRequest] = []
 
     def GetCatalogue(
@@ -219,8 +219,9 @@ class Admin(admin_pb2_grpc.AdminServicer):
         return admin_pb2.Node(
             node="on-1",
             coop="soleil",
-            site="Sudbury",
-            zone="CA-ON",
+            site=self.vouched.site or "Sudbury",
+            zone=self.vouched.zone,
+            said_zone="CA-ON",
             approval=self.approval,
             state="live",
             accepting=False,
@@ -264,6 +265,9 @@ class Admin(admin_pb2_grpc.AdminServicer):
         """Keeps what is vouched for the one node."""
         self._check(context)
         self.vouchings.append(request)
+        for name in ("zone", "site"):
+            if request.HasField(name):
+                setattr(self.vouched, name, getattr(request, name))
         if request.HasField("controlled_by"):
             self.vouched.controlled_by = request.controlled_by
         if request.HasField("evidence"):

@@ -66,7 +66,8 @@ def test_an_invitation_is_a_link_and_a_command(served: ServedPool, cli: Cli) -> 
     ] == result.out.splitlines()
     assert "Sudbury · CA-ON · member · public, internal · meter on site: Compteur 7" in result.err
     assert ("meter", "Compteur 7") == (request.evidence, request.document)
-    assert "its owner names the site and the zone" in bare.err
+    assert "nodes vouch" not in result.err
+    assert "gets no request until you name it" in bare.err
     assert ("soleil", 7_200.0, "Sudbury", "CA-ON", "member", ["public", "internal"]) == (
         request.coop, request.valid_s, request.site, request.zone, request.controlled_by,
         list(request.data_classes),
@@ -81,6 +82,7 @@ def test_a_join_token_stands_alone(served: ServedPool, cli: Cli) -> None:
 
     assert "jeton-1\n" == result.out
     assert "entraide node join" in result.err
+    assert "entraide nodes vouch NŒUD --zone" in result.err
     assert ("soleil", 7_200.0) == (served.admin.tokens[0].coop, served.admin.tokens[0].valid_s)
 
 
@@ -99,6 +101,22 @@ def test_a_machine_is_vouched_for_in_what_is_named_only(served: ServedPool, cli:
     assert ("on-1", False, True) == (
         request.node, request.HasField("controlled_by"), request.HasField("evidence"),
     )  # fmt: skip
+
+
+def test_a_zone_is_named_and_taken_back(served: ServedPool, cli: Cli) -> None:
+    """Until it is named, the machine's own word stands beside it, for what it is."""
+    state = ["--state", str(served.state), "--lang", "en"]
+    named = cli(["nodes", "vouch", "on-1", "--zone", "CA-QC", "--site", "Gaspé", *state]).out
+    listed = cli(["nodes", "list", *state]).out
+    taken = cli(["nodes", "vouch", "on-1", "--zone", "none", *state]).out
+    fields = [
+        (request.HasField("site"), request.zone, request.site) for request in served.admin.vouchings
+    ]
+
+    assert "Gaspé, Quebec (its owner says: Ontario)" in named
+    assert "Quebec (its owner says: Ontario)" in listed
+    assert "Gaspé, unknown zone (its owner says: Ontario)" in taken
+    assert [(True, "CA-QC", "Gaspé"), (False, "", "")] == fields
 
 
 def test_a_word_is_taken_back(served: ServedPool, cli: Cli) -> None:

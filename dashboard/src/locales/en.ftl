@@ -210,7 +210,11 @@ op-invite-line = Or, where Entraide is installed already:
 op-site = Site
 op-site-hint = Leave empty, and the machine names it itself.
 op-zone = Zone of the power grid
-op-zone-owner = as the machine names it
+op-zone-unknown = zone not stated{ $said ->
+    [none] {""}
+   *[other] {" "}(its owner says: { $said })
+}
+op-zone-none = not stated: a new machine gets no requests
 op-hours = Valid
 op-hours-1 = one hour
 op-hours-24 = one day
@@ -225,6 +229,7 @@ op-evidence-none = none
 op-evidence-certificate = renewable energy certificates
 op-evidence-contract = power purchase agreement
 op-evidence-meter = meter on site
+op-evidence-invented = invented for the demonstration
 op-document = Name or number of the document or meter
 op-versions = By version
 op-version-unknown = unknown

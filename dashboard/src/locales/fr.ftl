@@ -210,7 +210,11 @@ op-invite-line = Ou, là où Entraide est déjà installé :
 op-site = Site
 op-site-hint = Laissez vide pour que la machine le nomme elle-même.
 op-zone = Zone du réseau électrique
-op-zone-owner = celle que nomme la machine
+op-zone-unknown = zone non attestée{ $said ->
+    [none] {""}
+   *[other] {" "}(selon son propriétaire : { $said })
+}
+op-zone-none = non attestée : une nouvelle machine ne reçoit aucune requête
 op-hours = Valable
 op-hours-1 = une heure
 op-hours-24 = un jour
@@ -225,6 +229,7 @@ op-evidence-none = aucune
 op-evidence-certificate = certificats d’énergie renouvelable
 op-evidence-contract = contrat d’achat d’électricité
 op-evidence-meter = compteur sur place
+op-evidence-invented = inventée pour la démonstration
 op-document = Nom ou numéro du document ou du compteur
 op-versions = Par version
 op-version-unknown = inconnue

@@ -95,6 +95,7 @@ class NodeStatus(Struct, frozen=True, kw_only=True):
         prefill_tokens_per_s, tpot_base_s, tpot_per_sequence_s: rates of the first replica.
         pool_version: the pool's version of Entraide; "" while unknown.
         clock_offset_s: this machine's clock minus the pool's, seconds; None while unknown.
+        zone_missing: whether the pool's record names no zone, so that no request may run here.
     """
 
     node: str
@@ -123,6 +124,7 @@ class NodeStatus(Struct, frozen=True, kw_only=True):
     tpot_per_sequence_s: float = 0.0
     pool_version: str = ""
     clock_offset_s: float | None = None
+    zone_missing: bool = False
 
 
 def is_paused(folder: Path) -> bool:

@@ -55,6 +55,7 @@ def node_message(
         evidence_document=row.evidence_document,
         vouched_at=row.vouched_at,
         vouched_by=row.vouched_by,
+        said_zone=row.said_zone,
         data_classes=row.data_classes,
         quarantine=_quarantine_message(quarantine),
         load_refusals=[

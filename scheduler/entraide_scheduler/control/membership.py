@@ -122,15 +122,21 @@ class Membership:
                 node=row.node,
                 controlled_by=changed.controlled_by,
                 surplus_evidence=changed.surplus_evidence,
+                zone=changed.zone,
+                site=changed.site,
             )
         ):
             return None
         await self._registry.put(changed)
+        if changed.zone != row.zone:
+            self._listener.request_hello(row.node)  # so that it can tell its owner
         await self._driver.committed()
         self._log.warning(
             "node.vouched",
             node=row.node,
             author=changed.vouched_by,
+            zone=changed.zone,
+            site=changed.site,
             controlled_by=changed.controlled_by.value,
             surplus_evidence=changed.surplus_evidence.value,
             evidence_document=changed.evidence_document,

@@ -15,6 +15,7 @@ from entraide_scheduler.store.rows import NodeRow
 
 VALID_DEFAULT_S = 3_600.0
 VALID_MAX_S = 30 * 86_400.0
+WORDS = ("zone", "site", "controlled_by", "evidence")
 NAME_MAX = 80  # characters of a site or a document
 
 Fault = dict[str, str | int]
@@ -26,10 +27,8 @@ def find_token_fault(request: admin_pb2.CreateJoinTokenRequest) -> Fault:
     if not 0 < valid_s <= VALID_MAX_S:
         limits = {"low": 1, "high": round(VALID_MAX_S)}
         return {"param": "valid_s", "fault": "between", **limits}
-    if request.zone and not ZONE.fullmatch(request.zone):
-        return {"param": "zone", "fault": "wrong_form", "form": "CA-QC", "found": request.zone[:40]}
     return (
-        _find_name_fault("site", request.site)
+        _find_place_fault(request.zone, request.site)
         or _find_unknown("controlled_by", Control, [request.controlled_by])
         or _find_unknown("data_classes", DataClass, request.data_classes)
         or _find_evidence_fault(request.evidence, request.document)
@@ -38,11 +37,16 @@ def find_token_fault(request: admin_pb2.CreateJoinTokenRequest) -> Fault:
 
 def find_vouching_fault(request: admin_pb2.VouchNodeRequest) -> Fault:
     """Returns the values of the refusal of an invalid request to vouch; none if it is valid."""
-    changes_a_word = request.HasField("controlled_by") or request.HasField("evidence")
-    if not changes_a_word and not request.document:
-        return {"fault": "none_given", "choices": "controlled_by, evidence"}
-    fault = _find_unknown("controlled_by", Control, [request.controlled_by])
-    return fault or _find_evidence_fault(request.evidence, request.document)
+    given = {field.name for field, _ in request.ListFields()}  # an empty word is given, too
+    if given.isdisjoint((*WORDS, "document")):
+        return {"fault": "none_given", "choices": ", ".join(WORDS)}
+    if request.HasField("site") and not request.site.strip():
+        return {"param": "site", "fault": "empty"}
+    return (
+        _find_place_fault(request.zone, request.site)
+        or _find_unknown("controlled_by", Control, [request.controlled_by])
+        or _find_evidence_fault(request.evidence, request.document)
+    )
 
 
 def read_vouched(row: NodeRow, request: admin_pb2.VouchNodeRequest, *, now: float) -> NodeRow:
@@ -54,6 +58,10 @@ def read_vouched(row: NodeRow, request: admin_pb2.VouchNodeRequest, *, now: floa
         now: moment of the change, seconds since the epoch.
     """
     row = msgspec.structs.replace(row, vouched_at=now, vouched_by=request.author)
+    if request.HasField("zone"):
+        row = msgspec.structs.replace(row, zone=request.zone)
+    if request.HasField("site"):
+        row = msgspec.structs.replace(row, site=request.site)
     if request.HasField("controlled_by"):
         row = msgspec.structs.replace(row, controlled_by=Control(request.controlled_by))
     if request.HasField("evidence"):
@@ -63,6 +71,12 @@ def read_vouched(row: NodeRow, request: admin_pb2.VouchNodeRequest, *, now: floa
             evidence_document=request.document,
         )
     return row
+
+
+def _find_place_fault(zone: str, site: str) -> Fault:
+    if zone and not ZONE.fullmatch(zone):
+        return {"param": "zone", "fault": "wrong_form", "form": "CA-QC", "found": zone[:40]}
+    return _find_name_fault("site", site)
 
 
 def _find_evidence_fault(evidence: str, document: str) -> Fault:

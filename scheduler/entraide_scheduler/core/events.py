@@ -199,11 +199,14 @@ class NodeVouched(BaseEvent, frozen=True, tag="vouched"):
         node: the node.
         controlled_by: who controls its owner.
         surplus_evidence: what backs its surplus.
+        zone, site: where it is; zone "" for not named. None: as before.
     """
 
     node: str
     controlled_by: Control
     surplus_evidence: SurplusEvidence
+    zone: str | None = None
+    site: str | None = None
 
 
 class GatewayLost(BaseEvent, frozen=True, tag="gateway-lost"):

@@ -209,6 +209,8 @@ def handle_vouched(state: State, event: NodeVouched) -> None:
             node,
             controlled_by=event.controlled_by,
             surplus_evidence=event.surplus_evidence,
+            zone=node.card.zone if event.zone is None else event.zone,
+            site=node.card.site if event.site is None else event.site,
             at=state.now,
         )
 

@@ -1,10 +1,12 @@
 """Enrolment: a machine exchanges a one-time token for its name and its identity on the bus.
 
 ``Enrolment.join`` is the one way in: ``POST /v1/enrolment`` of every gateway and the gRPC service
-``Enrolment`` call it. The token carries what the operator vouches for; where it says something,
-the joiner's word does not count. The store has only the token's SHA-256.
+``Enrolment`` call it. A request counts only with the signature of the key that it names. The token
+carries what the operator vouches for; what it leaves out stays as the pool's record has it, and no
+joiner's word replaces it. The store has only the token's SHA-256.
 """
 
+import asyncio
 import base64
 import hashlib
 import re
@@ -14,6 +16,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from entraide.wire import enrolment_signature
 from entraide.wire.enrolment import JoinRequest, JoinResponse
 from entraide.wire.messages import EnrolmentReply
 from entraide.wire.nats import expires_at
@@ -22,11 +25,10 @@ from entraide_scheduler.core.policy import Approval
 from entraide_scheduler.nats.claims import is_user_key
 from entraide_scheduler.nats.identity import PoolIdentity
 from entraide_scheduler.nodes.node_registry import APPROVED, WAITING, NodeRegistry
-from entraide_scheduler.store.rows import JoinTokenRow, NodeRow
+from entraide_scheduler.store.rows import JoinTokenRow, NodeRow, TokenRefusal
 from entraide_scheduler.store.store import Store
 
 ZONE = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,6}){0,3}")
-ZONE_DEFAULT = "CA-QC"  # where neither the operator nor the joiner names one
 SEALING_KEY_BYTES = 32
 REFUSED_MAX = 10  # requests per address in REFUSED_WINDOW_S; above, none is considered
 REFUSED_WINDOW_S = 60.0
@@ -85,14 +87,16 @@ class Enrolment:
         self._approval = approval
         self._facts = facts
         self._refused = FailuresPerAddress(most=REFUSED_MAX, window_s=REFUSED_WINDOW_S)
+        self._admitting = asyncio.Lock()  # one machine at a time: nothing changes meanwhile
         self._log = structlog.get_logger("entraide.enrolment")
 
     async def join(self, request: JoinRequest, address: str) -> EnrolmentReply:
-        """Enrols a machine, or refuses it; a refusal that is not the token's leaves it unused.
+        """Enrols a machine, or refuses it; a token is used up only by a machine that is accepted.
 
         A known public key is the same node again (its folder was kept, or its identity expired): it
         keeps its name, if the token is of the same co-op. The key that used a token may show it
-        again until it expires, because the reply may have been lost.
+        again until it expires, because the reply may have been lost; the record stays then as it
+        is, so that a request sent again takes back nothing that the operator said since.
 
         Args:
             request: the machine's request.
@@ -101,26 +105,33 @@ class Enrolment:
         wait_s = self._refused.wait_s(address, self._now())
         if wait_s:
             return EnrolmentReply(None, "too_many_joins", {}, wait_s)
-        reply = self._find_fault(request) or await self._admit(request)
+        reply = self._find_fault(request)
+        if reply is None:
+            async with self._admitting:
+                reply = await self._admit(request)
         if reply.response is None:
             self._refused.count(address, self._now())
             self._log.warning("join.refused", peer=address, code=reply.code, values=reply.values)
         return reply
 
     async def _admit(self, request: JoinRequest) -> EnrolmentReply:
-        key = request.node_public_key
-        token = await self._store.use_token(hash_token(request.token), key, self._now())
+        key, digest, now = request.node_public_key, hash_token(request.token), self._now()
+        token = await self._store.find_token(digest, key, now)
         if not isinstance(token, JoinTokenRow):
             return EnrolmentReply(None, "join_token_refused", {"why": token.value})
         known = self._find_node_by_key(key)
         if known is not None and known.coop != token.coop:
             return EnrolmentReply(None, "join_token_refused", {"why": "coop", "coop": token.coop})
-        row = self._make_row(request, token, known)
+        if token.used_by and known is None:
+            return EnrolmentReply(None, "join_token_refused", {"why": TokenRefusal.USED.value})
+        row = known if known and token.used_by else self._make_row(request, token, known)
         jwt = self._identity.issue_node_jwt(row.node, key)
-        assert jwt is not None, "a revoked key was refused above"
-        await self._registry.put(
-            msgspec.structs.replace(row, jwt_issued_at=self._now(), jwt_expires_at=expires_at(jwt))
-        )
+        if jwt is None:  # revoked since it was looked at
+            return EnrolmentReply(None, "node_key_revoked")
+        row = msgspec.structs.replace(row, jwt_issued_at=now, jwt_expires_at=expires_at(jwt))
+        refusal = await self._registry.enrol(row, digest, now)
+        if refusal is not None:
+            return EnrolmentReply(None, "join_token_refused", {"why": refusal.value})
         self._log.info(
             "node.enrolled", node=row.node, coop=row.coop, zone=row.zone, approval=row.approval
         )
@@ -146,30 +157,41 @@ class Enrolment:
     def _make_row(
         self, request: JoinRequest, token: JoinTokenRow, known: NodeRow | None
     ) -> NodeRow:
-        """Returns the record of a node: the token's word, and the joiner's where it has none."""
-        by_token = self._approval() is Approval.TOKEN
-        approved = by_token or (known is not None and known.approval == APPROVED)
-        return NodeRow(
-            node=known.node
-            if known is not None
-            else self._registry.find_free_name(request.node_name, token.coop),
+        """Returns the record of a node: the token's word, else what the record has.
+
+        Of a machine that has no record, the joiner names the site. Nobody but the operator names
+        its zone: until then it is in no jurisdiction.
+        """
+        row = known or NodeRow(
+            node=self._registry.find_free_name(request.node_name, token.coop),
             coop=token.coop,
-            site=token.site or request.site or token.coop,
-            zone=token.zone or request.zone or ZONE_DEFAULT,
+            site=request.site or token.coop,
+            zone="",
             public_key=request.node_public_key,
-            approval=APPROVED if approved else WAITING,
-            controlled_by=token.controlled_by,
-            data_classes=token.data_classes,
-            sealing_key=request.sealing_public_key,
-            surplus_evidence=token.surplus_evidence,
-            evidence_document=token.evidence_document,
-            vouched_at=self._now(),
+            approval=WAITING,
+        )
+        changes: dict[str, object] = {
+            name: getattr(token, name) or getattr(row, name)
+            for name in ("site", "zone", "controlled_by", "data_classes")
+        }
+        if token.surplus_evidence:
+            changes["surplus_evidence"] = token.surplus_evidence
+            changes["evidence_document"] = token.evidence_document
+        if token.vouches or known is None:
+            changes |= {"vouched_at": self._now(), "vouched_by": ""}
+        if self._approval() is Approval.TOKEN:
+            changes["approval"] = APPROVED
+        return msgspec.structs.replace(
+            row,
+            said_zone=request.zone or row.said_zone,
+            sealing_key=request.sealing_public_key or row.sealing_key,
+            **changes,
         )
 
     def _log_contradictions(self, request: JoinRequest, row: NodeRow) -> None:
         for field in ("site", "zone"):
             said, counts = getattr(request, field), getattr(row, field)
-            if said and said != counts:
+            if said and counts not in ("", said):
                 self._log.warning(
                     "join.contradicted", node=row.node, field=field, said=said, counts=counts
                 )
@@ -182,6 +204,8 @@ class Enrolment:
         field = _find_unusable_field(request)
         if field:
             return EnrolmentReply(None, "invalid_request", {"param": field, "fault": "unusable"})
+        if not enrolment_signature.is_genuine(request):
+            return EnrolmentReply(None, "join_signature_refused")
         if self._identity.is_revoked(request.node_public_key):
             return EnrolmentReply(None, "node_key_revoked")
         return None

@@ -170,6 +170,10 @@ class NodeListener:
         self._sessions.pop(node, None)
         self._seen_nodes.discard(node)
 
+    def request_hello(self, node: str) -> None:
+        """Asks a node for a hello, whose answer tells it what the pool's record says."""
+        self._send(node, m.HelloRequest())
+
     def send_catalogue(self) -> None:
         """Sends the catalogue to every connected node, after a change."""
         for node in sorted(self._sessions):
@@ -357,8 +361,8 @@ class NodeListener:
             return
         runs_to_keep = tuple(run for run in hello.running if self._is_current_run(node, *run))
         protocol = min(hello.protocol, m.PROTOCOL)
-        welcome = m.Welcome(HEARTBEAT_S, runs_to_keep, protocol, __version__, now, BUSY_HEARTBEAT_S)
-        self._send(node, welcome)
+        beats = HEARTBEAT_S, runs_to_keep, protocol, __version__, now, BUSY_HEARTBEAT_S
+        self._send(node, m.Welcome(*beats, row.zone))
         await self._renew_identity(self._registry.get(node) or row, fresh_s=None)
 
     def _count_contradictions(self, card: NodeCard, row: NodeRow) -> None:

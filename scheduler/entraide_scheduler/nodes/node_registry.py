@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from entraide_scheduler.nats.claims import node_permissions
-from entraide_scheduler.store.rows import NodeRow
+from entraide_scheduler.store.rows import JoinTokenRow, NodeRow, TokenRefusal
 from entraide_scheduler.store.store import Store
 
 APPROVED = "approved"
@@ -54,15 +54,34 @@ class NodeRegistry:
 
     async def put(self, row: NodeRow) -> None:
         """Adds or replaces a record, in memory at once and on disk on return."""
-        self._rows[row.node] = row
-        self._names[row.public_key] = row.node
+        self._keep(row)
         await self._store.put_node(row)
+
+    async def enrol(self, row: NodeRow, token_hash: str, now: float) -> TokenRefusal | None:
+        """Puts a record like ``put`` and uses up the token that let it in; or neither, and why."""
+        before = self._rows.get(row.node)
+        self._keep(row)
+        token = await self._store.enrol_node(token_hash, row, now)
+        if isinstance(token, JoinTokenRow):
+            return None
+        if self._rows.get(row.node) is row:
+            self._forget(row.node)
+            if before is not None:
+                self._keep(before)
+        return token
 
     async def remove(self, node: str) -> None:
         """Deletes a record, in memory at once and on disk on return."""
+        self._forget(node)
+        await self._store.delete_node(node)
+
+    def _keep(self, row: NodeRow) -> None:
+        self._rows[row.node] = row
+        self._names[row.public_key] = row.node
+
+    def _forget(self, node: str) -> None:
         self._names.pop(self._rows[node].public_key, None)
         del self._rows[node]
-        await self._store.delete_node(node)
 
     async def set_approval(self, node: str, approval: str) -> NodeRow | None:
         """Approves or revokes a node; returns None if there is none.

@@ -59,27 +59,34 @@ def put_token(connection: Connection, digest: str, row: JoinTokenRow) -> None:
     connection.execute(insert(join_tokens).values(hash=digest, **msgspec.structs.asdict(row)))
 
 
-def use_token(
+def find_token(
     connection: Connection, digest: str, public_key: str, now: float
 ) -> JoinTokenRow | TokenRefusal:
-    """Consumes a token for a node's public key.
+    """Returns a token that a node's public key may show now; nothing is used up.
 
-    The key that consumed a token may show it again until it expires.
+    The key that used a token may show it again until it expires.
     """
-    query = select(*_TOKEN_COLUMNS, join_tokens.c.used_at, join_tokens.c.used_by)
-    stored = connection.execute(query.where(join_tokens.c.hash == digest)).first()
+    query = select(*_TOKEN_COLUMNS).where(join_tokens.c.hash == digest)
+    stored = connection.execute(query).first()
     if stored is None:
         return TokenRefusal.UNKNOWN
-    *fields, used_at, used_by = stored
-    row = JoinTokenRow(*fields)
-    if used_at is not None and used_by != public_key:
+    row = JoinTokenRow(*stored)
+    if row.used_by not in ("", public_key):
         return TokenRefusal.USED
-    if row.expires_at <= now:
-        return TokenRefusal.EXPIRED
-    is_free = (join_tokens.c.hash == digest) & join_tokens.c.used_at.is_(None)
-    consumed = {"used_at": now, "used_by": public_key}
-    connection.execute(update(join_tokens).where(is_free).values(**consumed))
-    return row
+    return TokenRefusal.EXPIRED if row.expires_at <= now else row
+
+
+def enrol_node(
+    connection: Connection, digest: str, row: NodeRow, now: float
+) -> JoinTokenRow | TokenRefusal:
+    """Uses a token up for a node and puts the node's record: both, or neither."""
+    token = find_token(connection, digest, row.public_key, now)
+    if isinstance(token, JoinTokenRow):
+        is_free = (join_tokens.c.hash == digest) & join_tokens.c.used_at.is_(None)
+        used = {"used_at": now, "used_by": row.public_key}
+        connection.execute(update(join_tokens).where(is_free).values(**used))
+        put_node(connection, row)
+    return token
 
 
 def delete_tokens(connection: Connection, coop: str) -> None:

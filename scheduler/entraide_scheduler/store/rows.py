@@ -40,7 +40,7 @@ class NodeRow(Struct, frozen=True):
 
     Attributes:
         node: identifier.
-        coop, site, zone: owner and location of the machine.
+        coop, site, zone: owner and location of the machine; zone "" until the operator names it.
         public_key: its user key on the bus (``U…``).
         approval: ``approved``, ``waiting`` (for the operator) or ``revoked``.
         jwt_issued_at: issue time of its newest JWT, seconds since the epoch.
@@ -57,6 +57,7 @@ class NodeRow(Struct, frozen=True):
         vouched_at: when the operator last vouched for it, seconds since the epoch; 0 where that is
             not known.
         vouched_by: who did; "" at its joining.
+        said_zone: zone that the machine's owner named, which counts nowhere; "" for none.
     """
 
     node: str
@@ -75,6 +76,7 @@ class NodeRow(Struct, frozen=True):
     evidence_document: str = ""
     vouched_at: float = 0.0
     vouched_by: str = ""
+    said_zone: str = ""
 
 
 class TokenRefusal(StrEnum):
@@ -91,10 +93,11 @@ class JoinTokenRow(Struct, frozen=True):
     Attributes:
         coop: co-op of the machine that joins.
         expires_at: end of its validity, seconds since the epoch.
-        site, zone: location of the machine; "" where its owner names it.
+        site, zone: location of the machine; "" where the operator says nothing.
         controlled_by: who controls the owner.
         data_classes: the only data classes whose jobs the machine may take; empty for no limit.
         surplus_evidence, evidence_document: what backs its surplus; see ``NodeRow``.
+        used_by: public key of the node that used it; "" while it is unused.
     """
 
     coop: str
@@ -105,6 +108,13 @@ class JoinTokenRow(Struct, frozen=True):
     data_classes: tuple[DataClass, ...] = ()
     surplus_evidence: SurplusEvidence = SurplusEvidence.NONE
     evidence_document: str = ""
+    used_by: str = ""
+
+    @property
+    def vouches(self) -> bool:
+        """Whether the operator says more by it than whose machine joins."""
+        words = self.site, self.zone, self.controlled_by, self.data_classes, self.surplus_evidence
+        return any(words)
 
 
 class PolicyRow(Struct, frozen=True):

@@ -109,6 +109,7 @@ nodes = Table(
     Column("evidence_document", String, nullable=False, server_default=""),
     Column("vouched_at", Double, nullable=False, server_default="0"),
     Column("vouched_by", String, nullable=False, server_default=""),
+    Column("said_zone", String, nullable=False, server_default=""),
 )
 
 people = Table(

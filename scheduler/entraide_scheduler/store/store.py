@@ -210,11 +210,17 @@ class Store:
         """Adds a join token by its SHA-256."""
         return self._writer.submit(lambda c: members.put_token(c, digest, row))
 
-    def use_token(
+    async def find_token(
         self, digest: str, public_key: str, now: float
+    ) -> JoinTokenRow | TokenRefusal:
+        """Returns a token that a node's public key may show now, or why it may not."""
+        return await self.read(lambda c: members.find_token(c, digest, public_key, now))
+
+    def enrol_node(
+        self, digest: str, row: NodeRow, now: float
     ) -> Future[JoinTokenRow | TokenRefusal]:
-        """Consumes a token for a node's public key; resolves to it, or to why it cannot be used."""
-        return self._writer.submit(lambda c: members.use_token(c, digest, public_key, now))
+        """Uses a token up and puts a node's record, or neither; resolves as ``find_token``."""
+        return self._writer.submit(lambda c: members.enrol_node(c, digest, row, now))
 
     def delete_tokens(self, coop: str) -> Future[None]:
         """Deletes the join tokens of a co-op."""

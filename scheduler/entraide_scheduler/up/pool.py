@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 from msgspec import Struct
 
-from entraide.types import Control
+from entraide.types import Control, SurplusEvidence
 from entraide.v1 import admin_pb2
 from entraide_scheduler.nats.config import NatsSettings
 from entraide_scheduler.supervision.poolfile import PoolFile
@@ -121,7 +121,7 @@ class LocalPool:
     async def declare_surplus(self, number: int, surplus_w: float) -> None:
         """Changes the surplus that a demo node's site declares, in the node's own file."""
         directory = settings.node_dir(self._options.state, number)
-        settings.write_energy(directory, surplus_w, site_of(number).evidence)
+        settings.write_energy(directory, surplus_w, site_of(number).document)
 
     async def list_nodes(self) -> list[admin_pb2.Node]:
         """Returns the nodes, from the Admin service."""
@@ -167,18 +167,19 @@ class LocalPool:
         await self._start_node(number)
 
     async def _join_node(self, number: int) -> None:
-        token = await self._admin.CreateJoinToken(
-            admin_pb2.CreateJoinTokenRequest(
-                coop=site_of(number).coop, valid_s=300.0, controlled_by=Control.MEMBER
-            ),
-            metadata=self._auth,
-        )
+        site = site_of(number)
+        request = admin_pb2.CreateJoinTokenRequest(
+            coop=site.coop, valid_s=300.0, site=site.name, zone=site.zone,
+            controlled_by=Control.MEMBER, document=site.document,
+            evidence=SurplusEvidence.INVENTED if site.document else SurplusEvidence.NONE,
+        )  # fmt: skip
+        token = await self._admin.CreateJoinToken(request, metadata=self._auth)
         await self._run_join(number, token.token, settings.node_dir(self._options.state, number))
 
     async def _start_node(self, number: int) -> None:
         site = site_of(number)
         directory = settings.node_dir(self._options.state, number)
-        settings.write_energy(directory, site.surplus_w, site.evidence)
+        settings.write_energy(directory, site.surplus_w, site.document)
         settings.configure_node(
             directory,
             nats_url=self._node_bus_url(number),
@@ -197,9 +198,8 @@ class LocalPool:
         return self._processes.nats.url
 
     async def _run_join(self, number: int, token: str, directory: Path) -> None:
-        site = site_of(number)
         argv = [sys.executable, "-m", "entraide_node", "join", self._http]
-        argv += ["--token", "-", "--dir", str(directory), "--site", site.name, "--zone", site.zone]
+        argv += ["--token", "-", "--dir", str(directory)]
         argv += ["--name", f"node-{number}", "--no-service", "--any-time"]
         process = await asyncio.create_subprocess_exec(
             *argv,

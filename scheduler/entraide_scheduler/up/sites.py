@@ -1,6 +1,7 @@
 """Sites of the demo pool: three invented co-ops.
 
-The Ontario site declares a solar surplus that is not measured.
+The Ontario site declares a solar surplus that is not measured, and all that is vouched for it is
+invented, as whoever shows it says (``SurplusEvidence.INVENTED``).
 """
 
 from msgspec import Struct
@@ -15,7 +16,7 @@ class Site(Struct, frozen=True):
         name: name of the site.
         zone: grid zone.
         surplus_w: declared renewable surplus, watts.
-        evidence: evidence of the declaration.
+        document: name of what its declaration rests on; "" without a surplus.
     """
 
     coop: str
@@ -23,12 +24,12 @@ class Site(Struct, frozen=True):
     name: str
     zone: str
     surplus_w: float
-    evidence: str
+    document: str
 
 
 SITES = (
     Site("boreale", "Coop Boréale", "Montréal", "CA-QC", 0.0, ""),
-    Site("grands-lacs", "Coop des Grands Lacs", "Ottawa", "CA-ON", 400.0, "demo declaration"),
+    Site("grands-lacs", "Coop des Grands Lacs", "Ottawa", "CA-ON", 400.0, "entraide up"),
     Site("prairie", "Prairie Co-op", "Edmonton", "CA-AB", 0.0, ""),
 )
 

@@ -70,3 +70,5 @@ def register(app: typer.Typer, lang: str) -> None:
         until = output.format_time(created.expires_at, lang)
         sentence = i18n.text("cli-invited", lang, coop=coop, until=until, vouched=vouched)
         typer.echo(sentence, err=True)
+        if not zone:
+            typer.echo(i18n.text("cli-invited-no-zone", lang), err=True)

@@ -54,6 +54,7 @@ def register(app: typer.Typer, lang: str) -> None:
         typer.echo(created.token)
         until = output.format_time(created.expires_at, lang)
         typer.echo(i18n.text("cli-token-once", lang, until=until, coop=coop), err=True)
+        typer.echo(i18n.text("cli-invited-no-zone", lang), err=True)
 
 
 def _register_views(nodes: typer.Typer, lang: str) -> None:
@@ -126,6 +127,12 @@ def _register_vouch(nodes: typer.Typer, lang: str) -> None:
     def vouch(
         node: Annotated[str, typer.Argument(metavar="NODE", help=i18n.text("arg-node", lang))],
         *,
+        zone: Annotated[
+            str | None, typer.Option("--zone", help=i18n.text("opt-vouch-zone", lang))
+        ] = None,
+        site: Annotated[
+            str | None, typer.Option("--site", help=i18n.text("opt-invite-site", lang))
+        ] = None,
         controlled_by: Annotated[
             str | None,
             typer.Option("--controlled-by", help=i18n.text("opt-vouch-control", lang)),
@@ -142,6 +149,8 @@ def _register_vouch(nodes: typer.Typer, lang: str) -> None:
 
         request = admin_pb2.VouchNodeRequest(
             node=node,
+            zone="" if zone == NOTHING else zone,
+            site=site,
             controlled_by="" if controlled_by == NOTHING else controlled_by,
             evidence="" if evidence == NOTHING else evidence,
             document=document,
@@ -162,11 +171,20 @@ def _state(node: "admin_pb2.Node", lang: str) -> str:
     return f"{state} ({i18n.node_reason(node.reason, lang)})" if node.reason else state
 
 
+def _zone_text(node: "admin_pb2.Node", lang: str) -> str:
+    """The zone that the operator named; beside it what its owner says, where that differs."""
+    zone = i18n.zone_name(node.zone, lang)
+    if node.said_zone in ("", node.zone):
+        return zone
+    said = i18n.zone_name(node.said_zone, lang)
+    return i18n.text("cli-zone-said", lang, place=zone, said=said)
+
+
 def _row(node: "admin_pb2.Node", lang: str) -> list[str]:
     return [
         node.node,
         node.coop,
-        i18n.zone_name(node.zone, lang),
+        _zone_text(node, lang),
         _state(node, lang),
         f"{node.running}/{node.slots}",
         f"{i18n.decimal(node.surplus_w, lang)} W",
@@ -191,7 +209,7 @@ def _print(node: "admin_pb2.Node", lang: str) -> None:
     lines = {
         "node": node.node,
         "coop": node.coop,
-        "place": f"{node.site}, {i18n.zone_name(node.zone, lang)}",
+        "place": f"{node.site}, {_zone_text(node, lang)}",
         "control": i18n.word("control", node.controlled_by, lang) or not_vouched,
         "approval": i18n.word("approval", node.approval, lang),
         "state": _state(node, lang),

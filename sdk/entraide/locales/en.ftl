@@ -150,6 +150,7 @@ error-join_token_refused = { $why ->
     [coop] This machine is a node of another co-op, and the invitation is for { $coop }: remove it there first ("entraide node leave").
    *[other] This pool does not know this invitation: it is another pool's, or it was copied incompletely.
 } Ask the operator for a new one ("entraide invite").
+error-join_signature_refused = This request to join is not signed by the machine's own key. If the machine has an older version of Entraide, install the pool's version first: "entraide invite" prints the line.
 error-too_many_joins = Too many attempts to join have failed from this address. Check the invitation, then try again in a minute.
 error-node_live = { $node ->
     [none] This node
@@ -483,6 +484,8 @@ rule-feature_missing = cannot do what the job needs{ $features ->
         [none] {""}
        *[other] {" "}({ $features })
     }
+rule-zone_unknown = has no zone, since the operator has not recorded one, and so it is in no jurisdiction
+    .otherwise = if the operator had recorded its zone
 rule-wrong_jurisdiction = is outside the jurisdiction asked for{ $jurisdiction ->
     [none] {""}
    *[other] {" "}({ $jurisdiction })
@@ -883,6 +886,7 @@ control-asked-canadian = a Canadian organisation
 evidence-certificate = renewable energy certificates
 evidence-contract = contract
 evidence-meter = meter on site
+evidence-invented = a word invented for the demonstration
 basis-measured = measured
 basis-estimated = estimated
 basis-declared = declared
@@ -942,6 +946,8 @@ zone-CA-SK = Saskatchewan
     .in = in Saskatchewan
 zone-CA-YT = Yukon
     .in = in Yukon
+zone-unknown = unknown zone
+    .in = in an unknown zone
 
 ## Receipt, in one line.
 
@@ -1440,6 +1446,7 @@ node-status-working = { $node } is working: { $running ->
    *[other] { $running } requests run
 } on { $model }.
 node-status-ready = { $node } is ready and waits for work.
+node-status-zone = The pool's operator has not recorded this machine's zone, so no request can run on it. Ask the operator for: entraide nodes vouch { $node } --zone CA-QC
 node-status-facts = { $model } ({ $engine }) · { $running } of { $slots } slots taken · reads { $prefill } tokens/s, writes { $decode } tokens/s
 error-identity_refused = The node's identity cannot be used. { $file }: { $problem } Only its owner may read this file (mode 0600); if it is lost, join again.
 error-join_untrusted = The pool at { $url } cannot prove that it is the one that invited you. Ask the operator for a new invitation (its link carries the proof), or for the file of the certificate authority (--ca).
@@ -1473,7 +1480,9 @@ cli-no-key-of = There is no key of the co-op "{ $coop }" here. Create one with "
 cli-no-admin-key = This command needs the operator's key: that of a local pool (--state), or ENTRAIDE_ADMIN_KEY.
 cli-token-once = One-time token for { $coop }, valid until { $until }. On the machine that joins: entraide node join ADDRESS --token TOKEN. "entraide invite" makes one link of both.
 cli-invited = One machine of { $coop } joins with this link until { $until }. You vouch for: { $vouched }.
-cli-invited-nothing = nothing; its owner names the site and the zone
+cli-invited-nothing = nothing
+cli-invited-no-zone = No zone is named: a machine that has none yet gets no request until you name it ("entraide nodes vouch NODE --zone ZONE").
+cli-zone-said = { $place } (its owner says: { $said })
 cli-forgotten = { $node } is forgotten: its record is deleted and its key revoked. The books stay.
 cli-coop-removed = { $coop } is no member any more: { $keys ->
     [one] one key
@@ -1588,7 +1597,8 @@ help-nodes-show = Show a machine.
 help-nodes-approve = Approve a machine, or take it out of quarantine.
 help-nodes-revoke = Revoke a machine immediately.
 help-nodes-token = Create a one-time token with which a machine joins the pool.
-help-nodes-vouch = Change what you vouch for a machine: who controls its owner, and what backs its renewable surplus. It counts at once.
+help-nodes-vouch = Change what you vouch for a machine: its zone and site, who controls its owner, and what backs its renewable surplus. It counts at once.
+opt-vouch-zone = Zone of its power grid, which is its jurisdiction (CA-QC), or none to take your word back: it then gets no requests.
 opt-vouch-control = Who controls its owner: member (a member co-op), canadian (another Canadian organisation), other, or none to take your word back.
 opt-vouch-evidence = What backs its surplus: certificate (renewable energy certificates), contract (power purchase agreement or renewable offer), meter (meter on site), or none to take your word back.
 opt-invite-evidence = What backs the surplus of its site: certificate (renewable energy certificates), contract (power purchase agreement or renewable offer) or meter (meter on site).
@@ -1596,7 +1606,7 @@ opt-document = Name or number of the document or meter that you saw.
 help-nodes-forget = Delete the record of a machine that is revoked or gone; the books stay.
 help-invite = Invite a machine of a co-op: one link, with what you vouch for.
 opt-invite-site = Site of the machine, as you record it.
-opt-invite-zone = Zone of its power grid, which is its jurisdiction (CA-QC).
+opt-invite-zone = Zone of its power grid, which is its jurisdiction (CA-QC); a new machine without one gets no requests.
 opt-invite-control = Who controls its owner: member (a member co-op), canadian (another Canadian organisation) or other.
 opt-invite-class = Data class whose jobs it may take (public, internal, restricted); can be repeated; without it, any.
 help-coops = Manage the member co-ops (for the operator).
@@ -3115,7 +3125,7 @@ help-node-hardware = Describe this machine: what the catalogue knows of it, and 
 opt-node-token = One-time token; "-", the default, reads it from standard input, where no process list shows it.
 arg-node-link = The operator's invitation, or the pool's address (with --token).
 opt-node-site = Site of the machine; what the operator recorded counts instead.
-opt-node-zone = Zone of its power grid, such as CA-QC, which is the default; what the operator recorded counts instead.
+opt-node-zone = Zone of its power grid, such as CA-QC: the operator sees it, and what the operator records counts.
 ask-node-token = Join token:
 opt-node-no-service = Do not install the agent as a service.
 opt-node-weights = Erase the downloaded models too, or keep them; without this option, a person at a terminal is asked.

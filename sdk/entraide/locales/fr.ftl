@@ -153,6 +153,7 @@ error-join_token_refused = { $why ->
     [coop] Cette machine est un nœud d’une autre coop, et l’invitation vaut pour { $coop } : retirez-la d’abord de l’autre (« entraide node leave »).
    *[other] Ce parc ne connaît pas cette invitation : elle vient d’un autre parc, ou elle a été copiée incomplètement.
 } Demandez-en une nouvelle à l’exploitant (« entraide invite »).
+error-join_signature_refused = Cette demande d’adhésion ne porte pas la signature de la clé de la machine. Si la machine a une version antérieure d’Entraide, installez d’abord celle du parc : « entraide invite » affiche la ligne à coller.
 error-too_many_joins = Trop d’adhésions ont échoué depuis cette adresse. Vérifiez l’invitation, puis réessayez dans une minute.
 error-node_live = { $node ->
     [none] Ce nœud
@@ -486,6 +487,8 @@ rule-feature_missing = ne sait pas faire ce que la requête demande{ $features -
         [none] ce que cette machine ne sait pas faire
        *[other] ce que cette machine ne sait pas faire ({ $features })
     }
+rule-zone_unknown = n’a pas de zone, faute d’inscription par l’exploitant, et n’est donc dans aucun territoire
+    .otherwise = si l’exploitant avait inscrit sa zone
 rule-wrong_jurisdiction = se trouve hors du territoire demandé{ $jurisdiction ->
     [none] {""}
    *[other] {" "}({ $jurisdiction })
@@ -886,6 +889,7 @@ control-asked-canadian = une organisation canadienne
 evidence-certificate = certificats d’énergie renouvelable
 evidence-contract = contrat
 evidence-meter = compteur sur place
+evidence-invented = attestation inventée pour la démonstration
 basis-measured = mesuré
 basis-estimated = estimé
 basis-declared = déclaré
@@ -945,6 +949,8 @@ zone-CA-SK = Saskatchewan
     .in = en Saskatchewan
 zone-CA-YT = Yukon
     .in = au Yukon
+zone-unknown = zone inconnue
+    .in = dans une zone inconnue
 
 ## Reçu, en une ligne.
 
@@ -1443,6 +1449,7 @@ node-status-working = { $node } travaille : { $running ->
    *[other] { $running } requêtes en cours
 } sur { $model }.
 node-status-ready = { $node } est prêt et attend du travail.
+node-status-zone = L’exploitant du parc n’a pas inscrit la zone de cette machine : aucune requête ne peut s’y exécuter. Demandez-lui ceci : entraide nodes vouch { $node } --zone CA-QC
 node-status-facts = { $model } ({ $engine }) · { $running } place(s) prise(s) sur { $slots } · lit { $prefill } jetons/s, écrit { $decode } jetons/s
 error-identity_refused = L’identité du nœud est inutilisable. { $file } : { $problem } Seul son propriétaire doit pouvoir lire ce fichier (mode 0600) ; s’il est perdu, adhérez de nouveau.
 error-join_untrusted = Le parc à l’adresse { $url } ne peut pas prouver que c’est lui qui vous a invité. Demandez à l’exploitant une nouvelle invitation (son lien porte la preuve), ou le fichier de l’autorité de certification (--ca).
@@ -1476,7 +1483,9 @@ cli-no-key-of = Aucune clé de la coopérative « { $coop } » ici. Créez-en 
 cli-no-admin-key = Cette commande demande la clé d’exploitation : celle d’un parc local (--state), ou la variable ENTRAIDE_ADMIN_KEY.
 cli-token-once = Jeton à usage unique pour { $coop }, valable jusqu’au { $until }. Sur la machine qui adhère : entraide node join ADRESSE --token JETON. « entraide invite » fait des deux un seul lien.
 cli-invited = Une machine de { $coop } adhère avec ce lien jusqu’au { $until }. Vous répondez de : { $vouched }.
-cli-invited-nothing = rien ; son propriétaire indique le site et la zone
+cli-invited-nothing = rien
+cli-invited-no-zone = L’invitation n’indique aucune zone : une machine qui n’en a pas encore ne reçoit aucune requête tant que vous ne l’avez pas attestée (« entraide nodes vouch NŒUD --zone ZONE »).
+cli-zone-said = { $place } (selon son propriétaire : { $said })
 cli-forgotten = { $node } est oublié : sa fiche est effacée et sa clé révoquée. Les comptes restent.
 cli-coop-removed = { $coop } n’est plus membre : { $keys ->
     [one] { $keys } clé
@@ -1591,7 +1600,8 @@ help-nodes-show = Montrer une machine.
 help-nodes-approve = Approuver une machine, ou la sortir de quarantaine.
 help-nodes-revoke = Révoquer une machine sur-le-champ.
 help-nodes-token = Créer un jeton à usage unique avec lequel une machine adhère au parc.
-help-nodes-vouch = Changer ce dont vous répondez pour une machine : qui contrôle son propriétaire, et la preuve de son surplus renouvelable. L’effet est immédiat.
+help-nodes-vouch = Changer ce dont vous répondez pour une machine : sa zone et son site, qui contrôle son propriétaire, et la preuve de son surplus renouvelable. L’effet est immédiat.
+opt-vouch-zone = Zone de son réseau électrique, qui est aussi son territoire (CA-QC), ou none pour ne plus en répondre : elle ne reçoit alors aucune requête.
 opt-vouch-control = Qui contrôle son propriétaire : member (coop membre), canadian (autre organisation canadienne), other (autre), ou none pour ne plus en répondre.
 opt-vouch-evidence = Preuve de son surplus : certificate (certificats d’énergie renouvelable), contract (contrat d’achat ou offre renouvelable), meter (compteur sur place), ou none pour ne plus en répondre.
 opt-invite-evidence = Preuve du surplus de son site : certificate (certificats d’énergie renouvelable), contract (contrat d’achat ou offre renouvelable) ou meter (compteur sur place).
@@ -1599,7 +1609,7 @@ opt-document = Nom ou numéro du document ou du compteur que vous avez vu.
 help-nodes-forget = Effacer la fiche d’une machine révoquée ou disparue ; les comptes restent.
 help-invite = Inviter une machine d’une coopérative : un lien, avec ce dont vous répondez.
 opt-invite-site = Site de la machine, tel que vous l’inscrivez.
-opt-invite-zone = Zone de son réseau électrique, qui est aussi son territoire (CA-QC).
+opt-invite-zone = Zone de son réseau électrique, qui est aussi son territoire (CA-QC) ; sans elle, une nouvelle machine ne reçoit aucune requête.
 opt-invite-control = Qui contrôle son propriétaire : member (coop membre), canadian (autre organisation canadienne) ou other (autre).
 opt-invite-class = Classe de données dont elle peut prendre les requêtes (public, internal, restricted) ; peut être répétée ; sans elle, toutes.
 help-coops = Gérer les coopératives membres (pour l’exploitant).
@@ -3124,7 +3134,7 @@ help-node-hardware = Décrire cette machine : ce que le catalogue en sait, et q
 opt-node-token = Jeton à usage unique ; « - », la valeur par défaut, le lit sur l’entrée standard, où aucune liste de processus ne le montre.
 arg-node-link = L’invitation de l’exploitant, ou l’adresse du parc (avec --token).
 opt-node-site = Site de la machine ; ce que l’exploitant a inscrit l’emporte.
-opt-node-zone = Zone de son réseau électrique, comme CA-QC, la valeur par défaut ; ce que l’exploitant a inscrit l’emporte.
+opt-node-zone = Zone de son réseau électrique, comme CA-QC : l’exploitant la voit, et ce qu’il inscrit l’emporte.
 ask-node-token = Jeton d’adhésion :
 opt-node-no-service = Ne pas installer l’agent comme service.
 opt-node-weights = Effacer aussi les modèles téléchargés, ou les garder ; sans cette option, la commande pose la question au terminal.

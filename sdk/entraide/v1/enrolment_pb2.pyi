@@ -28,16 +28,19 @@ class JoinRequest(_message.Message):
     SITE_FIELD_NUMBER: _builtins.int
     ZONE_FIELD_NUMBER: _builtins.int
     SEALING_PUBLIC_KEY_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
     token: _builtins.str
     node_public_key: _builtins.str
     """The node's public NATS user key; its seed never leaves the machine."""
     node_name: _builtins.str
     """Wished name; the pool makes it unique."""
     site: _builtins.str
-    """The joiner's word; what the operator vouched for in the token counts instead."""
+    """The joiner's word. Its site is used where the pool's record has none; its zone counts nowhere."""
     zone: _builtins.str
     sealing_public_key: _builtins.str
     """The node's public X25519 key, base64: programs will seal prompts for it. May be empty."""
+    signature: _builtins.str
+    """Of the node's key over the other fields, base64."""
     def __init__(
         self,
         *,
@@ -47,10 +50,11 @@ class JoinRequest(_message.Message):
         site: _builtins.str = ...,
         zone: _builtins.str = ...,
         sealing_public_key: _builtins.str = ...,
+        signature: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["node_name", b"node_name", "node_public_key", b"node_public_key", "sealing_public_key", b"sealing_public_key", "site", b"site", "token", b"token", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["node_name", b"node_name", "node_public_key", b"node_public_key", "sealing_public_key", b"sealing_public_key", "signature", b"signature", "site", b"site", "token", b"token", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -81,7 +85,7 @@ class JoinResponse(_message.Message):
     signing_key: _builtins.str
     """The pool's public Ed25519 key, base64: it signs receipts and the catalogue of models."""
     site: _builtins.str
-    """The pool's record of the node, which counts."""
+    """The pool's record of the node, which counts; the zone is empty until the operator names it."""
     zone: _builtins.str
     controlled_by: _builtins.str
     """member, canadian, other, or empty: not stated."""

@@ -30,8 +30,10 @@ class JoinRequest(Struct, frozen=True, kw_only=True):
         token: one-time token of the operator; what follows a ``.`` in it is ignored.
         node_public_key: public NATS user key of the node; its seed never leaves the machine.
         node_name: wished name, which the pool makes unique.
-        site, zone: the joiner's word on the location, used where the token says nothing.
+        site: the joiner's word on its site, used where the pool's record has none.
+        zone: the joiner's word on its zone, which the operator is shown and which counts nowhere.
         sealing_public_key: public X25519 key of the node, base64; "" from an older agent.
+        signature: of the node's key over the other fields, base64 (``enrolment_signature``).
     """
 
     token: Annotated[str, Meta(max_length=512)]
@@ -40,6 +42,7 @@ class JoinRequest(Struct, frozen=True, kw_only=True):
     site: Annotated[str, Meta(max_length=80)] = ""
     zone: Annotated[str, Meta(max_length=40)] = ""
     sealing_public_key: Annotated[str, Meta(max_length=64)] = ""
+    signature: Annotated[str, Meta(max_length=128)] = ""
 
 
 class JoinResponse(Struct, frozen=True, kw_only=True):
@@ -52,7 +55,7 @@ class JoinResponse(Struct, frozen=True, kw_only=True):
         ca_pem: certificate of the pool's CA; "" on loopback without TLS.
         pool: name of the pool.
         signing_key: the pool's public Ed25519 key, base64.
-        site, zone: location of the machine.
+        site, zone: location of the machine; zone "" until the operator names it.
         controlled_by: who controls the owner; "" if the operator did not state it.
         data_classes: the only data classes whose jobs the node may take; none for no limit.
         approval: ``approved``, or ``waiting``: the operator must let the node in.

@@ -77,8 +77,13 @@ def new_user_key() -> tuple[str, str]:
     Returns:
         The seed (``SU…``) and the public key (``U…``).
     """
-    seed = nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_USER)
-    return seed.decode("ascii"), nkeys.from_seed(seed).public_key.decode("ascii")
+    seed = nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_USER).decode("ascii")
+    return seed, public_user_key(seed)
+
+
+def public_user_key(seed: str) -> str:
+    """Returns the public key (``U…``) of a user key's seed."""
+    return str(nkeys.from_seed(seed.encode("ascii")).public_key, "ascii")
 
 
 def expires_at(jwt: str) -> float:

@@ -187,6 +187,8 @@ class Welcome(Message, frozen=True, tag="welcome"):
         pool_version: version of Entraide in the pool.
         sent_at: sender's clock.
         busy_heartbeat_s: seconds between two heartbeats of a node with runs, which list the runs.
+        zone: the node's zone by the pool's record; "" while the operator has named none, so that
+            the node is in no jurisdiction; None from an older pool.
     """
 
     heartbeat_s: float
@@ -195,6 +197,7 @@ class Welcome(Message, frozen=True, tag="welcome"):
     pool_version: str
     sent_at: float
     busy_heartbeat_s: float
+    zone: str | None = None
 
 
 class HelloRequest(Message, frozen=True, tag="say-hello"):

@@ -27,7 +27,7 @@ from entraide.catalogue import InvalidCatalogue, signature
 from entraide.errors import PoolError
 from entraide.types import JobKind
 from entraide.v1 import admin_pb2, pool_pb2
-from entraide.wire import codec, node_pass
+from entraide.wire import codec, enrolment_signature, node_pass
 from entraide.wire import messages as m
 from entraide.wire.enrolment import JoinRequest
 from entraide_scheduler.config import SchedulerConfig, read_toml
@@ -126,8 +126,7 @@ def backup_records() -> bytes:
 
 def backup_head() -> bytes:
     """The head of a backup."""
-    content = io.BytesIO()
-    SealedWriter(content, "mot de passe", SealedHead(FORMAT, "0.1.0", "0006", NOW))
+    SealedWriter(content := io.BytesIO(), "mot", SealedHead(FORMAT, "0.1.0", "0006", NOW))
     return content.getvalue()
 
 
@@ -141,8 +140,7 @@ def read_backup(data: bytes, _: Path) -> None:
             raise SealedFault("damaged")
         return part
 
-    for _record in read_records(read):
-        pass
+    list(read_records(read))
 
 
 BACKUP_RECORDS, BACKUP_HEAD = backup_records(), backup_head()
@@ -150,13 +148,14 @@ BACKUP_RECORDS, BACKUP_HEAD = backup_records(), backup_head()
 
 def read_job(data: bytes, _: Path) -> object:
     """Reads the body of a job that is kept."""
-    asked = convert(read_object(data), JobRequest)
-    return openai.parse_request(asked.path, routes._request_bytes(data))
+    path = convert(read_object(data), JobRequest).path
+    return openai.parse_request(path, routes._request_bytes(data))
 
 
 def read_enrolment(data: bytes, _: Path) -> object:
     """Reads the request of a machine that joins."""
-    return _find_unusable_field(convert(read_object(data), JoinRequest))
+    request = convert(read_object(data), JoinRequest)
+    return _find_unusable_field(request) or enrolment_signature.is_genuine(request)
 
 
 def read_options(data: bytes, _: Path) -> None:
@@ -383,10 +382,11 @@ CASES: dict[str, Case] = {
         read_enrolment,
         json_like(msgspec.json.encode(JoinRequest(
             token="join_abc", node_public_key=USER_KEY.decode(), node_name="n", site="s",
-            zone="CA-QC", sealing_public_key="A" * 43 + "=",
+            zone="CA-QC", sealing_public_key="A" * 43 + "=", signature="A" * 86 + "==",
         ))), (Refused,),
         ("entraide_scheduler.gateway.routes:Routes._enrol",
          "entraide_scheduler.control.enrolment:EnrolmentService.Join",
+         "entraide.wire.enrolment_signature:is_genuine",
          "entraide_scheduler.nodes.enrolment:_is_sealing_key"),
     ),
     "a path": Case(

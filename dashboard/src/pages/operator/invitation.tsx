@@ -3,10 +3,9 @@ import { useState } from "preact/hooks";
 import { dateTime, t } from "../../i18n.ts";
 import { admin } from "./admin.ts";
 import { Choice, CopyLine, Read, Said, TextField, useActing, useReading } from "./parts.tsx";
-import { controlChoices, evidenceChoices } from "./words.ts";
+import { controlChoices, evidenceChoices, zoneChoices } from "./words.ts";
 
 const HOUR_S = 3_600;
-const ZONES = ["AB", "BC", "MB", "NB", "NL", "NS", "NT", "NU", "ON", "PE", "QC", "SK", "YT"];
 const EMPTY = { coop: "", site: "", zone: "", controlledBy: "member", evidence: "", document: "", hours: "24" };
 
 export function Invitation() {
@@ -45,7 +44,7 @@ function InvitationForm({ coops }: { coops: string[] }) {
         label={t("op-zone")}
         value={wish.zone}
         onValue={set("zone")}
-        choices={[["", t("op-zone-owner")], ...ZONES.map((each) => [`CA-${each}`, `CA-${each}`] as const)]}
+        choices={zoneChoices()}
       />
       <Choice label={t("op-hours")} value={wish.hours} onValue={set("hours")} choices={hours} />
       <Choice label={t("op-control")} value={wish.controlledBy} onValue={set("controlledBy")} choices={controlChoices()} />

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { dateTime, list, t } from "../../i18n.ts";
 import { admin, mayAct, worded, type Node } from "./admin.ts";
 import { Choice, Confirmed, Read, Said, TextField, useActing, useReading } from "./parts.tsx";
-import { controlChoices, evidenceChoices } from "./words.ts";
+import { controlChoices, evidenceChoices, zoneChoices } from "./words.ts";
 
 type Act = (doing: () => Promise<unknown>, done: string) => Promise<boolean>;
 const SHOWN_MAX = 200;
@@ -92,7 +92,7 @@ function NodeLine({ node, act, busy }: { node: Node; act: Act; busy: boolean }) 
         <span class={`tag state-${state}`}>{worded(`op-state-${state}`, state)}</span>
       </p>
       <p class="soft">
-        <bdi>{[node.coop, node.site, node.zone].filter(Boolean).join(" · ")}</bdi>
+        <bdi>{[node.coop, node.site, node.zone || t("op-zone-unknown", { said: node.saidZone || "none" })].join(" · ")}</bdi>
       </p>
       <p>{t("op-node-version", { version: node.agent || "none", when: node.seenAt ? dateTime(node.seenAt) : "none" })}</p>
       {node.models.length > 0 && <p>{t("op-node-models", { models: list(node.models) })}</p>}
@@ -154,17 +154,21 @@ function NodeButtons(props: { node: Node; act: Act; busy: boolean; vouching: boo
 }
 
 function VouchForm({ node, act, onDone }: { node: Node; act: Act; onDone: () => void }) {
+  const [zone, setZone] = useState(node.zone);
+  const [site, setSite] = useState(node.site);
   const [control, setControl] = useState(node.controlledBy);
   const [evidence, setEvidence] = useState(node.surplusEvidence);
   const [document, setDocument] = useState(node.evidenceDocument);
   const vouch = async () => {
-    const body = { node: node.node, controlledBy: control, evidence, document: evidence ? document : "" };
+    const body = { node: node.node, zone, site, controlledBy: control, evidence, document: evidence ? document : "" };
     if (await act(() => admin("VouchNode", body), t("op-vouched", { name: node.node }))) onDone();
   };
   return (
     <form class="fields" onSubmit={(event) => [event.preventDefault(), void vouch()]}>
+      <Choice label={t("op-zone")} value={zone} onValue={setZone} choices={zoneChoices(node.zone)} />
+      <TextField label={t("op-site")} value={site} onValue={setSite} required />
       <Choice label={t("op-control")} value={control} onValue={setControl} choices={controlChoices()} />
-      <Choice label={t("op-evidence")} value={evidence} onValue={setEvidence} choices={evidenceChoices()} />
+      <Choice label={t("op-evidence")} value={evidence} onValue={setEvidence} choices={evidenceChoices(node.surplusEvidence)} />
       {evidence && <TextField label={t("op-document")} value={document} onValue={setDocument} required />}
       <p class="whole">
         <button type="submit">{t("op-vouch-now")}</button>

@@ -1,6 +1,8 @@
 // The choices of what an operator vouches for, in words.
 import { t } from "../../i18n.ts";
 
+const PROVINCES = ["AB", "BC", "MB", "NB", "NL", "NS", "NT", "NU", "ON", "PE", "QC", "SK", "YT"];
+
 export type Choices = readonly (readonly [string, string])[];
 
 /** How many of the last days are replayed. */
@@ -17,11 +19,15 @@ export function controlChoices(): Choices {
   ];
 }
 
-export function evidenceChoices(): Choices {
-  return [
-    ["", t("op-evidence-none")],
-    ["certificate", t("op-evidence-certificate")],
-    ["contract", t("op-evidence-contract")],
-    ["meter", t("op-evidence-meter")],
-  ];
+/** Kinds of evidence, and with them the one that only the demonstration has, where it is in force. */
+export function evidenceChoices(now = ""): Choices {
+  const kinds = ["certificate", "contract", "meter", ...(now === "invented" ? [now] : [])];
+  return [["", t("op-evidence-none")], ...kinds.map((each) => [each, t(`op-evidence-${each}`)] as const)];
+}
+
+/** The provinces and territories, and with them another zone that is in force. */
+export function zoneChoices(now = ""): Choices {
+  const zones = PROVINCES.map((each) => `CA-${each}`);
+  if (now && !zones.includes(now)) zones.push(now);
+  return [["", t("op-zone-none")], ...zones.map((each) => [each, each] as const)];
 }

@@ -202,13 +202,15 @@ class Fleet:
         return turned, changed
 
     def set_vouched(
-        self, node: Node, *, controlled_by: Control, surplus_evidence: SurplusEvidence, at: float
-    ) -> None:
+        self, node: Node, *, controlled_by: Control, surplus_evidence: SurplusEvidence,
+        zone: str, site: str, at: float,
+    ) -> None:  # fmt: skip
         """Replaces what the operator vouches for a node that has not left."""
         self.replica_index.remove_node(node, at)
         node.card = structs.replace(
-            node.card, controlled_by=controlled_by, surplus_evidence=surplus_evidence
-        )
+            node.card, controlled_by=controlled_by, surplus_evidence=surplus_evidence,
+            zone=zone, site=site,
+        )  # fmt: skip
         self._eligible.clear()
         self.replica_index.add_node(node, at)
         self._mark_offers_changed()

@@ -218,7 +218,7 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True):
     declared_part: float = 1.0
     estimated_part: float = 1.0
     declared_valid_s: float = 2_678_400.0
-    undocumented_part: float = 1.0
+    undocumented_part: float = 0.0
 
 
 class Deferral(Struct, frozen=True, forbid_unknown_fields=True):

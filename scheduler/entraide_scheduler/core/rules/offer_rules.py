@@ -58,9 +58,21 @@ def lacks_feature(offer: Offer, needs: Needs) -> bool:
 
 
 def is_in_jurisdiction(zone: str, jurisdiction: str) -> bool:
-    """Tells whether a zone lies in a jurisdiction: ``CA-QC`` lies in ``CA`` and in ``CA-QC``."""
-    return zone == jurisdiction or zone.startswith(jurisdiction + "-")
+    """Tells whether a zone lies in a jurisdiction: ``CA-QC`` lies in ``CA`` and in ``CA-QC``.
 
+    A zone that the operator has not named, "", lies in none.
+    """
+    return zone != "" and (zone == jurisdiction or zone.startswith(jurisdiction + "-"))
+
+
+ZONE_UNKNOWN = Rule(
+    code="zone_unknown",
+    excluded_if="the operator has not named its zone, so that it is in no jurisdiction",
+    waiting_helps=False,
+    filter=OfferFilter(lambda site, _offer, _coop, _needs: site.zone == ""),
+    lifted=None,  # only the operator can
+    example=Example(card={"zone": ""}),
+)
 
 WRONG_JURISDICTION = Rule(
     code="wrong_jurisdiction",
@@ -168,6 +180,7 @@ CONTEXT_TOO_SMALL = Rule(
 
 OFFER_RULES = (
     FEATURE_MISSING,
+    ZONE_UNKNOWN,
     WRONG_JURISDICTION,
     WRONG_CONTROL,
     DATA_CLASS_OWN_COOP,

@@ -51,7 +51,10 @@ LIVE_JOB = (
 # Of a client that comes back to a stream.
 RECONNECTION = ("unknown_job", "stream_not_kept", "result_expired", "client_gone")
 # Of a machine that joins.
-ENROLMENT = (*BODY, *SCHEDULER, "join_token_refused", "too_many_joins", "node_key_revoked")
+ENROLMENT = (
+    *BODY, *SCHEDULER, "join_signature_refused", "join_token_refused", "too_many_joins",
+    "node_key_revoked",
+)  # fmt: skip
 # Of a request whose path or method the pool does not have.
 NO_OPERATION = ("unknown_path", "method_not_allowed")
 

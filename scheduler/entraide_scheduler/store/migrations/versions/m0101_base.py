@@ -84,6 +84,7 @@ def _nodes() -> None:
         sa.Column("evidence_document", sa.String, nullable=False, server_default=""),
         sa.Column("vouched_at", sa.Double, nullable=False, server_default="0"),
         sa.Column("vouched_by", sa.String, nullable=False, server_default=""),
+        sa.Column("said_zone", sa.String, nullable=False, server_default=""),
     )
 
 
