@@ -7,6 +7,7 @@ and TOML ``tomllib.TOMLDecodeError`` only. ``tests/house`` checks that no other 
 formats.
 """
 
+import json
 import tomllib
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
@@ -89,20 +90,35 @@ def decode_json(data: bytes | bytearray | str, *, type: Any = Any) -> Any:  # no
     return _json_decoder(type).decode(data)
 
 
+class RepeatedName(msgspec.DecodeError):
+    """An object has a name twice: programs differ in which of its values they read."""
+
+
 def decode_json_exactly(data: bytes) -> Any:
     """Returns the value of a JSON document, with each number that is no integer as a ``Decimal``.
 
     Raises:
-        msgspec.DecodeError: the bytes are not JSON.
+        msgspec.DecodeError: the bytes are not JSON; as ``RepeatedName``, they say a name twice.
 
     >>> decode_json_exactly(b'{"n": 1.50}')
     {'n': Decimal('1.50')}
     """
     decoder: JsonDecoder[Any] = JsonDecoder(Any, float_hook=Decimal)
     try:
-        return decoder.decode(data)
+        value = decoder.decode(data)
     except InvalidOperation:
         raise msgspec.DecodeError(NO_NUMBER) from None
+    try:  # only the standard library's decoder shows every name; its numbers stay texts
+        json.loads(data, object_pairs_hook=_refuse_repeated, parse_int=str, parse_float=str)
+    except RecursionError:
+        raise msgspec.DecodeError(TOO_DEEP) from None
+    return value
+
+
+def _refuse_repeated(pairs: list[tuple[str, Any]]) -> None:
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise RepeatedName("a name twice in one object")
 
 
 @overload

@@ -27,7 +27,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
 
-from entraide.decoding import decode_json, decode_json_exactly
+from entraide.decoding import RepeatedName, decode_json, decode_json_exactly
 from entraide.types import Receipt
 
 KEY_ID_DIGITS = 16
@@ -149,10 +149,13 @@ def verify_document(document: bytes, keys: Mapping[str, ReceiptKey]) -> tuple[Ve
         keys: the pool's keys, from ``read_keys``.
 
     Returns:
-        The receipts in order; empty where there is none. A line that is not JSON is malformed.
+        The receipts in order; empty where there is none. A line that is not JSON is malformed, and
+        so is one that has a name twice: another program might read the other value.
     """
     try:
         return tuple(_verify_value(decode_json_exactly(document), 0, keys))
+    except RepeatedName:
+        return (VerifiedReceipt(Verdict.MALFORMED, 0),)
     except msgspec.DecodeError:
         lines = document.splitlines()
     verified: list[VerifiedReceipt] = []

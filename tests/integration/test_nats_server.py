@@ -270,27 +270,6 @@ async def test_state_may_have_any_name(tmp_path: Path) -> None:
         assert node.is_connected
 
 
-async def test_monitoring_is_on_loopback_and_jetstream_off(nats_pool: NatsPool) -> None:
-    """The server says of itself what it was told, on a page that only this machine reads."""
-    port = nats_pool.server.config.monitor_port
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(b"GET /varz HTTP/1.0\r\n\r\n")
-    answer = await reader.read()
-    writer.close()
-    await writer.wait_closed()
-    said = json.loads(answer.partition(b"\r\n\r\n")[2])
-
-    assert ("127.0.0.1", 8 * 1024 * 1024) == (said["host"], said["max_payload"])
-    assert not said["jetstream"]
-    listening = [
-        connection.laddr
-        for connection in psutil.Process(nats_pool.server.pid).net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN
-    ]
-    assert {"127.0.0.1"} == {address.ip for address in listening}
-    assert {port, nats_pool.server.config.port} == {address.port for address in listening}
-
-
 async def test_stop_ends_the_server(tmp_path: Path) -> None:
     """After stop the server is gone and nothing starts it again; stopping twice is stopping."""
     pool = NatsPool(tmp_path)

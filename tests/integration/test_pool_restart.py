@@ -26,6 +26,7 @@ def test_a_start_waits_for_the_nodes_that_may_come(
     pool.entraide("down")
     pool.entraide("up", "--detach", "--nodes", "2")
     after = pool.file
+    written = (tmp_path / "logs/up.out").read_text()
     live = pool.live()
     status, _, _ = pool.chat("Bonjour")
     pool.entraide("nodes", "revoke", "node-2")
@@ -34,7 +35,10 @@ def test_a_start_waits_for_the_nodes_that_may_come(
     left = set(empty.file.pids)
     pool.entraide("down")
 
+    secrets = [after.admin_key, *after.keys.values(), "#/", "ENTRAIDE_KEY"]
+
     assert 1 == len(rates)
+    assert [] == [secret for secret in secrets if secret in written]
     assert before.http in output
     assert str(tmp_path / "pool.json") in output
     assert (before.http, before.grpc, before.nats) == (after.http, after.grpc, after.nats)

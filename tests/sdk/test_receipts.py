@@ -131,6 +131,32 @@ def test_many_on_lines_of_their_own() -> None:
     ]
 
 
+REPEATED = {
+    "a figure": DOCUMENT.replace(b'{', b'{"energy_wh":0.1,', 1),
+    "the signature": DOCUMENT.replace(b'{', b'{"signature":"","job":"j",', 1),
+    "written otherwise": DOCUMENT.replace(b'{', b'{"ener\\u0067y_wh":0.1,', 1),
+    "of the smaller model in it": DOCUMENT.replace(b'"smaller":{', b'"smaller":{"model":"m",', 1),
+    "around it": b'{"entraide":{"job":"j"},"entraide":' + DOCUMENT + b"}",
+    "over several lines": json.dumps(json.loads(DOCUMENT), indent=2).encode().replace(
+        b"{", b'{"energy_wh": 0.1,', 1
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("place", REPEATED)
+def test_a_name_twice_is_no_receipt(place: str) -> None:
+    """One program reads the first value and another the last: neither is what the pool signed."""
+    document = REPEATED[place]
+
+    assert document.count(b"{") >= DOCUMENT.count(b"{")
+    assert document != DOCUMENT
+    assert [Verdict.MALFORMED] == verdicts(document)
+    assert {Verdict.MALFORMED, Verdict.GENUINE} == {
+        each.verdict
+        for each in verify_document(document.replace(b"\n", b"") + b"\n" + DOCUMENT, KEYS)
+    }
+
+
 def test_a_field_of_a_later_version_is_signed_too() -> None:
     """A receipt of a later pool verifies here; a field that nobody signed makes it false."""
     facts = json.loads(DOCUMENT)

@@ -2,9 +2,12 @@
 
 Plain text is refused on any address but loopback. The server reads the account's claims from its
 configuration at each start. ``write_config`` must therefore run before each start, also after a
-crash: an older configuration would accept keys that were revoked since.
+crash: an older configuration would accept keys that were revoked since. The server's monitoring
+endpoint knows no password and shows every connection's token, so its pages stand under a secret
+path, which only the configuration names.
 """
 
+import secrets
 import shutil
 import socket
 import sys
@@ -26,6 +29,7 @@ PENDING_MAX_BYTES = 64 * 1024 * 1024
 LOG_FILE_MAX_BYTES = 16 * 1024 * 1024
 LOG_FILES_MAX = 4
 ACCOUNTS_MAX = 16
+MONITOR_PATH_BYTES = 16
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104  (compared with, not listened at)
 
@@ -57,6 +61,7 @@ class NatsServerConfig(Struct, frozen=True):
         url: address for processes of this machine.
         port: port of the server.
         monitor_port: port of the monitoring endpoint, on loopback.
+        monitor_path: secret path of its pages, ``/…``.
         ca: certificate file of the CA; None without TLS.
     """
 
@@ -64,11 +69,21 @@ class NatsServerConfig(Struct, frozen=True):
     url: str
     port: int
     monitor_port: int
+    monitor_path: str
     ca: Path | None
+
+    def __repr__(self) -> str:
+        """Leaves the secret path out."""
+        return f"NatsServerConfig(path={str(self.path)!r})"
 
 
 def format_config(
-    settings: NatsSettings, trust: ServerClaims, *, monitor_port: int, tls: TlsFiles | None
+    settings: NatsSettings,
+    trust: ServerClaims,
+    *,
+    monitor_port: int,
+    monitor_path: str,
+    tls: TlsFiles | None,
 ) -> str:
     """Returns the configuration of a server, as JSON.
 
@@ -86,6 +101,7 @@ def format_config(
         "host": settings.host,
         "port": settings.port,
         "http": f"127.0.0.1:{monitor_port}",
+        "http_base_path": monitor_path,
         "pid_file": str(directory / "nats-server.pid"),
         "log_file": str(directory / "nats-server.log"),
         "logfile_size_limit": LOG_FILE_MAX_BYTES,
@@ -125,11 +141,16 @@ def format_config(
 
 
 def write_config(
-    settings: NatsSettings, identity: PoolIdentity, *, monitor_port: int = 0
+    settings: NatsSettings,
+    identity: PoolIdentity,
+    *,
+    monitor_port: int = 0,
+    monitor_path: str = "",
 ) -> NatsServerConfig:
     """Writes the configuration for the next start, with the present claims.
 
-    Creates or renews the server's certificate if TLS is on. A port 0 is replaced by a free one.
+    Creates or renews the server's certificate if TLS is on. A port 0 is replaced by a free one, an
+    empty path by a new one.
 
     Raises:
         PoolError: ``nats_plain_refused``, or a secret file is open to others, missing or damaged.
@@ -137,9 +158,14 @@ def write_config(
     if not settings.port:
         settings = msgspec.structs.replace(settings, port=free_port(settings.host))
     monitor_port = monitor_port or free_port("127.0.0.1")
+    monitor_path = monitor_path or f"/{secrets.token_hex(MONITOR_PATH_BYTES)}"
     tls = ensure_server_files(settings) if settings.tls_hosts else None
     text = format_config(
-        settings, identity.build_server_claims(), monitor_port=monitor_port, tls=tls
+        settings,
+        identity.build_server_claims(),
+        monitor_port=monitor_port,
+        monitor_path=monitor_path,
+        tls=tls,
     )
     path = settings.state / "nats" / "nats-server.conf"
     path.parent.mkdir(mode=PRIVATE_DIRECTORY_MODE, parents=True, exist_ok=True)
@@ -151,6 +177,7 @@ def write_config(
         url=f"{'tls' if tls else 'nats'}://{host}:{settings.port}",
         port=settings.port,
         monitor_port=monitor_port,
+        monitor_path=monitor_path,
         ca=tls.ca if tls else None,
     )
 

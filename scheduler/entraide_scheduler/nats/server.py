@@ -128,7 +128,12 @@ class NatsServer:
         """
         assert self._process is not None, "the server was not started"
         loaded = await _loaded_at(self.config)
-        write_config(self._settings, self._identity, monitor_port=self.config.monitor_port)
+        write_config(
+            self._settings,
+            self._identity,
+            monitor_port=self.config.monitor_port,
+            monitor_path=self.config.monitor_path,
+        )
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGHUP)
         deadline = time.monotonic() + RELOAD_TIMEOUT_S
@@ -228,7 +233,7 @@ async def _monitor(config: NatsServerConfig, path: str) -> tuple[int, bytes]:
         async with asyncio.timeout(MONITOR_TIMEOUT_S):
             reader, writer = await asyncio.open_connection("127.0.0.1", config.monitor_port)
             try:
-                writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+                writer.write(f"GET {config.monitor_path}{path} HTTP/1.0\r\n\r\n".encode())
                 await writer.drain()
                 response = await reader.read()
             finally:

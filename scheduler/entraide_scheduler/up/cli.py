@@ -114,13 +114,14 @@ async def _serve(options: "PoolOptions") -> None:
         await pool.stop()
 
     async with run_until_signal(pool.start, stop) as running:
-        if running is not None:
+        # Nothing secret goes to the log of a pool in the background: the command that started it
+        # prints how to sign in, and where the keys are.
+        if running is not None and DETACHED not in os.environ:
             served = [model for node in await pool.list_nodes() for model in node.models]
             typer.echo(
                 format_instructions(running, [*served, AUTO][0], options.state, options.lang)
             )
-            if DETACHED not in os.environ:  # else the command that started this one prints them
-                typer.echo(await asyncio.to_thread(format_signin, running, options.lang))
+            typer.echo(await asyncio.to_thread(format_signin, running, options.lang))
 
 
 def format_instructions(pool: "PoolFile", model: str, state: Path, lang: str) -> str:
