@@ -25,6 +25,7 @@ def change_node(state: State, node: Node, fields: Fields, load: Fields) -> None:
     """Sets fields of a node and of its replica's load; the indexes follow."""
     index = state.fleet.replica_index
     index.set_lending(node, fields.get("lending", node.lending))
+    state.fleet.set_probation(node, fields.get("probation", node.probation))
     set_fields(node, fields)
     view = index.view_of(MODEL, node.card.node)
     if view is not None:

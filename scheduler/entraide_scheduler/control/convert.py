@@ -56,6 +56,7 @@ def node_message(
         vouched_at=row.vouched_at,
         vouched_by=row.vouched_by,
         said_zone=row.said_zone,
+        newcomer_runs=None if view is None else view.newcomer_runs,
         data_classes=row.data_classes,
         quarantine=_quarantine_message(quarantine),
         load_refusals=[

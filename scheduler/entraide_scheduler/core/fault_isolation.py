@@ -10,7 +10,14 @@ from types import MappingProxyType
 from typing import Any
 
 from entraide.types import NodeState
-from entraide_scheduler.core import admission, evaluation, events, node_lifecycle, settlement
+from entraide_scheduler.core import (
+    admission,
+    evaluation,
+    events,
+    newcomers,
+    node_lifecycle,
+    settlement,
+)
 from entraide_scheduler.core.records import EVENT_RAISED, Quarantine, Sender, SenderKind
 from entraide_scheduler.core.rules import Values
 from entraide_scheduler.core.state import State
@@ -102,6 +109,7 @@ def quarantine_sender(state: State, event: events.SenderQuarantined) -> None:
     if node is None:
         return
     state.fleet.set_quarantine(node, event.reason)
+    newcomers.note_fault(state, event.name)
     if event.ends_work and node.state is not NodeState.LEFT:
         node_lifecycle.remove_node(state, node, LEFT_REASON)
 

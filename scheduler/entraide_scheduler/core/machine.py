@@ -27,6 +27,7 @@ from entraide_scheduler.core import (
     fault_isolation,
     leases,
     model_loading,
+    newcomers,
     node_lifecycle,
     overview,
     settlement,
@@ -65,6 +66,7 @@ def _apply_policy(state: State, event: events.PolicyChanged) -> None:
         return
     state.apply_policy(event.policy)
     node_lifecycle.reschedule_surplus_expiries(state)
+    newcomers.apply_policy(state)
 
 
 def _begin_period(state: State, event: events.PeriodBegan) -> None:

@@ -8,7 +8,7 @@ the end of the leases of lost nodes. ``reconcile`` ends the jobs that no node ca
 from collections.abc import Set as AbstractSet
 
 from entraide.types import JobKind, NodeState
-from entraide_scheduler.core import leases, model_loading, node_silence
+from entraide_scheduler.core import leases, model_loading, newcomers, node_silence
 from entraide_scheduler.core.commands import NodeTurned
 from entraide_scheduler.core.events import (
     BusLost,
@@ -34,6 +34,7 @@ def handle_joined(state: State, event: NodeJoined) -> None:
         state.drop("unsound_card", node=card.node)
         return
     known = state.fleet.nodes.get(card.node)
+    is_new = known is None or (known.state is NodeState.LEFT and known.reason == newcomers.REVOKED)
     if known is not None:
         is_other_boot = event.boot != known.boot
         node_silence.note_heard(state, known, restarted=is_other_boot)
@@ -47,6 +48,8 @@ def handle_joined(state: State, event: NodeJoined) -> None:
         lending=event.lending,
     )
     node = state.fleet.nodes[card.node]
+    if is_new:
+        newcomers.admit_node(state, node)
     restarted = bool(event.boot) and event.boot != node.boot
     was_known = node.boot != ""
     if restarted:
@@ -241,6 +244,7 @@ def forget_node(state: State, name: str) -> None:
     """Deletes the record of a node that left."""
     state.deadlines.clear(DeadlineKind.PAUSE_END, name)
     state.deadlines.clear(DeadlineKind.BACKOFF_END, name)
+    newcomers.remember_node(state, state.fleet.nodes[name])
     state.fleet.forget_node(name)
 
 

@@ -26,6 +26,7 @@ from entraide_scheduler.core.records import (
     KeyExits,
     Lease,
     Node,
+    Probation,
     Quarantine,
     SenderKind,
     StatedBatch,
@@ -64,6 +65,8 @@ class Snapshot(Struct, frozen=True, array_like=True):
     quarantines: dict[SenderKind, dict[str, Quarantine]]
     key_exits: dict[str, KeyExits]
     batches: list[StatedBatch]
+    has_established: bool = False
+    probations: dict[str, Probation] = {}
 
 
 class _Head(Struct, frozen=True, array_like=True):
@@ -102,6 +105,8 @@ def write(state: State) -> bytes:
             quarantines=state.quarantines.senders,
             key_exits=state.key_exits,
             batches=list(state.batches.values()),
+            has_established=state.has_established,
+            probations=state.probations,
         )
     )
 
@@ -139,6 +144,7 @@ def read(data: bytes) -> State:
     state.explained = OrderedDict.fromkeys(snapshot.explained)
     state.restore_begun_answers()
     state.leases = {lease.terms.job: lease for lease in snapshot.leases}
+    state.has_established, state.probations = snapshot.has_established, snapshot.probations
     state.key_exits = snapshot.key_exits
     evaluation.restore_batches(state, snapshot.batches)
     evaluation.restore_exclusive(state)

@@ -225,6 +225,8 @@ def _print(node: "admin_pb2.Node", lang: str) -> None:
     }
     if node.vouched_at:
         lines["vouched"] = _vouched_text(node, lang)
+    if node.HasField("newcomer_runs"):
+        lines["newcomer"] = i18n.text("cli-newcomer", lang, number=node.newcomer_runs)
     if node.data_classes:
         lines["data"] = ", ".join(i18n.word("data", code, lang) for code in node.data_classes)
     if node.rests:

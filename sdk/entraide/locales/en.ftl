@@ -598,6 +598,11 @@ rule-lend_limit = already lends all the slots that its co-op{ $coop ->
         [none] its co-op
        *[other] { $coop }
     } had lent more slots
+rule-newcomer = is new in the pool and has had its part of the other co-ops' internal text, until it has ended more runs without a fault{ $runs ->
+    [none] {""}
+   *[other] {" "}({ $runs } so far)
+}
+    .otherwise = if it had already ended enough runs without a fault
 rule-own_only = works for its own co-op{ $coop ->
     [none] {""}
    *[other] , { $coop },
@@ -769,6 +774,11 @@ reason-lend_limit = The possible machines already lend all that their co-ops agr
         [none] one of them
        *[other] { $coop }
     } lends more.
+reason-newcomer = The possible machines are new in the pool, and have had their part of the internal text of other co-ops than { $coop ->
+    [none] their own
+   *[other] { $coop }
+}.
+    .otherwise = It can start when other requests have run elsewhere, or once a machine has ended enough runs without a fault.
 reason-quota_energy = Your co-op’s energy quota does not suffice for now: { $left } Wh are left, and this job would take { $needed } Wh.{ $project ->
     [none] {""}
    *[other] {" "}(The quota is that of project { $project }.)
@@ -1482,6 +1492,10 @@ cli-token-once = One-time token for { $coop }, valid until { $until }. On the ma
 cli-invited = One machine of { $coop } joins with this link until { $until }. You vouch for: { $vouched }.
 cli-invited-nothing = nothing
 cli-invited-no-zone = No zone is named: a machine that has none yet gets no request until you name it ("entraide nodes vouch NODE --zone ZONE").
+cli-newcomer = { $number ->
+    [one] 1 run without a fault so far; until it has enough, it gets a part of the other co-ops' internal text
+   *[other] { $number } runs without a fault so far; until it has enough, it gets a part of the other co-ops' internal text
+}
 cli-zone-said = { $place } (its owner says: { $said })
 cli-forgotten = { $node } is forgotten: its record is deleted and its key revoked. The books stay.
 cli-coop-removed = { $coop } is no member any more: { $keys ->
@@ -1675,6 +1689,7 @@ col-power = POWER
 col-prefill = PREFILL
 col-seen = SEEN
 col-control = CONTROL
+col-newcomer = NEW
 col-evidence = EVIDENCE OF SURPLUS
 col-vouched = VOUCHED FOR
 col-data = DATA

@@ -601,6 +601,11 @@ rule-lend_limit = prête déjà toutes les places que sa coopérative{ $coop ->
         [none] sa coopérative
        *[other] { $coop }
     } avait prêté plus de places
+rule-newcomer = est nouvelle dans le parc et a reçu sa part des textes internes des autres coopératives, tant qu’elle n’a pas terminé plus d’exécutions sans faute{ $runs ->
+    [none] {""}
+   *[other] {" "}({ $runs } jusqu’ici)
+}
+    .otherwise = si elle avait déjà terminé assez d’exécutions sans faute
 rule-own_only = ne travaille pour l’instant que pour sa propre coopérative{ $coop ->
     [none] {""}
    *[other] , { $coop }
@@ -772,6 +777,11 @@ reason-lend_limit = Les machines possibles prêtent déjà tout ce que leurs coo
         [none] l’une d’elles
        *[other] { $coop }
     } en prête davantage.
+reason-newcomer = Les machines possibles sont nouvelles dans le parc et ont reçu leur part des textes internes des coopératives autres que { $coop ->
+    [none] les leurs
+   *[other] { $coop }
+}.
+    .otherwise = Elle pourra partir quand d’autres requêtes se seront exécutées ailleurs, ou quand une machine aura terminé assez d’exécutions sans faute.
 reason-quota_energy = Le quota d’énergie de votre coopérative ne suffit pas pour l’instant : il reste { $left } Wh, et cette requête en prendrait { $needed } Wh.{ $project ->
     [none] {""}
    *[other] {" "}(Ce quota est celui du projet { $project }.)
@@ -1485,6 +1495,10 @@ cli-token-once = Jeton à usage unique pour { $coop }, valable jusqu’au { $unt
 cli-invited = Une machine de { $coop } adhère avec ce lien jusqu’au { $until }. Vous répondez de : { $vouched }.
 cli-invited-nothing = rien
 cli-invited-no-zone = L’invitation n’indique aucune zone : une machine qui n’en a pas encore ne reçoit aucune requête tant que vous ne l’avez pas attestée (« entraide nodes vouch NŒUD --zone ZONE »).
+cli-newcomer = { $number ->
+    [one] { $number } exécution sans faute jusqu’ici ; tant qu’il n’y en a pas assez, elle reçoit une partie des textes internes des autres coopératives
+   *[other] { $number } exécutions sans faute jusqu’ici ; tant qu’il n’y en a pas assez, elle reçoit une partie des textes internes des autres coopératives
+}
 cli-zone-said = { $place } (selon son propriétaire : { $said })
 cli-forgotten = { $node } est oublié : sa fiche est effacée et sa clé révoquée. Les comptes restent.
 cli-coop-removed = { $coop } n’est plus membre : { $keys ->
@@ -1678,6 +1692,7 @@ col-power = PUISSANCE
 col-prefill = LECTURE
 col-seen = VU
 col-control = CONTRÔLE
+col-newcomer = NOUVELLE
 col-evidence = PREUVE DU SURPLUS
 col-vouched = ATTESTÉ
 col-data = DONNÉES

@@ -84,6 +84,8 @@ class VouchNodeRequest(_message.Message):
     EVIDENCE_FIELD_NUMBER: _builtins.int
     DOCUMENT_FIELD_NUMBER: _builtins.int
     AUTHOR_FIELD_NUMBER: _builtins.int
+    ZONE_FIELD_NUMBER: _builtins.int
+    SITE_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     controlled_by: _builtins.str
     """member, canadian or other"""
@@ -93,6 +95,9 @@ class VouchNodeRequest(_message.Message):
     """Name of the document or meter that the operator saw."""
     author: _builtins.str
     """Who makes the change; may be empty."""
+    zone: _builtins.str
+    """Where the machine is; an empty zone takes the word back, and the machine is in no jurisdiction."""
+    site: _builtins.str
     def __init__(
         self,
         *,
@@ -101,19 +106,29 @@ class VouchNodeRequest(_message.Message):
         evidence: _builtins.str | None = ...,
         document: _builtins.str = ...,
         author: _builtins.str = ...,
+        zone: _builtins.str | None = ...,
+        site: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_controlled_by", b"_controlled_by", "_evidence", b"_evidence", "controlled_by", b"controlled_by", "evidence", b"evidence"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_controlled_by", b"_controlled_by", "_evidence", b"_evidence", "_site", b"_site", "_zone", b"_zone", "controlled_by", b"controlled_by", "evidence", b"evidence", "site", b"site", "zone", b"zone"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_controlled_by", b"_controlled_by", "_evidence", b"_evidence", "author", b"author", "controlled_by", b"controlled_by", "document", b"document", "evidence", b"evidence", "node", b"node"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_controlled_by", b"_controlled_by", "_evidence", b"_evidence", "_site", b"_site", "_zone", b"_zone", "author", b"author", "controlled_by", b"controlled_by", "document", b"document", "evidence", b"evidence", "node", b"node", "site", b"site", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__controlled_by: _TypeAlias = _typing.Literal["controlled_by"]  # noqa: Y015
     _WhichOneofArgType__controlled_by: _TypeAlias = _typing.Literal["_controlled_by", b"_controlled_by"]  # noqa: Y015
     _WhichOneofReturnType__evidence: _TypeAlias = _typing.Literal["evidence"]  # noqa: Y015
     _WhichOneofArgType__evidence: _TypeAlias = _typing.Literal["_evidence", b"_evidence"]  # noqa: Y015
+    _WhichOneofReturnType__site: _TypeAlias = _typing.Literal["site"]  # noqa: Y015
+    _WhichOneofArgType__site: _TypeAlias = _typing.Literal["_site", b"_site"]  # noqa: Y015
+    _WhichOneofReturnType__zone: _TypeAlias = _typing.Literal["zone"]  # noqa: Y015
+    _WhichOneofArgType__zone: _TypeAlias = _typing.Literal["_zone", b"_zone"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__controlled_by) -> _WhichOneofReturnType__controlled_by | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__evidence) -> _WhichOneofReturnType__evidence | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__site) -> _WhichOneofReturnType__site | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__zone) -> _WhichOneofReturnType__zone | None: ...
 
 Global___VouchNodeRequest: _TypeAlias = VouchNodeRequest  # noqa: Y015
 
@@ -203,6 +218,8 @@ class Node(_message.Message):
     VOUCHED_AT_FIELD_NUMBER: _builtins.int
     VOUCHED_BY_FIELD_NUMBER: _builtins.int
     FALSE_ALARMS_FIELD_NUMBER: _builtins.int
+    SAID_ZONE_FIELD_NUMBER: _builtins.int
+    NEWCOMER_RUNS_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     coop: _builtins.str
     site: _builtins.str
@@ -237,6 +254,10 @@ class Node(_message.Message):
     vouched_by: _builtins.str
     false_alarms: _builtins.int
     """How often within the last hour its runs were given up although it was there, 8 at most."""
+    said_zone: _builtins.str
+    """The zone that the machine's owner named, which counts nowhere."""
+    newcomer_runs: _builtins.int
+    """Runs without a fault of a machine that is new in the pool; not set of one that is not."""
     @_builtins.property
     def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -285,12 +306,16 @@ class Node(_message.Message):
         vouched_at: _builtins.float = ...,
         vouched_by: _builtins.str = ...,
         false_alarms: _builtins.int = ...,
+        said_zone: _builtins.str = ...,
+        newcomer_runs: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["quarantine", b"quarantine"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_newcomer_runs", b"_newcomer_runs", "newcomer_runs", b"newcomer_runs", "quarantine", b"quarantine"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepting", b"accepting", "active_w", b"active_w", "agent", b"agent", "approval", b"approval", "controlled_by", b"controlled_by", "coop", b"coop", "data_classes", b"data_classes", "device", b"device", "evidence_document", b"evidence_document", "false_alarms", b"false_alarms", "load_refusals", b"load_refusals", "marks", b"marks", "models", b"models", "node", b"node", "power_basis", b"power_basis", "prefill_tokens_per_s", b"prefill_tokens_per_s", "quarantine", b"quarantine", "reason", b"reason", "rests", b"rests", "running", b"running", "seen_at", b"seen_at", "site", b"site", "slots", b"slots", "state", b"state", "surplus_evidence", b"surplus_evidence", "surplus_w", b"surplus_w", "tpot_base_s", b"tpot_base_s", "tpot_per_sequence_s", b"tpot_per_sequence_s", "vouched_at", b"vouched_at", "vouched_by", b"vouched_by", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_newcomer_runs", b"_newcomer_runs", "accepting", b"accepting", "active_w", b"active_w", "agent", b"agent", "approval", b"approval", "controlled_by", b"controlled_by", "coop", b"coop", "data_classes", b"data_classes", "device", b"device", "evidence_document", b"evidence_document", "false_alarms", b"false_alarms", "load_refusals", b"load_refusals", "marks", b"marks", "models", b"models", "newcomer_runs", b"newcomer_runs", "node", b"node", "power_basis", b"power_basis", "prefill_tokens_per_s", b"prefill_tokens_per_s", "quarantine", b"quarantine", "reason", b"reason", "rests", b"rests", "running", b"running", "said_zone", b"said_zone", "seen_at", b"seen_at", "site", b"site", "slots", b"slots", "state", b"state", "surplus_evidence", b"surplus_evidence", "surplus_w", b"surplus_w", "tpot_base_s", b"tpot_base_s", "tpot_per_sequence_s", b"tpot_per_sequence_s", "vouched_at", b"vouched_at", "vouched_by", b"vouched_by", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__newcomer_runs: _TypeAlias = _typing.Literal["newcomer_runs"]  # noqa: Y015
+    _WhichOneofArgType__newcomer_runs: _TypeAlias = _typing.Literal["_newcomer_runs", b"_newcomer_runs"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__newcomer_runs) -> _WhichOneofReturnType__newcomer_runs | None: ...
 
 Global___Node: _TypeAlias = Node  # noqa: Y015
 
@@ -356,8 +381,9 @@ Global___Rest: _TypeAlias = Rest  # noqa: Y015
 
 @_typing.final
 class CreateJoinTokenRequest(_message.Message):
-    """What the operator vouches for: it counts, whatever the machine says. An empty site or zone leaves
-    the machine's owner to name it.
+    """What the operator vouches for: it counts, whatever the machine says. What is empty stays as the
+    pool's record of the machine has it. A new machine's owner names an empty site; with an empty zone
+    it is in no jurisdiction until the operator names one (VouchNode).
     """
 
     DESCRIPTOR: _descriptor.Descriptor

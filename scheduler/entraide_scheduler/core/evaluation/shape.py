@@ -56,6 +56,7 @@ def shape_of(state: State, job: Job) -> Shape:
         or state.quotas.lent.another_has_limit(facts.coop),
         capped=capped,
         revision=job.revision,
+        rationed=facts.data_class is DataClass.INTERNAL and bool(state.fleet.newcomers),
     )
     return exclusive_retry.exclusive_shape(job, shape) if job.alone else shape
 

@@ -29,7 +29,7 @@ from entraide_scheduler.core.fleet.replica_index import ReplicaIndex, ReplicaVie
 from entraide_scheduler.core.fleet.replica_table import ReplicaTable
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.prediction import Bools
-from entraide_scheduler.core.records import Changes, Load, Node, is_leaving
+from entraide_scheduler.core.records import Changes, Load, Node, Probation, is_leaving
 from entraide_scheduler.core.rules import (
     LOADABLE_RULES,
     BoundedCache,
@@ -128,6 +128,7 @@ class Fleet:
         contexts: by model, the distinct context lengths that nodes of the pool offer, ascending.
         replica_index: replicas of the nodes that have not left, with their costs.
         loadable_index: models that the nodes that have not left could load.
+        newcomers: nodes on probation, by name; see ``core.newcomers``.
     """
 
     def __init__(self, changes: Changes) -> None:
@@ -136,6 +137,7 @@ class Fleet:
         self.contexts: dict[str, tuple[int, ...]] = {}
         self.replica_index = ReplicaIndex(self.nodes)
         self.loadable_index = LoadableIndex()
+        self.newcomers: dict[str, Node] = {}
         self._offers: dict[str, dict[int, int]] = {}
         self._eligible: BoundedCache[EligibleNodes] = BoundedCache(ELIGIBLE_KEPT)
         self._scanned_nodes_max = 0
@@ -305,6 +307,15 @@ class Fleet:
         if self.loadable_index.nodes:
             self._changes.plan = True
 
+    def set_probation(self, node: Node, probation: Probation) -> None:
+        """Sets a node's probation; the caller then calls ``refresh_node``."""
+        if node.probation.limited != probation.limited:
+            self._changes.shapes = True
+        self.replica_index.set_probation(node, probation)
+        self.newcomers.pop(node.card.node, None)
+        if probation.limited:
+            self.newcomers[node.card.node] = node
+
     def set_quarantine(self, node: Node, reason: str) -> None:
         """Sets the reason of a node's quarantine; "" ends the quarantine."""
         node.quarantine = reason
@@ -403,7 +414,9 @@ class Fleet:
     def restore(self, nodes: dict[str, Node], at: float) -> None:
         """Adds the nodes of a snapshot."""
         self.nodes.update(nodes)
-        for node in nodes.values():
+        for name, node in nodes.items():
+            if node.probation.limited:
+                self.newcomers[name] = node
             if node.state is not NodeState.LEFT:
                 self._count_offer(node, 1)
                 self.replica_index.add_node(node, at)

@@ -32,7 +32,15 @@ from entraide_scheduler.core.prediction import (
     make_cost_model,
     typical_token_uwh,
 )
-from entraide_scheduler.core.records import Lease, Load, Node, OwnKind, Shape, kind_of_replica
+from entraide_scheduler.core.records import (
+    Lease,
+    Load,
+    Node,
+    OwnKind,
+    Probation,
+    Shape,
+    kind_of_replica,
+)
 from entraide_scheduler.core.rules import (
     OUT_OF_SERVICE_BITS,
     REQUESTER_MASKS,
@@ -109,7 +117,8 @@ class ReplicaIndex:
         version: changes when a node is added, removed, or changes what it accepts.
         tables: cached columns by model, with the replicas by row.
         grid: intensity by zone.
-        restricted_nodes: by co-op, number of its nodes whose owners restrict lending.
+        restricted_nodes: by co-op, number of its nodes that lend in part: their owners restrict
+            it, or they are newcomers.
         watched: models for which ``improved`` is recorded.
         improved: replicas that opened or became cheaper, by model and node; ``dispatch`` clears it.
         own_deltas: changes of the slots on co-ops' own nodes; ``dispatch`` clears it.
@@ -198,8 +207,15 @@ class ReplicaIndex:
         node.lending = lending
         self._count_restricted(node, 1)
 
+    def set_probation(self, node: Node, probation: Probation) -> None:
+        """Sets a node's probation; the caller then calls ``update_node``."""
+        is_present = node.card.node in self._owned.get(node.card.coop, {})
+        self._count_restricted(node, -is_present)
+        node.probation = probation
+        self._count_restricted(node, is_present)
+
     def _count_restricted(self, node: Node, change: int) -> None:
-        if node.lending is not Lending.ALL:
+        if change and (node.lending is not Lending.ALL or node.probation.limited):
             coop = node.card.coop
             self.restricted_nodes[coop] = self.restricted_nodes.get(coop, 0) + change
             if not self.restricted_nodes[coop]:
@@ -217,15 +233,18 @@ class ReplicaIndex:
                 self._count_own(view)
 
     def lends_in_part(self, coop: str) -> bool:
-        """Tells whether the policy or an owner restricts what a co-op's nodes lend."""
+        """Tells whether the policy, an owner or a probation restricts what a co-op's nodes lend."""
         lend = self._lend.get(coop)
         if coop in self.restricted_nodes:
             return True
         return lend is not None and (lend.part < 1.0 or lend.energy_wh_per_day is not None)
 
-    def serves_coop(self, node: Node, coop: str) -> bool:
-        """Tells whether the rules on a node, whatever it serves, let it run a co-op's jobs."""
-        return node.card.coop == coop or not refuses_others(node, self._policy)
+    def serves_coop(self, node: Node, coop: str, shape: Shape | None = None) -> bool:
+        """Tells whether the rules on a node, whatever it serves, let it run a co-op's jobs.
+
+        With a shape, those of the shape; else some jobs.
+        """
+        return node.card.coop == coop or not refuses_others(node, self._policy, shape)
 
     def update_node(self, node: Node, at: float) -> None:
         """Refreshes a node whose state, readiness or surplus changed."""

@@ -13,7 +13,13 @@ from msgspec import UNSET
 
 from entraide.types import JobClass, JobState, NodeState, Terms, Usage
 from entraide.units import round_half_up
-from entraide_scheduler.core import evaluation, explanations, model_loading, settlement
+from entraide_scheduler.core import (
+    evaluation,
+    explanations,
+    model_loading,
+    newcomers,
+    settlement,
+)
 from entraide_scheduler.core.accounting import CARBON_MAX_UG, ENERGY_MAX_UWH, clamp_amount
 from entraide_scheduler.core.commands import CancelRun, Place
 from entraide_scheduler.core.fleet import ReplicaView, may_admit
@@ -70,6 +76,7 @@ def offer_lease(
     view.load.turn = state.placements
     state.leases[facts.job] = lease
     state.fleet.replica_index.add_lease(lease, state.now)
+    newcomers.count_prompt(state, facts, view.name)
     until = state.now + state.policy.timing.offer_timeout_s
     state.deadlines.set(DeadlineKind.LEASE_EXPIRY, facts.job, until)
     state.emit(

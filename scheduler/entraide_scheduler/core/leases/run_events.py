@@ -9,7 +9,7 @@ never billed.
 
 from entraide.errors import CODES
 from entraide.types import JobKind, Outcome
-from entraide_scheduler.core import evaluation, settlement
+from entraide_scheduler.core import evaluation, newcomers, settlement
 from entraide_scheduler.core.accounting import clamp_amount
 from entraide_scheduler.core.commands import AckUsage, CancelRun
 from entraide_scheduler.core.events import (
@@ -156,6 +156,8 @@ def _complete_run(state: State, lease: Lease, event: RunReported) -> None:
     leases.renew_lease(state, lease)  # the acceptance message may have been lost
     usage, is_plausible = settlement.bounded_usage(state, lease, event.usage)
     leases.finish_job(state, lease, usage, updates_predictors=is_plausible)
+    if is_plausible:
+        newcomers.note_run_ended(state, event.node)
 
 
 def handle_exceeded(state: State, event: RunExceeded) -> None:

@@ -215,7 +215,7 @@ def _lends_slot(state: State, node: Node, shape: Shape) -> bool:
     """Tells whether a node would give a shape a slot: the co-op's own, or a lent one."""
     if node.card.coop == shape.coop:
         return True
-    if not state.fleet.replica_index.serves_coop(node, shape.coop):
+    if not state.fleet.replica_index.serves_coop(node, shape.coop, shape):
         return False
     if state.quotas.lent.left_uwh.get(node.card.coop) == 0:
         return False

@@ -27,6 +27,7 @@ from entraide_scheduler.core.policy.policy import (
     FairShare,
     IntensityBasis,
     Lend,
+    Newcomer,
     Period,
     Picker,
     Policy,

@@ -221,6 +221,18 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True):
     undocumented_part: float = 0.0
 
 
+class Newcomer(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long a machine that joins is new, and what it is given meanwhile.
+
+    Attributes:
+        runs: runs that it must have ended without a fault; 0: no machine is new.
+        internal_part: largest part of the other co-ops' ``internal`` prompts, in [0, 1].
+    """
+
+    runs: int = 200
+    internal_part: float = 0.1
+
+
 class Deferral(Struct, frozen=True, forbid_unknown_fields=True):
     """How batch jobs wait for greener hours.
 
@@ -305,7 +317,8 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
         coops: the member co-ops; jobs of other co-ops are refused.
         classes: objectives by class.
         jurisdiction: default prefix of the zones where a job may run.
-        charge, carbon, timing, limits, fair_share, evidence, deferral, models, weights: sections.
+        charge, carbon, timing, limits, fair_share, evidence, deferral, models, weights, newcomer:
+            sections.
         picker: rule that picks a node; those other than ``greenest`` exist for comparison.
         controlled_by: default control of the nodes where a job may run; "" for any.
         approval: how a machine that joins is approved.
@@ -327,3 +340,4 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     weights: Weights = Weights()
     controlled_by: Control = Control.UNSTATED
     approval: Approval = Approval.TOKEN
+    newcomer: Newcomer = Newcomer()

@@ -139,6 +139,7 @@ RANGES: Mapping[type, Mapping[str, AllowedRange]] = MappingProxyType(
             "retry_most_s": TIME_S,
             "half_life_s": LIFE_S,
         },
+        p.Newcomer: {"runs": AllowedRange(0, 1_000_000), "internal_part": PART},
         p.Weights: dict.fromkeys(("per_g", "per_s", "per_wh"), AllowedRange(0, 1_000_000_000)),
     }
 )

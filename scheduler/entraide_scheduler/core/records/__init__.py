@@ -12,14 +12,15 @@ to each other; they name each other by identifier.
 ``state_machines`` holds the tables, from which the documentation's diagrams are drawn; ``records``
 jobs, batches, leases and nodes; ``changes`` what an event has changed so far; ``deadline_kinds``
 what is due at a deadline; ``charges`` what a run is charged in the fair share; ``own_kinds`` the
-kinds of replicas by which a co-op's own capacity is counted; ``quarantine`` the senders whose
-messages do not count.
+kinds of replicas by which a co-op's own capacity is counted; ``probation`` what new nodes have
+shown; ``quarantine`` the senders whose messages do not count.
 """
 
 from entraide_scheduler.core.records.changes import Changes
 from entraide_scheduler.core.records.charges import RunCharge
 from entraide_scheduler.core.records.deadline_kinds import JOB_DEADLINES, DeadlineKind
 from entraide_scheduler.core.records.own_kinds import OwnKind, kind_of_replica
+from entraide_scheduler.core.records.probation import Probation
 from entraide_scheduler.core.records.quarantine import (
     ENGINES_ENDED,
     EVENT_RAISED,

@@ -4,7 +4,7 @@ Only the core's modules change them. A snapshot encodes them as they are, so the
 their field names are part of the snapshot's format.
 """
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from entraide.types import (
     Control,
@@ -24,6 +24,7 @@ from entraide.types import (
 from entraide_scheduler.core.estimation import PerformanceModel
 from entraide_scheduler.core.policy import Period, QuotaKind
 from entraide_scheduler.core.records.charges import RunCharge
+from entraide_scheduler.core.records.probation import Probation
 from entraide_scheduler.core.records.state_machines import (
     JOB,
     LEASE,
@@ -53,6 +54,8 @@ class Shape(Struct, frozen=True, gc=False):
         capped: whether it has a carbon cap of its own.
         controlled_by: control that the node must have, or a closer one.
         revision: of the model, if an answer is resumed that this revision began; else "".
+        rationed: whether it is ``internal`` and the pool has newcomers, to which its text is given
+            in part only.
     """
 
     model: str
@@ -68,6 +71,7 @@ class Shape(Struct, frozen=True, gc=False):
     capped: bool = False
     controlled_by: Control = Control.UNSTATED
     revision: str = ""
+    rationed: bool = False
 
 
 class BatchWork(Struct, frozen=True, array_like=True, gc=False):
@@ -430,6 +434,7 @@ class Node(Struct):
         alarm_until: if its runs were lost by the short limits of silence, the time until which its
             return is a false alarm; else 0.
         alarms: times of its last false alarms, oldest first; see ``node_silence``.
+        probation: whether it is a newcomer.
     """
 
     card: NodeCard
@@ -456,6 +461,7 @@ class Node(Struct):
     closed_at: float = 0.0
     alarm_until: float = 0.0
     alarms: tuple[float, ...] = ()
+    probation: Probation = field(default_factory=Probation)
 
     def step(self, trigger: str) -> bool:
         """Applies a trigger of ``state_machines.NODE``; returns whether the state changed."""

@@ -11,7 +11,7 @@ what expires has a deadline whose handler updates the node.
 
 from entraide.types import JobClass, Lending, NodeState
 from entraide_scheduler.core.policy import Lend, Policy
-from entraide_scheduler.core.records import Backoff, Node, ReplicaState, Shape
+from entraide_scheduler.core.records import Backoff, Node, Probation, ReplicaState, Shape
 from entraide_scheduler.core.rules.rule import (
     ALL_JOBS,
     BATCH_JOBS,
@@ -19,6 +19,7 @@ from entraide_scheduler.core.rules.rule import (
     EXAMPLE_MODEL,
     EXCLUSIVE_JOBS,
     OTHER_COOPS_JOBS,
+    OTHERS_TEXT,
     Affected,
     Change,
     Example,
@@ -194,6 +195,19 @@ OWN_ONLY = Rule(
 )
 
 
+NEWCOMER = Rule(
+    code="newcomer",
+    excluded_if="it is new, and has had its part of the other co-ops' `internal` text (policy: "
+    "`newcomer`)",
+    waiting_helps=True,
+    filter=on_node(OTHERS_TEXT, lambda node, _: node.probation.full),
+    lifted=lambda _node, _shape: Change(node={"probation": Probation()}),
+    values=lambda node, _: {"coop": node.card.coop, "runs": node.probation.runs},
+    wait=WaitReason("newcomer", 10),
+    example=Example(node={"probation": Probation(runs=3, limited=True, full=True)}),
+)
+
+
 def _lent_values(node: Node, shape: Shape) -> Values:
     load = node.loads[shape.model]
     return {"coop": node.card.coop, "lent": load.foreign, "limit": load.lend_slots}
@@ -261,6 +275,7 @@ REPLICA_RULES = (
     RESERVED,
     NO_FREE_SLOT,
     OWN_ONLY,
+    NEWCOMER,
     LEND_LIMIT,
     BATCH_SHARE_FULL,
     NOT_EMPTY,

@@ -131,6 +131,11 @@ def must_be_alone(shape: Shape) -> bool:
     return shape.alone != ""
 
 
+def is_rationed(shape: Shape) -> bool:
+    """Tells whether a job's text is given to newcomers in part only."""
+    return shape.rationed
+
+
 class Affected(Struct, frozen=True):
     """The jobs that a temporary filter may exclude.
 
@@ -151,6 +156,7 @@ ALL_JOBS = Affected()
 OTHER_COOPS_JOBS = Affected(own=False)
 BATCH_JOBS = Affected(is_batch)
 EXCLUSIVE_JOBS = Affected(must_be_alone)
+OTHERS_TEXT = Affected(is_rationed, own=False)
 
 
 # Conditions.

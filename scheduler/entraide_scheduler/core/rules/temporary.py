@@ -17,7 +17,6 @@ from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.records import Node, Shape
 from entraide_scheduler.core.rules.replica_rules import REPLICA_RULES
 from entraide_scheduler.core.rules.rule import (
-    OTHER_COOPS_JOBS,
     Affected,
     LoadedReplica,
     ReplicaFilter,
@@ -34,9 +33,9 @@ _FILTERS = tuple(
 )
 _CONDITIONS = tuple((bit, each.excludes) for bit, each in _FILTERS)
 _OTHERS_NODE_CONDITIONS = tuple(
-    each.node_excludes
+    (each.affects.jobs, each.node_excludes)
     for _, each in _FILTERS
-    if each.node_excludes is not None and each.affects == OTHER_COOPS_JOBS
+    if each.node_excludes is not None and not each.affects.own
 )
 _BITS = {rule.code: 1 << place for place, rule in enumerate(REPLICA_RULES)}
 
@@ -96,9 +95,19 @@ def find_blocked_bits(replica: LoadedReplica, policy: Policy) -> int:
     return bits
 
 
-def refuses_others(node: Node, policy: Policy) -> bool:
-    """Tells whether a rule keeps a node, whatever it serves, from all jobs of other co-ops."""
-    return any(excludes(node, policy) for excludes in _OTHERS_NODE_CONDITIONS)
+def refuses_others(node: Node, policy: Policy, shape: Shape | None = None) -> bool:
+    """Tells whether a rule keeps a node, whatever it serves, from jobs of other co-ops.
+
+    Args:
+        node: the node.
+        policy: the policy in force.
+        shape: of the jobs; None: from all of them.
+    """
+    return any(
+        excludes(node, policy)
+        for jobs, excludes in _OTHERS_NODE_CONDITIONS
+        if jobs is any_job or (shape is not None and jobs(shape))
+    )
 
 
 def own_requester(shape: Shape) -> int:

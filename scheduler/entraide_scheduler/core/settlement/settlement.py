@@ -8,7 +8,7 @@ and ``node_lifecycle`` decide when a job ends.
 
 from entraide.types import Basis, JobState, Usage
 from entraide.units import round_half_up
-from entraide_scheduler.core import evaluation
+from entraide_scheduler.core import evaluation, newcomers
 from entraide_scheduler.core.accounting import (
     UsageEstimate,
     UsageGrant,
@@ -92,6 +92,7 @@ def bounded_usage(state: State, lease: Lease, usage: Usage) -> tuple[Usage, bool
     shown tokens are billed.
     """
     if not _is_sound(usage):
+        newcomers.note_fault(state, lease.terms.node)
         return estimate_usage(state, lease), False
     expected = UsageEstimate(lease.expected.input_tokens, lease.answer_tokens_est)
     usage, codes = limit_usage(usage, grant_of(state, lease), expected)

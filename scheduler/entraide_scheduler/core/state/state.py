@@ -23,6 +23,7 @@ from entraide_scheduler.core.records import (
     Job,
     KeyExits,
     Lease,
+    Probation,
     Quarantines,
     StatedBatch,
 )
@@ -53,6 +54,8 @@ class State:
         key_exits: engine exits within the last hour, by API key.
         leases: by job, one at most for each, also while its run is being stopped.
         changes: what the current event has changed and ``reconcile`` must follow.
+        has_established: whether a node has ended the policy's number of runs; see ``newcomers``.
+        probations: those of forgotten nodes, by node, oldest first.
         commands: emitted during the current event.
         deadline, placing: the deadline being handled and the waiting job being placed; None and ""
             if none. They tell the driver which one raised.
@@ -91,6 +94,8 @@ class State:
         self.begun_answers: dict[str, Job] = {}
         self.exclusive_replicas: dict[str, ExclusiveReplica] = {}
         self.key_exits: dict[str, KeyExits] = {}
+        self.has_established = False
+        self.probations: dict[str, Probation] = {}
         self.commands: list[Command] = []
         self.deadline: tuple[DeadlineKind, str] | None = None
         self.placing = ""
