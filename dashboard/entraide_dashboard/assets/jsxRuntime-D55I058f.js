@@ -211,7 +211,11 @@ op-invite-line = Or, where Entraide is installed already:
 op-site = Site
 op-site-hint = Leave empty, and the machine names it itself.
 op-zone = Zone of the power grid
-op-zone-owner = as the machine names it
+op-zone-unknown = zone not stated{ $said ->
+    [none] {""}
+   *[other] {" "}(its owner says: { $said })
+}
+op-zone-none = not stated: a new machine gets no requests
 op-hours = Valid
 op-hours-1 = one hour
 op-hours-24 = one day
@@ -226,6 +230,7 @@ op-evidence-none = none
 op-evidence-certificate = renewable energy certificates
 op-evidence-contract = power purchase agreement
 op-evidence-meter = meter on site
+op-evidence-invented = invented for the demonstration
 op-document = Name or number of the document or meter
 op-versions = By version
 op-version-unknown = unknown
@@ -1086,7 +1091,11 @@ op-invite-line = Ou, là où Entraide est déjà installé\xA0:
 op-site = Site
 op-site-hint = Laissez vide pour que la machine le nomme elle-même.
 op-zone = Zone du réseau électrique
-op-zone-owner = celle que nomme la machine
+op-zone-unknown = zone non attestée{ $said ->
+    [none] {""}
+   *[other] {" "}(selon son propriétaire\xA0: { $said })
+}
+op-zone-none = non attestée\xA0: une nouvelle machine ne reçoit aucune requête
 op-hours = Valable
 op-hours-1 = une heure
 op-hours-24 = un jour
@@ -1101,6 +1110,7 @@ op-evidence-none = aucune
 op-evidence-certificate = certificats d’énergie renouvelable
 op-evidence-contract = contrat d’achat d’électricité
 op-evidence-meter = compteur sur place
+op-evidence-invented = inventée pour la démonstration
 op-document = Nom ou numéro du document ou du compteur
 op-versions = Par version
 op-version-unknown = inconnue
