@@ -15,6 +15,8 @@ from msgspec import Struct
 EMBEDDINGS = "embeddings"
 EMBEDDINGS_ONLY = "embeddings_only"
 DIMENSIONS = "dimensions"
+# Mark of a replica whose engine may bring a prompt into a later answer: it gets public data only.
+PUBLIC_ONLY = "public_only"
 
 FORMATS = ("gguf", "safetensors", "mlx")
 FOLDER_DIGEST_DIGITS = 12  # hexadecimal digits of a checksum in the name of the weights' folder

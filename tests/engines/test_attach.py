@@ -23,6 +23,7 @@ from tests.engines.support import (
     request,
 )
 
+from entraide.models import PUBLIC_ONLY
 from entraide.types import Basis, Outcome
 from entraide_node.engines.attached_engine import AttachConfig, AttachedEngine
 from entraide_node.engines.base import CONTEXT_EXCEEDED, EngineChunk, EngineProblem
@@ -37,11 +38,12 @@ KEY = secrets.token_urlsafe(16)
 
 
 @asynccontextmanager
-async def serving(path: Path, *, pooling: str = "") -> AsyncIterator[str]:
+async def serving(path: Path, *, pooling: str = "", cache_ram_mib: int = 0) -> AsyncIterator[str]:
     """The address of a llama.cpp that listens on a free port of the loopback."""
     child = ChildConfig(
         model_path=str(path), alias="theirs", api_key=KEY, socket_path="", slots=2,
-        context_tokens=1024, threads=1, batch_tokens=512, cache_ram_mib=64, gpu_layers=None,
+        context_tokens=1024, threads=1, batch_tokens=512, cache_ram_mib=cache_ram_mib,
+        kv_unified=False, gpu_layers=None,
         pooling=pooling, parent_pid=os.getpid(),
     )  # fmt: skip
     process = await spawn_module(
@@ -77,6 +79,7 @@ async def test_it_serves(url: str) -> None:
     """It is ready when the engine lists its model, and serves as our own engine does."""
     async with attached(url) as engine:
         assert await engine.start() is None
+        probed = await metrics_when(engine, lambda m: m.processing == 0)
         _, first_end = await ran(engine, request("job-1", max_tokens=4))
         _, second_end = await ran(engine, request("job-2", max_tokens=4, stream=False))
         metrics = await metrics_when(engine, lambda m: m.processing == 0)
@@ -84,7 +87,7 @@ async def test_it_serves(url: str) -> None:
         assert ("ours", 1024) == (engine.facts.model_alias, engine.facts.context_tokens)
     assert Basis.MEASURED is first_end.usage.counted
     assert 8 == first_end.usage.completion_tokens + second_end.usage.completion_tokens
-    assert 8 == metrics.output_tokens_total
+    assert 8 == metrics.output_tokens_total - probed.output_tokens_total
     assert "public" == msgspec.json.decode(second_end.body)["model"]
 
 
@@ -128,7 +131,7 @@ async def test_a_sentence_model_is_found_out(tmp_path: Path) -> None:
     file = sentence_gguf(tmp_path / "sentence.gguf")
     async with serving(file, pooling="mean") as address, attached(address) as engine:
         assert await engine.start() is None
-        assert {"embeddings", "embeddings_only"} <= set(engine.facts.features)
+        assert {"embeddings", "embeddings_only", PUBLIC_ONLY} <= set(engine.facts.features)
 
 
 @pytest.mark.parametrize("declared", [True, False])
@@ -189,6 +192,20 @@ async def test_its_prompts_are_not_kept_for_others(url: str) -> None:
     assert [0, 0] == [end.usage.cached_tokens for end in ends]
 
 
+@pytest.mark.parametrize("cache_ram_mib", [0, 64])
+async def test_it_gets_public_data_only_while_it_keeps_prompts(cache_ram_mib: int) -> None:
+    """A llama-server without a cache in memory is shown to keep nothing; one with it is not."""
+    async with (
+        serving(demo_model().path, cache_ram_mib=cache_ram_mib) as address,
+        attached(address) as engine,
+    ):
+        assert await engine.start() is None
+
+        assert (("cached", True) if cache_ram_mib else ("nothing", False)) == (
+            engine.retention, PUBLIC_ONLY in engine.facts.features
+        )  # fmt: skip
+
+
 MLX = """
 import sys
 from mlx_lm.server import main
@@ -229,6 +246,7 @@ async def test_an_mlx_server_that_its_owner_runs(their_mlx: str) -> None:
         again = await engine.ready()
 
         assert "ours" == engine.facts.model_alias
+        assert ("unshown", True) == (engine.retention, PUBLIC_ONLY in engine.facts.features)
     (server,) = await discover_servers([their_mlx])
 
     assert EngineProblem("engine_name_model", {"url": their_mlx}) == problem

@@ -4,8 +4,10 @@ It computes some ten tokens a second on this kind of machine: prompts and answer
 """
 
 import asyncio
+import http.client
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -30,6 +32,7 @@ from entraide_node.engines.base import (
     ENGINE_HUNG,
     EngineChunk,
 )
+from entraide_node.engines.mlx_front import KEY_VARIABLE
 from entraide_node.engines.model_folder import supports_tools
 from entraide_node.engines.supervised_engine import SupervisedEngine
 
@@ -57,16 +60,56 @@ async def engine(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[
 
 
 async def test_facts(engine: SupervisedEngine) -> None:
-    """It says what it is and what it can do, and that it listens on the loopback only."""
+    """It says what it is and what it can do, and that it listens on a socket file."""
     facts = engine.facts
 
     assert ("mlx-lm", version_of("mlx-lm"), ALIAS, 2, 1024) == (
         facts.name, facts.version, facts.model_alias, facts.slots, facts.context_tokens
     )  # fmt: skip
     assert ("logprobs",) == facts.features
-    assert facts.api_base.startswith("http://127.0.0.1:")
+    assert facts.api_base.startswith("unix:///")
     assert await engine.ready() is None
     assert await engine.metrics() is None
+
+
+STRANGERS = {
+    "a local user without the key": {"Host": "engine"},
+    "a page that the owner opens": {"Host": "engine", "Origin": "https://evil.example"},
+    "a page that has made a name mean this machine": {"Host": "evil.example"},
+}
+
+
+async def test_only_its_agent_passes(engine: SupervisedEngine) -> None:
+    """It has no port, its socket is its owner's, and nobody else's request loads a model."""
+    assert engine.pid is not None
+    file = Path(engine.facts.api_base.removeprefix("unix://"))
+    server = psutil.Process(engine.pid).children()[0]
+    key = server.environ()[KEY_VARIABLE]
+    listening = [each for each in server.net_connections("tcp") if each.status == "LISTEN"]
+    body = '{"model": "mlx-community/other", "messages": [{"role": "user", "content": "?"}]}'
+    modes = await asyncio.to_thread(
+        lambda: tuple(path.stat().st_mode & 0o777 for path in (file, file.parent))
+    )
+    refused = {}
+    for who, headers in STRANGERS.items():
+        keyed = headers if "without" in who else headers | {"Authorization": f"Bearer {key}"}
+        refused[who] = await asyncio.to_thread(status_of, file, body, keyed)
+    _, served = await ran(engine, request("job-1", messages=SHORT, max_tokens=1))
+
+    assert [] == listening
+    assert (0o600, 0o700) == modes
+    assert dict(zip(STRANGERS, (401, 403, 403), strict=True)) == refused
+    assert Outcome.COMPLETED is served.outcome
+
+
+def status_of(file: Path, body: str, headers: dict[str, str]) -> int:
+    """The status of a request over a socket file."""
+    connection = http.client.HTTPConnection("engine")
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.connect(str(file))
+    connection.request("POST", "/v1/chat/completions", body, headers)
+    with connection.getresponse() as answer:
+        return answer.status
 
 
 @pytest.mark.parametrize("engine_name", ["mlx-lm"])

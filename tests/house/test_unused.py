@@ -22,6 +22,7 @@ CALLED_BY_OTHERS = {
     "Client": "nats-py calls itself",
     "Collector": "the registry of prometheus-client calls it",
     "TcpTransport": "nats-py calls it",
+    "ThreadingHTTPServer": "socketserver calls it",
     "TypeDecorator": "SQLAlchemy calls its two conversions",
     "enrolment_pb2_grpc.EnrolmentServicer": "gRPC calls its method",
     "grpc.aio.ServerInterceptor": "gRPC calls its method",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from entraide_node.engines import factory
+from entraide_node.engines import factory, mlx_front
 from entraide_node.engines.base import EngineProblem
 from entraide_node.engines.commands import problem_sentence
 from entraide_node.engines.mlx import MlxConfig, make_mlx_lm
@@ -162,6 +162,8 @@ def test_mlx(folder: Path) -> None:
         value(program, "--decode-concurrency"),
     )
     assert ("default_model", None) == (program.model, program.extra["adapters"])
+    assert ("--socket", mlx_front.KEY_VARIABLE) == (program.socket_option, program.key_variable)
+    assert mlx_front.__file__ == program.arguments[0]
     assert ("logprobs", "tools") == engine.facts.features
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from entraide_node.config import Attach, LlamaCpp, NodeConfig
 from entraide_node.doctor import node_checks
-from entraide_node.doctor.node_checks import Check, failure_from_problem, passed
+from entraide_node.doctor.node_checks import Check, failure_from_problem, passed, warning
 from entraide_node.engine_config import MlxLm, OwnerEngine, Vllm
 from entraide_node.engines.attached_engine import AttachConfig, AttachedEngine
 from entraide_node.engines.base import EngineProblem
 from entraide_node.engines.environments import default_root, python_of
+from entraide_node.engines.retention import PromptRetention
 from entraide_node.models.model_files import DEMO, ModelFile, find_model
 from entraide_node.update import update_values
 
@@ -52,6 +53,8 @@ async def _check_attached(config: Attach) -> Check:
         await engine.stop()
     if problem is not None:
         return failure_from_problem("engine", problem)
+    if engine.retention is not PromptRetention.NOTHING:
+        return warning("engine", f"public-{engine.retention}", model=config.model)
     return passed("engine", "answers", model=config.model)
 
 

@@ -5,6 +5,9 @@ which model it is if the owner named none; it does not start or stop the server.
 if ``/v1/models`` lists the model. A server with an empty list (mlx-lm without a cache) is asked
 once for one token, and for the list after that.
 
+At the start, after an absence and every ``CHECK_EVERY_S`` it must show that it keeps no prompt; a
+server that does not gets public data only (``retention``).
+
 At the start it is asked for an embedding. A model that answers, and writes no text, computes
 embeddings only. One that does both answers requests for embeddings if its owner declared that:
 servers compute them with any model, and those of a model for text find little.
@@ -18,7 +21,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from entraide.models import EMBEDDINGS
+from entraide.models import EMBEDDINGS, EMBEDDINGS_ONLY, PUBLIC_ONLY
 from entraide.resuming import RESUME
 from entraide.types import Outcome, Rates
 from entraide_node.core.step_times import StepTimes
@@ -26,6 +29,7 @@ from entraide_node.engines.base import (
     CHAT,
     EMBEDDING_FEATURES,
     EMBEDDINGS_PATH,
+    ENGINE_CRASHED,
     ChunkReceiver,
     EngineEnd,
     EngineFacts,
@@ -36,6 +40,7 @@ from entraide_node.engines.base import (
 from entraide_node.engines.engine_client import EngineClient, EngineEndpoint
 from entraide_node.engines.engine_metrics import parse_metrics
 from entraide_node.engines.model_listing import OPENAI, ModelListing, dialect_of, parse_listing
+from entraide_node.engines.retention import PromptRetention, find_retention
 from entraide_node.engines.untrusted_json import parse_object
 
 NAME = "openai"
@@ -43,6 +48,7 @@ UNNAMED_MODEL = "default_model"  # mlx-lm's name of the model that it was starte
 PROBE_TIMEOUT_S = 5.0
 ONE_TOKEN = {"messages": [{"role": "user", "content": "?"}], "max_tokens": 1}
 FIRST_TOKEN_TIMEOUT_S = 120.0
+CHECK_EVERY_S = 600.0  # its owner may start it again with other settings at any time
 
 
 class AttachConfig(Struct, frozen=True, kw_only=True):
@@ -71,7 +77,11 @@ class AttachConfig(Struct, frozen=True, kw_only=True):
 
 
 class AttachedEngine:
-    """The engine; see ``base.Engine``."""
+    """The engine; see ``base.Engine``.
+
+    Attributes:
+        retention: what it was last shown to keep of prompts.
+    """
 
     def __init__(
         self, config: AttachConfig, *, clock: Callable[[], float] = time.monotonic
@@ -82,6 +92,9 @@ class AttachedEngine:
         self._model = config.model
         self._program = ""
         self._step_times = StepTimes()
+        self.retention = PromptRetention.UNSHOWN
+        self._checked_at: float | None = None  # None: to be checked before it serves
+        self._has_started = False
         self._stream = self._open_client(OPENAI)
         self._facts = EngineFacts(
             name=NAME,
@@ -110,7 +123,11 @@ class AttachedEngine:
         version = parse_object(answer[1]).get("version") if answer and answer[0] == 200 else None
         if isinstance(version, str):
             self._facts = replace(self._facts, version=version)
-        return await self._check_embeddings()
+        problem = await self._check_embeddings()
+        if problem is None:
+            await self._check_retention()
+            self._has_started = True
+        return problem
 
     async def _check_embeddings(self) -> EngineProblem | None:
         """Finds out whether the model computes embeddings; returns why not if its owner says so."""
@@ -129,6 +146,31 @@ class AttachedEngine:
 
     async def ready(self) -> EngineProblem | None:
         """Asks whether it serves the model now; None if it does."""
+        problem = await self._find_problem()
+        if problem is not None:
+            self._checked_at = None
+        elif self._has_started and (
+            self._checked_at is None or self._clock() - self._checked_at >= CHECK_EVERY_S
+        ):
+            await self._check_retention()
+        return problem
+
+    async def _check_retention(self) -> None:
+        """Finds out what the server keeps of prompts, and marks the replica accordingly."""
+        features = {*self._facts.features} - {PUBLIC_ONLY}
+        self.retention = await find_retention(
+            self._stream,
+            program=self._program,
+            model=self._model or UNNAMED_MODEL,
+            url=self._config.url,
+            shows_text=EMBEDDINGS_ONLY not in features,
+        )
+        self._checked_at = self._clock()
+        if self.retention is not PromptRetention.NOTHING:
+            features.add(PUBLIC_ONLY)
+        self._facts = replace(self._facts, features=tuple(sorted(features)))
+
+    async def _find_problem(self) -> EngineProblem | None:
         url = self._config.url
         answer = await self._stream.get("/v1/models", timeout_s=PROBE_TIMEOUT_S)
         if answer is None:
@@ -143,7 +185,10 @@ class AttachedEngine:
 
     async def run(self, request: EngineRequest, receive: ChunkReceiver) -> EngineEnd:
         """Runs one request; see ``base.Engine.run``."""
-        return await self._stream.run(request, receive)
+        end = await self._stream.run(request, receive)
+        if end.failure is not None and end.failure.code == ENGINE_CRASHED:
+            self._checked_at = None  # it may be another server that answers next
+        return end
 
     def cancel(self, job: str) -> bool:
         """Ends a run at once as cancelled; False if it is unknown."""

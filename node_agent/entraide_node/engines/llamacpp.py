@@ -37,7 +37,9 @@ from entraide_node.models.model_files import ModelFile
 
 NAME = "llama.cpp"
 BATCH_TOKENS = 512  # llama.cpp computes batches of 512; it reports progress after each
-CACHE_RAM_MIB = 0  # else llama.cpp keeps the states of earlier prompts, which no run may use
+# Else llama.cpp keeps the states of earlier prompts, which no run may use, and which have come up
+# in another's answer (llama.cpp, issue 27148).
+CACHE_RAM_MIB, KV_UNIFIED = 0, False
 PROPS_TIMEOUT_S = 10.0
 READY_BASE_S = 60.0
 TEXT_MODEL_POOLING = "last"  # needs no larger batches than text does
@@ -182,6 +184,7 @@ class _LlamaCppChild:
             threads=self.facts.threads,
             batch_tokens=BATCH_TOKENS,
             cache_ram_mib=CACHE_RAM_MIB,
+            kv_unified=KV_UNIFIED,
             gpu_layers=config.gpu_layers,
             pooling=config.model.pooling or (TEXT_MODEL_POOLING if config.embeddings else ""),
             parent_pid=os.getpid(),

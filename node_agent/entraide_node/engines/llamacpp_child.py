@@ -39,6 +39,7 @@ class ChildConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         threads: processor threads.
         batch_tokens: prompt tokens between two progress events.
         cache_ram_mib: memory for prompts of idle slots.
+        kv_unified: whether all slots share one store of states.
         gpu_layers: layers on the accelerator; None for llama.cpp's default.
         pooling: how it computes embeddings: ``mean``, ``cls`` or ``last``; "" if it does not.
         parent_pid: process id of the agent.
@@ -53,6 +54,7 @@ class ChildConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     threads: int
     batch_tokens: int
     cache_ram_mib: int
+    kv_unified: bool
     gpu_layers: int | None
     pooling: str
     parent_pid: int
@@ -112,6 +114,7 @@ def _start_server(config: ChildConfig) -> Any:
     if config.pooling in WHOLE_INPUT:
         params.n_batch = params.n_ubatch = max(config.batch_tokens, config.context_tokens)
     params.cache_ram_mib = config.cache_ram_mib
+    params.kv_unified = config.kv_unified
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = config.threads
     if config.gpu_layers is not None:
         params.n_gpu_layers = config.gpu_layers

@@ -2,7 +2,8 @@
 
 It builds the server's command and the fixed fields of every request. The server has no key and no
 context limit, caches prompts, and loads any model, adapter or draft model that a request names.
-Therefore it listens on the loopback only, caches no prompt (ADR 0011), and those fields are fixed.
+Therefore it runs behind a front (``mlx_front``) that only the agent passes, on a socket file, it
+caches no prompt (ADR 0011), and those fields are fixed.
 It reports healthy before its model is loaded, so it counts as ready only after a first token.
 """
 
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from entraide_node.engines import mlx_front
 from entraide_node.engines.base import CHAT, EngineFacts
 from entraide_node.engines.model_folder import context_max_of, supports_tools
 from entraide_node.engines.server_program import ServerProgram, make_supervised_engine
@@ -21,6 +23,7 @@ from entraide_node.engines.supervised_engine import SupervisedEngine
 NAME = "mlx-lm"
 SERVED_MODEL = "default_model"  # the server's name of the model that it was started with
 READY_BASE_S = 120.0
+FRONT = Path(mlx_front.__file__)
 
 # Fields that a request may not choose: other weights, and the mapping of roles.
 _REQUEST_FIELDS = {
@@ -84,7 +87,7 @@ def make_mlx_lm(
         ),
         python=config.python,
         arguments=(
-            "-m", "mlx_lm", "server", "--model", str(config.weights),
+            str(FRONT), "--model", str(config.weights),
             "--prompt-cache-size", "0",
             "--decode-concurrency", str(config.slots),
             "--prompt-concurrency", str(config.slots),
@@ -92,6 +95,8 @@ def make_mlx_lm(
             *config.arguments,
         ),
         environment={},
+        socket_option="--socket",
+        key_variable=mlx_front.KEY_VARIABLE,
         probe_path=CHAT,
         probe_body='{"messages":[{"role":"user","content":"?"}],"max_tokens":1}',
         model=SERVED_MODEL,

@@ -323,6 +323,12 @@ class EngineManager:
         problem = await instance.engine.ready()
         if self._instances.get(model) is not instance:
             return  # it was unloaded meanwhile
+        features = instance.engine.facts.features
+        if features != instance.replica.features:  # an attached server came back with others
+            replica = replace(instance.replica, features=features)
+            self._instances[model] = replace(instance, replica=replica)
+            self._log.warning("node.engine_features", model=model, features=features)
+            self.wake()
         code = "" if problem is None else problem.code
         if not self._manager.set_response(model, code, at=time.monotonic()):
             return

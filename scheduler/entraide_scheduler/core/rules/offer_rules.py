@@ -4,7 +4,7 @@
 owner can change an answer.
 """
 
-from entraide.models import EMBEDDINGS, EMBEDDINGS_ONLY
+from entraide.models import EMBEDDINGS, EMBEDDINGS_ONLY, PUBLIC_ONLY
 from entraide.types import Control, DataClass
 from entraide_scheduler.core.records import Node, Shape
 from entraide_scheduler.core.rules.rule import (
@@ -158,6 +158,22 @@ DATA_CLASS_REFUSED = Rule(
     example=Example(card={"data_classes": (DataClass.PUBLIC,)}),
 )
 
+ENGINE_KEEPS_PROMPTS = Rule(
+    code="engine_keeps_prompts",
+    excluded_if="its engine was not shown to keep no prompt, and the data is not public",
+    waiting_helps=False,
+    filter=OfferFilter(
+        lambda _site, offer, _coop, needs: (
+            needs.data_class is not DataClass.PUBLIC and PUBLIC_ONLY in offer.features
+        )
+    ),
+    lifted=lambda _node, _shape: Change(shapes=({"data_class": DataClass.PUBLIC},)),
+    values=lambda _, shape: {"data_class": shape.data_class.value},
+    example=Example(
+        replica={"features": (PUBLIC_ONLY,)}, values={"data_class": DataClass.INTERNAL.value}
+    ),
+)
+
 
 def _context_values(node: Node, shape: Shape) -> Values:
     offered = node.replicas[shape.model].context_tokens
@@ -185,5 +201,6 @@ OFFER_RULES = (
     WRONG_CONTROL,
     DATA_CLASS_OWN_COOP,
     DATA_CLASS_REFUSED,
+    ENGINE_KEEPS_PROMPTS,
     CONTEXT_TOO_SMALL,
 )
