@@ -29,7 +29,7 @@ console.log(answer.choices[0].message.content);
 console.log(`computed in ${answer.entraide.province}`);
 console.log(answer.entraide.explanation.sentence.en);
 
-// What no machine of the pool can promise is refused at once, with the reason.
+// What the pool cannot promise is refused at once, with the reason.
 try {
   await client.chat.completions.create(
     { model, messages: [{ role: "user", content: "Bonjour !" }] },

@@ -36,7 +36,7 @@ print(answer.choices[0].message.content)
 print(f"computed in {receipt['province']}")
 print(receipt["explanation"]["sentence"]["en"])
 
-# What no machine of the pool can promise is refused at once, with the reason.
+# What the pool cannot promise is refused at once, with the reason.
 try:
     client.chat.completions.create(
         model=model,

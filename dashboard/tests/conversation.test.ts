@@ -79,16 +79,34 @@ test("a microwave oven of 1,000 W takes a watt-hour in 3.6 seconds", () => {
   expect(microwaveSeconds(1_000)).toBe(3_600);
 });
 
+const place = (zone: string, controlled_by: string, invented = false) => ({ zone, controlled_by, invented });
+
 test.each([
-  ["CA-QC", "member", true],
-  ["CA-ON", "canadian", true],
-  ["CA", "member", true],
-  ["CA-QC", "other", false],
-  ["CA-QC", "", false],
-  ["US-CA", "member", false],
-  ["CAN", "member", false],
+  ["CA-QC", "member", "inside"],
+  ["CA-ON", "canadian", "inside"],
+  ["CA", "member", "inside"],
+  ["CA-QC", "other", ""],
+  ["CA-QC", "", ""],
+  ["US-CA", "member", ""],
+  ["CAN", "member", ""],
 ])("whether %s under %s stayed in Canada: %s", (province, control, stayed) => {
-  expect(stayedInCanada({ province, controlled_by: control as never })).toBe(stayed);
+  const receipt = { province, controlled_by: control as never, place: place("CA-QC", "member") };
+  expect(stayedInCanada(receipt)).toBe(stayed);
+});
+
+test.each([
+  [[place("CA-ON", "canadian")], "inside"],
+  [[place("CA-QC", "member", true)], "invented"],
+  [[place("unknown", "member")], "unknown"],
+  [[place("CA-QC", "unknown")], "unknown"],
+  [[], "unknown"],
+  [[place("US-NY", "unknown")], ""],
+  [[place("unknown", "other")], ""],
+  [[place("CA-QC", "member"), place("unknown", "unknown")], "unknown"],
+  [[place("CA-QC", "member"), place("US-NY", "member")], ""],
+])("whether a question by way of %j stayed in Canada: %s", ([own, ...further], stayed) => {
+  const machine = { province: "CA-QC", controlled_by: "member" as never };
+  expect(stayedInCanada({ ...machine, place: own ?? null, further_places: further })).toBe(stayed);
 });
 
 test.each([

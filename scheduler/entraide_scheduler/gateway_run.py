@@ -25,6 +25,7 @@ from entraide_scheduler.config import (
     config_error,
     find_server_fault,
     find_signin_fault,
+    read_pool_place,
     read_toml,
 )
 from entraide_scheduler.control.server import GrpcServer
@@ -61,6 +62,8 @@ def load_gateway_config(path: Path) -> GatewayConfig:
         raise config_error(path, fault)
     if fault := find_signin_fault(config.smtp, config.oidc):
         raise config_error(path, fault)
+    if config.place is not None and config.place.fault:
+        raise config_error(path, config.place.fault_sentence)
     config_dir = path.absolute().parent
     absolute: dict[str, Any] = {
         "dir": str(config_dir / config.dir),
@@ -107,6 +110,7 @@ async def run_gateway(config: GatewayConfig) -> None:
             http=config.http,
             pool=config.pool,
             lang=i18n.lang_of(config.lang),
+            place=(config.place or read_pool_place(state)).place,
             kept_gateway=config.kept_gateway,
             drain_s=config.drain_s,
             mirror=state / FOLDER,

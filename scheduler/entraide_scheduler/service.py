@@ -179,7 +179,7 @@ class Service:
         )
         feed = IntensityFeed.from_config(self._config.grid)
         scheduler = LocalSchedulerAdapter(
-            driver, store, router, enrolment, self._config.gateway,
+            driver, store, router, enrolment, self._config.gateway, place=self._config.place.place,
             zone_sources=partial(_find_zone_sources, feed),
             broadcast=self._broadcast, is_cut_off=self._is_cut_off,
             on_answer=self._add_answer, on_waiting=self._add_waiting,
@@ -328,7 +328,7 @@ class Service:
                 http=config.http,
                 pool=config.pool,
                 lang=lang_of(config.lang),
-                jurisdiction="",  # that of the policy in force at each decision
+                place=config.place.place,
                 drain_s=config.drain_s,
                 mirror=self.home / MIRROR_FOLDER,
                 timezone=config.timezone,
@@ -396,6 +396,7 @@ class Service:
             list_gateways=parts.gateway_listener.list_gateways,
             retention=self._config.journal.retention,
             timezone=self._config.timezone,
+            place=self._config.place.place,
         )
         policy_admin = PolicyAdmin(
             access=access,

@@ -135,6 +135,8 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "admin_elsewhere": _pool(503, "UNAVAILABLE", retryable=False),
         "oidc_unreachable": _pool(502, "UNAVAILABLE"),
         "email_failed": _pool(502, "UNAVAILABLE"),
+        "place_unknown": _pool(503, "FAILED_PRECONDITION", retryable=False),
+        "place_outside": _pool(503, "FAILED_PRECONDITION", retryable=False),
         "no_node_serves": _pool(503, "FAILED_PRECONDITION", retryable=False),
         "no_node_live": _pool(503, "UNAVAILABLE"),
         "no_model_fits": _pool(503, "FAILED_PRECONDITION", retryable=False),

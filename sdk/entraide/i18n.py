@@ -30,7 +30,7 @@ from entraide.message_catalogue import (
     is_large,
     power_of_ten,
 )
-from entraide.types import Receipt
+from entraide.types import UNKNOWN, UNKNOWN_PLACE, Receipt, ServerPlace
 from entraide.units import UG_PER_G
 
 __all__ = [
@@ -49,6 +49,8 @@ __all__ = [
     "lang_of_header",
     "message_codes",
     "node_reason",
+    "place_line",
+    "place_name",
     "receipt_line",
     "rule",
     "seconds",
@@ -277,6 +279,28 @@ def earlier_runs_line(receipt: Receipt, lang: str) -> str:
         for run in earlier
     )
     return text("receipt-begun", lang, machines=machines, node=last.node)
+
+
+def place_name(place: ServerPlace, lang: str) -> str:
+    """Returns where a server stands, and who controls it, in a few words."""
+    return text(
+        "place",
+        lang,
+        where=ABSENT if place.zone == UNKNOWN else zone_in(place.zone, lang),
+        controlled_by=ABSENT if place.controlled_by == UNKNOWN else place.controlled_by,
+        invented="yes" if place.invented else ABSENT,
+    )
+
+
+def place_line(receipt: Receipt, lang: str) -> str:
+    """Returns one line on the servers that the text passed; unknown on receipts of before."""
+    further = ", ".join(place_name(place, lang) for place in receipt.further_places)
+    return text(
+        "receipt-place",
+        lang,
+        place=place_name(receipt.place or UNKNOWN_PLACE, lang),
+        further=further or ABSENT,
+    )
 
 
 def receipt_line(receipt: Receipt, lang: str) -> str:

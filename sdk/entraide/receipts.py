@@ -35,7 +35,9 @@ KEYS_MAX = 1_000
 DOCUMENT_MAX_BYTES = 64 * 1024 * 1024
 
 # Fields without which older receipts were signed; left out of the canonical form where empty.
-ADDED_LATER = ("smaller", "controlled_by", "surplus_evidence", "runs")
+ADDED_LATER = (
+    "smaller", "controlled_by", "surplus_evidence", "runs", "place", "further_places",
+)  # fmt: skip
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
 _FIELDS = frozenset(Receipt.__struct_fields__)

@@ -35,6 +35,26 @@ class SmallerModel(Struct, frozen=True, gc=False):
     basis: Basis
 
 
+UNKNOWN = "unknown"
+
+
+class ServerPlace(Struct, frozen=True, gc=False):
+    """A server through which the text of requests passes, beside the machines that answer.
+
+    Attributes:
+        zone: zone where it stands (``CA-QC``), or ``unknown``.
+        controlled_by: who controls the organisation that runs it, a ``Control``; or ``unknown``.
+        invented: whether the place is only for show, as in the demonstration.
+    """
+
+    zone: str = UNKNOWN
+    controlled_by: str = UNKNOWN
+    invented: bool = False
+
+
+UNKNOWN_PLACE = ServerPlace()
+
+
 class ReceiptRun(Struct, frozen=True, gc=False):
     """One run of an answer that several machines made, one after another.
 
@@ -67,9 +87,11 @@ class Receipt(Struct, frozen=True, gc=False):
     ``settled`` is false on the receipt inside the answer and true on the one in the ledger; one
     function computes both from the same facts. ``signature`` is Ed25519, base64, over the receipt's
     canonical JSON without ``signature`` and ``key``, and without ``smaller``, ``controlled_by``,
-    ``surplus_evidence`` and ``runs`` where they are empty. ``runs`` has a line for each run, oldest
-    first, where a second machine continued the answer; the place is then the last run's, and all
-    amounts are of the whole answer.
+    ``surplus_evidence``, ``runs``, ``place`` and ``further_places`` where they are empty. ``runs``
+    has a line for each run, oldest first, where a second machine continued the answer; node, site
+    and province are then the last run's, and all amounts are of the whole answer. ``place`` is that
+    of the pool's own server, None on receipts of before; ``further_places`` has each other server
+    through which the text passed, such as a gateway elsewhere.
     """
 
     job: str
@@ -106,3 +128,5 @@ class Receipt(Struct, frozen=True, gc=False):
     controlled_by: Control = Control.UNSTATED
     surplus_evidence: SurplusEvidence = SurplusEvidence.NONE
     runs: tuple[ReceiptRun, ...] = ()
+    place: ServerPlace | None = None
+    further_places: tuple[ServerPlace, ...] = ()

@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import astuple
 
+from entraide.settlements import ServerPlace
+
 NODE_PATH = "/node/statement"  # with a node pass
 CSV_KIND = "text/csv; charset=utf-8"
 CSV_COLUMNS = (
@@ -95,6 +97,7 @@ class Statement(Struct, frozen=True):
         usage: its own jobs, by day, key, project, model and node.
         lent: jobs of others on its nodes, by day, model, node and co-op.
         complete: whether ``usage`` and ``lent`` have all their lines; else the first ones.
+        place: where the pool's server stands when the statement is made; None from older pools.
     """
 
     coop: str
@@ -110,6 +113,7 @@ class Statement(Struct, frozen=True):
     usage: tuple[UsageLine, ...] = ()
     lent: tuple[UsageLine, ...] = ()
     complete: bool = True
+    place: ServerPlace | None = None
 
 
 class NodeShare(Struct, frozen=True):

@@ -27,14 +27,22 @@ from entraide.enums import (
 )
 from entraide.lent_terms import LentTerms
 from entraide.models import EMBEDDINGS
-from entraide.settlements import Receipt, ReceiptRun, Settlement, SmallerModel
+from entraide.settlements import (
+    UNKNOWN,
+    UNKNOWN_PLACE,
+    Receipt,
+    ReceiptRun,
+    ServerPlace,
+    Settlement,
+    SmallerModel,
+)
 
 __all__ = [
-    "Basis", "Candidate", "Candidates", "Control", "DataClass", "EnergyStatus", "Exclusion",
-    "Explanation", "JobClass", "JobKind", "JobState", "Lending", "Loadable", "NodeCard",
-    "NodeState", "Outcome", "Power", "Promise", "Rates", "Receipt", "ReceiptRun", "Replica",
-    "RequestFacts", "Settlement", "SmallerModel", "SmallerQuote", "SurplusEvidence", "Terms",
-    "Usage",
+    "UNKNOWN", "UNKNOWN_PLACE", "Basis", "Candidate", "Candidates", "Control", "DataClass",
+    "EnergyStatus", "Exclusion", "Explanation", "JobClass", "JobKind", "JobState", "Lending",
+    "Loadable", "NodeCard", "NodeState", "Outcome", "Power", "Promise", "Rates", "Receipt",
+    "ReceiptRun", "Replica", "RequestFacts", "ServerPlace", "Settlement", "SmallerModel",
+    "SmallerQuote", "SurplusEvidence", "Terms", "Usage",
 ]  # fmt: skip
 
 
@@ -208,6 +216,8 @@ class RequestFacts(Struct, frozen=True, gc=False):
         longest_input_est: a low estimate of the longest input's tokens, where inputs are read
             one by one (embeddings); 0 where the request is read as a whole.
         resumable: whether a second node may continue its answer if the first is lost.
+        places: where its text passes beside the nodes: the pool's server, then each server
+            elsewhere; () where it is not checked, as in a simulation.
     """
 
     job: str
@@ -234,6 +244,7 @@ class RequestFacts(Struct, frozen=True, gc=False):
     controlled_by: Control = Control.UNSTATED
     longest_input_est: int = 0
     resumable: bool = False
+    places: tuple[ServerPlace, ...] = ()
 
     @property
     def embeds(self) -> bool:
@@ -302,6 +313,7 @@ class Terms(Struct, frozen=True, gc=False):
         smaller: energy on a smaller model; None where there is none, or its size is unknown.
         controlled_by, surplus_evidence: who controls the lender, and what backs the surplus; left
             out where unstated, so that terms of before keep their bytes and the digests over them.
+        places: of the request; likewise.
     """
 
     job: str
@@ -327,6 +339,7 @@ class Terms(Struct, frozen=True, gc=False):
     smaller: SmallerQuote | None = None
     controlled_by: Control | UnsetType = UNSET
     surplus_evidence: SurplusEvidence | UnsetType = UNSET
+    places: tuple[ServerPlace, ...] | UnsetType = UNSET
 
 
 class Candidate(Struct, frozen=True, gc=False):

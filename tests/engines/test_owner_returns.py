@@ -63,13 +63,13 @@ def reasons(pool: RunningPool) -> list[str]:
 
 
 def stream(pool: RunningPool) -> Iterator[dict[str, Any]]:
-    """Asks for a long story in a stream, of a machine in Ontario, and yields what comes."""
+    """Asks for a long story in a stream, of the machine with sun, and yields what comes."""
     address = urlsplit(pool.file.http)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=120)
     body = {"model": MODEL, "messages": [{"role": "user", "content": "Write a long story."}],
             "max_tokens": 1_800, "stream": True, "temperature": 0}  # fmt: skip
     head = {"Authorization": f"Bearer {pool.file.keys['boreale']}",
-            "Content-Type": "application/json", "X-Entraide-Jurisdiction": "CA-ON"}  # fmt: skip
+            "Content-Type": "application/json", "X-Entraide-Max-Gco2e": "0"}  # fmt: skip
     connection.request("POST", "/v1/chat/completions", json.dumps(body), head)
     with connection.getresponse() as answer:
         for line in answer:
@@ -97,7 +97,7 @@ def test_an_owner_gets_the_machine_back(owned_pool: RunningPool, screen: dict[st
     owned_pool.until(lambda: reason(owned_pool) == "", "it works again once nobody is there")
 
     assert "choices" in first
-    assert "stream_broken" == rest[-1]["error"]["code"]  # no other machine is in Ontario
+    assert "stream_broken" == rest[-1]["error"]["code"]  # no other machine has sun
     assert ["owner_busy", "settling", ""] == reasons(owned_pool)[-3:]
     assert [200] * 3 == [status for status, _, _ in answers]
     assert all(body["choices"][0]["message"]["content"] for _, _, body in answers)

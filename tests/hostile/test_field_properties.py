@@ -14,7 +14,7 @@ from tests.hostile.strategies import FUZZ
 from tests.scheduler.test_clients import RECORDED
 
 from entraide import i18n
-from entraide.types import JobKind
+from entraide.types import UNKNOWN_PLACE, JobKind
 from entraide_scheduler.gateway.jobs import Caller, FactsBuilder, TokenEstimator, options
 from entraide_scheduler.gateway.refusals import (
     ErrorReply,
@@ -55,7 +55,7 @@ SCHEMAS = st.recursive(
 MAKER = FactsBuilder(
     gateway="main",
     kept_gateway="main",
-    jurisdiction="CA",
+    place=UNKNOWN_PLACE,
     secret=bytes(32),
     token_estimator=TokenEstimator(),
 )

@@ -5,6 +5,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import openai
 import pytest
@@ -65,6 +66,29 @@ def test_a_gateway_of_its_own_refuses_in_the_same_words(pool: RunningPool, gatew
     assert here[0] == there[0] == 404
     assert here[2]["error"]["code"] == there[2]["error"]["code"] == "unknown_model"
     assert here[2]["error"]["message"] == there[2]["error"]["message"]
+
+
+def test_a_gateway_elsewhere_is_checked_too(pool: RunningPool, gateway: str) -> None:
+    """It has no place of its own here: what names one is refused there alone, receipts say so."""
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "x"}], "max_tokens": 4}
+    named = {"X-Entraide-Jurisdiction": "CA-QC"}
+    here, there = (
+        pool.http("/v1/chat/completions", body, at=at, headers=named) for at in ("", gateway)
+    )
+    unnamed = pool.http("/v1/chat/completions", body, at=gateway)
+    known = [pool.http("/.well-known/entraide", at=at)[2] for at in ("", gateway)]
+    invented = {"zone": "CA-QC", "controlled_by": "member", "invented": True}
+    unknown = {"zone": "unknown", "controlled_by": "unknown", "invented": False}
+
+    assert (200, invented, []) == (here[0], *places_of(here[2]["entraide"]))
+    assert (503, "place_unknown") == (there[0], there[2]["error"]["code"])
+    assert (200, invented, [unknown]) == (unnamed[0], *places_of(unnamed[2]["entraide"]))
+    assert [(invented, []), (invented, [unknown])] == list(map(places_of, known))
+
+
+def places_of(document: dict[str, Any]) -> tuple[Any, Any]:
+    """The place of the pool's server, and the others."""
+    return document["place"], document["further_places"]
 
 
 def test_the_python_client_speaks_grpc(pool: RunningPool) -> None:

@@ -15,6 +15,7 @@ from tests.scheduler.gateway_support import chunk
 
 from entraide.types import Control, SurplusEvidence
 from entraide_scheduler.core import events as e
+from entraide_scheduler.gateway import Settings
 from entraide_scheduler.people import OPERATOR
 
 pytestmark = [pytest.mark.engines, pytest.mark.needs(NEEDS)]
@@ -348,6 +349,33 @@ async def test_an_answer_says_that_nothing_left_canada_only_if_somebody_vouches(
 
     assert "Canada" not in first
     assert "rien n’est sorti du Canada" in second
+
+
+async def test_an_unknown_place_of_the_server_is_said_instead(
+    tmp_path: Path, browser: Browser
+) -> None:
+    """Where nobody stated the server's place, a vouched machine in Québec is not enough."""
+    settings = Settings(drain_s=0.0)
+    async with used_pool(tmp_path, browser, settings=settings) as used:
+        used.pool.driver.feed(
+            e.NodeVouched(
+                *e.UNNUMBERED,
+                node="n1",
+                controlled_by=Control.MEMBER,
+                surplus_evidence=SurplusEvidence.NONE,
+            )
+        )
+        visit = await used.chat()
+        await used.answered(visit, "Un", "Premier")
+        line = await visit.page.inner_text(".receipt-line")
+        await visit.page.locator(".receipt-line .link").click()
+        sentences = await visit.page.get_by_text(
+            "par le serveur du parc, à un endroit inconnu"
+        ).count()
+
+    assert "rien n’est sorti" not in line
+    assert "on ne sait pas où est le serveur du parc" in line
+    assert 1 == sentences
 
 
 async def test_a_refusal_of_the_pool_is_a_sentence(tmp_path: Path, browser: Browser) -> None:

@@ -15,6 +15,7 @@ from tests.pool.support import HOST, free_ports, pool_config
 
 from entraide import i18n
 from entraide.errors import PoolError
+from entraide.types import UNKNOWN_PLACE, ServerPlace
 from entraide_scheduler.nats.tls import ensure_files
 from entraide_scheduler.pool.config import (
     GATEWAYS_MAX,
@@ -92,6 +93,27 @@ def test_command_says_what_comes_next(tmp_path: Path) -> None:
     assert f"https://localhost:{http}" in done.stdout
     assert f"entraide pool run {state}" in done.stdout
     assert "fr" == load_pool_config(state).lang
+
+
+def test_a_new_pool_says_where_it_stands(tmp_path: Path) -> None:
+    """Without --zone the place is unknown; the command and the file say so, or what is given."""
+    said, files = {}, {}
+    given = ("--zone", "CA-QC", "--controlled-by", "member")
+    for name, options in {"unknown": (), "known": given}.items():
+        state, (http, grpc, bus) = tmp_path / name, free_ports(3)
+        ports = ("--http-port", str(http), "--grpc-port", str(grpc), "--bus-port", str(bus))
+        command = ("pool", "create", str(state), "--name", "Parc", "--address", "localhost")
+        said[name] = forked_entraide(*command, *options, *ports, lang="en").stdout
+        files[name] = load_pool_config(state)
+
+    assert "at an unknown place, under unknown control" in said["unknown"]
+    assert "are refused" in said["unknown"]
+    assert "in Quebec, controlled by a member co-op" in said["known"]
+    assert "are refused" not in said["known"]
+    assert [UNKNOWN_PLACE, ServerPlace("CA-QC", "member")] == [
+        each.place.place for each in files.values()
+    ]
+    assert [UNKNOWN_PLACE] * 2 == [each.backup.place for each in files.values()]
 
 
 def test_as_many_gateways_as_there_may_be_have_ports_of_their_own() -> None:

@@ -92,6 +92,19 @@ def test_the_page_is_told_what_the_doctor_finds(pool: RunningPool, tmp_path: Pat
     assert 0.0 <= after["at"] - after["backupAt"] < 100.0
 
 
+@pytest.mark.parametrize("place", ['zone = "US-NY"', 'zone = "CA"', 'zone = "unknown"'])
+def test_a_place_outside_of_the_policys_default_is_found(pool: RunningPool, place: str) -> None:
+    """Each request that names nothing would be refused, and the doctor says so before it is."""
+    path = pool.state / "pool.toml"
+    before = path.read_text()
+    path.write_text(before.replace('[place]\nzone = "unknown"', f"[place]\n{place}"))
+    checks = inspect_pool(pool.state, "en")
+    path.write_text(before)
+    outside = [each.severity for each in checks if (each.name, each.code) == ("place", "outside")]
+
+    assert ([Severity.FAIL] if "US" in place else []) == outside
+
+
 def list_findings(pool: RunningPool, lang: str = "en") -> Any:
     """Asks the running pool, with the operator's key, as a page asks with a session."""
     headers = {"authorization": f"Bearer {pool.file.admin_key}", "accept-language": lang}
@@ -211,6 +224,8 @@ FAULTS: dict[str, tuple[tuple[Callable[[Path, PoolConfig], Any], ...], str, str,
         (change('database = ""', 'database = "postgresql://a@127.0.0.1:1/b?connect_timeout=2"'),),
         "store", "unreachable", Severity.FAIL),
     "no backup": ((), "backup", "none", Severity.WARN),
+    "unknown place": ((), "place", "unknown", Severity.WARN),
+    "unknown place of backups": ((), "backup-place", "unknown", Severity.WARN),
     "old backup": ((backup(9),), "backup", "old", Severity.WARN),
     "no token": (
         (change("[tls]", MAPS), write("logs/scheduler.log", '{"event": "grid.no_token"}\n')),

@@ -21,6 +21,7 @@ from entraide.types import (
     Power,
     Rates,
     Replica,
+    ServerPlace,
     Usage,
 )
 from entraide.wire import messages as m
@@ -253,6 +254,7 @@ class Pool:
             return answer.status, await answer.json()
 
 
+PLACE = ServerPlace("CA-ON", "member")
 SIGNER = ReceiptSigner(Ed25519PrivateKey.generate())
 
 
@@ -279,7 +281,8 @@ async def open_pool(
         for coop, secret in (("alpha", KEY_A), ("beta", KEY_B)):
             await store.create_key(KeyRow(f"key-{coop}", coop, "main", coop), hash_key(secret))
     nodes = RecordingNodeChannel()
-    scheduler = LocalSchedulerAdapter(driver, store, outside, None, "main")
+    settings = settings or Settings(drain_s=drain_s, place=PLACE)
+    scheduler = LocalSchedulerAdapter(driver, store, outside, None, "main", place=settings.place)
     gateway = Gateway(
         scheduler=scheduler,
         planner=scheduler,
@@ -287,7 +290,7 @@ async def open_pool(
         store=store,
         sealing_key=bytes(32),
         signer=SIGNER,
-        settings=settings or Settings(drain_s=drain_s),
+        settings=settings,
         status=lambda: build_pool_status(driver),
     )
     outside.sink = gateway

@@ -33,7 +33,7 @@ def write_config(folder: Path, nats_url: str, more: str = "") -> SchedulerConfig
     drain = "" if "drain_s" in more else "drain_s = 0.0"
     path.write_text(
         f'dir = "{folder}"\nadmin_key = "{ADMIN_KEY}"\n{drain}\n{more}\n'
-        f'[nats]\nurls = ["{nats_url}"]\n'
+        f'[nats]\nurls = ["{nats_url}"]\n[place]\nzone = "CA-QC"\ncontrolled_by = "member"\n'
         '[[coops]]\ncoop = "alpha"\n[[coops]]\ncoop = "beta"\n'
     )
     return load_config(path)

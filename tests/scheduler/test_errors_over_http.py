@@ -37,7 +37,11 @@ REFUSED: dict[str, tuple[str, str, Any, tuple[int, str, str | None]]] = {
         "POST", EMBEDDINGS, {"model": MODEL, "input": "mot"}, (400, "feature_unsupported", "model"),
     ),
     "nowhere": (
-        "POST", CHAT, ask(entraide={"jurisdiction": "CA-BC"}), (503, "no_node_serves", "model"),
+        "POST", CHAT, ask(entraide={"jurisdiction": "CA-BC"}),
+        (503, "place_outside", "jurisdiction"),
+    ),
+    "nobody": (
+        "POST", CHAT, ask(entraide={"controlled_by": "member"}), (503, "no_node_serves", "model"),
     ),
     "no such job": ("GET", f"{JOBS}/{JOB}", None, (404, "unknown_job", "job")),
     "no job at all": ("GET", f"{JOBS}/x", None, (404, "unknown_job", "job")),

@@ -207,7 +207,12 @@ BAD: dict[str, tuple[Any, dict[str, str], int, str]] = {
         400,
         "invalid_request",
     ),
-    "a place without nodes": (ask(), {"X_Entraide_Jurisdiction": "CA-BC"}, 503, "no_node_serves"),
+    "a place without the server": (
+        ask(),
+        {"X_Entraide_Jurisdiction": "CA-BC"},
+        503,
+        "place_outside",
+    ),
     "too large": (ask("x" * BODY_MAX_BYTES), {}, 413, "body_too_large"),
 }
 

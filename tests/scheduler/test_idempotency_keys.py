@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.core.builders import facts
-from tests.scheduler.gateway_support import Pool, card, open_pool
+from tests.scheduler.gateway_support import PLACE, Pool, card, open_pool
 
 from entraide.types import JobKind, RequestFacts
 from entraide.wire import messages as m
@@ -43,7 +43,7 @@ def adapter_of(pool: Pool, **options: Any) -> tuple[LocalSchedulerAdapter, Refus
     refusals: Any = Refusals()
     nobody: Any = None
     parts = (pool.driver, pool.store, refusals, nobody, "main")
-    return LocalSchedulerAdapter(*parts, **options), refusals
+    return LocalSchedulerAdapter(*parts, place=PLACE, **options), refusals
 
 
 def asked(job: str, gateway: str = "une", **changes: object) -> RequestFacts:

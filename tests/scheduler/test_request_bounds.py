@@ -9,7 +9,7 @@ from msgspec import structs
 from tests.core.builders import facts
 
 from entraide import i18n
-from entraide.types import JobKind
+from entraide.types import UNKNOWN_PLACE, JobKind, ServerPlace
 from entraide.wire import messages as m
 from entraide_scheduler.gateway.jobs import Caller, FactsBuilder, TokenEstimator, options
 from entraide_scheduler.gateway.refusals import ErrorReply, refusals
@@ -66,12 +66,51 @@ def test_a_request_whose_estimate_is_above_its_bound_is_refused() -> None:
     (refused,) = driver.answers
     sentence = refusals.error_sentence(ErrorReply(refused.code, refused.values), "en")
 
-    assert [sound] == driver.fed
+    assert [structs.replace(sound, places=(UNKNOWN_PLACE,))] == driver.fed
     assert ("j2", "invalid_request") == (refused.job, refused.code)
     assert "input_tokens_est" in sentence
     assert "at most 100" in sentence
     assert i18n.HOLE not in sentence
     assert 1 == driver.counts["gateway.unsound"]
+
+
+QUEBEC, ABROAD = ServerPlace("CA-QC", "member"), ServerPlace("US-NY", "other")
+
+
+@pytest.mark.parametrize(
+    ("places", "expected"),
+    [
+        ((), (QUEBEC,)),
+        ((QUEBEC,), (QUEBEC,)),
+        ((ABROAD,), (QUEBEC, ABROAD)),
+        ((ABROAD, QUEBEC), (QUEBEC, ABROAD)),
+        ((UNKNOWN_PLACE,), (QUEBEC, UNKNOWN_PLACE)),
+    ],
+)
+def test_the_scheduler_says_itself_where_the_pool_stands(
+    places: tuple[ServerPlace, ...], expected: tuple[ServerPlace, ...]
+) -> None:
+    """No gateway can leave the pool's server out: it comes first, then each other place once."""
+    driver = RecordingDriver()
+    adapter = LocalSchedulerAdapter(driver, None, driver, None, "gw", place=QUEBEC)
+    adapter.submit(facts("j1", places=places))
+
+    assert [expected] == [fed.places for fed in driver.fed]
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        (ServerPlace("", "member"),),
+        (ServerPlace("CA-QC\n", "member"),),
+        (ServerPlace("Q" * 257, "member"),),
+        (ServerPlace("CA-QC", "us"),),
+        (QUEBEC,) * 5,
+    ],
+)
+def test_places_are_bounded(places: tuple[ServerPlace, ...]) -> None:
+    """A gateway of another version cannot bring a place that the core does not understand."""
+    assert "places" == find_facts_fault(facts("j1", places=places), now=0.0)
 
 
 @pytest.mark.parametrize("prompt", ["", "a", [0], ["", ""], "é" * 5_000])
@@ -80,7 +119,7 @@ def test_our_gateway_never_estimates_more_than_its_bound(prompt: Any) -> None:
     maker = FactsBuilder(
         gateway="main",
         kept_gateway="main",
-        jurisdiction="CA",
+        place=UNKNOWN_PLACE,
         secret=bytes(32),
         token_estimator=TokenEstimator(),
     )

@@ -19,7 +19,7 @@ from entraide.v1 import admin_pb2
 
 
 def test_chat_streams_and_ends_with_a_receipt(served: ServedPool, cli: Cli) -> None:
-    """The answer comes first, the receipt is the last line, and nothing is on the error output."""
+    """The answer comes first, then receipt and place, and nothing is on the error output."""
     result = cli(
         [
             "chat",
@@ -32,10 +32,11 @@ def test_chat_streams_and_ends_with_a_receipt(served: ServedPool, cli: Cli) -> N
             "member",
         ]
     )
-    answer, receipt = result.out.splitlines()
+    answer, receipt, place = result.out.splitlines()
 
     assert (0, "Bonjour à toi", "") == (result.status, answer, result.err)
     assert receipt.startswith("Servi par on-1 en Ontario (coop soleil) · 0,012")
+    assert "par le serveur du parc, à un endroit inconnu" in place
     assert "batch" == served.pool.asked[0].options.job_class
     assert "member" == served.pool.asked[0].options.controlled_by
 

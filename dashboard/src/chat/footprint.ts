@@ -6,19 +6,29 @@ export type Receipt = components["schemas"]["Receipt"];
 const MICROWAVE_W = 1_000;
 const SECONDS_PER_HOUR = 3_600;
 const CANADIAN = new Set(["member", "canadian"]);
+const UNKNOWN = "unknown";
 
 /** Seconds for which a microwave oven of 1,000 W takes this energy. */
 export function microwaveSeconds(energyWh: number): number {
   return (energyWh * SECONDS_PER_HOUR) / MICROWAVE_W;
 }
 
-type Place = Pick<Receipt, "province" | "controlled_by">;
+type Machine = Pick<Receipt, "province" | "controlled_by">;
+type Place = NonNullable<Receipt["place"]>;
+type Way = Machine & { runs?: readonly Machine[]; place?: Place | null; further_places?: readonly Place[] };
 
-/** Whether a receipt says both of each machine: it is in Canada, and Canadians control it. */
-export function stayedInCanada(receipt: Place & { runs?: readonly Place[] }): boolean {
-  return [receipt, ...(receipt.runs ?? [])].every(
-    (place) => /^CA(-|$)/.test(place.province) && CANADIAN.has(place.controlled_by ?? ""),
-  );
+/**
+ * Whether a question stayed in Canada: every machine is there and under Canadian control, and so is every server
+ * that it passed. "" where one is not; "unknown" where nobody has stated a server's place; "invented" for a demonstration.
+ */
+export function stayedInCanada(way: Way): "inside" | "invented" | "unknown" | "" {
+  const isInside = (zone: string, control: string) => /^CA(-|$)/.test(zone) && CANADIAN.has(control);
+  const places = [way.place ?? { zone: UNKNOWN, controlled_by: UNKNOWN }, ...(way.further_places ?? [])];
+  if (![way, ...(way.runs ?? [])].every((run) => isInside(run.province, run.controlled_by ?? ""))) return "";
+  const stated = (value: string, canadian: string) => (value === UNKNOWN ? canadian : value);
+  if (!places.every((place) => isInside(stated(place.zone, "CA"), stated(place.controlled_by, "canadian")))) return "";
+  if (places.some((place) => [place.zone, place.controlled_by].includes(UNKNOWN))) return "unknown";
+  return places.some((place) => "invented" in place && place.invented) ? "invented" : "inside";
 }
 
 /** The runs of a receipt whose answer another machine continued. */

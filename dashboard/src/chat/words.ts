@@ -42,7 +42,8 @@ export function receiptLine(receipt: Receipt): string {
     grams(receipt.carbon_gco2e),
     microwave(receipt.energy_wh),
   ];
-  if (stayedInCanada(receipt)) parts.push(t("answer-canada"));
+  const stayed = stayedInCanada(receipt);
+  if (stayed) parts.push(t(`answer-canada-${stayed}`));
   return parts.join(" · ");
 }
 
@@ -72,6 +73,13 @@ export function receiptSentences(receipt: Receipt): string[] {
       }),
     ),
     t("receipt-control", { control: receipt.controlled_by || "none" }),
+    ...[receipt.place, ...(receipt.further_places ?? [])].map((place, number) =>
+      t(number ? "receipt-further" : "receipt-place", {
+        zone: !place || place.zone === "unknown" ? "unknown" : zoneName(place.zone),
+        control: place?.controlled_by ?? "unknown",
+        invented: place?.invented ? "yes" : "no",
+      }),
+    ),
     t("receipt-model", { model: receipt.model, engine: receipt.engine }),
     t("receipt-time", { waited: seconds(receipt.queue_ms), first: seconds(receipt.ttft_ms) }),
     t("receipt-tokens", { input: receipt.input_tokens, output: receipt.output_tokens }),

@@ -773,7 +773,9 @@ removed-email = [e-mail address removed]
 answer-machine = { $machine } of { $coop }, { $province }
 answer-own = { $machine } of { $coop } (your co-op), { $province }
 answer-begun = begun by { $machine } of { $coop }, { $province }
-answer-canada = nothing left Canada
+answer-canada-inside = nothing left Canada
+answer-canada-invented = nothing left Canada (the server’s place is invented)
+answer-canada-unknown = where the pool’s server stands, or who controls it, is unknown
 grams = { $grams } g CO2e
 grams-under = under 0.001 g CO2e
 microwave-under = under 1 s of a microwave oven
@@ -794,6 +796,30 @@ receipt-control = { $control ->
     [member] A member co-op controls it: the operator vouches for that.
     [canadian] A Canadian organisation controls it: the operator vouches for that.
    *[other] Nobody has vouched for who controls it.
+}
+receipt-place = The text passed the pool’s server{ $zone ->
+    [unknown] , at an unknown place
+   *[other] {" "}({ $zone })
+}: { $control ->
+    [member] a member co-op controls it
+    [canadian] a Canadian organisation controls it
+    [other] an organisation not vouched for as Canadian controls it
+   *[unknown] it is unknown who controls it
+}.{ $invented ->
+    [yes] {" "}The place is invented, for the demonstration.
+   *[no] {""}
+}
+receipt-further = It also passed another server{ $zone ->
+    [unknown] , at an unknown place
+   *[other] {" "}({ $zone })
+}: { $control ->
+    [member] a member co-op controls it
+    [canadian] a Canadian organisation controls it
+    [other] an organisation not vouched for as Canadian controls it
+   *[unknown] it is unknown who controls it
+}.{ $invented ->
+    [yes] {" "}The place is invented, for the demonstration.
+   *[no] {""}
 }
 receipt-model = Model: { $model }, run by { $engine }.
 receipt-time = The question waited { $waited } s; the first words came after { $first } s.

@@ -773,7 +773,9 @@ removed-email = [adresse courriel enlevée]
 answer-machine = { $machine } de { $coop }, { $province }
 answer-own = { $machine } de { $coop } (votre coopérative), { $province }
 answer-begun = commencée par { $machine } de { $coop }, { $province }
-answer-canada = rien n’est sorti du Canada
+answer-canada-inside = rien n’est sorti du Canada
+answer-canada-invented = rien n’est sorti du Canada (l’emplacement du serveur est inventé)
+answer-canada-unknown = on ne sait pas où est le serveur du parc, ou qui en a le contrôle
 grams = { $grams } g de CO2e
 grams-under = moins de 0,001 g de CO2e
 microwave-under = moins de 1 s de four à micro-ondes
@@ -794,6 +796,30 @@ receipt-control = { $control ->
     [member] Une coopérative membre en a le contrôle : l’exploitant s’en porte garant.
     [canadian] Une organisation canadienne en a le contrôle : l’exploitant s’en porte garant.
    *[other] Personne ne s’est porté garant de qui en a le contrôle.
+}
+receipt-place = Le texte est passé par le serveur du parc{ $zone ->
+    [unknown] , à un endroit inconnu
+   *[other] {" "}({ $zone })
+} : { $control ->
+    [member] une coopérative membre en a le contrôle
+    [canadian] une organisation canadienne en a le contrôle
+    [other] une organisation non attestée comme canadienne en a le contrôle
+   *[unknown] on ne sait pas qui en a le contrôle
+}.{ $invented ->
+    [yes] {" "}L’emplacement est inventé, pour la démonstration.
+   *[no] {""}
+}
+receipt-further = Il est aussi passé par un autre serveur{ $zone ->
+    [unknown] , à un endroit inconnu
+   *[other] {" "}({ $zone })
+} : { $control ->
+    [member] une coopérative membre en a le contrôle
+    [canadian] une organisation canadienne en a le contrôle
+    [other] une organisation non attestée comme canadienne en a le contrôle
+   *[unknown] on ne sait pas qui en a le contrôle
+}.{ $invented ->
+    [yes] {" "}L’emplacement est inventé, pour la démonstration.
+   *[no] {""}
 }
 receipt-model = Modèle : { $model }, exécuté par { $engine }.
 receipt-time = La question a attendu { $waited } s ; les premiers mots sont venus après { $first } s.

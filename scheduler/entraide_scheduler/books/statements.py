@@ -13,6 +13,7 @@ from entraide.statements import (
     Statement,
     UsageLine,
 )
+from entraide.types import ServerPlace
 from entraide.units import g_from_ug, wh_from_uwh
 from entraide_scheduler.books.calendar import day_starts, month_of, month_span
 from entraide_scheduler.store.statements import JobTotals
@@ -21,7 +22,13 @@ from entraide_scheduler.store.usage import LINES_MAX, UsageRow
 
 
 async def make_statement(
-    store: Store, coop: str, month: str, *, zone: ZoneInfo, now: float
+    store: Store,
+    coop: str,
+    month: str,
+    *,
+    zone: ZoneInfo,
+    now: float,
+    place: ServerPlace | None = None,
 ) -> Statement:
     """Returns a co-op's statement.
 
@@ -31,6 +38,7 @@ async def make_statement(
         month: ``2026-11``; "" for the present one.
         zone: the pool's time zone.
         now: seconds since the epoch.
+        place: where the pool's server stands; None if the caller does not say.
 
     Raises:
         ValueError: ``month`` has another form.
@@ -70,6 +78,7 @@ async def make_statement(
         usage=tuple(_usage_line(row, row.lender, zone) for row in usage[:LINES_MAX]),
         lent=tuple(_usage_line(row, row.borrower, zone) for row in lent[:LINES_MAX]),
         complete=max(len(usage), len(lent)) <= LINES_MAX,
+        place=place,
     )
 
 

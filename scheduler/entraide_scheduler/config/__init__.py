@@ -2,12 +2,11 @@
 
 Input: TOML. Output: frozen structs; an unknown key is refused.
 
-``config`` has the processes' settings, ``http_limits`` the limits of the HTTP server,
-``signin_config`` mail and identity provider.
+``config`` has the processes' settings, ``place_config`` where they stand, ``http_limits`` the
+limits of the HTTP server, ``signin_config`` mail and identity provider.
 """
 
 from entraide_scheduler.config.config import (
-    ZONE,
     ZONES_MAX,
     ElectricityMapsConfig,
     GatewayConfig,
@@ -22,6 +21,7 @@ from entraide_scheduler.config.config import (
     find_server_fault,
     load_config,
     load_first_policy,
+    read_pool_place,
     read_toml,
 )
 from entraide_scheduler.config.http_limits import (
@@ -44,6 +44,7 @@ from entraide_scheduler.config.http_limits import (
     YOUNG_FACTOR,
     HttpLimits,
 )
+from entraide_scheduler.config.place_config import CONTROLS, ZONE, PlaceConfig
 from entraide_scheduler.config.signin_config import (
     OidcConfig,
     SmtpConfig,
@@ -54,6 +55,7 @@ from entraide_scheduler.config.signin_config import (
 __all__ = [
     "AHEAD_MAX_BYTES",
     "BODY_MAX_BYTES",
+    "CONTROLS",
     "DISCARDED_MAX_BYTES",
     "FILE_MAX_BYTES",
     "HEADERS_MAX",
@@ -80,6 +82,7 @@ __all__ = [
     "ListenConfig",
     "NatsConfig",
     "OidcConfig",
+    "PlaceConfig",
     "SchedulerConfig",
     "SmtpConfig",
     "TlsConfig",
@@ -89,5 +92,6 @@ __all__ = [
     "is_trusted_url",
     "load_config",
     "load_first_policy",
+    "read_pool_place",
     "read_toml",
 ]

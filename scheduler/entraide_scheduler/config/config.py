@@ -18,13 +18,14 @@ from entraide.decoding import decode_toml
 from entraide.errors import PoolError
 from entraide.wire.nats import requires_tls
 from entraide_scheduler.config.http_limits import HttpLimits
+from entraide_scheduler.config.place_config import ZONE, PlaceConfig
 from entraide_scheduler.config.signin_config import OidcConfig, SmtpConfig, find_signin_fault
 from entraide_scheduler.core.policy import CoopTerms, Policy, PolicyFault
 from entraide_scheduler.policy_versions.documents import find_all_faults, read_file
 from entraide_scheduler.store.journal import Retention
 
 CONFIG_BYTES_MAX = 1024 * 1024
-ZONE = r"[A-Z0-9][A-Z0-9-]{1,31}"
+POOL_FILE = "pool.toml"
 ZONES_MAX = 64
 INTERVAL_MIN_S = 60.0
 HORIZON_MAX_H = 72
@@ -227,7 +228,7 @@ class SchedulerConfig(Struct, frozen=True, forbid_unknown_fields=True):
         policy_file: JSON or TOML of the policy's first version.
         coops: members of the first version, if there is no ``policy_file``.
         drain_s: how long running jobs may continue after a stop signal, seconds.
-        nats, http, grpc, tls, grid, journal, smtp, oidc: see their classes.
+        nats, http, grpc, tls, grid, journal, smtp, oidc, place: see their classes.
         weights_folders: folders of pinned weights for nodes, in addition to ``dir/weights``.
     """
 
@@ -250,6 +251,7 @@ class SchedulerConfig(Struct, frozen=True, forbid_unknown_fields=True):
     journal: JournalConfig = JournalConfig()
     smtp: SmtpConfig | None = None
     oidc: OidcConfig | None = None
+    place: PlaceConfig = PlaceConfig()
 
     @property
     def effective_store_url(self) -> str:
@@ -267,6 +269,8 @@ class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
         kept_gateway: identifier of the gateway inside the scheduler.
         pool, lang, timezone, drain_s: as in ``SchedulerConfig``.
         nats, http, grpc, tls, smtp, oidc: as in ``SchedulerConfig``.
+        place: where this gateway stands; None for that of the ``pool.toml`` in ``dir``, and
+            unknown without one.
     """
 
     gateway: str
@@ -283,6 +287,7 @@ class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
     tls: TlsConfig = TlsConfig()
     smtp: SmtpConfig | None = None
     oidc: OidcConfig | None = None
+    place: PlaceConfig | None = None
 
 
 def load_config(path: Path) -> SchedulerConfig:
@@ -297,6 +302,8 @@ def load_config(path: Path) -> SchedulerConfig:
         raise config_error(path, server_fault)
     if signin_fault := find_signin_fault(config.smtp, config.oidc):
         raise config_error(path, signin_fault)
+    if config.place.fault:
+        raise config_error(path, config.place.fault_sentence)
     if config.journal.keep_days < 0.0 or config.journal.events_max < 0:
         raise config_error(path, "[journal] keep_days and events_max must not be negative")
     if config.grid.electricity_maps is not None:
@@ -334,6 +341,24 @@ def read_toml(path: Path, struct_type: type[T]) -> T:
         raise config_error(path, str(problem)) from problem
     except msgspec.ValidationError as problem:
         raise config_error(path, str(problem)) from problem
+
+
+class _PoolFile(Struct, frozen=True):
+    """What a gateway reads of a ``pool.toml``."""
+
+    place: PlaceConfig = PlaceConfig()
+
+
+def read_pool_place(state: Path) -> PlaceConfig:
+    """Returns the place in the ``pool.toml`` of a pool's directory; unknown if there is none.
+
+    A copy of the directory for a gateway elsewhere does not have this file.
+
+    Raises:
+        PoolError: ``config_refused``: the file cannot be read.
+    """
+    path = state / POOL_FILE
+    return read_toml(path, _PoolFile).place if path.is_file() else PlaceConfig()
 
 
 def load_first_policy(config: SchedulerConfig) -> Policy:

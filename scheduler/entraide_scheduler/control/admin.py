@@ -16,6 +16,7 @@ from entraide import catalogue as documents
 from entraide.catalogue import InvalidCatalogue, find
 from entraide.models import Catalogue
 from entraide.printable import is_printable, shortened
+from entraide.types import UNKNOWN_PLACE, ServerPlace
 from entraide.v1 import admin_pb2
 from entraide.wire import messages as m
 from entraide.wire import subjects
@@ -79,8 +80,10 @@ class AdminService:
         list_gateways: Callable[[], list[GatewayStatus]],
         retention: Retention = NO_RETENTION,
         timezone: str = "UTC",
+        place: ServerPlace = UNKNOWN_PLACE,
     ) -> None:
         self._store = store
+        self._place = place
         self._zone = ZoneInfo(timezone)
         self._driver = driver
         self._registry = registry
@@ -255,7 +258,12 @@ class AdminService:
         """Returns a co-op's statement of a month; former members are included."""
         try:
             statement = await make_statement(
-                self._store, request.coop, request.month, zone=self._zone, now=self._driver.now()
+                self._store,
+                request.coop,
+                request.month,
+                zone=self._zone,
+                now=self._driver.now(),
+                place=self._place,
             )
         except (ValueError, OverflowError):
             await self._access.abort(

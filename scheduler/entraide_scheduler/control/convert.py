@@ -6,7 +6,7 @@ from msgspec import structs
 
 from entraide.statements import Amounts, Statement, UsageLine
 from entraide.units import g_from_ug, wh_from_uwh
-from entraide.v1 import admin_pb2
+from entraide.v1 import admin_pb2, common_pb2
 from entraide.wire import messages as m
 from entraide_scheduler.core.policy import (
     CoopTerms,
@@ -200,6 +200,9 @@ def statement_message(statement: Statement) -> admin_pb2.Statement:
         usage=map(_usage_message, statement.usage),
         lent=map(_usage_message, statement.lent),
         complete=statement.complete,
+        place=common_pb2.ServerPlace(**structs.asdict(statement.place))
+        if statement.place
+        else None,
     )
 
 

@@ -1,9 +1,9 @@
 """Admission: decides whether a job may wait, and reserves its quotas.
 
-Checks in a fixed order: the co-op, the deadline, room in the queue, a node that can ever serve the
-job, the context, a reachable node, the quotas. Fails closed: a job that no node can ever serve is
-refused with the reason. Input: a request's facts. Output: an admitted ``Job``, or a ``Refuse``
-command.
+Checks in a fixed order: the co-op, the places that the text passes, the deadline, room in the
+queue, a node that can ever serve the job, the context, a reachable node, the quotas. Fails closed:
+a job that no node can ever serve is refused with the reason. Input: a request's facts. Output: an
+admitted ``Job``, or a ``Refuse`` command.
 """
 
 from msgspec import Struct, structs
@@ -24,7 +24,7 @@ from entraide_scheduler.core.records import (
     Shape,
     context_input_est,
 )
-from entraide_scheduler.core.rules import CHAT, Rule, Values
+from entraide_scheduler.core.rules import CHAT, Rule, Values, find_place_fault
 from entraide_scheduler.core.state import State
 
 SHAPES_PER_COOP = 256  # different shapes among a co-op's waiting jobs
@@ -59,7 +59,7 @@ def admit(state: State, facts: RequestFacts) -> Job | None:
     if state.job(facts.job) is not None:
         state.drop("duplicate", job=facts.job)
         return None
-    facts = evaluation.with_policy_defaults(state, facts)
+    asked, facts = facts, evaluation.with_policy_defaults(state, facts)
     model, alias = state.model_aliases.resolve(state.fleet, facts, state.now), ""
     if model not in ("", facts.model):
         alias, facts = facts.model, structs.replace(facts, model=model)
@@ -67,7 +67,7 @@ def admit(state: State, facts: RequestFacts) -> Job | None:
     job.exits = leases.suspected_replica(state, facts.key)
     job.alone = bool(job.exits)
     job.shape = shape_of(state, job)
-    refusal = _check_job(state, job)
+    refusal = _check_job(state, job, asked)
     if refusal is not None:
         _refuse_job(state, job, refusal)
         return None
@@ -88,10 +88,12 @@ def refuse_key(state: State, facts: RequestFacts, quarantine: Quarantine) -> Non
     _refuse_job(state, job, Refusal("key_quarantined", values))
 
 
-def _check_job(state: State, job: Job) -> Refusal | None:
+def _check_job(state: State, job: Job, asked: RequestFacts) -> Refusal | None:
     facts = job.facts
     if facts.coop not in state.coops:
         return Refusal("unknown_coop", {"coop": facts.coop})
+    if fault := find_place_fault(asked, facts):
+        return Refusal(*fault)
     if facts.deadline_at is not None and facts.deadline_at <= state.now:
         return Refusal("deadline_passed", {"deadline_at": facts.deadline_at})
     if _queue_length(state, job) >= state.policy.limits.queued_per_coop:

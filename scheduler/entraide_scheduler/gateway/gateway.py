@@ -19,6 +19,7 @@ from msgspec import Struct
 from prometheus_client.registry import Collector
 
 from entraide import i18n
+from entraide.types import UNKNOWN_PLACE, ServerPlace
 from entraide.wire.messages import (
     GatewayDown,
     GatewayHeard,
@@ -86,7 +87,7 @@ class Settings(Struct, frozen=True):
         http: its HTTP server; port 0 takes a free one.
         pool: name of the pool.
         lang: default language of replies.
-        jurisdiction: default jurisdiction of requests; "" for that of the core's policy.
+        place: where the server stands on which this gateway runs.
         kept_gateway: identifier of the gateway that runs kept jobs, the one inside the
             scheduler; "" for this one.
         drain_s: how long running jobs may continue at a stop, seconds.
@@ -99,7 +100,7 @@ class Settings(Struct, frozen=True):
     http: HttpConfig = HttpConfig()
     pool: str = "entraide"
     lang: i18n.Lang = "fr"
-    jurisdiction: str = "CA"
+    place: ServerPlace = UNKNOWN_PLACE
     kept_gateway: str = ""
     drain_s: float = 5.0
     mirror: Path = Path(FOLDER)
@@ -207,6 +208,7 @@ class Gateway:
             pool=self._settings.pool,
             status=status,
             health=health,
+            find_places=self.find_places,
             find_incidents=tuple if self._watch is None else self._watch.find_incidents,
         )
 
@@ -222,6 +224,7 @@ class Gateway:
             signer=signer,
             timezone=self._settings.timezone,
             streams=self._streams,
+            find_places=self.find_places,
         )
 
     def _make_running_jobs(
@@ -241,7 +244,7 @@ class Gateway:
         return FactsBuilder(
             gateway=self._scheduler.gateway,
             kept_gateway=self._settings.kept_gateway or self._scheduler.gateway,
-            jurisdiction=self._settings.jurisdiction,
+            place=self._settings.place,
             secret=hmac.digest(sealing_key, b"entraide/veil", "sha256"),
             token_estimator=token_estimator,
         )
@@ -322,6 +325,12 @@ class Gateway:
             pool=settings.pool,
             pool_url=self.pool_url,
         )
+
+    def find_places(self) -> tuple[ServerPlace, ...]:
+        """Returns where the pool's server stands, then this gateway if it is elsewhere."""
+        own = self._settings.place
+        pool = own if self._watch is None else self._watch.pool_place
+        return (pool,) if own == pool else (pool, own)
 
     def pool_url(self) -> str:
         """Returns the address at which browsers reach the pool."""

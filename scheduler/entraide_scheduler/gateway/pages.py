@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from entraide import __version__
 from entraide.receipts import ReceiptKey
+from entraide.types import UNKNOWN_PLACE, ServerPlace
 from entraide.wire.cards import ModelCard
 from entraide_scheduler.bus import SchedulerPort
 from entraide_scheduler.driver import Health, Incident
@@ -51,7 +52,7 @@ class PresentKey(Struct, frozen=True):
 
 
 class WellKnown(Struct, frozen=True):
-    """How nodes and programs reach the pool, and the public keys of its receipts."""
+    """How nodes and programs reach the pool, where it stands, and the keys of its receipts."""
 
     pool: str
     version: str
@@ -61,6 +62,8 @@ class WellKnown(Struct, frozen=True):
     ca_pem: str
     receipt_key: PresentKey
     receipt_keys: list[ReceiptKey]
+    place: ServerPlace
+    further_places: tuple[ServerPlace, ...]
 
 
 class Liveness(Struct, frozen=True):
@@ -95,6 +98,7 @@ class Pages:
         pool: str,
         status: StatusSource | None,
         health: Health | None = None,
+        find_places: Callable[[], tuple[ServerPlace, ...]] = lambda: (UNKNOWN_PLACE,),
         find_incidents: Callable[[], tuple[Incident, ...]] = tuple,
     ) -> None:
         """Creates the pages.
@@ -105,6 +109,7 @@ class Pages:
             pool: name of the pool.
             status: returns the pool's status, or None.
             health: health of the scheduler in the same process, or None.
+            find_places: returns where the pool's server stands, then this gateway if elsewhere.
             find_incidents: returns why a gateway of its own cannot serve now.
         """
         self._scheduler = scheduler
@@ -116,6 +121,7 @@ class Pages:
         self._models: tuple[float, tuple[ModelCard, ...]] = (0.0, ())
         self._status: tuple[float, bytes] = (0.0, b"")
         self.endpoints = PoolEndpoints()
+        self._find_places = find_places
         self._find_incidents = find_incidents
         self._started = False
 
@@ -167,13 +173,14 @@ class Pages:
         return msgspec.json.encode(Readiness(self.ready, status, reasons))
 
     def render_well_known(self) -> bytes:
-        """Returns the addresses of the pool and the public keys of its receipts.
+        """Returns the addresses of the pool, its place and the public keys of its receipts.
 
         ``receipt_keys`` has the present key first, then the retired ones; ``receipt_key`` is the
         present one for older readers. By ``version`` and ``now``, a node detects that it is
         outdated or that its clock is wrong.
         """
         present = self._signer.public_key
+        place, *further = self._find_places()
         return msgspec.json.encode(
             WellKnown(
                 pool=self._pool,
@@ -184,6 +191,8 @@ class Pages:
                 ca_pem=self.endpoints.ca_pem,
                 receipt_key=PresentKey(present.id, present.ed25519),
                 receipt_keys=[present, *self._signer.retired_keys],
+                place=place,
+                further_places=tuple(further),
             )
         )
 

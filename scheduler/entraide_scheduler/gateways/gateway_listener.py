@@ -231,7 +231,9 @@ class GatewayListener:
         known.url = shortened(printable(beat.url), LABEL_MAX_CHARS)
         jobs = self._list_live_jobs(gateway) if is_new else []
         for part in _parts(jobs):
-            heard = m.GatewayHeard(beat.boot, self._driver.incarnation, is_new, part)
+            heard = m.GatewayHeard(
+                beat.boot, self._driver.incarnation, is_new, part, self._scheduler.place
+            )
             self._router.send_to_gateway(gateway, heard)
 
     def _note_twice(self, gateway: str, known: _Known) -> None:

@@ -7,7 +7,7 @@ comparisons.
 
 import math
 
-from entraide.types import JobKind, RequestFacts
+from entraide.types import UNKNOWN, Control, JobKind, RequestFacts, ServerPlace
 
 NAME_MAX = 256
 TOKENS_MAX = 1 << 31
@@ -19,6 +19,8 @@ PREFIX_KEYS_MAX = 65_536
 DEADLINE_AHEAD_S_MAX = 32 * 86_400.0  # 31 days, and a day for clock differences
 CARBON_UG_MAX = 2**53
 HASH_MAX = 128
+PLACES_MAX = 4  # the pool's server, a gateway elsewhere, and where both stood before
+CONTROLS = frozenset({UNKNOWN, *filter(None, Control)})  # what a place may say
 
 
 def find_facts_fault(facts: RequestFacts, *, now: float) -> str:
@@ -44,7 +46,9 @@ def _text_fault(facts: RequestFacts) -> str:
             return name
     if len(facts.features) > FEATURES_MAX or any(len(f) > FEATURE_MAX for f in facts.features):
         return "features"
-    return ""
+    return (
+        "places" if len(facts.places) > PLACES_MAX or not all(map(_is_place, facts.places)) else ""
+    )
 
 
 def _count_fault(facts: RequestFacts) -> str:
@@ -81,6 +85,10 @@ def _time_fault(facts: RequestFacts, now: float) -> str:
 
 def _is_name(text: str) -> bool:
     return len(text) <= NAME_MAX and text.isprintable()
+
+
+def _is_place(place: ServerPlace) -> bool:
+    return _is_name(place.zone) and bool(place.zone) and place.controlled_by in CONTROLS
 
 
 def _is_long(key: int) -> bool:

@@ -8,10 +8,18 @@ from collections.abc import Callable
 
 import msgspec
 import structlog
+from msgspec import structs
 
 from entraide.decoding import MsgpackDecoder
 from entraide.shared_fields import make_copier
-from entraide.types import Explanation, JobKind, JobState, RequestFacts
+from entraide.types import (
+    UNKNOWN_PLACE,
+    Explanation,
+    JobKind,
+    JobState,
+    RequestFacts,
+    ServerPlace,
+)
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
 from entraide.wire.cards import ModelCard
@@ -69,7 +77,11 @@ _UNNUMBERED = dict(zip(("id", "at"), e.UNNUMBERED, strict=True))
 
 
 class LocalSchedulerAdapter:
-    """``SchedulerPort`` for the gateway inside the scheduler; others use it over the bus."""
+    """``SchedulerPort`` for the gateway inside the scheduler; others use it over the bus.
+
+    Attributes:
+        place: where the pool's server stands.
+    """
 
     def __init__(
         self,
@@ -79,6 +91,7 @@ class LocalSchedulerAdapter:
         enrolment: Enrolment,
         gateway: str,
         *,
+        place: ServerPlace = UNKNOWN_PLACE,
         zone_sources: Callable[[float], ZoneSources] | None = None,
         broadcast: Callable[[m.Revocation], None] | None = None,
         on_answer: Callable[[m.AnswerReceived], None] | None = None,
@@ -93,12 +106,14 @@ class LocalSchedulerAdapter:
             outbound: sends replies to gateways.
             enrolment: of machines.
             gateway: identifier of the gateway inside the scheduler.
+            place: where the pool's server stands.
             zone_sources: returns where the grid's data is from at a time.
             broadcast: tells every gateway of a revocation; None if there is only this one.
             on_answer: is told of answers that have come; see ``usage_reports``.
             on_waiting: is told of live jobs for whose answers another gateway waits; likewise.
             is_cut_off: whether a gateway's connection to the bus is closed.
         """
+        self.place = place
         self._zone_sources = zone_sources
         self._driver = driver
         self._enrolment = enrolment
@@ -118,6 +133,7 @@ class LocalSchedulerAdapter:
 
     def submit(self, facts: RequestFacts) -> None:
         """Submits a job, or refuses facts that are out of bounds; the reply comes to the sink."""
+        facts = self._with_place(facts)
         fault = find_facts_fault(facts, now=self._driver.now())
         if not fault and facts.idempotency and not self._claim_key(facts):
             named = m.JobRefused(facts.job, "already_exists", {"name": "idempotency_key"}, None)
@@ -133,6 +149,13 @@ class LocalSchedulerAdapter:
             values = {"param": fault, "fault": "at_most", **limits}
         refusal = m.JobRefused(facts.job, "invalid_request", values, None)
         self._outbound.send_to_gateway(facts.gateway, refusal)
+
+    def _with_place(self, facts: RequestFacts) -> RequestFacts:
+        """Returns facts whose first place is that of the pool's server, whoever sent them."""
+        if facts.places[:1] == (self.place,):
+            return facts
+        others = tuple(place for place in facts.places if place != self.place)
+        return structs.replace(facts, places=(self.place, *others))
 
     def _claim_key(self, facts: RequestFacts) -> bool:
         """Notes the idempotency key of a live job; False if another job under way has it.

@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 import entraide
 from entraide.errors import PoolError
 from entraide.files import sync_directory, write_private
+from entraide.types import UNKNOWN_PLACE, ServerPlace
 from entraide_scheduler.pool.backup_records import FILE_BYTES_MAX, FILES_MAX, RecordWriter
 from entraide_scheduler.pool.config import PoolConfig, load_pool_config, scheduler_config
 from entraide_scheduler.pool.sealed_file import FORMAT, MAGIC, SealedHead, SealedWriter
@@ -39,10 +40,12 @@ class BackupRecord(Struct, frozen=True):
     Attributes:
         at: when it was made, seconds since the epoch.
         file: path of the backup.
+        place: where backups were kept then, as ``pool.toml`` said.
     """
 
     at: float
     file: str = ""
+    place: ServerPlace = UNKNOWN_PLACE
 
 
 class BackupSummary(Struct, frozen=True):
@@ -55,6 +58,7 @@ class BackupSummary(Struct, frozen=True):
         files: number of files of the pool's directory.
         rows: number of rows of the store.
         left_out: files that are too large, or beyond the number that a backup takes.
+        place: where ``pool.toml`` says that backups are kept.
     """
 
     file: str
@@ -63,6 +67,7 @@ class BackupSummary(Struct, frozen=True):
     files: int
     rows: int
     left_out: tuple[str, ...]
+    place: ServerPlace = UNKNOWN_PLACE
 
 
 def write_backup(state: Path, file: Path, passphrase: str) -> BackupSummary:
@@ -93,7 +98,7 @@ def record_backup(state: Path, summary: BackupSummary) -> None:
     Raises:
         PoolError: ``backup_not_written``.
     """
-    record = BackupRecord(summary.at, summary.file)
+    record = BackupRecord(summary.at, summary.file, summary.place)
     try:
         write_private(state / RECORD_FILE, msgspec.json.encode(record))
     except OSError as problem:
@@ -121,7 +126,7 @@ def _write(state: Path, config: PoolConfig, file: Path, passphrase: str) -> Back
             part.unlink()
         raise
     sync_directory(file.parent)
-    return BackupSummary(str(file), size, at, files, rows, left_out)
+    return BackupSummary(str(file), size, at, files, rows, left_out, config.backup.place)
 
 
 def _write_parts(

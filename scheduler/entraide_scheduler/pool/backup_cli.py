@@ -95,6 +95,7 @@ def format_backup(summary: "BackupSummary", lang: str) -> str:
             size=i18n.decimal(summary.bytes / 1e6, lang),
             files=summary.files,
             rows=summary.rows,
+            place=i18n.place_name(summary.place, lang),
         )
     ]
     if summary.left_out:

@@ -10,6 +10,7 @@ import typer
 
 from entraide import i18n
 from entraide.errors import EntraideError
+from entraide.types import UNKNOWN
 from entraide_scheduler.pool.backup_cli import register_backup
 from entraide_scheduler.pool.mirror_cli import register_mirror
 from entraide_scheduler.pool.output import print_problem
@@ -63,10 +64,13 @@ def _register_create(pool: typer.Typer, lang: str) -> None:
         database: Annotated[str, option("database", "URL")] = "",
         timezone: Annotated[str, option("timezone", "ZONE")] = "America/Toronto",
         gateways: Annotated[int, option("gateways", "N")] = 1,
+        zone: Annotated[str, option("zone", "ZONE")] = UNKNOWN,
+        controlled_by: Annotated[str, option("controlled-by", "WHO")] = UNKNOWN,
         http_port: Annotated[int, _port("http", lang)] = 8443,
         grpc_port: Annotated[int, _port("grpc", lang)] = 8444,
         bus_port: Annotated[int, _port("bus", lang)] = 4222,
     ) -> None:
+        from entraide_scheduler.config import PlaceConfig
         from entraide_scheduler.pool import config as c
 
         http = c.PoolHttp(port=http_port)
@@ -85,6 +89,7 @@ def _register_create(pool: typer.Typer, lang: str) -> None:
                 key_file=str(key.resolve()) if key else "",
                 proxy=proxy,
             ),
+            place=PlaceConfig(zone=zone, controlled_by=controlled_by),
         )
         raise typer.Exit(_create(directory.resolve(), config, lang))
 
@@ -130,6 +135,8 @@ def format_next_steps(config: "PoolConfig", state: Path, lang: str) -> str:
         http=str(config.http.port),
         grpc=str(config.grpc.port),
         bus=str(config.bus.port),
+        place=i18n.place_name(config.place.place, lang),
+        unknown=i18n.ABSENT if config.place.is_known else "yes",
     )
 
 

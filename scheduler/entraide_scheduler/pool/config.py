@@ -23,6 +23,7 @@ from entraide_scheduler.config import (
     JournalConfig,
     ListenConfig,
     NatsConfig,
+    PlaceConfig,
     SchedulerConfig,
     TlsConfig,
     read_toml,
@@ -110,6 +111,8 @@ class PoolConfig(Struct, frozen=True, forbid_unknown_fields=True):
         gateways: number of gateways; the first is inside the scheduler.
         weights_folders: folders of pinned weights, in addition to ``weights``.
         http, grpc, bus, tls, grid, journal: see their classes.
+        place: where the pool's server stands.
+        backup: where its backups are kept.
     """
 
     name: str
@@ -125,6 +128,8 @@ class PoolConfig(Struct, frozen=True, forbid_unknown_fields=True):
     tls: PoolTls = PoolTls()
     grid: GridConfig = GridConfig()
     journal: JournalConfig = JournalConfig(keep_days=35.0)
+    place: PlaceConfig = PlaceConfig()
+    backup: PlaceConfig = PlaceConfig()
 
     @property
     def public_url(self) -> str:
@@ -216,6 +221,8 @@ def _faults(config: PoolConfig) -> list[tuple[str, str, str]]:
         ("http", _http(config).fault, "http", bool(_http(config).fault)),
         ("journal", str(config.journal.keep_days), "negative",
          config.journal.keep_days < 0.0 or config.journal.events_max < 0),
+        *((f"{table}.{place.fault}", getattr(place, place.fault), place.fault, True)
+          for table, place in (("place", config.place), ("backup", config.backup)) if place.fault),
     )  # fmt: skip
     return [(key, value, fault) for key, value, fault, is_wrong in checks if is_wrong]
 
@@ -280,6 +287,7 @@ def scheduler_config(config: PoolConfig, state: Path, *, bus_url: str) -> Schedu
         weights_folders=tuple(str(state / folder) for folder in config.weights_folders),
         grid=config.grid,
         journal=config.journal,
+        place=config.place,
     )
 
 

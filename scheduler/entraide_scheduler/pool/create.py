@@ -113,6 +113,8 @@ def format_config(config: PoolConfig) -> str:
         if isinstance(value, dict) and key in kept:
             hidden = {"limits"}
             written[key] = {name: each for name, each in value.items() if name not in hidden}
+        elif key in ("place", "backup"):
+            written[key] = {name: each for name, each in value.items() if each is not False}
         elif key == "grid" or (key == "weights_folders" and value == defaults[key]):
             continue
         else:

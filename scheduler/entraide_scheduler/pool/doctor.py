@@ -15,14 +15,18 @@ from pathlib import Path
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from entraide import __version__
+from entraide import __version__, i18n
 from entraide.errors import EntraideError
 from entraide.system_service.manager import run_system_command
+from entraide.types import UNKNOWN, Control
 from entraide.v1 import admin_pb2
 from entraide.versions import is_older
 from entraide.wire.nats import client_context, connect
+from entraide_scheduler.config import PlaceConfig
+from entraide_scheduler.core.rules import has_control, is_in_jurisdiction
 from entraide_scheduler.nats.config import LOOPBACK, WILDCARDS
 from entraide_scheduler.nats.identity import PoolIdentity
+from entraide_scheduler.policy_versions.documents import read_document
 from entraide_scheduler.pool import facts
 from entraide_scheduler.pool.checks import PoolCheck, Value, fail, failure, names, ok, warn
 from entraide_scheduler.pool.config import FILE as CONFIG_FILE
@@ -59,6 +63,7 @@ def inspect_pool(state: Path, lang: str) -> list[PoolCheck]:
     return [
         ok("config"),
         _check_name(config.address),
+        _check_place(state, "place", config.place, lang),
         *_check_ports(config, is_running=pool is not None),
         _check_clock(state, config),
         _check_disk(state),
@@ -66,6 +71,7 @@ def inspect_pool(state: Path, lang: str) -> list[PoolCheck]:
         _check_store(state, config),
         *_check_running(state, config, pool, identity, lang=lang),
         _check_backup(state),
+        _check_place(state, "backup-place", config.backup, lang),
         check_grid(state, config),
     ]
 
@@ -76,6 +82,33 @@ def _check_name(address: str) -> PoolCheck:
     except OSError:
         return fail("name", "unknown", address=address)
     return ok("name", address=address, addresses=", ".join(addresses))
+
+
+def _check_place(state: Path, name: str, place: PlaceConfig, lang: str) -> PoolCheck:
+    values: dict[str, Value] = {
+        "place": i18n.place_name(place.place, lang), "path": str(state),
+    }  # fmt: skip
+    return ok(name, **values) if place.is_known else warn(name, "unknown", **values)
+
+
+def _check_default(
+    state: Path, config: PoolConfig, pool: PoolFile, lang: str
+) -> Iterator[PoolCheck]:
+    """Checks that a request that names nothing may pass the pool's server."""
+    policy = read_document(facts.call_policy(pool, lang).document).policy
+    place = config.place.place
+    if policy is None:
+        return
+    asked = ""
+    if place.zone != UNKNOWN and not is_in_jurisdiction(place.zone, policy.jurisdiction):
+        asked = policy.jurisdiction
+    elif place.controlled_by != UNKNOWN and not has_control(
+        Control(place.controlled_by), policy.controlled_by
+    ):
+        asked = policy.controlled_by
+    if asked:
+        values = {"place": i18n.place_name(place, lang), "path": str(state), "asked": asked}
+        yield fail("place", "outside", **values)
 
 
 def _check_ports(config: PoolConfig, *, is_running: bool) -> Iterator[PoolCheck]:
@@ -177,6 +210,7 @@ def _check_running(
     yield from check_gateways(config, status)
     yield _check_nodes(status)
     yield check_alarms(status)
+    yield from _check_default(state, config, pool, lang)
 
 
 def check_gateways(config: PoolConfig, status: admin_pb2.Status) -> Iterator[PoolCheck]:

@@ -78,3 +78,14 @@ def call_status(pool: PoolFile, lang: str) -> admin_pb2.Status:
     with AdminClient(pool.grpc, pool.admin_key, ca_pem=pool.ca, lang=lang) as admin:
         status: admin_pb2.Status = admin.call("GetStatus", admin_pb2.GetStatusRequest())
     return status
+
+
+def call_policy(pool: PoolFile, lang: str) -> admin_pb2.PolicyVersion:
+    """Returns the policy in force.
+
+    Raises:
+        EntraideError: the scheduler does not answer.
+    """
+    with AdminClient(pool.grpc, pool.admin_key, ca_pem=pool.ca, lang=lang) as admin:
+        policy: admin_pb2.PolicyVersion = admin.call("GetPolicy", admin_pb2.GetPolicyRequest())
+    return policy

@@ -9,6 +9,7 @@ import typer
 from entraide import i18n
 from entraide.cli import options
 from entraide.errors import EntraideError
+from entraide.types import ServerPlace
 from entraide_scheduler.pool.output import print_problem
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def describe(
         "bus": list(config.bus_urls),
         "certificate_days": days,
         "last_backup_at": backup.at if backup is not None else None,
+        "place": config.place.place,
+        "backup_place": config.backup.place,
     }
     if running is not None:
         document |= {
@@ -133,6 +136,11 @@ def _format_status(document: dict[str, object], lang: str) -> str:
         lines.append(i18n.text("pool-status-no-backup", lang))
     else:
         lines.append(i18n.text("pool-status-backup", lang, days=int(age_s / 86_400.0)))
+    place, backup = document["place"], document["backup_place"]
+    assert isinstance(place, ServerPlace)
+    assert isinstance(backup, ServerPlace)
+    names = {"place": i18n.place_name(place, lang), "backup": i18n.place_name(backup, lang)}
+    lines.append(i18n.text("pool-status-place", lang, **names))
     return "\n".join(lines)
 
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 from entraide import i18n
 from entraide.receipts import ReceiptKey
 from entraide.statements import Amounts, Statement, UsageLine
+from entraide.types import UNKNOWN_PLACE
 from entraide_scheduler.books import amounts_of
 from entraide_scheduler.statement_pdf.figures import (
     TEXT_SHOWN_MAX_CHARS,
@@ -154,6 +155,7 @@ def _facts(source: PageSource, figures: Figures, zone: ZoneInfo) -> tuple[tuple[
     facts = [
         (_text("fact-coop", lang), show_name(statement.coop, TEXT_SHOWN_MAX_CHARS)),
         (_text("fact-pool", lang), show_name(source.pool, TEXT_SHOWN_MAX_CHARS)),
+        (_text("fact-place", lang), i18n.place_name(statement.place or UNKNOWN_PLACE, lang)),
         (_text("fact-month", lang), figures.month(statement.start_at, zone)),
         (_text("fact-period", lang), period),
         (_text("fact-state", lang), state),

@@ -74,6 +74,7 @@ def write_scheduler_config(
         "nats": {"urls": [nats_url]},
         "http": {"port": http_port},
         "grpc": {"port": grpc_port},
+        "place": {"zone": "CA-QC", "controlled_by": "member", "invented": True},
     }
     model = demonstration.path()
     if model is not None:

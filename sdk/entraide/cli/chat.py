@@ -72,6 +72,6 @@ def _chat(
     typer.echo()
     if answer.receipt is not None:
         typer.echo(typer.style(i18n.receipt_line(answer.receipt, pool.lang), dim=True))
-        for line in (i18n.earlier_runs_line, i18n.smaller_line):
+        for line in (i18n.earlier_runs_line, i18n.place_line, i18n.smaller_line):
             if sentence := line(answer.receipt, pool.lang):
                 typer.echo(typer.style(sentence, dim=True))

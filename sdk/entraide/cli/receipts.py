@@ -117,8 +117,9 @@ def _print_verdicts(verified: "tuple[VerifiedReceipt, ...]", lang: str) -> None:
         typer.echo(i18n.text(f"receipt-verified-{each.verdict}", lang, **values))
         if each.receipt is not None and each.verdict is Verdict.GENUINE:
             typer.echo(f"  {printable(i18n.receipt_line(each.receipt, lang))}")
-            if begun := i18n.earlier_runs_line(each.receipt, lang):
-                typer.echo(f"  {printable(begun)}")
+            for line in (i18n.earlier_runs_line, i18n.place_line):
+                if sentence := line(each.receipt, lang):
+                    typer.echo(f"  {printable(sentence)}")
     if len(verified) > 1:
         genuine = sum(each.verdict is Verdict.GENUINE for each in verified)
         counts = {"receipts": len(verified), "genuine": genuine, "false": len(verified) - genuine}

@@ -110,6 +110,7 @@ def _write_file(path: Path, content: bytes, lang: str) -> None:
 
 
 def _read_message(message: "admin_pb2.Statement") -> "Statement":
+    from entraide.client import _convert as convert
     from entraide.statements import PartnerAmounts, PostedCorrection, Statement
 
     return Statement(
@@ -140,6 +141,7 @@ def _read_message(message: "admin_pb2.Statement") -> "Statement":
         usage=tuple(_read_line(line) for line in message.usage),
         lent=tuple(_read_line(line) for line in message.lent),
         complete=message.complete,
+        place=convert.place(message.place) if message.HasField("place") else None,
     )
 
 
@@ -164,6 +166,9 @@ def _read_amounts(message: "admin_pb2.Amounts") -> "Amounts":
 
 def _print_statement(statement: "Statement", lang: str) -> None:
     typer.echo(i18n.text("report-title", lang, coop=statement.coop, month=statement.month))
+    if statement.place is not None:
+        place = i18n.place_name(statement.place, lang)
+        typer.echo(i18n.text("report-place", lang, place=place))
     columns = ("what", "coop", "jobs", "tokens", "energy", "direct", "lifecycle")
     rows = [
         _amounts_row("report-given", "", statement.given, lang),

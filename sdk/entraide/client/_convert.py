@@ -17,6 +17,7 @@ from entraide.types import (
     Promise,
     Receipt,
     ReceiptRun,
+    ServerPlace,
     SmallerModel,
     SurplusEvidence,
 )
@@ -74,7 +75,14 @@ def receipt(message: common_pb2.Receipt) -> Receipt | None:
         controlled_by=Control(message.controlled_by),
         surplus_evidence=SurplusEvidence(message.surplus_evidence),
         runs=tuple(map(_receipt_run, message.runs)),
+        place=place(message.place) if message.HasField("place") else None,
+        further_places=tuple(map(place, message.further_places)),
     )
+
+
+def place(message: common_pb2.ServerPlace) -> ServerPlace:
+    """Returns where a server of the pool stands."""
+    return ServerPlace(message.zone, message.controlled_by, message.invented)
 
 
 def _receipt_run(message: common_pb2.ReceiptRun) -> ReceiptRun:

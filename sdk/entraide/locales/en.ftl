@@ -265,6 +265,32 @@ error-queue_shapes = Your co-op's waiting jobs are already of too many kinds{ $l
         [none] .
        *[other] {" "}than { $limit }.
     }
+error-place_unknown = { $asked_control ->
+    [none] Nobody has stated where { $server ->
+        [further] the gateway that took this request
+       *[pool] the pool’s server
+    } stands: the text passes it, so the pool cannot promise a jurisdiction. Leave the jurisdiction out (then that of the policy holds for the machines only), or ask the operator to write “zone” under [place] in pool.toml.
+   *[other] Nobody has stated who controls { $server ->
+        [further] the gateway that took this request
+       *[pool] the pool’s server
+    }: the text passes it, so the pool cannot promise a control. Leave the control out (then that of the policy holds for the machines only), or ask the operator to write “controlled_by” under [place] in pool.toml.
+}
+error-place_outside = { $asked_control ->
+    [none] { $server ->
+        [further] The gateway that took this request
+       *[pool] The pool’s server
+    }, which the text passes, is outside the jurisdiction asked for{ $zone ->
+        [none] .
+       *[other] : it stands in { $zone }, not in { $jurisdiction }.
+    } Ask for a jurisdiction that includes it, or ask another pool.
+   *[other] { $server ->
+        [further] The gateway that took this request
+       *[pool] The pool’s server
+    }, which the text passes, is not controlled as the request asks{ $controlled_by ->
+        [none] .
+       *[other] : { $controlled_by } controls it, not { $asked_control }.
+    } Ask for a control that admits it, or ask another pool.
+}
 error-no_node_serves = No machine in the pool can serve this request.{ $rule ->
     [none] {""}
    *[other] {" "}Most common reason ({ $nodes ->
@@ -509,6 +535,11 @@ rule-data_class_refused = does not process data of this class{ $data_class ->
    *[other] {" "}({ $data_class })
 }
     .otherwise = if the data had been of a class that this machine processes
+rule-engine_keeps_prompts = has an engine that may keep questions, so it answers public data only{ $data_class ->
+    [none] {""}
+   *[other] {" "}(asked for: { $data_class })
+}
+    .otherwise = if the data had been public
 rule-context_too_small = has too short a context{ $context_tokens ->
     [none] {""}
    *[other] {" "}({ $context_tokens } tokens{ $needed_tokens ->
@@ -971,6 +1002,20 @@ receipt-line = Served by { $node } { $where } (co-op { $coop }{ $controlled_by -
     [none] ready in
    *[other] first word in
 } { $ttft } · { $promise }
+place = { $where ->
+    [none] at an unknown place
+   *[other] { $where }
+}, { $controlled_by ->
+    [none] under unknown control
+   *[other] controlled by { $controlled_by }
+}{ $invented ->
+    [none] {""}
+   *[other] {" "}(invented for the demonstration)
+}
+receipt-place = The text passed the pool’s server, { $place }{ $further ->
+    [none] .
+   *[other] , and another server, { $further }.
+}
 receipt-begun = Begun by { $machines }; { $node } continued the answer.
 receipt-begun-machine = { $node } { $where } (co-op { $coop }, { $output_tokens } tokens)
 receipt-surplus-measured = measured renewable surplus
@@ -1129,6 +1174,8 @@ opt-pool-proxy = A proxy such as Caddy or nginx, in front on this machine, ends 
 opt-pool-database = PostgreSQL instead of SQLite in the directory: postgresql://…
 opt-pool-timezone = Time zone of quota periods and statements.
 opt-pool-gateways = Number of gateways; the first is inside the scheduler.
+opt-pool-zone = Where this server stands: zone of its power grid, which is its jurisdiction (CA-QC), or unknown. Every request passes it.
+opt-pool-controlled-by = Who controls the organisation that runs this server: member, canadian, other or unknown.
 opt-pool-http-port = Port of HTTPS (behind a proxy: of HTTP).
 opt-pool-grpc-port = Port of the gRPC services.
 opt-pool-bus-port = Port of the bus.
@@ -1166,6 +1213,7 @@ pool-status-backup = Last backup: { $days ->
    *[other] { $days } days ago
 }
 pool-status-no-backup = Last backup: none
+pool-status-place = Pool’s server: { $place } · backups: { $backup }
 pool-doctor-summary = { $failed ->
     [0] { $warned ->
         [0] No problem found.
@@ -1255,6 +1303,14 @@ pool-doctor-backup-none = No backup of this pool is known.
     .remedy = Make one, and keep it in another place:  entraide pool backup FILE --state { $path }
 pool-doctor-backup-old = The last backup is { $days } days old.
     .remedy = Make a new one, and keep it in another place:  entraide pool backup FILE --state { $path }
+pool-doctor-place-ok = The pool’s server stands { $place }.
+pool-doctor-place-unknown = The pool’s server stands { $place }: requests that name what is unknown are refused.
+    .remedy = State “zone” and “controlled_by” under [place] in { $path }/pool.toml, then start the pool again.
+pool-doctor-place-outside = The pool’s server stands { $place }. The policy’s default admits only { $asked }: each request that names nothing else is refused.
+    .remedy = Correct [place] in { $path }/pool.toml, move the server, or let the assembly vote another default (jurisdiction, controlled_by in the policy).
+pool-doctor-backup-place-ok = Backups are kept { $place }.
+pool-doctor-backup-place-unknown = Backups are kept { $place }.
+    .remedy = State “zone” and “controlled_by” under [backup] in { $path }/pool.toml, so that members can be told where copies of the store are.
 pool-doctor-grid-ok = Grid data are current: { $zones }.
 pool-doctor-grid-averages = No source of grid data is configured: the annual averages are used.
 pool-doctor-grid-stale = Grid data are missing for the present hour: { $zones }. The annual average is used.
@@ -1276,6 +1332,11 @@ pool-created =
         entraide pool service install { $path }
     3. See that nothing is missing:
         entraide pool doctor { $path }
+
+    The pool’s server stands { $place }. { $unknown ->
+        [none] Receipts say so.
+       *[other] Receipts say so, and requests that name what is unknown are refused: state it under [place] in pool.toml.
+    }
 
     Members use { $url }. Keep a copy of { $path } in a safe place: who has it can act as the pool.
 pool-ready = The pool is ready at { $url }. “entraide pool status { $path }” shows it; Ctrl+C stops it.
@@ -1304,6 +1365,8 @@ error-pool_config_refused = { $path } cannot be used: { $fault ->
     [proxy_and_file] { $key } has no effect with proxy = true: the proxy has the certificate. Remove one of the two.
     [proxy_host] { $key } is “{ $value }”: behind a proxy, HTTP listens on 127.0.0.1 only.
     [public] { $key } is “{ $value }”: write an address that begins with https://, without a path.
+    [zone] { $key } is “{ $value }”: write a zone such as CA-QC, or unknown.
+    [controlled_by] { $key } is “{ $value }”: write member, canadian, other or unknown.
     [negative] { $key }: keep_days and events_max must not be negative.
    *[other] { $key }: { $value }
 }
@@ -1322,7 +1385,7 @@ pool-passphrase-again = The same passphrase again
 pool-backup-done = The backup is in { $path }: { $size } MB, { $files } files, { $rows ->
     [one] { $rows } row
    *[other] { $rows } rows
-} of the database. Keep it in another place than the pool, and its passphrase in a third: without it nobody can open the file.
+} of the database. Keep it in another place than the pool, and its passphrase in a third: without it nobody can open the file. By pool.toml ([backup]), backups are kept { $place }.
 pool-backup-left-out = Not in the backup, since too large: { $names }. Copy them by other means.
 pool-restore-done =
     The pool “{ $name }” is in { $path }: { $files } files, { $rows ->
@@ -1417,7 +1480,7 @@ node-contradicted = { $field ->
    *[other] You said that its site is { $said }; the operator recorded { $counts }, and that counts.
 } If that is wrong, ask for a new invitation.
 node-not-joined = This machine has joined no pool yet ({ $path } does not exist). Ask the pool's operator for an invitation, then: entraide node join LINK
-node-engine-attached = { $url } is attached: the node will serve "{ $model }" from its next start on: entraide node service restart
+node-engine-attached = { $url } is attached: the node will serve "{ $model }" from its next start on: entraide node service restart. It gets public data only, unless it keeps no question: entraide node doctor
 node-engine-attach-which = { $url } serves several models: { $models }. Name one of them with --model.
 node-engine-attach-unknown = { $url } does not serve "{ $model }". It serves: { $models }.
 node-engine-attach-unnamed = { $url } lists no model. Name the model that it serves with --model.
@@ -2033,6 +2096,7 @@ opt-lend-part = Share of its own machines' slots that other co-ops may hold at o
 opt-lend-wh = Watt-hours per day that other co-ops may use on its machines; none for no limit.
 cli-bad-lend = "{ $text }" is not a number of watt-hours: write 2000, or none for no limit.
 cli-corrected = Posted: { $name }.
+report-place = Pool’s server today: { $place }.
 report-title = Statement of { $coop }, { $month }
 report-given = given
 report-given-to = given to
@@ -3457,6 +3521,14 @@ doctor-memory-taken = Its models take { $needed_gb } GB, and { $free_gb } of { $
 doctor-engine = engine
 doctor-engine-ok = { $engine } can be started.
 doctor-engine-answers = The server that you run answers and serves { $model }.
+doctor-engine-public-cached = The server that you run keeps questions and finds them again ({ $model }): it gets public data only.
+    .remedy = Start llama-server with --cache-ram 0, or let the agent run the model itself (kind = "llama.cpp" in node.toml).
+doctor-engine-public-listed = The server that you run shows questions to anybody who asks it ({ $model }): it gets public data only.
+    .remedy = Start llama-server with --no-slots and --cache-ram 0, or let the agent run the model itself (kind = "llama.cpp" in node.toml).
+doctor-engine-public-written = The server that you run writes questions to files or to its log ({ $model }): it gets public data only.
+    .remedy = Start it without --slot-save-path, --verbose and --enable-log-requests, or let the agent run the model itself.
+doctor-engine-public-unshown = The server that you run could not be shown to keep no question ({ $model }): it gets public data only.
+    .remedy = Only llama-server and vLLM can show it (llama-server with --cache-ram 0, vLLM with /metrics). Or let the agent run the model itself (kind = "llama.cpp", "mlx-lm" or "vllm" in node.toml).
 doctor-engine-environment = { $engine } is not installed.
     .remedy = entraide node engine install { $engine }
 doctor-model = model
@@ -3955,6 +4027,7 @@ pdf-page = Page
 pdf-of = of
 pdf-fact-coop = Co-op
 pdf-fact-pool = Pool
+pdf-fact-place = Pool’s server today
 pdf-fact-month = Month
 pdf-fact-period = Period
 pdf-fact-state = State of the books

@@ -268,6 +268,32 @@ error-queue_shapes = Les requêtes en attente de votre coopérative sont déjà 
         [none] sortes.
        *[other] { $limit } sortes.
     }
+error-place_unknown = { $asked_control ->
+    [none] Personne n’a indiqué où se trouve { $server ->
+        [further] la passerelle qui a reçu cette requête
+       *[pool] le serveur du parc
+    } : le texte y passe, donc le parc ne peut promettre aucun territoire. Ne demandez pas de territoire (celui de la politique vaut alors pour les machines seulement), ou demandez à l’exploitant d’écrire « zone » sous [place] dans pool.toml.
+   *[other] Personne n’a indiqué qui a le contrôle { $server ->
+        [further] de la passerelle qui a reçu cette requête
+       *[pool] du serveur du parc
+    } : le texte y passe, donc le parc ne peut promettre aucun contrôle. Ne demandez pas de contrôle (celui de la politique vaut alors pour les machines seulement), ou demandez à l’exploitant d’écrire « controlled_by » sous [place] dans pool.toml.
+}
+error-place_outside = { $asked_control ->
+    [none] { $server ->
+        [further] La passerelle qui a reçu cette requête
+       *[pool] Le serveur du parc
+    }, par où passe le texte, est hors du territoire demandé{ $zone ->
+        [none] .
+       *[other] {" "}({ $jurisdiction }) : { $zone }.
+    } Demandez un territoire qui le comprend, ou adressez-vous à un autre parc.
+   *[other] { $server ->
+        [further] La passerelle qui a reçu cette requête
+       *[pool] Le serveur du parc
+    }, par où passe le texte, n’est pas sous le contrôle que demande la requête{ $controlled_by ->
+        [none] .
+       *[other] {" "}({ $asked_control }) : { $controlled_by } en a le contrôle.
+    } Demandez un contrôle qui l’admet, ou adressez-vous à un autre parc.
+}
 error-no_node_serves = Aucune machine du parc ne peut servir cette requête.{ $rule ->
     [none] {""}
    *[other] {" "}Motif le plus fréquent ({ $nodes ->
@@ -512,6 +538,11 @@ rule-data_class_refused = ne traite pas les données de cette classe{ $data_clas
    *[other] {" "}({ $data_class })
 }
     .otherwise = si les données avaient été d’une classe que cette machine traite
+rule-engine_keeps_prompts = a un moteur qui garde peut-être les questions : elle ne traite que des données publiques{ $data_class ->
+    [none] {""}
+   *[other] {" "}(demandé : { $data_class })
+}
+    .otherwise = si les données avaient été publiques
 rule-context_too_small = a un contexte trop court{ $context_tokens ->
     [none] {""}
    *[other] {" "}({ $context_tokens } jetons{ $needed_tokens ->
@@ -974,6 +1005,20 @@ receipt-line = Servi par { $node } { $where } (coop { $coop }{ $controlled_by ->
     [none] prêt en
    *[other] premier mot en
 } { $ttft } · { $promise }
+place = { $where ->
+    [none] à un endroit inconnu
+   *[other] { $where }
+}, { $controlled_by ->
+    [none] sous un contrôle inconnu
+   *[other] sous le contrôle d’{ $controlled_by }
+}{ $invented ->
+    [none] {""}
+   *[other] {" "}(inventé pour la démonstration)
+}
+receipt-place = Le texte est passé par le serveur du parc, { $place }{ $further ->
+    [none] .
+   *[other] , et par un autre serveur, { $further }.
+}
 receipt-begun = Commencée par { $machines } ; { $node } a poursuivi la réponse.
 receipt-begun-machine = { $node } { $where } (coop { $coop }, { $output_tokens } jetons)
 receipt-surplus-measured = surplus renouvelable mesuré
@@ -1132,6 +1177,8 @@ opt-pool-proxy = Un mandataire comme Caddy ou nginx, devant le parc sur cette ma
 opt-pool-database = PostgreSQL au lieu de SQLite dans le dossier : postgresql://…
 opt-pool-timezone = Fuseau horaire des périodes de quota et des relevés.
 opt-pool-gateways = Nombre de passerelles ; la première est dans l’ordonnanceur.
+opt-pool-zone = Où se trouve ce serveur : zone de son réseau électrique, qui est son territoire (CA-QC), ou unknown. Toutes les requêtes y passent.
+opt-pool-controlled-by = Qui a le contrôle de l’organisation qui exploite ce serveur : member, canadian, other ou unknown.
 opt-pool-http-port = Port HTTPS (derrière un mandataire : port HTTP).
 opt-pool-grpc-port = Port des services gRPC.
 opt-pool-bus-port = Port du bus.
@@ -1169,6 +1216,7 @@ pool-status-backup = Dernière sauvegarde : { $days ->
    *[other] il y a { $days } jours
 }
 pool-status-no-backup = Dernière sauvegarde : aucune
+pool-status-place = Serveur du parc : { $place } · sauvegardes : { $backup }
 pool-doctor-summary = { $failed ->
     [0] { $warned ->
         [0] Aucun problème trouvé.
@@ -1258,6 +1306,14 @@ pool-doctor-backup-none = Aucune sauvegarde de ce parc n’est connue.
     .remedy = Faites-en une, et gardez-la en un autre lieu :  entraide pool backup FICHIER --state { $path }
 pool-doctor-backup-old = La dernière sauvegarde a { $days } jours.
     .remedy = Faites-en une nouvelle, et gardez-la en un autre lieu :  entraide pool backup FICHIER --state { $path }
+pool-doctor-place-ok = Emplacement du serveur du parc : { $place }.
+pool-doctor-place-unknown = Emplacement du serveur du parc : { $place }. Les requêtes qui demandent ce qui est inconnu sont refusées.
+    .remedy = Indiquez « zone » et « controlled_by » sous [place] dans { $path }/pool.toml, puis redémarrez le parc.
+pool-doctor-place-outside = Emplacement du serveur du parc : { $place }. La valeur par défaut de la politique n’admet que { $asked } : toute requête qui ne demande rien d’autre est refusée.
+    .remedy = Corrigez [place] dans { $path }/pool.toml, déplacez le serveur, ou faites voter une autre valeur par défaut (jurisdiction, controlled_by dans la politique).
+pool-doctor-backup-place-ok = Emplacement des sauvegardes : { $place }.
+pool-doctor-backup-place-unknown = Emplacement des sauvegardes : { $place }.
+    .remedy = Indiquez « zone » et « controlled_by » sous [backup] dans { $path }/pool.toml, pour que les membres sachent où sont les copies.
 pool-doctor-grid-ok = Les données du réseau électrique sont à jour : { $zones }.
 pool-doctor-grid-averages = Aucune source de données du réseau électrique n’est configurée : les moyennes annuelles servent.
 pool-doctor-grid-stale = Il manque des données du réseau électrique pour l’heure présente : { $zones }. La moyenne annuelle sert.
@@ -1279,6 +1335,11 @@ pool-created =
         entraide pool service install { $path }
     3. Vérifiez que rien ne manque :
         entraide pool doctor { $path }
+
+    Emplacement du serveur du parc : { $place }. { $unknown ->
+        [none] Les reçus le disent.
+       *[other] Les reçus le disent, et les requêtes qui demandent ce qui est inconnu sont refusées : indiquez-le sous [place] dans pool.toml.
+    }
 
     Les membres utilisent { $url }. Gardez une copie de { $path } en lieu sûr : qui la détient peut agir comme le parc.
 pool-ready = Le parc est prêt à l’adresse { $url }. « entraide pool status { $path } » le montre ; Ctrl+C l’arrête.
@@ -1307,6 +1368,8 @@ error-pool_config_refused = { $path } est inutilisable : { $fault ->
     [proxy_and_file] { $key } n’a pas d’effet avec proxy = true : le mandataire a le certificat. Retirez l’un des deux.
     [proxy_host] { $key } vaut « { $value } » : derrière un mandataire, HTTP n’écoute que sur 127.0.0.1.
     [public] { $key } vaut « { $value } » : écrivez une adresse qui commence par https://, sans chemin.
+    [zone] { $key } est « { $value } » : écrivez une zone comme CA-QC, ou unknown.
+    [controlled_by] { $key } est « { $value } » : écrivez member, canadian, other ou unknown.
     [negative] { $key } : keep_days et events_max ne peuvent pas être négatifs.
    *[other] { $key } : { $value }
 }
@@ -1325,7 +1388,7 @@ pool-passphrase-again = La même phrase secrète, encore une fois
 pool-backup-done = La sauvegarde est dans { $path } : { $size } Mo, { $files } fichiers, { $rows ->
     [one] { $rows } ligne
    *[other] { $rows } lignes
-} de la base de données. Gardez-la en un autre lieu que le parc, et sa phrase secrète en un troisième : sans elle, personne ne peut ouvrir le fichier.
+} de la base de données. Gardez-la en un autre lieu que le parc, et sa phrase secrète en un troisième : sans elle, personne ne peut ouvrir le fichier. Emplacement des sauvegardes selon pool.toml ([backup]) : { $place }.
 pool-backup-left-out = Absents de la sauvegarde, car trop gros : { $names }. Copiez-les par un autre moyen.
 pool-restore-done =
     Le parc « { $name } » est dans { $path } : { $files } fichiers, { $rows ->
@@ -1420,7 +1483,7 @@ node-contradicted = { $field ->
    *[other] Vous avez indiqué le site { $said } ; l’exploitant a inscrit { $counts }, et c’est ce qui compte.
 } Si c’est une erreur, demandez une nouvelle invitation.
 node-not-joined = Cette machine n’a encore rejoint aucun parc ({ $path } n’existe pas). Demandez une invitation à l’exploitant du parc, puis : entraide node join LIEN
-node-engine-attached = { $url } est rattaché : le nœud servira « { $model } » à partir de son prochain démarrage : entraide node service restart
+node-engine-attached = { $url } est rattaché : le nœud servira « { $model } » à partir de son prochain démarrage : entraide node service restart. Il ne reçoit que des données publiques, à moins qu’il ne garde aucune question : entraide node doctor
 node-engine-attach-which = { $url } sert plusieurs modèles : { $models }. Nommez-en un avec --model.
 node-engine-attach-unknown = { $url } ne sert pas « { $model } ». Il sert : { $models }.
 node-engine-attach-unnamed = { $url } n’énumère aucun modèle. Nommez avec --model celui qu’il sert.
@@ -2036,6 +2099,7 @@ opt-lend-part = Part des places de ses propres machines que les autres peuvent o
 opt-lend-wh = Wattheures par jour que les autres peuvent consommer sur ses machines ; none pour ne rien limiter.
 cli-bad-lend = « { $text } » n’est pas un nombre de wattheures : écrivez 2000, ou none pour ne rien limiter.
 cli-corrected = C’est inscrit : { $name }.
+report-place = Serveur du parc aujourd’hui : { $place }.
 report-title = Relevé de { $coop }, { $month }
 report-given = donné
 report-given-to = donné à
@@ -3466,6 +3530,14 @@ doctor-memory-taken = Ses modèles prennent { $needed_gb } Go, et { $free_gb } G
 doctor-engine = moteur
 doctor-engine-ok = { $engine } peut démarrer.
 doctor-engine-answers = Le serveur que vous faites tourner répond et sert { $model }.
+doctor-engine-public-cached = Le serveur que vous faites tourner garde les questions et les retrouve ({ $model }) : il ne reçoit que des données publiques.
+    .remedy = Démarrez llama-server avec --cache-ram 0, ou laissez l’agent faire tourner le modèle (kind = "llama.cpp" dans node.toml).
+doctor-engine-public-listed = Le serveur que vous faites tourner montre les questions à quiconque les lui demande ({ $model }) : il ne reçoit que des données publiques.
+    .remedy = Démarrez llama-server avec --no-slots et --cache-ram 0, ou laissez l’agent faire tourner le modèle (kind = "llama.cpp" dans node.toml).
+doctor-engine-public-written = Le serveur que vous faites tourner écrit les questions dans des fichiers ou dans son journal ({ $model }) : il ne reçoit que des données publiques.
+    .remedy = Démarrez-le sans --slot-save-path, --verbose ni --enable-log-requests, ou laissez l’agent faire tourner le modèle.
+doctor-engine-public-unshown = Rien n’a montré que le serveur que vous faites tourner ne garde pas les questions ({ $model }) : il ne reçoit que des données publiques.
+    .remedy = Seuls llama-server et vLLM peuvent le montrer (llama-server avec --cache-ram 0, vLLM avec /metrics). Ou laissez l’agent faire tourner le modèle (kind = "llama.cpp", "mlx-lm" ou "vllm" dans node.toml).
 doctor-engine-environment = { $engine } n’est pas installé.
     .remedy = entraide node engine install { $engine }
 doctor-model = modèle
@@ -3964,6 +4036,7 @@ pdf-page = Page
 pdf-of = sur
 pdf-fact-coop = Coopérative
 pdf-fact-pool = Parc
+pdf-fact-place = Serveur du parc aujourd’hui
 pdf-fact-month = Mois
 pdf-fact-period = Période
 pdf-fact-state = État des livres

@@ -4,6 +4,7 @@ isort:skip_file
 The operator's side. Metadata: "authorization: Bearer ADMIN_KEY"."""
 
 from collections import abc as _abc
+from entraide.v1 import common_pb2 as _common_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
@@ -1087,6 +1088,7 @@ class Statement(_message.Message):
     LENT_FIELD_NUMBER: _builtins.int
     TIMEZONE_FIELD_NUMBER: _builtins.int
     COMPLETE_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
     coop: _builtins.str
     month: _builtins.str
     start_at: _builtins.float
@@ -1116,6 +1118,10 @@ class Statement(_message.Message):
 
     @_builtins.property
     def lent(self) -> _containers.RepeatedCompositeFieldContainer[Global___UsageLine]: ...
+    @_builtins.property
+    def place(self) -> _common_pb2.ServerPlace:
+        """Where the pool's server stands when the statement is made."""
+
     def __init__(
         self,
         *,
@@ -1132,10 +1138,11 @@ class Statement(_message.Message):
         lent: _abc.Iterable[Global___UsageLine] | None = ...,
         timezone: _builtins.str = ...,
         complete: _builtins.bool = ...,
+        place: _common_pb2.ServerPlace | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["given", b"given", "own", b"own", "received", b"received"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["given", b"given", "own", b"own", "place", b"place", "received", b"received"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete", b"complete", "coop", b"coop", "corrections", b"corrections", "end_at", b"end_at", "given", b"given", "lent", b"lent", "month", b"month", "others", b"others", "own", b"own", "received", b"received", "start_at", b"start_at", "timezone", b"timezone", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete", b"complete", "coop", b"coop", "corrections", b"corrections", "end_at", b"end_at", "given", b"given", "lent", b"lent", "month", b"month", "others", b"others", "own", b"own", "place", b"place", "received", b"received", "start_at", b"start_at", "timezone", b"timezone", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -118,6 +118,8 @@ class Receipt(_message.Message):
     CONTROLLED_BY_FIELD_NUMBER: _builtins.int
     SURPLUS_EVIDENCE_FIELD_NUMBER: _builtins.int
     RUNS_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    FURTHER_PLACES_FIELD_NUMBER: _builtins.int
     job: _builtins.str
     coop: _builtins.str
     node: _builtins.str
@@ -158,6 +160,14 @@ class Receipt(_message.Message):
     def runs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReceiptRun]:
         """Where several machines made the answer, one after another: each run, oldest first."""
 
+    @_builtins.property
+    def place(self) -> Global___ServerPlace:
+        """Where the pool's own server stands, which the text passed; missing on receipts of before."""
+
+    @_builtins.property
+    def further_places(self) -> _containers.RepeatedCompositeFieldContainer[Global___ServerPlace]:
+        """Each other server through which the text passed, such as a gateway elsewhere."""
+
     def __init__(
         self,
         *,
@@ -192,14 +202,46 @@ class Receipt(_message.Message):
         controlled_by: _builtins.str = ...,
         surplus_evidence: _builtins.str = ...,
         runs: _abc.Iterable[Global___ReceiptRun] | None = ...,
+        place: Global___ServerPlace | None = ...,
+        further_places: _abc.Iterable[Global___ServerPlace] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["smaller", b"smaller", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["place", b"place", "smaller", b"smaller", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_risk", b"at_risk", "carbon_gco2e", b"carbon_gco2e", "carbon_lifecycle_gco2e", b"carbon_lifecycle_gco2e", "controlled_by", b"controlled_by", "coop", b"coop", "energy_basis", b"energy_basis", "energy_wh", b"energy_wh", "engine", b"engine", "intensity_basis", b"intensity_basis", "intensity_g_per_kwh", b"intensity_g_per_kwh", "issued_at", b"issued_at", "job", b"job", "job_class", b"job_class", "key", b"key", "model", b"model", "model_revision", b"model_revision", "node", b"node", "node_coop", b"node_coop", "policy_version", b"policy_version", "promise", b"promise", "province", b"province", "queue_ms", b"queue_ms", "runs", b"runs", "settled", b"settled", "signature", b"signature", "site", b"site", "smaller", b"smaller", "surplus_basis", b"surplus_basis", "surplus_evidence", b"surplus_evidence", "ttft_ms", b"ttft_ms", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_risk", b"at_risk", "carbon_gco2e", b"carbon_gco2e", "carbon_lifecycle_gco2e", b"carbon_lifecycle_gco2e", "controlled_by", b"controlled_by", "coop", b"coop", "energy_basis", b"energy_basis", "energy_wh", b"energy_wh", "engine", b"engine", "further_places", b"further_places", "intensity_basis", b"intensity_basis", "intensity_g_per_kwh", b"intensity_g_per_kwh", "issued_at", b"issued_at", "job", b"job", "job_class", b"job_class", "key", b"key", "model", b"model", "model_revision", b"model_revision", "node", b"node", "node_coop", b"node_coop", "place", b"place", "policy_version", b"policy_version", "promise", b"promise", "province", b"province", "queue_ms", b"queue_ms", "runs", b"runs", "settled", b"settled", "signature", b"signature", "site", b"site", "smaller", b"smaller", "surplus_basis", b"surplus_basis", "surplus_evidence", b"surplus_evidence", "ttft_ms", b"ttft_ms", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Receipt: _TypeAlias = Receipt  # noqa: Y015
+
+@_typing.final
+class ServerPlace(_message.Message):
+    """A server through which the text of requests passes, beside the machines that answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ZONE_FIELD_NUMBER: _builtins.int
+    CONTROLLED_BY_FIELD_NUMBER: _builtins.int
+    INVENTED_FIELD_NUMBER: _builtins.int
+    zone: _builtins.str
+    """Zone where it stands (CA-QC), or "unknown"."""
+    controlled_by: _builtins.str
+    """Who controls the organisation that runs it: member, canadian or other; or "unknown"."""
+    invented: _builtins.bool
+    """Whether the place is only for show, as in the demonstration."""
+    def __init__(
+        self,
+        *,
+        zone: _builtins.str = ...,
+        controlled_by: _builtins.str = ...,
+        invented: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["controlled_by", b"controlled_by", "invented", b"invented", "zone", b"zone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ServerPlace: _TypeAlias = ServerPlace  # noqa: Y015
 
 @_typing.final
 class ReceiptRun(_message.Message):

@@ -7,7 +7,16 @@ serves only to correct the other times of the same message.
 
 from msgspec import field
 
-from entraide.types import Explanation, JobState, Receipt, RequestFacts, Terms, Usage
+from entraide.types import (
+    UNKNOWN_PLACE,
+    Explanation,
+    JobState,
+    Receipt,
+    RequestFacts,
+    ServerPlace,
+    Terms,
+    Usage,
+)
 from entraide.wire.cards import EarlierRun, ModelCard, QuotaLeft
 from entraide.wire.enrolment import JoinRequest, JoinResponse
 from entraide.wire.node_messages import (
@@ -331,12 +340,14 @@ class GatewayHeard(Message, frozen=True, tag="gw-heard"):
         is_new: whether the gateway was unknown, or counted as lost, until this heartbeat.
         jobs: the gateway's live jobs if ``is_new``, at most ``JOBS_HELD_MAX`` a message; the
             gateway cancels those that it does not hold.
+        place: of the pool's server.
     """
 
     boot: str
     incarnation: int
     is_new: bool = False
     jobs: tuple[str, ...] = ()
+    place: ServerPlace = UNKNOWN_PLACE
 
 
 class KeyRevoked(Message, frozen=True, tag="key-revoked"):

@@ -25,7 +25,7 @@ from tests.hostile.mutations import binary_like, json_like, text_like
 from entraide import catalogue, receipts
 from entraide.catalogue import InvalidCatalogue, signature
 from entraide.errors import PoolError
-from entraide.types import JobKind
+from entraide.types import UNKNOWN_PLACE, JobKind
 from entraide.v1 import admin_pb2, pool_pb2
 from entraide.wire import codec, enrolment_signature, node_pass
 from entraide.wire import messages as m
@@ -86,7 +86,7 @@ CALLER = Caller("key-1", "alpha", "")
 MAKER = FactsBuilder(
     gateway="g",
     kept_gateway="g",
-    jurisdiction="CA",
+    place=UNKNOWN_PLACE,
     secret=bytes(32),
     token_estimator=TokenEstimator(),
 )

@@ -191,6 +191,7 @@ def make_receipt(
         settled: whether the settlement is in the ledger.
         issued_at: now, seconds since the epoch.
     """
+    places = terms.places or ()
     return Receipt(
         job=terms.job,
         coop=terms.borrower,
@@ -223,6 +224,8 @@ def make_receipt(
         smaller=_smaller_model_cost(terms, usage),
         controlled_by=terms.controlled_by or Control.UNSTATED,
         surplus_evidence=terms.surplus_evidence or SurplusEvidence.NONE,
+        place=places[0] if places else None,
+        further_places=places[1:],
     )
 
 

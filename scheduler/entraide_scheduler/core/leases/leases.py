@@ -168,6 +168,7 @@ def _make_terms(state: State, job: Job, pick: Pick) -> Terms:
         smallest_model_terms(state, job, view),
         card.controlled_by or UNSET,
         intensity.surplus_evidence or UNSET,
+        facts.places or UNSET,
     )
 
 

@@ -13,7 +13,8 @@ only: what a run would cost is ``prediction``, and which admissible node is best
 CONTRIBUTING.md has a checklist for a new rule.
 
 ``node_rules``, ``offer_rules``, ``replica_rules`` and ``job_rules`` declare the rules, in the order
-in which they are checked; ``permanent`` and ``temporary`` evaluate them; ``own_capacity`` counts
+in which they are checked; ``place_rules`` checks the pool's own servers; ``permanent`` and
+``temporary`` evaluate the rules on machines; ``own_capacity`` counts
 the co-ops' own slots by kind of replica; ``bounded_cache`` keeps answers by what a job needs.
 """
 
@@ -29,9 +30,10 @@ from entraide_scheduler.core.rules.job_rules import (
     limits_exceeded,
 )
 from entraide_scheduler.core.rules.node_rules import LOADABLE_RULES
-from entraide_scheduler.core.rules.offer_rules import CHAT
+from entraide_scheduler.core.rules.offer_rules import CHAT, has_control, is_in_jurisdiction
 from entraide_scheduler.core.rules.own_capacity import OwnModelSlots, OwnSlots, OwnSlotsChange
 from entraide_scheduler.core.rules.permanent import PERMANENT_RULES, broken_rules, first_broken_rule
+from entraide_scheduler.core.rules.place_rules import find_place_fault
 from entraide_scheduler.core.rules.replica_rules import (
     NO_FREE_SLOT,
     NOT_ACCEPTING,

@@ -6,6 +6,7 @@ the pool knows about a job. A job of another co-op or person is reported as unkn
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,9 +14,10 @@ import msgspec
 from msgspec import Struct
 
 from entraide.statements import Statement
-from entraide.types import Explanation, JobKind, Receipt, RequestFacts
+from entraide.types import Explanation, JobKind, Receipt, RequestFacts, ServerPlace
 from entraide_scheduler.books import make_statement
 from entraide_scheduler.bus import SchedulerPort
+from entraide_scheduler.core.rules import find_place_fault
 from entraide_scheduler.gateway.answers import add_explanation
 from entraide_scheduler.gateway.api.explained_answers import ExplainedAnswers
 from entraide_scheduler.gateway.jobs import (
@@ -120,7 +122,9 @@ class PoolApi:
         signer: ReceiptSigner,
         timezone: str,
         streams: ReconnectableStreams,
+        find_places: Callable[[], tuple[ServerPlace, ...]],
     ) -> None:
+        self._find_places = find_places
         self._store = store
         self._scheduler = scheduler
         self._facts_builder = facts_builder
@@ -356,7 +360,12 @@ class PoolApi:
             raise refused("statement_of_another", coop=clean_text(coop))
         try:
             return await make_statement(
-                self._store, coop or caller.coop, month, zone=self._zone, now=time.time()
+                self._store,
+                coop or caller.coop,
+                month,
+                zone=self._zone,
+                now=time.time(),
+                place=self._find_places()[0],
             )
         except (ValueError, OverflowError):
             raise _wrong_month(month) from None
@@ -416,7 +425,14 @@ class PoolApi:
         )
 
     async def _read_result(self, caller: Caller, row: KeptJobRow) -> bytes:
-        """Returns the answer of a kept job, with its explanation if the client asked for it."""
+        """Returns the answer of a kept job, with its explanation if the client asked for it.
+
+        Raises:
+            Refused: ``place_unknown``, ``place_outside``: it must not pass this gateway.
+        """
+        way = msgspec.structs.replace(row.facts, places=self._find_places())
+        if fault := find_place_fault(way, way):
+            raise Refused(ErrorReply(*fault, job=row.job))
         result = self._kept_jobs.unseal_result(row)
         if result and self._kept_jobs.asks_for_explanation(row):
             reply = await self._scheduler.explain(row.job, row.coop, person_of(row.key))

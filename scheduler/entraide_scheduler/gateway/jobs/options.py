@@ -19,7 +19,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from entraide.types import Control, DataClass, JobClass, JobKind, RequestFacts
+from entraide.types import Control, DataClass, JobClass, JobKind, RequestFacts, ServerPlace
 from entraide.units import UG_PER_G, round_half_up
 from entraide_scheduler.gateway.chat import (
     CARBON_G_MAX,
@@ -338,19 +338,22 @@ def _printable(model: str) -> str:
 
 
 class FactsBuilder:
-    """Builds the facts of requests, with this gateway's name and the pool's defaults."""
+    """Builds the facts of requests, with this gateway's name and its place.
+
+    What a request does not name stays empty: the core has the policy's defaults.
+    """
 
     def __init__(
         self,
         *,
         gateway: str,
         kept_gateway: str,
-        jurisdiction: str,
+        place: ServerPlace,
         secret: bytes,
         token_estimator: TokenEstimator,
     ) -> None:
         self._gateways = {JobKind.LIVE: gateway, JobKind.KEPT: kept_gateway}
-        self._jurisdiction = jurisdiction
+        self._places = (place,)
         self._secret = secret
         self._token_estimator = token_estimator
         self._ids = JobIdGenerator()
@@ -383,7 +386,7 @@ class FactsBuilder:
             kind=kind,
             job_class=JobClass(options.job_class or JobClass.INTERACTIVE),
             data_class=DataClass(options.data_class or DataClass.INTERNAL),
-            jurisdiction=options.jurisdiction or self._jurisdiction,
+            jurisdiction=options.jurisdiction,
             model=_printable(parsed.model),
             input_tokens_est=self._token_estimator.estimate_input_tokens(parsed),
             input_tokens_max=parsed.input_tokens_max,
@@ -398,4 +401,5 @@ class FactsBuilder:
             controlled_by=Control(options.controlled_by),
             longest_input_est=self._token_estimator.estimate_longest_input(parsed),
             resumable=is_resumable(parsed, kind),
+            places=self._places,
         )

@@ -21,6 +21,7 @@ from typing import Protocol
 
 import structlog
 
+from entraide.types import UNKNOWN_PLACE
 from entraide.wire import messages as m
 from entraide_scheduler.bus import SchedulerPort
 from entraide_scheduler.driver import Incident
@@ -53,7 +54,11 @@ class SchedulerLink(SchedulerPort, Protocol):
 
 
 class SchedulerWatch:
-    """Watches over the live jobs of one gateway."""
+    """Watches over the live jobs of one gateway.
+
+    Attributes:
+        pool_place: where the scheduler says that the pool's server stands.
+    """
 
     def __init__(
         self,
@@ -69,6 +74,7 @@ class SchedulerWatch:
         self._store = store
         self._revoke = revoke
         self._clock = clock
+        self.pool_place = UNKNOWN_PLACE
         self._incarnation = 0
         self._heard_at: float | None = None
         self._cut_at: float | None = None
@@ -87,7 +93,7 @@ class SchedulerWatch:
 
     def on_heard(self, heard: m.GatewayHeard) -> None:
         """Handles the scheduler's answer to a heartbeat."""
-        self._heard_at = self._clock()
+        self._heard_at, self.pool_place = self._clock(), heard.place
         for job in heard.jobs:
             if self._running_jobs.get(job) is None and not self._scheduler.repeat_answer(job):
                 self._scheduler.cancel(job, "gateway_lost")  # an earlier life of this gateway's

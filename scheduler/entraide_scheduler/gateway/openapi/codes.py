@@ -42,11 +42,12 @@ NEW_BATCH = (*NEW_KEPT, "deadline_passed", "unknown_file", "batches_full")
 # Of a live job: refused by the scheduler, or ended before its answer began.
 LIVE_JOB = (
     *NEW_JOB, *SCHEDULER, "queue_full", "queue_shapes", "unknown_model", "unknown_coop",
-    "feature_unsupported", "context_exceeded", "no_node_serves", "no_node_live", "no_model_fits",
-    "model_failed", "key_quarantined", "quota_tokens", "quota_requests", "quota_jobs",
-    "quota_energy", "quota_carbon", "engine_refused", "request_ends_engine", "node_lost",
-    "too_many_attempts", "stream_broken", "engine_exited", "engine_failed", "engine_hung",
-    "owner_returned", "gateway_lost", "deadline_exceeded", "cancelled",
+    "feature_unsupported", "context_exceeded", "place_unknown", "place_outside", "no_node_serves",
+    "no_node_live", "no_model_fits", "model_failed", "key_quarantined", "quota_tokens",
+    "quota_requests", "quota_jobs", "quota_energy", "quota_carbon", "engine_refused",
+    "request_ends_engine", "node_lost", "too_many_attempts", "stream_broken",
+    "engine_exited", "engine_failed", "engine_hung", "owner_returned", "gateway_lost",
+    "deadline_exceeded", "cancelled",
 )  # fmt: skip
 # Of a client that comes back to a stream.
 RECONNECTION = ("unknown_job", "stream_not_kept", "result_expired", "client_gone")

@@ -23,7 +23,8 @@ RECEIPT: Mapping[str, Any] = MappingProxyType(
         "intensity_g_per_kwh": 1.3, "intensity_basis": "measured", "surplus_basis": None,
         "policy_version": "v1", "settled": False, "issued_at": AT, "key": "9f86d081884c7d65",
         "signature": "c2lnbmF0dXJl…", "smaller": None, "controlled_by": "member",
-        "surplus_evidence": "", "runs": [],
+        "surplus_evidence": "", "runs": [], "further_places": [],
+        "place": {"zone": "CA-QC", "controlled_by": "member", "invented": False},
     }
 )  # fmt: skip
 

@@ -15,7 +15,7 @@ from msgspec import structs
 
 from entraide import explanations
 from entraide.decoding import decode_json
-from entraide.types import Explanation, Receipt, Usage
+from entraide.types import Explanation, Receipt, ServerPlace, Usage
 from entraide.units import g_from_ug, wh_from_uwh
 from entraide.v1 import common_pb2, pool_pb2
 from entraide.wire.cards import ModelCard
@@ -148,8 +148,15 @@ def receipt_message(facts: Receipt) -> common_pb2.Receipt:
     fields["surplus_basis"] = fields["surplus_basis"] or ""
     if facts.smaller is not None:
         fields["smaller"] = common_pb2.SmallerModel(**msgspec.structs.asdict(facts.smaller))
+    fields["place"] = place_message(facts.place) if facts.place is not None else None
+    fields["further_places"] = [place_message(place) for place in facts.further_places]
     fields["runs"] = [common_pb2.ReceiptRun(**msgspec.structs.asdict(run)) for run in facts.runs]
     return common_pb2.Receipt(usage=tokens, **fields)
+
+
+def place_message(place: ServerPlace) -> common_pb2.ServerPlace:
+    """Returns the message of a place."""
+    return common_pb2.ServerPlace(**msgspec.structs.asdict(place))
 
 
 def resumed_message(seam: AnswerSeam) -> pool_pb2.Resumed:

@@ -774,7 +774,9 @@ removed-email = [e-mail address removed]
 answer-machine = { $machine } of { $coop }, { $province }
 answer-own = { $machine } of { $coop } (your co-op), { $province }
 answer-begun = begun by { $machine } of { $coop }, { $province }
-answer-canada = nothing left Canada
+answer-canada-inside = nothing left Canada
+answer-canada-invented = nothing left Canada (the server’s place is invented)
+answer-canada-unknown = where the pool’s server stands, or who controls it, is unknown
 grams = { $grams }\xA0g CO2e
 grams-under = under 0.001 g CO2e
 microwave-under = under 1\xA0s of a microwave oven
@@ -795,6 +797,30 @@ receipt-control = { $control ->
     [member] A member co-op controls it: the operator vouches for that.
     [canadian] A Canadian organisation controls it: the operator vouches for that.
    *[other] Nobody has vouched for who controls it.
+}
+receipt-place = The text passed the pool’s server{ $zone ->
+    [unknown] , at an unknown place
+   *[other] {" "}({ $zone })
+}: { $control ->
+    [member] a member co-op controls it
+    [canadian] a Canadian organisation controls it
+    [other] an organisation not vouched for as Canadian controls it
+   *[unknown] it is unknown who controls it
+}.{ $invented ->
+    [yes] {" "}The place is invented, for the demonstration.
+   *[no] {""}
+}
+receipt-further = It also passed another server{ $zone ->
+    [unknown] , at an unknown place
+   *[other] {" "}({ $zone })
+}: { $control ->
+    [member] a member co-op controls it
+    [canadian] a Canadian organisation controls it
+    [other] an organisation not vouched for as Canadian controls it
+   *[unknown] it is unknown who controls it
+}.{ $invented ->
+    [yes] {" "}The place is invented, for the demonstration.
+   *[no] {""}
 }
 receipt-model = Model: { $model }, run by { $engine }.
 receipt-time = The question waited { $waited }\xA0s; the first words came after { $first }\xA0s.
@@ -1654,7 +1680,9 @@ removed-email = [adresse courriel enlevée]
 answer-machine = { $machine } de { $coop }, { $province }
 answer-own = { $machine } de { $coop } (votre coopérative), { $province }
 answer-begun = commencée par { $machine } de { $coop }, { $province }
-answer-canada = rien n’est sorti du Canada
+answer-canada-inside = rien n’est sorti du Canada
+answer-canada-invented = rien n’est sorti du Canada (l’emplacement du serveur est inventé)
+answer-canada-unknown = on ne sait pas où est le serveur du parc, ou qui en a le contrôle
 grams = { $grams }\xA0g de CO2e
 grams-under = moins de 0,001 g de CO2e
 microwave-under = moins de 1\xA0s de four à micro-ondes
@@ -1675,6 +1703,30 @@ receipt-control = { $control ->
     [member] Une coopérative membre en a le contrôle\xA0: l’exploitant s’en porte garant.
     [canadian] Une organisation canadienne en a le contrôle\xA0: l’exploitant s’en porte garant.
    *[other] Personne ne s’est porté garant de qui en a le contrôle.
+}
+receipt-place = Le texte est passé par le serveur du parc{ $zone ->
+    [unknown] , à un endroit inconnu
+   *[other] {" "}({ $zone })
+}\xA0: { $control ->
+    [member] une coopérative membre en a le contrôle
+    [canadian] une organisation canadienne en a le contrôle
+    [other] une organisation non attestée comme canadienne en a le contrôle
+   *[unknown] on ne sait pas qui en a le contrôle
+}.{ $invented ->
+    [yes] {" "}L’emplacement est inventé, pour la démonstration.
+   *[no] {""}
+}
+receipt-further = Il est aussi passé par un autre serveur{ $zone ->
+    [unknown] , à un endroit inconnu
+   *[other] {" "}({ $zone })
+}\xA0: { $control ->
+    [member] une coopérative membre en a le contrôle
+    [canadian] une organisation canadienne en a le contrôle
+    [other] une organisation non attestée comme canadienne en a le contrôle
+   *[unknown] on ne sait pas qui en a le contrôle
+}.{ $invented ->
+    [yes] {" "}L’emplacement est inventé, pour la démonstration.
+   *[no] {""}
 }
 receipt-model = Modèle\xA0: { $model }, exécuté par { $engine }.
 receipt-time = La question a attendu { $waited }\xA0s\xA0; les premiers mots sont venus après { $first }\xA0s.

@@ -1,0 +1,81 @@
+"""The place of a pool's server: what a request may name, and where the place is told."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from tests.scheduler.gateway_support import PLACE, ask, open_pool
+
+from entraide import receipts
+from entraide.types import Receipt, ServerPlace
+from entraide_scheduler.gateway import Settings
+
+NAMED = {
+    "jurisdiction": {"X_Entraide_Jurisdiction": "CA"},
+    "controlled_by": {"X_Entraide_Controlled_By": "other"},
+}
+WORDS = {
+    "fr": {"jurisdiction": "où se trouve le serveur du parc", "controlled_by": "qui a le contrôle"},
+    "en": {"jurisdiction": "where the pool’s server stands", "controlled_by": "who controls"},
+}
+
+
+@pytest.mark.parametrize("lang", ["fr", "en"])
+async def test_an_unknown_place_refuses_what_names_it(tmp_path: Path, lang: str) -> None:
+    """A named jurisdiction or control is refused, by header or body, with what to do about it."""
+    answers = {}
+    async with open_pool(tmp_path, settings=Settings(drain_s=0.0)) as pool:
+        for name, headers in NAMED.items():
+            for way, (body, head) in {
+                "header": (ask(), headers),
+                "body": (ask(entraide={name: next(iter(headers.values()))}), {}),
+            }.items():
+                async with pool.send(body, Accept_Language=lang, **head) as answer:
+                    error = (await answer.json())["error"]
+                    answers[name, way] = answer.status, error["code"], error["param"]
+            assert WORDS[lang][name] in error["message"]
+            assert "[place]" in error["message"]
+
+    assert answers == {
+        (name, way): (503, "place_unknown", name) for name in NAMED for way in ("header", "body")
+    }
+
+
+async def test_an_unknown_place_is_said_on_the_receipt(tmp_path: Path) -> None:
+    """A request that names nothing runs, and its receipt says that the place is unknown."""
+    async with open_pool(tmp_path, settings=Settings(drain_s=0.0)) as pool:
+        pending = asyncio.ensure_future(pool.send(ask()))
+        (await pool.placed()).finish()
+        async with await pending as answer:
+            receipt = (await answer.json())["entraide"]
+
+    assert {"zone": "unknown", "controlled_by": "unknown", "invented": False} == receipt["place"]
+    assert [] == receipt["further_places"]
+
+
+async def test_the_place_is_told_everywhere(tmp_path: Path) -> None:
+    """At the well-known address, on the signed receipt, and on the statement."""
+    async with open_pool(tmp_path) as pool:
+        _, known = await pool.call("GET", "/.well-known/entraide")
+        pending = asyncio.ensure_future(pool.send(ask(), X_Entraide_Jurisdiction="CA-ON"))
+        run = await pool.placed()
+        run.finish()
+        async with await pending as answer:
+            receipt = (await answer.json())["entraide"]
+        _, statement = await pool.call("GET", "/v1/statement")
+        keys = {key["id"]: receipts.ReceiptKey(**key) for key in known["receipt_keys"]}
+    place = {"zone": PLACE.zone, "controlled_by": PLACE.controlled_by, "invented": False}
+    signed = _decode(receipt)
+    moved = _decode(receipt | {"place": place | {"zone": "CA-QC"}})
+
+    assert [place] * 3 == [each["place"] for each in (known, receipt, statement)]
+    assert [] == known["further_places"]
+    assert "genuine" == receipts.verify(signed, keys)
+    assert "altered" == receipts.verify(moved, keys)
+    assert ServerPlace("CA-ON", "member") == signed.place
+
+
+def _decode(document: dict[str, object]) -> Receipt:
+    import msgspec
+
+    return msgspec.convert(document, Receipt)
