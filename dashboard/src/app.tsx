@@ -4,6 +4,7 @@ import { lang, t } from "./i18n.ts";
 import { useKeptFocus } from "./parts/kept_focus.ts";
 import { Lazy } from "./parts/lazy.tsx";
 import { Mark } from "./parts/mark.tsx";
+import { StartNotice } from "./parts/start_notice.tsx";
 import { poolName } from "./pool_status.ts";
 import { segments } from "./router.ts";
 import { MENU, viewOf } from "./routes.ts";
@@ -28,6 +29,7 @@ export function App() {
   return (
     <>
       <Header current={name} onSkip={() => main.current?.focus()} />
+      <StartNotice current={name} />
       <main ref={main} tabIndex={-1} class={`view view-${name || "pool"}`}>
         <Lazy key={name} load={view.load} rest={segments.value.slice(1)} />
       </main>

@@ -30,6 +30,21 @@ export async function chooseLang(chosen: Lang): Promise<void> {
   }
 }
 
+/** Asks, in a new start, to be opened from a session that the person had before. */
+export async function askOpening(): Promise<void> {
+  session.value = await take(api.POST("/v1/session/opening"));
+}
+
+/** Erases, in a new start, what the person's other starts hold. */
+export async function eraseEarlier(): Promise<void> {
+  session.value = await take(api.DELETE("/v1/session/earlier"));
+}
+
+/** Confirms that the address that the page shows is the person's own. */
+export async function confirmEmail(email: string): Promise<void> {
+  session.value = await take(api.POST("/v1/session/email", { body: { email } }));
+}
+
 /** Signs in with the token of a one-time link. */
 export async function signIn(token: string): Promise<SessionView> {
   const view = await take(api.POST("/v1/session", { body: { token } }));

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 import structlog
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from entraide.errors import EntraideError, error_for
 from entraide.printable import is_printable, shortened
@@ -44,11 +44,13 @@ class Actor(Struct, frozen=True):
         role: a ``Role``.
         coop: co-op of the person.
         person: identifier.
+        start: of the session in which the person asks.
     """
 
     role: str = Role.OPERATOR.value
     coop: str = ""
     person: str = ""
+    start: str = ""
 
     def may_read(self, coop: str) -> bool:
         """Whether the actor may see the people of a co-op."""
@@ -145,7 +147,8 @@ class People:
             raise error_for("role_refused")
         await self._check_coop(coop)
         identifier = PERSON_PREFIX + secrets.token_hex(6)
-        row = PersonRow(person=identifier, coop=coop, created_at=self._now(), **fields)
+        by = actor.person if fields["email"] else ""
+        row = PersonRow(person=identifier, coop=coop, created_at=self._now(), email_by=by, **fields)
         added = await self._store.write(
             lambda c: table.add_person(c, row, coop_max=PEOPLE_PER_COOP_MAX)
         )
@@ -176,6 +179,8 @@ class People:
             fields["disabled_at"] = 0.0
         if not fields:
             return await self.find(actor, person)
+        if fields.get("email", row.email) != row.email:
+            fields["email_by"] = actor.person
         changed = await self._store.write(lambda c: table.change_person(c, person, **fields))
         if changed is None:
             raise error_for("email_taken", values={"param": "email"})
@@ -201,6 +206,8 @@ class People:
     async def make_link(self, actor: Actor, person: str, valid_s: float = 0.0) -> MadeLink:
         """Makes a one-time link with which a person signs in.
 
+        It begins a new start, unless the person makes it in a session; see ``signin_starts``.
+
         Args:
             actor: who asks.
             person: who signs in.
@@ -217,10 +224,31 @@ class People:
         row = await self.find(actor, person)
         if row.disabled_at:
             raise error_for("person_disabled", values={"person": row.person})
+        start = actor.start if actor.person == row.person else ""
+        return await self._put_link(row, actor.person, valid_s, start=start)
+
+    async def make_letter(self, row: PersonRow, email: str) -> MadeLink:
+        """Makes a link that a letter to an address alone has.
+
+        It goes on with the start in which the person confirmed the address.
+
+        Args:
+            row: whose address it is, or was.
+            email: the address.
+        """
+        start = row.confirmed_start if email == row.confirmed_email else ""
+        row = structs.replace(row, email=email)
+        return await self._put_link(row, row.email_by, LINK_DEFAULT_S, start=start, email=email)
+
+    async def _put_link(
+        self, row: PersonRow, made_by: str, valid_s: float, *, start: str, email: str = ""
+    ) -> MadeLink:
         token, now = secrets.token_urlsafe(24), self._now()
-        link = SigninLinkRow(row.person, now + valid_s, made_by=actor.person, made_at=now)
+        link = SigninLinkRow(
+            row.person, now + valid_s, made_by=made_by, made_at=now, start=start, email=email
+        )
         await self._store.write(lambda c: table.put_link(c, hash_secret(token), link))
-        self._log.info("person.link_made", person=row.person, by=actor.person)
+        self._log.info("person.link_made", person=row.person, by=made_by, letter=bool(email))
         return MadeLink(token, row, link.made_at, link.expires_at)
 
     async def find(self, actor: Actor, person: str) -> PersonRow:
@@ -248,9 +276,9 @@ class People:
             raise error_for("unknown_coop", values=values)
 
 
-def as_actor(row: PersonRow) -> Actor:
-    """Returns a person as who asks."""
-    return Actor(row.role, row.coop, row.person)
+def as_actor(row: PersonRow, start: str = "") -> Actor:
+    """Returns a person as who asks, in a session of a start."""
+    return Actor(row.role, row.coop, row.person, start)
 
 
 def _checked(**fields: str) -> dict[str, Any]:

@@ -66,6 +66,7 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "oidc_person_unknown": CodeFacts(403, "PERMISSION_DENIED", "permission_error", False),
         "csrf_refused": CodeFacts(403, "PERMISSION_DENIED", "permission_error", False),
         "role_refused": CodeFacts(403, "PERMISSION_DENIED", "permission_error", False),
+        "session_new_start": CodeFacts(403, "PERMISSION_DENIED", "permission_error", False),
         "forbidden": CodeFacts(403, "PERMISSION_DENIED", "permission_error", False),
         "statement_of_another": CodeFacts(403, "PERMISSION_DENIED", "permission_error", False),
         "key_quarantined": CodeFacts(403, "PERMISSION_DENIED", "permission_error", False),

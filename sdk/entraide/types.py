@@ -38,11 +38,11 @@ from entraide.settlements import (
 )
 
 __all__ = [
-    "UNKNOWN", "UNKNOWN_PLACE", "Basis", "Candidate", "Candidates", "Control", "DataClass",
-    "EnergyStatus", "Exclusion", "Explanation", "JobClass", "JobKind", "JobState", "Lending",
-    "Loadable", "NodeCard", "NodeState", "Outcome", "Power", "Promise", "Rates", "Receipt",
-    "ReceiptRun", "Replica", "RequestFacts", "ServerPlace", "Settlement", "SmallerModel",
-    "SmallerQuote", "SurplusEvidence", "Terms", "Usage",
+    "START_MARK", "UNKNOWN", "UNKNOWN_PLACE", "Basis", "Candidate", "Candidates", "Control",
+    "DataClass", "EnergyStatus", "Exclusion", "Explanation", "JobClass", "JobKind", "JobState",
+    "Lending", "Loadable", "NodeCard", "NodeState", "Outcome", "Power", "Promise", "Rates",
+    "Receipt", "ReceiptRun", "Replica", "RequestFacts", "ServerPlace", "Settlement",
+    "SmallerModel", "SmallerQuote", "SurplusEvidence", "Terms", "Usage", "account_of",
 ]  # fmt: skip
 
 
@@ -189,6 +189,18 @@ class NodeCard(Struct, frozen=True, gc=False):
     terms: LentTerms | None = None
 
 
+START_MARK = "."  # between a person and a start of that person, in the identifier of a sender
+
+
+def account_of(key: str) -> str:
+    """Returns the API key or the person of a sender, whichever start of the person it is.
+
+    >>> account_of("person-0123456789ab.9f3a1c2b"), account_of("key-0123456789ab")
+    ('person-0123456789ab', 'key-0123456789ab')
+    """
+    return key.partition(START_MARK)[0]
+
+
 class RequestFacts(Struct, frozen=True, gc=False):
     """Everything that the core knows of a request; its text is not included.
 
@@ -250,6 +262,11 @@ class RequestFacts(Struct, frozen=True, gc=False):
     def embeds(self) -> bool:
         """Whether it asks for embeddings, which have no output tokens."""
         return EMBEDDINGS in self.features
+
+    @property
+    def account(self) -> str:
+        """On whom quotas and faults count; see ``account_of``."""
+        return account_of(self.key)
 
 
 class Usage(Struct, frozen=True, gc=False):

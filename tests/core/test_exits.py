@@ -116,11 +116,12 @@ class TestKeys:
     """Requests with one key end engines again and again."""
 
     def test_three_refusals_in_an_hour_put_the_key_in_quarantine(self, three: Pool) -> None:
-        """Its requests are refused until the operator clears it; another key's are not."""
-        for number in range(3):
-            refused(three, f"j{number}", key="bad")
+        """Its requests are refused until the operator clears it, whichever start of a person they
+        are from; another key's are not."""
+        for number, sender in enumerate(("bad", "bad.9f3a1c2b", "bad")):
+            refused(three, f"j{number}", key=sender)
             three.wait(20.0, seen=("qc-1", "on-1", "ab-1"))
-        (no,) = of(three.ask("j9", key="bad"), commands.Refuse)
+        (no,) = of(three.ask("j9", key="bad.0a1b2c3d"), commands.Refuse)
         quarantine = three.core.quarantine(SenderKind.KEY, "bad")
         other = placed(three, "o1", key="good")
         three.tell(events.QuarantineCleared, SenderKind.KEY, "bad")

@@ -64,14 +64,17 @@ class TestWhose:
         assert left == {"": 1, "chat": 0}
 
     def test_a_key_has_its_own_book(self) -> None:
-        """A key that spent its quota is refused, and its co-op's other keys are not."""
+        """A key that spent its quota is refused, a person's in any start of that person, and its
+        co-op's other keys are not."""
         quota = Quota(QuotaKind.JOBS_IN_FLIGHT, 1, key="k1")
         pool = Pool("alpha", quotas={"alpha": (quota,)})
         pool.join(card("n1"))
         pool.ask("j1", key="k1")
         (refuse,) = of(pool.ask("j2", key="k1"), commands.Refuse)
+        (again,) = of(pool.ask("j4", key="k1.9f3a1c2b"), commands.Refuse)
 
         assert (refuse.code, refuse.values["key"]) == ("quota_jobs", "k1")
+        assert (again.code, again.values["key"]) == ("quota_jobs", "k1")
         assert kinds(pool.ask("j3", key="k2")) == ["Place"]
 
 

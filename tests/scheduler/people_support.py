@@ -7,8 +7,9 @@ import aiohttp
 from tests.scheduler.gateway_support import Pool
 
 from entraide_scheduler.core.policy import CoopTerms, Policy
-from entraide_scheduler.people import OPERATOR, People
-from entraide_scheduler.store.person_rows import PersonRow
+from entraide_scheduler.gateway.signin.cookies import make_csrf_token
+from entraide_scheduler.people import OPERATOR, Actor, People
+from entraide_scheduler.store.person_rows import PersonRow, SigninEvidence, SigninWay
 from entraide_scheduler.store.rows import PolicyRow
 
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
@@ -81,9 +82,21 @@ async def add_person(people: People, coop: str = "alpha", **fields: str) -> Pers
     return await people.add(OPERATOR, coop=coop, **{"name": "Ada", **fields})
 
 
-async def signed_in(pool: Pool, people: People, person: PersonRow) -> Browser:
-    """Signs a person in with a fresh link."""
+async def signed_in(
+    pool: Pool, people: People, person: PersonRow, actor: Actor = OPERATOR
+) -> Browser:
+    """Signs a person in with a fresh link, which an actor makes."""
     browser = Browser(pool)
-    answer = await browser.sign_in((await people.make_link(OPERATOR, person.person)).token)
+    answer = await browser.sign_in((await people.make_link(actor, person.person)).token)
     assert answer.status == 200, answer.body
+    return browser
+
+
+async def signed_in_too(beside: Browser) -> Browser:
+    """Signs in once more who is signed in in a browser, in another browser and the same start."""
+    sessions, browser = beside.pool.gateway.signin.sessions, Browser(beside.pool)
+    present = await sessions.find(beside.cookie)
+    evidence = SigninEvidence(SigninWay.LINK.value, present.session.start)
+    browser.cookie, _ = await sessions.start(present.person, evidence, AGENT)
+    browser.csrf = make_csrf_token(browser.cookie)
     return browser

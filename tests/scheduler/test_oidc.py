@@ -8,9 +8,11 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from tests.scheduler.batch_support import jsonl, lines
 from tests.scheduler.gateway_support import Pool, open_pool
 from tests.scheduler.identity_provider import IdentityProvider, open_provider
-from tests.scheduler.people_support import Answer, Browser, add_person, open_people
+from tests.scheduler.people_support import Answer, Browser, add_person, open_people, signed_in
+from tests.scheduler.test_own_alone import upload
 
 from entraide.errors import EntraideError
 from entraide_scheduler.config import OidcConfig
@@ -209,3 +211,57 @@ def test_a_challenge_is_that_of_the_standard() -> None:
     from entraide_scheduler.gateway.signin.oidc import challenge_of
 
     assert "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM" == digest == challenge_of(verifier)
+
+
+async def browser_of(pool: Pool, answer: Answer) -> Browser:
+    """Returns a browser with the cookie of a return."""
+    browser = Browser(pool)
+    cookies = answer.headers.getall("set-cookie")
+    cookie = next(each for each in cookies if each.startswith("entraide="))
+    browser.cookie = cookie.partition(";")[0].partition("=")[2]
+    browser.csrf = (await browser.call("GET", "/v1/session")).json["csrf"]
+    return browser
+
+
+async def file_of(browser: Browser) -> str:
+    """Sends a file; returns its path."""
+    return f"/v1/files/{await upload(browser, jsonl(*lines(1)))}"
+
+
+async def test_a_session_at_the_provider_is_the_persons_own(
+    pool: Pool, people: People, provider: IdentityProvider
+) -> None:
+    """What was sent before stays closed to a link of somebody else, and is open at the provider."""
+    row = await add_person(people, email="own@example.coop")
+    await provider.put_user("own", email=row.email, email_verified=True)
+    path = await file_of(await browser_of(pool, await Visit(pool, provider).sign_in("own")))
+    by_link = await signed_in(pool, people, row)
+    again = await browser_of(pool, await Visit(pool, provider).sign_in("own"))
+
+    assert "session_new_start" == (await by_link.call("GET", path)).code
+    assert 200 == (await again.call("GET", path)).status
+    assert (await again.call("GET", "/v1/session")).json["new_start"] is None
+
+
+@pytest.mark.parametrize("case", ["unconfirmed", "changed", "confirmed"])
+async def test_a_first_sign_in_at_the_provider_counts_by_an_address_that_the_person_confirmed(
+    pool: Pool, people: People, provider: IdentityProvider, case: str
+) -> None:
+    """Who wrote or changed the address signs in at the provider with it: a new start, and so is
+    each later sign-in of that account; a confirmed address opens what was before."""
+    row = await add_person(people, email=f"{case}@example.coop")
+    ada = await signed_in(pool, people, row)
+    path = await file_of(ada)
+    if case != "unconfirmed":
+        await ada.call("POST", "/v1/session/email", {"email": row.email})
+    if case == "changed":
+        row = await people.change(OPERATOR, row.person, email="spy@example.coop")
+    await provider.put_user(case, email=row.email, email_verified=True)
+    heard = set()
+    for _ in range(2):
+        browser = await browser_of(pool, await Visit(pool, provider).sign_in(case))
+        heard.add((await browser.call("GET", path)).code)
+        start = (await browser.call("GET", "/v1/session")).json["new_start"]
+        heard.add(start and start["way"])
+
+    assert ({"", None} if case == "confirmed" else {"session_new_start", "oidc"}) == heard

@@ -1,12 +1,14 @@
-"""What a person sends is that person's alone, at every endpoint that takes an identifier.
+"""What a person sends is that person's alone, at every operation of the pool.
 
-``CASES`` has each such route; a route without a case fails.
+``person_routes.py`` is the table of them. It is walked by nobody, by keys, by another member, by
+the admins of the co-op and of another, by the operator and an auditor, and by a session that the
+co-op's admin began with a link for the person.
 """
 
 import asyncio
 import io
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,33 +19,16 @@ import pytest
 from tests.scheduler.batch_support import answering_nodes, jsonl, lines
 from tests.scheduler.gateway_support import CHAT, KEY_A, KEY_B, WAIT_S, Pool, ask, open_pool
 from tests.scheduler.people_support import Answer, Browser, add_person, open_people, signed_in
+from tests.scheduler.person_routes import HTTP, LISTS, THINGS
 from tests.scheduler.test_gateway_grpc import open_stub
 
 from entraide.v1 import pool_pb2
 from entraide_scheduler.gateway.routes import PATHS
+from entraide_scheduler.people import as_actor
 
-# The refusal of each route for whoever is not the owner; the owner gets something else.
-CASES: Mapping[tuple[str, str], str] = {
-    ("GET", "/v1/jobs/{job}"): "unknown_job",
-    ("DELETE", "/v1/jobs/{job}"): "unknown_job",
-    ("POST", "/v1/jobs/{job}/cancel"): "unknown_job",
-    ("GET", "/v1/jobs/{job}/explanation"): "unknown_job",
-    ("GET", "/v1/jobs/{job}/receipt"): "unknown_job",
-    ("GET", "/v1/jobs/{job}/stream"): "unknown_job",
-    ("GET", "/v1/files/{file}"): "unknown_file",
-    ("DELETE", "/v1/files/{file}"): "unknown_file",
-    ("GET", "/v1/files/{file}/content"): "unknown_file",
-    ("GET", "/v1/batches/{batch}"): "unknown_batch",
-    ("POST", "/v1/batches/{batch}/cancel"): "unknown_batch",
-    ("DELETE", "/v1/sessions/{session}"): "unknown_session",
-}
-# Not of one caller; those of people are in test_signin.py, by role.
-OTHERS = (
-    "/v1/models/{model}", "/weights/{sha256}", "/install/wheels/{file}", "/assets/{file}",
-    "/v1/people/{person}",
-    "/v1/people/{person}/link",
-)  # fmt: skip
-LISTS = ("/v1/jobs", "/v1/files", "/v1/batches", "/v1/sessions")
+MARKS = ("Fini-marque", "Garde-marque", "lot-marque.jsonl")  # in what the owner sent
+# A stranger's own calls that end its session come last.
+LAST = ("sign_out", "erase_earlier")
 
 
 class Sender(Protocol):
@@ -86,11 +71,11 @@ class World:
         live = await self.pool.placed()
         live.accept()
         self.running, self.live = running, live
-        done = asyncio.ensure_future(self.owner.call("POST", CHAT, ask("Fini")))
+        done = asyncio.ensure_future(self.owner.call("POST", CHAT, ask("Fini-marque")))
         ended = await self.pool.placed()
         ended.finish()
         await done
-        kept = await self.owner.call("POST", "/v1/jobs", {"request": ask("Gardé")})
+        kept = await self.owner.call("POST", "/v1/jobs", {"request": ask("Garde-marque")})
         (await self.pool.placed()).finish()
         file = await upload(self.owner, jsonl(*lines(1)))
         request = {"input_file_id": file, "endpoint": CHAT, "completion_window": "24h"}
@@ -114,6 +99,34 @@ class World:
             session = (await self.owner.call("GET", "/v1/session")).json["session"]
             self.names["session"] = [session]
 
+    @property
+    def secrets(self) -> list[str]:
+        """What only the owner may see."""
+        return [*MARKS, *(name for names in self.names.values() for name in names)]
+
+    def has(self, pattern: str) -> bool:
+        """Whether the owner has a thing of the kind that a pattern names."""
+        return pattern.partition("{")[2].partition("}")[0] in self.names
+
+    def refusal(self, stranger: str, path: str, code: str) -> tuple[int, str]:
+        """Returns how a stranger's request for a thing is refused."""
+        is_session = path.startswith("/v1/sessions/")
+        has_no_stream = "/kept-" in path and path.endswith("/stream")
+        if stranger == "nobody" or (is_session and stranger in ("key", "foreign")):
+            return (401, "not_signed_in" if is_session else "unauthorised")
+        if stranger == "new start" and isinstance(self.owner, Browser) and not has_no_stream:
+            return (403, "session_new_start")
+        return (404, code)
+
+    def request_for(self, method: str, path: str) -> tuple[Any, dict[str, str]]:
+        """Returns the body and the headers with which a stranger might be shown something."""
+        if method == "GET":
+            return None, {}
+        if path == "/v1/batches":
+            file = self.names["file"][0]
+            return {"input_file_id": file, "endpoint": CHAT, "completion_window": "24h"}, {}
+        return {}, {"last_event_id": f"{self.names['job'][0]}/0"} if path == CHAT else {}
+
     def paths(self, pattern: str) -> list[str]:
         """Returns the paths of a pattern with each of the owner's identifiers."""
         kind = pattern.partition("{")[2].partition("}")[0]
@@ -124,7 +137,7 @@ async def upload(sender: Any, content: bytes) -> str:
     """Sends a file; returns its identifier."""
     form = aiohttp.FormData()
     form.add_field("purpose", "batch")
-    form.add_field("file", io.BytesIO(content), filename="lot.jsonl")
+    form.add_field("file", io.BytesIO(content), filename="lot-marque.jsonl")
     headers = sender.headers(sender.csrf)
     async with sender.pool.session.post("/v1/files", data=form, headers=headers) as answer:
         assert answer.status == 200, await answer.text()
@@ -138,12 +151,18 @@ async def open_world(folder: Path, owner_kind: str) -> AsyncIterator[World]:
         people = await open_people(pool)
         roles = {"ada": "person", "bob": "person", "admin": "coop_admin", "operator": "operator"}
         senders: dict[str, Any] = {"key": Key(pool, KEY_A), "foreign": Key(pool, KEY_B)}
-        for name, role in roles.items():
-            row = await add_person(people, email=f"{name}@example.coop", role=role)
+        rows = {
+            name: await add_person(people, email=f"{name}@example.coop", role=role)
+            for name, role in roles.items()
+        }
+        for name, row in rows.items():
             senders[name] = await signed_in(pool, people, row)
-        senders["auditor"] = await signed_in(
-            pool, people, await add_person(people, "beta", role="auditor")
-        )
+        for role in ("auditor", "coop_admin"):
+            row = await add_person(people, "beta", role=role)
+            senders[f"{role} of beta"] = await signed_in(pool, people, row)
+        admin = as_actor(rows["admin"])
+        senders["new start"] = await signed_in(pool, people, rows["ada"], admin)
+        senders["nobody"] = Browser(pool)
         world = World(pool, senders.pop(owner_kind), senders)
         await world.fill()
         yield world
@@ -155,34 +174,19 @@ async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
         yield opened
 
 
-def test_each_route_with_an_identifier_has_a_case() -> None:
-    """A new route is refused here until it is said whose what it shows is."""
-    routes = {
-        (method, pattern)
-        for pattern, methods in PATHS.items()
-        for method in methods
-        if "{" in pattern and pattern not in OTHERS
-    }
-
-    assert set(CASES) == routes
-
-
 async def test_nobody_else_reads_changes_or_lists_what_a_sender_sent(world: World) -> None:
-    """Another person, the co-op's admin, the operator, an auditor and keys: each is refused."""
+    """Each stranger is refused each thing; to the person's own new start it is closed."""
     heard = {}
-    for (method, pattern), code in CASES.items():
+    for (method, pattern), code in THINGS.items():
         for path in world.paths(pattern):
             for name, stranger in world.strangers.items():
-                if "session" in pattern and isinstance(stranger, Key):
-                    continue  # a key has no sessions: test_signin.py
                 answer = await stranger.call(method, path)
-                if (answer.status, answer.code) != (404, code):
+                if (answer.status, answer.code) != world.refusal(name, path, code):
                     heard[name, method, path] = answer.body
-    ids = [name.encode() for names in world.names.values() for name in names]
     for path in LISTS:
         for name, stranger in world.strangers.items():
             listed = (await stranger.call("GET", path)).body
-            if any(each in listed for each in ids):
+            if any(each.encode() in listed for each in world.secrets):
                 heard[name, "GET", path] = listed
 
     assert {} == heard
@@ -195,17 +199,42 @@ async def test_nobody_else_reads_changes_or_lists_what_a_sender_sent(world: Worl
         assert 200 == (await world.owner.call("GET", path)).status
 
 
+async def test_no_operation_shows_anything_of_it_to_anybody_else(world: World) -> None:
+    """Each operation of the table is called by each stranger, with what would show something: no
+    answer has an identifier, a name or a text of the owner."""
+    calls = sorted(HTTP, key=lambda each: PATHS[each[1]][each[0]] in LAST)
+    shown = {}
+    for method, pattern in calls:
+        for path in world.paths(pattern) if world.has(pattern) else [pattern]:
+            body, headers = world.request_for(method, path)
+            named = f"{path} {body} {headers}"  # a refusal may repeat what was sent
+            secrets = [each for each in world.secrets if each not in named]
+            for name, stranger in world.strangers.items():
+                used = "HEAD" if path.endswith("/events") else method
+                answer = await stranger.call(used, path, body, **headers)
+                if any(each in answer.body.decode() for each in secrets):
+                    shown[name, method, path] = answer.body
+
+    assert {} == shown
+
+
 async def test_nobody_else_runs_a_file_or_takes_over_an_idempotency_key(world: World) -> None:
     """A batch of somebody's file is refused; the same key from another sender is another job."""
     request = {
         "input_file_id": world.names["file"][0], "endpoint": CHAT, "completion_window": "24h"
     }  # fmt: skip
-    batches = [await each.call("POST", "/v1/batches", request) for each in world.strangers.values()]
+    strangers = {name: each for name, each in world.strangers.items() if name != "nobody"}
+    batches = {
+        name: (await each.call("POST", "/v1/batches", request)).code
+        for name, each in strangers.items()
+    }
     body = {"request": ask("Une fois")}
-    senders = [world.owner, *world.strangers.values()]
+    senders = [world.owner, *strangers.values()]
     jobs = [await each.call("POST", "/v1/jobs", body, idempotency_key="same") for each in senders]
 
-    assert {"unknown_file"} == {answer.code for answer in batches}
+    closed = {"new start"} if isinstance(world.owner, Browser) else set()
+    assert closed == {name for name, code in batches.items() if code == "session_new_start"}
+    assert {"unknown_file"} == {code for name, code in batches.items() if name not in closed}
     assert {202} == {answer.status for answer in jobs}
     assert len(senders) == len({answer.json["id"] for answer in jobs})
 
@@ -230,7 +259,7 @@ async def test_after_a_restart_the_explanation_is_still_the_senders(tmp_path: Pa
     """The gateway has forgotten the job: what is stored says who sent it."""
     async with open_world(tmp_path, "ada") as world:
         job, cookies = world.names["job"][1], {"ada": world.owner.cookie}
-        cookies |= {name: world.strangers[name].cookie for name in ("bob", "admin")}
+        cookies |= {name: world.strangers[name].cookie for name in ("bob", "admin", "new start")}
     async with open_pool(tmp_path) as pool:
         answers = {}
         for name, cookie in cookies.items():
@@ -241,5 +270,8 @@ async def test_after_a_restart_the_explanation_is_still_the_senders(tmp_path: Pa
         by_key = await pool.call("GET", f"/v1/jobs/{job}/explanation")
 
         assert {200} == {status for (name, _), status in answers.items() if name == "ada"}
-        assert {404} == {status for (name, _), status in answers.items() if name != "ada"}
+        assert {404} == {
+            status for (name, _), status in answers.items() if name in ("bob", "admin")
+        }
+        assert {403} == {status for (name, _), status in answers.items() if name == "new start"}
         assert 404 == by_key[0]

@@ -39,7 +39,11 @@ PASSES: Mapping[str, frozenset[str]] = {
     "statement": LEADING | {"key"},
     "machines": LEADING,
     **dict.fromkeys(
-        ("get_session", "change_session", "sign_out", "list_sessions", "end_session"), EVERY_ROLE
+        (
+            "get_session", "change_session", "sign_out", "list_sessions", "end_session",
+            "ask_opening", "open_session", "erase_earlier", "confirm_email",
+        ),
+        EVERY_ROLE,
     ),
     "list_people": LEADING,
     **dict.fromkeys(

@@ -7,13 +7,22 @@ from pathlib import Path
 
 import pytest
 from tests.scheduler.gateway_support import CHAT, KEY_A, Pool, ask, open_pool
-from tests.scheduler.people_support import Browser, add_person, open_people, signed_in
+from tests.scheduler.people_support import (
+    Browser,
+    add_person,
+    open_people,
+    signed_in,
+    signed_in_too,
+)
 from tests.waiting import eventually
 
 from entraide.errors import EntraideError
 from entraide_scheduler.gateway.signin.sessions import IDLE_S, LIFETIME_S
 from entraide_scheduler.people import LINK_LEAST_S, OPERATOR, People, as_actor
 from entraide_scheduler.store import people as table
+from entraide_scheduler.store.person_rows import SigninEvidence, SigninWay
+
+BY_LINK = SigninEvidence(SigninWay.LINK.value)
 
 
 @pytest.fixture
@@ -125,7 +134,7 @@ async def test_an_idle_session_ends_and_none_outlives_its_lifetime(
     row = await add_person(people)
     sessions = pool.gateway.signin.sessions
     now = time.time()
-    secret, begun = await sessions.start(row, "")
+    secret, begun = await sessions.start(row, BY_LINK, "")
     made_at = now - LIFETIME_S + 60.0
     await pool.store.write(
         lambda c: table.renew_session(
@@ -202,7 +211,8 @@ async def test_another_page_can_neither_sign_a_browser_in_nor_have_letters_sent(
 async def test_a_person_sees_and_ends_own_sessions_only(pool: Pool, people: People) -> None:
     """Two browsers of one person; another person can end neither."""
     row = await add_person(people)
-    first, second = await signed_in(pool, people, row), await signed_in(pool, people, row)
+    first = await signed_in(pool, people, row)
+    second = await signed_in_too(first)
     other = await signed_in(pool, people, await add_person(people, email="o@example.coop"))
     listed = (await first.call("GET", "/v1/sessions")).json["data"]
     theirs = next(each["session"] for each in listed if not each["current"])
@@ -225,7 +235,7 @@ async def test_the_end_of_a_session_ends_its_streams_and_no_others(
     """Signing out, ending the session elsewhere or disabling the person stops the answer."""
     row = await add_person(people)
     browser = await signed_in(pool, people, row)
-    elsewhere = await signed_in(pool, people, row)
+    elsewhere = await signed_in_too(browser)
     stream = asyncio.ensure_future(
         browser.call("POST", CHAT, ask(stream=True), sec_fetch_site="same-origin")
     )
@@ -274,7 +284,7 @@ async def test_a_session_that_ends_while_it_is_looked_up_is_not_kept(
     """The store says that a session is open, and it ends before the reply is cached."""
     row = await add_person(people)
     sessions = pool.gateway.signin.sessions
-    secret, begun = await sessions.start(row, "")
+    secret, begun = await sessions.start(row, BY_LINK, "")
     read, went = pool.store.read, 0
 
     async def read_late(question: object) -> object:

@@ -78,7 +78,8 @@ export function People({ coop, people, read, attempt, isFirst = false, before }:
 
 function linkHint(link: SigninLink): string {
   const once = t("link-once", { until: dateTime(link.expires_at) });
-  return link.emailed ? `${once} ${t("link-emailed")}` : once;
+  const hint = `${once} ${t("link-new-start")}`;
+  return link.emailed ? `${hint} ${t("link-emailed")}` : hint;
 }
 
 function fieldsOf(form: HTMLFormElement): { name: string; email: string; project: string } {

@@ -2,6 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { api, sentenceOf, take } from "../api.ts";
 import { dateTime, t } from "../i18n.ts";
+import { NewStart } from "../parts/new_start.tsx";
 import { NeedsSignIn } from "../parts/needs_sign_in.tsx";
 import type { components } from "../openapi.d.ts";
 import { go } from "../router.ts";
@@ -35,11 +36,16 @@ function List() {
     await take(api.DELETE("/v1/sessions/{session}", { params: { path: { session: id } } }));
     await read();
   };
+  const open = async (id: string) => {
+    const params = { path: { session: id } };
+    setSessions((await take(api.POST("/v1/sessions/{session}/opening", { params }))).data);
+  };
   const leave = async () => {
     await signOut();
     go("#/");
   };
-  useEffect(() => void attempt(read), []);
+  const isNew = Boolean(own?.new_start);
+  useEffect(() => void attempt(read), [isNew]); // a session that is opened sees the others
   if (!own) return null;
   return (
     <div class="narrow">
@@ -53,6 +59,7 @@ function List() {
       <p role="alert" class={problem ? "notice bad" : "unseen"}>
         {problem ? sentenceOf(problem) : ""}
       </p>
+      <NewStart attempt={attempt} />
       <h2>{t("sessions-title")}</h2>
       <p class="soft">{t("sessions-lead")}</p>
       <ul class="rows">
@@ -63,16 +70,28 @@ function List() {
                 <b>
                   <bdi>{one.device || t("sessions-device-unknown")}</bdi>
                 </b>{" "}
-                {one.session === own.session && <span class="tag">{t("sessions-here")}</span>}
+                {one.session === own.session && <span class="tag">{t("sessions-here")}</span>}{" "}
+                {one.new_start && <span class="tag">{t("sessions-new-start")}</span>}
               </p>
               <p class="soft">
                 {t("sessions-times", { made: dateTime(one.made_at), seen: dateTime(one.seen_at) })}
               </p>
+              <p class="soft">
+                {t(`sessions-by-${one.way}`, { who: one.made_by || t("start-operator") })}
+              </p>
+              {one.asks && !isNew && <p class="notice">{t("sessions-asks")}</p>}
             </div>
             {one.session !== own.session && (
-              <button type="button" class="quiet" onClick={() => attempt(() => end(one.session))}>
-                {t("sessions-end")}
-              </button>
+              <div class="acts">
+                {one.asks && !isNew && (
+                  <button type="button" onClick={() => attempt(() => open(one.session))}>
+                    {t("sessions-open")}
+                  </button>
+                )}
+                <button type="button" class="quiet" onClick={() => attempt(() => end(one.session))}>
+                  {t("sessions-end")}
+                </button>
+              </div>
             )}
           </li>
         ))}

@@ -4,6 +4,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { api, ApiError, sentenceOf, take } from "../api.ts";
 import { t } from "../i18n.ts";
+import { ByEmail } from "../parts/by_email.tsx";
 import type { ViewProps } from "../parts/lazy.tsx";
 import type { components } from "../openapi.d.ts";
 import { go } from "../router.ts";
@@ -104,41 +105,5 @@ function OtherDoors({ isOver = false }: { isOver?: boolean }) {
       {!isOver && <p>{t("signin-by-link")}</p>}
       <p class="soft">{t("signin-who-sends")}</p>
     </>
-  );
-}
-
-function ByEmail() {
-  const [email, setEmail] = useState("");
-  const [sent, setSent] = useState(false);
-  const [problem, setProblem] = useState<unknown>(null);
-  const send = async (event: Event) => {
-    event.preventDefault();
-    setProblem(null);
-    try {
-      await take(api.POST("/v1/signin/email", { body: { email: email.trim() } }));
-      setSent(true);
-    } catch (caught) {
-      setProblem(caught);
-    }
-  };
-  return (
-    <form onSubmit={send} class="email">
-      <label for="email">{t("signin-email")}</label>
-      <div class="row">
-        <input
-          id="email"
-          type="email"
-          autocomplete="email"
-          required
-          maxLength={254}
-          value={email}
-          onInput={(event) => setEmail(event.currentTarget.value)}
-        />
-        <button type="submit">{t("signin-email-send")}</button>
-      </div>
-      <p role="status" class={sent || problem ? `notice ${problem ? "bad" : ""}` : "unseen"}>
-        {problem ? sentenceOf(problem) : sent ? t("signin-email-sent") : ""}
-      </p>
-    </form>
   );
 }

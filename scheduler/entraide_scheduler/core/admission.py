@@ -64,7 +64,7 @@ def admit(state: State, facts: RequestFacts) -> Job | None:
     if model not in ("", facts.model):
         alias, facts = facts.model, structs.replace(facts, model=model)
     job = Job(facts, JobState.QUEUED, state.arrivals, state.now, 0, 0, NO_SHAPE, alias=alias)
-    job.exits = leases.suspected_replica(state, facts.key)
+    job.exits = leases.suspected_replica(state, facts.account)
     job.alone = bool(job.exits)
     job.shape = shape_of(state, job)
     refusal = _check_job(state, job, asked)
@@ -84,7 +84,7 @@ def refuse_key(state: State, facts: RequestFacts, quarantine: Quarantine) -> Non
         state.drop("duplicate", job=facts.job)
         return
     job = Job(facts, JobState.QUEUED, state.arrivals, state.now, 0, 0, NO_SHAPE)
-    values: Values = {"key": facts.key, "quarantine": quarantine.reason}
+    values: Values = {"key": facts.account, "quarantine": quarantine.reason}
     _refuse_job(state, job, Refusal("key_quarantined", values))
 
 

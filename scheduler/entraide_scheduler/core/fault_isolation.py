@@ -34,14 +34,14 @@ def _card_sender(_: State, event: events.NodeJoined) -> Sender:
 
 
 def _facts_sender(_: State, event: events.JobRequested | events.BatchStated) -> Sender | None:
-    return _key_sender(event.facts.key)
+    return _key_sender(event.facts.account)
 
 
 def _job_sender(
     state: State, event: events.JobCancelled | events.JobAbandoned | events.AnswerResumed
 ) -> Sender | None:
     job = state.job(event.job)
-    return None if job is None else _key_sender(job.facts.key)
+    return None if job is None else _key_sender(job.facts.account)
 
 
 def _key_sender(key: str) -> Sender | None:
@@ -117,7 +117,7 @@ def quarantine_sender(state: State, event: events.SenderQuarantined) -> None:
 def _end_waiting(state: State, event: events.SenderQuarantined) -> None:
     """Ends a key's waiting jobs, including kept jobs; its runs go on."""
     values: Values = {"key": event.name, "quarantine": event.reason}
-    for job in [job for job in state.queue.jobs() if job.facts.key == event.name]:
+    for job in [job for job in state.queue.jobs() if job.facts.account == event.name]:
         settlement.end_waiting_job(
             state, job, "fail", code="key_quarantined", epoch=job.epoch, values=values
         )

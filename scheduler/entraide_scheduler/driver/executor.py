@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from entraide.shared_fields import make_copier
-from entraide.types import Explanation, NodeState, Receipt
+from entraide.types import Explanation, NodeState, Receipt, account_of
 from entraide.wire import messages as m
 from entraide.wire.cards import EarlierRun, QuotaLeft
 from entraide_scheduler.core import commands as c
@@ -153,20 +153,21 @@ class Executor:
     def _place(self, command: c.Place) -> None:
         self._counts[PLACED] += 1
         coop = command.terms.borrower
+        key, project = self._sender_of(command.job)
         placed = _job_placed(
             command,
             peak_w=self._peak_w(command.node),
-            quotas=self._quotas_left(coop, *self._sender_of(command.job)),
+            quotas=self._quotas_left(coop, account_of(key), project),
             earlier=self._earlier_runs(command.job),
         )
         self._outbound.send_to_gateway(command.gateway, placed)
-        self._keep_explanation(command.explanation, coop, self._sender_of(command.job)[0])
+        self._keep_explanation(command.explanation, coop, key)
 
     def _refuse(self, command: c.Refuse, event: Event) -> None:
         quotas: tuple[QuotaLeft, ...] = ()
         if isinstance(event, JobRequested):
             facts = event.facts
-            quotas = self._quotas_left(facts.coop, facts.key, facts.project)
+            quotas = self._quotas_left(facts.coop, facts.account, facts.project)
             self._keep_explanation(command.explanation, facts.coop, facts.key)
         self._outbound.send_to_gateway(command.gateway, _job_refused(command, quotas=quotas))
 

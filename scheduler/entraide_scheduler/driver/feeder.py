@@ -21,7 +21,7 @@ import structlog
 from msgspec import structs
 
 import entraide
-from entraide.types import JobState
+from entraide.types import JobState, account_of
 from entraide.wire import messages as m
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.machine import Core
@@ -284,10 +284,11 @@ class Feeder:
             return False  # the event itself requests this job
         if not view.key:
             return self._try_event(e.JobCancelled(*e.UNNUMBERED, job, INTERNAL))
-        known = self.core.quarantine(SenderKind.KEY, view.key)
+        sender = account_of(view.key)
+        known = self.core.quarantine(SenderKind.KEY, sender)
         if known is not None and known.reason == EVENT_RAISED:
             return False
-        self._quarantine(Sender(SenderKind.KEY, view.key), "placing")
+        self._quarantine(Sender(SenderKind.KEY, sender), "placing")
         return True
 
     def _drop_deadline(self, kind: DeadlineKind, name: str) -> None:

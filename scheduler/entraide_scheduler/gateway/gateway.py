@@ -42,6 +42,7 @@ from entraide_scheduler.gateway.batches import (
     BatchRoutes,
     FileRoutes,
     Files,
+    SentWork,
     WindowListener,
 )
 from entraide_scheduler.gateway.http import HTTPS_ONLY, CorsPolicy, HttpServer, parse_networks
@@ -322,6 +323,7 @@ class Gateway:
             cookies=CookiePolicy(public, is_https=is_https),
             mailer=SmtpMailer(settings.smtp, settings.pool) if settings.smtp else None,
             provider=provider,
+            erase_closed=SentWork(store, self._kept_jobs, self._batches).erase_closed,
             pool=settings.pool,
             pool_url=self.pool_url,
         )

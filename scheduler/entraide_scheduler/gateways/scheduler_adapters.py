@@ -246,16 +246,17 @@ class LocalSchedulerAdapter:
         """Returns the explanation of a job, and its settled receipt if any; see the port."""
         owner = (coop, person)
         view = self._driver.core.job(job)
-        explanation = None
+        explanation, sender = None, ""
         if view is not None and (view.coop, person_of(view.key)) == owner:
-            explanation = self._driver.explain(job)
+            explanation, sender = self._driver.explain(job), view.key
         if explanation is None:
             stored = await self._store.get_explanation(job)
             if stored is not None and (stored.coop, person_of(stored.key)) == owner:
-                explanation = _explanation.decode(stored.document)
+                explanation, sender = _explanation.decode(stored.document), stored.key
         settled = await self._store.get_receipt(job)
         is_own = settled is not None and (settled.coop, person_of(settled.key)) == owner
-        return m.ExplanationReply(explanation, settled.receipt if settled and is_own else None)
+        receipt = settled.receipt if settled and is_own else None
+        return m.ExplanationReply(explanation, receipt, sender)
 
     async def list_models(self) -> tuple[ModelCard, ...]:
         """Returns served models, then loadable models, then size aliases."""

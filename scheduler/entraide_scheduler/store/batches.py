@@ -63,13 +63,13 @@ def get_batch(connection: Connection, batch: str) -> BatchRow | None:
 
 
 def list_of_coop(
-    connection: Connection, coop: str, *, person: str = "", after: str = "", limit: int
+    connection: Connection, coop: str, *, senders: Sequence[str] = (), after: str = "", limit: int
 ) -> tuple[BatchRow, ...]:
     """Returns the batches of a co-op's keys, or of a person, newest first, after one of them.
 
     Identifiers sort by time.
     """
-    query = select(batches).where((batches.c.coop == coop) & is_owned(batches.c.key, person))
+    query = select(batches).where((batches.c.coop == coop) & is_owned(batches.c.key, senders))
     if after:
         query = query.where(batches.c.batch < after)
     ordered = query.order_by(batches.c.batch.desc()).limit(limit)
@@ -159,8 +159,12 @@ def _of_lines(job_prefix: str) -> ColumnElement[bool]:
 
 
 def expire_batches(connection: Connection, now: float) -> int:
-    """Deletes batches and their results after their time; returns the number of batches."""
-    over = (batches.c.expires_at > 0.0) & (batches.c.expires_at <= now)
+    """Deletes batches and their results after their time; returns the number of batches.
+
+    One that was erased while it ran, whose ``keep_s`` is 0, is over as soon as it has ended.
+    """
+    is_old = (batches.c.expires_at > 0.0) & (batches.c.expires_at <= now)
+    over = is_old | ((batches.c.ended_at > 0.0) & (batches.c.keep_s == 0.0))
     expired = [batch for (batch,) in connection.execute(select(batches.c.batch).where(over))]
     for batch in expired:
         connection.execute(delete(batch_results).where(batch_results.c.batch == batch))

@@ -74,12 +74,14 @@ def get_file(connection: Connection, file: str) -> FileRow | None:
     return FileRow(*row) if row else None
 
 
-def list_files(connection: Connection, coop: str, person: str = "") -> tuple[FileRow, ...]:
+def list_files(
+    connection: Connection, coop: str, senders: Sequence[str] = ()
+) -> tuple[FileRow, ...]:
     """Returns the complete files of a co-op's keys, or of a person, newest first.
 
     Their number is bounded at their creation.
     """
-    own = (files.c.coop == coop) & is_owned(files.c.key, person)
+    own = (files.c.coop == coop) & is_owned(files.c.key, senders)
     query = select(*_COLUMNS).where(own & files.c.complete)
     ordered = query.order_by(files.c.created_at.desc(), files.c.file.desc())
     return tuple(FileRow(*row) for row in connection.execute(ordered))

@@ -1,5 +1,6 @@
 """Kept jobs: encrypted requests and results, with queries as functions on a connection."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -45,10 +46,10 @@ def find_by_idempotency(connection: Connection, coop: str, key: str) -> KeptJobR
 
 
 def list_of_coop(
-    connection: Connection, coop: str, limit: int, person: str = ""
+    connection: Connection, coop: str, limit: int, senders: Sequence[str] = ()
 ) -> tuple[KeptJobRow, ...]:
     """Returns a co-op's or a person's kept jobs, newest first, without the lines of batches."""
-    own = (kept.c.coop == coop) & is_owned(kept.c.key, person)
+    own = (kept.c.coop == coop) & is_owned(kept.c.key, senders)
     query = select(kept).where(own & (kept.c.batch == ""))
     ordered = query.order_by(kept.c.submitted_at.desc(), kept.c.job).limit(limit)
     return tuple(_row(row) for row in connection.execute(ordered))

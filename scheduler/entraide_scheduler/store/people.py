@@ -9,10 +9,14 @@ from sqlalchemy.exc import IntegrityError
 from entraide_scheduler.store.person_rows import (
     LinkRefusal,
     PersonRow,
+    SigninEvidence,
     SigninLinkRow,
     SigninSessionRow,
+    SigninStartRow,
+    SigninWay,
 )
 from entraide_scheduler.store.schema import keys, people, signin_links, signin_sessions
+from entraide_scheduler.store.signin_starts import begin_start, list_starts
 
 LINKS_PER_PERSON_MAX = 10  # unused; above, the oldest is deleted
 SESSIONS_PER_PERSON_MAX = 50  # open; above, the oldest is ended
@@ -49,6 +53,16 @@ def find_by_email(connection: Connection, email: str) -> PersonRow | None:
     """Returns the person with an address, which is in lower case."""
     row = connection.execute(select(people).where(people.c.email == email)).first()
     return _person(row) if row else None
+
+
+def find_by_letter(connection: Connection, email: str) -> PersonRow | None:
+    """Returns the person with an address, or who confirmed it and has a newer one unconfirmed."""
+    row = find_by_email(connection, email)
+    if row is not None or not email:
+        return row
+    confirmed = select(people).where(people.c.confirmed_email == email)
+    rows = connection.execute(confirmed.limit(2)).all()
+    return _person(rows[0]) if len(rows) == 1 else None
 
 
 def find_by_subject(connection: Connection, issuer: str, subject: str) -> PersonRow | None:
@@ -127,11 +141,12 @@ def put_link(connection: Connection, token_hash: str, row: SigninLinkRow) -> Non
     )
 
 
-def use_link(connection: Connection, token_hash: str, now: float) -> PersonRow | LinkRefusal:
-    """Consumes a link; returns who signs in with it."""
+def use_link(
+    connection: Connection, token_hash: str, now: float
+) -> tuple[PersonRow, SigninEvidence] | LinkRefusal:
+    """Consumes a link; returns who signs in with it, and what it shows."""
     table = signin_links.c
-    query = select(table.person, table.expires_at, table.used_at)
-    link = connection.execute(query.where(table.token_hash == token_hash)).first()
+    link = connection.execute(select(signin_links).where(table.token_hash == token_hash)).first()
     if link is None:
         return LinkRefusal.UNKNOWN
     if link.used_at:
@@ -143,10 +158,37 @@ def use_link(connection: Connection, token_hash: str, now: float) -> PersonRow |
         return LinkRefusal.UNKNOWN
     is_free = (table.token_hash == token_hash) & (table.used_at == 0.0)
     used = connection.execute(update(signin_links).where(is_free).values(used_at=now))
-    return row if used.rowcount else LinkRefusal.USED
+    if not used.rowcount:
+        return LinkRefusal.USED
+    way = SigninWay.EMAIL if link.email else SigninWay.LINK
+    return row, SigninEvidence(way.value, link.start, link.made_by, link.email)
 
 
 # Sign-in sessions.
+
+FoundSession = tuple[SigninSessionRow, PersonRow, tuple[SigninStartRow, ...]]
+
+
+def begin_session(
+    connection: Connection,
+    secret_hash: str,
+    row: SigninSessionRow,
+    *,
+    evidence: SigninEvidence,
+    present: str,
+) -> tuple[FoundSession | None, tuple[str, ...]]:
+    """Adds a session in the start that its evidence decides; see ``begin_start``.
+
+    Returns:
+        What ``find_session`` finds of it, and the surplus sessions that it ended.
+    """
+    person = get_person(connection, row.person)
+    if person is None:
+        return None, ()
+    begun = begin_start(connection, person, evidence, present, row.made_at)
+    row = msgspec.structs.replace(row, start=begun.start)
+    surplus = add_session(connection, secret_hash, row)
+    return find_session(connection, secret_hash, row.made_at), surplus
 
 
 def add_session(connection: Connection, secret_hash: str, row: SigninSessionRow) -> tuple[str, ...]:
@@ -163,10 +205,8 @@ def add_session(connection: Connection, secret_hash: str, row: SigninSessionRow)
     return surplus
 
 
-def find_session(
-    connection: Connection, secret_hash: str, now: float
-) -> tuple[SigninSessionRow, PersonRow] | None:
-    """Returns the open session whose secret has this SHA-256, and its person."""
+def find_session(connection: Connection, secret_hash: str, now: float) -> FoundSession | None:
+    """Returns the open session whose secret has this SHA-256, its person, and the starts."""
     table = signin_sessions.c
     is_open = (table.secret_hash == secret_hash) & (table.ended_at == 0.0)
     query = select(*_SESSION_COLUMNS).where(is_open & (table.expires_at > now))
@@ -175,7 +215,9 @@ def find_session(
         return None
     row = SigninSessionRow(*stored)
     person = get_person(connection, row.person)
-    return None if person is None or person.disabled_at else (row, person)
+    if person is None or person.disabled_at:
+        return None
+    return row, person, list_starts(connection, row.person)
 
 
 def renew_session(

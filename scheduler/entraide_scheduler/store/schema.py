@@ -126,6 +126,10 @@ people = Table(
     Column("disabled_at", Double, nullable=False),
     Column("oidc_issuer", String, nullable=True),
     Column("oidc_subject", String, nullable=True),
+    Column("oidc_start", String, nullable=False, server_default=""),
+    Column("email_by", String, nullable=False, server_default=""),
+    Column("confirmed_email", String, nullable=False, server_default=""),
+    Column("confirmed_start", String, nullable=False, server_default=""),
     UniqueConstraint("oidc_issuer", "oidc_subject", name="people_oidc"),
     Index("people_by_coop", "coop"),
 )
@@ -139,7 +143,21 @@ signin_links = Table(
     Column("used_at", Double, nullable=False),
     Column("made_by", String, nullable=False),
     Column("made_at", Double, nullable=False),
+    Column("start", String, nullable=False, server_default=""),
+    Column("email", String, nullable=False, server_default=""),
     Index("signin_links_by_person", "person"),
+)
+
+signin_starts = Table(
+    "signin_starts",
+    metadata,
+    Column("person", String, primary_key=True),
+    Column("start", String, primary_key=True),
+    Column("joined", String, nullable=False),
+    Column("way", String, nullable=False),
+    Column("made_by", String, nullable=False),
+    Column("made_at", Double, nullable=False),
+    Column("asked_at", Double, nullable=False),
 )
 
 signin_sessions = Table(
@@ -153,6 +171,7 @@ signin_sessions = Table(
     Column("expires_at", Double, nullable=False),
     Column("device", String, nullable=False),
     Column("ended_at", Double, nullable=False),
+    Column("start", String, nullable=False),
     Index("signin_sessions_by_person", "person"),
 )
 

@@ -248,9 +248,11 @@ class Store:
         """Returns one kept job."""
         return await self.read(lambda c: kept_jobs.get_job(c, job))
 
-    async def list_kept(self, coop: str, limit: int, person: str = "") -> tuple[KeptJobRow, ...]:
+    async def list_kept(
+        self, coop: str, limit: int, senders: Sequence[str] = ()
+    ) -> tuple[KeptJobRow, ...]:
         """Returns the kept jobs of a co-op's keys, or of a person, newest first."""
-        return await self.read(lambda c: kept_jobs.list_of_coop(c, coop, limit, person))
+        return await self.read(lambda c: kept_jobs.list_of_coop(c, coop, limit, senders))
 
     async def list_pending_kept(self) -> tuple[KeptJobRow, ...]:
         """Returns the kept jobs that have not ended, oldest first."""

@@ -41,7 +41,7 @@ def read_usage(
     Returns:
         At most ``LINES_MAX`` + 1 rows.
     """
-    sender = case((is_owned(settled.c.key, ""), settled.c.key), else_=PEOPLE).label("sender")
+    sender = case((is_owned(settled.c.key), settled.c.key), else_=PEOPLE).label("sender")
     names = (sender, settled.c.project, settled.c.model, settled.c.node, settled.c.lender)
     rows = _read(connection, names, settled.c.coop == coop, days=days, end_at=end_at)
     return tuple(

@@ -372,6 +372,7 @@ class ExplanationReply(Message, frozen=True, tag="explained"):
 
     explanation: Explanation | None
     receipt: Receipt | None = None
+    sender: str = ""  # of the explained job: the start says which sessions may read it
 
 
 class ModelsReply(Message, frozen=True, tag="models"):

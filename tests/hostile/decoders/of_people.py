@@ -53,6 +53,10 @@ CASES = {
     "POST /v1/signin/email": _body(
         EmailRequest, {"email": "a@b.coop"}, f"{ROUTES}.signin_routes:SigninRoutes._send_email"
     ),
+    "POST /v1/session/email": _body(
+        EmailRequest, {"email": "a@b.coop"},
+        f"{ROUTES}.new_start_routes:NewStartRoutes._confirm_email",
+    ),
     "POST /v1/people": _body(
         NewPerson, PERSON | {"coop": "alpha"}, f"{ROUTES}.people_routes:PeopleRoutes._add"
     ),

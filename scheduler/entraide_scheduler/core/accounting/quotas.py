@@ -245,7 +245,7 @@ class Quotas:
         if facts.project:
             applying += limits.get((coop, facts.project, ""), ())
         if facts.key:
-            applying += limits.get((coop, "", facts.key), ())
+            applying += limits.get((coop, "", facts.account), ())
         return applying
 
     def _left_of(self, limit: QuotaLimit) -> int:

@@ -58,7 +58,7 @@ def forget_batch(state: State, name: str) -> None:
 
 def forget_batches_of(state: State, key: str) -> None:
     """Deletes what was stated of an API key's batches."""
-    for name in [name for name, batch in state.batches.items() if batch.facts.key == key]:
+    for name in [name for name, batch in state.batches.items() if batch.facts.account == key]:
         forget_batch(state, name)
 
 

@@ -34,24 +34,24 @@ def suspected_replica(state: State, key: str) -> tuple[tuple[str, str], ...]:
 
 def record_broken_stream(state: State, job: Job, node: str, lender: str) -> None:
     """Records that an engine exited during a run whose client had received output."""
-    known = state.key_exits.get(job.facts.key, KeyExits())
+    known = state.key_exits.get(job.facts.account, KeyExits())
     _store_exits(state, job, KeyExits(known.refusals, state.now, (node, lender)))
 
 
 def clear_suspicion(state: State, job: Job) -> None:
     """Records that a job completed alone, so that its key's next jobs may share an engine."""
-    known = state.key_exits.get(job.facts.key)
+    known = state.key_exits.get(job.facts.account)
     if known is None:
         return
     if known.refusals:
         _store_exits(state, job, KeyExits(known.refusals))
     else:
-        del state.key_exits[job.facts.key]
+        del state.key_exits[job.facts.account]
 
 
 def record_refusal(state: State, job: Job) -> None:
     """Records a job that ended two engines; quarantines its key after ``REFUSALS_MAX``."""
-    key = job.facts.key
+    key = job.facts.account
     known = state.key_exits.get(key, KeyExits())
     recent = tuple(at for at in known.refusals if at + WINDOW_S > state.now)
     refusals = (*recent, state.now)
@@ -64,7 +64,7 @@ def record_refusal(state: State, job: Job) -> None:
 
 
 def _store_exits(state: State, job: Job, exits: KeyExits) -> None:
-    key = job.facts.key
+    key = job.facts.account
     if not key:
         return
     state.key_exits.pop(key, None)

@@ -26,7 +26,7 @@ from entraide_scheduler.gateway.admin.admin_access import (
 from entraide_scheduler.gateway.http import HttpRequest, RouteCall, RouteHandler
 from entraide_scheduler.gateway.refusals import clean_text, read_object, refused
 from entraide_scheduler.gateway.signin import NO_STORE, Callers
-from entraide_scheduler.people import OPERATOR, Actor, as_actor
+from entraide_scheduler.people import OPERATOR, Actor
 from entraide_scheduler.store.person_rows import Role
 
 PREFIX = "/v1/admin/"
@@ -91,7 +91,7 @@ class AdminRoutes:
             return OPERATOR
         if request.headers.get("authorization"):
             raise refused("forbidden")  # an API key: no role
-        return as_actor((await self._callers.find_signed_in(request)).person)
+        return (await self._callers.find_signed_in(request)).actor
 
     async def _check_key(self, key: str, context: LocalContext) -> None:
         """Refuses the key of another co-op as unknown."""

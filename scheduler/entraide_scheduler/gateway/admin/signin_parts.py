@@ -13,10 +13,13 @@ from entraide_scheduler.gateway.signin import (
     Authenticator,
     Callers,
     CookiePolicy,
+    EraseClosed,
     Mailer,
+    NewStartRoutes,
     OidcProvider,
     OidcRoutes,
     PeopleRoutes,
+    SessionViews,
     SigninLetters,
     SigninRoutes,
     SigninSessions,
@@ -47,6 +50,7 @@ class SigninParts:
         cookies: CookiePolicy,
         mailer: Mailer | None,
         provider: OidcProvider | None,
+        erase_closed: EraseClosed,
         pool: str,
         pool_url: Callable[[], str],
     ) -> None:
@@ -57,14 +61,20 @@ class SigninParts:
         self.admin = AdminRoutes(self.callers)
         self._pool_url = pool_url
         name = provider.name if provider is not None else ""
-        self._signin = SigninRoutes(self.callers, pool=pool, letters=self.letters, oidc_name=name)
+        views = SessionViews(
+            self.callers, pool=pool, letters=self.letters, has_provider=provider is not None
+        )
+        self._signin = SigninRoutes(
+            self.callers, pool=pool, letters=self.letters, views=views, oidc_name=name
+        )
+        self._new_starts = NewStartRoutes(self.callers, views, erase_closed)
         self._oidc = OidcRoutes(provider, self.callers, self._signin, store)
         self._people_routes = PeopleRoutes(self.callers, self.people, self.letters, pool_url)
 
     @property
     def groups(self) -> tuple[RouteGroup, ...]:
         """The parts' routes."""
-        return (self.admin, self._signin, self._oidc, self._people_routes)
+        return (self.admin, self._signin, self._new_starts, self._oidc, self._people_routes)
 
     def attach_admin(
         self, access: OperatorAccess, parts: Sequence[object], lang: str

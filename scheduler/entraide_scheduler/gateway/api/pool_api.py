@@ -208,11 +208,13 @@ class PoolApi:
             encoder: what writes the events in the client's protocol.
 
         Raises:
-            Refused: ``unknown_job``, ``stream_not_kept``, ``result_expired``, the code of a job
-                that failed, or ``invalid_request`` if the event before ``start`` was never sent.
+            Refused: ``unknown_job``, ``session_new_start``, ``stream_not_kept``,
+                ``result_expired``, the code of a job that failed, or ``invalid_request`` if the
+                event before ``start`` was never sent.
         """
         _check_job_id(job)
-        stream = self._streams.get(job, Owner(caller.coop, caller.key))
+        own = (self._streams.get(job, Owner(caller.coop, each)) for each in caller.readable)
+        stream = next((each for each in own if each is not None), None)
         if stream is None:
             raise self._refuse_reconnection(caller, job)
         if not isinstance(stream.encoder, encoder):
@@ -230,7 +232,11 @@ class PoolApi:
         """Returns why there is no stream to come back to."""
         running, ended = self._running_jobs.get(job), self._running_jobs.recent.get(job)
         facts = running.facts if running is not None else ended.facts if ended is not None else None
-        if facts is None or (facts.coop, facts.key) != (caller.coop, caller.key):
+        if (
+            facts is None
+            or not caller.may_read(facts.coop, facts.key)
+            or facts.key not in caller.readable
+        ):
             return refused("unknown_job", job=job)
         if ended is None:
             return refused("stream_not_kept", job=job)
@@ -279,14 +285,14 @@ class PoolApi:
         running = self._running_jobs.get(job)
         if job.startswith(KEPT_PREFIX):
             row = await self._store.get_kept(job)
-            if row is not None and caller.owns(row.coop, row.key):
+            if row is not None and caller.may_read(row.coop, row.key):
                 result = await self._read_result(caller, row)
                 return JobDetails(kept_job_status(row, running, lang, result), row, result)
-        elif running is not None and caller.owns(running.facts.coop, running.facts.key):
+        elif running is not None and caller.may_read(running.facts.coop, running.facts.key):
             return JobDetails(running_job_status(running))
         else:
             ended = self._running_jobs.recent.get(job)
-            if ended is not None and caller.owns(ended.facts.coop, ended.facts.key):
+            if ended is not None and caller.may_read(ended.facts.coop, ended.facts.key):
                 return JobDetails(
                     ended_job_status(ended, lang, await self._settled_receipt(caller, job))
                 )
@@ -295,7 +301,7 @@ class PoolApi:
     async def list_jobs(self, caller: Caller, limit: int, lang: str) -> list[JobStatus]:
         """Returns the caller's live, kept and recently ended jobs, newest first."""
         limit_jobs = min(limit or LIST_DEFAULT, JOBS_MAX)
-        rows = await self._store.list_kept(caller.coop, limit_jobs, caller.person)
+        rows = await self._store.list_kept(caller.coop, limit_jobs, caller.senders)
         live_jobs = [job for job in self._running_jobs.list_of(caller) if job.facts.kind == "live"]
         views = [running_job_status(job) for job in live_jobs[:limit_jobs]]
         views += [kept_job_status(row, self._running_jobs.get(row.job), lang) for row in rows]
@@ -327,7 +333,7 @@ class PoolApi:
         _check_job_id(job)
         reply = await self._scheduler.explain(job, caller.coop, caller.person)
         explanation = reply.explanation
-        if explanation is None:
+        if explanation is None or not caller.may_read(caller.coop, reply.sender):
             raise refused("unknown_job", job=job)
         return explanation_for(caller, explanation)
 
@@ -443,7 +449,7 @@ class PoolApi:
 
     async def _settled_receipt(self, caller: Caller, job: str) -> Receipt | None:
         settled = await self._store.get_receipt(job)
-        if settled is None or not caller.owns(settled.coop, settled.key):
+        if settled is None or not caller.may_read(settled.coop, settled.key):
             return None
         return settled.receipt if settled.receipt.signature else self._signer.sign(settled.receipt)
 

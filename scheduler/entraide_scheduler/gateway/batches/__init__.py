@@ -6,11 +6,12 @@ Input: files and requests of clients. Output: kept jobs, and the answers as file
 and checks its lines, ``validation`` a whole file. ``feeder`` has some lines at a time run as kept
 jobs (``line_jobs``, ``line_listener``), in the gateway inside the scheduler; it is the only one
 that changes a running batch. ``outcome`` sums up, ``results`` are the lines' answers and errors as
-files, ``views`` the batch as clients see it, ``use_cases`` what they may do; ``batch_routes`` and
-``file_routes`` are the HTTP of it.
+files, ``views`` the batch as clients see it, ``use_cases`` what they may do, ``erasure`` erases
+what a person sent; ``batch_routes`` and ``file_routes`` are the HTTP of it.
 """
 
 from entraide_scheduler.gateway.batches.batch_routes import BATCHES, BATCHES_MAX, BatchRoutes
+from entraide_scheduler.gateway.batches.erasure import SentWork
 from entraide_scheduler.gateway.batches.feeder import BatchFeeder
 from entraide_scheduler.gateway.batches.file_routes import (
     CONTENT_KIND,
@@ -54,5 +55,6 @@ __all__ = [
     "FileRoutes",
     "Files",
     "ResultLine",
+    "SentWork",
     "WindowListener",
 ]

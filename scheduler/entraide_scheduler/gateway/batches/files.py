@@ -132,7 +132,7 @@ class Files:
 
     async def list_files(self, caller: Caller) -> list[FileObject]:
         """Returns the caller's files, newest first."""
-        rows = await self._store.read(lambda c: table.list_files(c, caller.coop, caller.person))
+        rows = await self._store.read(lambda c: table.list_files(c, caller.coop, caller.senders))
         return [self._describe(row) for row in rows]
 
     async def delete(self, caller: Caller, file: str, unless_in: tuple[str, ...]) -> None:
@@ -159,7 +159,7 @@ class Files:
         """
         if has_form(file, FILE_PREFIX):
             row = await self._store.read(lambda c: table.get_file(c, file))
-            if row is not None and caller.owns(row.coop, row.key):
+            if row is not None and caller.may_read(row.coop, row.key):
                 return row
         raise refused("unknown_file", file=clean_text(file))
 

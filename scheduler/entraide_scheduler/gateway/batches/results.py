@@ -164,7 +164,7 @@ class BatchResults:
         """Returns the files of results of the caller's batches."""
         coop = caller.coop
         groups = await self._store.read(partial(batch_results.group_results_of, coop=coop))
-        own = partial(batches.list_of_coop, coop=coop, person=caller.person, limit=LIST_MAX)
+        own = partial(batches.list_of_coop, coop=coop, senders=caller.senders, limit=LIST_MAX)
         rows = await self._store.read(own)
         return [
             describe_file(row, groups[row.batch], failed=failed)

@@ -148,7 +148,7 @@ class Batches:
 
     async def list_batches(self, caller: Caller, *, after: str, limit: int, lang: str) -> BatchList:
         """Returns a page of the caller's batches, newest first."""
-        own = partial(batches.list_of_coop, coop=caller.coop, person=caller.person)
+        own = partial(batches.list_of_coop, coop=caller.coop, senders=caller.senders)
         listed = partial(own, after=after, limit=limit + 1)
         rows = await self._store.read(listed)
         page = [describe_batch(row, self._sealer, lang, self._clock) for row in rows[:limit]]
@@ -162,15 +162,20 @@ class Batches:
             Refused: ``unknown_batch``, or ``batch_ended``.
         """
         row = await self.find(caller, batch)
-        if row.state != BatchState.CANCELLING:
-            cancellable = [state for state in BatchState if BATCH.allows(state, "cancel")]
-            changes = {"state": BatchState.CANCELLING.value, "cancelling_at": time.time()}
-            if not await self._store.write(
-                lambda c: batches.change_batch(c, batch, cancellable, **changes)
-            ):
-                raise refused("batch_ended", batch=batch)
-            self._on_change()
+        if row.state != BatchState.CANCELLING and not await self.end(batch):
+            raise refused("batch_ended", batch=batch)
         return await self.get(caller, batch, lang)
+
+    async def end(self, batch: str) -> bool:
+        """Begins to cancel a batch, whosever it is; returns False if it was ending or ended."""
+        cancellable = [state for state in BatchState if BATCH.allows(state, "cancel")]
+        changes = {"state": BatchState.CANCELLING.value, "cancelling_at": time.time()}
+        if not await self._store.write(
+            lambda c: batches.change_batch(c, batch, cancellable, **changes)
+        ):
+            return False
+        self._on_change()
+        return True
 
     async def find(self, caller: Caller, batch: str) -> BatchRow:
         """Returns the row of a caller's batch.
@@ -180,7 +185,7 @@ class Batches:
         """
         if has_form(batch, BATCH_PREFIX):
             row = await self._store.read(lambda c: batches.get_batch(c, batch))
-            if row is not None and caller.owns(row.coop, row.key):
+            if row is not None and caller.may_read(row.coop, row.key):
                 return row
         raise refused("unknown_batch", batch=clean_text(batch))
 
@@ -192,7 +197,7 @@ class Batches:
         if parsed is None:
             return None
         row = await self._store.read(lambda c: batches.get_batch(c, parsed.batch))
-        is_own = row is not None and caller.owns(row.coop, row.key)
+        is_own = row is not None and caller.may_read(row.coop, row.key)
         return (row, parsed) if row is not None and is_own else None
 
     async def list_files(self, caller: Caller) -> list[FileObject]:

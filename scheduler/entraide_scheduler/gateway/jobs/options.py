@@ -90,6 +90,7 @@ class Caller(Struct, frozen=True):
         coop, project: on whom its use counts.
         role: of a person, a ``Role``; "" for a key.
         signin_session: identifier of the person's sign-in session; "" for a key.
+        joined: a person's other starts that the session may read, as senders.
     """
 
     key: str
@@ -97,6 +98,17 @@ class Caller(Struct, frozen=True):
     project: str
     role: str = ""
     signin_session: str = ""
+    joined: tuple[str, ...] = ()
+
+    @property
+    def readable(self) -> tuple[str, ...]:
+        """The key, or the person in each start that the session may read, as senders."""
+        return (self.key, *self.joined)
+
+    @property
+    def senders(self) -> tuple[str, ...]:
+        """Whose things a list has: the person's, in those starts; none for a co-op's keys."""
+        return self.readable if self.person else ()
 
     @property
     def person(self) -> str:
@@ -105,12 +117,26 @@ class Caller(Struct, frozen=True):
 
     @property
     def scope(self) -> str:
-        """Within which the caller's own names are one: the co-op, or the person."""
-        return f"{self.coop}/{self.person}" if self.person else self.coop
+        """Within which the caller's own names are one: the co-op, or a person's start."""
+        return f"{self.coop}/{self.key}" if self.person else self.coop
 
     def owns(self, coop: str, key: str) -> bool:
-        """Whether what a key or a person of a co-op sent is the caller's."""
-        return (coop, person_of(key)) == (self.coop, self.person)
+        """Whether what a key or a person of a co-op sent is open to the caller."""
+        if (coop, person_of(key)) != (self.coop, self.person):
+            return False
+        return not self.person or key in self.readable
+
+    def may_read(self, coop: str, key: str) -> bool:
+        """Whether what a key or a person of a co-op sent is the caller's.
+
+        Raises:
+            Refused: ``session_new_start``: the person sent it, and it is closed to the session.
+        """
+        if self.owns(coop, key):
+            return True
+        if self.person and (coop, person_of(key)) == (self.coop, self.person):
+            raise refused("session_new_start")
+        return False
 
 
 class Options(Struct, frozen=True):

@@ -179,7 +179,7 @@ class RunningJobs:
                 if running.facts.key == revoked.key and running.facts.kind is JobKind.LIVE:
                     self.cancel(running.facts.job, "unauthorised")
             elif isinstance(revoked, SigninEnded):
-                is_theirs = running.facts.key == revoked.person and (
+                is_theirs = running.facts.account == revoked.person and (
                     revoked.session in ("", running.signin_session)
                 )
                 if is_theirs and running.facts.kind is JobKind.LIVE:

@@ -153,7 +153,7 @@ class SchedulerWatch:
     async def _check_callers(self) -> None:
         """Reads whether the senders of live jobs may go on."""
         live = self._running_jobs.list_live()
-        senders = {(job.facts.key, job.signin_session) for job in live}
+        senders = {(job.facts.account, job.signin_session) for job in live}
         if any(not session for _, session in senders):
             revoked = {row.key for row in await self._store.list_keys() if row.revoked}
             for key in sorted({key for key, session in senders if not session} & revoked):

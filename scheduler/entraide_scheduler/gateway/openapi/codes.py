@@ -38,7 +38,11 @@ SCHEDULER = ("pool_unreachable",)
 NEW_JOB = (*BODY, "deadline_passed", "already_exists", "shutting_down", "storage_full")
 # Of new kept work.
 NEW_KEPT = ("storage_full", "upgrade_trial")
-NEW_BATCH = (*NEW_KEPT, "deadline_passed", "unknown_file", "batches_full")
+# Of what somebody sent: somebody else's is unknown, and that of another start is closed.
+UNKNOWN_JOB = ("unknown_job", "session_new_start")
+UNKNOWN_FILE = ("unknown_file", "session_new_start")
+UNKNOWN_BATCH = ("unknown_batch", "session_new_start")
+NEW_BATCH = (*NEW_KEPT, *UNKNOWN_FILE, "deadline_passed", "batches_full")
 # Of a live job: refused by the scheduler, or ended before its answer began.
 LIVE_JOB = (
     *NEW_JOB, *SCHEDULER, "queue_full", "queue_shapes", "unknown_model", "unknown_coop",
@@ -50,7 +54,7 @@ LIVE_JOB = (
     "deadline_exceeded", "cancelled",
 )  # fmt: skip
 # Of a client that comes back to a stream.
-RECONNECTION = ("unknown_job", "stream_not_kept", "result_expired", "client_gone")
+RECONNECTION = (*UNKNOWN_JOB, "stream_not_kept", "result_expired", "client_gone")
 # Of a machine that joins.
 ENROLMENT = (
     *BODY, *SCHEDULER, "join_signature_refused", "join_token_refused", "too_many_joins",

@@ -279,10 +279,10 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             codes=(*codes.NEW_JOB, *codes.NEW_KEPT),
             options=ALL_OPTIONS,
         ),
-        "get_job": _read(JobStatus, "unknown_job", *codes.SCHEDULER),
-        "cancel_job": _read(JobStatus, "unknown_job", "job_ended", *codes.SCHEDULER),
-        "explain_job": _read(ExplanationView, "unknown_job", *codes.SCHEDULER),
-        "job_receipt": _read(Receipt, "unknown_job", "not_ready", *codes.SCHEDULER),
+        "get_job": _read(JobStatus, *codes.UNKNOWN_JOB, *codes.SCHEDULER),
+        "cancel_job": _read(JobStatus, *codes.UNKNOWN_JOB, "job_ended", *codes.SCHEDULER),
+        "explain_job": _read(ExplanationView, *codes.UNKNOWN_JOB, *codes.SCHEDULER),
+        "job_receipt": _read(Receipt, *codes.UNKNOWN_JOB, "not_ready", *codes.SCHEDULER),
         "job_stream": Operation(
             answers=(
                 OperationAnswer(
@@ -300,10 +300,10 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             codes=(*codes.NEW_KEPT, "files_full"),
         ),
         "list_files": _read(FileList, query=("purpose", "order", "after", "limit_files")),
-        "get_file": _read(FileObject, "unknown_file"),
-        "delete_file": _read(FileDeletion, "unknown_file", "file_in_use"),
+        "get_file": _read(FileObject, *codes.UNKNOWN_FILE),
+        "delete_file": _read(FileDeletion, *codes.UNKNOWN_FILE, "file_in_use"),
         "file_content": Operation(
-            answers=(OperationAnswer(kind=CONTENT_KIND),), codes=("unknown_file",)
+            answers=(OperationAnswer(kind=CONTENT_KIND),), codes=codes.UNKNOWN_FILE
         ),
         "create_batch": Operation(
             request=BatchRequest,
@@ -312,8 +312,8 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             options=BATCH_OPTIONS,
         ),
         "list_batches": _read(BatchList, query=("after", "limit_batches")),
-        "get_batch": _read(BatchObject, "unknown_batch"),
-        "cancel_batch": _read(BatchObject, "unknown_batch", "batch_ended"),
+        "get_batch": _read(BatchObject, *codes.UNKNOWN_BATCH),
+        "cancel_batch": _read(BatchObject, *codes.UNKNOWN_BATCH, "batch_ended"),
         "coop": _read(CoopOverview, *codes.SCHEDULER, query=("month", "lang")),
         "machines": _of_person(
             OwnMachines, "role_refused", *codes.SCHEDULER, query=("coop", "lang")
@@ -344,7 +344,13 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "change_session": _of_person(SessionView, request=Preferences),
         "sign_out": _of_person(EndedSession, "unknown_session", headers=SET_COOKIE),
         "list_sessions": _of_person(SessionList),
-        "end_session": _of_person(EndedSession, "unknown_session", headers=SET_COOKIE),
+        "end_session": _of_person(
+            EndedSession, "unknown_session", "session_new_start", headers=SET_COOKIE
+        ),
+        "ask_opening": _of_person(SessionView),
+        "open_session": _of_person(SessionList, "unknown_session", "session_new_start"),
+        "erase_earlier": _of_person(SessionView),
+        "confirm_email": _of_person(SessionView, "session_new_start", request=EmailRequest),
         "signin_ways": _open(OperationAnswer(SigninWays)),
         "send_signin_email": Operation(
             request=EmailRequest,

@@ -6,7 +6,8 @@ Input: heads of requests, links from letters, answers of an identity provider. O
 ``auth`` knows keys, ``callers`` keys and sessions, ``head_check`` decides before a body is sent.
 ``sessions`` are those of persons, by ``cookies``; ``letters`` and ``mail`` send links, ``oidc``
 speaks to a provider; ``streams`` ends what a revoked caller still reads. ``signin_routes``,
-``oidc_routes`` and ``people_routes`` are the HTTP of it.
+``new_start_routes``, ``oidc_routes`` and ``people_routes`` are the HTTP of it, and
+``session_views`` what it shows of sessions.
 """
 
 from entraide_scheduler.gateway.signin.auth import Authenticator
@@ -20,6 +21,7 @@ from entraide_scheduler.gateway.signin.cookies import (
 from entraide_scheduler.gateway.signin.head_check import KeyCheck
 from entraide_scheduler.gateway.signin.letters import Mailer, SigninLetters
 from entraide_scheduler.gateway.signin.mail import SmtpMailer
+from entraide_scheduler.gateway.signin.new_start_routes import EraseClosed, NewStartRoutes
 from entraide_scheduler.gateway.signin.oidc import OidcProvider
 from entraide_scheduler.gateway.signin.oidc_routes import OIDC_PATHS, OidcRoutes
 from entraide_scheduler.gateway.signin.people_routes import (
@@ -31,19 +33,22 @@ from entraide_scheduler.gateway.signin.people_routes import (
     PersonList,
     SigninLink,
 )
+from entraide_scheduler.gateway.signin.session_views import (
+    NO_STORE,
+    EndedSession,
+    SessionList,
+    SessionView,
+    SessionViews,
+)
 from entraide_scheduler.gateway.signin.sessions import SigninSessions
 from entraide_scheduler.gateway.signin.signin_routes import (
-    NO_STORE,
     PEOPLE,
     SESSION,
     SESSIONS,
     SIGNIN,
     Accepted,
     EmailRequest,
-    EndedSession,
     Preferences,
-    SessionList,
-    SessionView,
     SignInRequest,
     SigninRoutes,
     SigninWays,
@@ -66,10 +71,12 @@ __all__ = [
     "CookiePolicy",
     "EmailRequest",
     "EndedSession",
+    "EraseClosed",
     "KeyCheck",
     "LinkRequest",
     "Mailer",
     "NewPerson",
+    "NewStartRoutes",
     "OidcProvider",
     "OidcRoutes",
     "PeopleRoutes",
@@ -79,6 +86,7 @@ __all__ = [
     "Preferences",
     "SessionList",
     "SessionView",
+    "SessionViews",
     "SignInRequest",
     "SigninLetters",
     "SigninLink",

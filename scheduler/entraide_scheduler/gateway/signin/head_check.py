@@ -80,7 +80,7 @@ class KeyCheck:
             return problem.refusal
         if caller is None:
             return self._authenticate(head)
-        return self._grant(head, caller.key)
+        return self._grant(head, caller.person or caller.key)
 
     def release(self, admission: Permit) -> None:
         """Decrements the concurrent requests of a key."""
@@ -107,7 +107,7 @@ class KeyCheck:
             if problem.refusal.code == "csrf_refused":
                 return problem.refusal
             return await self._refuse_key(head.peer, problem.refusal)
-        return self._grant(head, caller.key)
+        return self._grant(head, caller.person or caller.key)
 
     async def _refuse_key(self, peer: str, refusal: ErrorReply) -> ErrorReply:
         """Returns the refusal of a wrong key, or of a cookie, which may just be old."""

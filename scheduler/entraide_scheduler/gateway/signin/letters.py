@@ -14,7 +14,7 @@ import structlog
 
 from entraide.errors import EntraideError
 from entraide_scheduler.address_failures import FailuresPerAddress
-from entraide_scheduler.people import EMAIL_MAX, OPERATOR, MadeLink, People, write_link
+from entraide_scheduler.people import EMAIL_MAX, MadeLink, People, write_link
 from entraide_scheduler.store import people as table
 from entraide_scheduler.store.store import Store
 
@@ -86,13 +86,13 @@ class SigninLetters:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _answer(self, email: str, lang: str) -> None:
-        row = await self._store.read(partial(table.find_by_email, email=email))
+        row = await self._store.read(partial(table.find_by_letter, email=email))
         if row is None or row.disabled_at:
             return
         if self._sent.count(row.person, time.monotonic()):
             self._log.warning("signin.too_many_letters", person=row.person)
             return
         try:
-            await self.send(await self._people.make_link(OPERATOR, row.person), lang)
+            await self.send(await self._people.make_letter(row, email), lang)
         except EntraideError as problem:
             self._log.warning("signin.letter_failed", person=row.person, problem=problem.code)

@@ -19,9 +19,10 @@ from entraide_scheduler.gateway.signin.oidc import (
     OidcIdentity,
     OidcProvider,
 )
-from entraide_scheduler.gateway.signin.signin_routes import NO_STORE, SigninRoutes
+from entraide_scheduler.gateway.signin.session_views import NO_STORE
+from entraide_scheduler.gateway.signin.signin_routes import SigninRoutes
 from entraide_scheduler.store import people as table
-from entraide_scheduler.store.person_rows import PersonRow
+from entraide_scheduler.store.person_rows import PersonRow, SigninEvidence, SigninWay
 from entraide_scheduler.store.store import Store
 
 OIDC_PATHS: Mapping[str, Mapping[str, str]] = MappingProxyType(
@@ -70,31 +71,35 @@ class OidcRoutes:
         query = {name: unquote_plus(text) for name, text in read_query(request.query).items()}
         try:
             kept = self._callers.cookies.read_state(request)
-            person = await self._find_person(await self._provider.finish(query, kept))
+            person, evidence = await self._find_person(await self._provider.finish(query, kept))
         except EntraideError as problem:
             self._log.info("signin.oidc_refused", problem=problem.code)
             _redirect(call, 303, _fault(problem), forget)
             return
-        _redirect(call, 303, "/", forget, await self._signin.begin_session(call, person))
+        _redirect(call, 303, "/", forget, await self._signin.begin_session(call, person, evidence))
 
-    async def _find_person(self, identity: OidcIdentity) -> PersonRow:
+    async def _find_person(self, identity: OidcIdentity) -> tuple[PersonRow, SigninEvidence]:
         """Returns who signs in: by the provider's subject, at first by a verified address.
+
+        The subject goes on with the start of its first sign-in, and that with the start in which
+        the person confirmed the address.
 
         Raises:
             EntraideError: ``oidc_person_unknown``.
         """
-        issuer, subject = identity.issuer, identity.subject
+        issuer, subject, email = identity.issuer, identity.subject, ""
         row = await self._store.read(lambda c: table.find_by_subject(c, issuer, subject))
         if row is None and identity.email:
             row = await self._store.read(lambda c: table.find_by_email(c, identity.email))
             if row is not None and not row.disabled_at:
-                known = row.person
+                known, email = row.person, row.email
                 row = await self._store.write(
                     lambda c: table.link_subject(c, known, issuer, subject)
                 )
         if row is None or row.disabled_at:
             raise error_for("oidc_person_unknown")
-        return row
+        start = row.oidc_start or (row.confirmed_start if row.has_confirmed else "")
+        return row, SigninEvidence(SigninWay.OIDC.value, start, row.email_by, email)
 
 
 def _fault(problem: EntraideError) -> str:

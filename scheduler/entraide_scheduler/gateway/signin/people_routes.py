@@ -11,7 +11,7 @@ from entraide_scheduler.gateway.http import RouteCall, RouteHandler, read_query
 from entraide_scheduler.gateway.refusals import convert, read_object
 from entraide_scheduler.gateway.signin.callers import Callers
 from entraide_scheduler.gateway.signin.letters import SigninLetters
-from entraide_scheduler.gateway.signin.signin_routes import send
+from entraide_scheduler.gateway.signin.session_views import send
 from entraide_scheduler.people import (
     EMAIL_MAX,
     LINK_LEAST_S,
@@ -19,7 +19,6 @@ from entraide_scheduler.people import (
     NAME_MAX,
     Actor,
     People,
-    as_actor,
     write_link,
 )
 from entraide_scheduler.store.person_rows import PersonRow
@@ -162,7 +161,7 @@ class PeopleRoutes:
         )
 
     async def _find_actor(self, call: RouteCall) -> Actor:
-        return as_actor((await self._callers.find_signed_in(call.exchange.request)).person)
+        return (await self._callers.find_signed_in(call.exchange.request)).actor
 
     async def _list(self, call: RouteCall) -> None:
         actor = await self._find_actor(call)

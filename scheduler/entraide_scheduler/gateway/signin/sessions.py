@@ -16,15 +16,25 @@ from entraide.wire.messages import SigninEnded
 from entraide_scheduler.gateway.jobs import Caller
 from entraide_scheduler.gateway.refusals import refused
 from entraide_scheduler.gateway.signin.auth import CACHE_S, CACHED_MAX
-from entraide_scheduler.people import hash_secret
+from entraide_scheduler.people import Actor, as_actor, hash_secret
 from entraide_scheduler.store import people as table
-from entraide_scheduler.store.person_rows import LinkRefusal, PersonRow, SigninSessionRow
+from entraide_scheduler.store import signin_starts as starts_table
+from entraide_scheduler.store.owners import sender_of
+from entraide_scheduler.store.person_rows import (
+    LinkRefusal,
+    PersonRow,
+    SigninEvidence,
+    SigninSessionRow,
+    SigninStartRow,
+)
+from entraide_scheduler.store.signin_starts import joined_senders
 from entraide_scheduler.store.store import Store
 from entraide_scheduler.store.writer import WhenFull
 
 IDLE_S = 12 * 3_600.0
 LIFETIME_S = 30 * 86_400.0
 SEEN_EVERY_S = 60.0
+NO_SESSION = "-"  # in ``SigninEnded``: nothing has ended, and caches are cleared
 TOKEN_MAX_CHARS = 200
 DEVICE_MAX_CHARS = 60
 # What a user agent contains, in the order in which it is looked for.
@@ -39,16 +49,40 @@ SYSTEMS = (
 
 
 class SignedIn(Struct, frozen=True):
-    """A person with the session in which the person asks."""
+    """A person with the session in which the person asks.
 
-    person: PersonRow
+    Attributes:
+        session: in which the person asks.
+        person: who asks.
+        starts: the starts of the person, oldest first; one of them is the session's.
+    """
+
     session: SigninSessionRow
+    person: PersonRow
+    starts: tuple[SigninStartRow, ...]
+
+    @property
+    def start(self) -> SigninStartRow:
+        """The session's start."""
+        return next(row for row in self.starts if row.start == self.session.start)
 
     @property
     def caller(self) -> Caller:
         """The person as the caller of the pool's API."""
-        row = self.person
-        return Caller(row.person, row.coop, row.project, row.role, self.session.session)
+        row, session = self.person, self.session
+        return Caller(
+            sender_of(row.person, session.start),
+            row.coop,
+            row.project,
+            row.role,
+            session.session,
+            joined_senders(self.starts, session.start),
+        )
+
+    @property
+    def actor(self) -> Actor:
+        """The person as who administers people."""
+        return as_actor(self.person, self.session.start)
 
 
 def describe_device(user_agent: str) -> str:
@@ -86,8 +120,15 @@ class SigninSessions:
         self._changes = 0
         self._log = structlog.get_logger("entraide.signin")
 
-    async def sign_in_by_link(self, token: str, user_agent: str) -> tuple[str, SignedIn]:
+    async def sign_in_by_link(
+        self, token: str, user_agent: str, present: SignedIn | None = None
+    ) -> tuple[str, SignedIn]:
         """Consumes a one-time link; returns the secret of a new session, and the session.
+
+        Args:
+            token: of the link.
+            user_agent: what the browser says of itself.
+            present: the session in which the browser is signed in.
 
         Raises:
             Refused: ``signin_link_unknown``, ``signin_link_used`` or ``signin_link_expired``.
@@ -95,15 +136,29 @@ class SigninSessions:
         if len(token) > TOKEN_MAX_CHARS:
             raise refused(LinkRefusal.UNKNOWN)
         use = partial(table.use_link, token_hash=hash_secret(token), now=self._now())
-        person = await self._store.write(use)
-        if isinstance(person, LinkRefusal):
-            self._log.info("signin.link_refused", reason=person.value)
-            raise refused(person.value)
-        return await self.start(person, user_agent)
+        used = await self._store.write(use)
+        if isinstance(used, LinkRefusal):
+            self._log.info("signin.link_refused", reason=used.value)
+            raise refused(used.value)
+        return await self.start(*used, user_agent, present)
 
-    async def start(self, person: PersonRow, user_agent: str) -> tuple[str, SignedIn]:
-        """Starts a session with a secret of its own; returns the secret and the session."""
+    async def start(
+        self,
+        person: PersonRow,
+        evidence: SigninEvidence,
+        user_agent: str,
+        present: SignedIn | None = None,
+    ) -> tuple[str, SignedIn]:
+        """Starts a session with a secret of its own; returns the secret and the session.
+
+        Args:
+            person: who signs in.
+            evidence: by what; it decides what the session reads.
+            user_agent: what the browser says of itself.
+            present: the session in which the browser is signed in, which the new one replaces.
+        """
         now, secret = self._now(), secrets.token_urlsafe(32)
+        is_own = present is not None and present.person.person == person.person
         row = SigninSessionRow(
             session=f"session-{secrets.token_hex(8)}",
             person=person.person,
@@ -112,11 +167,24 @@ class SigninSessions:
             expires_at=now + IDLE_S,
             device=describe_device(user_agent),
         )
-        add = partial(table.add_session, secret_hash=hash_secret(secret), row=row)
-        for surplus in await self._store.write(add):
-            self._tell(person.person, surplus)
-        self._log.info("signin.began", person=person.person, session=row.session)
-        return secret, SignedIn(person, row)
+        begin = partial(
+            table.begin_session,
+            secret_hash=hash_secret(secret),
+            row=row,
+            evidence=evidence,
+            present=present.session.start if present is not None and is_own else "",
+        )
+        begun, surplus = await self._store.write(begin)
+        for session in surplus:
+            self._tell(person.person, session)
+        if begun is None:
+            raise refused("not_signed_in")  # disabled or forgotten meanwhile
+        signed_in = SignedIn(*begun)
+        if len(signed_in.starts) > 1:  # the person's other sessions hear of it
+            self._forget(person.person)
+        is_new = signed_in.start.is_new
+        self._log.info("signin.began", person=person.person, session=row.session, new_start=is_new)
+        return secret, signed_in
 
     def cached(self, secret: str) -> SignedIn | None:
         """Returns the cached session of a secret, or None."""
@@ -141,9 +209,82 @@ class SigninSessions:
             raise refused("not_signed_in")
         return entry[1]
 
-    async def list_sessions(self, person: str) -> tuple[SigninSessionRow, ...]:
-        """Returns the open sessions of a person, the last used first."""
-        return await self._store.read(partial(table.list_sessions, person=person, now=self._now()))
+    async def list_sessions(self, signed_in: SignedIn) -> tuple[SigninSessionRow, ...]:
+        """Returns the person's open sessions, the last used first; in a new start, its own."""
+        find = partial(table.list_sessions, person=signed_in.person.person, now=self._now())
+        return tuple(
+            row
+            for row in await self._store.read(find)
+            if not signed_in.start.is_new or row.start == signed_in.session.start
+        )
+
+    async def find_other(self, signed_in: SignedIn, session: str) -> SigninSessionRow:
+        """Returns an open session of the person who asks.
+
+        Raises:
+            Refused: ``unknown_session``; ``session_new_start`` if it is of another start than
+                the new start that asks.
+        """
+        find = partial(table.list_sessions, person=signed_in.person.person, now=self._now())
+        rows = {row.session: row for row in await self._store.read(find)}
+        if session not in rows:
+            raise refused("unknown_session")
+        if signed_in.start.is_new and rows[session].start != signed_in.session.start:
+            raise refused("session_new_start")
+        return rows[session]
+
+    async def ask_opening(self, signed_in: SignedIn) -> None:
+        """Notes that a new start asks to be opened from an older session."""
+        await self._store.write(lambda c: starts_table.ask_opening(c, signed_in.start, self._now()))
+        self._forget(signed_in.person.person)
+
+    async def open(self, signed_in: SignedIn, session: str) -> None:
+        """Opens to a new start what a session reads, since the person asked for it there.
+
+        Raises:
+            Refused: ``unknown_session``: the person has no such session that asks;
+                ``session_new_start``: something is closed to the opener, too.
+        """
+        other = await self.find_other(signed_in, session)
+        if signed_in.start.is_new:
+            raise refused("session_new_start")
+        if not await self._store.write(
+            lambda c: starts_table.open_session(c, signed_in.start, other)
+        ):
+            raise refused("unknown_session")
+        self._forget(signed_in.person.person)
+        self._log.info("signin.opened", person=signed_in.person.person, session=session)
+
+    async def keep_only(self, signed_in: SignedIn) -> None:
+        """Ends the person's other sessions and starts."""
+        person = signed_in.person.person
+        keep = partial(starts_table.keep_only, session=signed_in.session, now=self._now())
+        for session in await self._store.write(keep):
+            self._end_signin(SigninEnded(person, session))
+        self._forget(person)
+        self._log.warning("signin.emptied", person=person, session=signed_in.session.session)
+
+    async def confirm_email(self, signed_in: SignedIn, email: str) -> None:
+        """Notes that an address is the person's.
+
+        Raises:
+            Refused: ``session_new_start``; ``invalid_request``: the person has another address.
+        """
+        if signed_in.start.is_new:
+            raise refused("session_new_start")
+        person, start = signed_in.person.person, signed_in.session.start
+        if not email or not await self._store.write(
+            lambda c: starts_table.confirm_email(c, person, email, start)
+        ):
+            raise refused(
+                "invalid_request", param="email", fault="not_one_of", choices=signed_in.person.email
+            )
+        self._forget(person)
+
+    async def find_name(self, person: str) -> str:
+        """Returns the name of a person; "" for the operator's key or who is known no longer."""
+        row = await self._store.read(lambda c: table.get_person(c, person)) if person else None
+        return "" if row is None else row.name
 
     async def end(self, person: str, session: str) -> None:
         """Ends a session of a person, with its streams.
@@ -190,7 +331,12 @@ class SigninSessions:
     async def _read(self, secret_hash: str) -> SignedIn | None:
         find = partial(table.find_session, secret_hash=secret_hash, now=self._now())
         stored = await self._store.read(find)
-        return None if stored is None else await self._renew(SignedIn(stored[1], stored[0]))
+        if stored is None:
+            return None
+        row, _, starts = stored
+        if row.start not in {each.start for each in starts}:  # above STARTS_PER_PERSON_MAX
+            return None
+        return await self._renew(SignedIn(*stored))
 
     async def _renew(self, signed_in: SignedIn) -> SignedIn:
         row, now = signed_in.session, self._now()
@@ -206,3 +352,7 @@ class SigninSessions:
     def _tell(self, person: str, session: str) -> None:
         self.clear_cache()
         self._end_signin(SigninEnded(person, session))
+
+    def _forget(self, person: str) -> None:
+        """Has every gateway read anew what the person's sessions may read."""
+        self._tell(person, NO_SESSION)

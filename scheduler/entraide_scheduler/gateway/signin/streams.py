@@ -35,6 +35,6 @@ def is_revoked(caller: Caller, revoked: Revocation) -> bool:
         return caller.key == revoked.key
     return (
         isinstance(revoked, SigninEnded)
-        and caller.key == revoked.person
+        and caller.person == revoked.person
         and revoked.session in ("", caller.signin_session)
     )

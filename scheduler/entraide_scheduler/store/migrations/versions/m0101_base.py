@@ -102,6 +102,10 @@ def _people() -> None:
         sa.Column("disabled_at", sa.Double, nullable=False),
         sa.Column("oidc_issuer", sa.String, nullable=True),
         sa.Column("oidc_subject", sa.String, nullable=True),
+        sa.Column("oidc_start", sa.String, nullable=False, server_default=""),
+        sa.Column("email_by", sa.String, nullable=False, server_default=""),
+        sa.Column("confirmed_email", sa.String, nullable=False, server_default=""),
+        sa.Column("confirmed_start", sa.String, nullable=False, server_default=""),
         sa.UniqueConstraint("oidc_issuer", "oidc_subject", name="people_oidc"),
     )
     op.create_index("people_by_coop", "people", ["coop"])
@@ -113,6 +117,8 @@ def _people() -> None:
         sa.Column("used_at", sa.Double, nullable=False),
         sa.Column("made_by", sa.String, nullable=False),
         sa.Column("made_at", sa.Double, nullable=False),
+        sa.Column("start", sa.String, nullable=False, server_default=""),
+        sa.Column("email", sa.String, nullable=False, server_default=""),
     )
     op.create_index("signin_links_by_person", "signin_links", ["person"])
     op.create_table(
@@ -125,8 +131,19 @@ def _people() -> None:
         sa.Column("expires_at", sa.Double, nullable=False),
         sa.Column("device", sa.String, nullable=False),
         sa.Column("ended_at", sa.Double, nullable=False),
+        sa.Column("start", sa.String, nullable=False),
     )
     op.create_index("signin_sessions_by_person", "signin_sessions", ["person"])
+    op.create_table(
+        "signin_starts",
+        sa.Column("person", sa.String, primary_key=True),
+        sa.Column("start", sa.String, primary_key=True),
+        sa.Column("joined", sa.String, nullable=False),
+        sa.Column("way", sa.String, nullable=False),
+        sa.Column("made_by", sa.String, nullable=False),
+        sa.Column("made_at", sa.Double, nullable=False),
+        sa.Column("asked_at", sa.Double, nullable=False),
+    )
 
 
 def _kept_jobs() -> None:

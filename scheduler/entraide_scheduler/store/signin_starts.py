@@ -1,0 +1,163 @@
+"""Starts: which sign-in sessions of a person read what, as functions on a connection.
+
+Each session belongs to a start, and what it sends names it (``owners``). A person's first session
+begins the first start. A session that nothing shows to be the same person's begins a new one: it
+came by a link that somebody else made, or by an address that the person has not confirmed. It reads
+nothing of the other starts, and their sessions read nothing of it: whoever was let in by somebody
+else reads neither what was sent before nor what is sent afterwards.
+
+A new start ends in one of two ways. A session to which nothing is closed opens what it reads to
+the session that asked for it, and both then belong to one start. Or the person erases all that
+other starts hold.
+"""
+
+import secrets
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+
+from entraide_scheduler.store.owners import FIRST_START, sender_of
+from entraide_scheduler.store.person_rows import (
+    PersonRow,
+    SigninEvidence,
+    SigninSessionRow,
+    SigninStartRow,
+    SigninWay,
+)
+from entraide_scheduler.store.schema import people, signin_links, signin_sessions, signin_starts
+
+STARTS_PER_PERSON_MAX = 100  # above, the oldest to which something is closed or that was opened
+
+_COLUMNS = tuple(signin_starts.c[name] for name in SigninStartRow.__struct_fields__)
+
+
+def list_starts(connection: Connection, person: str) -> tuple[SigninStartRow, ...]:
+    """Returns the starts of a person, oldest first."""
+    query = select(*_COLUMNS).where(signin_starts.c.person == person)
+    ordered = query.order_by(signin_starts.c.made_at, signin_starts.c.start)
+    return tuple(SigninStartRow(*row) for row in connection.execute(ordered))
+
+
+def joined_senders(starts: tuple[SigninStartRow, ...], start: str) -> tuple[str, ...]:
+    """Returns the other starts that a start's sessions read, as senders."""
+    return tuple(
+        sender_of(row.person, row.start)
+        for row in starts
+        if row.joined == start and row.start != start
+    )
+
+
+def begin_start(
+    connection: Connection, person: PersonRow, evidence: SigninEvidence, present: str, now: float
+) -> SigninStartRow:
+    """Returns the start of a session that begins.
+
+    Args:
+        connection: of the writer.
+        person: who signs in.
+        evidence: by what.
+        present: the start of the session in which the same browser is signed in as the person;
+            "" for none. Its cookie shows that the browser is that person's, too.
+        now: seconds since the epoch.
+    """
+    known = {row.start: row for row in list_starts(connection, person.person)}
+    begun, own = known.get(evidence.start), known.get(present)
+    if begun is not None and own is not None and own.is_new and not begun.is_new:
+        _join(connection, own, begun.start)
+    begun = begun or own or _add(connection, person.person, evidence, list(known.values()), now)
+    changes = {}
+    if evidence.way == SigninWay.OIDC and not person.oidc_start:
+        changes["oidc_start"] = begun.start
+    if evidence.email and not known:
+        changes |= {"confirmed_email": evidence.email, "confirmed_start": begun.start}
+    if changes:
+        connection.execute(update(people).where(people.c.person == person.person).values(changes))
+    return begun
+
+
+def ask_opening(connection: Connection, row: SigninStartRow, now: float) -> None:
+    """Notes that a new start asks to be opened from an older session."""
+    connection.execute(update(signin_starts).where(_is(row)).values(asked_at=now))
+
+
+def open_session(connection: Connection, opener: SigninStartRow, session: SigninSessionRow) -> bool:
+    """Makes a session that asked for it one of a start to which nothing is closed.
+
+    What was sent in its own start is then that start's, too.
+
+    Returns:
+        False if it has not asked, or if something is closed to the opener.
+    """
+    known = {row.start: row for row in list_starts(connection, opener.person)}
+    asking, into = known.get(session.start), known.get(opener.start)
+    if asking is None or not asking.is_new or not asking.asked_at or into is None or into.is_new:
+        return False
+    _join(connection, asking, into.start)
+    moved = update(signin_sessions).where(signin_sessions.c.session == session.session)
+    connection.execute(moved.values(start=into.start))
+    return True
+
+
+def keep_only(connection: Connection, session: SigninSessionRow, now: float) -> tuple[str, ...]:
+    """Ends a person's other sessions, starts and links; to this session's start nothing is closed.
+
+    Returns:
+        The sessions that it ended.
+    """
+    person, start = session.person, session.start
+    own = (signin_sessions.c.person == person) & (signin_sessions.c.ended_at == 0.0)
+    others = own & (signin_sessions.c.session != session.session)
+    ended = tuple(connection.execute(select(signin_sessions.c.session).where(others)).scalars())
+    connection.execute(update(signin_sessions).where(others).values(ended_at=now))
+    unused = (signin_links.c.person == person) & (signin_links.c.used_at == 0.0)
+    connection.execute(delete(signin_links).where(unused))
+    starts = signin_starts.c
+    connection.execute(
+        delete(signin_starts).where((starts.person == person) & (starts.start != start))
+    )
+    this = update(signin_starts).where((starts.person == person) & (starts.start == start))
+    connection.execute(this.values(joined=start, asked_at=0.0))
+    table = update(people).where(people.c.person == person)
+    connection.execute(
+        table.where(people.c.confirmed_start != start).values(
+            confirmed_email="", confirmed_start=""
+        )
+    )
+    connection.execute(
+        table.where(people.c.oidc_start != start).values(
+            oidc_issuer=None, oidc_subject=None, oidc_start=""
+        )
+    )
+    return ended
+
+
+def confirm_email(connection: Connection, person: str, email: str, start: str) -> bool:
+    """Notes that an address is the person's; returns False if the person has another one."""
+    present = (people.c.person == person) & (people.c.email == email)
+    changes = {"confirmed_email": email, "confirmed_start": start}
+    return bool(connection.execute(update(people).where(present).values(changes)).rowcount)
+
+
+def _add(
+    connection: Connection,
+    person: str,
+    evidence: SigninEvidence,
+    known: list[SigninStartRow],
+    now: float,
+) -> SigninStartRow:
+    start = secrets.token_hex(4) if known else FIRST_START
+    joined = "" if known else start
+    row = SigninStartRow(person, start, joined, evidence.way, evidence.made_by, now)
+    connection.execute(insert(signin_starts).values(**msgspec.structs.asdict(row)))
+    others = [each for each in known if each.is_new]
+    for each in others[: max(0, len(known) + 1 - STARTS_PER_PERSON_MAX)]:
+        connection.execute(delete(signin_starts).where(_is(each)))
+    return row
+
+
+def _join(connection: Connection, row: SigninStartRow, start: str) -> None:
+    connection.execute(update(signin_starts).where(_is(row)).values(joined=start))
+
+
+def _is(row: SigninStartRow) -> ColumnElement[bool]:
+    return (signin_starts.c.person == row.person) & (signin_starts.c.start == row.start)
