@@ -18,6 +18,7 @@ time of one process.
 """
 
 import asyncio
+import base64
 import json
 import logging
 import sys
@@ -32,7 +33,6 @@ from benchmarks.decisions import card
 from benchmarks.support.common import make_parser
 from msgspec import Struct, structs, to_builtins
 from msgspec.msgpack import Encoder
-from nats.aio.msg import Msg
 
 from entraide.types import Basis, EnergyStatus
 from entraide.wire import codec, subjects
@@ -89,6 +89,11 @@ class CountingDriver:
         return True
 
 
+def key_of(node: str) -> str:
+    """Returns a key of the form of a node's, another one for each name."""
+    return "U" + base64.b32encode(node.encode().ljust(34, b"\0")).decode().rstrip("=")
+
+
 class NullNodePort:
     """Publisher to the nodes and issuer of their identities; discards everything."""
 
@@ -110,12 +115,12 @@ class HeartbeatFleet:
         self.changed_count = round(nodes * changed_part)
         self.sequence = 1
 
-    def make_hellos(self) -> list[Msg]:
+    def make_hellos(self) -> list[tuple[str, bytes]]:
         """Returns the first message of each node."""
         said = (m.Hello(card, "boot", 1, START, True, "", (), m.PROTOCOL) for card in self.cards)
         return [self._message(name, hello) for name, hello in zip(self.names, said, strict=True)]
 
-    def make_heartbeats(self, at: float) -> list[Msg]:
+    def make_heartbeats(self, at: float) -> list[tuple[str, bytes]]:
         """Returns the heartbeats of one second, in random order."""
         self.sequence += 1
         order = list(range(len(self.names)))
@@ -132,9 +137,8 @@ class HeartbeatFleet:
             energy = EnergyStatus(surplus_w, Basis.MEASURED, "meter", sent_at, until)
         return m.Heartbeat("boot", self.sequence, sent_at, True, "", 0, energy)
 
-    def _message(self, name: str, message: Any) -> Msg:
-        subject = subjects.node_ctl_up(name)
-        return Msg(_client=None, subject=subject, data=codec.encode(message))  # type: ignore[arg-type]
+    def _message(self, name: str, message: Any) -> tuple[str, bytes]:
+        return subjects.node_ctl_up(key_of(name)), codec.encode(message)
 
 
 class HeartbeatTotals(Struct):
@@ -155,12 +159,16 @@ class HeartbeatTotals(Struct):
 async def ours(fleet: HeartbeatFleet, secs: float) -> HeartbeatTotals:
     """Handles a fleet's messages with the scheduler's node listener for ``secs`` CPU seconds."""
     driver, nobody, heard = CountingDriver(), NullNodePort(), HeartbeatTotals()
-    rows = [NodeRow(c.node, c.coop, c.site, c.zone, "U", APPROVED) for c in fleet.cards]
+    rows = [
+        NodeRow(c.node, c.coop, c.site, c.zone, key_of(c.node), APPROVED, device=c.power.device)
+        for c in fleet.cards
+    ]
     anything: Any = {"driver": driver, "publisher": nobody, "issuer": nobody, "catalogue": nobody}
-    anything |= {"revoke_key": nobody, "wait_for_result": nobody}
+    anything |= {"refuse_key": nobody, "results": nobody, "gateway": "main"}
     listener = NodeListener(registry=NodeRegistry(None, rows), **anything)  # type: ignore[arg-type]
     for hello in fleet.make_hellos():
-        await listener.on_message(hello)
+        listener.on_message(*hello)
+        await asyncio.sleep(0)
     assert len(driver.core.nodes()) == len(fleet.cards)
     driver.events = driver.journal_bytes = 0
     while heard.spent_s < secs or heard.seconds < ROUNDS_MIN:
@@ -168,7 +176,7 @@ async def ours(fleet: HeartbeatFleet, secs: float) -> HeartbeatTotals:
         beats = fleet.make_heartbeats(driver.at)
         began = time.process_time()
         for beat in beats:
-            await listener.on_message(beat)
+            listener.on_message(*beat)
         tick = time.process_time()
         listener.report_seen_nodes()
         ended = time.process_time()
@@ -183,6 +191,7 @@ async def ours(fleet: HeartbeatFleet, secs: float) -> HeartbeatTotals:
 def reference(fleet: HeartbeatFleet, secs: float) -> HeartbeatTotals:
     """Delivers each heartbeat of a fleet as an event for ``secs`` CPU seconds."""
     driver, heard = CountingDriver(), HeartbeatTotals()
+    names = {key_of(name): name for name in fleet.names}
     for node_card in fleet.cards:
         driver.feed(
             events.NodeJoined(*events.UNNUMBERED, card=node_card, accepting=True, reason="")
@@ -192,12 +201,12 @@ def reference(fleet: HeartbeatFleet, secs: float) -> HeartbeatTotals:
         driver.at += 1.0
         beats = fleet.make_heartbeats(driver.at)
         began = time.process_time()
-        for raw in beats:
-            beat: Any = codec.node_up.decode(raw.data)
+        for subject, data in beats:
+            beat: Any = codec.node_up.decode(data)
             driver.feed(
                 events.NodeChanged(
                     *events.UNNUMBERED,
-                    node=subjects.sender(raw.subject),
+                    node=names[subjects.sender(subject)],
                     accepting=beat.accepting,
                     reason=beat.reason,
                     energy=beat.energy,

@@ -62,7 +62,7 @@ from entraide_node.model_manager.model_source import ModelSource
 from entraide_node.owner.lent_time import LentTimeCounter
 from entraide_node.owner.policy_driver import AgentLoad, PolicyDriver
 from entraide_node.report_outbox import ReportOutbox
-from entraide_node.revocation import ASK_AGAIN_S, is_key_revoked, revoked_error
+from entraide_node.revocation import ASK_AGAIN_S, end_error, find_end
 from entraide_node.run_manager import RunManager
 
 RESEND_S = 5.0
@@ -246,7 +246,7 @@ class Agent:
         stages = (
             self._wait_for_end(),
             self._keep_connected(),
-            self._end_if_revoked(),
+            self._end_if_out(),
             self._heartbeat_loop(),
             self._engines.run(),
             self._model_source.run(changed=self._engines.wake),
@@ -307,8 +307,8 @@ class Agent:
         try:
             await self._bus.open(self._config.nats_urls, ca_pem=read_ca_pem(self._folder))
         except AuthenticationError as problem:
-            if await asyncio.to_thread(is_key_revoked, self._folder):
-                raise revoked_error(self._folder) from problem
+            if end := await asyncio.to_thread(find_end, self._folder):
+                raise end_error(end, self._folder) from problem
             raise
         while True:
             rtt_s, known_s = round(await self._bus.rtt_s(), 6), self._announcer.rtt_s
@@ -317,15 +317,15 @@ class Agent:
                 self._wake.set()
             await asyncio.sleep(RTT_EVERY_S)
 
-    async def _end_if_revoked(self) -> None:
-        """Ends the agent if the pool says that it has revoked the node's key.
+    async def _end_if_out(self) -> None:
+        """Ends the agent if the pool says that the node is out of it for good.
 
         That the bus refuses the identity ends nothing by itself: it may pass.
         """
         while True:
             await self._refused.wait()
-            if await asyncio.to_thread(is_key_revoked, self._folder):
-                raise revoked_error(self._folder)
+            if end := await asyncio.to_thread(find_end, self._folder):
+                raise end_error(end, self._folder)
             self._refused.clear()
             await asyncio.sleep(ASK_AGAIN_S)
 

@@ -65,6 +65,7 @@ class NodeBus:
         """
         self._node = node
         self._keyring = keyring
+        self._key = keyring.public_key
         self._reports = reports
         self._on_control = on_control
         self._on_gateway_message = on_gateway_message
@@ -112,11 +113,11 @@ class NodeBus:
             before_write=self._send_waiting,
         )
         await self._connection.subscribe(
-            subjects.node_ctl_down(self._node),
+            subjects.node_ctl_down(self._key),
             cb=self._receive_control,
             pending_bytes_limit=PENDING_MAX_BYTES,
         )
-        await self._connection.receive(subjects.node_in(self._node), self._receive_from_gateway)
+        await self._connection.receive(subjects.node_in(self._key), self._receive_from_gateway)
         await self._connection.flush(RTT_TIMEOUT_S)
         self._on_change("up")
 
@@ -202,14 +203,14 @@ class NodeBus:
         controls, self._controls = self._controls, []
         for (gateway, joins), encoded in parts.items():
             try:
-                subject = subjects.node_out(self._node, subjects.checked(gateway))
+                subject = subjects.node_out(self._key, subjects.checked(gateway))
             except ValueError:
                 self._log.error("bus.bad_gateway", gateway=shortened(gateway, LOGGED_CHARS_MAX))
                 continue
             for message in join_parts(encoded) if joins else encoded:
                 self._send(subject, message)
         for control in controls:
-            self._send(subjects.node_ctl_up(self._node), control)
+            self._send(subjects.node_ctl_up(self._key), control)
 
     def _send(self, subject: str, data: bytes) -> None:
         assert self._connection is not None, "open() precedes every message"

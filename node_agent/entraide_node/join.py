@@ -31,7 +31,7 @@ from entraide_node import keys
 from entraide_node.engine_config import NoEngine
 from entraide_node.pool_address import save_pool_address
 from entraide_node.pool_http import PoolClient, PoolRefusal
-from entraide_node.revocation import KEY_REVOKED
+from entraide_node.revocation import ENDS
 
 NAME_CHARS_MAX = 40
 WAITING = "waiting"
@@ -79,7 +79,7 @@ def join_pool(
     """Joins a pool and writes identity, CA certificate and configuration into a folder.
 
     Settings of engine, power and energy in an existing configuration are kept. If the pool has
-    revoked the folder's key, the node gets new keys.
+    revoked the folder's key, or lost its record, the node gets new keys.
 
     Args:
         url: the pool's address, or an invitation, whose secret part counts if ``token`` is "".
@@ -103,7 +103,7 @@ def join_pool(
     try:
         response = _ask(pool, secret, folder, options)
     except PoolRefusal as refusal:
-        if refusal.code != KEY_REVOKED:
+        if refusal.code not in ENDS:
             raise
         keys.discard_keys(folder)
         response = _ask(pool, secret, folder, options)

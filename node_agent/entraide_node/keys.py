@@ -9,12 +9,13 @@ import os
 from pathlib import Path
 
 import msgspec
+import nkeys
 from msgspec import Struct
 
 from entraide.decoding import decode_json
 from entraide.errors import RequestError
 from entraide.files import PRIVATE_UMASK, write_private
-from entraide.wire.nats import Identity
+from entraide.wire.nats import Identity, public_user_key
 from entraide.wire.subjects import node_inbox
 
 IDENTITY_NAME = "identity.json"
@@ -77,15 +78,26 @@ def read_identity(folder: Path) -> StoredIdentity:
 
 
 class Keyring:
-    """Holds the current identity, and stores a renewed one."""
+    """Holds the current identity, and stores a renewed one.
+
+    Attributes:
+        public_key: public half of the node's key, which names it on the bus.
+
+    Raises:
+        RequestError: ``identity_refused``: see ``read_identity``.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._stored = read_identity(folder)
+        try:
+            self.public_key = public_user_key(self._stored.seed)
+        except (nkeys.NkeysError, ValueError) as problem:
+            raise _identity_error(folder / IDENTITY_NAME, "?") from problem
 
     def identity(self) -> Identity:
         """Returns the identity for the next connection."""
-        inbox = node_inbox(self._stored.node)
+        inbox = node_inbox(self.public_key)
         return Identity(jwt=self._stored.jwt, seed=self._stored.seed, inbox_prefix=inbox)
 
     def renew(self, jwt: str) -> None:

@@ -31,7 +31,7 @@ from entraide_node.logs import log_to_folder, log_to_stderr
 from entraide_node.machine_setup import MachineSetup, start_machine
 from entraide_node.model_manager.catalogue_source import CatalogueSource
 from entraide_node.owner import files as owner_files
-from entraide_node.revocation import REVOKED, is_key_revoked
+from entraide_node.revocation import ENDS, find_end
 
 PARENT_PIPE = "ENTRAIDE_PARENT_PIPE"
 ORPHAN_GRACE_S = 5.0
@@ -87,7 +87,7 @@ class _AgentProcess:
             text = error_sentence(stopped.code, stopped.values, self._config.lang) or stopped.code
             sys.stderr.write(f"{text}\n")
         owner_files.write_stopped(self._folder, stopped)
-        if stopped.code == REVOKED:
+        if stopped.code in ENDS.values():
             return FINAL_STATUS
         return 1 if stopped.code else 0
 
@@ -104,7 +104,7 @@ class _AgentProcess:
 
     async def _serve(self) -> owner_files.StopReason:
         last = owner_files.read_stopped(self._folder)
-        if last.code == REVOKED and await asyncio.to_thread(is_key_revoked, self._folder):
+        if last.code in ENDS.values() and await asyncio.to_thread(find_end, self._folder) != "":
             return last  # without starting an engine
         try:
             machine = await self._start_machine()

@@ -1,8 +1,8 @@
-"""Revocation: asks the pool whether it has revoked this node's key.
+"""Revocation: asks the pool whether this node is out of it for good, and why.
 
 The bus refuses a revoked identity with the same words as any other, so that its refusal alone ends
 no agent: it may pass. Over HTTPS, enrolment tells a key's holder of its revocation before it looks
-at the token.
+at the token, and of a record that was lost with a backup.
 """
 
 from pathlib import Path
@@ -17,20 +17,21 @@ from entraide_node import keys
 from entraide_node.pool_address import read_pool_address
 from entraide_node.pool_http import PoolClient, PoolRefusal
 
-KEY_REVOKED = "node_key_revoked"  # the pool's answer
 REVOKED = "node_revoked"  # why the agent ends
+RECORD_GONE = "node_record_gone"  # likewise, and the pool's answer
+ENDS = {"node_key_revoked": REVOKED, RECORD_GONE: RECORD_GONE}  # by the pool's answer
 ASK_AGAIN_S = 60.0
 
 
-def is_key_revoked(folder: Path) -> bool:
-    """Whether the pool itself says that it has revoked the node's key. Blocks.
+def find_end(folder: Path) -> str:
+    """Returns why the pool itself says that the node is out of it; "" if it does not. Blocks.
 
-    False also where the pool's address is unknown, or the pool does not answer or cannot prove that
+    "" also where the pool's address is unknown, or the pool does not answer or cannot prove that
     it is the node's pool.
     """
     address = read_pool_address(folder)
     if not address.url:
-        return False
+        return ""
     try:
         seed = keys.read_identity(folder).seed
         pool = PoolClient(
@@ -42,12 +43,12 @@ def is_key_revoked(folder: Path) -> bool:
         request = enrolment_signature.sign(question, seed=seed)
         pool.post(PATH, msgspec.json.encode(request), JoinResponse, lang="")
     except PoolRefusal as refusal:
-        return refusal.code == KEY_REVOKED
+        return ENDS.get(refusal.code, "")
     except (EntraideError, OSError):
-        return False
-    return False
+        return ""
+    return ""
 
 
-def revoked_error(folder: Path) -> AuthenticationError:
-    """Returns the error with which the agent of a revoked node ends."""
-    return AuthenticationError(REVOKED, f"the pool has revoked the key in {folder}")
+def end_error(code: str, folder: Path) -> AuthenticationError:
+    """Returns the error with which the agent of a node ends that is out of the pool."""
+    return AuthenticationError(code, f"the pool refuses the key in {folder} for good")

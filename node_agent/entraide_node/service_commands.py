@@ -222,10 +222,10 @@ async def _say_goodbye(config: NodeConfig) -> bool:
 
     folder = Path(config.dir)
     try:
-        authority = keys.read_ca_pem(folder)
+        authority, keyring = keys.read_ca_pem(folder), keys.Keyring(folder)
         connection = await connect(
             config.nats_urls,
-            identity=keys.Keyring(folder).identity(),
+            identity=keyring.identity(),
             name=f"farewell-{config.node}",
             tls=client_context(authority) if authority else None,
             deadline_s=GOODBYE_TIMEOUT_S,
@@ -235,7 +235,8 @@ async def _say_goodbye(config: NodeConfig) -> bool:
         return problem.code == "bus_refused"
     try:
         async with asyncio.timeout(GOODBYE_TIMEOUT_S):
-            await connection.publish(subjects.node_ctl_up(config.node), codec.encode(Goodbye(LEFT)))
+            subject = subjects.node_ctl_up(keyring.public_key)
+            await connection.publish(subject, codec.encode(Goodbye(LEFT)))
             await refused.wait()
     except TimeoutError:
         return False

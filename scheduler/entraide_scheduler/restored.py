@@ -3,6 +3,9 @@
 The pool may have started again after its backup, so nodes may have seen higher epochs than those
 that the backup's own count of starts would give. A restored scheduler therefore counts its starts
 from the number of minutes since the epoch at the restore, which no pool reaches by starting.
+
+What happened between backup and restore is lost: an invitation may have been used, a name given.
+Invitations of before are refused therefore, and new names of nodes carry the moment of the restore.
 """
 
 from pathlib import Path
@@ -25,11 +28,19 @@ class RestoredMark(Struct, frozen=True):
         at: when the backup was restored, seconds since the epoch.
         backup_at: the moment of the backup, likewise.
         version: version of Entraide that wrote the backup.
+        joined_until: until when machines may have joined of which the store knows nothing,
+            likewise; 0 for never. A refused upgrade, which goes back, has let none join.
     """
 
     at: float
     backup_at: float = 0.0
     version: str = ""
+    joined_until: float = 0.0
+
+    @property
+    def least_incarnation(self) -> int:
+        """The lowest count of starts that a scheduler may go on from."""
+        return max(0, int(self.at / MINUTE_S))
 
 
 def write_mark(state: Path, mark: RestoredMark) -> None:
@@ -37,17 +48,16 @@ def write_mark(state: Path, mark: RestoredMark) -> None:
     write_private(state / FILE, msgspec.json.encode(mark))
 
 
-def find_least_incarnation(state: Path) -> int:
-    """Returns the lowest count of starts that a scheduler may go on from; 0 without a mark.
+def read_mark(state: Path) -> RestoredMark:
+    """Returns the mark of a directory; an empty one if it came from no backup.
 
     Raises:
         PoolError: ``identity_unreadable`` or ``identity_file_open``: the mark cannot be read.
     """
     path = state / FILE
     if not path.exists():
-        return 0
+        return RestoredMark(0.0)
     try:
-        mark = decode_json(read_private(path), type=RestoredMark)
+        return decode_json(read_private(path), type=RestoredMark)
     except msgspec.MsgspecError as problem:
         raise unreadable_error(path, "not a mark of a restore") from problem
-    return max(0, int(mark.at / MINUTE_S))

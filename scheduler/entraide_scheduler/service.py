@@ -7,7 +7,7 @@ stops first.
 import contextlib
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -44,7 +44,6 @@ from entraide_scheduler.gateways import (
     GatewayListener,
     LocalSchedulerAdapter,
     MessageRouter,
-    ZoneSources,
 )
 from entraide_scheduler.grid.feed import IntensityFeed
 from entraide_scheduler.grid.sources import GridSources
@@ -53,17 +52,18 @@ from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key
 from entraide_scheduler.nats.keyfiles import load_admin_key, lock_home
 from entraide_scheduler.nats.receipt_keys import describe_key, load_catalogue_key
 from entraide_scheduler.nodes import (
-    DisconnectionWatcher,
+    ConnectionWatcher,
     Enrolment,
     NodeListener,
     NodeRegistry,
     PoolFacts,
+    UnrecordedKeys,
 )
 from entraide_scheduler.operations.operation_runner import OperationRunner
 from entraide_scheduler.periodic import PeriodicTasks
 from entraide_scheduler.pool.facts import read_backup_at
-from entraide_scheduler.restored import find_least_incarnation
-from entraide_scheduler.service_parts import Parts
+from entraide_scheduler.restored import read_mark
+from entraide_scheduler.service_parts import Parts, feed_catalogue, find_zone_sources
 from entraide_scheduler.store.rows import PolicyRow
 from entraide_scheduler.store.store import Store
 from entraide_scheduler.upgrade_trial import refuse_during_trial
@@ -124,8 +124,7 @@ class Service:
         self._cleanup.push_async_callback(store.close)
         policy = await self._load_policy(store)
         recovered = await recover(store)
-        restored = find_least_incarnation(self.home)
-        recovered.incarnation = max(recovered.incarnation, restored)
+        recovered.incarnation = max(recovered.incarnation, read_mark(self.home).least_incarnation)
         bus = await self._connect(identity)
         self._cleanup.callback(self._stop_listening)
         self._cleanup.push_async_callback(bus.close)
@@ -166,12 +165,12 @@ class Service:
         """Creates the parts around the recovered state; none has received a message yet."""
         publisher = Publisher(bus)
         self._cleanup.push_async_callback(publisher.close)
-        router = MessageRouter(publisher)
+        registry = await NodeRegistry.load(store, restored_at=read_mark(self.home).joined_until)
+        router = MessageRouter(publisher, registry.get_public_key)
         signer = ReceiptSigner.load(self.home)
         catalogue_key = load_catalogue_key(self.home)
         driver = self._make_driver(recovered, store, router)
         self._cleanup.push_async_callback(driver.stop)
-        registry = NodeRegistry(store, await store.list_nodes())
         catalogue = PoolCatalogue(self.home, catalogue_key, now=driver.now)
         passes = NodePasses(key_of=registry.get_public_key, now=driver.now)
         enrolment = self._make_enrolment(
@@ -180,7 +179,7 @@ class Service:
         feed = IntensityFeed.from_config(self._config.grid)
         scheduler = LocalSchedulerAdapter(
             driver, store, router, enrolment, self._config.gateway, place=self._config.place.place,
-            zone_sources=partial(_find_zone_sources, feed),
+            zone_sources=partial(find_zone_sources, feed),
             broadcast=self._broadcast, is_cut_off=self._is_cut_off,
             on_answer=self._add_answer, on_waiting=self._add_waiting,
         )  # fmt: skip
@@ -195,13 +194,15 @@ class Service:
             node_statements=self._make_node_statements(passes, store, registry),
         )
         router.attach(self._config.gateway, gateway)
+        unrecorded_keys = UnrecordedKeys(registry, self._make_key_revoker(identity))
+        self._cleanup.push_async_callback(unrecorded_keys.stop)
         node_listener = NodeListener(
             driver,
             registry=registry,
             publisher=publisher,
             issuer=identity,
             catalogue=catalogue,
-            revoke_key=self._make_key_revoker(identity),
+            refuse_key=unrecorded_keys.refuse,
             results=gateway,
             gateway=self._config.gateway,
         )
@@ -211,6 +212,7 @@ class Service:
             bus=bus, store=store, identity=identity, policy=policy, signer=signer, driver=driver,
             registry=registry, catalogue=catalogue, enrolment=enrolment, feed=feed, gateway=gateway,
             node_listener=node_listener, gateway_listener=gateway_listener,
+            unrecorded_keys=unrecorded_keys,
         )  # fmt: skip
 
     async def _start_parts(self, parts: Parts) -> None:
@@ -230,15 +232,16 @@ class Service:
         await driver.start(self._config.gateway, answered=answered)
         await parts.node_listener.settle_answered(parts.store)
         driver.feed(e.PolicyChanged(*e.UNNUMBERED, policy=parts.policy))
-        _feed_catalogue(parts.catalogue, driver)
+        feed_catalogue(parts.catalogue, driver)
         periodic.feed_current()
         await subscribe_answers(parts.bus, self._config.gateway, parts.gateway)
         await parts.gateway_listener.start(parts.bus)
         await parts.node_listener.start(parts.bus)
-        watcher = DisconnectionWatcher(
+        watcher = ConnectionWatcher(
             driver,
             registry=parts.registry,
             identity=parts.identity,
+            on_node_connected=parts.unrecorded_keys.refuse,
             on_gateway_closed=parts.gateway_listener.on_connection_closed,
         )
         watcher.start(self._config.nats.urls, self._bus_context())
@@ -440,13 +443,16 @@ class Service:
             driver=parts.driver,
             registry=parts.registry,
             node_listener=parts.node_listener,
-            revoke_bus_key=self._make_key_revoker(parts.identity),
+            revoke_bus_keys=self._make_key_revoker(parts.identity),
             broadcast_revocation=parts.gateway_listener.broadcast,
             web_address=web_address,
         )
 
-    def _make_key_revoker(self, identity: PoolIdentity) -> Callable[[str], Awaitable[bool]]:
-        return partial(identity.revoke_key, servers=self._config.nats.urls, tls=self._bus_context())
+    def _make_key_revoker(
+        self, identity: PoolIdentity
+    ) -> Callable[[Iterable[str]], Awaitable[bool]]:
+        nats, tls = self._config.nats, self._bus_context()
+        return partial(identity.revoke_keys, servers=nats.urls, tls=tls)
 
     async def _serve(self, parts: Parts, admin: admin_pb2_grpc.AdminServicer) -> None:
         """Starts the gRPC services, then the gateway, which publishes their address."""
@@ -471,23 +477,6 @@ class Service:
     def _bus_context(self) -> ssl.SSLContext | None:
         ca_file = self._config.nats.ca_file
         return client_context(_text(ca_file)) if ca_file else None
-
-
-def _feed_catalogue(catalogue: PoolCatalogue, driver: LiveDriver) -> None:
-    """Feeds the catalogue in force to the core, now and after each change."""
-
-    def feed_if_changed() -> None:
-        if driver.core.catalogue() != catalogue.catalogue:
-            driver.feed(e.CatalogueChanged(*e.UNNUMBERED, catalogue=catalogue.catalogue))
-
-    feed_if_changed()
-    catalogue.add_listener(feed_if_changed)
-
-
-def _find_zone_sources(feed: IntensityFeed, at: float) -> ZoneSources:
-    """Returns where each zone's intensity is from, and the time of that data."""
-    sourced = feed.sources_at(at)
-    return {each.reading.zone: (each.source.value, each.data_at) for each in sourced}
 
 
 def _text(path: str | Path) -> str:

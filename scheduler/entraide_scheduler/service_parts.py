@@ -1,16 +1,17 @@
-"""Service parts: the parts of a scheduler process that others are made from."""
+"""Service parts: the parts of a scheduler process that others are made from, and their links."""
 
 from msgspec import Struct
 
 from entraide.wire.bus_connection import BusConnection
 from entraide_scheduler.catalogue import PoolCatalogue
+from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.driver import LiveDriver
 from entraide_scheduler.gateway import Gateway, ReceiptSigner
-from entraide_scheduler.gateways import GatewayListener
+from entraide_scheduler.gateways import GatewayListener, ZoneSources
 from entraide_scheduler.grid.feed import IntensityFeed
 from entraide_scheduler.nats.identity import PoolIdentity
-from entraide_scheduler.nodes import Enrolment, NodeListener, NodeRegistry
+from entraide_scheduler.nodes import Enrolment, NodeListener, NodeRegistry, UnrecordedKeys
 from entraide_scheduler.store.store import Store
 
 
@@ -30,3 +31,21 @@ class Parts(Struct, frozen=True):
     gateway: Gateway
     node_listener: NodeListener
     gateway_listener: GatewayListener
+    unrecorded_keys: UnrecordedKeys
+
+
+def feed_catalogue(catalogue: PoolCatalogue, driver: LiveDriver) -> None:
+    """Feeds the catalogue in force to the core, now and after each change."""
+
+    def feed_if_changed() -> None:
+        if driver.core.catalogue() != catalogue.catalogue:
+            driver.feed(e.CatalogueChanged(*e.UNNUMBERED, catalogue=catalogue.catalogue))
+
+    feed_if_changed()
+    catalogue.add_listener(feed_if_changed)
+
+
+def find_zone_sources(feed: IntensityFeed, at: float) -> ZoneSources:
+    """Returns where each zone's intensity is from, and the time of that data."""
+    sourced = feed.sources_at(at)
+    return {each.reading.zone: (each.source.value, each.data_at) for each in sourced}

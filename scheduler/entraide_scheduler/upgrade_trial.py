@@ -2,7 +2,8 @@
 
 ``DIR/upgrade/trial.json`` exists while ``pool upgrade`` tries a version out; ``pool.trial`` writes
 it. If the trial fails, the store of before comes back, and kept work that was accepted meanwhile
-would be lost. Therefore it is refused, and its senders repeat it. Live requests go on.
+would be lost, and machines that joined. Therefore both are refused, and sent again. Live requests
+go on.
 """
 
 from pathlib import Path
@@ -20,7 +21,7 @@ def find_record(state: Path) -> Path:
 
 
 def refuse_during_trial(state: Path) -> None:
-    """Refuses new kept work during a trial; ``state`` is the pool's directory.
+    """Refuses new kept work and new machines during a trial; ``state`` is the pool's directory.
 
     Raises:
         PoolError: ``upgrade_trial``, with the time after which to repeat the request.

@@ -84,6 +84,7 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "journal_absent": _request(404, "NOT_FOUND"),
         "method_not_allowed": _request(405, "UNIMPLEMENTED"),
         "node_key_revoked": _request(409, "FAILED_PRECONDITION"),
+        "node_record_gone": _request(409, "FAILED_PRECONDITION"),
         "already_exists": _request(409, "ALREADY_EXISTS"),
         "email_taken": _request(409, "ALREADY_EXISTS"),
         "person_disabled": _request(409, "FAILED_PRECONDITION"),

@@ -4,9 +4,9 @@ In: receipts as a pool gave them, and the keys that the pool publishes at
 ``/.well-known/entraide``, present and retired. Out: a verdict for each receipt.
 
 The canonical form is JSON with sorted keys, no spaces, the shortest numbers that round-trip, and
-without ``signature``, ``key``, and an empty field of those in ``ADDED_LATER``. The signature is
-Ed25519 (RFC 8032), base64. The key's identifier is the first 16 hexadecimal digits of the public
-key's SHA-256.
+without ``signature``, ``key``, and an empty field of those in ``ADDED_LATER``; a run's ``node_key``
+is one of them. The signature is Ed25519 (RFC 8032), base64. The key's identifier is the first 16
+hexadecimal digits of the public key's SHA-256.
 
 In JSON, a field that this version does not know counts as signed unless it is empty, so that
 receipts of later versions verify. A number must be written by digits of its shortest form: other
@@ -36,7 +36,7 @@ DOCUMENT_MAX_BYTES = 64 * 1024 * 1024
 
 # Fields without which older receipts were signed; left out of the canonical form where empty.
 ADDED_LATER = (
-    "smaller", "controlled_by", "surplus_evidence", "runs", "place", "further_places",
+    "smaller", "controlled_by", "surplus_evidence", "runs", "place", "further_places", "node_key",
 )  # fmt: skip
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
@@ -231,6 +231,9 @@ def _encode_facts(facts: dict[str, Any], unknown: Mapping[str, Any]) -> bytes:
     for name in ADDED_LATER:
         if not facts[name]:
             del facts[name]
+    for run in facts.get("runs", ()):
+        if not run["node_key"]:
+            del run["node_key"]
     filled = {name: value for name, value in unknown.items() if value not in _EMPTY}
     return _ENCODER.encode(facts | filled)
 

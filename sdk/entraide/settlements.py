@@ -59,7 +59,7 @@ class ReceiptRun(Struct, frozen=True, gc=False):
     """One run of an answer that several machines made, one after another.
 
     Attributes:
-        node, node_coop, site, province, engine: where it ran.
+        node, node_key, node_coop, site, province, engine: where it ran.
         controlled_by: who controls the machine's owner, as the operator vouches.
         output_tokens: tokens of the answer from this run.
         energy_wh, energy_basis: its energy, watt-hours, and how it was obtained.
@@ -79,6 +79,7 @@ class ReceiptRun(Struct, frozen=True, gc=False):
     carbon_lifecycle_gco2e: float
     ended: str
     controlled_by: Control = Control.UNSTATED
+    node_key: str = ""
 
 
 class Receipt(Struct, frozen=True, gc=False):
@@ -87,11 +88,12 @@ class Receipt(Struct, frozen=True, gc=False):
     ``settled`` is false on the receipt inside the answer and true on the one in the ledger; one
     function computes both from the same facts. ``signature`` is Ed25519, base64, over the receipt's
     canonical JSON without ``signature`` and ``key``, and without ``smaller``, ``controlled_by``,
-    ``surplus_evidence``, ``runs``, ``place`` and ``further_places`` where they are empty. ``runs``
-    has a line for each run, oldest first, where a second machine continued the answer; node, site
-    and province are then the last run's, and all amounts are of the whole answer. ``place`` is that
-    of the pool's own server, None on receipts of before; ``further_places`` has each other server
-    through which the text passed, such as a gateway elsewhere.
+    ``surplus_evidence``, ``runs``, ``place``, ``further_places`` and ``node_key`` where they are
+    empty. ``runs`` has a line for each run, oldest first, where a second machine continued the
+    answer; node, site and province are then the last run's, and all amounts are of the whole
+    answer. ``place`` is that of the pool's own server, None on receipts of before;
+    ``further_places`` has each other server through which the text passed, such as a gateway
+    elsewhere. ``node_key`` is the public key of the machine that answered.
     """
 
     job: str
@@ -130,3 +132,4 @@ class Receipt(Struct, frozen=True, gc=False):
     runs: tuple[ReceiptRun, ...] = ()
     place: ServerPlace | None = None
     further_places: tuple[ServerPlace, ...] = ()
+    node_key: str = ""

@@ -169,6 +169,8 @@ class NodeCard(Struct, frozen=True, gc=False):
         controlled_by, surplus_evidence: who controls its owner, and what backs its surplus (set
             by the pool as the operator vouches, not by the node).
         terms: its owner's hours and caps; None where the owner does not let the pool know them.
+        node_key: the node's public key on the bus (set by the pool from its record, not by the
+            node); "" where there is no bus.
     """
 
     node: str
@@ -187,6 +189,7 @@ class NodeCard(Struct, frozen=True, gc=False):
     controlled_by: Control = Control.UNSTATED
     surplus_evidence: SurplusEvidence = SurplusEvidence.NONE
     terms: LentTerms | None = None
+    node_key: str = ""
 
 
 START_MARK = "."  # between a person and a start of that person, in the identifier of a sender
@@ -331,6 +334,7 @@ class Terms(Struct, frozen=True, gc=False):
         controlled_by, surplus_evidence: who controls the lender, and what backs the surplus; left
             out where unstated, so that terms of before keep their bytes and the digests over them.
         places: of the request; likewise.
+        node_key: public key of the node, to whose subjects the run goes; left out likewise.
     """
 
     job: str
@@ -357,6 +361,7 @@ class Terms(Struct, frozen=True, gc=False):
     controlled_by: Control | UnsetType = UNSET
     surplus_evidence: SurplusEvidence | UnsetType = UNSET
     places: tuple[ServerPlace, ...] | UnsetType = UNSET
+    node_key: str | UnsetType = UNSET
 
 
 class Candidate(Struct, frozen=True, gc=False):

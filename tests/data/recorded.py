@@ -27,12 +27,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import nkeys
 import tomli_w
 from msgspec import Struct
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.schema import CreateColumn
 from tests.contract.receipts import is_signed_by
 
 from entraide.types import Receipt, RequestFacts
+from entraide.wire.nats import public_user_key
 from entraide_node import keys
 from entraide_scheduler.catalogue import PoolCatalogue
 from entraide_scheduler.config import load_config
@@ -45,6 +47,7 @@ from entraide_scheduler.gateway.jobs import Sealer
 from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key
 from entraide_scheduler.nats.receipt_keys import load_catalogue_key, load_receipt_keys
 from entraide_scheduler.store.rows import KeptJobRow
+from entraide_scheduler.store.schema import metadata
 from entraide_scheduler.store.store import Store
 from entraide_sim.recordings.recording import read_head, read_lines, replay_exactly
 
@@ -148,7 +151,25 @@ def unpack(name: str, folder: Path) -> Path:
     config = state / "scheduler.toml"
     values = tomllib.loads(config.read_text("utf-8")) | {"dir": str(state)}
     config.write_text(tomli_w.dumps(values), "utf-8")
+    _complete_schema(state)
     return state
+
+
+def _complete_schema(state: Path) -> None:
+    """Adds the tables and columns that the base schema got since a recording.
+
+    Until the first release, the base schema changes without a migration.
+    """
+    engine = create_engine(f"sqlite:///{state / 'store.db'}")
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+        for table in metadata.sorted_tables:
+            present = {column["name"] for column in inspect(connection).get_columns(table.name)}
+            for column in table.columns:
+                if column.name not in present:
+                    added = CreateColumn(column).compile(dialect=engine.dialect)
+                    connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {added}"))
+    engine.dispose()
 
 
 def renew_identities(state: Path) -> None:
@@ -159,8 +180,7 @@ def renew_identities(state: Path) -> None:
     pool = PoolIdentity(state)
     for home in sorted((state / "nodes").iterdir()):
         stored = keys.read_identity(home)
-        public = nkeys.from_seed(stored.seed.encode()).public_key.decode()
-        jwt = pool.issue_node_jwt(stored.node, public)
+        jwt = pool.issue_node_jwt(stored.node, public_user_key(stored.seed))
         assert jwt is not None, "the pool has revoked this node"
         keys.save_identity(home, msgspec.structs.replace(stored, jwt=jwt))
 

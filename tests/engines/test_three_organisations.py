@@ -161,7 +161,7 @@ def test_a_revoked_machine_is_refused_until_invited_again(federation: Federation
     federation.until_live(*COOP)
 
     assert federation.nodes()["b"]["node"] == answer["entraide"]["node"]
-    assert name == federation.nodes()["a"]["node"]
+    assert f"{name}-2" == federation.nodes()["a"]["node"]
     assert "Le parc a révoqué cette machine" in said
 
 

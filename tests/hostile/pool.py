@@ -89,13 +89,13 @@ class RogueNode:
     async def send(self, message: Any) -> None:
         """Sends a control message, or bytes as they are."""
         data = message if isinstance(message, bytes) else codec.encode(message)
-        await self.node.connection.publish(subjects.node_ctl_up(self.name), data)
+        await self.node.connection.publish(subjects.node_ctl_up(self.node.key), data)
         await self.node.connection.flush()
 
     async def send_out(self, run: m.StartRun, message: Any) -> None:
         """Sends a part of an answer, or bytes as they are."""
         data = message if isinstance(message, bytes) else codec.encode(message)
-        await self.node.connection.publish(subjects.node_out(self.name, run.gateway), data)
+        await self.node.connection.publish(subjects.node_out(self.node.key, run.gateway), data)
         await self.node.connection.flush()
 
     async def withdraw(self, pool: "HostilePool") -> None:

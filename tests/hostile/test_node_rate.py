@@ -27,7 +27,7 @@ async def test_flood_is_dropped(pool: HostilePool, rogue: RogueNode) -> None:
     before = pool.count("node.too_many")
     accept = codec.encode(m.Accept("nothing", 1))
     for _ in range(FLOOD):
-        await rogue.node.connection.publish(f"node.{rogue.name}.up.ctl", accept)
+        await rogue.node.connection.publish(f"node.{rogue.node.key}.up.ctl", accept)
     await rogue.node.connection.flush()
     await eventually(lambda: pool.count("node.too_many") > before + FLOOD / 2)
 
@@ -42,7 +42,7 @@ async def test_run_goes_on_while_its_node_floods(pool: HostilePool, rogue: Rogue
     run = await rogue.run()
     accept = codec.encode(m.Accept("nothing", 1))
     for _ in range(FLOOD):
-        await rogue.node.connection.publish(f"node.{rogue.name}.up.ctl", accept)
+        await rogue.node.connection.publish(f"node.{rogue.node.key}.up.ctl", accept)
     await rogue.finish(run, usage(input_tokens=9, output_tokens=3, **NO_ENERGY))
     status, _ = await asked
 

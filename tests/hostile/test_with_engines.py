@@ -29,11 +29,11 @@ def served(pool: RunningPool) -> bool:
 async def attack(pool: RunningPool) -> None:
     """Joins as another co-op's node and sends every message of the table."""
     operator = Operator(int(pool.file.grpc.rpartition(":")[2]))
-    seed, _ = new_user_key()
+    seed, public = new_user_key()
     asked = admin_pb2.CreateJoinTokenRequest(coop="prairie", valid_s=60.0, zone="CA-QC")
     token = (await operator.ask("CreateJoinToken", asked, key=pool.file.admin_key)).token
     joined = await operator.join(token, seed, node_name="rogue")
-    identity = Identity(joined.jwt, seed, subjects.node_inbox(joined.node))
+    identity = Identity(joined.jwt, seed, subjects.node_inbox(public))
     connection = await connect(list(joined.nats_urls), identity=identity, name="rogue")
     rogue = RogueNode(ScriptedNode(joined.node, identity, connection))
     for changes in CARDS.values():

@@ -173,10 +173,10 @@ async def killable(
     try:
         await scheduler.start()
         assert scheduler.operator is not None
-        seed, _ = new_user_key()
+        seed, public = new_user_key()
         token = await scheduler.operator.token("beta")
         joined = await scheduler.operator.join(token, seed)
-        identity = Identity(joined.jwt, seed, subjects.node_inbox(joined.node))
+        identity = Identity(joined.jwt, seed, subjects.node_inbox(public))
         connection = await connect([bus.url], identity=identity, name="n1", deadline_s=10.0)
         node = ScriptedNode(joined.node, identity, connection)
         await node.listen()

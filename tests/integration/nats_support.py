@@ -1,17 +1,31 @@
 """A real bus for tests: its server on a free port of loopback, and those who enter it."""
 
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import nkeys
 from nats.aio.msg import Msg
 
+from entraide.wire import subjects
 from entraide.wire.bus_connection import BusConnection
-from entraide.wire.nats import Identity, IdentitySource, connect, new_user_key
+from entraide.wire.nats import Identity, IdentitySource, connect, public_user_key
 from entraide_scheduler.nats.identity import PoolIdentity
 from entraide_scheduler.nats.server import NatsServer, NatsSettings
 
 DEADLINE_S = 20.0
+
+
+def node_seed(node: str) -> str:
+    """The seed of the key that a node of this name has in every test."""
+    raw = hashlib.sha256(node.encode()).digest()
+    return nkeys.encode_seed(raw, nkeys.PREFIX_BYTE_USER).decode()
+
+
+def node_key(node: str) -> str:
+    """The public half of that key."""
+    return public_user_key(node_seed(node))
 
 
 class NatsPool:
@@ -53,11 +67,11 @@ class NatsPool:
         return await self.enter(self.identity.make_gateway_identity(gateway), **options)
 
     def new_node(self, node: str) -> tuple[Identity, str]:
-        """Admits a node that makes its own key; returns its identity and its public key."""
-        seed, public = new_user_key()
+        """Admits a node with the key of ``node_key``; returns its identity and its public key."""
+        seed, public = node_seed(node), node_key(node)
         jwt = self.identity.issue_node_jwt(node, public)
         assert jwt is not None
-        return Identity(jwt=jwt, seed=seed, inbox_prefix=f"_INBOX.{node}"), public
+        return Identity(jwt=jwt, seed=seed, inbox_prefix=subjects.node_inbox(public)), public
 
     async def node(self, node: str, **options: object) -> BusConnection:
         """Connects as a node that has just been admitted."""

@@ -9,7 +9,7 @@ import psutil
 import pytest
 import uvloop
 from nats import errors
-from tests.integration.nats_support import NatsPool, listen, running_pool
+from tests.integration.nats_support import NatsPool, listen, node_key, running_pool
 from tests.suspending import suspended
 from tests.waiting import eventually
 
@@ -22,7 +22,8 @@ from entraide.wire.bus_connection import (
     BusConnection,
 )
 
-UP = subjects.node_ctl_up("n")
+N = node_key("n")
+UP = subjects.node_ctl_up(N)
 
 
 async def pair(pool: NatsPool) -> tuple[BusConnection, BusConnection, list[bytes]]:
@@ -72,10 +73,10 @@ async def what_is_sent_meanwhile_arrives(pool: NatsPool) -> None:
     """What is sent while the server is away comes after it is back, and receivers go on."""
     node, scheduler, received = await pair(pool)
     own: list[bytes] = []
-    await scheduler.receive(subjects.node_ctl_down("n"), lambda _, data: own.append(data))
+    await scheduler.receive(subjects.node_ctl_down(N), lambda _, data: own.append(data))
     psutil.Process(pool.server.pid).kill()
     await eventually(lambda: not (node.is_connected or scheduler.is_connected))
-    scheduler.send(subjects.node_ctl_down("n"), b"meanwhile")
+    scheduler.send(subjects.node_ctl_down(N), b"meanwhile")
     await eventually(lambda: pool.returns(node) and pool.returns(scheduler))
     await scheduler.flush()
     node.send(UP, b"after")
@@ -244,7 +245,7 @@ async def a_flush_cancelled_before_it_is_written_is_cancelled(pool: NatsPool) ->
 async def a_flush_that_gave_up_stops_no_reading(pool: NatsPool) -> None:
     """The server's late answer to its ping is nobody's, and what nats-py reads goes on to come."""
     node, scheduler, _ = await pair(pool)
-    heard = await listen(node, subjects.node_ctl_down("n"))
+    heard = await listen(node, subjects.node_ctl_down(N))
     await node.flush()
     async with suspended(pool.server.pid):
         flushing = asyncio.create_task(node.flush())
@@ -252,7 +253,7 @@ async def a_flush_that_gave_up_stops_no_reading(pool: NatsPool) -> None:
         flushing.cancel()
         await asyncio.wait({flushing})
     await node.flush()
-    scheduler.send(subjects.node_ctl_down("n"), b"after")
+    scheduler.send(subjects.node_ctl_down(N), b"after")
     await eventually(lambda: heard.messages)
 
     assert flushing.cancelled()

@@ -82,16 +82,16 @@ async def test_leaving_says_what_stays_and_purge_takes_it(
 
 
 async def test_joining_again_after_leaving(nats_pool: NatsPool, tmp_path: Path) -> None:
-    """A machine that left comes back under its name, with a key of its own making."""
+    """A machine that left comes back under another name, with a key of its own making."""
     folder = tmp_path / "node"
     async with running_scheduler(tmp_path, nats_pool) as pool:
         await joined(pool, folder)
         await asyncio.to_thread(service_commands.leave_pool, folder, "en", weights=True)
         await joined(pool, folder)
-        row = await pool.operator.node("mini")
+        row = await pool.operator.node("mini-2")
 
     assert "approved" == row.approval
-    assert "mini" == keys.read_identity(folder).node
+    assert "mini-2" == keys.read_identity(folder).node
 
 
 async def test_leaving_a_pool_that_is_away(

@@ -9,7 +9,7 @@ from pathlib import Path
 import nkeys
 import pytest
 from structlog.testing import capture_logs
-from tests.integration.nats_support import NatsPool, listen
+from tests.integration.nats_support import NatsPool, listen, node_key, node_seed
 from tests.waiting import eventually
 
 from entraide.errors import AuthenticationError, PoolError
@@ -24,6 +24,7 @@ from entraide_scheduler.nats.identity import (
 )
 from entraide_scheduler.nats.receipt_keys import load_receipt_keys
 
+A, B = node_key("a"), node_key("b")
 NOWHERE = "nats://127.0.0.1:9"  # the port of a service that nobody runs any more
 
 
@@ -45,7 +46,7 @@ async def refusals(
 
 
 @pytest.mark.parametrize("subject", [
-    "node.b.up.ctl", "node.a.down.ctl", "node.b.down.in", "gw.g.up.ctl", "_INBOX.b.x",
+    f"node.{B}.up.ctl", f"node.{A}.down.ctl", f"node.{B}.down.in", "gw.g.up.ctl", f"_INBOX.{B}.x",
     "_INBOX.scheduler.x", "other", "$SYS.REQ.CLAIMS.UPDATE",
 ])  # fmt: skip
 async def test_node_publishes_only_upwards(nats_pool: NatsPool, subject: str) -> None:
@@ -54,37 +55,37 @@ async def test_node_publishes_only_upwards(nats_pool: NatsPool, subject: str) ->
     heard = await listen(scheduler, "node.>")
     node = await nats_pool.node("a")
 
-    assert [] == await refusals(node, publish="node.a.up.ctl")
+    assert [] == await refusals(node, publish=f"node.{A}.up.ctl")
     assert 1 == len(await refusals(node, publish=subject))
     await eventually(lambda: heard.messages)
-    assert [("node.a.up.ctl", b"x")] == heard.messages
+    assert [(f"node.{A}.up.ctl", b"x")] == heard.messages
 
 
 @pytest.mark.parametrize("subject", [
-    "node.b.down.>", "node.*.down.ctl", "node.a.up.ctl", "_INBOX.>", "_INBOX.b.>",
+    f"node.{B}.down.>", "node.*.down.ctl", f"node.{A}.up.ctl", "_INBOX.>", f"_INBOX.{B}.>",
     "_INBOX.scheduler.>", "gw.>", ">", "$SYS.>",
 ])  # fmt: skip
 async def test_node_hears_only_what_is_its_own(nats_pool: NatsPool, subject: str) -> None:
     """A node that subscribes beyond its own down subjects and inbox is refused."""
     node = await nats_pool.node("a")
 
-    assert [] == await refusals(node, subscribe="node.a.down.>")
+    assert [] == await refusals(node, subscribe=f"node.{A}.down.>")
     assert 1 == len(await refusals(node, subscribe=subject))
 
 
 async def test_nodes_cannot_read_each_other(nats_pool: NatsPool) -> None:
     """What is sent to one node reaches that node, and not another that tried to listen."""
     first, second = await nats_pool.node("a"), await nats_pool.node("b")
-    mine = await listen(first, "node.a.down.>")
-    await refusals(second, subscribe="node.a.down.>")
-    others = await listen(second, "node.b.down.>")
+    mine = await listen(first, f"node.{A}.down.>")
+    await refusals(second, subscribe=f"node.{A}.down.>")
+    others = await listen(second, f"node.{B}.down.>")
     scheduler = await nats_pool.scheduler()
-    await scheduler.publish("node.a.down.ctl", b"for a")
-    await scheduler.publish("node.b.down.ctl", b"for b")
+    await scheduler.publish(f"node.{A}.down.ctl", b"for a")
+    await scheduler.publish(f"node.{B}.down.ctl", b"for b")
     await eventually(lambda: mine.messages and others.messages)
 
-    assert [("node.a.down.ctl", b"for a")] == mine.messages
-    assert [("node.b.down.ctl", b"for b")] == others.messages
+    assert [(f"node.{A}.down.ctl", b"for a")] == mine.messages
+    assert [(f"node.{B}.down.ctl", b"for b")] == others.messages
 
 
 async def test_node_asks_the_scheduler(nats_pool: NatsPool) -> None:
@@ -97,15 +98,16 @@ async def test_node_asks_the_scheduler(nats_pool: NatsPool) -> None:
     await scheduler.subscribe("node.*.up.ctl", cb=answer)
     await scheduler.flush()
     node = await nats_pool.node("a")
-    answered = await node.request("node.a.up.ctl", b"", timeout=5)
+    answered = await node.request(f"node.{A}.up.ctl", b"", timeout=5)
 
-    assert b"node.a.up.ctl" == answered.data
-    assert answered.subject.startswith("_INBOX.a.")
+    assert f"node.{A}.up.ctl".encode() == answered.data
+    assert answered.subject.startswith(f"_INBOX.{A}.")
 
 
 @pytest.mark.parametrize(("publish", "subscribe"), [
-    ("gw.h.up.ctl", ""), ("node.a.down.ctl", ""), ("node.a.up.out.g", ""), ("gw.g.down.ctl", ""),
-    ("", "node.*.up.out.h"), ("", "node.*.up.ctl"), ("", "gw.h.down.>"), ("", "node.a.down.in"),
+    ("gw.h.up.ctl", ""), (f"node.{A}.down.ctl", ""), (f"node.{A}.up.out.g", ""),
+    ("gw.g.down.ctl", ""),
+    ("", "node.*.up.out.h"), ("", "node.*.up.ctl"), ("", "gw.h.down.>"), ("", f"node.{A}.down.in"),
     ("", "_INBOX.gw-h.>"), ("", "_INBOX.scheduler.>"),
 ])  # fmt: skip
 async def test_gateway_is_confined(nats_pool: NatsPool, publish: str, subscribe: str) -> None:
@@ -119,21 +121,21 @@ async def test_gateway_and_node_exchange_a_job(nats_pool: NatsPool) -> None:
     """A body goes in from gateway to node, tokens come out to that gateway alone."""
     gateway, other = await nats_pool.gateway("g"), await nats_pool.gateway("h")
     node = await nats_pool.node("a")
-    bodies = await listen(node, "node.a.down.>")
+    bodies = await listen(node, f"node.{A}.down.>")
     tokens = await listen(gateway, "node.*.up.out.g")
     others = await listen(other, "node.*.up.out.h")
-    await gateway.publish("node.a.down.in", b"body")
+    await gateway.publish(f"node.{A}.down.in", b"body")
     await eventually(lambda: bodies.messages)
-    await node.publish("node.a.up.out.g", b"token")
+    await node.publish(f"node.{A}.up.out.g", b"token")
     await eventually(lambda: tokens.messages)
 
-    assert [("node.a.down.in", b"body")] == bodies.messages
-    assert [("node.a.up.out.g", b"token")] == tokens.messages
+    assert [(f"node.{A}.down.in", b"body")] == bodies.messages
+    assert [(f"node.{A}.up.out.g", b"token")] == tokens.messages
     assert [] == others.messages
 
 
 @pytest.mark.parametrize(("publish", "subscribe"), [
-    ("$SYS.REQ.CLAIMS.UPDATE", ""), ("other", ""), ("", "$SYS.>"), ("", ">"), ("", "_INBOX.a.>"),
+    ("$SYS.REQ.CLAIMS.UPDATE", ""), ("other", ""), ("", "$SYS.>"), ("", ">"), ("", f"_INBOX.{A}.>"),
 ])  # fmt: skip
 async def test_scheduler_is_confined(nats_pool: NatsPool, publish: str, subscribe: str) -> None:
     """The scheduler's own connection has no hold on the server, nor on a node's inbox."""
@@ -156,7 +158,7 @@ async def test_forged_chain_is_refused(nats_pool: NatsPool, tmp_path: Path) -> N
 
     for jwt, key in ((forged, seed), (altered, mine.seed), (mine.jwt, another_key)):
         with pytest.raises(AuthenticationError) as refused:
-            await nats_pool.enter(Identity(jwt=jwt, seed=key, inbox_prefix="_INBOX.a"))
+            await nats_pool.enter(Identity(jwt=jwt, seed=key, inbox_prefix=f"_INBOX.{A}"))
         assert "bus_refused" == refused.value.code
 
 
@@ -178,10 +180,10 @@ async def test_nobody_enters_without_an_identity(nats_pool: NatsPool) -> None:
 async def test_subscriptions_are_limited(nats_pool: NatsPool) -> None:
     """A node holds as many subscriptions as its JWT says, and no more."""
     node = await nats_pool.node("a")
-    allowed = claims.node_permissions("a").subscriptions_max
+    allowed = claims.node_permissions(A).subscriptions_max
     with capture_logs() as logs:
         for number in range(allowed + 1):
-            await listen(node, f"node.a.down.{number}")
+            await listen(node, f"node.{A}.down.{number}")
 
     assert 32 == allowed
     assert ["nats: 'maximum subscriptions exceeded'"] == [line["problem"] for line in logs]
@@ -211,7 +213,7 @@ async def test_revocation_cuts_at_once(nats_pool: NatsPool) -> None:
     other = await nats_pool.node("b")
     scheduler = await nats_pool.scheduler()
 
-    assert await nats_pool.identity.revoke_key(public, servers=nats_pool.url)
+    assert await nats_pool.identity.revoke_keys([public], servers=nats_pool.url)
     await asyncio.wait_for(refused.wait(), 10)
     await eventually(lambda: not revoked.is_connected)
     assert [0, 0] == [other.stats["reconnects"], scheduler.stats["reconnects"]]
@@ -224,7 +226,7 @@ async def test_revocation_may_be_repeated(nats_pool: NatsPool) -> None:
     """Revoking twice is revoking once, and one revocation never undoes another."""
     first, second = nats_pool.new_node("a"), nats_pool.new_node("b")
     for public in (first[1], first[1], second[1], first[1]):
-        assert await nats_pool.identity.revoke_key(public, servers=nats_pool.url)
+        assert await nats_pool.identity.revoke_keys([public], servers=nats_pool.url)
 
     for identity, public in (first, second):
         assert nats_pool.identity.is_revoked(public)
@@ -236,7 +238,7 @@ async def test_revocation_survives_an_emptied_server(nats_pool: NatsPool) -> Non
     """After a crash that also lost the server's own files, a revoked node is still refused."""
     identity, public = nats_pool.new_node("a")
     other = await nats_pool.node("b")
-    assert await nats_pool.identity.revoke_key(public, servers=nats_pool.url)
+    assert await nats_pool.identity.revoke_keys([public], servers=nats_pool.url)
     before = nats_pool.server.pid
     for file in (nats_pool.state / "nats/jwt").iterdir():
         file.unlink()
@@ -255,7 +257,7 @@ async def test_revocation_without_a_server_holds_later(tmp_path: Path) -> None:
     pool = NatsPool(tmp_path)
     identity, public = pool.new_node("a")
 
-    assert not await pool.identity.revoke_key(public, servers=NOWHERE, timeout_s=0.1)
+    assert not await pool.identity.revoke_keys([public], servers=NOWHERE, timeout_s=0.1)
     await pool.server.start()
     try:
         with pytest.raises(AuthenticationError):
@@ -269,7 +271,7 @@ async def test_push_brings_a_server_up_to_date(nats_pool: NatsPool) -> None:
     identity, public = nats_pool.new_node("a")
     node = await nats_pool.enter(identity)
     elsewhere = PoolIdentity(nats_pool.state)
-    assert not await elsewhere.revoke_key(public, servers=NOWHERE, timeout_s=0.1)
+    assert not await elsewhere.revoke_keys([public], servers=NOWHERE, timeout_s=0.1)
     assert node.is_connected
 
     assert await nats_pool.identity.push_claims(nats_pool.url)
@@ -280,7 +282,7 @@ async def test_revoked_key_gets_nothing_more(tmp_path: Path) -> None:
     """A revoked key is issued no other JWT; the machine comes back with a new key."""
     pool = PoolIdentity(tmp_path)
     _, public = new_user_key()
-    await pool.revoke_key(public, servers=NOWHERE, timeout_s=0.1)
+    await pool.revoke_keys([public], servers=NOWHERE, timeout_s=0.1)
 
     assert pool.issue_node_jwt("a", public) is None
     assert PoolIdentity(tmp_path).issue_node_jwt("a", public) is None
@@ -295,28 +297,27 @@ async def test_expired_identity_is_refused(nats_pool: NatsPool) -> None:
     assert jwt is not None
 
     with pytest.raises(AuthenticationError):
-        await nats_pool.enter(Identity(jwt=jwt, seed=seed, inbox_prefix="_INBOX.a"))
+        await nats_pool.enter(Identity(jwt=jwt, seed=seed, inbox_prefix=f"_INBOX.{A}"))
 
 
 async def test_renewed_identity_outlives_the_first(nats_pool: NatsPool) -> None:
     """When a JWT expires on a live connection, the renewed one brings it back, subscribed."""
-    seed, public = new_user_key()
 
     def issued(life_s: float) -> Identity:
-        jwt = nats_pool.identity.issue_node_jwt("a", public, life_s=life_s)
+        jwt = nats_pool.identity.issue_node_jwt("a", A, life_s=life_s)
         assert jwt is not None
-        return Identity(jwt=jwt, seed=seed, inbox_prefix="_INBOX.a")
+        return Identity(jwt=jwt, seed=node_seed("a"), inbox_prefix=f"_INBOX.{A}")
 
     current = issued(2)
     node = await nats_pool.enter(lambda: current)
-    heard = await listen(node, "node.a.down.>")
+    heard = await listen(node, f"node.{A}.down.>")
     current = issued(NODE_LIFE_S)
     await eventually(lambda: nats_pool.returns(node) == 1)
     scheduler = await nats_pool.scheduler()
-    await scheduler.publish("node.a.down.ctl", b"still here")
+    await scheduler.publish(f"node.{A}.down.ctl", b"still here")
     await eventually(lambda: heard.messages)
 
-    assert [("node.a.down.ctl", b"still here")] == heard.messages
+    assert [(f"node.{A}.down.ctl", b"still here")] == heard.messages
 
 
 async def test_renewed_identity_can_be_taken_up_early(nats_pool: NatsPool) -> None:
@@ -351,11 +352,11 @@ def test_node_identity_lasts_thirty_days(tmp_path: Path) -> None:
     "name", ["scheduler", "system", "all", "gw-1", "a.b", "*", ">", "", "A", "a b", "a\n", "a" * 64]
 )
 def test_names_that_would_lie_are_refused(tmp_path: Path, name: str) -> None:
-    """No node gets a name that reads as another's subject or inbox."""
+    """No gateway gets a name that reads as another's subject or inbox."""
     pool = PoolIdentity(tmp_path)
 
     with pytest.raises(ValueError, match="identifier"):
-        pool.issue_node_jwt(name, new_user_key()[1])
+        pool.make_gateway_identity(name)
 
 
 @pytest.mark.parametrize("key", ["", "U", "é", "SUAM", "U" + "A" * 55])
@@ -447,7 +448,7 @@ async def test_unreachable_bus_is_said_before_the_deadline() -> None:
     from entraide.errors import PoolUnreachable
 
     seed, _ = new_user_key()
-    identity = Identity(jwt="x.e30.x", seed=seed, inbox_prefix="_INBOX.a")
+    identity = Identity(jwt="x.e30.x", seed=seed, inbox_prefix=f"_INBOX.{A}")
     with pytest.raises(PoolUnreachable) as refused:
         await connect(NOWHERE, identity=identity, name="test", deadline_s=0.3)
 

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from nats.aio.client import Srv
 from structlog.testing import capture_logs
-from tests.integration.nats_support import NatsPool, listen, running_pool
+from tests.integration.nats_support import NatsPool, listen, node_key, running_pool
 from tests.waiting import eventually
 
 from entraide.errors import PoolError, PoolUnreachable
@@ -30,6 +30,8 @@ from entraide_scheduler.nats import config, server
 from entraide_scheduler.nats.identity import PoolIdentity
 from entraide_scheduler.nats.server import NatsServer, NatsSettings, is_healthy, write_config
 
+A, B = node_key("a"), node_key("b")
+
 
 def gone(pid: int) -> bool:
     """Whether a process has ended, its parent's wait for it aside."""
@@ -42,14 +44,14 @@ def gone(pid: int) -> bool:
 async def test_connection_outlives_a_killed_server(nats_pool: NatsPool) -> None:
     """After kill -9 of the server every connection finds it again, subscribed, on the same port."""
     node, scheduler = await nats_pool.node("a"), await nats_pool.scheduler()
-    heard = await listen(node, "node.a.down.>")
+    heard = await listen(node, f"node.{A}.down.>")
     url, before = nats_pool.url, nats_pool.server.pid
     psutil.Process(before).kill()
     await eventually(lambda: [1, 1] == [nats_pool.returns(c) for c in (node, scheduler)])
-    await scheduler.publish("node.a.down.ctl", b"again")
+    await scheduler.publish(f"node.{A}.down.ctl", b"again")
     await eventually(lambda: heard.messages)
 
-    assert [("node.a.down.ctl", b"again")] == heard.messages
+    assert [(f"node.{A}.down.ctl", b"again")] == heard.messages
     assert url == nats_pool.url
     assert before != nats_pool.server.pid
 
@@ -57,13 +59,13 @@ async def test_connection_outlives_a_killed_server(nats_pool: NatsPool) -> None:
 async def test_what_is_published_meanwhile_arrives(nats_pool: NatsPool) -> None:
     """What is published while the server is away is sent when it is back."""
     scheduler = await nats_pool.scheduler()  # it may both send this and hear it
-    heard = await listen(scheduler, "node.a.down.ctl")
+    heard = await listen(scheduler, f"node.{A}.down.ctl")
     psutil.Process(nats_pool.server.pid).kill()
     await eventually(lambda: not scheduler.is_connected)
-    await scheduler.publish("node.a.down.ctl", b"kept")
+    await scheduler.publish(f"node.{A}.down.ctl", b"kept")
     await eventually(lambda: heard.messages)
 
-    assert [("node.a.down.ctl", b"kept")] == heard.messages
+    assert [(f"node.{A}.down.ctl", b"kept")] == heard.messages
 
 
 async def test_owner_hears_of_loss_and_return(nats_pool: NatsPool) -> None:
@@ -179,12 +181,12 @@ async def test_next_attempt_closes_the_connection_of_the_last() -> None:
 async def test_error_that_ends_nothing_ends_nothing(nats_pool: NatsPool) -> None:
     """A refused subject is reported, and the connection goes on undisturbed."""
     node = await nats_pool.node("a")
-    heard = await listen(node, "node.a.down.>")
+    heard = await listen(node, f"node.{A}.down.>")
     with capture_logs() as logs:
-        await node.publish("node.b.up.ctl", b"")
+        await node.publish(f"node.{B}.up.ctl", b"")
         await node.flush()
     scheduler = await nats_pool.scheduler()
-    await scheduler.publish("node.a.down.ctl", b"x")
+    await scheduler.publish(f"node.{A}.down.ctl", b"x")
     await eventually(lambda: heard.messages)
 
     assert ["bus.forbidden"] == [line["event"] for line in logs]
@@ -195,8 +197,8 @@ async def test_flush_waits_for_what_is_not_written_yet(nats_pool: NatsPool) -> N
     """When flush returns, the server holds each subscription that was asked for before."""
     scheduler, node = await nats_pool.scheduler(), await nats_pool.node("a")
     for number in range(24):
-        inbox = await listen(node, f"node.a.down.{number}")
-        await scheduler.publish(f"node.a.down.{number}", b"x")
+        inbox = await listen(node, f"node.{A}.down.{number}")
+        await scheduler.publish(f"node.{A}.down.{number}", b"x")
         await scheduler.flush()
         await eventually(lambda: inbox.messages)  # noqa: B023  (it is awaited in the same turn)
 
@@ -227,7 +229,7 @@ async def test_plain_text_stays_on_this_machine() -> None:
 def _no_identity():
     from entraide.wire.nats import Identity
 
-    return Identity(jwt="", seed="", inbox_prefix="_INBOX.a")
+    return Identity(jwt="", seed="", inbox_prefix=f"_INBOX.{A}")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "bus.example.coop"])

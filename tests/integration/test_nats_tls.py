@@ -16,7 +16,7 @@ import uvloop
 from cryptography import x509
 from tests.cases import all_cases
 from tests.cutting_proxy import cutting_proxy
-from tests.integration.nats_support import NatsPool, listen, running_pool
+from tests.integration.nats_support import NatsPool, listen, node_key, running_pool
 from tests.waiting import eventually
 
 from entraide.errors import AuthenticationError, PoolError, PoolUnreachable
@@ -32,6 +32,7 @@ from entraide_scheduler.nats.tls import (
 
 DAY_S = 86_400
 NAMES = ("bus.example.coop", "192.0.2.7")
+A = node_key("a")
 
 
 def trusted(pool: NatsPool) -> ssl.SSLContext:
@@ -51,12 +52,12 @@ async def test_whole_way_over_tls(tmp_path: Path) -> None:
     async with running_pool(tmp_path, tls_hosts=NAMES) as pool:
         node = await pool.node("a", tls=trusted(pool))
         scheduler = await pool.scheduler(tls=trusted(pool))
-        heard = await listen(node, "node.a.down.>")
-        await scheduler.publish("node.a.down.ctl", b"one")
+        heard = await listen(node, f"node.{A}.down.>")
+        await scheduler.publish(f"node.{A}.down.ctl", b"one")
         await eventually(lambda: heard.messages)
         psutil.Process(pool.server.pid).kill()
         await eventually(lambda: [1, 1] == [pool.returns(c) for c in (node, scheduler)])
-        await scheduler.publish("node.a.down.ctl", b"two")
+        await scheduler.publish(f"node.{A}.down.ctl", b"two")
         await eventually(lambda: len(heard.messages) == 2)
 
         assert pool.url.startswith("tls://")
@@ -81,7 +82,7 @@ async def test_revocation_over_tls(tmp_path: Path) -> None:
         identity, public = pool.new_node("a")
         node = await pool.enter(identity, tls=trusted(pool))
 
-        assert await pool.identity.revoke_key(public, servers=pool.url, tls=trusted(pool))
+        assert await pool.identity.revoke_keys([public], servers=pool.url, tls=trusted(pool))
         await eventually(lambda: not node.is_connected)
 
 
@@ -138,7 +139,7 @@ def test_plain_text_before_the_handshake_is_not_read(
                 tls=trusted(pool),
                 deadline_s=20,
             )
-            await node.receive("node.a.in", lambda *message: received.append(message))
+            await node.receive(f"node.{A}.in", lambda *message: received.append(message))
             await node.flush()
             proxy.first_word = FORGED
             proxy.cut()
@@ -209,7 +210,7 @@ async def test_reload_takes_a_new_certificate(
 
     async with running_pool(tmp_path, tls_hosts=NAMES) as pool:
         identity, public = pool.new_node("b")
-        await pool.identity.revoke_key(public, servers=pool.url, tls=trusted(pool))
+        await pool.identity.revoke_keys([public], servers=pool.url, tls=trusted(pool))
         node = await pool.node("a", tls=trusted(pool))
         before = await shown(pool)
         later = time.time() + 340 * DAY_S  # at the same second a server cannot tell a difference

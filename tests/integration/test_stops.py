@@ -27,7 +27,7 @@ FINAL = b'{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}'
 
 async def send(played: PlayedNode, run: m.StartRun, message: m.NodeOut) -> None:
     """Sends a part of an answer as its node."""
-    subject = subjects.node_out(played.node.name, run.gateway)
+    subject = subjects.node_out(played.node.key, run.gateway)
     await played.node.connection.publish(subject, codec.encode(message))
     await played.node.connection.flush()
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import msgspec
 from nats.aio.msg import Msg
-from tests.integration.nats_support import NatsPool
+from tests.integration.nats_support import NatsPool, node_key
 from tests.waiting import eventually
 
 from entraide import __version__
@@ -171,11 +171,11 @@ class Peer:
 
     async def tell(self, message: NodeDownCtl) -> None:
         """Speaks as the scheduler."""
-        await self._scheduler.publish(subjects.node_ctl_down(NODE), codec.encode(message))
+        await self._scheduler.publish(subjects.node_ctl_down(node_key(NODE)), codec.encode(message))
 
     async def send(self, message: StartRun | CancelRun) -> None:
         """Speaks as the gateway."""
-        await self._gateway.publish(subjects.node_in(NODE), codec.encode(message))
+        await self._gateway.publish(subjects.node_in(node_key(NODE)), codec.encode(message))
 
     def said(self, kind: type[M], **fields: object) -> list[M]:
         """Returns what the node said of one kind, with these fields."""

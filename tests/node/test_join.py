@@ -39,6 +39,7 @@ class Desk:
     Attributes:
         requests: of the machines that asked.
         revoked: public keys that the pool has revoked.
+        refusal: code with which it refuses them.
         zone: what the token says; "" for nothing.
     """
 
@@ -46,6 +47,7 @@ class Desk:
         self._pool = pool
         self.requests: list[JoinRequest] = []
         self.revoked: list[str] = []
+        self.refusal = "node_key_revoked"
         self.zone = ""
         self.approval = "approved"
         self.data_classes: tuple[DataClass, ...] = ()
@@ -57,7 +59,7 @@ class Desk:
         assert enrolment_signature.is_genuine(request)
         self.requests.append(request)
         if request.node_public_key in self.revoked:
-            return _refusal("node_key_revoked", "")
+            return _refusal(self.refusal, "")
         if request.token != TOKEN:
             return _refusal("join_token_refused", "Jeton inconnu.\x1b[2J")
         jwt = self._pool.identity.issue_node_jwt(request.node_name, request.node_public_key)

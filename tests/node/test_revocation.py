@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import msgspec
-import nkeys
 import pytest
 from tests.integration.nats_support import NatsPool
 from tests.node.support import POWER, configure
@@ -23,21 +22,23 @@ from entraide_node.machine_setup import MachineSetup
 from entraide_node.model_manager.catalogue_source import CatalogueSource
 from entraide_node.owner.files import StopReason, read_stopped, write_stopped
 from entraide_node.pool_address import save_pool_address
-from entraide_node.revocation import REVOKED, is_key_revoked
+from entraide_node.revocation import ENDS, REVOKED, find_end
 
 
 def public_key(folder: Path) -> str:
     """The public key of a node's identity."""
-    return nkeys.from_seed(keys.read_identity(folder).seed.encode()).public_key.decode()
+    return keys.Keyring(folder).public_key
 
 
+@pytest.mark.parametrize("refusal", ENDS)
 async def test_revoked_node_ends_when_the_pool_confirms(
-    bus: NatsPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bus: NatsPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: str
 ) -> None:
     """Refused by the bus, the agent stays as long as the pool gives another answer, and ends once
-    the pool says that the key is revoked."""
+    the pool says that the key is revoked, or its record gone."""
     monkeypatch.setattr(agent, "ASK_AGAIN_S", 0.05)
     desk = Desk(bus)
+    desk.refusal = refusal
     config = configure(bus, tmp_path)
     machine = MachineSetup((), POWER, ())
     running = agent.Agent(config, machine=machine, model_source=CatalogueSource(config))
@@ -46,7 +47,7 @@ async def test_revoked_node_ends_when_the_pool_confirms(
         task = asyncio.create_task(running.run())
         await eventually(lambda: running._bus.is_up)
         key = public_key(tmp_path)
-        assert await bus.identity.revoke_key(key, servers=bus.url)
+        assert await bus.identity.revoke_keys([key], servers=bus.url)
         await eventually(lambda: len(desk.requests) > 2)
         is_running = not task.done()
         desk.revoked.append(key)
@@ -54,17 +55,17 @@ async def test_revoked_node_ends_when_the_pool_confirms(
             await task
 
     assert is_running
-    assert REVOKED == ended.value.code
-    assert all(error_sentence(REVOKED, {}, lang) for lang in ("fr", "en"))
+    assert ENDS[refusal] == ended.value.code
+    assert all(error_sentence(ENDS[refusal], {}, lang) for lang in ("fr", "en"))
 
 
 async def test_silent_pool_revokes_nobody(bus: NatsPool, tmp_path: Path) -> None:
     """Without the pool's own word there is no revocation."""
     configure(bus, tmp_path)
-    unknown = is_key_revoked(tmp_path)
+    unknown = find_end(tmp_path)
     save_pool_address(tmp_path, "http://127.0.0.1:9", public_certificate=False)
 
-    assert (False, False) == (unknown, is_key_revoked(tmp_path))
+    assert ("", "") == (unknown, find_end(tmp_path))
 
 
 async def test_agent_started_again_ends_at_once(bus: NatsPool, tmp_path: Path) -> None:

@@ -90,12 +90,12 @@ class Hostile(Struct):
 
     async def join(self) -> None:
         """A machine joins and says of itself what its card has room for."""
-        seed, _ = new_user_key()
+        seed, public = new_user_key()
         operator = self.pool.operator
         joined = await operator.join(
             await operator.token("alpha"), seed, node_name=hostile("node"), site=hostile("site")
         )
-        identity = Identity(joined.jwt, seed, subjects.node_inbox(joined.node))
+        identity = Identity(joined.jwt, seed, subjects.node_inbox(public))
         node = await self.pool.enter(joined.node, identity, list(joined.nats_urls))
         vouched = admin_pb2.VouchNodeRequest(
             node=joined.node, controlled_by="member", evidence="contract",

@@ -17,6 +17,8 @@ from typing import Any
 import msgspec
 from tests.waiting import ENGINES_S
 
+from entraide_node import keys
+from entraide_node.join import JoinOptions, join_pool
 from entraide_scheduler.pool.config import PoolBus, PoolConfig, PoolGrpc, PoolHttp
 from entraide_scheduler.pool.create import create_pool
 from entraide_scheduler.supervision import poolfile
@@ -102,6 +104,16 @@ class RunningPool:
         if self.process.poll() is None:
             os.kill(self.process.pid, signal.SIGTERM)
         return self.process.wait(DEADLINE_S)
+
+
+def admit_node(pool: RunningPool, folder: Path, name: str = "a") -> keys.Keyring:
+    """Has a machine join, with a folder of its own; returns what it has then."""
+    state = ("--state", str(pool.state))
+    entraide("coops", "add", "boreale", "--author", "Test", "--reason", "test", *state)
+    invited = entraide("invite", "boreale", "--zone", "CA-QC", "--json", *state)
+    link = json.loads(invited.stdout)["link"]
+    join_pool(link, "", folder=folder, options=JoinOptions(name=name))
+    return keys.Keyring(folder)
 
 
 @contextmanager

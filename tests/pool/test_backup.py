@@ -32,7 +32,7 @@ from entraide_scheduler.pool.backup import RECORD_FILE, BackupRecord, record_bac
 from entraide_scheduler.pool.config import load_pool_config
 from entraide_scheduler.pool.create import create_pool
 from entraide_scheduler.pool.restore import put_back, restore_pool
-from entraide_scheduler.restored import find_least_incarnation
+from entraide_scheduler.restored import read_mark
 from entraide_scheduler.store.dump import open_view
 from entraide_scheduler.store.journal import JournalRow
 from entraide_scheduler.store.store import Store
@@ -211,10 +211,10 @@ async def _fill_journal(url: str, *, rows: int, size: int) -> None:
 async def test_epochs_go_on_above_those_of_before(backup: Path, tmp_path: Path) -> None:
     """A restored scheduler counts its starts above those that nodes may have seen meanwhile."""
     restore_pool(backup, tmp_path / "pool", PASSPHRASE)
+    mark = read_mark(tmp_path / "pool")
 
-    assert golden(RECORDED).state.incarnation + 1_000_000 < find_least_incarnation(
-        tmp_path / "pool"
-    )
+    assert golden(RECORDED).state.incarnation + 1_000_000 < mark.least_incarnation
+    assert mark.joined_until == mark.at
 
 
 # What is refused.

@@ -12,7 +12,7 @@ from tests.pool.recorded_support import RECORDED, facts_of, recorded_pool
 from tests.pool.support import RunningPool, entraide, pool_config
 
 from entraide.wire.bus_connection import BusConnection
-from entraide.wire.nats import Identity, client_context, connect
+from entraide.wire.nats import client_context, connect
 from entraide_node import keys
 from entraide_scheduler.pool.config import load_pool_config
 
@@ -22,10 +22,9 @@ NODE = "node-1"
 
 async def enter(pool: RunningPool, home: Path) -> BusConnection:
     """Connects as the recorded node, with the key and the JWT that it has."""
-    stored = keys.read_identity(home)
     return await connect(
         pool.file.nats,
-        identity=Identity(jwt=stored.jwt, seed=stored.seed, inbox_prefix=f"_INBOX.{NODE}"),
+        identity=keys.Keyring(home).identity(),
         name=NODE,
         tls=client_context(pool.ca),
         deadline_s=20.0,

@@ -8,12 +8,20 @@ from pathlib import Path
 
 import pytest
 from tests.integration.nats_support import Inbox, listen
-from tests.pool.support import HOST, RunningPool, free_ports, pool_config, running_pool
+from tests.pool.support import (
+    HOST,
+    RunningPool,
+    admit_node,
+    free_ports,
+    pool_config,
+    running_pool,
+)
 from tests.waiting import eventually
 
 from entraide.errors import PoolError
 from entraide.wire.bus_connection import BusConnection
-from entraide.wire.nats import Identity, client_context, connect, new_user_key
+from entraide.wire.nats import client_context, connect
+from entraide_node.keys import Keyring
 from entraide_scheduler.nats.identity import PoolIdentity
 from entraide_scheduler.nats.tls import ensure_files
 
@@ -27,30 +35,28 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPool]:
         yield running
 
 
-def node_identity(pool: RunningPool, node: str) -> Identity:
-    """An identity that the pool issued to a node."""
-    seed, public = new_user_key()
-    jwt = PoolIdentity(pool.state).issue_node_jwt(node, public)
-    assert jwt is not None
-    return Identity(jwt=jwt, seed=seed, inbox_prefix=f"_INBOX.{node}")
+@pytest.fixture(scope="module")
+def keyring(pool: RunningPool, tmp_path_factory: pytest.TempPathFactory) -> Keyring:
+    """What a node of the pool has."""
+    return admit_node(pool, tmp_path_factory.mktemp("node"))
 
 
-async def enter(pool: RunningPool, servers: list[str], node: str = "a") -> BusConnection:
+async def enter(pool: RunningPool, servers: list[str], keyring: Keyring) -> BusConnection:
     """Connects as a node."""
     return await connect(
         servers,
-        identity=node_identity(pool, node),
-        name=node,
+        identity=keyring.identity(),
+        name="a",
         tls=client_context(pool.ca),
         deadline_s=DEADLINE_S,
     )
 
 
-async def test_messages_pass_in_both_directions(pool: RunningPool) -> None:
+async def test_messages_pass_in_both_directions(pool: RunningPool, keyring: Keyring) -> None:
     """A node's messages reach the scheduler's subjects, and large ones reach the node."""
     _, web = pool.config.bus_urls
-    identity = PoolIdentity(pool.state)
-    node = await enter(pool, [web])
+    identity, key = PoolIdentity(pool.state), keyring.public_key
+    node = await enter(pool, [web], keyring)
     scheduler = await connect(
         pool.file.nats,
         identity=identity.make_scheduler_identity,
@@ -59,23 +65,25 @@ async def test_messages_pass_in_both_directions(pool: RunningPool) -> None:
         deadline_s=DEADLINE_S,
     )
     try:
-        inbox: Inbox = await listen(scheduler, "node.a.up.out.test")
-        down: Inbox = await listen(node, "node.a.down.in")
-        await node.publish("node.a.up.out.test", b"bonjour")
-        await scheduler.publish("node.a.down.in", b"x" * 3_000_000)
+        inbox: Inbox = await listen(scheduler, f"node.{key}.up.out.test")
+        down: Inbox = await listen(node, f"node.{key}.down.in")
+        await node.publish(f"node.{key}.up.out.test", b"bonjour")
+        await scheduler.publish(f"node.{key}.down.in", b"x" * 3_000_000)
         await eventually(lambda: inbox.messages and down.messages)
     finally:
         await node.close()
         await scheduler.close()
 
-    assert [("node.a.up.out.test", b"bonjour")] == inbox.messages
+    assert [(f"node.{key}.up.out.test", b"bonjour")] == inbox.messages
     assert 3_000_000 == len(down.messages[0][1])
 
 
-async def test_second_address_is_used_when_the_first_is_shut(pool: RunningPool) -> None:
+async def test_second_address_is_used_when_the_first_is_shut(
+    pool: RunningPool, keyring: Keyring
+) -> None:
     """Where the bus's port is shut, the WebSocket carries the connection."""
     (shut,) = free_ports(1)
-    node = await enter(pool, [f"tls://localhost:{shut}", pool.config.bus_urls[1]])
+    node = await enter(pool, [f"tls://localhost:{shut}", pool.config.bus_urls[1]], keyring)
     try:
         url = node.connected_url
     finally:
@@ -85,9 +93,9 @@ async def test_second_address_is_used_when_the_first_is_shut(pool: RunningPool) 
     assert "wss" == url.scheme
 
 
-async def test_direct_address_comes_first(pool: RunningPool) -> None:
+async def test_direct_address_comes_first(pool: RunningPool, keyring: Keyring) -> None:
     """Where both are open, the node uses the direct one."""
-    node = await enter(pool, list(pool.config.bus_urls))
+    node = await enter(pool, list(pool.config.bus_urls), keyring)
     try:
         url = node.connected_url
     finally:
@@ -97,14 +105,14 @@ async def test_direct_address_comes_first(pool: RunningPool) -> None:
     assert "tls" == url.scheme
 
 
-async def test_stranger_is_not_trusted(pool: RunningPool, tmp_path: Path) -> None:
+async def test_stranger_is_not_trusted(pool: RunningPool, keyring: Keyring, tmp_path: Path) -> None:
     """A node that trusts another CA does not enter by the WebSocket either."""
     other = ensure_files(tmp_path, ["localhost"])
     with pytest.raises(PoolError) as refused:
         await connect(
             pool.config.bus_urls[1],
-            identity=node_identity(pool, "b"),
-            name="b",
+            identity=keyring.identity(),
+            name="a",
             tls=client_context(other.ca.read_text()),
             deadline_s=DEADLINE_S,
         )

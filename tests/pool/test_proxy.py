@@ -6,10 +6,9 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.pool.nginx_support import running_nginx
-from tests.pool.support import RunningPool, free_ports, pool_config, running_pool
+from tests.pool.support import RunningPool, admit_node, free_ports, pool_config, running_pool
 
-from entraide.wire.nats import Identity, client_context, connect, new_user_key
-from entraide_scheduler.nats.identity import PoolIdentity
+from entraide.wire.nats import client_context, connect
 from entraide_scheduler.nats.tls import ensure_files
 from entraide_scheduler.pool.config import PoolTls
 
@@ -44,17 +43,14 @@ def test_https_passes_through(pool: tuple[RunningPool, str]) -> None:
 
 @pytest.mark.checkout
 async def test_bus_passes_through(
-    pool: tuple[RunningPool, str], monkeypatch: pytest.MonkeyPatch
+    pool: tuple[RunningPool, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A node that trusts the public CAs reaches the bus by ``wss://HOST/bus`` alone."""
     running, ca = pool
     monkeypatch.setenv("SSL_CERT_FILE", ca)
-    seed, public = new_user_key()
-    jwt = PoolIdentity(running.state).issue_node_jwt("a", public)
-    assert jwt is not None
     connection = await connect(
         running.config.bus_urls[1],
-        identity=Identity(jwt=jwt, seed=seed, inbox_prefix="_INBOX.a"),
+        identity=admit_node(running, tmp_path).identity(),
         name="a",
         tls=client_context(running.ca),
         deadline_s=20.0,

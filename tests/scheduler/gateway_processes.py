@@ -122,7 +122,7 @@ class LivelyNode:
         await self.node.finish(run, json.dumps({"choices": [], "text": "Enfin"}).encode())
 
     async def _publish(self, run: m.StartRun, message: m.NodeOut) -> None:
-        subject = subjects.node_out(self.node.name, run.gateway)
+        subject = subjects.node_out(self.node.key, run.gateway)
         await self.node.connection.publish(subject, codec.encode(message))
         await self.node.connection.flush()
 

@@ -1,6 +1,7 @@
 """A gateway with a real core, journal and store; the test controls the nodes."""
 
 import asyncio
+import base64
 import io
 import json
 from collections.abc import AsyncIterator
@@ -44,13 +45,24 @@ KEY_A, KEY_B = "ent_alpha", "ent_beta"
 WAIT_S = 30.0
 
 
+def key_of(node: str) -> str:
+    """A key of the form of a node's, in which ``name_in`` finds the name again."""
+    return "U" + base64.b32encode(node.encode().ljust(34, b"\0")).decode().rstrip("=")
+
+
+def name_in(key: str) -> str:
+    """The name of a node with a key of ``key_of``."""
+    return base64.b32decode(key[1:] + "=").rstrip(b"\0").decode()
+
+
 def card(node: str, zone: str = "CA-QC") -> NodeCard:
     rates = Rates(1_000.0, 0.02, 0.002, Basis.MEASURED)
     replica = Replica(MODEL, "sha256:abc", "llama.cpp/1", 4_096, 4, ("tools", "schema"), rates)
     power = Power("bench", 10.0, 110.0, Basis.DECLARED)
     return NodeCard(
-        node, "gamma", f"{node}-site", zone, power, (replica,), tuple(DataClass), None, 0.01, "0.1"
-    )
+        node, "gamma", f"{node}-site", zone, power, (replica,), tuple(DataClass), None, 0.01, "0.1",
+        node_key=key_of(node),
+    )  # fmt: skip
 
 
 USAGE = Usage(11, 2, 3, Basis.MEASURED, 2_000, 30_000, Basis.ESTIMATED, 0.02, 0.1)
@@ -101,11 +113,11 @@ class RecordingNodeChannel:
         self.runs: asyncio.Queue[tuple[str, m.StartRun]] = asyncio.Queue()
         self.cancels: asyncio.Queue[tuple[str, m.CancelRun]] = asyncio.Queue()
 
-    def run(self, node: str, message: m.StartRun) -> None:
-        self.runs.put_nowait((node, message))
+    def run(self, key: str, message: m.StartRun) -> None:
+        self.runs.put_nowait((name_in(key), message))
 
-    def cancel(self, node: str, message: m.CancelRun) -> None:
-        self.cancels.put_nowait((node, message))
+    def cancel(self, key: str, message: m.CancelRun) -> None:
+        self.cancels.put_nowait((name_in(key), message))
 
 
 class LocalOutbound:
@@ -133,7 +145,7 @@ class NodeRun:
         self.is_reported = False
 
     def _out(self, message: m.NodeOut) -> None:
-        self.pool.gateway.on_node_message(self.node, message)
+        self.pool.gateway.on_node_message(key_of(self.node), message)
 
     def accept(self) -> None:
         self.pool.driver.feed(

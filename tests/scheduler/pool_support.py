@@ -85,6 +85,7 @@ class ScriptedNode:
 
     def __init__(self, name: str, identity: Identity, connection: BusConnection) -> None:
         self.name = name
+        self.key = public_user_key(identity.seed)
         self.identity = identity
         self.connection = connection
         self.boot = secrets.token_hex(4)
@@ -105,13 +106,13 @@ class ScriptedNode:
             if isinstance(order, m.StartRun):
                 self.runs.append(order)
 
-        await self.connection.subscribe(subjects.node_ctl_down(self.name), cb=on_control_message)
-        await self.connection.subscribe(subjects.node_in(self.name), cb=on_run)
+        await self.connection.subscribe(subjects.node_ctl_down(self.key), cb=on_control_message)
+        await self.connection.subscribe(subjects.node_in(self.key), cb=on_run)
         await self.connection.flush()
 
     async def send(self, message: Any) -> None:
         """Sends a control message."""
-        await self.connection.publish(subjects.node_ctl_up(self.name), codec.encode(message))
+        await self.connection.publish(subjects.node_ctl_up(self.key), codec.encode(message))
         await self.connection.flush()
 
     async def send_hello(
@@ -157,7 +158,7 @@ class ScriptedNode:
     async def answer(self, run: m.StartRun, body: bytes, used: Usage) -> None:
         """Sends the whole answer of a run to its gateway."""
         end = m.RunEnded(run.job, run.epoch, Outcome.COMPLETED, "", {}, 0, b"", body, used)
-        await self.connection.publish(subjects.node_out(self.name, run.gateway), codec.encode(end))
+        await self.connection.publish(subjects.node_out(self.key, run.gateway), codec.encode(end))
         await self.connection.flush()
 
     async def report(self, run: m.StartRun, used: Usage) -> None:
@@ -180,10 +181,10 @@ class RunningScheduler:
 
     async def join(self, name: str = "n1", coop: str = "beta", zone: str = "CA-QC") -> ScriptedNode:
         """Joins a node by token and connects it; it has not said hello yet."""
-        seed, _ = new_user_key()
+        seed, public = new_user_key()
         token = await self.operator.token(coop, zone=zone)
         joined = await self.operator.join(token, seed, node_name=name)
-        identity = Identity(joined.jwt, seed, subjects.node_inbox(joined.node))
+        identity = Identity(joined.jwt, seed, subjects.node_inbox(public))
         return await self.enter(joined.node, identity, list(joined.nats_urls))
 
     async def join_live(self, name: str = "n1", **card_changes: Any) -> ScriptedNode:

@@ -94,7 +94,7 @@ async def test_nobody_else_learns_whether_a_key_is_revoked(pool: RunningSchedule
         for key, changes in ((gone, {}), (other, {}), (gone, {"signature": ""}))
     ]
 
-    assert ["node_key_revoked", "join_token_refused", "join_signature_refused"] == [
+    assert ["node_key_revoked", "node_record_gone", "join_signature_refused"] == [
         answer["error"]["code"] for _, answer, _ in asked
     ]
 

@@ -10,7 +10,20 @@ from typing import Any
 import aiohttp
 import pytest
 import uvloop
-from tests.scheduler.gateway_support import KEY_A, WAIT_S, Pool, ask, chunk, events, open_pool
+from msgspec.structs import replace
+from tests.scheduler.gateway_support import (
+    KEY_A,
+    WAIT_S,
+    NodeRun,
+    Pool,
+    ask,
+    card,
+    chunk,
+    events,
+    key_of,
+    open_pool,
+    whole,
+)
 
 from entraide.types import Outcome
 from entraide_scheduler.core import events as e
@@ -110,6 +123,30 @@ async def test_gap_in_the_tokens_breaks_the_stream(pool: Pool) -> None:
 
     assert "stream_broken" == events(text)[-1]["error"]["code"]
     assert '"content": "d"' not in text
+
+
+async def test_only_the_key_of_the_placement_answers(pool: Pool) -> None:
+    """What another key sends about a run counts for nothing, whatever its machine is called; the
+    receipt names the key that answered."""
+    pending = asyncio.ensure_future(pool.send(ask()))
+    run = await pool.placed()
+    liar = NodeRun(pool, "n1" if run.node == "n2" else "n2", run.run)
+    liar.end(body=whole("Non"))
+    run.finish("Oui")
+    async with await pending as answer:
+        body = await answer.json()
+
+    assert "Oui" == body["choices"][0]["message"]["content"]
+    assert (run.node, key_of(run.node)) == (body["entraide"]["node"], body["entraide"]["node_key"])
+
+
+async def test_a_node_without_a_key_gets_no_text(tmp_path: Path) -> None:
+    """A placement that names no key of a node is given up."""
+    keyless = replace(card("n1"), node_key="n1")
+    async with open_pool(tmp_path, joined=(keyless,)) as pool, pool.send(ask()) as answer:
+        status = answer.status
+
+    assert (502, True) == (status, pool.nodes.runs.empty())
 
 
 async def test_node_that_fails_before_it_answers_is_replaced(pool: Pool) -> None:

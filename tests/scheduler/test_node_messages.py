@@ -19,7 +19,7 @@ USED = Usage(1, 0, 1, Basis.MEASURED, 0, 0, Basis.MEASURED, 0.0, 0.0)
 def tell(node: ScriptedNode, *messages: m.NodeUp) -> None:
     """Sends messages in one turn of the event loop."""
     for message in messages:
-        node.connection.send(subjects.node_ctl_up(node.name), codec.encode(message))
+        node.connection.send(subjects.node_ctl_up(node.key), codec.encode(message))
 
 
 @pytest.fixture

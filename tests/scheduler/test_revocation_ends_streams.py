@@ -24,7 +24,7 @@ QUESTION = {
 async def begun(node: ScriptedNode, run: m.StartRun) -> None:
     """Sends the first token of a run."""
     await node.send(m.Accept(run.job, run.epoch))
-    out = subjects.node_out(node.name, run.gateway)
+    out = subjects.node_out(node.key, run.gateway)
     await node.connection.publish(out, codec.encode(m.Tokens(run.job, run.epoch, 0, 1, sse("Bon"))))
     await node.connection.flush()
 
@@ -63,7 +63,7 @@ async def test_streams_of_a_revoked_key_end_and_another_keys_go_on(pool: Running
             other_run.job, other_run.epoch, Outcome.COMPLETED, "", {}, 1, chunk("", "stop"), b"",
             usage(output_tokens=1),
         )  # fmt: skip
-        out = subjects.node_out(node.name, other_run.gateway)
+        out = subjects.node_out(node.key, other_run.gateway)
         await node.connection.publish(out, codec.encode(end))
 
         assert ["unauthorised"] == ended

@@ -78,11 +78,11 @@ async def test_joined_parts_come_in_their_order(
         (TOKENS[2],),
     ):
         joined = msgspec.msgpack.encode(["parts", parts])
-        await node.connection.publish(subjects.node_out("n1", "second"), joined)
+        await node.connection.publish(subjects.node_out(node.key, "second"), joined)
     await eventually(lambda: len(sink.out) >= 6)
 
     assert [0, 1, 2, 0, 1, 2] == [message.first for _, message in sink.out]
-    assert {"n1"} == {name for name, _ in sink.out}
+    assert {node.key} == {key for key, _ in sink.out}
 
 
 async def test_gateway_apart_asks_places_runs_and_hears_the_end(
@@ -96,7 +96,7 @@ async def test_gateway_apart_asks_places_runs_and_hears_the_end(
     placed = sink.down[0]
     assert isinstance(placed, m.JobPlaced)
     run = m.StartRun("job-1", placed.epoch, "second", "/v1/completions", "petit", False, b"{}")
-    NatsNodeChannel(adapter.publisher).run(placed.node, run)
+    NatsNodeChannel(adapter.publisher).run(placed.terms.node_key, run)
     await eventually(lambda: node.runs)
     await node.finish(node.runs[0])
     await eventually(lambda: len(sink.down) == 2)
@@ -105,7 +105,7 @@ async def test_gateway_apart_asks_places_runs_and_hears_the_end(
     explained = await adapter.explain("job-1", "alpha")
 
     assert [run] == node.runs
-    assert [("n1", m.RunEnded)] == [(name, type(message)) for name, message in sink.out]
+    assert [(node.key, m.RunEnded)] == [(key, type(message)) for key, message in sink.out]
     assert JobState.COMPLETED == sink.down[1].state
     assert explained.explanation is not None
     assert explained.receipt is not None

@@ -30,6 +30,7 @@ from entraide_scheduler.store.database import (
 )
 from entraide_scheduler.store.dump import open_view
 from entraide_scheduler.store.journal import JournalRow
+from entraide_scheduler.store.members import digest_name, list_names
 from entraide_scheduler.store.rows import (
     JoinTokenRow,
     KeyRow,
@@ -96,8 +97,9 @@ async def test_join_token_is_used_once_and_not_after_it_expired(store: Store) ->
     assert (mini,) == await store.list_nodes()
 
 
-async def test_tokens_and_nodes_go_without_a_trace(store: Store) -> None:
-    """A removed co-op's tokens are unknown then, and a forgotten node is not listed."""
+async def test_tokens_and_nodes_go(store: Store) -> None:
+    """A removed co-op's tokens are unknown then, and a forgotten node is not listed; its name is
+    known by its digest, and never another key's."""
     await store.put_token("a", JoinTokenRow("alpha", 100.0))
     await store.put_token("b", JoinTokenRow("beta", 100.0))
     await store.put_node(NodeRow("n1", "alpha", "home", "CA-QC", "U1", "revoked"))
@@ -106,6 +108,10 @@ async def test_tokens_and_nodes_go_without_a_trace(store: Store) -> None:
 
     assert TokenRefusal.UNKNOWN == await store.find_token("a", "U1", 1.0)
     assert JoinTokenRow("beta", 100.0) == await store.find_token("b", "U1", 1.0)
+    assert () == await store.list_nodes()
+    assert {digest_name("n1"): "U1"} == await store.read(list_names)
+    with pytest.raises(IntegrityError):
+        await store.put_node(NodeRow("n1", "beta", "home", "CA-QC", "U2", "approved"))
     assert () == await store.list_nodes()
 
 

@@ -141,10 +141,10 @@ async def _count_hello_requests(config: NodeConfig, listen_s: float) -> tuple[Ch
             return
 
     try:
-        authority = keys.read_ca_pem(folder)
+        authority, keyring = keys.read_ca_pem(folder), keys.Keyring(folder)
         connection = await connect(
             config.nats_urls,
-            identity=keys.Keyring(folder).identity(),
+            identity=keyring.identity(),
             name=f"doctor-{config.node}",
             tls=client_context(authority) if authority else None,
             deadline_s=BUS_TIMEOUT_S,
@@ -154,7 +154,7 @@ async def _count_hello_requests(config: NodeConfig, listen_s: float) -> tuple[Ch
     except (OSError, ValueError):  # an invalid authority file
         return node_checks.failure("bus", "authority"), 0
     try:
-        await connection.subscribe(subjects.node_ctl_down(config.node), cb=on_message)
+        await connection.subscribe(subjects.node_ctl_down(keyring.public_key), cb=on_message)
         await asyncio.sleep(listen_s)
     finally:
         await connection.close()

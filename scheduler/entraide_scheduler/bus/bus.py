@@ -56,32 +56,32 @@ class NatsNodeChannel:
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
 
-    def run(self, node: str, message: m.StartRun) -> None:
+    def run(self, key: str, message: m.StartRun) -> None:
         """Sends a run to a node."""
-        self._publisher.publish(subjects.node_in(node), codec.encode(message))
+        self._publisher.publish(subjects.node_in(key), codec.encode(message))
 
-    def cancel(self, node: str, message: m.CancelRun) -> None:
+    def cancel(self, key: str, message: m.CancelRun) -> None:
         """Stops a run on a node."""
-        self._publisher.publish(subjects.node_in(node), codec.encode(message))
+        self._publisher.publish(subjects.node_in(key), codec.encode(message))
 
 
 async def subscribe_answers(
     connection: BusConnection, gateway: str, sink: GatewaySink
 ) -> Subscription:
-    """Passes nodes' answers for this gateway to its sink; the subject names the node."""
+    """Passes nodes' answers for this gateway to its sink; the subject has the node's key."""
     log = structlog.get_logger("entraide.bus")
 
     def on_message(subject: str, data: bytes) -> None:
-        node = subjects.sender(subject)
+        key = subjects.sender(subject)
         try:
             for part in codec.split_parts(data):
                 why = check.find_size_fault(part, ANSWER_BYTES)
                 if why:  # what follows in the message is dropped, too
-                    log.warning("bus.dropped", node=node, why=why, size=len(part))
+                    log.warning("bus.dropped", key=key, why=why, size=len(part))
                     return
-                sink.on_node_message(node, codec.node_out.decode(part))
+                sink.on_node_message(key, codec.node_out.decode(part))
         except msgspec.DecodeError:
-            log.warning("bus.undecodable", node=node, subject=subject)
+            log.warning("bus.undecodable", subject=subject)
 
     return await connection.receive(subjects.out_of_all_nodes(gateway), on_message)
 

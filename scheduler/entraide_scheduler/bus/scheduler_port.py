@@ -33,8 +33,8 @@ class GatewaySink(Protocol):
     def on_scheduler_message(self, message: GatewayDown) -> None:
         """Handles a job's placement, refusal or end, or the revocation of a key or node."""
 
-    def on_node_message(self, node: str, message: NodeOut) -> None:
-        """Handles a part of an answer, or its end."""
+    def on_node_message(self, key: str, message: NodeOut) -> None:
+        """Handles a part of an answer, or its end, from the node with a public key."""
 
 
 class SchedulerPort(Protocol):
@@ -113,10 +113,10 @@ class BatchPlanner(Protocol):
 
 
 class NodeChannel(Protocol):
-    """Sends a gateway's runs and cancellations to nodes."""
+    """Sends a gateway's runs and cancellations to nodes, by their public keys."""
 
-    def run(self, node: str, message: StartRun) -> None:
+    def run(self, key: str, message: StartRun) -> None:
         """Sends a run to a node."""
 
-    def cancel(self, node: str, message: CancelRun) -> None:
+    def cancel(self, key: str, message: CancelRun) -> None:
         """Stops a run on a node."""

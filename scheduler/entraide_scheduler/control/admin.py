@@ -37,8 +37,9 @@ from entraide_scheduler.core.records import SenderKind
 from entraide_scheduler.core.views import NodeView
 from entraide_scheduler.driver import LiveDriver
 from entraide_scheduler.gateways import GatewayStatus
+from entraide_scheduler.nats.claims import is_user_key
 from entraide_scheduler.nats.identity import PoolIdentity
-from entraide_scheduler.nodes import APPROVED, NodeListener, NodeRegistry
+from entraide_scheduler.nodes import APPROVED, REVOKED, NodeListener, NodeRegistry
 from entraide_scheduler.store import people
 from entraide_scheduler.store.journal import NO_RETENTION, Retention
 from entraide_scheduler.store.rows import KeyRow, NodeRow
@@ -120,7 +121,13 @@ class AdminService:
         return self._describe_node(changed)
 
     async def RevokeNode(self, request: admin_pb2.NodeRequest, context: Context) -> admin_pb2.Node:
-        """Revokes a node at once; its jobs are placed again on other nodes."""
+        """Revokes a node at once, by name or key; its jobs are placed again on other nodes.
+
+        A key of which the pool has no record is revoked all the same.
+        """
+        if self._registry.find_by_key(request.node) is None and is_user_key(request.node):
+            await self._membership.revoke_key(request.node)
+            return admin_pb2.Node(public_key=request.node, approval=REVOKED)
         row = await self._find_node(request.node, context)
         return self._describe_node(await self._membership.revoke_node(row))
 
@@ -367,7 +374,7 @@ class AdminService:
         return next((row for row in rows if row.key == name), None)
 
     async def _find_node(self, name: str, context: Context) -> NodeRow:
-        row = self._registry.get(name)
+        row = self._registry.get(name) or self._registry.find_by_key(name)
         if row is None:
             await self._access.abort(context, "unknown_node", node=name)
         return row

@@ -36,6 +36,12 @@ def gateway_message(status: GatewayStatus) -> admin_pb2.Gateway:
     )
 
 
+RECORDED = (  # fields of a node's record that its message has
+    "node", "coop", "site", "zone", "approval", "public_key", "controlled_by", "data_classes",
+    "surplus_evidence", "evidence_document", "vouched_at", "vouched_by", "said_zone",
+)  # fmt: skip
+
+
 def node_message(
     row: NodeRow,
     view: NodeView | None,
@@ -45,19 +51,8 @@ def node_message(
 ) -> admin_pb2.Node:
     """Returns a node's message; ``view`` is None for a node that never sent a hello."""
     message = admin_pb2.Node(
-        node=row.node,
-        coop=row.coop,
-        site=row.site,
-        zone=row.zone,
-        approval=row.approval,
-        controlled_by=row.controlled_by,
-        surplus_evidence=row.surplus_evidence,
-        evidence_document=row.evidence_document,
-        vouched_at=row.vouched_at,
-        vouched_by=row.vouched_by,
-        said_zone=row.said_zone,
+        **{name: getattr(row, name) for name in RECORDED},
         newcomer_runs=None if view is None else view.newcomer_runs,
-        data_classes=row.data_classes,
         quarantine=_quarantine_message(quarantine),
         load_refusals=[
             admin_pb2.LoadRefusal(model=refusal.model, code=refusal.code, at=refusal.at)

@@ -5,7 +5,7 @@ core. The books (journal, ledger, receipts, statements) stay whatever is removed
 """
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 import structlog
@@ -57,7 +57,7 @@ class Membership:
         driver: receives the events.
         registry: the pool's record of its nodes.
         node_listener: holds the sessions of nodes.
-        revoke_bus_key: revokes a node's key on the bus and closes its connections.
+        revoke_bus_keys: revokes keys on the bus and closes their connections.
         broadcast_revocation: tells every gateway of a revoked key or node.
         web_address: returns how members reach the pool.
     """
@@ -69,7 +69,7 @@ class Membership:
         driver: LiveDriver,
         registry: NodeRegistry,
         node_listener: NodeListener,
-        revoke_bus_key: Callable[[str], Awaitable[bool]],
+        revoke_bus_keys: Callable[[Iterable[str]], Awaitable[bool]],
         broadcast_revocation: Callable[[m.Revocation], None],
         web_address: Callable[[], WebAddress],
     ) -> None:
@@ -77,23 +77,24 @@ class Membership:
         self._driver = driver
         self._registry = registry
         self._listener = node_listener
-        self._revoke_bus_key = revoke_bus_key
+        self._revoke_bus_keys = revoke_bus_keys
         self._broadcast_revocation = broadcast_revocation
         self._web_address = web_address
         self._log = structlog.get_logger("entraide.membership")
 
     async def create_token(self, request: admin_pb2.CreateJoinTokenRequest) -> admin_pb2.JoinToken:
         """Creates a one-time token for a co-op; ``find_token_fault`` has accepted the request."""
-        secret = f"join_{secrets.token_urlsafe(24)}"
+        secret, now = f"join_{secrets.token_urlsafe(24)}", self._driver.now()
         row = JoinTokenRow(
             coop=request.coop,
-            expires_at=self._driver.now() + (request.valid_s or VALID_DEFAULT_S),
+            expires_at=now + (request.valid_s or VALID_DEFAULT_S),
             site=request.site,
             zone=request.zone,
             controlled_by=Control(request.controlled_by),
             data_classes=tuple(map(DataClass, request.data_classes)),
             surplus_evidence=SurplusEvidence(request.evidence),
             evidence_document=request.document,
+            created_at=now,
         )
         await self._store.put_token(hash_token(secret), row)
         address = self._web_address()
@@ -129,7 +130,7 @@ class Membership:
             return None
         await self._registry.put(changed)
         if changed.zone != row.zone:
-            self._listener.request_hello(row.node)  # so that it can tell its owner
+            self._listener.request_hello(row)  # so that it can tell its owner
         await self._driver.committed()
         self._log.warning(
             "node.vouched",
@@ -151,13 +152,17 @@ class Membership:
         taken = self._driver.feed(e.NodeLeft(*e.UNNUMBERED, node=row.node, reason="revoked"))
         self._broadcast_revocation(m.NodeRevoked(row.node))
         if taken and self._driver.core.quarantine(SenderKind.NODE, row.node) is not None:
-            # A later node may get the same name.
+            # Its name never comes back, so that nobody would end the quarantine.
             self._driver.feed(
                 e.QuarantineCleared(*e.UNNUMBERED, kind=SenderKind.NODE, name=row.node)
             )
-        confirmed = await self._revoke_bus_key(row.public_key)
+        confirmed = await self.revoke_key(row.public_key)
         self._log.warning("node.revoked", node=row.node, confirmed=confirmed)
         return changed
+
+    async def revoke_key(self, public_key: str) -> bool:
+        """Revokes a key on the bus, whether a node has it or not; returns whether it confirmed."""
+        return await self._revoke_bus_keys([public_key])
 
     def is_connected(self, row: NodeRow) -> bool:
         """Whether a node is in use, so that it must be revoked before it can be forgotten."""

@@ -391,9 +391,9 @@ class Gateway:
         elif self._watch is not None and isinstance(message, JobUnknown):
             self._watch.on_unknown(message)
 
-    def on_node_message(self, node: str, message: NodeOut) -> None:
+    def on_node_message(self, key: str, message: NodeOut) -> None:
         """Handles a part or the end of an answer."""
-        self._running_jobs.on_node_message(node, message)
+        self._running_jobs.on_node_message(key, message)
 
     async def start(self, endpoints: PoolEndpoints) -> None:
         """Starts to listen, and submits unfinished kept jobs again; then ``/readyz`` says ready.

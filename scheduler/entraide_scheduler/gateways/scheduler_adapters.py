@@ -43,10 +43,16 @@ _explanation = MsgpackDecoder[Explanation](Explanation)
 
 
 class MessageRouter:
-    """Delivers the core's messages to gateways and nodes."""
+    """Delivers the core's messages to gateways and nodes.
 
-    def __init__(self, publisher: Publisher) -> None:
+    Args:
+        publisher: sends on the bus.
+        key_of: returns the public key of an approved node, else "".
+    """
+
+    def __init__(self, publisher: Publisher, key_of: Callable[[str], str]) -> None:
         self._publisher = publisher
+        self._key_of = key_of
         self._sinks: dict[str, GatewaySink] = {}
         self._log = structlog.get_logger("entraide.gateways")
 
@@ -66,8 +72,10 @@ class MessageRouter:
             self._log.exception("gateway.sink_failed", message_kind=type(message).__name__)
 
     def send_to_node(self, node: str, message: m.NodeDownCtl) -> None:
-        """Sends a message to a node."""
-        self._publisher.publish(subjects.node_ctl_down(node), codec.encode(message))
+        """Sends a message to a node; to none that is not approved any more."""
+        key = self._key_of(node)
+        if key:
+            self._publisher.publish(subjects.node_ctl_down(key), codec.encode(message))
 
 
 _card_of = make_copier(ModelView, ModelCard)

@@ -32,7 +32,7 @@ _ACCOUNT_LIMITS = {
     "conn": _UNLIMITED,  # limited by the server
     "leaf": 0,
 }
-# Names whose subjects or inbox would coincide with another identity's.
+# Names of gateways that would be another's subject, or read as another identity's.
 _RESERVED = frozenset({"all", "scheduler", "system", "watcher"})
 _RESERVED_PREFIX = "gw-"
 _SYSTEM_INBOX = "_INBOX.system"
@@ -68,13 +68,12 @@ class Account(Struct, frozen=True):
     revoked: tuple[str, ...] = ()
 
 
-def node_permissions(node: str) -> SubjectPermissions:
+def node_permissions(key: str) -> SubjectPermissions:
     """Returns a node's permissions: publish on its up subjects, subscribe to its down subjects."""
-    _check_identifier(node)
-    inbox = subjects.node_inbox(node)
+    inbox = subjects.node_inbox(key)
     return SubjectPermissions(
-        publish=(f"node.{node}.up.>",),
-        subscribe=(f"node.{node}.down.>", f"{inbox}.>"),
+        publish=(f"node.{key}.up.>",),
+        subscribe=(f"node.{key}.down.>", f"{inbox}.>"),
         inbox=inbox,
         subscriptions_max=32,
     )
@@ -118,17 +117,17 @@ def system_permissions() -> SubjectPermissions:
     )
 
 
-def advisory_subject(account: str) -> str:
-    """Returns where the server tells of the closed connections of an account, by public key."""
-    return f"$SYS.ACCOUNT.{account}.DISCONNECT"
+def advisory_subjects(account: str) -> tuple[str, str]:
+    """Returns where the server tells of an account's new connections, and of its closed ones."""
+    return f"$SYS.ACCOUNT.{account}.CONNECT", f"$SYS.ACCOUNT.{account}.DISCONNECT"
 
 
 def watcher_permissions(account: str) -> SubjectPermissions:
-    """Returns the permissions needed to hear of an account's closed connections; sends nothing."""
+    """Returns the permissions needed to hear of an account's connections; sends nothing."""
     inbox = "_INBOX.watcher"
     return SubjectPermissions(
         publish=(f"{inbox}.none",),  # an empty list would allow all
-        subscribe=(advisory_subject(account), f"{inbox}.>"),
+        subscribe=(*advisory_subjects(account), f"{inbox}.>"),
         inbox=inbox,
         subscriptions_max=8,
     )

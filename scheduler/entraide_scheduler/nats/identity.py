@@ -5,11 +5,12 @@ is never recreated: a new account key would lock out every node, and an empty re
 admit every revoked key. ``claims`` defines the permissions of each JWT.
 """
 
+import asyncio
 import base64
 import binascii
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from os import urandom
 from pathlib import Path
 
@@ -38,7 +39,8 @@ SCHEDULER_LIFE_S = 30 * DAY_S
 SYSTEM_LIFE_S = 300
 LONGEST_LIFE_S = max(NODE_LIFE_S, GATEWAY_LIFE_S, SCHEDULER_LIFE_S)
 
-GATEWAY_LABEL = "gateway "  # in the name of a gateway's JWT; no other identifier has a space
+# In the names of JWTs; no identifier has a space.
+NODE_LABEL, GATEWAY_LABEL = "node ", "gateway "
 REVOCATIONS_MAX = 50_000  # the account JWT with all revocations must fit in one message
 PUSH_ATTEMPTS_MAX = 3
 PUSH_TIMEOUT_S = 5.0
@@ -100,11 +102,12 @@ class PoolIdentity:
 
     def __init__(self, state: Path, *, now: Callable[[], float] = time.time) -> None:
         self._now = now
+        self._pushing = asyncio.Lock()
         self._directory = identity_directory(state)
         self._operator = self._read_key_pair(_OPERATOR_FILE, nkeys.PREFIX_BYTE_OPERATOR)
         self._account = self._read_key_pair(_ACCOUNT_FILE, nkeys.PREFIX_BYTE_ACCOUNT)
         self._system = self._read_key_pair(_SYSTEM_FILE, nkeys.PREFIX_BYTE_ACCOUNT)
-        self._read_revocations()
+        self.read_revocations()
 
     def issue_node_jwt(
         self, node: str, public_key: str, *, life_s: float = NODE_LIFE_S
@@ -112,7 +115,7 @@ class PoolIdentity:
         """Issues a node's first JWT, or a renewed JWT.
 
         Args:
-            node: the node's identifier.
+            node: the node's identifier, which the JWT only shows.
             public_key: public user key of the node (``U…``); the node keeps its seed.
             life_s: validity, seconds; at most ``LONGEST_LIFE_S``.
 
@@ -120,9 +123,10 @@ class PoolIdentity:
             The JWT; None if the key was revoked.
 
         Raises:
-            ValueError: the identifier or the key is malformed.
+            ValueError: the key is malformed.
         """
-        return self._issue_jwt(f"node {node}", public_key, claims.node_permissions(node), life_s)
+        permissions = claims.node_permissions(public_key)
+        return self._issue_jwt(f"{NODE_LABEL}{node}", public_key, permissions, life_s)
 
     def make_scheduler_identity(self) -> Identity:
         """Makes an identity for the scheduler's own connection, with a new key.
@@ -139,7 +143,7 @@ class PoolIdentity:
         )
 
     def make_watcher_identity(self) -> Identity:
-        """Makes an identity for hearing of closed connections, with a new key."""
+        """Makes an identity for hearing of connections, with a new key."""
         return self._make_identity(
             "system watcher", claims.watcher_permissions(self.account), SCHEDULER_LIFE_S
         )
@@ -163,22 +167,56 @@ class PoolIdentity:
 
     def is_revoked(self, public_key: str) -> bool:
         """Whether a user key was revoked; a revocation is permanent."""
-        return public_key in self._read_revocations()
+        return public_key in self.read_revocations()
 
-    async def revoke_key(
+    def read_revocations(self) -> dict[str, float]:
+        """Returns the revoked keys with their times, from disk: another process may write them."""
+        path = self._directory / _REVOCATIONS_FILE
+        try:
+            return decode_json(read_private(path), type=dict[str, float])
+        except msgspec.MsgspecError as problem:
+            raise unreadable_error(path, "not a list of revocations") from problem
+
+    def record_revocations(self, public_keys: Iterable[str]) -> None:
+        """Writes revocations to disk; ``push_claims`` tells the server.
+
+        Raises:
+            ValueError, PoolError: as ``revoke_keys``.
+        """
+        revoked = self.read_revocations()
+        new = set(public_keys) - revoked.keys()
+        for public_key in new:
+            if not claims.is_user_key(public_key):
+                raise ValueError(f"not a NATS user key: {public_key!r}")
+        if not new:
+            return
+        now = self._now()
+        if len(revoked) + len(new) > REVOCATIONS_MAX:  # the server refuses expired JWTs in any case
+            revoked = {
+                key: revoked_at
+                for key, revoked_at in revoked.items()
+                if revoked_at + LONGEST_LIFE_S >= now
+            }
+        if len(revoked) + len(new) > REVOCATIONS_MAX:
+            raise PoolError("revocations_full", values={"max": REVOCATIONS_MAX})
+        revoked |= dict.fromkeys(new, now)
+        data = msgspec.json.encode(revoked, order="sorted")
+        write_private(self._directory / _REVOCATIONS_FILE, data)
+
+    async def revoke_keys(
         self,
-        public_key: str,
+        public_keys: Iterable[str],
         *,
         servers: str | Sequence[str],
         tls: ssl.SSLContext | None = None,
         timeout_s: float = PUSH_TIMEOUT_S,
     ) -> bool:
-        """Revokes a user key and closes its connections at once; idempotent.
+        """Revokes user keys and closes their connections at once; idempotent.
 
         The revocation is on disk before the server receives it, so that a crash cannot lose it.
 
         Args:
-            public_key: the key to revoke (``U…``).
+            public_keys: the keys to revoke (``U…``).
             servers: address or addresses of the bus.
             tls: from ``entraide.wire.nats.client_context``.
             timeout_s: timeout for the connection and for each reply, seconds.
@@ -188,10 +226,10 @@ class PoolIdentity:
             connection.
 
         Raises:
-            ValueError: ``public_key`` is not the public key of a NATS user.
+            ValueError: one is not the public key of a NATS user.
             PoolError: ``revocations_full``.
         """
-        self._record_revocation(public_key)
+        self.record_revocations(public_keys)
         return await self.push_claims(servers, tls=tls, timeout_s=timeout_s)
 
     async def push_claims(
@@ -206,6 +244,12 @@ class PoolIdentity:
         Returns:
             Whether a server confirmed the claims.
         """
+        async with self._pushing:  # so that an older state never follows a newer one
+            return await self._push_claims(servers, tls, timeout_s)
+
+    async def _push_claims(
+        self, servers: str | Sequence[str], tls: ssl.SSLContext | None, timeout_s: float
+    ) -> bool:
         try:
             connection = await connect(
                 servers,
@@ -267,7 +311,7 @@ class PoolIdentity:
         account = claims.Account(
             public=claims.public_key(self._account),
             label="pool",
-            revoked=tuple(sorted(self._read_revocations())),
+            revoked=tuple(sorted(self.read_revocations())),
         )
         return claims.make_account_jwt(self._operator, account, issued_at=int(self._now()))
 
@@ -283,33 +327,6 @@ class PoolIdentity:
         if not is_intact or seed_prefix != prefix:
             raise unreadable_error(path, "damaged, or a seed of another kind")
         return nkeys.from_seed(seed)
-
-    def _read_revocations(self) -> dict[str, float]:
-        """Reads the revocations from disk, because another process may have written them."""
-        path = self._directory / _REVOCATIONS_FILE
-        try:
-            return decode_json(read_private(path), type=dict[str, float])
-        except msgspec.MsgspecError as problem:
-            raise unreadable_error(path, "not a list of revocations") from problem
-
-    def _record_revocation(self, public_key: str) -> None:
-        if not claims.is_user_key(public_key):
-            raise ValueError(f"not a NATS user key: {public_key!r}")
-        revoked = self._read_revocations()
-        if public_key in revoked:
-            return
-        now = self._now()
-        if len(revoked) >= REVOCATIONS_MAX:  # the server refuses an expired JWT in any case
-            revoked = {
-                key: revoked_at
-                for key, revoked_at in revoked.items()
-                if revoked_at + LONGEST_LIFE_S >= now
-            }
-        if len(revoked) >= REVOCATIONS_MAX:
-            raise PoolError("revocations_full", values={"max": REVOCATIONS_MAX})
-        revoked[public_key] = now
-        data = msgspec.json.encode(revoked, order="sorted")
-        write_private(self._directory / _REVOCATIONS_FILE, data)
 
 
 def identity_directory(state: Path) -> Path:

@@ -16,8 +16,8 @@ ENERGY_LIFE_MAX_S = 86_400.0  # maximum validity of a declared surplus
 def apply_pool_record(card: NodeCard, row: NodeRow, *, behind_s: float, now: float) -> NodeCard:
     """Returns a node's card with what the pool's record says, whatever the node says.
 
-    Identity, co-op, site, zone, control and evidence are the record's. Of the data classes that
-    the owner offers, those remain that the operator vouched for, if the record has any.
+    Identity, key, co-op, site, zone, control and evidence are the record's. Of the data classes
+    that the owner offers, those remain that the operator vouched for, if the record has any.
 
     Args:
         card: card from the node.
@@ -28,6 +28,7 @@ def apply_pool_record(card: NodeCard, row: NodeRow, *, behind_s: float, now: flo
     return msgspec.structs.replace(
         card,
         node=row.node,
+        node_key=row.public_key,
         coop=row.coop,
         site=row.site,
         zone=row.zone,

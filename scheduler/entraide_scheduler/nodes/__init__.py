@@ -3,24 +3,27 @@
 Input: heartbeats, hellos, usage reports, join requests. Output: events for the core.
 
 ``node_listener`` handles messages, ``usage_reports`` brings reports and answers together,
-``disconnections`` hears of lost connections. ``node_registry`` has the nodes, ``enrolment`` takes
-new ones in, ``hardware`` is the catalogue of devices.
+``connections`` hears of connections and of their end, ``unrecorded_keys`` revokes those that no
+node has. ``node_registry`` has the nodes, ``enrolment`` takes new ones in, ``hardware`` is the
+catalogue of devices.
 """
 
-from entraide_scheduler.nodes.disconnections import DisconnectionWatcher
+from entraide_scheduler.nodes.connections import ConnectionWatcher
 from entraide_scheduler.nodes.enrolment import ZONE, Enrolment, PoolFacts, hash_token
 from entraide_scheduler.nodes.node_listener import LoadRefusal, NodeListener
 from entraide_scheduler.nodes.node_registry import APPROVED, REVOKED, NodeRegistry
+from entraide_scheduler.nodes.unrecorded_keys import UnrecordedKeys
 
 __all__ = [
     "APPROVED",
     "REVOKED",
     "ZONE",
-    "DisconnectionWatcher",
+    "ConnectionWatcher",
     "Enrolment",
     "LoadRefusal",
     "NodeListener",
     "NodeRegistry",
     "PoolFacts",
+    "UnrecordedKeys",
     "hash_token",
 ]

@@ -16,6 +16,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from entraide.errors import PoolError
 from entraide.wire import enrolment_signature
 from entraide.wire.enrolment import JoinRequest, JoinResponse
 from entraide.wire.messages import EnrolmentReply
@@ -24,7 +25,7 @@ from entraide_scheduler.address_failures import FailuresPerAddress
 from entraide_scheduler.core.policy import Approval
 from entraide_scheduler.nats.claims import is_user_key
 from entraide_scheduler.nats.identity import PoolIdentity
-from entraide_scheduler.nodes.node_registry import APPROVED, WAITING, NodeRegistry
+from entraide_scheduler.nodes.node_registry import APPROVED, REVOKED, WAITING, NodeRegistry
 from entraide_scheduler.store.rows import JoinTokenRow, NodeRow, TokenRefusal
 from entraide_scheduler.store.store import Store
 
@@ -96,7 +97,9 @@ class Enrolment:
         A known public key is the same node again (its folder was kept, or its identity expired): it
         keeps its name, if the token is of the same co-op. The key that used a token may show it
         again until it expires, because the reply may have been lost; the record stays then as it
-        is, so that a request sent again takes back nothing that the operator said since.
+        is, so that a request sent again takes back nothing that the operator said since. A token of
+        before a restore from a backup may have been used since, and is refused. A node whose
+        identity the bus refuses asks without a token, and is told why.
 
         Args:
             request: the machine's request.
@@ -119,7 +122,9 @@ class Enrolment:
         token = await self._store.find_token(digest, key, now)
         if not isinstance(token, JoinTokenRow):
             return EnrolmentReply(None, "join_token_refused", {"why": token.value})
-        known = self._find_node_by_key(key)
+        if token.created_at < self._registry.restored_at:  # it may have been used since the backup
+            return EnrolmentReply(None, "join_token_refused", {"why": TokenRefusal.RESTORED.value})
+        known = self._registry.find_by_key(key)
         if known is not None and known.coop != token.coop:
             return EnrolmentReply(None, "join_token_refused", {"why": "coop", "coop": token.coop})
         if token.used_by and known is None:
@@ -129,7 +134,10 @@ class Enrolment:
         if jwt is None:  # revoked since it was looked at
             return EnrolmentReply(None, "node_key_revoked")
         row = msgspec.structs.replace(row, jwt_issued_at=now, jwt_expires_at=expires_at(jwt))
-        refusal = await self._registry.enrol(row, digest, now)
+        try:
+            refusal = await self._registry.enrol(row, digest, now)
+        except PoolError as problem:  # an upgrade is being tried, and may go back
+            return EnrolmentReply(None, problem.code, {}, problem.retry_after_s)
         if refusal is not None:
             return EnrolmentReply(None, "join_token_refused", {"why": refusal.value})
         self._log.info(
@@ -196,17 +204,17 @@ class Enrolment:
                     "join.contradicted", node=row.node, field=field, said=said, counts=counts
                 )
 
-    def _find_node_by_key(self, public_key: str) -> NodeRow | None:
-        rows = (row for row in self._registry.list_nodes() if row.public_key == public_key)
-        return next(rows, None)
-
     def _find_fault(self, request: JoinRequest) -> EnrolmentReply | None:
         field = _find_unusable_field(request)
         if field:
             return EnrolmentReply(None, "invalid_request", {"param": field, "fault": "unusable"})
         if not enrolment_signature.is_genuine(request):
             return EnrolmentReply(None, "join_signature_refused")
-        if self._identity.is_revoked(request.node_public_key):
+        key = request.node_public_key
+        known, is_named = self._registry.find_by_key(key), self._registry.knows_key(key)
+        if not is_named and (not request.token or self._identity.is_revoked(key)):
+            return EnrolmentReply(None, "node_record_gone")  # it joined after the restored backup
+        if self._identity.is_revoked(key) or (known is not None and known.approval == REVOKED):
             return EnrolmentReply(None, "node_key_revoked")
         return None
 

@@ -1,14 +1,14 @@
 """Node listener: turns the nodes' control messages into events for the core.
 
 In: messages on the nodes' control subjects. Out: events, and replies on the bus. A message is used
-if its node is approved and not quarantined, if its sequence number is new, and if it is within the
-bounds and the rate of ``node_validation``. Heartbeats without a change are batched into one
-``NodesSeen`` per second.
+if the record of the key that sent it is of an approved node that is not quarantined, if its
+sequence number is new, and if it is within the bounds and the rate of ``node_validation``.
+Heartbeats without a change are batched into one ``NodesSeen`` per second.
 """
 
 import asyncio
 import collections
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 import msgspec
@@ -16,7 +16,6 @@ import structlog
 from msgspec import Struct
 
 from entraide import __version__
-from entraide.errors import EntraideError
 from entraide.types import EnergyStatus, JobKind, JobState, Lending, NodeCard, Outcome
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
@@ -30,7 +29,7 @@ from entraide_scheduler.driver import LiveDriver
 from entraide_scheduler.node_validation import clocks
 from entraide_scheduler.node_validation.message_reader import MessageReader, RejectedMessage
 from entraide_scheduler.nodes.hardware import peak_w
-from entraide_scheduler.nodes.node_registry import REVOKED, WAITING, NodeRegistry
+from entraide_scheduler.nodes.node_registry import APPROVED, REVOKED, WAITING, NodeRegistry
 from entraide_scheduler.nodes.usage_reports import ResultSource, UsageReports
 from entraide_scheduler.store.rows import NodeRow
 from entraide_scheduler.store.store import Store
@@ -86,8 +85,7 @@ class NodeListener:
         publisher: sends the replies.
         issuer: renews the nodes' identities.
         catalogue: the pool's model catalogue.
-        revoke_key: revokes the bus key of a node that has left the pool; returns whether the bus
-            confirmed it.
+        refuse_key: revokes a key on the bus that has no record, or that has left the pool.
         results: see ``usage_reports``.
         gateway: identifier of the gateway in this process.
 
@@ -103,7 +101,7 @@ class NodeListener:
         publisher: Publisher,
         issuer: IdentityIssuer,
         catalogue: PoolCatalogue,
-        revoke_key: Callable[[str], Awaitable[bool]],
+        refuse_key: Callable[[str], None],
         results: ResultSource,
         gateway: str,
     ) -> None:
@@ -121,7 +119,7 @@ class NodeListener:
             now=driver.now,
         )
         self._gateway = gateway
-        self._revoke_key = revoke_key
+        self._refuse_key = refuse_key
         self._waiting: collections.deque[tuple[str, bytes]] = collections.deque()
         self._waiting_bytes = 0
         self._going_on: asyncio.Task[None] | None = None
@@ -170,14 +168,15 @@ class NodeListener:
         self._sessions.pop(node, None)
         self._seen_nodes.discard(node)
 
-    def request_hello(self, node: str) -> None:
+    def request_hello(self, row: NodeRow) -> None:
         """Asks a node for a hello, whose answer tells it what the pool's record says."""
-        self._send(node, m.HelloRequest())
+        self._send(row, m.HelloRequest())
 
     def send_catalogue(self) -> None:
         """Sends the catalogue to every connected node, after a change."""
-        for node in sorted(self._sessions):
-            self._send(node, self._catalogue.message)
+        for row in self._registry.list_nodes():
+            if row.node in self._sessions:
+                self._send(row, self._catalogue.message)
 
     async def renew_due_identities(self) -> None:
         """Renews the identities that expire within ``RENEW_WHEN_LEFT_S``; called once an hour."""
@@ -249,11 +248,12 @@ class NodeListener:
 
     def _handle(self, subject: str, data: bytes) -> Coroutine[Any, Any, None] | None:
         """Handles a message; returns what of it takes time, if any."""
-        node = subjects.sender(subject)
-        row = self._registry.get_approved(node)
-        if row is None:
-            self._answer_unapproved(node)
+        key = subjects.sender(subject)
+        row = self._registry.find_by_key(key)
+        if row is None or row.approval != APPROVED:
+            self._answer_unapproved(key, row)
             return None
+        node = row.node
         if self._driver.core.quarantine(SenderKind.NODE, node) is not None:
             self._ignore("quarantined", node)
             return None
@@ -262,7 +262,7 @@ class NodeListener:
             case RejectedMessage():
                 self._ignore(message.why, node, message.field)
             case m.Heartbeat():
-                self._handle_heartbeat(node, message)
+                self._handle_heartbeat(row, message)
             case m.Progress():
                 self._driver.feed(
                     e.RunProgressed(
@@ -283,20 +283,23 @@ class NodeListener:
                 return self._handle_rare(row, message)
         return None
 
-    def _answer_unapproved(self, node: str) -> None:
+    def _answer_unapproved(self, key: str, row: NodeRow | None) -> None:
         """Tells a node that waits for the operator's approval so, at most once a second."""
-        row, now = self._registry.get(node), self._driver.now()
+        now = self._driver.now()
         if row is None or row.approval != WAITING:
-            self._ignore("unknown", node)
-        elif now - self._answered_at.get(node, 0.0) >= HEARTBEAT_S:
-            self._answered_at[node] = now
-            self._send(node, m.ApprovalPending())
+            self._ignore("unknown", row.node if row is not None else key)
+            self._refuse_key(key)
+        elif now - self._answered_at.get(key, 0.0) >= HEARTBEAT_S:
+            self._answered_at[key] = now
+            self._send(row, m.ApprovalPending())
 
     async def _handle_rare(
         self,
         row: NodeRow,
         message: m.Hello | m.Decline | m.Goodbye | m.LoadFailed | m.CatalogueRequest,
     ) -> None:
+        if self._registry.find_approved(row.public_key) is None:
+            return  # revoked since the message came
         match message:
             case m.Hello():
                 await self._handle_hello(row, message)
@@ -316,12 +319,13 @@ class NodeListener:
             case m.CatalogueRequest():
                 answer = self._catalogue.update_for(message.digest)
                 if answer is not None:
-                    self._send(row.node, answer)
+                    self._send(row, answer)
             case m.Goodbye():
                 self.remove_session(row.node)
                 self._driver.feed(e.NodeLeft(*e.UNNUMBERED, node=row.node, reason="goodbye"))
                 if message.reason == m.LEFT:
-                    await self._revoke_node(row)
+                    await self._registry.set_approval(row.node, REVOKED)
+                    self._refuse_key(row.public_key)
 
     async def _handle_hello(self, row: NodeRow, hello: m.Hello) -> None:
         node = row.node
@@ -331,7 +335,10 @@ class NodeListener:
             return
         now = self._driver.now()
         device = await self._registry.pin_device(row, hello.card.power.device)
-        row = self._registry.get(node) or row  # the operator may have changed it meanwhile
+        current = self._registry.find_approved(row.public_key)
+        if current is None:
+            return  # revoked meanwhile
+        row = current
         card = clocks.apply_pool_record(hello.card, row, behind_s=now - hello.sent_at, now=now)
         if device != card.power.device:
             self._driver.counts["node.device_changed"] += 1
@@ -362,7 +369,7 @@ class NodeListener:
         runs_to_keep = tuple(run for run in hello.running if self._is_current_run(node, *run))
         protocol = min(hello.protocol, m.PROTOCOL)
         beats = HEARTBEAT_S, runs_to_keep, protocol, __version__, now, BUSY_HEARTBEAT_S
-        self._send(node, m.Welcome(*beats, row.zone))
+        self._send(row, m.Welcome(*beats, row.zone))
         await self._renew_identity(self._registry.get(node) or row, fresh_s=None)
 
     def _count_contradictions(self, card: NodeCard, row: NodeRow) -> None:
@@ -402,10 +409,11 @@ class NodeListener:
         held = (JobState.OFFERED, JobState.ACTIVE)
         return view is not None and view.state in held and (view.epoch, view.node) == (epoch, node)
 
-    def _handle_heartbeat(self, node: str, beat: m.Heartbeat) -> None:
+    def _handle_heartbeat(self, row: NodeRow, beat: m.Heartbeat) -> None:
+        node = row.node
         peer = self._sessions.get(node)
         if peer is None or peer.boot != beat.boot:
-            self._send(node, m.HelloRequest())
+            self._send(row, m.HelloRequest())
             return
         if beat.seq <= peer.seq:
             self._ignore("old", node)
@@ -446,16 +454,6 @@ class NodeListener:
         runs = tuple((run.job, run.epoch, run.output_tokens) for run in beat.runs)
         return self._driver.feed(e.NodeBeat(*e.UNNUMBERED, node=node, runs=runs))
 
-    async def _revoke_node(self, row: NodeRow) -> None:
-        """Revokes the identity of a node that has left the pool."""
-        await self._registry.set_approval(row.node, REVOKED)
-        try:
-            confirmed = await self._revoke_key(row.public_key)
-        except EntraideError as problem:  # too many revocations: the operator must act
-            self._log.error("node.not_cut_off", node=row.node, code=problem.code)
-            return
-        self._log.info("node.left_for_good", node=row.node, confirmed=confirmed)
-
     async def _renew_identity(self, row: NodeRow, *, fresh_s: float | None) -> None:
         """Renews an identity with less than ``fresh_s`` left; if None, one older than a day."""
         now = self._driver.now()
@@ -465,13 +463,13 @@ class NodeListener:
         jwt = self._issuer.issue_node_jwt(row.node, row.public_key)
         if jwt is None:
             return
-        self._send(row.node, m.IdentityRenewed(jwt))
+        self._send(row, m.IdentityRenewed(jwt))
         await self._registry.put(
             msgspec.structs.replace(row, jwt_issued_at=now, jwt_expires_at=expires_at(jwt))
         )
 
-    def _send(self, node: str, message: m.NodeDownCtl) -> None:
-        self._publisher.publish(subjects.node_ctl_down(node), codec.encode(message))
+    def _send(self, row: NodeRow, message: m.NodeDownCtl) -> None:
+        self._publisher.publish(subjects.node_ctl_down(row.public_key), codec.encode(message))
 
     def _holds_run(self, node: str, job: str, epoch: int) -> bool:
         return self._driver.core.holds_run(node, job, epoch)

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,7 +33,7 @@ from entraide_scheduler.pool.sealed_file import (
     SealedReader,
     read_head,
 )
-from entraide_scheduler.restored import RestoredMark, write_mark
+from entraide_scheduler.restored import RestoredMark, read_mark, write_mark
 from entraide_scheduler.store.database import (
     database_url,
     is_unreleased,
@@ -136,7 +136,8 @@ def _restore(
     PoolIdentity(draft)
     for name in FOLDERS:
         (draft / name).mkdir(mode=PRIVATE_DIRECTORY_MODE, exist_ok=True)
-    write_mark(draft, RestoredMark(time.time(), head.at, head.version))
+    at = time.time()
+    write_mark(draft, RestoredMark(at, head.at, head.version, joined_until=at))
     url = database_url(config.database or f"sqlite:///{draft / 'store.db'}")
     is_own = not config.database
     with empty_database(url) as connection:
@@ -165,6 +166,8 @@ def fill(connection: Connection, schema: str, rows: _Rows, reader: SealedReader)
 def put_back(file: Path, passphrase: str, state: Path) -> None:
     """Puts a backup's files and rows in the place of a pool's own. Blocks.
 
+    No node has joined since, because a trial lets none join; keys that were revoked since stay so.
+
     Args:
         file: the backup of this pool.
         passphrase: with which it was sealed.
@@ -185,13 +188,22 @@ def put_back(file: Path, passphrase: str, state: Path) -> None:
             with _writing(database_url(config.database or f"sqlite:///{state / 'store.db'}")) as c:
                 drop_all(c)
                 fill(c, head.schema, rows, reader)
+                _keep_revocations(state, draft)
                 for path in filter(Path.is_file, sorted(draft.rglob("*"))):
                     write_private(state / path.relative_to(draft), path.read_bytes())
-                write_mark(state, RestoredMark(time.time(), head.at, head.version))
+                joined_until = read_mark(draft).joined_until
+                mark = RestoredMark(time.time(), head.at, head.version, joined_until)
+                write_mark(state, mark)
         except SealedFault as fault:
             raise refused(file, fault, head) from fault
         except OSError as problem:
             raise _not_created(state, problem) from problem
+
+
+def _keep_revocations(state: Path, draft: Path) -> None:
+    """Adds a pool's revoked keys to those of the backup that comes in its place."""
+    with suppress(PoolError):  # what a trial has damaged must not stop the way back
+        PoolIdentity(draft).record_revocations(PoolIdentity(state).read_revocations())
 
 
 @contextmanager

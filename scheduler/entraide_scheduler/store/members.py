@@ -1,10 +1,12 @@
 """Members: API keys, nodes and join tokens; queries as functions on a connection."""
 
+import hashlib
+
 import msgspec
 from sqlalchemy import Connection, delete, insert, select, update
 
 from entraide_scheduler.store.rows import JoinTokenRow, KeyRow, NodeRow, TokenRefusal
-from entraide_scheduler.store.schema import join_tokens, keys, nodes
+from entraide_scheduler.store.schema import join_tokens, keys, node_names, nodes
 
 _KEY_COLUMNS = (keys.c.key, keys.c.coop, keys.c.project, keys.c.label, keys.c.revoked)
 _TOKEN_COLUMNS = tuple(join_tokens.c[name] for name in JoinTokenRow.__struct_fields__)
@@ -37,20 +39,37 @@ def revoke_key(connection: Connection, key: str) -> KeyRow | None:
 
 
 def list_nodes(connection: Connection) -> tuple[NodeRow, ...]:
-    """Returns every node that ever joined, sorted by name."""
+    """Returns the record of every node, sorted by name."""
     return tuple(NodeRow(*row) for row in connection.execute(select(nodes).order_by(nodes.c.node)))
 
 
+def digest_name(node: str) -> str:
+    """Returns the SHA-256 of a node's name, by which the store remembers a deleted record's."""
+    return hashlib.sha256(node.encode()).hexdigest()
+
+
+def list_names(connection: Connection) -> dict[str, str]:
+    """Returns the digest of every name that was given to a node, with the node's public key."""
+    return {row.digest: row.public_key for row in connection.execute(select(node_names))}
+
+
 def put_node(connection: Connection, row: NodeRow) -> None:
-    """Adds a node, or replaces its record."""
+    """Adds a node, or replaces its record.
+
+    Raises:
+        IntegrityError: its name was given to another key.
+    """
     values = msgspec.structs.asdict(row)
-    changed = connection.execute(update(nodes).where(nodes.c.node == row.node).values(**values))
+    is_own = (nodes.c.node == row.node) & (nodes.c.public_key == row.public_key)
+    changed = connection.execute(update(nodes).where(is_own).values(**values))
     if not changed.rowcount:
+        name = {"digest": digest_name(row.node), "public_key": row.public_key}
+        connection.execute(insert(node_names).values(**name))
         connection.execute(insert(nodes).values(**values))
 
 
 def delete_node(connection: Connection, node: str) -> None:
-    """Deletes the record of a node."""
+    """Deletes the record of a node; its name stays given."""
     connection.execute(delete(nodes).where(nodes.c.node == node))
 
 

@@ -85,6 +85,7 @@ class TokenRefusal(StrEnum):
     UNKNOWN = "unknown"
     USED = "used"
     EXPIRED = "expired"
+    RESTORED = "restored"  # the pool was restored from a backup since, and it may have been used
 
 
 class JoinTokenRow(Struct, frozen=True):
@@ -98,6 +99,7 @@ class JoinTokenRow(Struct, frozen=True):
         data_classes: the only data classes whose jobs the machine may take; empty for no limit.
         surplus_evidence, evidence_document: what backs its surplus; see ``NodeRow``.
         used_by: public key of the node that used it; "" while it is unused.
+        created_at: when it was made, seconds since the epoch.
     """
 
     coop: str
@@ -109,6 +111,7 @@ class JoinTokenRow(Struct, frozen=True):
     surplus_evidence: SurplusEvidence = SurplusEvidence.NONE
     evidence_document: str = ""
     used_by: str = ""
+    created_at: float = 0.0
 
     @property
     def vouches(self) -> bool:

@@ -112,6 +112,13 @@ nodes = Table(
     Column("said_zone", String, nullable=False, server_default=""),
 )
 
+node_names = Table(  # all that were given, also to nodes whose record was deleted
+    "node_names",
+    metadata,
+    Column("digest", String(64), primary_key=True),  # SHA-256 of the name, which may be a person's
+    Column("public_key", String, nullable=False),
+)
+
 people = Table(
     "people",
     metadata,
@@ -199,6 +206,7 @@ join_tokens = Table(
     Column("data_classes", DataClassesColumn, nullable=False, server_default=""),
     Column("surplus_evidence", CodeColumn(SurplusEvidence), nullable=False, server_default=""),
     Column("evidence_document", String, nullable=False, server_default=""),
+    Column("created_at", Double, nullable=False, server_default="0"),
 )
 
 kept = Table(

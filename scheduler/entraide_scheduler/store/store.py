@@ -97,7 +97,8 @@ class Store:
         Args:
             url: address of the database.
             before_results: passes on the journal's queued events, which come before a result.
-            check_new: raises the error with which new kept work is refused now, if it is.
+            check_new: raises the error with which new kept work and new nodes are refused now, if
+                they are.
 
         Raises:
             PoolError: ``store_url_refused``, ``store_unreachable``, ``store_too_new`` or
@@ -195,7 +196,7 @@ class Store:
         return self._writer.submit(lambda c: policies.withdraw_version(c, version))
 
     async def list_nodes(self) -> tuple[NodeRow, ...]:
-        """Returns every node that ever joined."""
+        """Returns the record of every node."""
         return await self.read(members.list_nodes)
 
     def put_node(self, row: NodeRow) -> Future[None]:
@@ -203,7 +204,7 @@ class Store:
         return self._writer.submit(lambda c: members.put_node(c, row))
 
     def delete_node(self, node: str) -> Future[None]:
-        """Deletes the record of a node."""
+        """Deletes the record of a node; its name stays given."""
         return self._writer.submit(lambda c: members.delete_node(c, node))
 
     def put_token(self, digest: str, row: JoinTokenRow) -> Future[None]:
@@ -219,7 +220,12 @@ class Store:
     def enrol_node(
         self, digest: str, row: NodeRow, now: float
     ) -> Future[JoinTokenRow | TokenRefusal]:
-        """Uses a token up and puts a node's record, or neither; resolves as ``find_token``."""
+        """Uses a token up and puts a node's record, or neither; resolves as ``find_token``.
+
+        Raises:
+            EntraideError: ``check_new`` refuses it.
+        """
+        self._check_new()
         return self._writer.submit(lambda c: members.enrol_node(c, digest, row, now))
 
     def delete_tokens(self, coop: str) -> Future[None]:

@@ -85,7 +85,7 @@ def _register_views(nodes: typer.Typer, lang: str) -> None:
         with find_pool(state, lang).admin() as admin:
             listed = admin.call("ListNodes", admin_pb2.ListNodesRequest()).nodes
         for item in listed:
-            if item.node == node:
+            if node in (item.node, item.public_key):
                 output.print_json(item) if json else _print(item, lang)
                 return
         raise error_for("unknown_node", i18n.error("unknown_node", lang, {"node": node}))
@@ -102,7 +102,12 @@ def _register_change(nodes: typer.Typer, lang: str, name: str, method: str) -> N
 
         with find_pool(state, lang).admin() as admin:
             changed = admin.call(method, admin_pb2.NodeRequest(node=node))
-        output.print_json(changed) if json else _print(changed, lang)
+        if json:
+            output.print_json(changed)
+        elif changed.node:
+            _print(changed, lang)
+        else:  # a key without a record
+            typer.echo(i18n.text("cli-key-revoked", lang, key=changed.public_key))
 
 
 def _register_forget(nodes: typer.Typer, lang: str) -> None:
@@ -222,6 +227,7 @@ def _print(node: "admin_pb2.Node", lang: str) -> None:
         "prefill": f"{i18n.decimal(node.prefill_tokens_per_s, lang)}/s",
         "seen": output.format_time(node.seen_at, lang),
         "agent": node.agent,
+        "node-key": node.public_key,
     }
     if node.vouched_at:
         lines["vouched"] = _vouched_text(node, lang)

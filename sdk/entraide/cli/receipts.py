@@ -120,6 +120,10 @@ def _print_verdicts(verified: "tuple[VerifiedReceipt, ...]", lang: str) -> None:
             for line in (i18n.earlier_runs_line, i18n.place_line):
                 if sentence := line(each.receipt, lang):
                     typer.echo(f"  {printable(sentence)}")
+            for ran in each.receipt.runs or (each.receipt,):
+                if ran.node_key:
+                    key = {"node": printable(ran.node), "key": printable(ran.node_key)}
+                    typer.echo(f"  {i18n.text('receipt-verified-machine', lang, **key)}")
     if len(verified) > 1:
         genuine = sum(each.verdict is Verdict.GENUINE for each in verified)
         counts = {"receipts": len(verified), "genuine": genuine, "false": len(verified) - genuine}

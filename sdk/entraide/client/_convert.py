@@ -77,6 +77,7 @@ def receipt(message: common_pb2.Receipt) -> Receipt | None:
         runs=tuple(map(_receipt_run, message.runs)),
         place=place(message.place) if message.HasField("place") else None,
         further_places=tuple(map(place, message.further_places)),
+        node_key=message.node_key,
     )
 
 
@@ -99,6 +100,7 @@ def _receipt_run(message: common_pb2.ReceiptRun) -> ReceiptRun:
         carbon_lifecycle_gco2e=message.carbon_lifecycle_gco2e,
         ended=message.ended,
         controlled_by=Control(message.controlled_by),
+        node_key=message.node_key,
     )
 
 

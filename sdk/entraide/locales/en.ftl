@@ -148,6 +148,7 @@ error-join_token_refused = { $why ->
     [used] This invitation was used already: each lets one machine in.
     [expired] This invitation has expired.
     [coop] This machine is a node of another co-op, and the invitation is for { $coop }: remove it there first ("entraide node leave").
+    [restored] The pool was restored from a backup since this invitation was made, so that it may have been used already.
    *[other] This pool does not know this invitation: it is another pool's, or it was copied incompletely.
 } Ask the operator for a new one ("entraide invite").
 error-join_signature_refused = This request to join is not signed by the machine's own key. If the machine has an older version of Entraide, install the pool's version first: "entraide invite" prints the line.
@@ -324,7 +325,7 @@ error-pool_unreachable = The pool cannot be reached{ $address ->
    *[other] {" "}at { $address }.
 } Check the address, and that the pool runs ("entraide status").
 error-shutting_down = This gateway is stopping and takes no more requests. Try again in a few seconds.
-error-upgrade_trial = The pool is trying out another version, and takes no new kept jobs, files or batches until that is over. Send the request again in a few seconds, unchanged; live requests are answered meanwhile.
+error-upgrade_trial = The pool is trying out another version, and takes no new kept jobs, files, batches or machines until that is over. Send the request again in a few seconds, unchanged; live requests are answered meanwhile.
 error-cancelled = The job was cancelled.
 error-client_gone = The client has disconnected: the job was cancelled.
 error-client_too_slow = The client read too slowly: the job was cancelled.
@@ -1449,6 +1450,7 @@ error-nats_not_ready = The NATS server did not start: { $problem }. Its log is i
 error-nats_already_running = { $program } already runs in { $path }, started by process { $pid }. Stop that process first.
 error-bus_plain_refused = { $host } is not on this machine: the connection must use TLS.
 error-bus_refused = The bus refuses this identity: it has expired or was revoked. Ask the pool's operator for a new token.
+error-node_record_gone = The pool was restored from a backup made before this machine joined, and no longer has a record of it. Ask your co-op for a new invitation: with it the machine joins again ("entraide node join"), with a new key and a new name.
 error-node_revoked = The pool has revoked this machine; the agent ends. Ask the pool's operator for a new invitation: with it the machine joins again.
 error-bus_untrusted = The bus's server could not prove that it is your pool's. Check the address and the token.
 error-store_unreachable = The database ({ $place }) cannot be opened: { $problem }. Start it, or correct store_url in the configuration.
@@ -1560,6 +1562,7 @@ cli-newcomer = { $number ->
    *[other] { $number } runs without a fault so far; until it has enough, it gets a part of the other co-ops' internal text
 }
 cli-zone-said = { $place } (its owner says: { $said })
+cli-key-revoked = Key { $key } is revoked. The pool has no record of a machine with it.
 cli-forgotten = { $node } is forgotten: its record is deleted and its key revoked. The books stay.
 cli-coop-removed = { $coop } is no member any more: { $keys ->
     [one] one key
@@ -1672,7 +1675,7 @@ help-nodes = Manage the pool's machines (for the operator).
 help-nodes-list = List the machines.
 help-nodes-show = Show a machine.
 help-nodes-approve = Approve a machine, or take it out of quarantine.
-help-nodes-revoke = Revoke a machine immediately.
+help-nodes-revoke = Revoke a machine immediately, by its name or its key.
 help-nodes-token = Create a one-time token with which a machine joins the pool.
 help-nodes-vouch = Change what you vouch for a machine: its zone and site, who controls its owner, and what backs its renewable surplus. It counts at once.
 opt-vouch-zone = Zone of its power grid, which is its jurisdiction (CA-QC), or none to take your word back: it then gets no requests.
@@ -1724,7 +1727,7 @@ cli-embedding = { $length } numbers: { $numbers } …
 cli-embed-nothing = There is no text. Give one, or pass "-" and write one per line.
 arg-question = The question; "-" reads it from standard input.
 arg-job = The job's identifier.
-arg-node = The machine's name.
+arg-node = The machine's name, or its key.
 arg-coop = The co-op's name.
 arg-key = The key's identifier.
 col-model = MODEL
@@ -1757,6 +1760,7 @@ col-evidence = EVIDENCE OF SURPLUS
 col-vouched = VOUCHED FOR
 col-data = DATA
 col-agent = AGENT
+col-node-key = KEY
 col-resting = BACK-OFF
 col-shares = SHARES
 col-balance = BALANCE (TOKENS)
@@ -1820,7 +1824,7 @@ help-gateway-run = Run a gateway as a process of its own.
 error-node_key_revoked = The key of { $node ->
     [none] this node
    *[other] node { $node }
-} was revoked, which cannot be undone. Make an invitation ("entraide invite"): the machine joins again under the same name, with a new key.
+} was revoked, which cannot be undone. Make an invitation ("entraide invite"): the machine joins again, with a new key and a new name.
 error-config_refused = The configuration cannot be used: { $path }: { $fault ->
     [none] { $detail }
     [no_host] { $key } is "{ $value }": write a host's name or address alone.
@@ -2125,6 +2129,7 @@ receipt-verified-genuine = Genuine: { $name }, signed by the pool with key { $ke
     [none] {""}
    *[other] {" "}(retired on { $retired })
 }.
+receipt-verified-machine = Key of { $node }: { $key }
 receipt-verified-altered = False: { $name }. The signature does not belong to this content: something was changed, or the pool never signed it.
 receipt-verified-unknown_key = False: { $name }. The pool has and had no key { $key }: another pool signed it, or nobody.
 receipt-verified-retired_key = False: { $name }. Its date is later than the day on which the pool retired key { $key } ({ $retired ->

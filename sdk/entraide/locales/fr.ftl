@@ -151,6 +151,7 @@ error-join_token_refused = { $why ->
     [used] Cette invitation a déjà servi : chacune laisse entrer une seule machine.
     [expired] Cette invitation est périmée.
     [coop] Cette machine est un nœud d’une autre coop, et l’invitation vaut pour { $coop } : retirez-la d’abord de l’autre (« entraide node leave »).
+    [restored] Le parc a été restauré à partir d’une sauvegarde depuis la création de cette invitation, qui a donc peut-être déjà servi.
    *[other] Ce parc ne connaît pas cette invitation : elle vient d’un autre parc, ou elle a été copiée incomplètement.
 } Demandez-en une nouvelle à l’exploitant (« entraide invite »).
 error-join_signature_refused = Cette demande d’adhésion ne porte pas la signature de la clé de la machine. Si la machine a une version antérieure d’Entraide, installez d’abord celle du parc : « entraide invite » affiche la ligne à coller.
@@ -327,7 +328,7 @@ error-pool_unreachable = Le parc d’entraide est injoignable{ $address ->
    *[other] {" "}à { $address }.
 } Vérifiez l’adresse, et que le parc est en marche (« entraide status »).
 error-shutting_down = Cette passerelle s’arrête et n’accepte plus de requêtes. Réessayez dans quelques secondes.
-error-upgrade_trial = Le parc essaie une autre version, et n’accepte pas de nouvelles tâches conservées, de nouveaux fichiers ni de nouveaux lots jusqu’à la fin de l’essai. Renvoyez la requête telle quelle dans quelques secondes ; les requêtes directes obtiennent une réponse pendant ce temps.
+error-upgrade_trial = Le parc essaie une autre version, et n’accepte pas de nouvelles tâches conservées, de nouveaux fichiers, de nouveaux lots ni de nouvelles machines jusqu’à la fin de l’essai. Renvoyez la requête telle quelle dans quelques secondes ; les requêtes directes obtiennent une réponse pendant ce temps.
 error-cancelled = La requête a été annulée.
 error-client_gone = Le client s’est déconnecté : la requête a été annulée.
 error-client_too_slow = Le client lisait trop lentement : la requête a été annulée.
@@ -1452,6 +1453,7 @@ error-nats_not_ready = Le serveur NATS n’a pas démarré : { $problem }. Son 
 error-nats_already_running = { $program } tourne déjà dans { $path }, lancé par le processus { $pid }. Arrêtez d’abord celui-ci.
 error-bus_plain_refused = { $host } n’est pas sur cette machine : la connexion doit passer par TLS.
 error-bus_refused = Le bus refuse cette identité : elle est expirée ou révoquée. Demandez un nouveau jeton à l’exploitant du parc.
+error-node_record_gone = Le parc a été restauré à partir d’une sauvegarde antérieure à l’adhésion de cette machine, et n’en a plus la fiche. Demandez une nouvelle invitation à votre coop : avec elle, la machine adhère de nouveau (« entraide node join »), avec une nouvelle clé et un nouveau nom.
 error-node_revoked = Le parc a révoqué cette machine ; l’agent s’arrête. Demandez une nouvelle invitation à l’exploitant du parc : avec elle, la machine adhère de nouveau.
 error-bus_untrusted = Le serveur du bus n’a pas pu prouver qu’il est celui du parc. Vérifiez l’adresse et le jeton.
 error-store_unreachable = La base de données ({ $place }) ne s’ouvre pas : { $problem }. Démarrez-la, ou corrigez store_url dans la configuration.
@@ -1563,6 +1565,7 @@ cli-newcomer = { $number ->
    *[other] { $number } exécutions sans faute jusqu’ici ; tant qu’il n’y en a pas assez, elle reçoit une partie des textes internes des autres coopératives
 }
 cli-zone-said = { $place } (selon son propriétaire : { $said })
+cli-key-revoked = La clé { $key } est révoquée. Le parc n’a aucune fiche de machine qui l’ait.
 cli-forgotten = { $node } est oublié : sa fiche est effacée et sa clé révoquée. Les comptes restent.
 cli-coop-removed = { $coop } n’est plus membre : { $keys ->
     [one] { $keys } clé
@@ -1675,7 +1678,7 @@ help-nodes = Gérer les machines du parc (pour l’exploitant).
 help-nodes-list = Énumérer les machines.
 help-nodes-show = Montrer une machine.
 help-nodes-approve = Approuver une machine, ou la sortir de quarantaine.
-help-nodes-revoke = Révoquer une machine sur-le-champ.
+help-nodes-revoke = Révoquer une machine sur-le-champ, par son nom ou par sa clé.
 help-nodes-token = Créer un jeton à usage unique avec lequel une machine adhère au parc.
 help-nodes-vouch = Changer ce dont vous répondez pour une machine : sa zone et son site, qui contrôle son propriétaire, et la preuve de son surplus renouvelable. L’effet est immédiat.
 opt-vouch-zone = Zone de son réseau électrique, qui est aussi son territoire (CA-QC), ou none pour ne plus en répondre : elle ne reçoit alors aucune requête.
@@ -1727,7 +1730,7 @@ cli-embedding = { $length } nombres : { $numbers } …
 cli-embed-nothing = Il n’y a pas de texte. Donnez-en un, ou passez « - » et écrivez-en un par ligne.
 arg-question = La question ; « - » la lit sur l’entrée standard.
 arg-job = Identifiant de la requête.
-arg-node = Nom de la machine.
+arg-node = Nom de la machine, ou sa clé.
 arg-coop = Nom de la coopérative.
 arg-key = Identifiant de la clé.
 col-model = MODÈLE
@@ -1760,6 +1763,7 @@ col-evidence = PREUVE DU SURPLUS
 col-vouched = ATTESTÉ
 col-data = DONNÉES
 col-agent = AGENT
+col-node-key = CLÉ
 col-resting = TEMPORISATION
 col-shares = PARTS
 col-balance = SOLDE (JETONS)
@@ -1823,7 +1827,7 @@ help-gateway-run = Lancer une passerelle dans son propre processus.
 error-node_key_revoked = La clé { $node ->
     [none] de ce nœud
    *[other] du nœud { $node }
-} est révoquée, ce qui ne s’annule pas. Créez une invitation (« entraide invite ») : la machine adhérera de nouveau sous le même nom, avec une nouvelle clé.
+} est révoquée, ce qui ne s’annule pas. Créez une invitation (« entraide invite ») : la machine adhérera de nouveau, avec une nouvelle clé et un nouveau nom.
 error-config_refused = La configuration est inutilisable : { $path } : { $fault ->
     [none] { $detail }
     [no_host] { $key } vaut « { $value } » : écrivez seulement le nom ou l’adresse d’un hôte.
@@ -2128,6 +2132,7 @@ receipt-verified-genuine = Authentique : { $name }, signé par le parc avec la 
     [none] {""}
    *[other] {" "}(retirée le { $retired })
 }.
+receipt-verified-machine = Clé de { $node } : { $key }
 receipt-verified-altered = Faux : { $name }. La signature n’est pas celle de ce contenu : quelque chose a été changé, ou le parc ne l’a jamais signé.
 receipt-verified-unknown_key = Faux : { $name }. Le parc n’a pas et n’a jamais eu la clé { $key } : un autre parc l’a signé, ou personne.
 receipt-verified-retired_key = Faux : { $name }. Sa date est postérieure au jour où le parc a retiré la clé { $key } ({ $retired ->

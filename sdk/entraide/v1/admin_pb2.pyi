@@ -61,6 +61,7 @@ class NodeRequest(_message.Message):
 
     NODE_FIELD_NUMBER: _builtins.int
     node: _builtins.str
+    """Its name, or its key."""
     def __init__(
         self,
         *,
@@ -221,6 +222,7 @@ class Node(_message.Message):
     FALSE_ALARMS_FIELD_NUMBER: _builtins.int
     SAID_ZONE_FIELD_NUMBER: _builtins.int
     NEWCOMER_RUNS_FIELD_NUMBER: _builtins.int
+    PUBLIC_KEY_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     coop: _builtins.str
     site: _builtins.str
@@ -259,6 +261,8 @@ class Node(_message.Message):
     """The zone that the machine's owner named, which counts nowhere."""
     newcomer_runs: _builtins.int
     """Runs without a fault of a machine that is new in the pool; not set of one that is not."""
+    public_key: _builtins.str
+    """Its key on the bus, which is what the node is; its name is given to no other key."""
     @_builtins.property
     def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -309,10 +313,11 @@ class Node(_message.Message):
         false_alarms: _builtins.int = ...,
         said_zone: _builtins.str = ...,
         newcomer_runs: _builtins.int | None = ...,
+        public_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_newcomer_runs", b"_newcomer_runs", "newcomer_runs", b"newcomer_runs", "quarantine", b"quarantine"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_newcomer_runs", b"_newcomer_runs", "accepting", b"accepting", "active_w", b"active_w", "agent", b"agent", "approval", b"approval", "controlled_by", b"controlled_by", "coop", b"coop", "data_classes", b"data_classes", "device", b"device", "evidence_document", b"evidence_document", "false_alarms", b"false_alarms", "load_refusals", b"load_refusals", "marks", b"marks", "models", b"models", "newcomer_runs", b"newcomer_runs", "node", b"node", "power_basis", b"power_basis", "prefill_tokens_per_s", b"prefill_tokens_per_s", "quarantine", b"quarantine", "reason", b"reason", "rests", b"rests", "running", b"running", "said_zone", b"said_zone", "seen_at", b"seen_at", "site", b"site", "slots", b"slots", "state", b"state", "surplus_evidence", b"surplus_evidence", "surplus_w", b"surplus_w", "tpot_base_s", b"tpot_base_s", "tpot_per_sequence_s", b"tpot_per_sequence_s", "vouched_at", b"vouched_at", "vouched_by", b"vouched_by", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_newcomer_runs", b"_newcomer_runs", "accepting", b"accepting", "active_w", b"active_w", "agent", b"agent", "approval", b"approval", "controlled_by", b"controlled_by", "coop", b"coop", "data_classes", b"data_classes", "device", b"device", "evidence_document", b"evidence_document", "false_alarms", b"false_alarms", "load_refusals", b"load_refusals", "marks", b"marks", "models", b"models", "newcomer_runs", b"newcomer_runs", "node", b"node", "power_basis", b"power_basis", "prefill_tokens_per_s", b"prefill_tokens_per_s", "public_key", b"public_key", "quarantine", b"quarantine", "reason", b"reason", "rests", b"rests", "running", b"running", "said_zone", b"said_zone", "seen_at", b"seen_at", "site", b"site", "slots", b"slots", "state", b"state", "surplus_evidence", b"surplus_evidence", "surplus_w", b"surplus_w", "tpot_base_s", b"tpot_base_s", "tpot_per_sequence_s", b"tpot_per_sequence_s", "vouched_at", b"vouched_at", "vouched_by", b"vouched_by", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__newcomer_runs: _TypeAlias = _typing.Literal["newcomer_runs"]  # noqa: Y015
     _WhichOneofArgType__newcomer_runs: _TypeAlias = _typing.Literal["_newcomer_runs", b"_newcomer_runs"]  # noqa: Y015

@@ -248,7 +248,7 @@ class AdminServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RevokeNode(self, request, context):
-        """Cuts a node off at once.
+        """Cuts a node off at once, by its name or its key; also a key of which the pool has no record.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -35,7 +35,7 @@ class AdminStub:
     ApproveNode: _grpc.UnaryUnaryMultiCallable[_admin_pb2.NodeRequest, _admin_pb2.Node]
     """Approves a node that asked to join, or one that was revoked; takes it out of quarantine."""
     RevokeNode: _grpc.UnaryUnaryMultiCallable[_admin_pb2.NodeRequest, _admin_pb2.Node]
-    """Cuts a node off at once."""
+    """Cuts a node off at once, by its name or its key; also a key of which the pool has no record."""
     ForgetNode: _grpc.UnaryUnaryMultiCallable[_admin_pb2.NodeRequest, _admin_pb2.Node]
     """Deletes the record of a node that is revoked, or that is not connected; its key is revoked.
     The books stay.
@@ -125,7 +125,7 @@ class AdminAsyncStub(AdminStub):
     ApproveNode: _aio.UnaryUnaryMultiCallable[_admin_pb2.NodeRequest, _admin_pb2.Node]  # type: ignore[assignment]
     """Approves a node that asked to join, or one that was revoked; takes it out of quarantine."""
     RevokeNode: _aio.UnaryUnaryMultiCallable[_admin_pb2.NodeRequest, _admin_pb2.Node]  # type: ignore[assignment]
-    """Cuts a node off at once."""
+    """Cuts a node off at once, by its name or its key; also a key of which the pool has no record."""
     ForgetNode: _aio.UnaryUnaryMultiCallable[_admin_pb2.NodeRequest, _admin_pb2.Node]  # type: ignore[assignment]
     """Deletes the record of a node that is revoked, or that is not connected; its key is revoked.
     The books stay.
@@ -230,7 +230,7 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.NodeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.Node, _abc.Awaitable[_admin_pb2.Node]]:
-        """Cuts a node off at once."""
+        """Cuts a node off at once, by its name or its key; also a key of which the pool has no record."""
 
     @_abc_1.abstractmethod
     def ForgetNode(

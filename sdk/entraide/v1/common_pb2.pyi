@@ -118,6 +118,7 @@ class Receipt(_message.Message):
     CONTROLLED_BY_FIELD_NUMBER: _builtins.int
     SURPLUS_EVIDENCE_FIELD_NUMBER: _builtins.int
     RUNS_FIELD_NUMBER: _builtins.int
+    NODE_KEY_FIELD_NUMBER: _builtins.int
     PLACE_FIELD_NUMBER: _builtins.int
     FURTHER_PLACES_FIELD_NUMBER: _builtins.int
     job: _builtins.str
@@ -150,6 +151,8 @@ class Receipt(_message.Message):
     """Who controls the machine's owner, as the operator vouches: member, canadian or other; or ""."""
     surplus_evidence: _builtins.str
     """What backs the surplus, as the operator vouches: certificate, contract or meter; or ""."""
+    node_key: _builtins.str
+    """Public key of the machine that answered."""
     @_builtins.property
     def usage(self) -> Global___Usage: ...
     @_builtins.property
@@ -202,12 +205,13 @@ class Receipt(_message.Message):
         controlled_by: _builtins.str = ...,
         surplus_evidence: _builtins.str = ...,
         runs: _abc.Iterable[Global___ReceiptRun] | None = ...,
+        node_key: _builtins.str = ...,
         place: Global___ServerPlace | None = ...,
         further_places: _abc.Iterable[Global___ServerPlace] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["place", b"place", "smaller", b"smaller", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_risk", b"at_risk", "carbon_gco2e", b"carbon_gco2e", "carbon_lifecycle_gco2e", b"carbon_lifecycle_gco2e", "controlled_by", b"controlled_by", "coop", b"coop", "energy_basis", b"energy_basis", "energy_wh", b"energy_wh", "engine", b"engine", "further_places", b"further_places", "intensity_basis", b"intensity_basis", "intensity_g_per_kwh", b"intensity_g_per_kwh", "issued_at", b"issued_at", "job", b"job", "job_class", b"job_class", "key", b"key", "model", b"model", "model_revision", b"model_revision", "node", b"node", "node_coop", b"node_coop", "place", b"place", "policy_version", b"policy_version", "promise", b"promise", "province", b"province", "queue_ms", b"queue_ms", "runs", b"runs", "settled", b"settled", "signature", b"signature", "site", b"site", "smaller", b"smaller", "surplus_basis", b"surplus_basis", "surplus_evidence", b"surplus_evidence", "ttft_ms", b"ttft_ms", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_risk", b"at_risk", "carbon_gco2e", b"carbon_gco2e", "carbon_lifecycle_gco2e", b"carbon_lifecycle_gco2e", "controlled_by", b"controlled_by", "coop", b"coop", "energy_basis", b"energy_basis", "energy_wh", b"energy_wh", "engine", b"engine", "further_places", b"further_places", "intensity_basis", b"intensity_basis", "intensity_g_per_kwh", b"intensity_g_per_kwh", "issued_at", b"issued_at", "job", b"job", "job_class", b"job_class", "key", b"key", "model", b"model", "model_revision", b"model_revision", "node", b"node", "node_coop", b"node_coop", "node_key", b"node_key", "place", b"place", "policy_version", b"policy_version", "promise", b"promise", "province", b"province", "queue_ms", b"queue_ms", "runs", b"runs", "settled", b"settled", "signature", b"signature", "site", b"site", "smaller", b"smaller", "surplus_basis", b"surplus_basis", "surplus_evidence", b"surplus_evidence", "ttft_ms", b"ttft_ms", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -259,6 +263,7 @@ class ReceiptRun(_message.Message):
     CARBON_LIFECYCLE_GCO2E_FIELD_NUMBER: _builtins.int
     ENDED_FIELD_NUMBER: _builtins.int
     CONTROLLED_BY_FIELD_NUMBER: _builtins.int
+    NODE_KEY_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     node_coop: _builtins.str
     site: _builtins.str
@@ -273,6 +278,7 @@ class ReceiptRun(_message.Message):
     """Why it ended; empty for the run that ended the answer."""
     controlled_by: _builtins.str
     """As in Receipt."""
+    node_key: _builtins.str
     def __init__(
         self,
         *,
@@ -288,10 +294,11 @@ class ReceiptRun(_message.Message):
         carbon_lifecycle_gco2e: _builtins.float = ...,
         ended: _builtins.str = ...,
         controlled_by: _builtins.str = ...,
+        node_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon_gco2e", b"carbon_gco2e", "carbon_lifecycle_gco2e", b"carbon_lifecycle_gco2e", "controlled_by", b"controlled_by", "ended", b"ended", "energy_basis", b"energy_basis", "energy_wh", b"energy_wh", "engine", b"engine", "node", b"node", "node_coop", b"node_coop", "output_tokens", b"output_tokens", "province", b"province", "site", b"site"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon_gco2e", b"carbon_gco2e", "carbon_lifecycle_gco2e", b"carbon_lifecycle_gco2e", "controlled_by", b"controlled_by", "ended", b"ended", "energy_basis", b"energy_basis", "energy_wh", b"energy_wh", "engine", b"engine", "node", b"node", "node_coop", b"node_coop", "node_key", b"node_key", "output_tokens", b"output_tokens", "province", b"province", "site", b"site"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,13 +1,16 @@
 """Subjects of NATS: which process publishes and subscribes to which subject.
 
 ``up`` is towards the pool, ``down`` towards the node or gateway. Planes: ``ctl`` (control, no
-text), ``in`` (requests towards a node), ``out`` (answers towards one gateway).
-``docs/reference/protocol.md`` has the table.
+text), ``in`` (requests towards a node), ``out`` (answers towards one gateway). A node's subjects
+contain its public key, so that whoever has another key neither speaks for it nor reads what it is
+sent, whatever its name. ``docs/reference/protocol.md`` has the table.
 """
 
 import re
+from typing import TypeGuard
 
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+KEY_PATTERN = re.compile(r"U[A-Z2-7]{55}")  # a NATS user's public key, as text
 SCHEDULER_INBOX = "_INBOX.scheduler"
 
 
@@ -22,29 +25,34 @@ def checked(identifier: str) -> str:
     return identifier
 
 
-def node_ctl_up(node: str) -> str:
+def is_key(text: object) -> TypeGuard[str]:
+    """Whether a value has the form of a node's public key, so that a subject may contain it."""
+    return isinstance(text, str) and KEY_PATTERN.fullmatch(text) is not None
+
+
+def node_ctl_up(key: str) -> str:
     """Node to scheduler: hello, heartbeat, accept, decline, progress, usage, goodbye."""
-    return f"node.{node}.up.ctl"
+    return f"node.{key}.up.ctl"
 
 
-def node_out(node: str, gateway: str) -> str:
+def node_out(key: str, gateway: str) -> str:
     """Node to the gateway that holds the job: tokens and the end of a run."""
-    return f"node.{node}.up.out.{gateway}"
+    return f"node.{key}.up.out.{gateway}"
 
 
-def node_ctl_down(node: str) -> str:
+def node_ctl_down(key: str) -> str:
     """Scheduler to node: welcome, usage acknowledged, stop, renewed identity."""
-    return f"node.{node}.down.ctl"
+    return f"node.{key}.down.ctl"
 
 
-def node_in(node: str) -> str:
+def node_in(key: str) -> str:
     """Gateway to node: run and cancel."""
-    return f"node.{node}.down.in"
+    return f"node.{key}.down.in"
 
 
-def node_inbox(node: str) -> str:
+def node_inbox(key: str) -> str:
     """Prefix of a node's own inbox."""
-    return f"_INBOX.{node}"
+    return f"_INBOX.{key}"
 
 
 def gateway_up(gateway: str) -> str:
@@ -72,5 +80,5 @@ def out_of_all_nodes(gateway: str) -> str:
 
 
 def sender(subject: str) -> str:
-    """Returns the sender's identifier in a subject; the server's permissions guarantee it."""
+    """Returns the sender in a subject, a node's key or a gateway; the server's permissions hold."""
     return subject.split(".", 2)[1]

@@ -226,6 +226,7 @@ def make_receipt(
         surplus_evidence=terms.surplus_evidence or SurplusEvidence.NONE,
         place=places[0] if places else None,
         further_places=places[1:],
+        node_key=terms.node_key or "",
     )
 
 

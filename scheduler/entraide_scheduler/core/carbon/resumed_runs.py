@@ -116,4 +116,5 @@ def _receipt_run(run: BilledRun) -> ReceiptRun:
         carbon_lifecycle_gco2e=g_from_ug(settlement.carbon_lifecycle_ug),
         ended=run.code,
         controlled_by=terms.controlled_by or Control.UNSTATED,
+        node_key=terms.node_key or "",
     )

@@ -169,6 +169,7 @@ def _make_terms(state: State, job: Job, pick: Pick) -> Terms:
         card.controlled_by or UNSET,
         intensity.surplus_evidence or UNSET,
         facts.places or UNSET,
+        card.node_key or UNSET,
     )
 
 

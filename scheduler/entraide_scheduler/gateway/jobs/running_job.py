@@ -17,8 +17,9 @@ class RunningJob:
 
     __slots__ = (
         "attempts", "began_at", "earlier", "emitted", "end_waiters", "epoch", "facts", "is_whole",
-        "limits", "node", "outcome_timer", "phase", "position", "request", "resume_events",
-        "sent_by_epoch", "sent_tokens", "signin_session", "sink", "stream", "terms",
+        "limits", "node", "node_key", "outcome_timer", "phase", "position", "request",
+        "resume_events", "sent_by_epoch", "sent_tokens", "signin_session", "sink", "stream",
+        "terms",
     )  # fmt: skip
 
     def __init__(
@@ -32,7 +33,7 @@ class RunningJob:
         self.began_at = began_at  # on the monotonic clock, seconds
         self.stream = facts.stream
         self.phase = JobPhase.WAITING
-        self.node = ""
+        self.node = self.node_key = ""
         self.epoch = 0
         self.position = 0  # of the placement in the journal
         self.is_whole = False  # the answer is here, and waits for the journal
@@ -49,6 +50,11 @@ class RunningJob:
     def step(self, event: str) -> None:
         """Applies an event of ``GATEWAY_JOB``; raises ``IllegalTransition`` on any other."""
         self.phase = GATEWAY_JOB.step(self.phase, event, subject=self.facts.job)
+
+    def place(self, placed: JobPlaced, key: str) -> None:
+        """Takes over a placement; from now on only messages of the node with this key count."""
+        self.node, self.node_key, self.epoch = placed.node, key, placed.epoch
+        self.terms = placed.terms
 
     @property
     def may_resume(self) -> bool:

@@ -34,6 +34,7 @@ from entraide.wire.messages import (
     SigninEnded,
     Tokens,
 )
+from entraide.wire.subjects import is_key
 from entraide_scheduler.bus import NodeChannel, SchedulerPort
 from entraide_scheduler.core.accounting import TOKEN_CODES
 from entraide_scheduler.core.policy import RESUME_MAX_S
@@ -211,18 +212,18 @@ class RunningJobs:
             self._fail(running, ErrorReply("internal", job=message.job))
         return True
 
-    def on_node_message(self, node: str, message: NodeOut) -> None:
-        """Handles a part of an answer, or its end."""
+    def on_node_message(self, key: str, message: NodeOut) -> None:
+        """Handles a part of an answer, or its end, from the node with a public key."""
         running = self._jobs.get(message.job)
         try:
-            self._handle_node_message(node, message, running)
+            self._handle_node_message(key, message, running)
         except Exception:  # noqa: BLE001  (as above)
             self._log.exception("gateway.job_failed", job=message.job)
             if running is not None:
                 self._stop_and_fail(running, "internal")
 
-    def _handle_node_message(self, node: str, message: NodeOut, running: RunningJob | None) -> None:
-        if running is None or running.epoch != message.epoch or running.node != node:
+    def _handle_node_message(self, key: str, message: NodeOut, running: RunningJob | None) -> None:
+        if running is None or running.epoch != message.epoch or running.node_key != key:
             self._counters.count_dropped("old_epoch" if running is not None else "unknown_job")
             return
         if isinstance(message, RunEnded):
@@ -260,12 +261,12 @@ class RunningJobs:
         if running.has_all_of(message):
             self._complete_sent(message, running)
             return
-        run = running.make_run(message, self._scheduler.gateway)
-        if run is None:
+        run, key = running.make_run(message, self._scheduler.gateway), message.terms.node_key
+        if run is None or not is_key(key):  # a node of which only a name is known gets no text
             running.epoch = message.epoch
             self._abandon(running, BROKEN)
             return
-        if running.node:  # the former node may still be running the job
+        if running.node_key:  # the former node may still be running the job
             self._cancel_run(running)
         running.step("placed")
         running.sink(AnswerPlaced(message.quotas))
@@ -273,7 +274,7 @@ class RunningJobs:
         self._resolve_waiters(running)  # the former run has no answer any more
         if run.resume is not None and running.terms is not None and running.resume_events:
             running.sink(make_seam(run.resume, running.terms, message))
-        running.node, running.epoch, running.terms = message.node, message.epoch, message.terms
+        running.place(message, key)
         running.position, running.is_whole = self._scheduler.journal_position, False
         running.limits = RunLimits.from_placement(
             running.facts, message, inputs=running.request.inputs, sent_tokens=running.sent_tokens
@@ -282,7 +283,7 @@ class RunningJobs:
         self._counters.count_placement(running.attempts, is_resumed=run.resume is not None)
         if message.earlier:
             self._report_delivered(message, running)
-        self._nodes.run(message.node, run)
+        self._nodes.run(key, run)
 
     def _report_delivered(self, message: JobPlaced, running: RunningJob) -> None:
         running.earlier = message.earlier
@@ -323,7 +324,7 @@ class RunningJobs:
         ):
             self._reject_answer(running)
             return
-        go_on = partial(self.on_node_message, running.node, message)
+        go_on = partial(self.on_node_message, running.node_key, message)
         if self._scheduler.defer_until_written(running.position, go_on):
             running.is_whole = True
             if running.facts.kind is JobKind.LIVE:
@@ -399,8 +400,8 @@ class RunningJobs:
         self._fail(running, ErrorReply(code, job=running.facts.job))
 
     def _cancel_run(self, running: RunningJob) -> None:
-        if running.node:
-            self._nodes.cancel(running.node, CancelRun(running.facts.job, running.epoch))
+        if running.node_key:
+            self._nodes.cancel(running.node_key, CancelRun(running.facts.job, running.epoch))
 
     def _reject_answer(self, running: RunningJob) -> None:
         """Drops an invalid answer: the job runs again, unless a part was forwarded already."""
@@ -422,7 +423,7 @@ class RunningJobs:
             self._abandon(running, code)
             return
         self._cancel_run(running)
-        running.node = ""  # none of this run's messages counts any more
+        running.node = running.node_key = ""  # none of this run's messages counts any more
         self._await_core_outcome(running, code)
         self._scheduler.abandon(running.facts.job, running.epoch, resumed_code)
 
@@ -483,9 +484,7 @@ class RunningJobs:
         """
         if running.phase is JobPhase.RUNNING and code != COMPLETED_UNSEEN:
             running.outcome_timer = None
-            self._await_core_outcome(
-                running, code
-            )  # cancelled by a placement, which may follow at once
+            self._await_core_outcome(running, code)  # until a placement, which may follow at once
             self._scheduler.abandon(running.facts.job, running.epoch, "answer_invalid")
             return
         self._log.warning("gateway.no_core_outcome", job=running.facts.job, code=code)

@@ -58,7 +58,7 @@ RECONNECTION = (*UNKNOWN_JOB, "stream_not_kept", "result_expired", "client_gone"
 # Of a machine that joins.
 ENROLMENT = (
     *BODY, *SCHEDULER, "join_signature_refused", "join_token_refused", "too_many_joins",
-    "node_key_revoked",
+    "node_key_revoked", "node_record_gone", "upgrade_trial",
 )  # fmt: skip
 # Of a request whose path or method the pool does not have.
 NO_OPERATION = ("unknown_path", "method_not_allowed")

@@ -25,6 +25,7 @@ RECEIPT: Mapping[str, Any] = MappingProxyType(
         "signature": "c2lnbmF0dXJl…", "smaller": None, "controlled_by": "member",
         "surplus_evidence": "", "runs": [], "further_places": [],
         "place": {"zone": "CA-QC", "controlled_by": "member", "invented": False},
+        "node_key": "UBLG5YDTFBDFMNG35MOFIJLJIQPV2C5M3MMHBQMLHOEM3XEKSSZJKV2T",
     }
 )  # fmt: skip
 

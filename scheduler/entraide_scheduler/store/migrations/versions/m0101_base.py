@@ -62,6 +62,7 @@ def _members() -> None:
         sa.Column("data_classes", sa.String, nullable=False, server_default=""),
         sa.Column("surplus_evidence", sa.String, nullable=False, server_default=""),
         sa.Column("evidence_document", sa.String, nullable=False, server_default=""),
+        sa.Column("created_at", sa.Double, nullable=False, server_default="0"),
     )
 
 
@@ -85,6 +86,11 @@ def _nodes() -> None:
         sa.Column("vouched_at", sa.Double, nullable=False, server_default="0"),
         sa.Column("vouched_by", sa.String, nullable=False, server_default=""),
         sa.Column("said_zone", sa.String, nullable=False, server_default=""),
+    )
+    op.create_table(
+        "node_names",
+        sa.Column("digest", sa.String(64), primary_key=True),
+        sa.Column("public_key", sa.String, nullable=False),
     )
 
 
