@@ -25,7 +25,12 @@ from entraide_scheduler.nats.tls import ensure_files
 from entraide_scheduler.pool.checks import PoolCheck, Severity
 from entraide_scheduler.pool.config import PoolConfig
 from entraide_scheduler.pool.create import create_pool
-from entraide_scheduler.pool.doctor import check_alarms, check_gateways, inspect_pool
+from entraide_scheduler.pool.doctor import (
+    check_alarms,
+    check_gateways,
+    check_zones,
+    inspect_pool,
+)
 from entraide_scheduler.pool.status_cli import report_check
 from entraide_scheduler.store.store import Store
 
@@ -318,6 +323,24 @@ def test_machines_given_up_again_and_again_are_named(
     assert code == check.code
     assert all(named in report["sentence"] for report in reports)
     assert all(bool(report["remedy"]) == (code == "frequent") for report in reports)
+
+
+@pytest.mark.parametrize(
+    ("zones", "code", "named"),
+    [({"n1": "CA-QC", "n2": "CA-ON"}, "ok", "2"), ({"n1": "CA-QC", "n2": ""}, "none", "n2")],
+)
+def test_machines_without_a_zone_are_named(zones: dict[str, str], code: str, named: str) -> None:
+    """They get no requests until the operator records where they are; revoked ones need none."""
+    nodes = [
+        admin_pb2.Node(node=name, zone=zone, approval="approved") for name, zone in zones.items()
+    ]
+    nodes.append(admin_pb2.Node(node="gone", approval="revoked"))
+    check = check_zones(admin_pb2.Status(nodes=nodes))
+    reports = [report_check(check, lang) for lang in ("en", "fr")]
+
+    assert code == check.code
+    assert all(named in report["sentence"] for report in reports)
+    assert all(bool(report["remedy"]) == (code == "none") for report in reports)
 
 
 @pytest.mark.parametrize(

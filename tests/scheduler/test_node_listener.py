@@ -29,7 +29,7 @@ async def test_node_says_hello_and_is_welcomed(pool: RunningScheduler) -> None:
     await eventually(lambda: node.received(m.Welcome))
     welcome = node.received(m.Welcome)[0]
 
-    assert m.Welcome(1.0, (), m.PROTOCOL, __version__, welcome.sent_at, 0.5) == welcome
+    assert m.Welcome(1.0, (), m.PROTOCOL, __version__, welcome.sent_at, 0.5, "CA-QC") == welcome
     assert before - 1.0 < welcome.sent_at < time.time() + 1.0
     assert "live" == pool.state("n1")
 

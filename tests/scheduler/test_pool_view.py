@@ -119,7 +119,8 @@ async def test_reason_of_an_engine_is_told(pool: Pool) -> None:
 
 
 async def test_green_says_how_it_is_known(pool: Pool) -> None:
-    """A counted surplus makes a machine green; basis and evidence are named."""
+    """A counted surplus makes a machine green, and is told with its basis and evidence; without
+    evidence none of it counts."""
     now = pool.driver.now()
     metered = EnergyStatus(347.0, Basis.MEASURED, "meter", now, LATER)
     change(pool, "n1", energy=metered)
@@ -137,10 +138,10 @@ async def test_green_says_how_it_is_known(pool: Pool) -> None:
     documented = (await fresh(pool, "n1"))["green"]
     other = (await machine(pool, "n2"))["green"]
 
-    assert (True, 350.0, "measured", "") == tuple(
+    assert (False, 0.0, "measured", "") == tuple(
         undocumented["green"][name] for name in ("is_green", "surplus_w", "basis", "evidence")
     )
-    assert "without documents" in undocumented["green"]["sentence"]
+    assert "none of it counts" in undocumented["green"]["sentence"]
     assert "meter" == documented["evidence"]
     assert "backed by: meter on site" in documented["sentence"]
     assert (False, "Runs on the grid of its province.") == (other["is_green"], other["sentence"])

@@ -209,6 +209,7 @@ def _check_running(
     yield ok("scheduler", live=sum(node.state == "live" for node in status.nodes))
     yield from check_gateways(config, status)
     yield _check_nodes(status)
+    yield check_zones(status)
     yield check_alarms(status)
     yield from _check_default(state, config, pool, lang)
 
@@ -251,6 +252,15 @@ def _check_nodes(status: admin_pb2.Status) -> PoolCheck:
     if old:
         return warn("nodes", "old", nodes=names(old), version=__version__)
     return ok("nodes", number=len(status.nodes))
+
+
+def check_zones(status: admin_pb2.Status) -> PoolCheck:
+    """Checks that the operator has named the zone of each approved node."""
+    nodes = [node for node in status.nodes if node.approval == "approved"]
+    missing = [node.node for node in nodes if not node.zone]
+    return (
+        warn("zones", "none", nodes=names(missing)) if missing else ok("zones", number=len(nodes))
+    )
 
 
 def check_alarms(status: admin_pb2.Status) -> PoolCheck:
