@@ -26,8 +26,8 @@ LOOPS = frozenset(
     loop.__code__
     for loop in (
         Agent._heartbeat_loop, CatalogueSource.run, EngineManager._decide_loop,
-        EngineManager._probe_loop, PeriodicTasks._run, PolicyDriver.run, PowerSampler.run,
-        SiteMeters.run,
+        EngineManager._probe, EngineManager._probe_loop, PeriodicTasks._run, PolicyDriver.run,
+        PowerSampler.run, SiteMeters.run,
     )
 )  # fmt: skip
 
