@@ -81,7 +81,7 @@ PARTS = (
         Part("entraide_scheduler", "configuration", "configuration",
              "config policy_versions"),
         Part("entraide_scheduler", "validation", "validation",
-             "node_validation address_failures people"),
+             "node_validation address_failures people person_export erasure_list"),
         Part("entraide_scheduler", "bus server", "serveur du bus", "nats"),
         Part("entraide", "command line", "ligne de commande", "cli"),
     ),

@@ -313,7 +313,8 @@ def bound_words(bound: bounds.Bound) -> tuple[str, str]:
             words = f"{bound.low:,} to {bound.high:,}"
         case bounds.TextBound():
             free = "" if bound.free else ", no control characters"
-            words = f"at most {bound.chars:,} characters{free}"
+            form = f" in the form `{bound.form}`" if bound.form else ""
+            words = f"at most {bound.chars:,} characters{form or free}"
         case bounds.BytesBound():
             words = f"at most {bound.size:,} bytes"
         case bounds.ListBound():
@@ -360,10 +361,11 @@ METRICS_HEAD = """\
 
 Made from the code by `python scripts/reference.py`; do not edit.
 
-`GET /metrics` of a scheduler or gateway is a page in Prometheus' text format. Like `/status.json`
-it needs no key: it names co-ops, models and routes, and never a prompt, an answer, an API key, a
-node or a person. Where that is still too much, let the proxy in front refuse the path to
-strangers. A counter restarts at 0 with its process; use `rate()` or `increase()`.
+`GET /metrics` of a scheduler or gateway is a page in Prometheus' text format. It names co-ops,
+models and routes, and never a prompt, an answer, an API key, a node or a person; but it counts who
+is there. So it is for programs on the same machine, and from elsewhere, or through a proxy that
+sets `X-Forwarded-For` or `Forwarded`, for those that send an API key of the pool.
+A counter restarts at 0 with its process; use `rate()` or `increase()`.
 
 A node agent serves its own metrics on loopback only, where its owner sets a port ([metrics] in
 [`node.toml`](node.md#metrics)).

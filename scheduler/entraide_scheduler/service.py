@@ -61,9 +61,15 @@ from entraide_scheduler.nodes import (
 )
 from entraide_scheduler.operations.operation_runner import OperationRunner
 from entraide_scheduler.periodic import PeriodicTasks
-from entraide_scheduler.pool.facts import read_backup_at
+from entraide_scheduler.pool.facts import find_backup, read_backup_at
 from entraide_scheduler.restored import read_mark
-from entraide_scheduler.service_parts import Parts, feed_catalogue, find_zone_sources
+from entraide_scheduler.service_parts import (
+    Parts,
+    feed_catalogue,
+    find_zone_sources,
+    make_erasing,
+    make_record_admins,
+)
 from entraide_scheduler.store.rows import PolicyRow
 from entraide_scheduler.store.store import Store
 from entraide_scheduler.upgrade_trial import refuse_during_trial
@@ -412,7 +418,10 @@ class Service:
         )
         operations = self._make_operations(parts, access, admin_key)
         grid_admin = GridAdmin(access=access, sources=grid)
-        served = (nodes_and_members, policy_admin, grid_admin, operations)
+        erasing = make_erasing(parts, self.home, partial(find_backup, self.home))
+        self._cleanup.push_async_callback(erasing.stop)
+        records = make_record_admins(parts, access, erasing, self._config.lang)
+        served = (nodes_and_members, policy_admin, grid_admin, operations, *records)
         return parts.gateway.signin.attach_admin(access, served, self._config.lang)
 
     def _make_operations(self, parts: Parts, access: OperatorAccess, key: str) -> OperationAdmin:

@@ -1,9 +1,16 @@
 """Service parts: the parts of a scheduler process that others are made from, and their links."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 from msgspec import Struct
 
 from entraide.wire.bus_connection import BusConnection
 from entraide_scheduler.catalogue import PoolCatalogue
+from entraide_scheduler.control.erasing import Erasing
+from entraide_scheduler.control.incident_admin import IncidentAdmin
+from entraide_scheduler.control.operator_access import OperatorAccess
+from entraide_scheduler.control.person_admin import PersonAdmin
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.driver import LiveDriver
@@ -49,3 +56,38 @@ def find_zone_sources(feed: IntensityFeed, at: float) -> ZoneSources:
     """Returns where each zone's intensity is from, and the time of that data."""
     sourced = feed.sources_at(at)
     return {each.reading.zone: (each.source.value, each.data_at) for each in sourced}
+
+
+def make_erasing(parts: Parts, home: Path, find_backup: Callable[[], tuple[float, str]]) -> Erasing:
+    """Returns what erases persons, which keeps the lists of erasures until it is stopped.
+
+    Args:
+        parts: of the service.
+        home: the pool's directory.
+        find_backup: returns when the last backup was made, and its path.
+    """
+    erasing = Erasing(
+        store=parts.store,
+        people=parts.gateway.signin.people,
+        registry=parts.registry,
+        home=home,
+        end_work=parts.gateway.end_work,
+        broadcast=parts.gateway_listener.broadcast,
+        find_backup=find_backup,
+    )
+    erasing.start()
+    return erasing
+
+
+def make_record_admins(
+    parts: Parts, access: OperatorAccess, erasing: Erasing, lang: str
+) -> tuple[object, ...]:
+    """Returns the parts of the Admin service for what is held of persons, and for incidents."""
+    persons = PersonAdmin(
+        access=access,
+        store=parts.store,
+        people=parts.gateway.signin.people,
+        erasing=erasing,
+        lang=lang,
+    )
+    return persons, IncidentAdmin(access, parts.store)

@@ -12,6 +12,7 @@ from entraide.errors import PoolError
 
 FOLDER = "upgrade"
 RECORD = "trial.json"
+BACKUP = "before.backup"
 RETRY_AFTER_S = 10.0  # a trial takes seconds, as a rule
 
 
@@ -29,3 +30,9 @@ def refuse_during_trial(state: Path) -> None:
     if find_record(state).exists():
         message = "An upgrade tries a version of this pool."
         raise PoolError("upgrade_trial", message, retry_after_s=RETRY_AFTER_S)
+
+
+def delete_old_backup(state: Path) -> None:
+    """Deletes the backup of the last upgrade, unless its trial goes on."""
+    if not find_record(state).exists():
+        (state / FOLDER / BACKUP).unlink(missing_ok=True)

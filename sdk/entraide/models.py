@@ -32,6 +32,8 @@ class ModelSize(StrEnum):
     LARGE = "grand"
 
 
+# In the core, in the place of a model's name that nobody but a client has used: it is a text.
+UNKNOWN_MODEL = "?"
 AUTO = "auto"  # alias of the smallest model that has the requested features
 # Sizes that each alias accepts, the preferred one first.
 ALIASES: dict[str, tuple[ModelSize, ...]] = {

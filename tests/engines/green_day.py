@@ -192,5 +192,5 @@ def running_green_pool(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Gree
 
 def live(pool: GreenPool) -> list[str]:
     """The machines that are live and serve a model."""
-    status = pool.pool.get("/status.json")
+    status = pool.pool.get("/status.json", key=pool.key)
     return [node["node"] for node in status["nodes"] if node["models"]]

@@ -82,8 +82,7 @@ class People:
 
     def running(self) -> int:
         """Requests on machines, as the pool's status says."""
-        asked = f"curl --silent --fail --cacert parc.pem {POOL}/status.json"
-        return int(json.loads(self.client.run(asked).out)["running"])
+        return int(self.federation.status()["running"])
 
     def engines_s(self) -> float:
         """Processor time of all engines of both sites, seconds."""

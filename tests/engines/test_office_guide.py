@@ -52,20 +52,25 @@ class Office:
         self.steps.append(step)
         self.guide.keep(step, self.host, **placeholders)
 
-    def status(self) -> Any:
-        """The pool's status page, as programs read it."""
+    def status(self, key: str) -> Any:
+        """The pool's status, as programs with a key read it."""
         context = ssl.create_default_context(cafile=str(self.host.home / "parc/tls/ca.pem"))
-        url = f"https://localhost:{self.http}/status.json"
-        with urllib.request.urlopen(url, timeout=20, context=context) as page:
+        headers = {"authorization": f"Bearer {key}"}
+        asked = urllib.request.Request(f"https://localhost:{self.http}/status.json", None, headers)
+        with urllib.request.urlopen(asked, timeout=20, context=context) as page:
             return json.loads(page.read())
 
     def wait_for_pool(self) -> None:
         """Waits until the pool is ready."""
         wait_until((self.host.home / "parc/pool.json").exists, "the pool is ready")
 
-    def wait_for_node(self) -> None:
+    def wait_for_node(self, key: str) -> None:
         """Waits until the machine serves its model."""
-        wait_until(lambda: any(each["models"] for each in self.status()["nodes"]), "a node serves")
+
+        def serves() -> bool:
+            return any(each["models"] for each in self.status(key)["nodes"])
+
+        wait_until(serves, "a node serves")
 
 
 @pytest.fixture
@@ -101,7 +106,7 @@ def test_the_guide_makes_a_pool_of_one_machine(office: Office) -> None:
     office.keep("settings", key=key, **{SERVED_AT: f"localhost:{office.http}"})
     folder = Path(str(demonstration.path())).parent
     office.run("pin", **{MODEL: f"{TINY} --format gguf --folder {folder}"})
-    office.wait_for_node()
+    office.wait_for_node(key)
     status, asked = office.run("status"), office.run("ask")
     receipt = json.loads(office.run("curl"))["entraide"]
     (office.host.home / "phrase-secrete").write_text("quatre mots bien choisis\n")

@@ -27,6 +27,8 @@ def within(kind: Any, bound: bounds.Bound) -> st.SearchStrategy[Any]:
             return st.sampled_from((low, high)) | st.integers(low, high)
         case bounds.NumberBound():
             return st.sampled_from((bound.low, bound.high)) | st.floats(bound.low, bound.high)
+        case bounds.TextBound(form=form) if form:
+            return st.from_regex(r"[a-z_.:-]{1,12}", fullmatch=True)
         case bounds.TextBound():
             letters = st.characters(
                 min_codepoint=33, max_codepoint=0x2FFF, exclude_categories=("C", "Z")

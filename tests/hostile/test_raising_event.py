@@ -78,7 +78,7 @@ async def test_a_node_on_whose_hello_the_core_fails_is_set_aside(
         first = await served(pool, good, key)
         status, said = await ready(pool)
         shown = await pool.operator.node("bad")
-        async with pool.session("") as session, session.get("/metrics") as answer:
+        async with pool.session(key) as session, session.get("/metrics") as answer:
             metrics = await answer.text()
     monkeypatch.undo()
     async with running_scheduler(tmp_path, bus) as pool:

@@ -15,6 +15,7 @@ from entraide_scheduler.core import events as e
 pytestmark = [pytest.mark.engines, pytest.mark.needs(NEEDS)]
 
 FIRST_VIEW_BYTES = 100_000
+WHO_IS_THERE = ("atelier", "bureau-du-haut", "serre", "quai-7", "Brunswick", "petit", "gamma")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -35,23 +36,22 @@ async def guests(pool: Pool, browser: Browser) -> AsyncIterator[Visitors]:
 
 
 @pytest.mark.parametrize(("lang", "size", "scheme"), LOOKS)
-async def test_the_pool_is_read_by_everybody(
+async def test_a_stranger_reads_what_the_pool_is_and_not_who_is_there(
     guests: Visitors, lang: str, size: tuple[int, int], scheme: str
 ) -> None:
-    """Machines, provinces and models stand on the first view; axe-core finds no flaw."""
+    """The first view leads to the sign-in and names nobody; axe-core finds no flaw."""
     visit = await guests.open(lang=lang, size=size, scheme=scheme)
     await visit.go("")
-    await visit.page.wait_for_selector(".machines")
-    text = await visit.page.inner_text("main")
+    await visit.page.wait_for_selector(".opening .button")
+    text = await visit.page.inner_text("body")
     flaws = await visit.flaws()
     await visit.picture(f"pool-{scheme}")
 
     assert [] == flaws
     assert [] == visit.errors
     assert [] == visit.foreign
-    assert {"fr": "Nouveau-Brunswick", "en": "New Brunswick"}[lang] in text
-    assert "atelier-1" in text
-    assert "petit" in text
+    assert {"fr": "connectez-vous", "en": "sign in"}[lang] in text
+    assert [] == [word for word in WHO_IS_THERE if word in text]
 
 
 async def test_first_view_is_small(guests: Visitors) -> None:
@@ -62,7 +62,7 @@ async def test_first_view_is_small(guests: Visitors) -> None:
     sizes: list[float] = []
     session.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
     await visit.go("")
-    await visit.page.wait_for_selector(".machines")
+    await visit.page.wait_for_selector(".opening .button")
 
     assert len(sizes) >= 4
     assert FIRST_VIEW_BYTES > sum(sizes)
@@ -97,11 +97,12 @@ async def test_keyboard_alone_reaches_the_content(guests: Visitors) -> None:
 
 
 async def test_page_says_that_the_pool_is_silent(guests: Visitors) -> None:
-    """When the pool stops answering, the page keeps what it knows and says from when it is."""
+    """When the pool stops answering, the page says so, and since when."""
     visit = await guests.open(lang="fr")
     await visit.go("")
-    await visit.page.wait_for_selector(".machines")
+    await visit.page.wait_for_selector(".opening .button")
     await visit.page.route("**/status.json", lambda route: route.abort())
-    await visit.page.get_by_text("Le parc ne répond pas").wait_for()
+    notice = visit.page.get_by_text("Le parc ne répond pas")
+    await notice.wait_for()
 
-    assert "atelier-1" in await visit.page.inner_text("main")
+    assert "Dernières nouvelles" in await notice.inner_text()

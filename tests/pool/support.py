@@ -84,12 +84,12 @@ class RunningPool:
         wait_until(lambda: self.process.poll() is not None or poolfile.read(self.state), "ready")
         assert self.process.poll() is None, self.logs()
 
-    def get(self, path: str, *, ca: str | None = None, url: str = "") -> Any:
+    def get(self, path: str, *, ca: str | None = None, url: str = "", key: str = "") -> Any:
         """Fetches JSON over HTTPS from the pool, trusting one authority only."""
         context = ssl.create_default_context(cadata=ca or self.ca)
-        with urllib.request.urlopen(
-            (url or self.file.http) + path, timeout=20, context=context
-        ) as answer:
+        headers = {"authorization": f"Bearer {key}"} if key else {}
+        asked = urllib.request.Request((url or self.file.http) + path, None, headers)
+        with urllib.request.urlopen(asked, timeout=20, context=context) as answer:
             return json.loads(answer.read())
 
     def logs(self) -> str:

@@ -1,4 +1,5 @@
-"""A backup of a running pool, its loss, and the pool again: nobody joins twice."""
+"""A backup of a running pool, its loss, and the pool again: nobody joins twice, and who was
+forgotten after the backup does not come back."""
 
 import json
 import shutil
@@ -18,6 +19,14 @@ from entraide_scheduler.pool.config import load_pool_config
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
 NODE = "node-1"
+NAME, ADDRESS, FIELDS = "Zoé Quetzal", "quetzal@boreale.example.coop", ("name", "email")
+
+
+def has_name(state: Path) -> list[str]:
+    """The files of a pool, its logs too, in which a name or an address stands."""
+    files = [path for path in state.rglob("*") if path.is_file()]
+    words = (NAME.encode(), ADDRESS.encode())
+    return [str(path) for path in files if any(word in path.read_bytes() for word in words)]
 
 
 async def enter(pool: RunningPool, home: Path) -> BusConnection:
@@ -58,7 +67,12 @@ async def test_pool_is_lost_and_comes_back(tmp_path: Path) -> None:
     try:
         pool.wait_until_ready()
         before = pool.get("/.well-known/entraide")
+        words = ("people", "add", "boreale", NAME, "--email", ADDRESS, "--json")
+        zoe = json.loads(entraide(*words, "--state", str(state)).stdout)["person"]
         backed_up = entraide("pool", "backup", str(tmp_path / "b"), "--state", str(state), *options)
+        exported = entraide("people", "export", zoe, "--state", str(state))
+        forgotten = entraide("people", "forget", zoe, "--json", "--state", str(state))
+        left = has_name(state)
     finally:
         pool.stop()
     shutil.rmtree(state)
@@ -80,6 +94,12 @@ async def test_pool_is_lost_and_comes_back(tmp_path: Path) -> None:
     recorded = golden(RECORDED).state
 
     assert (0, 0) == (backed_up.returncode, restored.returncode), (backed_up, restored)
+    assert 0 == forgotten.returncode, forgotten
+    assert (NAME, ADDRESS) == tuple(json.loads(exported.stdout)["person"][n] for n in FIELDS)
+    assert [str(state / "erased.json"), str(tmp_path / "entraide-erased.json")] == (
+        json.loads(forgotten.stdout)["lists"]
+    )
+    assert ([], []) == (left, has_name(state))
     assert before | {"now": 0} == after | {"now": 0}
     assert 200 == status
     assert is_connected

@@ -49,6 +49,7 @@ HTTP: Mapping[tuple[str, str], Reads] = {
     ("PATCH", "/v1/session"): Reads.SESSION,
     ("DELETE", "/v1/session"): Reads.SESSION,
     ("POST", "/v1/session/opening"): Reads.SESSION,
+    ("GET", "/v1/session/export"): Reads.LIST,
     ("POST", "/v1/session/email"): Reads.SESSION,
     ("DELETE", "/v1/session/earlier"): Reads.SESSION,
     ("GET", "/v1/oidc/start"): Reads.SESSION,

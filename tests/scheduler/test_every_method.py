@@ -6,8 +6,10 @@ from entraide.v1 import admin_pb2_grpc, enrolment_pb2_grpc, pool_pb2_grpc
 from entraide_scheduler.control.admin import AdminService
 from entraide_scheduler.control.enrolment import EnrolmentService
 from entraide_scheduler.control.grid_admin import GridAdmin
+from entraide_scheduler.control.incident_admin import IncidentAdmin
 from entraide_scheduler.control.operation_admin import OperationAdmin
 from entraide_scheduler.control.people_admin import PeopleAdmin
+from entraide_scheduler.control.person_admin import PersonAdmin
 from entraide_scheduler.control.policy_admin import PolicyAdmin
 from entraide_scheduler.gateway.rpc import PoolService
 
@@ -17,7 +19,9 @@ SERVED: dict[type, tuple[type, ...]] = {
         PolicyAdmin,
         GridAdmin,
         OperationAdmin,
+        IncidentAdmin,
         PeopleAdmin,
+        PersonAdmin,
     ),
     enrolment_pb2_grpc.EnrolmentServicer: (EnrolmentService,),
     pool_pb2_grpc.PoolServicer: (PoolService,),

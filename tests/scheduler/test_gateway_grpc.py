@@ -149,7 +149,7 @@ async def test_kept_job_over_grpc(pool: Pool, stub: Stub) -> None:
     explanation = await stub.Explain(pool_pb2.JobRequest(job=job.job), metadata=KEY)
     status, view = await pool.call("GET", f"/v1/jobs/{job.job}")
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await stub.Cancel(pool_pb2.JobRequest(job=job.job), metadata=KEY)
+        await stub.Cancel(pool_pb2.CancelRequest(job=job.job), metadata=KEY)
 
     assert ("queued", "completed") == (job.state, got.state)
     assert b"Salut" in got.result_json

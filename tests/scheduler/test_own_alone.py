@@ -245,9 +245,11 @@ async def test_over_grpc_a_key_sees_no_persons_jobs(tmp_path: Path) -> None:
         metadata = (("authorization", f"Bearer {KEY_A}"),)
         statuses = set()
         for job in world.names["job"]:
-            for call in (stub.Get, stub.Cancel, stub.Explain):
+            asked = pool_pb2.JobRequest(job=job)
+            erased = pool_pb2.CancelRequest(job=job, erase=True)
+            for call, request in ((stub.Get, asked), (stub.Cancel, erased), (stub.Explain, asked)):
                 with pytest.raises(grpc.RpcError) as refused:
-                    await call(pool_pb2.JobRequest(job=job), metadata=metadata)
+                    await call(request, metadata=metadata)
                 statuses.add(refused.value.code())
         listed = await stub.ListJobs(pool_pb2.ListJobsRequest(), metadata=metadata)
 

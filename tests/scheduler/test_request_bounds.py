@@ -25,6 +25,10 @@ class RecordingDriver:
         self.counts: Counter[str] = Counter()
         self.answers: list[m.JobRefused] = []
         self.fed: list[Any] = []
+        self.core = self  # which knows every model
+
+    def knows_model(self, _model: str) -> bool:
+        return True
 
     def now(self) -> float:
         return 0.0

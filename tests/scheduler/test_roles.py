@@ -41,7 +41,7 @@ PASSES: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(
         (
             "get_session", "change_session", "sign_out", "list_sessions", "end_session",
-            "ask_opening", "open_session", "erase_earlier", "confirm_email",
+            "ask_opening", "open_session", "erase_earlier", "confirm_email", "export",
         ),
         EVERY_ROLE,
     ),

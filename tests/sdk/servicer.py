@@ -106,7 +106,7 @@ class Pool(pool_pb2_grpc.PoolServicer):
         self._owned(request, context)
         return mock_answers.job("completed", model="smollm2-135m", receipt=mock_answers.RECEIPT)
 
-    def Cancel(self, request: pool_pb2.JobRequest, context: Context) -> pool_pb2.Job:
+    def Cancel(self, request: pool_pb2.CancelRequest, context: Context) -> pool_pb2.Job:
         """Cannot cancel it any more."""
         self._owned(request, context)
         refuse(context, "job_ended", job=request.job)

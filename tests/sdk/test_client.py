@@ -306,7 +306,7 @@ async def test_the_asyncio_client_has_the_same_calls() -> None:
     async with AsyncClient(transport=AsyncMockTransport(steps)) as client:
         submitted = await client.submit("Bonjour", model="m")
         waited = await client.wait(submitted.job)
-        cancelled = await client.cancel("job-1")
+        cancelled = await client.cancel("job-1", erase=True)
         explained = await client.explain("job-1", "en")
         models = await client.models()
         jobs = await client.jobs()

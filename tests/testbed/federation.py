@@ -56,8 +56,8 @@ class Federation:
             self.pool.own(self.pool.home / "parc" / FOLDER)
         self.run_pool()
         self.founding.run("coops", self.pool)
-        key = self.founding.run("key", self.pool).out.split()[0]
-        self.founding.keep("settings", self.client, key=key)
+        self.key = self.founding.run("key", self.pool).out.split()[0]
+        self.founding.keep("settings", self.client, key=self.key)
         self.client.write("parc.pem", (self.pool.home / "parc/tls/ca.pem").read_bytes())
 
     def run_pool(self) -> None:
@@ -97,14 +97,19 @@ class Federation:
         site = {coop: site for site, coop in COOP.items()}
         return {site[node["coop"]]: node for node in json.loads(listed)}
 
+    def status(self) -> Any:
+        """The pool's status for members; None if it does not answer."""
+        asked = f"curl --silent --fail --cacert parc.pem --oauth2-bearer {self.key}"
+        page = self.client.run(f"{asked} {POOL}/status.json", check=False)
+        return json.loads(page.out) if page.status == 0 else None
+
     def live(self) -> set[str]:
-        """Sites whose machine is live and serves a model, as the pool's status page says.
+        """Sites whose machine is live and serves a model, as the pool's status says.
 
         A wait asks often; a command of Entraide's takes much longer to start than ``curl``.
         """
-        asked = f"curl --silent --fail --cacert parc.pem {POOL}/status.json"
-        page = self.client.run(asked, check=False)
-        nodes = json.loads(page.out)["nodes"] if page.status == 0 else []
+        status = self.status()
+        nodes = status["nodes"] if status is not None else []
         live = {node["coop"] for node in nodes if node["state"] == "live" and node["models"]}
         return {site for site, coop in COOP.items() if coop in live}
 

@@ -427,15 +427,6 @@ op-sim-plan = And to know whether one more machine is worth its price
 
 pool-heading = Our machines, shared
 pool-lead = Co-operatives share here the computers that they already own. One of these machines handles your question, and each answer says which one.
-pool-empty = No machine has joined the pool yet.
-pool-now-machines = { $taking ->
-    [0] No machine is in service now, out of { $all }.
-    [one] One machine out of { $all } is in service ({ $zones }).
-   *[other] { $taking } machines out of { $all } are in service ({ $zones }); they come from { $coops ->
-        [one] one co-op
-       *[other] { $coops } co-ops
-    }.
-}
 pool-now-jobs = { $running ->
     [0] Nothing is running
     [one] One request is running
@@ -445,34 +436,11 @@ pool-now-jobs = { $running ->
     [one] {""}, one more waits.
    *[other] {""}, { $queued } more wait.
 }
+pool-empty = No machine has joined the pool yet.
+pool-members = Its machines, its models and what they are doing now are for its members to see: sign in.
 pool-ask = Ask a question
 pool-late = The pool does not answer. Last news: { $time }.
-pool-machines = The machines
-pool-models = The models
 pool-no-models = No model is offered now.
-province-machines = { $taking ->
-    [0] none in service
-   *[other] { $taking } of { $all } in service
-}
-machine-ready = Ready.{ $running ->
-    [0] {""}
-    [one] {" "}It answers one request.
-   *[other] {" "}It answers { $running } requests.
-}
-machine-busy = Busy: it answers { $running ->
-    [one] one request
-   *[other] { $running } requests
-} and takes no other for now.
-machine-paused = Paused
-machine-silent = Silent
-machine-gone = Away
-machine-reason = { $state }: { $reason }
-machine-surplus = Renewable surplus: { $watts } W
-model-replicas = { $replicas ->
-    [one] on one machine
-   *[other] on { $replicas } machines
-}
-model-context = reads about { $pages } pages at once
 
 ## The pool now, for people of the co-ops.
 
@@ -685,6 +653,7 @@ signin-needed = Please sign in first
 signin-needed-why = This page is for people of the pool’s co-ops.
 sessions-who = You are { $name }, of the co-op { $coop }.
 sessions-title = Where you are signed in
+sessions-export = Download all that the pool holds of you
 sessions-lead = Ending a session stops at once what runs there. If you do not recognise a device, end its session and tell the person who looks after Entraide in your co-op.
 sessions-device-unknown = Unknown device
 sessions-here = here

@@ -427,15 +427,6 @@ op-sim-plan = Et pour savoir si une machine de plus vaut son prix
 
 pool-heading = Nos machines, mises en commun
 pool-lead = Des coopératives partagent ici les ordinateurs qu’elles possèdent déjà. Une de ces machines traite votre question, et chaque réponse dit laquelle.
-pool-empty = Aucune machine n’a encore rejoint le parc.
-pool-now-machines = { $taking ->
-    [0] Aucune machine n’est en service en ce moment, sur { $all }.
-    [one] Une machine sur { $all } est en service ({ $zones }).
-   *[other] { $taking } machines sur { $all } sont en service ({ $zones }) ; elles viennent { $coops ->
-        [one] d’une même coopérative
-       *[other] de { $coops } coopératives
-    }.
-}
 pool-now-jobs = { $running ->
     [0] Rien n’est en cours
     [one] Une requête est en cours
@@ -445,34 +436,11 @@ pool-now-jobs = { $running ->
     [one] {""}, une autre attend.
    *[other] {""}, { $queued } autres attendent.
 }
+pool-empty = Aucune machine n’a encore rejoint le parc.
+pool-members = Ses machines, ses modèles et ce qu’ils font en ce moment sont réservés à ses membres : connectez-vous pour les voir.
 pool-ask = Poser une question
 pool-late = Le parc ne répond pas. Dernières nouvelles : { $time }.
-pool-machines = Les machines
-pool-models = Les modèles
 pool-no-models = Aucun modèle n’est offert en ce moment.
-province-machines = { $taking ->
-    [0] aucune en service
-   *[other] { $taking } sur { $all } en service
-}
-machine-ready = Prête.{ $running ->
-    [0] {""}
-    [one] {" "}Elle répond à une requête.
-   *[other] {" "}Elle répond à { $running } requêtes.
-}
-machine-busy = Occupée : elle répond à { $running ->
-    [one] une requête
-   *[other] { $running } requêtes
-} et n’en prend pas d’autre pour l’instant.
-machine-paused = En pause
-machine-silent = Silencieuse : le parc attend de ses nouvelles.
-machine-gone = Absente
-machine-reason = { $state } : { $reason }
-machine-surplus = Surplus renouvelable : { $watts } W
-model-replicas = { $replicas ->
-    [one] sur une machine
-   *[other] sur { $replicas } machines
-}
-model-context = lit environ { $pages } pages à la fois
 
 ## Le parc en ce moment, pour les personnes des coopératives.
 
@@ -685,6 +653,7 @@ signin-needed = Il faut entrer d’abord
 signin-needed-why = Cette page est réservée aux personnes des coopératives du parc.
 sessions-who = Vous êtes { $name }, de la coopérative { $coop }.
 sessions-title = Où vous êtes entré·e
+sessions-export = Télécharger tout ce que le parc détient sur vous
 sessions-lead = Terminer une session arrête aussitôt ce qui y est en cours. Si vous ne reconnaissez pas un appareil, terminez sa session et prévenez la personne qui s’occupe d’Entraide dans votre coopérative.
 sessions-device-unknown = Appareil inconnu
 sessions-here = ici

@@ -75,5 +75,5 @@ class PolicyInForce:
             raise PolicyRefused(PolicyFault("policy", "core_failed"))
         self.policy = policy
         await self._driver.committed()
-        self._log.info("policy.changed", version=policy.version, author=author)
+        self._log.info("policy.changed", version=policy.version)
         return row

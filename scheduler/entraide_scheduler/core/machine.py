@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from entraide.models import Catalogue
+from entraide.models import ALIASES, Catalogue
 from entraide.types import Basis, Explanation, JobClass, JobState, RequestFacts
 from entraide_scheduler.core import (
     admission,
@@ -360,6 +360,11 @@ class Core:
     def quarantine(self, kind: SenderKind, name: str) -> Quarantine | None:
         """Returns why a node or key is in quarantine; None when it is not."""
         return self._state.quarantines.get(Sender(kind, name))
+
+    def knows_model(self, model: str) -> bool:
+        """Tells whether a node, the catalogue or an alias gives a model this name."""
+        state = self._state
+        return model in ALIASES or model in state.model_aliases.entries or state.fleet.offers(model)
 
     def models(self) -> list[views.ModelView]:
         """Returns the models that known nodes serve, by name."""

@@ -326,6 +326,7 @@ class Gateway:
             erase_closed=SentWork(store, self._kept_jobs, self._batches).erase_closed,
             pool=settings.pool,
             pool_url=self.pool_url,
+            unseal=sealer.unseal,
         )
 
     def find_places(self) -> tuple[ServerPlace, ...]:
@@ -362,6 +363,11 @@ class Gateway:
     def wait_for_storage(self, job: str) -> asyncio.Future[bool] | None:
         """Returns the future of the write of a kept job's answer, or None."""
         return self._kept_jobs.wait_for_storage(job)
+
+    async def end_work(self, sender: str) -> None:
+        """Cancels the kept jobs and the batches of a person or a key."""
+        await self._kept_jobs.cancel_of(sender)
+        await self._batches.cancel_of(sender)
 
     def clear_key_cache(self) -> None:
         """Clears the caches of API keys and of sign-in sessions."""

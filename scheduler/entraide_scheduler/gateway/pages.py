@@ -1,7 +1,8 @@
-"""Pages: the public pages of a pool, without a key, and the list of its models.
+"""Pages: the public pages of a pool, its status, and the list of its models.
 
-Public are nodes with their co-op, zone and state, models and counts; never a job, a key or a text.
-Pages are cached for ``FRESH_S`` seconds.
+Anybody reads the pool's name, its addresses and whether it takes requests. Nodes with their co-op,
+zone and state, models and counts are for members: they tell who is there. A job, a key or a text is
+in none of them. Pages are cached for ``FRESH_S`` seconds.
 """
 
 import time
@@ -154,7 +155,7 @@ class Pages:
         return None
 
     async def render_status(self) -> bytes:
-        """Returns the pool's status as JSON."""
+        """Returns the pool's status for members, as JSON."""
         now = time.monotonic()
         if now >= self._status[0]:
             status = self._source() if self._source is not None else None
@@ -162,6 +163,10 @@ class Pages:
             view = status_view(status, cards, pool=self._pool, at=time.time())
             self._status = (now + FRESH_S, msgspec.json.encode(view))
         return self._status[1]
+
+    def render_name(self) -> bytes:
+        """Returns the status for strangers: the pool's name, and nothing of who is there."""
+        return msgspec.json.encode(status_view(None, (), pool=self._pool, at=time.time()))
 
     def render_readiness(self) -> bytes:
         """Returns whether requests are accepted, and the incidents of the last hour.

@@ -42,9 +42,11 @@ from entraide_scheduler.gateway.http import (
     RouteCall,
     RouteGroup,
     RouteHandler,
+    is_of_this_machine,
     page_assets,
     read_limit,
     read_query,
+    read_switch,
 )
 from entraide_scheduler.gateway.jobs import (
     Caller,
@@ -75,7 +77,15 @@ from entraide_scheduler.gateway.requests import (
     openai,
     send_refusal,
 )
-from entraide_scheduler.gateway.signin import OIDC_PATHS, PEOPLE, SESSION, SESSIONS, SIGNIN, Callers
+from entraide_scheduler.gateway.signin import (
+    EXPORT,
+    OIDC_PATHS,
+    PEOPLE,
+    SESSION,
+    SESSIONS,
+    SIGNIN,
+    Callers,
+)
 from entraide_scheduler.gateway.views import POOL_PATHS
 
 JOBS = "/v1/jobs"
@@ -117,6 +127,7 @@ PATHS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "PATCH": "change_session",
             "DELETE": "sign_out",
         },
+        EXPORT: {"GET": "export"},
         SESSIONS: {"GET": "list_sessions"},
         f"{SESSION}/opening": {"POST": "ask_opening"},
         f"{SESSION}/earlier": {"DELETE": "erase_earlier"},
@@ -390,7 +401,9 @@ class Routes:
 
     async def _cancel_job(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
-        view = await self._api.cancel(caller, call.name, call.lang)
+        query = read_query(call.exchange.request.query)
+        end = self._api.erase if read_switch(query, "erase") else self._api.cancel
+        view = await end(caller, call.name, call.lang)
         call.respond(msgspec.json.encode(view))
 
     async def _explain_job(self, call: RouteCall) -> None:
@@ -456,7 +469,8 @@ class Routes:
         return i18n.lang_of(requested) if requested else call.lang
 
     async def _send_status(self, call: RouteCall) -> None:
-        call.respond(await self._pages.render_status())
+        is_member = await self._callers.is_known(call.exchange.request)
+        call.respond(await self._pages.render_status() if is_member else self._pages.render_name())
 
     async def _send_well_known(self, call: RouteCall) -> None:
         call.respond(self._pages.render_well_known())
@@ -472,6 +486,9 @@ class Routes:
         call.respond(self._pages.render_readiness(), 200 if ready else 503)
 
     async def _send_metrics(self, call: RouteCall) -> None:
+        request = call.exchange.request
+        if not is_of_this_machine(request.peer, request.headers):
+            await self._authenticate(call)  # they count who is there
         if not call.exchange.is_over:
             page = self._metrics.render(self._api.running_count, self._api.held_bytes)
             call.exchange.respond(200, page, kind=CONTENT_TYPE)

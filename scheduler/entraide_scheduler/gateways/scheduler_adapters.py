@@ -4,6 +4,7 @@ In: submissions, cancellations and queries of gateways. Out: events for the core
 ``gateway_listener`` receives those of the gateways on the bus.
 """
 
+import re
 from collections.abc import Callable
 
 import msgspec
@@ -11,6 +12,7 @@ import structlog
 from msgspec import structs
 
 from entraide.decoding import MsgpackDecoder
+from entraide.models import UNKNOWN_MODEL
 from entraide.shared_fields import make_copier
 from entraide.types import (
     UNKNOWN_PLACE,
@@ -32,6 +34,7 @@ from entraide_scheduler.core.views import JobView, ModelView
 from entraide_scheduler.driver import LiveDriver, Outbound
 from entraide_scheduler.gateways.pool_state import ZoneSources, describe_pool
 from entraide_scheduler.gateways.request_bounds import find_facts_fault
+from entraide_scheduler.node_validation import bounds
 from entraide_scheduler.nodes import Enrolment
 from entraide_scheduler.store.owners import person_of
 from entraide_scheduler.store.store import Store
@@ -79,7 +82,7 @@ class MessageRouter:
 
 
 _card_of = make_copier(ModelView, ModelCard)
-_run_exceeded = make_copier(m.LeaseExceeded, e.RunExceeded)
+_run_exceeded = make_copier(m.LeaseExceeded, e.RunExceeded, own=("reason",))
 _answer_resumed = make_copier(m.AnswerResumed, e.AnswerResumed, own=("delivered",))
 _UNNUMBERED = dict(zip(("id", "at"), e.UNNUMBERED, strict=True))
 
@@ -148,7 +151,7 @@ class LocalSchedulerAdapter:
             self._outbound.send_to_gateway(facts.gateway, named)
             return
         if not fault:
-            self._driver.feed(e.JobRequested(*e.UNNUMBERED, facts=facts))
+            self._driver.feed(e.JobRequested(*e.UNNUMBERED, facts=self._without_text(facts)))
             return
         self._driver.counts["gateway.unsound"] += 1
         values: dict[str, str | int | float] = {"param": fault, "fault": "unreadable"}
@@ -188,7 +191,7 @@ class LocalSchedulerAdapter:
 
     def cancel(self, job: str, reason: str) -> None:
         """Cancels a job; ``reason`` is an error code."""
-        self._driver.feed(e.JobCancelled(*e.UNNUMBERED, job=job, reason=reason))
+        self._driver.feed(e.JobCancelled(*e.UNNUMBERED, job=job, reason=_code(reason)))
 
     def state_batch(self, facts: RequestFacts, lines: int) -> None:
         """States how many lines of a batch are not yet requested, and what they are like."""
@@ -196,7 +199,14 @@ class LocalSchedulerAdapter:
         if fault:
             self._driver.counts["gateway.unsound"] += 1
             return
+        facts = self._without_text(facts)
         self._driver.feed(e.BatchStated(*e.UNNUMBERED, facts=facts, lines=lines))
+
+    def _without_text(self, facts: RequestFacts) -> RequestFacts:
+        """Returns facts for the journal: a model's name that nobody gave is a client's text."""
+        if self._driver.core.knows_model(facts.model):
+            return facts
+        return msgspec.structs.replace(facts, model=UNKNOWN_MODEL)
 
     def expect_batch(self, facts: RequestFacts, lines: int) -> BatchExpectation | None:
         """Returns when lines of a batch are expected to run; None if no node can run them now."""
@@ -213,11 +223,12 @@ class LocalSchedulerAdapter:
 
     def abandon(self, job: str, epoch: int, code: str) -> None:
         """Reports that a placement cannot be used."""
-        self._driver.feed(e.JobAbandoned(*e.UNNUMBERED, job=job, epoch=epoch, code=code))
+        self._driver.feed(e.JobAbandoned(*e.UNNUMBERED, job=job, epoch=epoch, code=_code(code)))
 
     def report_excess(self, message: m.LeaseExceeded) -> None:
         """Reports that a node sent more than its lease grants; the client has been answered."""
-        self._driver.feed(_run_exceeded(message, **_UNNUMBERED))
+        reason = _code(message.reason)
+        self._driver.feed(_run_exceeded(message, reason=reason, **_UNNUMBERED))
 
     def report_resumed(self, message: m.AnswerResumed) -> None:
         """Reports what the client has of an answer that a new run continues."""
@@ -287,6 +298,12 @@ class LocalSchedulerAdapter:
     async def enrol(self, request: JoinRequest, address: str) -> m.EnrolmentReply:
         """Takes a machine into the pool, or refuses it; ``address`` is the machine's."""
         return await self._enrolment.join(request, address)
+
+
+def _code(text: str) -> str:
+    """Returns a code of a gateway's message; a text that is none does not enter the journal."""
+    is_code = len(text) <= bounds.CODE_CHARS and re.fullmatch(bounds.CODE_FORM, text)
+    return text if is_code else "internal"
 
 
 def _model_card(view: ModelView) -> ModelCard:

@@ -27,6 +27,7 @@ from entraide_scheduler.core.accounting import ENERGY_MAX_UWH, TOKENS_MAX
 
 NAME_CHARS = 256
 CODE_CHARS = 64
+CODE_FORM = r"[A-Za-z0-9_.:-]*"
 TIME_MAX_S = 1e11  # about the year 5138
 ANSWER_MAX_BYTES = 8 * 1024 * 1024
 STREAM_MAX_BYTES = 1024 * 1024
@@ -41,11 +42,12 @@ class NumberBound(Struct, frozen=True):
 
 
 class TextBound(Struct, frozen=True):
-    """A text of at most ``chars`` characters; printable unless ``free``."""
+    """A text of at most ``chars`` characters; printable unless ``free``, in a ``form`` if any."""
 
     chars: int
     why: str
     free: bool = False
+    form: str = ""
 
 
 class BytesBound(Struct, frozen=True):
@@ -90,7 +92,7 @@ Bound = NumberBound | TextBound | BytesBound | ListBound | ValuesBound | StructB
 _ENUM = EnumBound("one of the vocabulary's words")
 _FLAG = EnumBound("true or false")
 _NAME = TextBound(NAME_CHARS, "a name that pages and logs show")
-_CODE = TextBound(CODE_CHARS, "a stable code")
+_CODE = TextBound(CODE_CHARS, "a stable code, which cannot hold a sentence", form=CODE_FORM)
 _JOB = TextBound(128, "a job's identifier")
 _EPOCH = NumberBound(0, COUNT_MAX, "number of an attempt")
 _CLOCK = NumberBound(0.0, TIME_MAX_S, "seconds since the epoch, on the node's clock")

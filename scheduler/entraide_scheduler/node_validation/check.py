@@ -6,6 +6,7 @@ limits them to the lease's grant.
 """
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -119,7 +120,9 @@ def _make_find_fault(bound: Bound) -> FindFault:
 
 
 def _is_text(value: str, bound: TextBound) -> bool:
-    return len(value) <= bound.chars and (bound.free or is_printable(value))
+    if len(value) > bound.chars or (bound.form and not re.fullmatch(bound.form, value)):
+        return False
+    return bound.free or is_printable(value)
 
 
 def _listed_fault(value: tuple[Any, ...], count: int, items: tuple[FindFault, ...]) -> str | None:

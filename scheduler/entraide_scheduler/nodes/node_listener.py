@@ -8,7 +8,7 @@ Heartbeats without a change are batched into one ``NodesSeen`` per second.
 
 import asyncio
 import collections
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -311,7 +311,7 @@ class NodeListener:
                         epoch=message.epoch,
                         node=row.node,
                         code=message.code,
-                        values=message.values,
+                        values=_numbers(message.values),
                     )
                 )
             case m.LoadFailed():
@@ -486,3 +486,8 @@ class NodeListener:
         if first:
             self._ignored.add((node, why))
         return first
+
+
+def _numbers(values: Mapping[str, str | int | float]) -> dict[str, str | int | float]:
+    """Returns the numbers of a sentence; an engine's words do not enter the journal."""
+    return {name: value for name, value in values.items() if not isinstance(value, str)}

@@ -115,6 +115,13 @@ class NodeRegistry:
                 self._named_keys.remove(row.public_key)
         return token
 
+    def take_vouched_by(self, rows: Iterable[NodeRow]) -> None:
+        """Takes over who vouched for each node from the store, where a name was erased."""
+        for row in rows:
+            if (own := self._rows.get(row.node)) is not None:
+                changed = msgspec.structs.replace(own, vouched_by=row.vouched_by)
+                self._rows[row.node] = changed
+
     async def remove(self, node: str) -> None:
         """Deletes a record, in memory at once and on disk on return; its name stays its key's."""
         self._forget(node)

@@ -21,6 +21,8 @@ import entraide
 from entraide.errors import PoolError
 from entraide.files import sync_directory, write_private
 from entraide.types import UNKNOWN_PLACE, ServerPlace
+from entraide_scheduler.erasure_list import BESIDE_BACKUPS, merge_into, read_list
+from entraide_scheduler.erasure_list import FILE as ERASED_FILE
 from entraide_scheduler.pool.backup_records import FILE_BYTES_MAX, FILES_MAX, RecordWriter
 from entraide_scheduler.pool.config import PoolConfig, load_pool_config, scheduler_config
 from entraide_scheduler.pool.sealed_file import FORMAT, MAGIC, SealedHead, SealedWriter
@@ -30,7 +32,7 @@ from entraide_scheduler.store.dump import StoreView, open_view
 RECORD_FILE = "last-backup.json"
 MADE_ANEW = (
     "weights", "mirror", "logs", "nats", "versions", "upgrade", "pool.json", "scheduler.toml",
-    "gateway-*.toml", "*.lock", RECORD_FILE, ".*",
+    "gateway-*.toml", "*.lock", RECORD_FILE, ERASED_FILE, ".*",
 )  # fmt: skip
 
 
@@ -93,11 +95,17 @@ def write_backup(state: Path, file: Path, passphrase: str) -> BackupSummary:
 
 
 def record_backup(state: Path, summary: BackupSummary) -> None:
-    """Writes ``last-backup.json``.
+    """Writes ``last-backup.json``, and the list of erasures beside the backup.
 
     Raises:
-        PoolError: ``backup_not_written``.
+        PoolError: ``backup_not_written``, or ``erasures_unreadable``.
     """
+    own, beside = state / ERASED_FILE, Path(summary.file).parent / BESIDE_BACKUPS
+    try:
+        if own.exists():
+            merge_into(beside, read_list(own))
+    except OSError as problem:
+        raise _not_written(beside, problem.strerror or str(problem)) from problem
     record = BackupRecord(summary.at, summary.file, summary.place)
     try:
         write_private(state / RECORD_FILE, msgspec.json.encode(record))

@@ -45,11 +45,13 @@ def register_backup(pool: typer.Typer, lang: str) -> None:
         directory: Annotated[Path, argument("arg-restore-dir", "DIR")],
         *,
         database: Annotated[str | None, option("restore-database", "URL", "--database")] = None,
+        erased: Annotated[Path | None, option("restore-erased", "FILE", "--erased")] = None,
         passphrase_file: Annotated[str, option("passphrase-file", "FILE")] = "",
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
+        choices = {"database": database, "erased": erased and erased.resolve()}
         code = _restore(
-            file.resolve(), directory.resolve(), database, passphrase_file, lang, as_json=json
+            file.resolve(), directory.resolve(), choices, passphrase_file, lang, as_json=json
         )
         raise typer.Exit(code)
 
@@ -105,7 +107,7 @@ def format_backup(summary: "BackupSummary", lang: str) -> str:
 
 
 def _restore(
-    file: Path, state: Path, database: str | None, source: str, lang: str, *, as_json: bool
+    file: Path, state: Path, choices: dict[str, Any], source: str, lang: str, *, as_json: bool
 ) -> int:
     from entraide.files import PRIVATE_UMASK
     from entraide_scheduler.pool.passphrase import read_passphrase
@@ -117,7 +119,7 @@ def _restore(
         with open_backup(file):
             pass  # before the person types anything
         passphrase = read_passphrase(source, lang, is_new=False)
-        summary = restore_pool(file, state, passphrase, database=database)
+        summary = restore_pool(file, state, passphrase, **choices)
     except EntraideError as problem:
         return print_problem(problem, lang)
     _print(summary, format_restore(summary, lang), as_json=as_json)
@@ -126,7 +128,7 @@ def _restore(
 
 def format_restore(summary: "RestoreSummary", lang: str) -> str:
     """Returns what an operator reads after a restore."""
-    return i18n.text(
+    done = i18n.text(
         "pool-restore-done",
         lang,
         path=summary.path,
@@ -134,6 +136,9 @@ def format_restore(summary: "RestoreSummary", lang: str) -> str:
         files=summary.files,
         rows=summary.rows,
     )
+    lists = {"lists": ", ".join(summary.lists)} if summary.lists else {}
+    repeated = i18n.text("pool-restore-erased", lang, erased=summary.erased, **lists)
+    return f"{done}\n{repeated}"
 
 
 def _upgrade(state: Path, wheel: Path, wheels: Path | None, lang: str) -> int:

@@ -69,6 +69,12 @@ def read_backup_at(state: Path) -> float:
     return record.at if record is not None else 0.0
 
 
+def find_backup(state: Path) -> tuple[float, str]:
+    """Returns when the last backup was made, seconds since the epoch, and its path."""
+    record = read_last_backup(state)
+    return (record.at, record.file) if record is not None else (0.0, "")
+
+
 def call_status(pool: PoolFile, lang: str) -> admin_pb2.Status:
     """Returns the status of the running scheduler.
 

@@ -9,19 +9,21 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from entraide.errors import PoolError
 from entraide.files import PRIVATE_DIRECTORY_MODE, sync_directory, write_private
+from entraide_scheduler.erasure_list import BESIDE_BACKUPS, read_list
+from entraide_scheduler.erasure_list import FILE as FILE_OF_ERASURES
 from entraide_scheduler.nats.identity import PoolIdentity
 from entraide_scheduler.pool.backup_records import FileRecord, RowsRecord, read_records
 from entraide_scheduler.pool.config import FILE, PoolConfig, load_pool_config
@@ -42,6 +44,7 @@ from entraide_scheduler.store.database import (
     unreachable_error,
 )
 from entraide_scheduler.store.dump import TableRows, drop_all, fill_store, is_empty
+from entraide_scheduler.store.erasures import Erasure, repeat
 
 SQLITE = "sqlite"  # as --database: the store in the pool's directory
 DATABASE_LINE = re.compile(r"^database\s*=.*$", re.MULTILINE)
@@ -56,6 +59,8 @@ class RestoreSummary(Struct, frozen=True):
         version: version of Entraide that wrote the backup.
         at: the moment of which the content is, seconds since the epoch.
         files, rows: how many.
+        erased: how many erasures found something to erase again.
+        lists: the lists of erasures that were read.
     """
 
     path: str
@@ -64,6 +69,8 @@ class RestoreSummary(Struct, frozen=True):
     at: float
     files: int
     rows: int
+    erased: int = 0
+    lists: tuple[str, ...] = ()
 
 
 class _Rows:
@@ -94,7 +101,12 @@ class _Rows:
 
 
 def restore_pool(
-    file: Path, state: Path, passphrase: str, *, database: str | None = None
+    file: Path,
+    state: Path,
+    passphrase: str,
+    *,
+    database: str | None = None,
+    erased: Path | None = None,
 ) -> RestoreSummary:
     """Restores a backup into a directory and a database that are empty or missing. Blocks.
 
@@ -104,13 +116,18 @@ def restore_pool(
         passphrase: with which the backup was sealed.
         database: URL of the new store; ``sqlite`` for SQLite in the directory; None for what
             ``pool.toml`` of the backup says.
+        erased: a list of erasures to repeat, besides the one beside the backup.
 
     Raises:
-        PoolError: ``backup_unreadable``, ``backup_refused`` with its fault, ``restore_target``,
-            ``pool_database_taken``, ``restore_database``, ``pool_not_created``, or an error of
-            opening a store.
+        PoolError: ``erasures_unreadable``, ``backup_unreadable``, ``backup_refused`` with its
+            fault, ``restore_target``, ``pool_database_taken``, ``restore_database``,
+            ``pool_not_created``, or an error of opening a store.
     """
     check_target(state)
+    lists = [path for path in (erased, file.parent / BESIDE_BACKUPS) if path and path.exists()]
+    if erased is not None and erased not in lists:
+        lists.insert(0, erased)  # reading it says what is wrong
+    to_erase = {each.subject: each for path in lists for each in read_list(path)}
     with open_backup(file) as (raw, head, raw_head):
         reader = unseal(file, raw, passphrase, head, raw_head)
         try:
@@ -119,7 +136,10 @@ def restore_pool(
         except OSError as problem:
             raise _not_created(state, problem) from problem
         try:
-            return _restore(reader, head, draft, state, database)
+            summary = _restore(
+                reader, head, draft, state, database=database, to_erase=to_erase.values()
+            )
+            return structs.replace(summary, lists=tuple(map(str, lists)))
         except SealedFault as fault:
             raise refused(file, fault, head) from fault
         except OSError as problem:
@@ -129,7 +149,13 @@ def restore_pool(
 
 
 def _restore(
-    reader: SealedReader, head: SealedHead, draft: Path, state: Path, database: str | None
+    reader: SealedReader,
+    head: SealedHead,
+    draft: Path,
+    state: Path,
+    *,
+    database: str | None,
+    to_erase: Collection[Erasure],
 ) -> RestoreSummary:
     rows = _Rows(read_records(reader.read), draft)
     config = _prepare_config(draft, database)
@@ -142,11 +168,13 @@ def _restore(
     is_own = not config.database
     with empty_database(url) as connection:
         fill(connection, head.schema, rows, reader)
+        erased = repeat(connection, to_erase)
         if not is_own:
             _move(draft, state)  # before the commit, which is the last step that can fail
     if is_own:
         _move(draft, state)
-    return RestoreSummary(str(state), config.name, head.version, head.at, rows.files, rows.rows)
+    counts = (rows.files, rows.rows, erased)
+    return RestoreSummary(str(state), config.name, head.version, head.at, *counts)
 
 
 def fill(connection: Connection, schema: str, rows: _Rows, reader: SealedReader) -> None:
@@ -189,6 +217,8 @@ def put_back(file: Path, passphrase: str, state: Path) -> None:
                 drop_all(c)
                 fill(c, head.schema, rows, reader)
                 _keep_revocations(state, draft)
+                if (own := state / FILE_OF_ERASURES).exists():
+                    repeat(c, read_list(own))
                 for path in filter(Path.is_file, sorted(draft.rglob("*"))):
                     write_private(state / path.relative_to(draft), path.read_bytes())
                 joined_until = read_mark(draft).joined_until

@@ -27,9 +27,8 @@ from entraide_scheduler.pool.versions import (
     enter_current,
     set_current,
 )
-from entraide_scheduler.upgrade_trial import FOLDER, find_record
+from entraide_scheduler.upgrade_trial import BACKUP, FOLDER, find_record
 
-BACKUP = "before.backup"
 POOL_LOCK = "pool.lock"
 STOP_TIMEOUT_S = 120.0
 POLL_S = 0.1

@@ -34,7 +34,6 @@ from entraide_scheduler.pool.backup import write_backup
 from entraide_scheduler.pool.config import PoolConfig, load_pool_config
 from entraide_scheduler.pool.facts import call_status
 from entraide_scheduler.pool.trial import (
-    BACKUP,
     STOP_TIMEOUT_S,
     begin_trial,
     end_trial,
@@ -53,7 +52,7 @@ from entraide_scheduler.pool.versions import (
 from entraide_scheduler.supervision import poolfile
 from entraide_scheduler.supervision.foreground import PARENT_PIPE
 from entraide_scheduler.supervision.poolfile import SUPERVISOR
-from entraide_scheduler.upgrade_trial import FOLDER
+from entraide_scheduler.upgrade_trial import BACKUP, FOLDER
 
 LOG = "upgrade.log"
 STOP_SIGNAL = signal.SIGUSR1

@@ -22,6 +22,7 @@ from sqlalchemy.exc import OperationalError
 from entraide.errors import PoolError
 
 BUSY_TIMEOUT_MS = 15_000
+LOG_WAIT_MS = 250
 READERS_MAX = 8
 
 
@@ -45,17 +46,39 @@ def database_url(url: str) -> URL:
 
 def make_engines(url: URL) -> tuple[Engine, Engine]:
     """Returns the engine of the single writer and the engine of the readers."""
+    options: dict[str, Any] = {
+        "hide_parameters": True
+    }  # an error's text, in the log, has no values
     if url.drivername != "sqlite":
         # Values by position, as SQLite takes them, so that compiled statements suit both.
-        options: dict[str, Any] = {"pool_pre_ping": True, "paramstyle": "format"}
+        options |= {"pool_pre_ping": True, "paramstyle": "format"}
         writer = create_engine(url, pool_size=1, max_overflow=0, **options)
         return writer, create_engine(url, pool_size=READERS_MAX, **options)
-    writer = create_engine(url, connect_args={"check_same_thread": False})
-    reader = create_engine(url, pool_size=READERS_MAX, connect_args={"check_same_thread": False})
+    options["connect_args"] = {"check_same_thread": False}
+    writer = create_engine(url, **options)
+    reader = create_engine(url, pool_size=READERS_MAX, **options)
     for engine, begin in ((writer, "BEGIN IMMEDIATE"), (reader, "BEGIN")):
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_with(begin))
     return writer, reader
+
+
+def truncate_log(engine: Engine) -> bool:
+    """Writes SQLite's log into the database and empties it; returns False if it is in use.
+
+    Waits ``LOG_WAIT_MS`` at most for those who read, because writers wait meanwhile.
+    """
+    if engine.dialect.name != "sqlite":
+        return True
+    raw = engine.raw_connection()
+    try:
+        cursor = raw.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={LOG_WAIT_MS}")
+        ((busy, *_),) = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        return not busy
+    finally:
+        raw.close()
 
 
 def find_schema_fault(engine: Engine) -> str:
@@ -170,6 +193,7 @@ def _prepare_sqlite(raw: sqlite3.Connection, _record: Any) -> None:
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
+        "secure_delete=ON",  # what is deleted is overwritten with zeros
     ):
         raw.execute(f"PRAGMA {pragma}")
 

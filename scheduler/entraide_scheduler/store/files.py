@@ -51,12 +51,17 @@ def measure_files(connection: Connection, coop: str) -> StoredAmount:
 def add_part(
     connection: Connection, file: str, coop: str, part: SealedPart, coop_bytes_max: int
 ) -> bool:
-    """Adds a part to an incomplete file; returns False if the co-op's files would be too large."""
+    """Adds a part to an incomplete file.
+
+    Returns:
+        False if the co-op's files would be too large, or if the file is gone.
+    """
     if measure_files(connection, coop).bytes + part.size > coop_bytes_max:
         return False
+    grown = update(files).where(files.c.file == file).values(bytes=files.c.bytes + part.size)
+    if not connection.execute(grown).rowcount:
+        return False
     connection.execute(insert(file_parts).values(file=file, number=part.number, sealed=part.sealed))
-    size = files.c.bytes + part.size
-    connection.execute(update(files).where(files.c.file == file).values(bytes=size))
     return True
 
 

@@ -182,6 +182,34 @@ signin_sessions = Table(
     Index("signin_sessions_by_person", "person"),
 )
 
+# The register of confidentiality incidents, to which rows are only added.
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("entered_at", Double, nullable=False),
+    Column("entered_by", String, nullable=False),
+    Column("amends", BigInteger, nullable=False),
+    Column("happened", String, nullable=False),
+    Column("noticed", String, nullable=False),
+    Column("circumstances", String, nullable=False),
+    Column("information", String, nullable=False),
+    Column("persons", BigInteger, nullable=False),
+    Column("risk", String, nullable=False),
+    Column("risk_reasons", String, nullable=False),
+    Column("told", String, nullable=False),
+    Column("measures", String, nullable=False),
+)
+
+# What was erased: a person, a key or a kept job, by its number. Restores repeat these.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("subject", String, primary_key=True),
+    Column("at", Double, nullable=False),
+    Index("erasures_by_time", "at"),
+)
+
 grid_zones = Table(
     "grid_zones",
     metadata,

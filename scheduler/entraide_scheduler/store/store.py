@@ -34,6 +34,7 @@ from entraide_scheduler.store.database import (
     READERS_MAX,
     database_url,
     make_engines,
+    truncate_log,
     unreachable_error,
     upgrade,
 )
@@ -58,6 +59,8 @@ from entraide_scheduler.store.writer import GroupCommitWriter, WhenFull
 
 T = TypeVar("T")
 
+OVERWRITE_TRIES, OVERWRITE_PAUSE_S = 8, 0.25  # to overwrite the log while others read
+
 
 class Store:
     """The pool's store; create it with ``Store.open`` in a running event loop.
@@ -81,6 +84,7 @@ class Store:
         self.metrics = StoreMetrics(lambda: self._writer.queued)
         self.space = StoreSpace(writing.url)
         self._writer = GroupCommitWriter(writing, self.metrics.commit_s, self.space)
+        self._overwriting = asyncio.Lock()
         self._before_results = before_results
         self._check_new = check_new
 
@@ -146,6 +150,19 @@ class Store:
         If the disk is full, it gets ``StorageFull``, unless it waits for space.
         """
         return self._writer.submit(step, when_full)
+
+    async def overwrite_log(self) -> bool:
+        """Overwrites SQLite's log, which holds earlier pages, so that what was erased is gone.
+
+        Returns:
+            False if a long read, a backup for instance, kept the log in use.
+        """
+        async with self._overwriting:
+            for _ in range(OVERWRITE_TRIES):
+                if await asyncio.to_thread(truncate_log, self._writing):
+                    return True
+                await asyncio.sleep(OVERWRITE_PAUSE_S)
+        return False
 
     def write_new(self, step: Callable[[Connection], T]) -> Future[T]:
         """Queues a write of new kept work.

@@ -48,12 +48,15 @@ def register(app: typer.Typer, lang: str) -> None:
     @group.command(help=i18n.text("help-jobs-cancel", lang))
     def cancel(
         job_id: Annotated[str, job_argument],
+        erase: Annotated[
+            bool, typer.Option("--erase", help=i18n.text("opt-jobs-erase", lang))
+        ] = False,
         coop: Annotated[str, options.coop(lang)] = "",
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
         pool = find_pool(state, lang)
-        cancelled = pool.call_for_job(coop, lambda client: client.cancel(job_id))
+        cancelled = pool.call_for_job(coop, lambda client: client.cancel(job_id, erase=erase))
         output.print_json(cancelled) if json else _print_job(cancelled, lang)
 
 

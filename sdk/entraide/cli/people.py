@@ -26,6 +26,7 @@ def register(app: typer.Typer, lang: str) -> None:
     _register_list(group, lang)
     _register_link(group, lang)
     _register_access(group, lang)
+    _register_records(group, lang)
 
 
 def _register_add(group: typer.Typer, lang: str) -> None:
@@ -113,6 +114,62 @@ def _register_access(group: typer.Typer, lang: str) -> None:
         with find_pool(state, lang).admin() as admin:
             enabled = admin.call("ChangePerson", request)
         _print_people([enabled], lang, json=json)
+
+
+def _register_records(group: typer.Typer, lang: str) -> None:
+    file_option = typer.Option(
+        "--file", metavar="FILE", help=i18n.text("opt-people-export-file", lang)
+    )
+    key_option = typer.Option("--key", metavar="KEY", help=i18n.text("opt-people-forget-key", lang))
+
+    @group.command(help=i18n.text("help-people-export", lang))
+    def export(
+        person: Annotated[str, _person_argument(lang)],
+        file: Annotated[Path | None, file_option] = None,
+        state: Annotated[Path | None, options.state(lang)] = None,
+    ) -> None:
+        from entraide.files import write_private
+        from entraide.v1 import admin_pb2
+
+        request = admin_pb2.PersonRequest(person=person)
+        with find_pool(state, lang).admin() as admin:
+            document = b"".join(part.data for part in admin.read("ExportPerson", request))
+        if file is None:
+            typer.echo(document.decode(), nl=False)
+        else:
+            write_private(file, document)
+
+    @group.command(help=i18n.text("help-people-forget", lang))
+    def forget(
+        person: Annotated[str, _person_argument(lang)],
+        key: Annotated[list[str] | None, key_option] = None,
+        state: Annotated[Path | None, options.state(lang)] = None,
+        json: Annotated[bool, options.json(lang)] = False,
+    ) -> None:
+        from entraide.v1 import admin_pb2
+
+        request = admin_pb2.ForgetPersonRequest(person=person, keys=key or [])
+        with find_pool(state, lang).admin() as admin:
+            forgotten = admin.call("ForgetPerson", request)
+        output.print_json(forgotten) if json else _print_forgotten(forgotten, lang)
+
+
+def _print_forgotten(forgotten: "admin_pb2.ForgottenPerson", lang: str) -> None:
+    typer.echo(i18n.text("cli-person-forgotten", lang, person=forgotten.person))
+    for path in forgotten.lists:
+        typer.echo(i18n.text("cli-person-forgotten-list", lang, path=path))
+    for path in forgotten.missed_lists:
+        typer.echo(
+            i18n.text("cli-person-forgotten-no-list", lang, path=path, person=forgotten.person),
+            err=True,
+        )
+    if forgotten.backup_at:
+        when = output.format_time(forgotten.backup_at, lang)
+        typer.echo(i18n.text("cli-person-forgotten-backup", lang, when=when))
+    if forgotten.traces_remain:
+        typer.echo(
+            i18n.text("cli-person-forgotten-traces", lang, person=forgotten.person), err=True
+        )
 
 
 def _person_argument(lang: str) -> typer.models.ArgumentInfo:

@@ -40,6 +40,8 @@ REPEATABLE = frozenset(
         "ListGrid",
         "ImportGrid",
         "SetGridSource",
+        "ForgetPerson",
+        "ListIncidents",
         "ListFindings",
         "GetOperation",
         "CancelOperation",

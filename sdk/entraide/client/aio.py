@@ -132,7 +132,7 @@ class AsyncStream:
     async def _cancel_job(self) -> None:
         """Cancels a job that would go on without its client."""
         if self._builder.reconnect_s and self._builder.done is None:
-            request = pool_pb2.JobRequest(job=self._builder.job)
+            request = pool_pb2.CancelRequest(job=self._builder.job)
             with contextlib.suppress(EntraideError):
                 await self._transport.call(
                     "Pool/Cancel", request, timeout_s=CANCEL_TIMEOUT_S, lang=self._lang
@@ -365,9 +365,16 @@ class AsyncClient:
             poll_s = min(POLL_MAX_S, poll_s * 2)
         return current
 
-    async def cancel(self, job: str) -> Job:
-        """Cancels a job."""
-        return _convert.job(await self._call("Cancel", pool_pb2.JobRequest(job=job)))
+    async def cancel(self, job: str, *, erase: bool = False) -> Job:
+        """Cancels a job.
+
+        Args:
+            job: its identifier.
+            erase: whether the request and the answer that the pool keeps of it are erased at once,
+                even if the job has ended.
+        """
+        request = pool_pb2.CancelRequest(job=job, erase=erase)
+        return _convert.job(await self._call("Cancel", request))
 
     async def explain(self, job: str, lang: str | None = None) -> JobExplanation:
         """Returns why a job was placed, waits or was refused, as text and as a struct."""

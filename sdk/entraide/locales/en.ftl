@@ -1402,6 +1402,12 @@ pool-restore-done =
     3. Start it:
         entraide pool run { $path }
     4. Revoke again the machines and keys that were revoked after the backup.
+pool-restore-erased = { $lists ->
+    [none] No list of erasures (entraide-erased.json) was beside the backup. If people or requests were erased since, erase them again.
+   *[other] Erasures repeated from { $lists }: { $erased }.
+}
+opt-pool-restore-erased = List of erasures to repeat, besides the one beside the backup (entraide-erased.json).
+error-erasures_unreadable = The list of erasures { $path } cannot be read: { $problem }. Restore it from a copy, or move it away and repeat these erasures yourself.
 help-pool-upgrade = Take the pool over to another version; if that does not come up, back to this one.
 arg-upgrade-wheel = Wheel of the other version (entraide-….whl).
 opt-pool-wheels = Folder with the wheels that it needs; no network is used then.
@@ -1673,7 +1679,7 @@ help-jobs = List, show, explain and cancel jobs.
 help-jobs-list = List a co-op's jobs, newest first.
 help-jobs-show = Show a job, its result and its receipt.
 help-jobs-explain = Explain why a job was placed, waits or was refused.
-help-jobs-cancel = Cancel a job.
+help-jobs-cancel = Cancel a job, or erase its text.
 help-nodes = Manage the pool's machines (for the operator).
 help-nodes-list = List the machines.
 help-nodes-show = Show a machine.
@@ -1717,6 +1723,7 @@ opt-control = Who must control the machine: member (a member co-op), canadian (a
 opt-zone = Jurisdiction that the job must not leave: CA, CA-QC…
 opt-max-tokens = Maximum length of the answer, in tokens.
 opt-temperature = How freely the model picks its words, from 0 (always the same answer) to 2.
+opt-jobs-erase = Also erase the request and the answer that the pool keeps, at once, even of a job that has ended.
 opt-limit = Maximum number of jobs to list.
 opt-hours = Validity, in hours.
 opt-token-coop = Co-op that the machine will belong to.
@@ -4006,6 +4013,56 @@ help-people-list = List the people.
 help-people-link = Make a one-time sign-in link for a person, and show it.
 help-people-disable = End a person's access at once: sessions, running answers and links.
 help-people-enable = Let a disabled person in again.
+help-people-export = Export all that the pool holds of a person, but for the texts, which only that person reads.
+help-people-forget = Erase a person for good: name, address, sessions, requests, files and batches. The books stay, under a number.
+opt-people-export-file = File to write, readable by you only; without this option, the standard output.
+opt-people-forget-key = Key that is this person’s alone: it is revoked, and what it sent is erased, too. Repeat the option for several keys.
+cli-person-forgotten = Erased: { $person } is only a number in the books now. Note it: if an older backup is restored without the list, “entraide people forget { $person }” repeats the erasure.
+cli-person-forgotten-list = The number is in the list { $path }, which “entraide pool restore” reads.
+cli-person-forgotten-no-list = The list { $path } could not be written. After the restore of a backup from that place, repeat: entraide people forget { $person }
+cli-person-forgotten-backup = The last backup ({ $when }) and those before still have this person: destroy them when their time has come.
+cli-person-forgotten-traces = A long read keeps earlier pages of the database. Repeat later: entraide people forget { $person }
+export-about = All that the pool holds of this person; times are in seconds since 1970.{ $texts ->
+    [yes] {""}
+   *[other] {" "}The texts of the person’s requests are left out: only the person reads them, at /v1/session/export.
+}
+export-sessions = Sessions: browser and system, begin, last use. They are deleted 7 days after their end.
+export-starts = Starts: what of the person’s work is open to which sessions.
+export-links = Sign-in links, without their secret part. They are deleted 7 days after their time.
+export-keys = Keys of the co-op whose label has the name or the address.
+export-jobs = Kept requests, and lines of running batches. They are deleted when their time has come.
+export-files = Files that were sent; their content is read at /v1/files/FILE/content.
+export-batches = Batches; their answers and errors are files.
+export-entries = Entries of the books: what each request used, when and where. They stay, under the person’s number.
+help-incidents = Keep the register of confidentiality incidents (for the operator).
+help-incidents-add = Enter an incident into the register, or complete an entry.
+help-incidents-list = List the entries of the register.
+opt-incident-happened = Date or period of the incident.
+opt-incident-noticed = Date on which it became known.
+opt-incident-circumstances = Circumstances, in brief, without anybody’s name.
+opt-incident-risk = Risk of serious injury: serious or not_serious.
+opt-incident-reasons = What leads to this conclusion.
+opt-incident-information = Information concerned, or why it is not known.
+opt-incident-persons = Number of persons concerned, at least approximately; -1 if it is unknown.
+opt-incident-told = Who was told, and when: the Commission, the persons, others.
+opt-incident-measures = Measures taken to reduce the risk.
+opt-incident-amends = Number of the entry that this one completes or corrects.
+cli-no-incidents = The register is empty.
+cli-incident = Incident { $number }, entered on { $when }{ $amends ->
+    [none] {""}
+   *[other] {""}, which completes or corrects number { $amends }
+}
+incident-happened = When:
+incident-noticed = Known:
+incident-circumstances = Circumstances:
+incident-information = Information:
+incident-persons = Persons:
+incident-risk = Risk of injury:
+incident-told = Told:
+incident-measures = Measures:
+incident-unknown = number unknown
+incident-risk-serious = serious.
+incident-risk-not_serious = not serious.
 arg-person = Identifier of the person.
 arg-person-name = Name of the person, as the pages show it.
 opt-people-coop = Co-op that the people belong to.

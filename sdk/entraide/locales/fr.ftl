@@ -1405,6 +1405,12 @@ pool-restore-done =
     3. Démarrez-le :
         entraide pool run { $path }
     4. Révoquez de nouveau les machines et les clés révoquées après la sauvegarde.
+pool-restore-erased = { $lists ->
+    [none] Aucune liste d’effacements (entraide-erased.json) n’était à côté de la sauvegarde. Si des personnes ou des requêtes ont été effacées depuis, effacez-les de nouveau.
+   *[other] Effacements répétés d’après { $lists } : { $erased }.
+}
+opt-pool-restore-erased = Liste d’effacements à répéter, en plus de celle qui est à côté de la sauvegarde (entraide-erased.json).
+error-erasures_unreadable = La liste d’effacements { $path } ne peut pas être lue : { $problem }. Rétablissez-la d’une copie, ou déplacez-la et répétez ces effacements vous-même.
 help-pool-upgrade = Faire passer le parc à une autre version ; si elle ne démarre pas, revenir à celle-ci.
 arg-upgrade-wheel = Paquet (wheel) de l’autre version, entraide-….whl.
 opt-pool-wheels = Dossier des paquets (wheels) dont elle a besoin ; rien n’est alors pris sur le réseau informatique.
@@ -1676,7 +1682,7 @@ help-jobs = Énumérer, montrer, expliquer et annuler des requêtes.
 help-jobs-list = Énumérer les requêtes d’une coopérative, la plus récente d’abord.
 help-jobs-show = Montrer une requête, son résultat et son reçu.
 help-jobs-explain = Expliquer pourquoi une requête a été placée, attend ou a été refusée.
-help-jobs-cancel = Annuler une requête.
+help-jobs-cancel = Annuler une requête, ou en effacer le texte.
 help-nodes = Gérer les machines du parc (pour l’exploitant).
 help-nodes-list = Énumérer les machines.
 help-nodes-show = Montrer une machine.
@@ -1720,6 +1726,7 @@ opt-control = Qui doit contrôler la machine : member (une coopérative membre)
 opt-zone = Territoire dont la requête ne doit pas sortir : CA, CA-QC…
 opt-max-tokens = Longueur maximale de la réponse, en jetons.
 opt-temperature = Liberté du modèle dans le choix des mots, de 0 (toujours la même réponse) à 2.
+opt-jobs-erase = Effacer aussi, sur-le-champ, la requête et la réponse que le parc conserve, même si la requête est terminée.
 opt-limit = Nombre maximal de requêtes.
 opt-hours = Durée de validité, en heures.
 opt-token-coop = Coopérative dont la machine fera partie.
@@ -4015,6 +4022,56 @@ help-people-list = Énumérer les personnes.
 help-people-link = Créer pour une personne un lien de connexion à usage unique, et le montrer.
 help-people-disable = Mettre fin tout de suite à l’accès d’une personne : sessions, réponses en cours et liens.
 help-people-enable = Rétablir l’accès d’une personne.
+help-people-export = Exporter tout ce que le parc détient sur une personne, sauf les textes, qu’elle est seule à lire.
+help-people-forget = Effacer une personne pour de bon : nom, adresse, sessions, requêtes, fichiers et lots. Les livres restent, sous un numéro.
+opt-people-export-file = Fichier à écrire, lisible par vous seulement ; sans cette option, la sortie standard.
+opt-people-forget-key = Clé qui n’est qu’à cette personne : elle est révoquée, et ce qu’elle a envoyé est effacé aussi. Option à répéter pour plusieurs clés.
+cli-person-forgotten = Effacement fait : { $person } n’est plus qu’un numéro dans les livres. Notez-le : si une sauvegarde plus ancienne est restaurée sans la liste, « entraide people forget { $person } » répète l’effacement.
+cli-person-forgotten-list = Le numéro est dans la liste { $path }, que lit « entraide pool restore ».
+cli-person-forgotten-no-list = La liste { $path } n’a pas pu être écrite. Après la restauration d’une sauvegarde de cet endroit, répétez : entraide people forget { $person }
+cli-person-forgotten-backup = La dernière sauvegarde ({ $when }) et les précédentes ont encore cette personne : détruisez-les au terme prévu.
+cli-person-forgotten-traces = Une longue lecture retient d’anciennes pages de la base de données. Répétez plus tard : entraide people forget { $person }
+export-about = Tout ce que le parc détient sur cette personne ; les moments sont en secondes depuis 1970.{ $texts ->
+    [yes] {""}
+   *[other] {" "}Les textes de ses requêtes n’y sont pas : elle est seule à les lire, à l’adresse /v1/session/export.
+}
+export-sessions = Sessions : navigateur et système, début, dernière utilisation. Elles sont supprimées 7 jours après leur fin.
+export-starts = Départs : ce qui, dans ce que la personne a envoyé, est ouvert à ses sessions.
+export-links = Liens de connexion, sans leur partie secrète. Ils sont supprimés 7 jours après leur terme.
+export-keys = Clés de la coopérative dont le libellé contient le nom ou l’adresse.
+export-jobs = Requêtes conservées, et lignes de lots en cours. Elles sont supprimées au terme de leur durée de conservation.
+export-files = Fichiers envoyés ; leur contenu se lit à /v1/files/FICHIER/content.
+export-batches = Lots ; leurs réponses et leurs erreurs sont des fichiers.
+export-entries = Écritures des livres : ce que chaque requête a utilisé, quand et où. Elles restent, sous le numéro de la personne.
+help-incidents = Tenir le registre des incidents de confidentialité (pour l’exploitant).
+help-incidents-add = Inscrire un incident au registre, ou compléter une inscription.
+help-incidents-list = Énumérer les inscriptions du registre.
+opt-incident-happened = Date ou période de l’incident.
+opt-incident-noticed = Date à laquelle on en a pris connaissance.
+opt-incident-circumstances = Circonstances, en bref, sans nom de personne.
+opt-incident-risk = Risque qu’un préjudice sérieux soit causé : serious (sérieux) ou not_serious (non sérieux).
+opt-incident-reasons = Ce qui mène à cette conclusion.
+opt-incident-information = Renseignements visés, ou pourquoi on ne les connaît pas.
+opt-incident-persons = Nombre de personnes concernées, au moins approximatif ; -1 s’il est inconnu.
+opt-incident-told = Qui a été avisé, et quand : la Commission, les personnes, d’autres.
+opt-incident-measures = Mesures prises pour diminuer le risque.
+opt-incident-amends = Numéro de l’inscription que celle-ci complète ou corrige.
+cli-no-incidents = Le registre est vide.
+cli-incident = Incident { $number }, inscrit le { $when }{ $amends ->
+    [none] {""}
+   *[other] {""}, qui complète ou corrige le numéro { $amends }
+}
+incident-happened = Moment :
+incident-noticed = Prise de connaissance :
+incident-circumstances = Circonstances :
+incident-information = Renseignements visés :
+incident-persons = Personnes concernées :
+incident-risk = Risque de préjudice :
+incident-told = Avis donnés :
+incident-measures = Mesures :
+incident-unknown = nombre inconnu
+incident-risk-serious = sérieux.
+incident-risk-not_serious = non sérieux.
 arg-person = Identifiant de la personne.
 arg-person-name = Nom de la personne, comme les pages le montrent.
 opt-people-coop = Coopérative à laquelle appartiennent les personnes.

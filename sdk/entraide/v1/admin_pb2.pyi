@@ -2016,6 +2016,190 @@ class PersonRequest(_message.Message):
 Global___PersonRequest: _TypeAlias = PersonRequest  # noqa: Y015
 
 @_typing.final
+class ExportPart(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATA_FIELD_NUMBER: _builtins.int
+    data: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        data: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportPart: _TypeAlias = ExportPart  # noqa: Y015
+
+@_typing.final
+class ForgetPersonRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERSON_FIELD_NUMBER: _builtins.int
+    KEYS_FIELD_NUMBER: _builtins.int
+    person: _builtins.str
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Keys of the person's co-op that are this person's alone: they go, too, with all that they sent."""
+
+    def __init__(
+        self,
+        *,
+        person: _builtins.str = ...,
+        keys: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keys", b"keys", "person", b"person"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForgetPersonRequest: _TypeAlias = ForgetPersonRequest  # noqa: Y015
+
+@_typing.final
+class ForgottenPerson(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERSON_FIELD_NUMBER: _builtins.int
+    FORGOTTEN_AT_FIELD_NUMBER: _builtins.int
+    LISTS_FIELD_NUMBER: _builtins.int
+    MISSED_LISTS_FIELD_NUMBER: _builtins.int
+    BACKUP_AT_FIELD_NUMBER: _builtins.int
+    TRACES_REMAIN_FIELD_NUMBER: _builtins.int
+    person: _builtins.str
+    forgotten_at: _builtins.float
+    backup_at: _builtins.float
+    """When the last backup was made, which still has the person; 0 where none is known."""
+    traces_remain: _builtins.bool
+    """Whether a long read kept earlier pages in the store's log: repeat the call later."""
+    @_builtins.property
+    def lists(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Lists of erased numbers that have this one now, and those that could not be written: a restore of
+        an earlier backup needs one.
+        """
+
+    @_builtins.property
+    def missed_lists(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        person: _builtins.str = ...,
+        forgotten_at: _builtins.float = ...,
+        lists: _abc.Iterable[_builtins.str] | None = ...,
+        missed_lists: _abc.Iterable[_builtins.str] | None = ...,
+        backup_at: _builtins.float = ...,
+        traces_remain: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backup_at", b"backup_at", "forgotten_at", b"forgotten_at", "lists", b"lists", "missed_lists", b"missed_lists", "person", b"person", "traces_remain", b"traces_remain"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForgottenPerson: _TypeAlias = ForgottenPerson  # noqa: Y015
+
+@_typing.final
+class ConfidentialityIncident(_message.Message):
+    """An entry of the register; times are as people say them ("12 January, about noon")."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    ENTERED_AT_FIELD_NUMBER: _builtins.int
+    ENTERED_BY_FIELD_NUMBER: _builtins.int
+    AMENDS_FIELD_NUMBER: _builtins.int
+    HAPPENED_FIELD_NUMBER: _builtins.int
+    NOTICED_FIELD_NUMBER: _builtins.int
+    CIRCUMSTANCES_FIELD_NUMBER: _builtins.int
+    INFORMATION_FIELD_NUMBER: _builtins.int
+    PERSONS_FIELD_NUMBER: _builtins.int
+    RISK_FIELD_NUMBER: _builtins.int
+    RISK_REASONS_FIELD_NUMBER: _builtins.int
+    TOLD_FIELD_NUMBER: _builtins.int
+    MEASURES_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Set by the pool: number of the entry, when it was made, and by whom (a person or "")."""
+    entered_at: _builtins.float
+    entered_by: _builtins.str
+    amends: _builtins.int
+    """Earlier entry that this one completes or corrects; 0 for none."""
+    happened: _builtins.str
+    noticed: _builtins.str
+    circumstances: _builtins.str
+    """What happened, and what information it concerned."""
+    information: _builtins.str
+    persons: _builtins.int
+    """How many persons, at least approximately; -1 where it is not known."""
+    risk: _builtins.str
+    """serious or not_serious, and why."""
+    risk_reasons: _builtins.str
+    told: _builtins.str
+    """Who was told, and when: the Commission, the persons, others."""
+    measures: _builtins.str
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        entered_at: _builtins.float = ...,
+        entered_by: _builtins.str = ...,
+        amends: _builtins.int = ...,
+        happened: _builtins.str = ...,
+        noticed: _builtins.str = ...,
+        circumstances: _builtins.str = ...,
+        information: _builtins.str = ...,
+        persons: _builtins.int = ...,
+        risk: _builtins.str = ...,
+        risk_reasons: _builtins.str = ...,
+        told: _builtins.str = ...,
+        measures: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amends", b"amends", "circumstances", b"circumstances", "entered_at", b"entered_at", "entered_by", b"entered_by", "happened", b"happened", "information", b"information", "measures", b"measures", "noticed", b"noticed", "number", b"number", "persons", b"persons", "risk", b"risk", "risk_reasons", b"risk_reasons", "told", b"told"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfidentialityIncident: _TypeAlias = ConfidentialityIncident  # noqa: Y015
+
+@_typing.final
+class ListIncidentsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListIncidentsRequest: _TypeAlias = ListIncidentsRequest  # noqa: Y015
+
+@_typing.final
+class ListIncidentsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INCIDENTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def incidents(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConfidentialityIncident]: ...
+    def __init__(
+        self,
+        *,
+        incidents: _abc.Iterable[Global___ConfidentialityIncident] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["incidents", b"incidents"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListIncidentsResponse: _TypeAlias = ListIncidentsResponse  # noqa: Y015
+
+@_typing.final
 class MakeSigninLinkRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -199,6 +199,26 @@ class AdminStub:
                 request_serializer=entraide_dot_v1_dot_admin__pb2.PersonRequest.SerializeToString,
                 response_deserializer=entraide_dot_v1_dot_admin__pb2.Person.FromString,
                 _registered_method=True)
+        self.ExportPerson = channel.unary_stream(
+                '/entraide.v1.Admin/ExportPerson',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.PersonRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.ExportPart.FromString,
+                _registered_method=True)
+        self.ForgetPerson = channel.unary_unary(
+                '/entraide.v1.Admin/ForgetPerson',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.ForgetPersonRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.ForgottenPerson.FromString,
+                _registered_method=True)
+        self.AddIncident = channel.unary_unary(
+                '/entraide.v1.Admin/AddIncident',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.ConfidentialityIncident.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.ConfidentialityIncident.FromString,
+                _registered_method=True)
+        self.ListIncidents = channel.unary_unary(
+                '/entraide.v1.Admin/ListIncidents',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.ListIncidentsRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.ListIncidentsResponse.FromString,
+                _registered_method=True)
         self.MakeSigninLink = channel.unary_unary(
                 '/entraide.v1.Admin/MakeSigninLink',
                 request_serializer=entraide_dot_v1_dot_admin__pb2.MakeSigninLinkRequest.SerializeToString,
@@ -466,6 +486,36 @@ class AdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExportPerson(self, request, context):
+        """All that the pool holds of a person, as one JSON document in parts; but for the texts, which only
+        the person reads.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ForgetPerson(self, request, context):
+        """Erases a person for good: name, address, sessions, links, and all that the person sent and the
+        pool keeps. The books stay, under the person's number. Repeating it changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddIncident(self, request, context):
+        """Enters a confidentiality incident into the pool's register; nothing deletes it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListIncidents(self, request, context):
+        """The register, the oldest entry first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def MakeSigninLink(self, request, context):
         """Makes a one-time link with which a person signs in; it is shown this once.
         """
@@ -676,6 +726,26 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.DisablePerson,
                     request_deserializer=entraide_dot_v1_dot_admin__pb2.PersonRequest.FromString,
                     response_serializer=entraide_dot_v1_dot_admin__pb2.Person.SerializeToString,
+            ),
+            'ExportPerson': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportPerson,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.PersonRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.ExportPart.SerializeToString,
+            ),
+            'ForgetPerson': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForgetPerson,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.ForgetPersonRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.ForgottenPerson.SerializeToString,
+            ),
+            'AddIncident': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddIncident,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.ConfidentialityIncident.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.ConfidentialityIncident.SerializeToString,
+            ),
+            'ListIncidents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListIncidents,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.ListIncidentsRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.ListIncidentsResponse.SerializeToString,
             ),
             'MakeSigninLink': grpc.unary_unary_rpc_method_handler(
                     servicer.MakeSigninLink,
@@ -1599,6 +1669,114 @@ class Admin:
             '/entraide.v1.Admin/DisablePerson',
             entraide_dot_v1_dot_admin__pb2.PersonRequest.SerializeToString,
             entraide_dot_v1_dot_admin__pb2.Person.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportPerson(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/entraide.v1.Admin/ExportPerson',
+            entraide_dot_v1_dot_admin__pb2.PersonRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.ExportPart.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForgetPerson(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/ForgetPerson',
+            entraide_dot_v1_dot_admin__pb2.ForgetPersonRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.ForgottenPerson.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddIncident(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/AddIncident',
+            entraide_dot_v1_dot_admin__pb2.ConfidentialityIncident.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.ConfidentialityIncident.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListIncidents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/ListIncidents',
+            entraide_dot_v1_dot_admin__pb2.ListIncidentsRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.ListIncidentsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -103,6 +103,18 @@ class AdminStub:
     """Changes what is set; lets a disabled person in again."""
     DisablePerson: _grpc.UnaryUnaryMultiCallable[_admin_pb2.PersonRequest, _admin_pb2.Person]
     """Ends a person's access at once: sessions, their streams, and links."""
+    ExportPerson: _grpc.UnaryStreamMultiCallable[_admin_pb2.PersonRequest, _admin_pb2.ExportPart]
+    """All that the pool holds of a person, as one JSON document in parts; but for the texts, which only
+    the person reads.
+    """
+    ForgetPerson: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ForgetPersonRequest, _admin_pb2.ForgottenPerson]
+    """Erases a person for good: name, address, sessions, links, and all that the person sent and the
+    pool keeps. The books stay, under the person's number. Repeating it changes nothing.
+    """
+    AddIncident: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ConfidentialityIncident, _admin_pb2.ConfidentialityIncident]
+    """Enters a confidentiality incident into the pool's register; nothing deletes it."""
+    ListIncidents: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListIncidentsRequest, _admin_pb2.ListIncidentsResponse]
+    """The register, the oldest entry first."""
     MakeSigninLink: _grpc.UnaryUnaryMultiCallable[_admin_pb2.MakeSigninLinkRequest, _admin_pb2.SigninLink]
     """Makes a one-time link with which a person signs in; it is shown this once."""
     ListFindings: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListFindingsRequest, _admin_pb2.Findings]
@@ -193,6 +205,18 @@ class AdminAsyncStub(AdminStub):
     """Changes what is set; lets a disabled person in again."""
     DisablePerson: _aio.UnaryUnaryMultiCallable[_admin_pb2.PersonRequest, _admin_pb2.Person]  # type: ignore[assignment]
     """Ends a person's access at once: sessions, their streams, and links."""
+    ExportPerson: _aio.UnaryStreamMultiCallable[_admin_pb2.PersonRequest, _admin_pb2.ExportPart]  # type: ignore[assignment]
+    """All that the pool holds of a person, as one JSON document in parts; but for the texts, which only
+    the person reads.
+    """
+    ForgetPerson: _aio.UnaryUnaryMultiCallable[_admin_pb2.ForgetPersonRequest, _admin_pb2.ForgottenPerson]  # type: ignore[assignment]
+    """Erases a person for good: name, address, sessions, links, and all that the person sent and the
+    pool keeps. The books stay, under the person's number. Repeating it changes nothing.
+    """
+    AddIncident: _aio.UnaryUnaryMultiCallable[_admin_pb2.ConfidentialityIncident, _admin_pb2.ConfidentialityIncident]  # type: ignore[assignment]
+    """Enters a confidentiality incident into the pool's register; nothing deletes it."""
+    ListIncidents: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListIncidentsRequest, _admin_pb2.ListIncidentsResponse]  # type: ignore[assignment]
+    """The register, the oldest entry first."""
     MakeSigninLink: _aio.UnaryUnaryMultiCallable[_admin_pb2.MakeSigninLinkRequest, _admin_pb2.SigninLink]  # type: ignore[assignment]
     """Makes a one-time link with which a person signs in; it is shown this once."""
     ListFindings: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListFindingsRequest, _admin_pb2.Findings]  # type: ignore[assignment]
@@ -478,6 +502,42 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.Person, _abc.Awaitable[_admin_pb2.Person]]:
         """Ends a person's access at once: sessions, their streams, and links."""
+
+    @_abc_1.abstractmethod
+    def ExportPerson(
+        self,
+        request: _admin_pb2.PersonRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_admin_pb2.ExportPart], _abc.AsyncIterator[_admin_pb2.ExportPart]]:
+        """All that the pool holds of a person, as one JSON document in parts; but for the texts, which only
+        the person reads.
+        """
+
+    @_abc_1.abstractmethod
+    def ForgetPerson(
+        self,
+        request: _admin_pb2.ForgetPersonRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ForgottenPerson, _abc.Awaitable[_admin_pb2.ForgottenPerson]]:
+        """Erases a person for good: name, address, sessions, links, and all that the person sent and the
+        pool keeps. The books stay, under the person's number. Repeating it changes nothing.
+        """
+
+    @_abc_1.abstractmethod
+    def AddIncident(
+        self,
+        request: _admin_pb2.ConfidentialityIncident,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ConfidentialityIncident, _abc.Awaitable[_admin_pb2.ConfidentialityIncident]]:
+        """Enters a confidentiality incident into the pool's register; nothing deletes it."""
+
+    @_abc_1.abstractmethod
+    def ListIncidents(
+        self,
+        request: _admin_pb2.ListIncidentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ListIncidentsResponse, _abc.Awaitable[_admin_pb2.ListIncidentsResponse]]:
+        """The register, the oldest entry first."""
 
     @_abc_1.abstractmethod
     def MakeSigninLink(

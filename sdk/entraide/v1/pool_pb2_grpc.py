@@ -52,7 +52,7 @@ class PoolStub:
                 _registered_method=True)
         self.Cancel = channel.unary_unary(
                 '/entraide.v1.Pool/Cancel',
-                request_serializer=entraide_dot_v1_dot_pool__pb2.JobRequest.SerializeToString,
+                request_serializer=entraide_dot_v1_dot_pool__pb2.CancelRequest.SerializeToString,
                 response_deserializer=entraide_dot_v1_dot_pool__pb2.Job.FromString,
                 _registered_method=True)
         self.Get = channel.unary_unary(
@@ -103,7 +103,7 @@ class PoolServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Cancel(self, request, context):
-        """Cancels a job.
+        """Cancels a job; with erase, erases the text that the pool keeps of it, too.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -158,7 +158,7 @@ def add_PoolServicer_to_server(servicer, server):
             ),
             'Cancel': grpc.unary_unary_rpc_method_handler(
                     servicer.Cancel,
-                    request_deserializer=entraide_dot_v1_dot_pool__pb2.JobRequest.FromString,
+                    request_deserializer=entraide_dot_v1_dot_pool__pb2.CancelRequest.FromString,
                     response_serializer=entraide_dot_v1_dot_pool__pb2.Job.SerializeToString,
             ),
             'Get': grpc.unary_unary_rpc_method_handler(
@@ -288,7 +288,7 @@ class Pool:
             request,
             target,
             '/entraide.v1.Pool/Cancel',
-            entraide_dot_v1_dot_pool__pb2.JobRequest.SerializeToString,
+            entraide_dot_v1_dot_pool__pb2.CancelRequest.SerializeToString,
             entraide_dot_v1_dot_pool__pb2.Job.FromString,
             options,
             channel_credentials,

@@ -40,8 +40,8 @@ class PoolStub:
     """Goes on with a stream whose request had reconnect_s, for the key that sent it; a call that still
     reads the stream ends. Here and there, ending a call does not end the job: Cancel does.
     """
-    Cancel: _grpc.UnaryUnaryMultiCallable[_pool_pb2.JobRequest, _pool_pb2.Job]
-    """Cancels a job."""
+    Cancel: _grpc.UnaryUnaryMultiCallable[_pool_pb2.CancelRequest, _pool_pb2.Job]
+    """Cancels a job; with erase, erases the text that the pool keeps of it, too."""
     Get: _grpc.UnaryUnaryMultiCallable[_pool_pb2.JobRequest, _pool_pb2.Job]
     """Returns a job, with its result when it has one."""
     ListJobs: _grpc.UnaryUnaryMultiCallable[_pool_pb2.ListJobsRequest, _pool_pb2.ListJobsResponse]
@@ -64,8 +64,8 @@ class PoolAsyncStub(PoolStub):
     """Goes on with a stream whose request had reconnect_s, for the key that sent it; a call that still
     reads the stream ends. Here and there, ending a call does not end the job: Cancel does.
     """
-    Cancel: _aio.UnaryUnaryMultiCallable[_pool_pb2.JobRequest, _pool_pb2.Job]  # type: ignore[assignment]
-    """Cancels a job."""
+    Cancel: _aio.UnaryUnaryMultiCallable[_pool_pb2.CancelRequest, _pool_pb2.Job]  # type: ignore[assignment]
+    """Cancels a job; with erase, erases the text that the pool keeps of it, too."""
     Get: _aio.UnaryUnaryMultiCallable[_pool_pb2.JobRequest, _pool_pb2.Job]  # type: ignore[assignment]
     """Returns a job, with its result when it has one."""
     ListJobs: _aio.UnaryUnaryMultiCallable[_pool_pb2.ListJobsRequest, _pool_pb2.ListJobsResponse]  # type: ignore[assignment]
@@ -107,10 +107,10 @@ class PoolServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def Cancel(
         self,
-        request: _pool_pb2.JobRequest,
+        request: _pool_pb2.CancelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_pool_pb2.Job, _abc.Awaitable[_pool_pb2.Job]]:
-        """Cancels a job."""
+        """Cancels a job; with erase, erases the text that the pool keeps of it, too."""
 
     @_abc_1.abstractmethod
     def Get(

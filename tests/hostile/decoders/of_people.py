@@ -1,12 +1,15 @@
-"""Decoders of what pages send: sign-in, people, and messages of the Admin service."""
+"""Decoders of what pages send: sign-in, people, messages of the Admin service; and erasures."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from tests.hostile.decoders.case import Case
+from tests.hostile.decoders.of_pool import from_file
 from tests.hostile.mutations import json_like
 
+from entraide.errors import PoolError
+from entraide_scheduler.erasure_list import read_list
 from entraide_scheduler.gateway.admin import METHODS
 from entraide_scheduler.gateway.admin.admin_routes import read_message, write_message
 from entraide_scheduler.gateway.refusals import Refused, convert, read_object
@@ -43,6 +46,11 @@ def read_admin(data: bytes, _: Path) -> None:
 
 
 CASES = {
+    "a list of erasures": Case(
+        from_file("erased.json", read_list),
+        json_like(b'{"erased":[{"subject":"person-0123456789ab","at":1.5}],"format":1}'),
+        (PoolError,), ("entraide_scheduler.erasure_list:read_list",),
+    ),
     "POST /v1/session": _body(
         SignInRequest, {"token": "x"}, f"{ROUTES}.signin_routes:SigninRoutes._sign_in"
     ),

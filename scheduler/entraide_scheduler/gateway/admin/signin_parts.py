@@ -14,6 +14,7 @@ from entraide_scheduler.gateway.signin import (
     Callers,
     CookiePolicy,
     EraseClosed,
+    ExportRoutes,
     Mailer,
     NewStartRoutes,
     OidcProvider,
@@ -53,6 +54,7 @@ class SigninParts:
         erase_closed: EraseClosed,
         pool: str,
         pool_url: Callable[[], str],
+        unseal: Callable[[str, str, bytes], bytes],
     ) -> None:
         self.people = People(store, scheduler.end_signin)
         self.sessions = SigninSessions(store, scheduler.end_signin)
@@ -69,12 +71,16 @@ class SigninParts:
         )
         self._new_starts = NewStartRoutes(self.callers, views, erase_closed)
         self._oidc = OidcRoutes(provider, self.callers, self._signin, store)
+        self._export = ExportRoutes(self.callers, store, unseal)
         self._people_routes = PeopleRoutes(self.callers, self.people, self.letters, pool_url)
 
     @property
     def groups(self) -> tuple[RouteGroup, ...]:
         """The parts' routes."""
-        return (self.admin, self._signin, self._new_starts, self._oidc, self._people_routes)
+        return (
+            self.admin, self._signin, self._new_starts, self._oidc, self._people_routes,
+            self._export,
+        )  # fmt: skip
 
     def attach_admin(
         self, access: OperatorAccess, parts: Sequence[object], lang: str

@@ -7,6 +7,7 @@ the pool knows about a job. A job of another co-op or person is reported as unkn
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -57,6 +58,7 @@ from entraide_scheduler.gateway.views import (
 from entraide_scheduler.people import READERS_OF_ALL
 from entraide_scheduler.statement_pdf.content import PageSource, make_page
 from entraide_scheduler.statement_pdf.render import render_pdf
+from entraide_scheduler.store import erasures
 from entraide_scheduler.store.owners import person_of
 from entraide_scheduler.store.person_rows import Role
 from entraide_scheduler.store.rows import KeptJobRow
@@ -323,6 +325,24 @@ class PoolApi:
         else:
             self._running_jobs.cancel(job, "cancelled")
         return (await self.get(caller, job, lang)).view
+
+    async def erase(self, caller: Caller, job: str, lang: str) -> JobStatus:
+        """Erases the request and the answer of a kept job, which is cancelled if it has not ended.
+
+        Of a live job, no text is stored: it is only cancelled.
+
+        Raises:
+            Refused: ``unknown_job``; ``job_ended``: a live job has ended.
+        """
+        row = (await self.get(caller, job, lang)).row
+        if row is None or not row.ended_at:
+            view = await self.cancel(caller, job, lang)
+        else:
+            view = kept_job_status(row, None, lang)
+        if row is not None:
+            await self._store.write(partial(erasures.erase_job, job=job, now=time.time()))
+            await self._store.overwrite_log()
+        return view
 
     async def explain(self, caller: Caller, job: str) -> Explanation:
         """Returns the explanation of a job, without what only a machine's own co-op may know.

@@ -5,6 +5,7 @@ OpenAI's form. A batch of another co-op or person is reported as unknown.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from functools import partial
@@ -14,6 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from entraide.relative_time import Clock
+from entraide.types import account_of
 from entraide_scheduler.gateway.batches.files import KEEP_LEAST_S, KEEP_MOST_S, FileObject, Files
 from entraide_scheduler.gateway.batches.line_jobs import JOB_CLASS
 from entraide_scheduler.gateway.batches.results import BatchResults, ResultFile, parse_file_id
@@ -42,6 +44,7 @@ WINDOW_S = 86_400.0
 UNENDED_PER_COOP_MAX = 100
 EXPIRE_EVERY_S = 60.0
 METADATA_MAX = 16
+CANCEL_WAIT_S, CANCEL_POLL_S = 30.0, 0.1
 # Options that concern one request and not all of a batch.
 PER_LINE = ("session", "explain", "resume_events", "reconnect_s", "idempotency")
 
@@ -176,6 +179,22 @@ class Batches:
             return False
         self._on_change()
         return True
+
+    async def cancel_of(self, sender: str) -> None:
+        """Cancels the batches of a person or a key; waits until they have ended, if not too long.
+
+        The core then plans none of their lines any more.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CANCEL_WAIT_S):
+                while own := await self._list_unended(sender):
+                    for batch in own:
+                        await self.end(batch)
+                    await asyncio.sleep(CANCEL_POLL_S)
+
+    async def _list_unended(self, sender: str) -> list[str]:
+        rows = await self._store.read(partial(batches.list_in, states=UNENDED))
+        return [row.batch for row in rows if account_of(row.key) == sender]
 
     async def find(self, caller: Caller, batch: str) -> BatchRow:
         """Returns the row of a caller's batch.

@@ -17,13 +17,14 @@ from entraide_scheduler.gateway.http.cors import CorsPolicy
 from entraide_scheduler.gateway.http.exchange import HTTPS_ONLY, Exchange, Headers, HttpRequest
 from entraide_scheduler.gateway.http.http import HttpServer
 from entraide_scheduler.gateway.http.page_assets import KINDS, PAGE_HEADERS, PageAssets
-from entraide_scheduler.gateway.http.peers import parse_networks
+from entraide_scheduler.gateway.http.peers import is_of_this_machine, parse_networks
 from entraide_scheduler.gateway.http.route_call import (
     RouteCall,
     RouteGroup,
     RouteHandler,
     read_limit,
     read_query,
+    read_switch,
 )
 from entraide_scheduler.gateway.http.server_sent_events import write_event
 from entraide_scheduler.gateway.http.upload_form import FILE_FIELD, UploadForm
@@ -46,9 +47,11 @@ __all__ = [
     "RouteGroup",
     "RouteHandler",
     "UploadForm",
+    "is_of_this_machine",
     "page_assets",
     "parse_networks",
     "read_limit",
     "read_query",
+    "read_switch",
     "write_event",
 ]

@@ -216,7 +216,7 @@ class HttpServer:
         try:
             await self._handler(exchange)
         except Exception:  # noqa: BLE001  (an error in one request must not stop the server)
-            self._log.exception("http.handler_failed", path=exchange.request.path)
+            self._log.exception("http.handler_failed", method=exchange.request.method)
             if exchange.has_begun:
                 exchange.abort()
             else:

@@ -40,6 +40,17 @@ def is_in_networks(address: str, networks: tuple[Network, ...]) -> bool:
     )
 
 
+def is_of_this_machine(peer: str, headers: Mapping[str, str]) -> bool:
+    """Returns whether a request comes from this machine, and no proxy passed it on.
+
+    >>> is_of_this_machine("127.0.0.1", {"x-forwarded-for": "203.0.113.9"})
+    False
+    """
+    parsed = parse_address(peer)
+    passed_on = "x-forwarded-for" in headers or "forwarded" in headers
+    return parsed is not None and parsed.is_loopback and not passed_on
+
+
 def find_client_address(peer: str, headers: Mapping[str, str], proxies: tuple[Network, ...]) -> str:
     """Returns the client's address from the headers of trusted proxies.
 

@@ -40,6 +40,21 @@ def read_query(query: str) -> dict[str, str]:
     return dict(part.partition("=")[::2] for part in query.split("&"))
 
 
+def read_switch(values: Mapping[str, str], name: str) -> bool:
+    """Returns a parameter of a query that is true or false; without it, false.
+
+    Raises:
+        Refused: ``invalid_request``: it is neither.
+    """
+    text = values.get(name, "false")
+    if text not in ("true", "false"):
+        raise refused(
+            "invalid_request", param=name, fault="not_one_of", choices="true, false",
+            found=show_value(text),
+        )  # fmt: skip
+    return text == "true"
+
+
 def read_limit(values: Mapping[str, str], *, default: int, most: int) -> int:
     """Returns the parameter ``limit`` of a query, from 1 to ``most``.
 

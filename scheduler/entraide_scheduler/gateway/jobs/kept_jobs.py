@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidTag
 from msgspec import Struct
 
 from entraide.decoding import decode_json
-from entraide.types import JobKind, JobState
+from entraide.types import JobKind, JobState, account_of
 from entraide.wire.messages import (
     AnswerReceived,
     JobEnded,
@@ -173,6 +173,12 @@ class KeptJobs:
         if not self._running_jobs.cancel(row.job, "cancelled"):
             self._scheduler.cancel(row.job, "cancelled")
         await self._write_end(row.job, JobState.CANCELLED, "cancelled")
+
+    async def cancel_of(self, sender: str) -> None:
+        """Cancels the kept jobs of a person or a key, but for the lines of batches."""
+        for row in await self._store.list_pending_kept():
+            if account_of(row.key) == sender and not row.batch:
+                await self.cancel(row)
 
     def end_line(self, job: str, code: str) -> asyncio.Future[bool]:
         """Cancels the job of a batch's line; resolves once its result, an error, is on disk."""

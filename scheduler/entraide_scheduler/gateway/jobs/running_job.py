@@ -2,13 +2,15 @@
 
 import asyncio
 
+from entraide.models import UNKNOWN_MODEL
 from entraide.types import RequestFacts, Terms
 from entraide.wire.cards import EarlierRun
-from entraide.wire.messages import JobPlaced, StartRun, Tokens
+from entraide.wire.messages import JobPlaced, JobRefused, StartRun, Tokens
 from entraide_scheduler.gateway.answers import AnswerPart
 from entraide_scheduler.gateway.jobs.phases import GATEWAY_JOB, JobPhase
 from entraide_scheduler.gateway.jobs.resumption import EmittedAnswer, continue_run
 from entraide_scheduler.gateway.jobs.run_limits import RunLimits
+from entraide_scheduler.gateway.refusals import ErrorReply
 from entraide_scheduler.gateway.requests import AnswerSink, ParsedRequest, encode_for_engine
 
 
@@ -74,6 +76,13 @@ class RunningJob:
             self.emitted.add(message.data)
             self.sent_by_epoch[self.epoch] = self.sent_by_epoch.get(self.epoch, 0) + message.n
         return self.sink(part)
+
+    def read_refusal(self, refused: JobRefused) -> ErrorReply:
+        """Returns a refusal for the client, with the name by which the client asked for a model."""
+        values = dict(refused.values)
+        if values.get("model") == UNKNOWN_MODEL:
+            values["model"] = self.facts.model
+        return ErrorReply(refused.code, values, refused.retry_after_s, refused.job, refused.quotas)
 
     def make_run(self, placed: JobPlaced, gateway: str) -> StartRun | None:
         """Returns the run of a placement; None if it cannot continue what was forwarded.

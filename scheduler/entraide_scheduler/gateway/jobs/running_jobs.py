@@ -243,13 +243,7 @@ class RunningJobs:
             case JobPlaced():
                 self._handle_placement(message, running)
             case JobRefused():
-                refusal = ErrorReply(
-                    message.code,
-                    message.values,
-                    message.retry_after_s,
-                    message.job,
-                    message.quotas,
-                )
+                refusal = running.read_refusal(message)
                 self._fail(running, rename_param(refusal, NAMES[running.request.endpoint]))
             case JobEnded():
                 self._handle_core_end(message, running)

@@ -194,7 +194,7 @@ def model_entry(card: ModelCard, pool: str) -> OfferedModel:
 
 
 class NodeStatus(Struct, frozen=True):
-    """Public status of a node, for the status page."""
+    """Status of a node, for members."""
 
     node: str
     coop: str
@@ -210,7 +210,7 @@ class NodeStatus(Struct, frozen=True):
 
 
 class PoolStatus(Struct, frozen=True):
-    """Public status of the pool, for the status page."""
+    """Status of the pool, for members."""
 
     queued: int
     running: int
@@ -219,7 +219,7 @@ class PoolStatus(Struct, frozen=True):
 
 
 class PublicNode(Struct, frozen=True):
-    """A node as anybody may see it: ``reason_text`` says why it takes no jobs, or is empty."""
+    """A node as members see it: ``reason_text`` says why it takes no jobs, or is empty."""
 
     node: str
     coop: str
@@ -245,7 +245,10 @@ class PublicModel(Struct, frozen=True):
 
 
 class PublicStatus(Struct, frozen=True):
-    """The pool as anybody may see it; counts are null while the scheduler is not known."""
+    """The pool as its members see it.
+
+    Strangers learn its name only. Counts are null for them, and while the scheduler is not known.
+    """
 
     pool: str
     at: float

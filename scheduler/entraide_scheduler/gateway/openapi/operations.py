@@ -234,12 +234,12 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             *(OperationAnswer(kind=kind) for kind in sorted(set(ASSET_KINDS.values()))),
             codes=("unknown_path",),
         ),
-        "status": _open(OperationAnswer(PublicStatus), codes=codes.SCHEDULER),
+        "status": _open(OperationAnswer(PublicStatus), codes=("unauthorised", *codes.SCHEDULER)),
         "well_known": _open(OperationAnswer(WellKnown)),
         "openapi": _open(OperationAnswer()),
         "health": _open(OperationAnswer(Liveness)),
         "readiness": _open(OperationAnswer(Readiness), OperationAnswer(Readiness, status=503)),
-        "metrics": _open(OperationAnswer(kind=CONTENT_TYPE)),
+        "metrics": _open(OperationAnswer(kind=CONTENT_TYPE), codes=("unauthorised",)),
         "models": _read(ModelList, *codes.SCHEDULER),
         "model": _read(OfferedModel, "unknown_model", *codes.SCHEDULER),
         "weights": Operation(
@@ -280,7 +280,9 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             options=ALL_OPTIONS,
         ),
         "get_job": _read(JobStatus, *codes.UNKNOWN_JOB, *codes.SCHEDULER),
-        "cancel_job": _read(JobStatus, *codes.UNKNOWN_JOB, "job_ended", *codes.SCHEDULER),
+        "cancel_job": _read(
+            JobStatus, *codes.UNKNOWN_JOB, "job_ended", *codes.SCHEDULER, query=("erase",)
+        ),
         "explain_job": _read(ExplanationView, *codes.UNKNOWN_JOB, *codes.SCHEDULER),
         "job_receipt": _read(Receipt, *codes.UNKNOWN_JOB, "not_ready", *codes.SCHEDULER),
         "job_stream": Operation(
@@ -341,6 +343,9 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             codes=codes.SIGN_IN,
         ),
         "get_session": _of_person(SessionView),
+        "export": Operation(
+            answers=(OperationAnswer(),), access=Access.PERSON, codes=("session_new_start",)
+        ),
         "change_session": _of_person(SessionView, request=Preferences),
         "sign_out": _of_person(EndedSession, "unknown_session", headers=SET_COOKIE),
         "list_sessions": _of_person(SessionList),

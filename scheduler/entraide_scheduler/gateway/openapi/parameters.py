@@ -36,6 +36,7 @@ QUERY: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
         "code": ("code", TEXT),
         "state": ("state", TEXT),
         "lang": ("lang", TEXT),
+        "erase": ("erase", {"type": "boolean"}),
     }
 )
 PLACEHOLDERS = ("job", "model", "sha256", "file", "batch", "session", "person")

@@ -180,11 +180,12 @@ class PoolService(pool_pb2_grpc.PoolServicer):
 
         return await self._answer("Get", context, get)
 
-    async def Cancel(self, request: pool_pb2.JobRequest, context: Context) -> pool_pb2.Job:
-        """Cancels a job."""
+    async def Cancel(self, request: pool_pb2.CancelRequest, context: Context) -> pool_pb2.Job:
+        """Cancels a job, or erases it."""
 
         async def cancel(caller: Caller, lang: str) -> pool_pb2.Job:
-            return pool_messages.job_message(await self._api.cancel(caller, request.job, lang))
+            end = self._api.erase if request.erase else self._api.cancel
+            return pool_messages.job_message(await end(caller, request.job, lang))
 
         return await self._answer("Cancel", context, cancel)
 

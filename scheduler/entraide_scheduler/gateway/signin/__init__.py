@@ -6,8 +6,8 @@ Input: heads of requests, links from letters, answers of an identity provider. O
 ``auth`` knows keys, ``callers`` keys and sessions, ``head_check`` decides before a body is sent.
 ``sessions`` are those of persons, by ``cookies``; ``letters`` and ``mail`` send links, ``oidc``
 speaks to a provider; ``streams`` ends what a revoked caller still reads. ``signin_routes``,
-``new_start_routes``, ``oidc_routes`` and ``people_routes`` are the HTTP of it, and
-``session_views`` what it shows of sessions.
+``new_start_routes``, ``oidc_routes``, ``people_routes`` and ``export_routes`` are the
+HTTP of it, and ``session_views`` what it shows of sessions.
 """
 
 from entraide_scheduler.gateway.signin.auth import Authenticator
@@ -18,6 +18,7 @@ from entraide_scheduler.gateway.signin.cookies import (
     SECURE_NAME,
     CookiePolicy,
 )
+from entraide_scheduler.gateway.signin.export_routes import EXPORT, ExportRoutes
 from entraide_scheduler.gateway.signin.head_check import KeyCheck
 from entraide_scheduler.gateway.signin.letters import Mailer, SigninLetters
 from entraide_scheduler.gateway.signin.mail import SmtpMailer
@@ -57,6 +58,7 @@ from entraide_scheduler.gateway.signin.streams import is_revoked
 
 __all__ = [
     "CSRF_HEADER",
+    "EXPORT",
     "NO_STORE",
     "OIDC_PATHS",
     "PEOPLE",
@@ -72,6 +74,7 @@ __all__ = [
     "EmailRequest",
     "EndedSession",
     "EraseClosed",
+    "ExportRoutes",
     "KeyCheck",
     "LinkRequest",
     "Mailer",

@@ -6,7 +6,7 @@ the pool's own page made it; see ``signin.cookies``.
 
 from entraide_scheduler.gateway.http import HttpRequest
 from entraide_scheduler.gateway.jobs import Caller
-from entraide_scheduler.gateway.refusals import refused
+from entraide_scheduler.gateway.refusals import Refused, refused
 from entraide_scheduler.gateway.signin.auth import Authenticator
 from entraide_scheduler.gateway.signin.cookies import CookiePolicy
 from entraide_scheduler.gateway.signin.sessions import SignedIn, SigninSessions
@@ -60,6 +60,14 @@ class Callers:
         if authorization or not self.cookies.read(request):
             return await self._authenticator.authenticate(authorization)
         return (await self.find_signed_in(request)).caller
+
+    async def is_known(self, request: HttpRequest) -> bool:
+        """Whether a key or a person sends a request that only reads."""
+        try:
+            await self.authenticate(request)
+        except Refused:
+            return False
+        return True
 
     async def find_signed_in(self, request: HttpRequest) -> SignedIn:
         """Returns the person who sends a request, and the session.

@@ -27,6 +27,7 @@ from entraide_scheduler.gateway.signin.callers import Callers
 KEYED_PREFIX = "/v1/"
 SESSION = "/v1/session"
 SIGNED_IN = (SESSION, "/v1/people")
+MEMBERS_TOO = frozenset({"/status.json", "/metrics"})  # a key there is checked, if there is one
 OPEN_PATHS = frozenset(
     {
         enrolment.PATH,
@@ -63,7 +64,7 @@ class KeyCheck:
 
     def check(self, head: HttpRequest) -> HeadDecision | Awaitable[HeadDecision]:
         """Returns a permit or a refusal; awaitable if the store is asked or a delay applies."""
-        if not head.path.startswith(KEYED_PREFIX) or _is_open(head):
+        if not _is_keyed(head) or _is_open(head):
             return KEYLESS_PERMIT
         if self._cors.is_preflight(head):
             return KEYLESS_PERMIT
@@ -120,6 +121,11 @@ class KeyCheck:
         if refusal.code == "not_signed_in":
             return refusal
         return ErrorReply("too_many_wrong_keys", retry_after_s=wait_s)
+
+
+def _is_keyed(head: HttpRequest) -> bool:
+    is_named = head.path in MEMBERS_TOO and "authorization" in head.headers
+    return is_named or head.path.startswith(KEYED_PREFIX)
 
 
 def _is_open(head: HttpRequest) -> bool:

@@ -14,6 +14,7 @@ def upgrade() -> None:
     _members()
     _nodes()
     _people()
+    _registers()
     _kept_jobs()
     _files()
     _batches()
@@ -149,6 +150,31 @@ def _people() -> None:
         sa.Column("made_by", sa.String, nullable=False),
         sa.Column("made_at", sa.Double, nullable=False),
         sa.Column("asked_at", sa.Double, nullable=False),
+    )
+
+
+def _registers() -> None:
+    op.create_table(
+        "erasures",
+        sa.Column("subject", sa.String, primary_key=True),
+        sa.Column("at", sa.Double, nullable=False),
+    )
+    op.create_index("erasures_by_time", "erasures", ["at"])
+    op.create_table(
+        "incidents",
+        sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("entered_at", sa.Double, nullable=False),
+        sa.Column("entered_by", sa.String, nullable=False),
+        sa.Column("amends", sa.BigInteger, nullable=False),
+        sa.Column("happened", sa.String, nullable=False),
+        sa.Column("noticed", sa.String, nullable=False),
+        sa.Column("circumstances", sa.String, nullable=False),
+        sa.Column("information", sa.String, nullable=False),
+        sa.Column("persons", sa.BigInteger, nullable=False),
+        sa.Column("risk", sa.String, nullable=False),
+        sa.Column("risk_reasons", sa.String, nullable=False),
+        sa.Column("told", sa.String, nullable=False),
+        sa.Column("measures", sa.String, nullable=False),
     )
 
 

@@ -428,15 +428,6 @@ op-sim-plan = And to know whether one more machine is worth its price
 
 pool-heading = Our machines, shared
 pool-lead = Co-operatives share here the computers that they already own. One of these machines handles your question, and each answer says which one.
-pool-empty = No machine has joined the pool yet.
-pool-now-machines = { $taking ->
-    [0] No machine is in service now, out of { $all }.
-    [one] One machine out of { $all } is in service ({ $zones }).
-   *[other] { $taking } machines out of { $all } are in service ({ $zones }); they come from { $coops ->
-        [one] one co-op
-       *[other] { $coops } co-ops
-    }.
-}
 pool-now-jobs = { $running ->
     [0] Nothing is running
     [one] One request is running
@@ -446,34 +437,11 @@ pool-now-jobs = { $running ->
     [one] {""}, one more waits.
    *[other] {""}, { $queued } more wait.
 }
+pool-empty = No machine has joined the pool yet.
+pool-members = Its machines, its models and what they are doing now are for its members to see: sign in.
 pool-ask = Ask a question
 pool-late = The pool does not answer. Last news: { $time }.
-pool-machines = The machines
-pool-models = The models
 pool-no-models = No model is offered now.
-province-machines = { $taking ->
-    [0] none in service
-   *[other] { $taking } of { $all } in service
-}
-machine-ready = Ready.{ $running ->
-    [0] {""}
-    [one] {" "}It answers one request.
-   *[other] {" "}It answers { $running } requests.
-}
-machine-busy = Busy: it answers { $running ->
-    [one] one request
-   *[other] { $running } requests
-} and takes no other for now.
-machine-paused = Paused
-machine-silent = Silent
-machine-gone = Away
-machine-reason = { $state }: { $reason }
-machine-surplus = Renewable surplus: { $watts }\xA0W
-model-replicas = { $replicas ->
-    [one] on one machine
-   *[other] on { $replicas } machines
-}
-model-context = reads about { $pages } pages at once
 
 ## The pool now, for people of the co-ops.
 
@@ -686,6 +654,7 @@ signin-needed = Please sign in first
 signin-needed-why = This page is for people of the pool’s co-ops.
 sessions-who = You are { $name }, of the co-op { $coop }.
 sessions-title = Where you are signed in
+sessions-export = Download all that the pool holds of you
 sessions-lead = Ending a session stops at once what runs there. If you do not recognise a device, end its session and tell the person who looks after Entraide in your co-op.
 sessions-device-unknown = Unknown device
 sessions-here = here
@@ -1362,15 +1331,6 @@ op-sim-plan = Et pour savoir si une machine de plus vaut son prix
 
 pool-heading = Nos machines, mises en commun
 pool-lead = Des coopératives partagent ici les ordinateurs qu’elles possèdent déjà. Une de ces machines traite votre question, et chaque réponse dit laquelle.
-pool-empty = Aucune machine n’a encore rejoint le parc.
-pool-now-machines = { $taking ->
-    [0] Aucune machine n’est en service en ce moment, sur { $all }.
-    [one] Une machine sur { $all } est en service ({ $zones }).
-   *[other] { $taking } machines sur { $all } sont en service ({ $zones })\xA0; elles viennent { $coops ->
-        [one] d’une même coopérative
-       *[other] de { $coops } coopératives
-    }.
-}
 pool-now-jobs = { $running ->
     [0] Rien n’est en cours
     [one] Une requête est en cours
@@ -1380,34 +1340,11 @@ pool-now-jobs = { $running ->
     [one] {""}, une autre attend.
    *[other] {""}, { $queued } autres attendent.
 }
+pool-empty = Aucune machine n’a encore rejoint le parc.
+pool-members = Ses machines, ses modèles et ce qu’ils font en ce moment sont réservés à ses membres\xA0: connectez-vous pour les voir.
 pool-ask = Poser une question
 pool-late = Le parc ne répond pas. Dernières nouvelles\xA0: { $time }.
-pool-machines = Les machines
-pool-models = Les modèles
 pool-no-models = Aucun modèle n’est offert en ce moment.
-province-machines = { $taking ->
-    [0] aucune en service
-   *[other] { $taking } sur { $all } en service
-}
-machine-ready = Prête.{ $running ->
-    [0] {""}
-    [one] {" "}Elle répond à une requête.
-   *[other] {" "}Elle répond à { $running } requêtes.
-}
-machine-busy = Occupée\xA0: elle répond à { $running ->
-    [one] une requête
-   *[other] { $running } requêtes
-} et n’en prend pas d’autre pour l’instant.
-machine-paused = En pause
-machine-silent = Silencieuse\xA0: le parc attend de ses nouvelles.
-machine-gone = Absente
-machine-reason = { $state }\xA0: { $reason }
-machine-surplus = Surplus renouvelable\xA0: { $watts }\xA0W
-model-replicas = { $replicas ->
-    [one] sur une machine
-   *[other] sur { $replicas } machines
-}
-model-context = lit environ { $pages } pages à la fois
 
 ## Le parc en ce moment, pour les personnes des coopératives.
 
@@ -1620,6 +1557,7 @@ signin-needed = Il faut entrer d’abord
 signin-needed-why = Cette page est réservée aux personnes des coopératives du parc.
 sessions-who = Vous êtes { $name }, de la coopérative { $coop }.
 sessions-title = Où vous êtes entré·e
+sessions-export = Télécharger tout ce que le parc détient sur vous
 sessions-lead = Terminer une session arrête aussitôt ce qui y est en cours. Si vous ne reconnaissez pas un appareil, terminez sa session et prévenez la personne qui s’occupe d’Entraide dans votre coopérative.
 sessions-device-unknown = Appareil inconnu
 sessions-here = ici

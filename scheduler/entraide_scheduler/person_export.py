@@ -1,0 +1,97 @@
+"""Person export: all that the pool holds of a person, as one JSON document in parts.
+
+In: the store, and for the person alone what opens the sealed texts. Out: pieces of JSON. Each
+section begins with a sentence on what it is, in the reader's language. Without the texts, the
+document says so: the operator may hand it out and reads in it no question and no answer.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from entraide import i18n
+from entraide_scheduler.store import person_records
+from entraide_scheduler.store.store import Store
+
+# The texts of a row by their sealed column, with the purposes for which they were sealed.
+TEXTS = {
+    "jobs": {"sealed_body": "request", "sealed_result": "result"},
+    "files": {"sealed_name": "name"},
+    "batches": {"sealed_metadata": "metadata"},
+}
+NAMES = {"jobs": "job", "files": "file", "batches": "batch", "entries": "job"}
+SENT = tuple(NAMES)
+Unseal = Callable[[str, str, bytes], bytes]
+
+
+async def export_person(
+    store: Store, person: str, *, lang: str, unseal: Unseal | None = None
+) -> AsyncIterator[bytes]:
+    """Yields the document.
+
+    Args:
+        store: the pool's.
+        person: who exists.
+        lang: language of the sentences.
+        unseal: opens a text of an object, sealed for a purpose; None leaves the texts out.
+    """
+    row = await store.read(partial(person_records.read_person, person=person))
+    about = i18n.text("export-about", lang, texts="no" if unseal is None else "yes")
+    yield b"{" + _member("about", about) + b",\n" + _member("person", row)
+    for section in person_records.SECTIONS:
+        said = i18n.text(f"export-{section}", lang)
+        yield b",\n" + _quoted(section) + b': {"about": ' + _quoted(said) + b', "rows": ['
+        count = 0
+        async for item in _read_section(store, section, row, unseal):
+            yield (b",\n" if count else b"\n") + msgspec.json.encode(item)
+            count += 1
+        yield b"]}"
+    yield b"}\n"
+
+
+async def _read_section(
+    store: Store, section: str, person: dict[str, Any], unseal: Unseal | None
+) -> AsyncIterator[dict[str, Any]]:
+    if section not in SENT:
+        read = partial(person_records.read_section, section=section, person=person)
+        for row in await store.read(read):
+            yield row
+        return
+    after: tuple[Any, ...] = ()
+    while True:
+        page = partial(
+            person_records.read_page, section=section, sender=person["person"], after=after
+        )
+        rows, after = await store.read(page)
+        for row in rows:
+            texts = {} if unseal is None else await _read_texts(store, section, row, unseal)
+            yield row | texts
+        if not after:
+            return
+
+
+async def _read_texts(
+    store: Store, section: str, row: dict[str, Any], unseal: Unseal
+) -> dict[str, Any]:
+    """Returns the texts of a row by their purpose."""
+    if section not in TEXTS:
+        return {}
+    name = row[NAMES[section]]
+    sealed = await store.read(lambda c: dict(person_records.read_sealed(c, section, name)))
+    texts: dict[str, Any] = {}
+    for column, purpose in TEXTS[section].items():
+        if sealed.get(column):
+            text = unseal(name, purpose, sealed[column])
+            texts[purpose] = text.decode() if purpose == "name" else Raw(text)
+    return texts
+
+
+def _member(name: str, value: Any) -> bytes:
+    return _quoted(name) + b": " + msgspec.json.encode(value)
+
+
+def _quoted(text: str) -> bytes:
+    return msgspec.json.encode(text)

@@ -1,0 +1,201 @@
+"""Erasures and restores: what was erased after a backup is erased again, from a list of numbers."""
+
+import json
+import stat
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, select
+from tests.pool.recorded_support import clear_postgres, recorded_pool, store_url
+from tests.scheduler.postgres_support import programs, running_postgres
+from tests.scheduler.rows import kept_row
+
+from entraide.errors import PoolError
+from entraide_scheduler.erasure_list import BESIDE_BACKUPS, FILE, merge_into, read_list
+from entraide_scheduler.pool import sealed_file
+from entraide_scheduler.pool.backup import record_backup, write_backup
+from entraide_scheduler.pool.backup_cli import format_restore
+from entraide_scheduler.pool.restore import put_back, restore_pool
+from entraide_scheduler.store import erasures, members
+from entraide_scheduler.store.erasures import Erasure
+from entraide_scheduler.store.kept_jobs import put_job
+from entraide_scheduler.store.people import add_person
+from entraide_scheduler.store.person_rows import PersonRow
+from entraide_scheduler.store.rows import KeyRow
+from entraide_scheduler.store.schema import kept, keys, people
+from entraide_scheduler.store.store import Store
+
+PASSPHRASE = "quatre mots bien choisis"
+ZOE, KEY, JOB = "person-0123456789ab", "key-0123456789ab", "kept-0123456789abcdef"
+NAME, ADDRESS = "Zoé Quetzal-Roy", "quetzal@boreale.example.coop"
+SECRET = b"quetzal, sealed" * 400
+
+
+@pytest.fixture(autouse=True, scope="module")
+def cheap_key() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sealed_file, "SCRYPT_N", 2**10)
+        yield
+
+
+def fill(connection: Connection) -> None:
+    """Adds a person with a kept job, a key of hers, and a kept job of another key."""
+    row = PersonRow(ZOE, "boreale", NAME, ADDRESS, "person", "accueil", "", 1.0)
+    add_person(connection, row, coop_max=100)
+    members.create_key(connection, KeyRow(KEY, "boreale", "main", f"clé de {NAME}"), "0" * 64)
+    for job, sender in ((JOB, "key-other"), (f"{JOB}01", ZOE), (f"{JOB}02", KEY)):
+        put_job(connection, kept_row(job, key=sender, sealed_body=SECRET))
+
+
+def erase(connection: Connection) -> None:
+    erasures.erase_person(connection, ZOE, 2.0)
+    erasures.erase_key(connection, KEY, 2.0)
+    erasures.erase_job(connection, JOB, 3.0)
+
+
+async def change(state: Path, *steps: Callable[[Connection], None]) -> None:
+    """Changes the store of a pool that does not run."""
+    store = await Store.open(store_url(state))
+    for step in steps:
+        await store.write(step)
+    await store.overwrite_log()
+    await store.close()
+
+
+@pytest.fixture
+async def lost(tmp_path: Path) -> Path:
+    """A pool of which there is a backup, and in which much was erased afterwards; the lists are as
+    the pool writes them."""
+    state = recorded_pool(tmp_path / "lost")
+    await change(state, fill)
+    place = tmp_path / "backups"
+    place.mkdir()
+    record_backup(state, write_backup(state, place / "old.backup", PASSPHRASE))
+    await change(state, erase)
+    store = await Store.open(store_url(state))
+    merge_into(state / FILE, await store.read(erasures.list_erasures))
+    await store.close()
+    merge_into(place / BESIDE_BACKUPS, read_list(state / FILE))
+    return state
+
+
+def stored_in(state: Path) -> bytes:
+    """All bytes of a restored directory."""
+    return b"".join(path.read_bytes() for path in state.rglob("*") if path.is_file())
+
+
+def has_any(stored: bytes) -> bool:
+    return any(word in stored for word in (NAME.encode(), ADDRESS.encode(), SECRET[:32]))
+
+
+async def test_a_restore_erases_again(lost: Path, tmp_path: Path) -> None:
+    """The old backup has name, address, label and texts; what is restored from it has none."""
+    place = tmp_path / "backups"
+    without = tmp_path / "elsewhere"
+    without.mkdir()
+    (without / "old.backup").write_bytes((place / "old.backup").read_bytes())
+    forgotten = restore_pool(place / "old.backup", tmp_path / "again", PASSPHRASE)
+    remembered = restore_pool(without / "old.backup", tmp_path / "without", PASSPHRASE)
+    given = restore_pool(without / "old.backup", tmp_path / "given", PASSPHRASE, erased=lost / FILE)
+
+    assert not has_any(stored_in(lost))
+    assert not has_any(stored_in(tmp_path / "again"))
+    assert not has_any(stored_in(tmp_path / "given"))
+    assert has_any(stored_in(tmp_path / "without"))
+    assert (3, (str(place / BESIDE_BACKUPS),)) == (forgotten.erased, forgotten.lists)
+    assert (0, ()) == (remembered.erased, remembered.lists)
+    assert (3, (str(lost / FILE),)) == (given.erased, given.lists)
+
+
+async def test_a_later_backup_has_the_list_in_itself(lost: Path, tmp_path: Path) -> None:
+    """The erasures are in the store: what is restored from it knows them, and so do later lists."""
+    write_backup(lost, tmp_path / "new.backup", PASSPHRASE)
+    restore_pool(tmp_path / "new.backup", tmp_path / "again", PASSPHRASE)
+    store = await Store.open(store_url(tmp_path / "again"))
+    known = await store.read(erasures.list_erasures)
+    await store.close()
+
+    assert set(read_list(lost / FILE)) == set(known)
+    assert {ZOE, KEY, JOB} == {erasure.subject for erasure in known}
+
+
+async def test_a_failed_upgrade_brings_nothing_back(lost: Path, tmp_path: Path) -> None:
+    """The backup of before is put back in place; what was erased meanwhile is erased again."""
+    put_back(tmp_path / "backups" / "old.backup", PASSPHRASE, lost)
+    store = await Store.open(store_url(lost))
+    left = await store.read(partial(erasures.find_left, listed=read_list(lost / FILE)))
+    await store.close()
+
+    assert [] == left
+
+
+async def test_the_list_has_numbers_only_and_two_pools_share_it(lost: Path, tmp_path: Path) -> None:
+    """It is readable by its owner alone, and grows; foreign numbers stay."""
+    place = tmp_path / "backups" / BESIDE_BACKUPS
+    foreign = Erasure("person-ffffffffffff", 9.0)
+    merge_into(place, [foreign])
+    record_backup(lost, write_backup(lost, tmp_path / "backups" / "next.backup", PASSPHRASE))
+    text = place.read_bytes()
+
+    assert not has_any(text)
+    assert {ZOE, KEY, JOB, foreign.subject} == {each.subject for each in read_list(place)}
+    assert {"erased", "format"} == set(json.loads(text))
+    assert 0o600 == stat.S_IMODE(place.stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    "text", [b"{", b'{"erased": [{"subject": "zoe@example.coop", "at": 1.0}]}', b"[]"]
+)
+async def test_a_list_that_cannot_be_read_stops_the_restore(
+    lost: Path, tmp_path: Path, text: bytes
+) -> None:
+    """Nothing is restored, rather than a person that was erased."""
+    place = tmp_path / "backups"
+    (place / BESIDE_BACKUPS).write_bytes(text)
+    with pytest.raises(PoolError) as refused:
+        restore_pool(place / "old.backup", tmp_path / "again", PASSPHRASE)
+    with pytest.raises(PoolError) as absent:
+        restore_pool(
+            place / "old.backup", tmp_path / "again", PASSPHRASE, erased=tmp_path / "nowhere"
+        )
+
+    assert "erasures_unreadable" == refused.value.code == absent.value.code
+    assert not stored_in(tmp_path / "again")
+    assert not has_any(stored_in(lost))
+
+
+async def test_the_command_says_what_was_repeated(lost: Path, tmp_path: Path) -> None:
+    """With a list how many erasures; without one that the operator has to repeat them."""
+    place = tmp_path / "backups"
+    said = format_restore(restore_pool(place / "old.backup", tmp_path / "a", PASSPHRASE), "en")
+    (place / BESIDE_BACKUPS).unlink()
+    without = format_restore(restore_pool(place / "old.backup", tmp_path / "b", PASSPHRASE), "fr")
+
+    assert f"Erasures repeated from {place / BESIDE_BACKUPS}: 3." in said
+    assert "effacez-les de nouveau" in without
+    assert not has_any(stored_in(lost))
+
+
+async def test_postgresql_is_erased_again_too(lost: Path, tmp_path: Path) -> None:
+    """A restore into PostgreSQL has no row of what was erased."""
+    home = programs()
+    if home is None:
+        pytest.skip("no PostgreSQL here")
+    with running_postgres(home) as url:
+        clear_postgres(url)
+        place = tmp_path / "backups" / "old.backup"
+        restore_pool(place, tmp_path / "again", PASSPHRASE, database=url)
+        store = await Store.open(url)
+        rows = await store.read(
+            lambda c: [
+                c.execute(select(people.c.name).where(people.c.person == ZOE)).all(),
+                c.execute(select(keys.c.label).where(keys.c.key == KEY)).scalars().all(),
+                c.execute(select(kept.c.job).where(kept.c.job.startswith(JOB))).all(),
+            ]
+        )
+        await store.close()
+
+    assert [[], [""], []] == rows
+    assert not has_any(stored_in(lost))
