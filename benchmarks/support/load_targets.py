@@ -22,6 +22,7 @@ from msgspec import Struct
 
 TOOLS = Path(__file__).resolve().parents[2].parent / "shared" / "bench"
 MODEL = "mock"
+PUBLIC = ("x-entraide-data-class", "public")  # a mock cannot show that it keeps nothing
 READY_TIMEOUT_S = 120.0
 LOAD_TIMEOUT_S = 60.0
 
@@ -136,7 +137,11 @@ async def until_ready(target: Target) -> None:
     request = urllib.request.Request(
         f"http://127.0.0.1:{target.port}/v1/chat/completions",
         data=b'{"model":"mock","messages":[{"role":"user","content":"x"}],"max_tokens":1}',
-        headers={"content-type": "application/json", "authorization": f"Bearer {target.key}"},
+        headers={
+            "content-type": "application/json",
+            "authorization": f"Bearer {target.key}",
+            PUBLIC[0]: PUBLIC[1],
+        },
     )
 
     def ask() -> bool:
@@ -195,7 +200,7 @@ async def load(home: Path, target: Target, phase: Phase, secs: float) -> Sample:
     argv = [str(home / "loadgen"), "--port", str(target.port), "--key", target.key]
     argv += ["--model", MODEL, "-c", str(phase.connections), "-d", str(secs)]
     argv += ["--stream", str(int(phase.stream)), "--tokens", str(phase.tokens)]
-    argv += ["--gap-us", str(phase.gap_us)]
+    argv += ["--gap-us", str(phase.gap_us), "--header", ": ".join(PUBLIC)]
     before = {part: cost_of(pids) for part, pids in target.pids.items()}
     running = await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.PIPE)
     output, _ = await asyncio.wait_for(running.communicate(), LOAD_TIMEOUT_S)

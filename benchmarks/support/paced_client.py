@@ -145,6 +145,7 @@ def make_request(key: str, *, tokens: int, gap_us: int) -> bytes:
     )
     head = (
         f"POST /v1/chat/completions HTTP/1.1\r\nHost: pool\r\nAuthorization: Bearer {key}\r\n"
+        f"X-Entraide-Data-Class: public\r\n"  # a mock cannot show that it keeps nothing
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

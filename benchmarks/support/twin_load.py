@@ -90,7 +90,7 @@ async def send_request(
     async with session.post(
         f"{target.url}/v1/chat/completions",
         json=body,
-        headers={"Authorization": f"Bearer {target.key}"},
+        headers={"Authorization": f"Bearer {target.key}", "X-Entraide-Data-Class": "public"},
     ) as answer:
         if answer.status != 200:
             raise RuntimeError(f"status {answer.status}: {await answer.text()}")
