@@ -38,7 +38,7 @@ MODULES = (
 TESTS = (
     "accounting", "admission", "backoff", "blocked", "carbon", "credit", "ends", "exits",
     "give_back", "lease_ends", "leases", "ledger", "lending", "loading", "owed", "presence",
-    "quotas", "usage_limits",
+    "quotas", "resumption", "usage_limits",
 )  # fmt: skip
 
 RECORDED = "tests/scheduler/test_recorded_state.py::test_journal_gives_the_decisions_on_record"

@@ -169,6 +169,17 @@ class TestDeclines:
 
         assert (end.code, end.values) == ("too_many_attempts", {"attempts": 2})
 
+    def test_a_run_that_nobody_answers_is_an_attempt(self) -> None:
+        """The job of the only node, which stays silent about it, ends as others do."""
+        pool = Pool("alpha", limits=Limits(attempts=2))
+        pool.join(card("n1"))
+        pool.ask("j1")
+        ends: list[commands.EndJob] = []
+        for _ in range(60):
+            ends += of(pool.wait(1.0, seen=("n1",)), commands.EndJob)
+
+        assert [(end.code, end.values) for end in ends] == [("too_many_attempts", {"attempts": 2})]
+
 
 class TestFailures:
     """A run fails on its node."""
