@@ -2,15 +2,16 @@
 
 Input: joins, placements, ended runs, faults. Output: each node's ``Probation``, which the rule
 ``newcomer`` reads. A node is a newcomer if, when it comes, another has ended the policy's number of
-runs: in a pool that begins, nobody is. It stays one until it has ended as many itself since its
-last fault: a quarantine, or a message that no honest node sends. Meanwhile it is given a prompt of
+runs: in a pool that begins, nobody is. It stays one until it has ended as many for other co-ops
+(runs for its own show them nothing) since its last fault: a quarantine, or a message that no honest
+node sends. Meanwhile it is given a prompt of
 another co-op only while its part of all such prompts, since it came, stays below the policy's; one
 prompt may exceed that. A forgotten node that returns is the same one, and goes on; a revoked one
 is not.
 """
 
 from entraide.types import DataClass, NodeState, RequestFacts
-from entraide_scheduler.core.records import Node, Probation
+from entraide_scheduler.core.records import Lease, Node, Probation
 from entraide_scheduler.core.state import State
 
 FORGOTTEN_MAX = 4_096  # forgotten nodes whose probation is kept; the oldest is dropped first
@@ -34,23 +35,24 @@ def remember_node(state: State, node: Node) -> None:
             state.probations.pop(next(iter(state.probations)))
 
 
-def note_run_ended(state: State, name: str) -> None:
+def note_run_ended(state: State, lease: Lease) -> None:
     """Counts a run that a node ended, and whose report was believed."""
-    node = state.fleet.nodes.get(name)
+    node = state.fleet.nodes.get(lease.terms.node)
     if node is None:
         return
     node.probation.runs += 1
+    node.probation.lent_runs += lease.foreign
     if node.probation.runs >= state.policy.newcomer.runs:
         state.has_established = True
-        if node.probation.limited:
-            _set_probation(state, node, Probation(runs=node.probation.runs))
+    if node.probation.limited:
+        _end_if_known(state, node)
 
 
 def note_fault(state: State, name: str) -> None:
     """Counts a node's runs from 0 again."""
     node = state.fleet.nodes.get(name)
     if node is not None:
-        node.probation.runs = 0
+        node.probation.runs = node.probation.lent_runs = 0
 
 
 def count_prompt(state: State, facts: RequestFacts, name: str) -> None:
@@ -68,10 +70,15 @@ def count_prompt(state: State, facts: RequestFacts, name: str) -> None:
 def apply_policy(state: State) -> None:
     """Follows a change of the policy's terms."""
     for node in list(state.fleet.newcomers.values()):
-        if node.probation.runs >= state.policy.newcomer.runs:
-            _set_probation(state, node, Probation(runs=node.probation.runs))
-        else:
-            _update(state, node)
+        _end_if_known(state, node)
+        _update(state, node)
+
+
+def _end_if_known(state: State, node: Node) -> None:
+    probation = node.probation
+    if probation.lent_runs >= state.policy.newcomer.runs:
+        known = Probation(runs=probation.runs, lent_runs=probation.lent_runs)
+        _set_probation(state, node, known)
 
 
 def _set_probation(state: State, node: Node, probation: Probation) -> None:

@@ -93,7 +93,8 @@ class NodeView(Struct, frozen=True):
         leases: number of the pool's leases, by model.
         resting: its replicas in back-off, by model.
         marks: protocol violations, by stable code.
-        newcomer_runs: of a newcomer, the runs that it has ended since its last fault; else None.
+        newcomer_runs: of a newcomer, the runs that it has ended for other co-ops since its last
+            fault; else None.
         false_alarms: how often within the last hour its runs were given up though it was there, up
             to ``node_silence.ALARMS_MAX``.
     """
@@ -246,7 +247,7 @@ def node_view(state: State, node: Node) -> NodeView:
             if backoff.state is not ReplicaState.SERVING and model in node.replicas
         ),
         marks=dict(node.marks),
-        newcomer_runs=node.probation.runs if node.probation.limited else None,
+        newcomer_runs=node.probation.lent_runs if node.probation.limited else None,
         false_alarms=len(recent_alarms(node, state.now)),
     )
 

@@ -630,11 +630,11 @@ rule-lend_limit = already lends all the slots that its co-op{ $coop ->
         [none] its co-op
        *[other] { $coop }
     } had lent more slots
-rule-newcomer = is new in the pool and has had its part of the other co-ops' internal text, until it has ended more runs without a fault{ $runs ->
+rule-newcomer = is new in the pool and has had its part of the other co-ops' internal text, until it has ended more runs for them without a fault{ $runs ->
     [none] {""}
    *[other] {" "}({ $runs } so far)
 }
-    .otherwise = if it had already ended enough runs without a fault
+    .otherwise = if it had already ended enough runs for other co-ops without a fault
 rule-own_only = works for its own co-op{ $coop ->
     [none] {""}
    *[other] , { $coop },
@@ -1567,8 +1567,8 @@ cli-invited = One machine of { $coop } joins with this link until { $until }. Yo
 cli-invited-nothing = nothing
 cli-invited-no-zone = No zone is named: a machine that has none yet gets no request until you name it ("entraide nodes vouch NODE --zone ZONE").
 cli-newcomer = { $number ->
-    [one] 1 run without a fault so far; until it has enough, it gets a part of the other co-ops' internal text
-   *[other] { $number } runs without a fault so far; until it has enough, it gets a part of the other co-ops' internal text
+    [one] 1 run for other co-ops without a fault so far; until it has enough, it gets a part of their internal text
+   *[other] { $number } runs for other co-ops without a fault so far; until it has enough, it gets a part of their internal text
 }
 cli-zone-said = { $place } (its owner says: { $said })
 cli-key-revoked = Key { $key } is revoked. The pool has no record of a machine with it.

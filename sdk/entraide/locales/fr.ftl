@@ -633,11 +633,11 @@ rule-lend_limit = prête déjà toutes les places que sa coopérative{ $coop ->
         [none] sa coopérative
        *[other] { $coop }
     } avait prêté plus de places
-rule-newcomer = est nouvelle dans le parc et a reçu sa part des textes internes des autres coopératives, tant qu’elle n’a pas terminé plus d’exécutions sans faute{ $runs ->
+rule-newcomer = est nouvelle dans le parc et a reçu sa part des textes internes des autres coopératives, tant qu’elle n’a pas terminé pour elles plus d’exécutions sans faute{ $runs ->
     [none] {""}
    *[other] {" "}({ $runs } jusqu’ici)
 }
-    .otherwise = si elle avait déjà terminé assez d’exécutions sans faute
+    .otherwise = si elle avait déjà terminé sans faute assez d’exécutions pour d’autres coopératives
 rule-own_only = ne travaille pour l’instant que pour sa propre coopérative{ $coop ->
     [none] {""}
    *[other] , { $coop }
@@ -1570,8 +1570,8 @@ cli-invited = Une machine de { $coop } adhère avec ce lien jusqu’au { $until 
 cli-invited-nothing = rien
 cli-invited-no-zone = L’invitation n’indique aucune zone : une machine qui n’en a pas encore ne reçoit aucune requête tant que vous ne l’avez pas attestée (« entraide nodes vouch NŒUD --zone ZONE »).
 cli-newcomer = { $number ->
-    [one] { $number } exécution sans faute jusqu’ici ; tant qu’il n’y en a pas assez, elle reçoit une partie des textes internes des autres coopératives
-   *[other] { $number } exécutions sans faute jusqu’ici ; tant qu’il n’y en a pas assez, elle reçoit une partie des textes internes des autres coopératives
+    [one] { $number } exécution sans faute pour d’autres coopératives jusqu’ici ; tant qu’il n’y en a pas assez, elle reçoit une partie de leurs textes internes
+   *[other] { $number } exécutions sans faute pour d’autres coopératives jusqu’ici ; tant qu’il n’y en a pas assez, elle reçoit une partie de leurs textes internes
 }
 cli-zone-said = { $place } (selon son propriétaire : { $said })
 cli-key-revoked = La clé { $key } est révoquée. Le parc n’a aucune fiche de machine qui l’ait.

@@ -260,7 +260,7 @@ class Node(_message.Message):
     said_zone: _builtins.str
     """The zone that the machine's owner named, which counts nowhere."""
     newcomer_runs: _builtins.int
-    """Runs without a fault of a machine that is new in the pool; not set of one that is not."""
+    """Runs without a fault that a new machine has ended for other co-ops; not set of one that is known."""
     public_key: _builtins.str
     """Its key on the bus, which is what the node is; its name is given to no other key."""
     @_builtins.property

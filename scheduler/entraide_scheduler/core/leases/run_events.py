@@ -157,7 +157,7 @@ def _complete_run(state: State, lease: Lease, event: RunReported) -> None:
     usage, is_plausible = settlement.bounded_usage(state, lease, event.usage)
     leases.finish_job(state, lease, usage, updates_predictors=is_plausible)
     if is_plausible:
-        newcomers.note_run_ended(state, event.node)
+        newcomers.note_run_ended(state, lease)
 
 
 def handle_exceeded(state: State, event: RunExceeded) -> None:

@@ -225,7 +225,7 @@ class Newcomer(Struct, frozen=True, forbid_unknown_fields=True):
     """How long a machine that joins is new, and what it is given meanwhile.
 
     Attributes:
-        runs: runs that it must have ended without a fault; 0: no machine is new.
+        runs: runs that it must have ended for other co-ops without a fault; 0: no machine is new.
         internal_part: largest part of the other co-ops' ``internal`` prompts, in [0, 1].
     """
 

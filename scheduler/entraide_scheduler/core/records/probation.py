@@ -7,7 +7,7 @@ class Probation(Struct):
     """What a node has shown so far, and, of a newcomer, what it was given; see ``newcomers``.
 
     Attributes:
-        runs: runs that it ended since its last fault.
+        runs, lent_runs: runs that it ended since its last fault, and those for other co-ops.
         limited: whether it is a newcomer.
         own_tokens: tokens of other co-ops' ``internal`` prompts that it was given.
         others_tokens: tokens of those that the pool gave to any node since it came.
@@ -15,6 +15,7 @@ class Probation(Struct):
     """
 
     runs: int = 0
+    lent_runs: int = 0
     limited: bool = False
     own_tokens: int = 0
     others_tokens: int = 0

@@ -202,9 +202,9 @@ NEWCOMER = Rule(
     waiting_helps=True,
     filter=on_node(OTHERS_TEXT, lambda node, _: node.probation.full),
     lifted=lambda _node, _shape: Change(node={"probation": Probation()}),
-    values=lambda node, _: {"coop": node.card.coop, "runs": node.probation.runs},
+    values=lambda node, _: {"coop": node.card.coop, "runs": node.probation.lent_runs},
     wait=WaitReason("newcomer", 10),
-    example=Example(node={"probation": Probation(runs=3, limited=True, full=True)}),
+    example=Example(node={"probation": Probation(runs=9, lent_runs=3, limited=True, full=True)}),
 )
 
 
