@@ -87,6 +87,7 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "node_record_gone": _request(409, "FAILED_PRECONDITION"),
         "already_exists": _request(409, "ALREADY_EXISTS"),
         "email_taken": _request(409, "ALREADY_EXISTS"),
+        "email_unproven": _request(409, "FAILED_PRECONDITION"),
         "person_disabled": _request(409, "FAILED_PRECONDITION"),
         "people_full": _request(409, "FAILED_PRECONDITION"),
         "placement_refused": _request(409, "FAILED_PRECONDITION"),

@@ -18,7 +18,7 @@ from entraide_scheduler.people import OPERATOR, as_actor
 
 pytestmark = [pytest.mark.engines, pytest.mark.needs(NEEDS)]
 
-ADMIN = "Robin Gagné"
+ADMIN, EMAIL = "Robin Gagné", "zoe@example.coop"
 CALL = """async ([method, path, body]) => {
     const csrf = (await (await fetch("/v1/session")).json()).csrf;
     const headers = { "X-Entraide-Csrf": csrf };
@@ -131,20 +131,29 @@ async def test_a_person_begins_empty_after_a_second_question(used: UsedPool) -> 
     assert [] == await both.spy.flaws() + both.spy.errors
 
 
-async def test_the_page_asks_whether_an_address_is_the_persons(used: UsedPool) -> None:
-    """Somebody else wrote it: one press confirms it, and the question does not come again."""
+async def test_the_page_has_a_person_confirm_the_own_address(used: UsedPool) -> None:
+    """Somebody else wrote it: a letter is asked for and opened in the same browser, one press
+    confirms the address, and the question does not come again."""
     visit = await used.visitors.open()
-    await visit.go(await used.link("Zoé", email="zoe@example.coop"))
+    await visit.go(await used.link("Zoé", email=EMAIL))
     await visit.page.locator("main button").click()
     notice = visit.page.locator("aside.notice")
-    asked = await notice.inner_text()
+    wanted = await notice.inner_text()
     flaws = await visit.flaws()
+    await visit.picture("address-unproven", full=False)
+    await notice.get_by_role("button", name="M’envoyer un lien").click()
+    await notice.get_by_text("un lien y arrive").wait_for()
+    (person,) = await used.people.list_people(OPERATOR, "gamma")
+    await visit.go(f"#/entrer/{(await used.people.make_letter(person, EMAIL)).token}")
+    await visit.page.locator("main button").click()
+    await notice.get_by_role("button", name="C’est la mienne").wait_for()
+    flaws += await visit.flaws()
     await visit.picture("address", full=False)
     await notice.get_by_role("button").click()
     await notice.wait_for(state="detached")
     await visit.page.reload()
     await visit.page.locator(".who").wait_for()
 
-    assert "zoe@example.coop" in asked
+    assert EMAIL in wanted
     assert [] == flaws + visit.errors
     assert 0 == await notice.count()

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, func, select
 from tests.scheduler.batch_support import jsonl, lines
-from tests.scheduler.gateway_support import CHAT, Pool, ask, open_pool
+from tests.scheduler.gateway_support import CHAT, WAIT_S, Pool, ask, open_pool
 from tests.scheduler.people_support import (
+    Answer,
     Browser,
     add_person,
     open_people,
@@ -23,18 +25,36 @@ from tests.scheduler.test_signin_letters import Letters, config, link_in, mail_s
 from tests.waiting import eventually
 
 from entraide_scheduler.gateway import Settings
+from entraide_scheduler.gateway.batches.states import UNENDED
+from entraide_scheduler.gateway.signin import letters as signin_letters
 from entraide_scheduler.people import People
 from entraide_scheduler.store import signin_starts
+from entraide_scheduler.store.batches import expire_batches, list_in
+from entraide_scheduler.store.files import expire_files
 from entraide_scheduler.store.person_rows import PersonRow
-from entraide_scheduler.store.schema import batches, explanations, files, kept
+from entraide_scheduler.store.schema import (
+    batch_results,
+    batches,
+    explanations,
+    file_parts,
+    files,
+    kept,
+)
 
-NAME = "Robin Admin"
+NAME, ADDRESS = "Robin Admin", "ada@example.coop"
 
 
 @pytest.fixture
 async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
     async with open_pool(tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture
+def letters(monkeypatch: pytest.MonkeyPatch) -> Letters:
+    """A mail server's letters, of which a person may ask for more than usual."""
+    monkeypatch.setattr(signin_letters, "LETTERS_PER_PERSON_MAX", 9)
+    return Letters()
 
 
 @pytest.fixture
@@ -264,6 +284,33 @@ async def test_who_begins_empty_erases_what_was_there_before(pool: Pool, people:
     assert (await view_of(again))["new_start"]["earlier_by"] == NAME
 
 
+async def test_a_batch_that_runs_when_it_is_erased_goes_with_its_end(
+    pool: Pool, people: People
+) -> None:
+    """It is cancelled; once it has ended, its row, its answers and its file are deleted."""
+    attack = await begin(pool, people)
+    old = await signed_in(pool, people, attack.person)
+    file = await upload(old, jsonl(*lines(2)))
+    request = {"input_file_id": file, "endpoint": CHAT, "completion_window": "24h"}
+    await old.call("POST", "/v1/batches", request)
+    await pool.placed()
+    await (await attack.enter()).call("DELETE", "/v1/session/earlier")
+    async with asyncio.timeout(WAIT_S):
+        while await pool.store.read(partial(list_in, states=UNENDED)):
+            await pool.store.committed()
+            await asyncio.sleep(0.01)
+    await pool.store.write(partial(expire_batches, now=time.time()))
+    await pool.store.write(partial(expire_files, now=time.time(), unless_in=UNENDED))
+    counts = await pool.store.read(
+        lambda c: [
+            c.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in (batches, batch_results, files, file_parts, kept)
+        ]
+    )
+
+    assert [0, 0, 0, 0, 0] == counts
+
+
 def count_left(connection: Connection, sender: str) -> list[int]:
     """Returns how many things of a sender stay: not those that go with the end of a batch."""
     stays = {
@@ -289,85 +336,112 @@ async def ask_letter(letters: Letters, browser: Browser, email: str) -> str:
     return link_in(letters.received[-1])
 
 
-async def test_a_letter_to_the_persons_own_address_opens_what_was_before(tmp_path: Path) -> None:
-    """An address that somebody else wrote opens nothing until the person has confirmed it, from a
-    session to which nothing is closed; of a changed one, the old one goes on doing so."""
-    letters = Letters()
+@asynccontextmanager
+async def mailing(folder: Path, letters: Letters) -> AsyncIterator[Attack]:
+    """Opens a pool that sends letters, with a person whose address an admin may change."""
     async with mail_server(letters) as port:
         settings = Settings(drain_s=0.0, smtp=config(port))
-        async with open_pool(tmp_path, settings=settings) as pool:
-            people = await open_people(pool)
-            attack = await begin(pool, people, email="ada@example.coop")
-            old = await signed_in(pool, people, attack.person)
-            sent, to_confirm = await send_all(old), (await view_of(old))["email_to_confirm"]
-            unconfirmed = Browser(pool)
-            view = await unconfirmed.sign_in(await ask_letter(letters, old, "ada@example.coop"))
-            refused = await unconfirmed.call(
-                "POST", "/v1/session/email", {"email": "ada@example.coop"}
-            )
-            other = await old.call("POST", "/v1/session/email", {"email": "x@example.coop"})
-            confirmed = await old.call("POST", "/v1/session/email", {"email": "ada@example.coop"})
-            path = f"/v1/people/{attack.person.person}"
-            await attack.maker.call("PATCH", path, {"email": "spy@example.coop"})
-            spy, own = Browser(pool), Browser(pool)
-            await spy.sign_in(await ask_letter(letters, spy, "spy@example.coop"))
-            by_letter = await own.sign_in(await ask_letter(letters, own, "ada@example.coop"))
-
-            assert "ada@example.coop" == to_confirm
-            assert ("email", "") == tuple(
-                view.json["new_start"][name] for name in ("way", "made_by")
-            )
-            assert CLOSED == await codes_of(unconfirmed, sent)
-            assert CLOSED == {(refused.status, refused.code)}
-            assert (400, "email") == (other.status, other.json["error"]["param"])
-            assert "" == confirmed.json["email_to_confirm"]
-            assert NAME == (await view_of(spy))["new_start"]["made_by"]
-            assert CLOSED == await codes_of(spy, sent)
-            assert by_letter.json["new_start"] is None
-            assert "spy@example.coop" == by_letter.json["email_to_confirm"]
-            assert OPEN == await codes_of(own, sent)
+        async with open_pool(folder, settings=settings) as pool:
+            yield await begin(pool, await open_people(pool), email=ADDRESS)
 
 
-async def test_a_letter_opens_to_the_browser_what_it_sent_in_its_new_start(tmp_path: Path) -> None:
-    """The first letter of all confirms its address; later it joins the new start that its browser
-    is in."""
-    letters = Letters()
-    async with mail_server(letters) as port:
-        settings = Settings(drain_s=0.0, smtp=config(port))
-        async with open_pool(tmp_path, settings=settings) as pool:
-            people = await open_people(pool)
-            attack = await begin(pool, people, email="ada@example.coop")
-            old = Browser(pool)
-            first = await old.sign_in(await ask_letter(letters, old, "ada@example.coop"))
-            before, ada = await send_all(old), await attack.enter()
-            view, sent = await view_of(ada), await send_all(ada)
-            await ada.sign_in(await ask_letter(letters, ada, "ada@example.coop"))
-
-            assert ("", None) == (first.json["email_to_confirm"], first.json["new_start"])
-            assert view["new_start"]["by_email"] is True
-            assert OPEN == await codes_of(ada, before) | await codes_of(ada, sent)
-            assert OPEN == await codes_of(old, sent)
+async def by_letter(letters: Letters, browser: Browser, email: str = ADDRESS) -> Answer:
+    """Signs a browser in by a letter that it asks for."""
+    return await browser.sign_in(await ask_letter(letters, browser, email))
 
 
-async def test_a_letter_confirms_the_address_to_which_it_went(tmp_path: Path) -> None:
-    """The admin changes the address after the first letter was sent: the new one is not
-    confirmed."""
-    letters = Letters()
-    async with mail_server(letters) as port:
-        settings = Settings(drain_s=0.0, smtp=config(port))
-        async with open_pool(tmp_path, settings=settings) as pool:
-            people = await open_people(pool)
-            attack = await begin(pool, people, email="ada@example.coop")
-            ada, spy = Browser(pool), Browser(pool)
-            token = await ask_letter(letters, ada, "ada@example.coop")
-            path = f"/v1/people/{attack.person.person}"
-            await attack.maker.call("PATCH", path, {"email": "spy@example.coop"})
-            entered = await ada.sign_in(token)
-            sent = await send_all(ada)
-            await spy.sign_in(await ask_letter(letters, spy, "spy@example.coop"))
+async def confirm(browser: Browser, email: str = ADDRESS) -> Answer:
+    """Says in a browser that an address is the person's own."""
+    return await browser.call("POST", "/v1/session/email", {"email": email})
 
-            assert entered.json["new_start"] is None
-            assert CLOSED == await codes_of(spy, sent)
+
+async def test_a_letter_to_the_persons_own_address_opens_what_was_before(
+    tmp_path: Path, letters: Letters
+) -> None:
+    """Once the person has opened a letter to it in a session, and said there that it is the own
+    one; until then, and to whoever changes it, a letter opens nothing. The confirmed address goes
+    on opening when it is changed."""
+    async with mailing(tmp_path, letters) as attack:
+        pool = attack.pool
+        old, other, spy, own = (Browser(pool) for _ in range(4))
+        await old.sign_in(await attack.make_link())
+        sent, first = await send_all(old), await view_of(old)
+        unproven = await confirm(old)
+        elsewhere = await by_letter(letters, other)
+        in_new_start = await confirm(other)
+        opened = await by_letter(letters, old)
+        confirmed = await confirm(old)
+        path = f"/v1/people/{attack.person.person}"
+        await attack.maker.call("PATCH", path, {"email": "spy@example.coop"})
+        by_spy = await by_letter(letters, spy, "spy@example.coop")
+        back = await by_letter(letters, own)
+
+        assert (ADDRESS, False) == (first["email_to_confirm"], first["email_proven"])
+        assert (409, "email_unproven") == (unproven.status, unproven.code)
+        assert ("email", "") == way_of(elsewhere.json)
+        assert CLOSED == await codes_of(other, sent)
+        assert CLOSED == {(in_new_start.status, in_new_start.code)}
+        assert (None, True) == (opened.json["new_start"], opened.json["email_proven"])
+        assert "" == confirmed.json["email_to_confirm"]
+        assert ("email", NAME) == way_of(by_spy.json)
+        assert CLOSED == await codes_of(spy, sent)
+        assert (None, "spy@example.coop") == (
+            back.json["new_start"],
+            back.json["email_to_confirm"],
+        )
+        assert OPEN == await codes_of(own, sent)
+
+
+def way_of(view: dict[str, Any]) -> tuple[str, str]:
+    """Returns how a new start began, and by whom."""
+    return view["new_start"]["way"], view["new_start"]["made_by"]
+
+
+async def test_a_letter_opens_to_the_browser_what_it_sent_in_its_new_start(
+    tmp_path: Path, letters: Letters
+) -> None:
+    """The person's browser joins what it sent in the new start that it is in."""
+    async with mailing(tmp_path, letters) as attack:
+        old = Browser(attack.pool)
+        await by_letter(letters, old)
+        await confirm(old)
+        before, ada = await send_all(old), await attack.enter()
+        view, sent = await view_of(ada), await send_all(ada)
+        await by_letter(letters, ada)
+
+        assert view["new_start"]["by_email"] is True
+        assert OPEN == await codes_of(ada, before) | await codes_of(ada, sent)
+        assert OPEN == await codes_of(old, sent)
+
+
+async def test_who_has_the_letter_and_who_has_the_session_must_be_one(
+    tmp_path: Path, letters: Letters
+) -> None:
+    """Three tricks with letters: the admin passes one on that came to an address of the admin's;
+    changes the address while a letter is under way; and names the person's address in a session
+    that the admin began first. None opens what the person sends."""
+    async with mailing(tmp_path, letters) as attack:
+        pool, path = attack.pool, f"/v1/people/{attack.person.person}"
+        planted, ada, spy = Browser(pool), Browser(pool), Browser(pool)
+        await planted.sign_in(await attack.make_link())
+        named = await confirm(planted)
+        await by_letter(letters, ada)
+        await ada.call("DELETE", "/v1/session/earlier")
+        token = await ask_letter(letters, ada, ADDRESS)
+        await attack.maker.call("PATCH", path, {"email": "spy@example.coop"})
+        await ada.sign_in(token)
+        passed_on = await ask_letter(letters, spy, "spy@example.coop")
+        fooled = await ada.sign_in(passed_on)
+        sent = await send_all(ada)
+        by_spy = await by_letter(letters, spy, "spy@example.coop")
+
+        assert (409, "email_unproven") == (named.status, named.code)
+        assert ("spy@example.coop", True) == (
+            fooled.json["email_to_confirm"],
+            fooled.json["email_proven"],
+        )
+        assert ("email", NAME) == way_of(by_spy.json)
+        assert CLOSED == await codes_of(spy, sent)
 
 
 async def test_a_link_that_somebody_makes_for_the_own_browser_goes_on(

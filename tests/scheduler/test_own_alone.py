@@ -16,10 +16,11 @@ from typing import Any, Protocol
 import aiohttp
 import grpc
 import pytest
+from google.protobuf.message_factory import GetMessageClass
 from tests.scheduler.batch_support import answering_nodes, jsonl, lines
 from tests.scheduler.gateway_support import CHAT, KEY_A, KEY_B, WAIT_S, Pool, ask, open_pool
 from tests.scheduler.people_support import Answer, Browser, add_person, open_people, signed_in
-from tests.scheduler.person_routes import HTTP, LISTS, THINGS
+from tests.scheduler.person_routes import GRPC, HTTP, LISTS, THINGS, Reads
 from tests.scheduler.test_gateway_grpc import open_stub
 
 from entraide.v1 import pool_pb2
@@ -240,20 +241,22 @@ async def test_nobody_else_runs_a_file_or_takes_over_an_idempotency_key(world: W
 
 
 async def test_over_grpc_a_key_sees_no_persons_jobs(tmp_path: Path) -> None:
-    """A key of the person's own co-op asks for each job, and for the list."""
+    """A key of the person's own co-op makes each call of the table for each job, and lists."""
     async with open_world(tmp_path, "ada") as world, open_stub(world.pool) as stub:
         metadata = (("authorization", f"Bearer {KEY_A}"),)
-        statuses = set()
-        for job in world.names["job"]:
-            asked = pool_pb2.JobRequest(job=job)
-            erased = pool_pb2.CancelRequest(job=job, erase=True)
-            for call, request in ((stub.Get, asked), (stub.Cancel, erased), (stub.Explain, asked)):
+        refusals = {}
+        for name in [name for name, reads in GRPC.items() if reads is Reads.THING]:
+            method = pool_pb2.DESCRIPTOR.services_by_name["Pool"].methods_by_name[name]
+            for job in world.names["job"]:
+                erase = {"erase": True} if name == "Cancel" else {}
+                request = GetMessageClass(method.input_type)(job=job, **erase)
+                call = getattr(stub, name)(request, metadata=metadata)
                 with pytest.raises(grpc.RpcError) as refused:
-                    await call(request, metadata=metadata)
-                statuses.add(refused.value.code())
+                    await (call.read() if method.server_streaming else call)
+                refusals[name, job] = refused.value.code()
         listed = await stub.ListJobs(pool_pb2.ListJobsRequest(), metadata=metadata)
 
-        assert {grpc.StatusCode.NOT_FOUND} == statuses
+        assert {grpc.StatusCode.NOT_FOUND} == set(refusals.values())
         assert [] == list(listed.jobs)
 
 

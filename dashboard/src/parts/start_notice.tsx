@@ -1,11 +1,13 @@
 // Above every view: that a session is a new start, and who made its link; or that an address is
 // still to be confirmed.
-import { useState } from "preact/hooks";
-import { sentenceOf } from "../api.ts";
+import { useEffect, useState } from "preact/hooks";
+import { api, sentenceOf, take } from "../api.ts";
 import { dateTime, t } from "../i18n.ts";
+import type { components } from "../openapi.d.ts";
 import { session, type SessionView } from "../session.ts";
 import { confirmEmail } from "../signin.ts";
 
+type SigninWays = components["schemas"]["SigninWays"];
 type NewStart = NonNullable<SessionView["new_start"]>;
 
 /** Returns how a new start began, in a sentence. */
@@ -24,28 +26,45 @@ export function StartNotice({ current }: { current: string }) {
         </p>
       </aside>
     );
-  return view?.email_to_confirm ? <EmailNotice email={view.email_to_confirm} /> : null;
+  const email = view?.email_to_confirm;
+  return email ? <EmailNotice key={`${email} ${view.email_proven}`} email={email} proven={view.email_proven} /> : null;
 }
 
-function EmailNotice({ email }: { email: string }) {
-  const [problem, setProblem] = useState<unknown>(null);
-  const confirm = async () => {
-    try {
-      await confirmEmail(email);
-    } catch (caught) {
-      setProblem(caught);
-    }
-  };
+function EmailNotice({ email, proven }: { email: string; proven: boolean }) {
+  const [ways, setWays] = useState<SigninWays | null>(null);
+  const [said, setSaid] = useState("");
+  useEffect(() => {
+    take(api.GET("/v1/signin")).then(setWays, () => setWays(null));
+  }, []);
+  const attempt = async (act: () => Promise<string>) => setSaid(await act().catch(sentenceOf));
+  const confirm = () => attempt(() => confirmEmail(email).then(() => ""));
+  const send = () =>
+    attempt(async () => {
+      await take(api.POST("/v1/signin/email", { body: { email } }));
+      return t("signin-email-sent");
+    });
   return (
     <aside class="notice above" aria-label={t("email-title")}>
+      <p>{t(proven ? "email-question" : "email-unproven", { email })}</p>
       <p>
-        {t("email-question", { email })}{" "}
-        <button type="button" class="quiet" onClick={confirm}>
-          {t("email-confirm")}
-        </button>
+        {proven && (
+          <button type="button" class="quiet" onClick={confirm}>
+            {t("email-confirm")}
+          </button>
+        )}
+        {!proven && ways?.email && (
+          <button type="button" class="quiet" onClick={send}>
+            {t("signin-email-send")}
+          </button>
+        )}
+        {!proven && ways?.oidc && (
+          <a class="button quiet" href="/v1/oidc/start">
+            {t("signin-oidc", { name: ways.oidc.name })}
+          </a>
+        )}
       </p>
-      <p role="alert" class={problem ? "" : "unseen"}>
-        {problem ? sentenceOf(problem) : ""}
+      <p role="status" class={said ? "" : "unseen"}>
+        {said}
       </p>
     </aside>
   );

@@ -40,7 +40,7 @@ class PersonRow(Struct, frozen=True):
         oidc_start: the start in which that first sign-in was.
         email_by: who wrote the address: a person, or "" for the operator's key.
         confirmed_email: the address that the person confirmed last; "" for none.
-        confirmed_start: the start in which the person confirmed it.
+        confirmed_start: the start to which it is bound; see ``signin_starts``.
     """
 
     person: str
@@ -98,6 +98,8 @@ class SigninStartRow(Struct, frozen=True):
         made_by: who made the link of that session, or wrote the address; see ``SigninLinkRow``.
         made_at: when that session began, seconds since the epoch.
         asked_at: when its session asked to be opened from an older one; 0 if it did not.
+        proven_email: the address to which a letter went that was opened in it last, or that the
+            provider verified; "" for none.
     """
 
     person: str
@@ -107,6 +109,7 @@ class SigninStartRow(Struct, frozen=True):
     made_by: str
     made_at: float
     asked_at: float = 0.0
+    proven_email: str = ""
 
     @property
     def is_new(self) -> bool:

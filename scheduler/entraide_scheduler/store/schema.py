@@ -165,6 +165,7 @@ signin_starts = Table(
     Column("made_by", String, nullable=False),
     Column("made_at", Double, nullable=False),
     Column("asked_at", Double, nullable=False),
+    Column("proven_email", String, nullable=False, server_default=""),
 )
 
 signin_sessions = Table(

@@ -6,6 +6,11 @@ came by a link that somebody else made, or by an address that the person has not
 nothing of the other starts, and their sessions read nothing of it: whoever was let in by somebody
 else reads neither what was sent before nor what is sent afterwards.
 
+To a start to which nothing is closed, sessions come back by what is bound to it: the account at the
+identity provider that signed in in it, or an address. An address needs both of two things. A letter
+to it was opened in that start, or whoever came first could name the person's address. And the
+person has said that it is the own one, or whoever wrote another address could pass a letter on.
+
 A new start ends in one of two ways. A session to which nothing is closed opens what it reads to
 the session that asked for it, and both then belong to one start. Or the person erases all that
 other starts hold.
@@ -14,7 +19,7 @@ other starts hold.
 import secrets
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, insert, select, update
 
 from entraide_scheduler.store.owners import FIRST_START, sender_of
 from entraide_scheduler.store.person_rows import (
@@ -68,8 +73,9 @@ def begin_start(
     changes = {}
     if evidence.way == SigninWay.OIDC and not person.oidc_start:
         changes["oidc_start"] = begun.start
-    if evidence.email and not known:
-        changes |= {"confirmed_email": evidence.email, "confirmed_start": begun.start}
+    if evidence.email:
+        proven = update(signin_starts).where(_is(begun))
+        connection.execute(proven.values(proven_email=evidence.email))
     if changes:
         connection.execute(update(people).where(people.c.person == person.person).values(changes))
     return begun
@@ -131,10 +137,11 @@ def keep_only(connection: Connection, session: SigninSessionRow, now: float) -> 
     return ended
 
 
-def confirm_email(connection: Connection, person: str, email: str, start: str) -> bool:
-    """Notes that an address is the person's; returns False if the person has another one."""
-    present = (people.c.person == person) & (people.c.email == email)
-    changes = {"confirmed_email": email, "confirmed_start": start}
+def confirm_email(connection: Connection, row: SigninStartRow, email: str) -> bool:
+    """Binds an address to a start; returns False unless it is the person's and proven in it."""
+    proven = exists().where(_is(row) & (signin_starts.c.proven_email == email))
+    present = (people.c.person == row.person) & (people.c.email == email) & proven
+    changes = {"confirmed_email": email, "confirmed_start": row.start}
     return bool(connection.execute(update(people).where(present).values(changes)).rowcount)
 
 

@@ -355,7 +355,9 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "ask_opening": _of_person(SessionView),
         "open_session": _of_person(SessionList, "unknown_session", "session_new_start"),
         "erase_earlier": _of_person(SessionView),
-        "confirm_email": _of_person(SessionView, "session_new_start", request=EmailRequest),
+        "confirm_email": _of_person(
+            SessionView, "session_new_start", "email_unproven", request=EmailRequest
+        ),
         "signin_ways": _open(OperationAnswer(SigninWays)),
         "send_signin_email": Operation(
             request=EmailRequest,

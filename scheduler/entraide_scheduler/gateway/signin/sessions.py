@@ -265,21 +265,19 @@ class SigninSessions:
         self._log.warning("signin.emptied", person=person, session=signed_in.session.session)
 
     async def confirm_email(self, signed_in: SignedIn, email: str) -> None:
-        """Notes that an address is the person's.
+        """Binds an address to the session's start, since the person says that it is the own one.
 
         Raises:
-            Refused: ``session_new_start``; ``invalid_request``: the person has another address.
+            Refused: ``session_new_start``; ``email_unproven``: the person has another address, or
+                no letter to it was opened in a session of this start.
         """
         if signed_in.start.is_new:
             raise refused("session_new_start")
-        person, start = signed_in.person.person, signed_in.session.start
         if not email or not await self._store.write(
-            lambda c: starts_table.confirm_email(c, person, email, start)
+            lambda c: starts_table.confirm_email(c, signed_in.start, email)
         ):
-            raise refused(
-                "invalid_request", param="email", fault="not_one_of", choices=signed_in.person.email
-            )
-        self._forget(person)
+            raise refused("email_unproven")
+        self._forget(signed_in.person.person)
 
     async def find_name(self, person: str) -> str:
         """Returns the name of a person; "" for the operator's key or who is known no longer."""

@@ -150,6 +150,7 @@ def _people() -> None:
         sa.Column("made_by", sa.String, nullable=False),
         sa.Column("made_at", sa.Double, nullable=False),
         sa.Column("asked_at", sa.Double, nullable=False),
+        sa.Column("proven_email", sa.String, nullable=False, server_default=""),
     )
 
 
