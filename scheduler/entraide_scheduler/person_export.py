@@ -28,7 +28,12 @@ Unseal = Callable[[str, str, bytes], bytes]
 
 
 async def export_person(
-    store: Store, person: str, *, lang: str, unseal: Unseal | None = None
+    store: Store,
+    person: str,
+    *,
+    lang: str,
+    senders: tuple[str, ...] = (),
+    unseal: Unseal | None = None,
 ) -> AsyncIterator[bytes]:
     """Yields the document.
 
@@ -36,6 +41,7 @@ async def export_person(
         store: the pool's.
         person: who exists.
         lang: language of the sentences.
+        senders: the person, in the starts that the session that asks may read; none for all.
         unseal: opens a text of an object, sealed for a purpose; None leaves the texts out.
     """
     row = await store.read(partial(person_records.read_person, person=person))
@@ -45,7 +51,7 @@ async def export_person(
         said = i18n.text(f"export-{section}", lang)
         yield b",\n" + _quoted(section) + b': {"about": ' + _quoted(said) + b', "rows": ['
         count = 0
-        async for item in _read_section(store, section, row, unseal):
+        async for item in _read_section(store, section, row, senders, unseal):
             yield (b",\n" if count else b"\n") + msgspec.json.encode(item)
             count += 1
         yield b"]}"
@@ -53,7 +59,11 @@ async def export_person(
 
 
 async def _read_section(
-    store: Store, section: str, person: dict[str, Any], unseal: Unseal | None
+    store: Store,
+    section: str,
+    person: dict[str, Any],
+    senders: tuple[str, ...],
+    unseal: Unseal | None,
 ) -> AsyncIterator[dict[str, Any]]:
     if section not in SENT:
         read = partial(person_records.read_section, section=section, person=person)
@@ -63,7 +73,11 @@ async def _read_section(
     after: tuple[Any, ...] = ()
     while True:
         page = partial(
-            person_records.read_page, section=section, sender=person["person"], after=after
+            person_records.read_page,
+            section=section,
+            person=person["person"],
+            senders=senders,
+            after=after,
         )
         rows, after = await store.read(page)
         for row in rows:

@@ -248,11 +248,13 @@ async def test_who_came_before_the_person_sees_nothing_of_what_the_person_sends(
     path = f"/v1/sessions/{view['session']}/opening"
     pulled = await spy.call("POST", path)
     closed = await codes_of(spy, sent)
+    exported = (await spy.call("GET", "/v1/session/export")).body.decode()
     emptied = await ada.call("DELETE", "/v1/session/earlier")
 
     assert NAME == view["new_start"]["earlier_by"]
     assert (404, "unknown_session") == (pulled.status, pulled.code)
     assert CLOSED == closed
+    assert (True, False) == (planted["job"] in exported, sent["job"] in exported)
     assert emptied.json["new_start"] is None
     assert "not_signed_in" == (await spy.call("GET", "/v1/session")).code
     assert {(404, "unknown_job"), (404, "unknown_file")} == await codes_of(ada, planted)

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, LargeBinary, Select, Table, select, tuple_
 
-from entraide_scheduler.store.owners import is_sent_by
+from entraide_scheduler.store.owners import is_owned, is_sent_by
 from entraide_scheduler.store.schema import (
     batches,
     files,
@@ -52,12 +52,26 @@ def read_section(connection: Connection, section: str, person: dict[str, Any]) -
 
 
 def read_page(
-    connection: Connection, section: str, sender: str, after: tuple[Any, ...] = ()
+    connection: Connection,
+    section: str,
+    person: str,
+    *,
+    senders: tuple[str, ...] = (),
+    after: tuple[Any, ...] = (),
 ) -> tuple[list[dict[str, Any]], tuple[Any, ...]]:
-    """Returns a page of what a sender sent, and where the next one begins; () after the last."""
+    """Returns a page of what a person sent, and where the next one begins; () after the last.
+
+    Args:
+        connection: of a reader.
+        section: which.
+        person: who sent it.
+        senders: the person, in the starts that may be read; none for all of them.
+        after: where the page begins.
+    """
     table, names = _SENT[section]
     order = [table.c[name] for name in names]
-    query = _all(table).where(is_sent_by(table.c.key, sender))
+    own = is_owned(table.c.key, senders) if senders else is_sent_by(table.c.key, person)
+    query = _all(table).where(own)
     if after:
         query = query.where(tuple_(*order) > tuple_(*after))
     rows = [

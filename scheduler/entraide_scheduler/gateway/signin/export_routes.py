@@ -34,11 +34,17 @@ class ExportRoutes:
         if signed_in.start.is_new:  # what was sent before is closed to this session
             raise refused("session_new_start")
         self._callers.streams.add(exchange, signed_in.caller)
-        person = signed_in.person.person
+        caller = signed_in.caller
         if exchange.request.method == "HEAD":
             exchange.respond(200, b"", headers=[FILE])
             return
-        async for part in export_person(self._store, person, lang=call.lang, unseal=self._unseal):
+        async for part in export_person(
+            self._store,
+            caller.person,
+            lang=call.lang,
+            senders=caller.readable,
+            unseal=self._unseal,
+        ):
             if exchange.is_over:
                 return
             if not exchange.has_begun:
