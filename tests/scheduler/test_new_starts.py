@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, func, select
 from tests.scheduler.batch_support import jsonl, lines
-from tests.scheduler.gateway_support import CHAT, WAIT_S, Pool, ask, open_pool
+from tests.scheduler.gateway_support import CHAT, Pool, ask, open_pool
 from tests.scheduler.people_support import (
     Answer,
     Browser,
@@ -22,7 +22,7 @@ from tests.scheduler.people_support import (
 )
 from tests.scheduler.test_own_alone import upload
 from tests.scheduler.test_signin_letters import Letters, config, link_in, mail_server
-from tests.waiting import eventually
+from tests.waiting import eventually, until_read
 
 from entraide_scheduler.gateway import Settings
 from entraide_scheduler.gateway.batches.states import UNENDED
@@ -297,10 +297,8 @@ async def test_a_batch_that_runs_when_it_is_erased_goes_with_its_end(
     await old.call("POST", "/v1/batches", request)
     await pool.placed()
     await (await attack.enter()).call("DELETE", "/v1/session/earlier")
-    async with asyncio.timeout(WAIT_S):
-        while await pool.store.read(partial(list_in, states=UNENDED)):
-            await pool.store.committed()
-            await asyncio.sleep(0.01)
+    unended = partial(list_in, states=UNENDED)
+    await until_read(lambda: pool.store.read(unended), lambda rows: not rows)
     await pool.store.write(partial(expire_batches, now=time.time()))
     await pool.store.write(partial(expire_files, now=time.time(), unless_in=UNENDED))
     counts = await pool.store.read(
