@@ -1,10 +1,13 @@
 """The place of a pool's server: what a request may name, and where the place is told."""
 
 import asyncio
+import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.scheduler.gateway_support import PLACE, ask, open_pool
+from tests.waiting import eventually
 
 from entraide import receipts
 from entraide.types import Receipt, ServerPlace
@@ -75,7 +78,25 @@ async def test_the_place_is_told_everywhere(tmp_path: Path) -> None:
     assert ServerPlace("CA-ON", "member") == signed.place
 
 
-def _decode(document: dict[str, object]) -> Receipt:
-    import msgspec
+async def test_a_kept_answer_does_not_pass_a_server_that_does_not_fit(tmp_path: Path) -> None:
+    """Once the server's place is not what the request named, its answer is not handed out there."""
+    jobs = {}
+    async with open_pool(tmp_path) as pool:
+        for name, headers in {"named": {"X_Entraide_Jurisdiction": "CA-ON"}, "unnamed": {}}.items():
+            body = {"request": ask()}
+            async with pool.send(body, path="/v1/jobs", **headers) as answer:
+                jobs[name] = (await answer.json())["id"]
+            (await pool.placed()).finish("Salut")
+            await eventually(lambda: pool.driver.counts["settled"] == len(jobs))
+        here = {name: await pool.call("GET", f"/v1/jobs/{job}") for name, job in jobs.items()}
+    async with open_pool(tmp_path, settings=Settings(drain_s=0.0)) as pool:
+        there = {name: await pool.call("GET", f"/v1/jobs/{job}") for name, job in jobs.items()}
 
+    assert {"named": 200, "unnamed": 200} == {name: status for name, (status, _) in here.items()}
+    assert {"named": 503, "unnamed": 200} == {name: status for name, (status, _) in there.items()}
+    assert "place_unknown" == there["named"][1]["error"]["code"]
+    assert "Salut" not in json.dumps(there["named"][1])
+
+
+def _decode(document: dict[str, object]) -> Receipt:
     return msgspec.convert(document, Receipt)

@@ -38,6 +38,8 @@ SCHEDULER = ("pool_unreachable",)
 NEW_JOB = (*BODY, "deadline_passed", "already_exists", "shutting_down", "storage_full")
 # Of new kept work.
 NEW_KEPT = ("storage_full", "upgrade_trial")
+# Of text that must not pass a server.
+PLACE = ("place_unknown", "place_outside")
 # Of what somebody sent: somebody else's is unknown, and that of another start is closed.
 UNKNOWN_JOB = ("unknown_job", "session_new_start")
 UNKNOWN_FILE = ("unknown_file", "session_new_start")

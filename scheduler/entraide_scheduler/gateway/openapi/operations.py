@@ -279,7 +279,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             codes=(*codes.NEW_JOB, *codes.NEW_KEPT),
             options=ALL_OPTIONS,
         ),
-        "get_job": _read(JobStatus, *codes.UNKNOWN_JOB, *codes.SCHEDULER),
+        "get_job": _read(JobStatus, *codes.UNKNOWN_JOB, *codes.SCHEDULER, *codes.PLACE),
         "cancel_job": _read(
             JobStatus, *codes.UNKNOWN_JOB, "job_ended", *codes.SCHEDULER, query=("erase",)
         ),
