@@ -25,8 +25,9 @@ from tests.scheduler.postgres_support import programs, running_postgres
 from entraide import i18n
 from entraide.errors import PoolError
 from entraide.files import write_private
+from entraide.wire.nats import new_user_key
 from entraide_scheduler.grid.sources import TOKEN_NAME
-from entraide_scheduler.nats.identity import load_sealing_key
+from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key
 from entraide_scheduler.pool import sealed_file
 from entraide_scheduler.pool.backup import RECORD_FILE, BackupRecord, record_backup, write_backup
 from entraide_scheduler.pool.config import load_pool_config
@@ -319,6 +320,18 @@ def test_unreachable_database_is_named(backup: Path, tmp_path: Path) -> None:
 
     assert "store_unreachable" == refusal(tmp_path, backup, database=url).code
     assert "store_url_refused" == refusal(tmp_path, backup, database="mysql://a/b").code
+
+
+def test_revocations_outlast_a_refused_upgrade(backup: Path, tmp_path: Path) -> None:
+    """What goes back to its own backup keeps the keys that were revoked since, and counts as not
+    restored for names and invitations, since no machine has joined meanwhile."""
+    state = recorded_pool(tmp_path)
+    key = new_user_key()[1]
+    PoolIdentity(state).record_revocations([key])
+    put_back(backup, PASSPHRASE, state)
+
+    assert PoolIdentity(state).is_revoked(key)
+    assert (0.0, True) == (read_mark(state).joined_until, read_mark(state).at > 0.0)
 
 
 def test_backup_is_put_back_whole_or_not(backup: Path, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from tests.waiting import eventually
 from entraide.errors import AuthenticationError
 from entraide.files import write_private
 from entraide.v1 import admin_pb2
+from entraide.wire import messages as m
 from entraide.wire import subjects
 from entraide.wire.nats import Identity, new_user_key
 from entraide_scheduler.nodes import APPROVED, REVOKED
@@ -36,7 +37,7 @@ from entraide_scheduler.pool.restore import restore_pool
 from entraide_scheduler.restored import read_mark
 
 COOPS = ("alpha", "beta")
-WISHES = ("Mac mini", "Serveur")
+WISH = "Mac mini"
 PASSPHRASE = "quatre mots bien choisis"
 KEY_REVOKED, RECORD_GONE = "node_key_revoked", "node_record_gone"
 
@@ -104,14 +105,14 @@ class PoolLife:
     # Steps.
 
     async def join(self) -> None:
-        """A new machine joins with a new invitation, and wishes a name that others wish too."""
-        await self.join_as(self._random.choice(COOPS), self._random.choice(WISHES))
+        """A new machine joins with a new invitation, and wishes the name that all wish."""
+        await self.join_of(self._random.choice(COOPS))
 
-    async def join_as(self, coop: str, wish: str, token: str = "") -> Machine:
+    async def join_of(self, coop: str, token: str = "") -> Machine:
         """A new machine of a co-op joins, by default with a new invitation."""
         token = token or await self.pool.operator.token(coop)
         seed, key = new_user_key()
-        joined = await self.pool.operator.join(token, seed, node_name=wish)
+        joined = await self.pool.operator.join(token, seed, node_name=WISH)
         given_to = self._names.setdefault(joined.node, key)
         assert key == given_to, f"{joined.node} was given to two keys"
         self._used.append(token)
@@ -144,7 +145,7 @@ class PoolLife:
             return
         token, restores = self._open.pop(self._random.randrange(len(self._open)))
         if restores == self._restores:
-            await self.join_as("alpha", self._random.choice(WISHES), token)
+            await self.join_of("alpha", token)
         else:
             await self._expect_no_join(token)
 
@@ -182,22 +183,30 @@ class PoolLife:
             await (self._come if self._is_approved(machine) else self._expect_cut)(machine)
 
     async def revoke(self) -> None:
-        """The operator revokes a machine, by its name or by its key."""
+        """The operator revokes a machine."""
         for machine in self._some(self._is_approved):
-            named = self._random.choice((machine.name, machine.key))
-            await self.pool.operator.ask("RevokeNode", admin_pb2.NodeRequest(node=named))
-            await self._be_revoked(machine)
+            await self.revoke_machine(machine)
+
+    async def revoke_machine(self, machine: Machine) -> None:
+        """The operator revokes this machine, by its name or by its key."""
+        named = self._random.choice((machine.name, machine.key))
+        await self.pool.operator.ask("RevokeNode", admin_pb2.NodeRequest(node=named))
+        await self._be_revoked(machine)
 
     async def forget(self) -> None:
         """The operator revokes a machine and deletes its record."""
         for machine in self._some(lambda each: each.key in self._known.approvals):
-            request = admin_pb2.NodeRequest(node=machine.name)
-            await self.pool.operator.ask("RevokeNode", request)
-            await self.pool.operator.ask("ForgetNode", request)
-            await self._be_revoked(machine)
-            approvals = dict(self._known.approvals)
-            del approvals[machine.key]
-            self._known = Known(approvals, self._known.named)
+            await self.forget_machine(machine)
+
+    async def forget_machine(self, machine: Machine) -> None:
+        """The operator revokes this machine and deletes its record."""
+        request = admin_pb2.NodeRequest(node=machine.name)
+        await self.pool.operator.ask("RevokeNode", request)
+        await self.pool.operator.ask("ForgetNode", request)
+        await self._be_revoked(machine)
+        approvals = dict(self._known.approvals)
+        del approvals[machine.key]
+        self._known = Known(approvals, self._known.named)
 
     async def revoke_unrecorded(self) -> None:
         """The operator revokes a key of which the pool has no record."""
@@ -207,9 +216,9 @@ class PoolLife:
             await self._expect_cut(machine)
 
     async def replay(self) -> None:
-        """Somebody uses an old identity again, and says hello under another machine's name."""
+        """Somebody uses an old identity again."""
         for machine in self._some(lambda each: not self._is_approved(each)):
-            await self._expect_cut(machine, name=self._random.choice(self.machines).name)
+            await self._expect_cut(machine)
 
     async def ask(self) -> None:
         """Each co-op with a live machine asks a restricted question: its own machine answers."""
@@ -254,9 +263,16 @@ class PoolLife:
 
     async def _come(self, machine: Machine) -> None:
         """A machine of the pool connects, says hello and is live."""
-        machine.node = await self.pool.enter(machine.name, machine.identity, [self._bus.url])
-        await machine.node.send_hello()
-        await eventually(lambda: self.pool.state(machine.name) == "live")
+        node = await self.pool.enter(machine.name, machine.identity, [self._bus.url])
+        machine.node = node
+        await self._say_hello(node)
+
+    async def _say_hello(self, node: ScriptedNode) -> None:
+        before = len(node.received(m.Welcome))
+        await node.send_hello()
+        await eventually(lambda: len(node.received(m.Welcome)) > before)
+
+        assert "live" == self.pool.state(node.name)
 
     async def _be_revoked(self, machine: Machine) -> None:
         node, machine.node = machine.node, None
@@ -264,10 +280,16 @@ class PoolLife:
         await eventually(lambda: node is None or not node.connection.is_connected)
         await self._expect_cut(machine)
 
-    async def _expect_cut(self, machine: Machine, *, name: str = "") -> None:
-        """An identity that counts no more is refused, at once or after its connection is cut."""
+    async def _expect_cut(self, machine: Machine) -> None:
+        """An identity that counts no more is refused, at once or after its connection is cut.
+
+        It says hello under a live machine's name, which has no effect on that one either.
+        """
+        live = [each.node for each in self.machines if each.node is not None]
+        welcomes = [len(node.received(m.Welcome)) for node in live]
+        name = self._random.choice(live).name if live else machine.name
         with contextlib.suppress(AuthenticationError, NatsError):
-            node = await self.pool.enter(name or machine.name, machine.identity, [self._bus.url])
+            node = await self.pool.enter(name, machine.identity, [self._bus.url])
             await node.send_hello()
             await eventually(lambda: not node.connection.is_connected)
 
@@ -278,6 +300,7 @@ class PoolLife:
         code = await self._refusal("", machine.identity.seed)
 
         assert (KEY_REVOKED if is_named else RECORD_GONE) == code
+        assert welcomes == [len(node.received(m.Welcome)) for node in live]
 
     async def _expect_no_join(self, token: str) -> None:
         """A token lets no new machine in."""
@@ -298,8 +321,7 @@ class PoolLife:
     async def _ask(self, coop: str, own: dict[str, Machine]) -> None:
         for machine in own.values():
             assert machine.node is not None
-            await machine.node.send_hello()  # the pool may have lost it meanwhile
-        await eventually(lambda: {self.pool.state(each.name) for each in own.values()} == {"live"})
+            await self._say_hello(machine.node)  # the pool may have lost it meanwhile
         body = {"model": MODEL, "messages": [{"role": "user", "content": "Bonjour"}]}
         headers = {"x-entraide-data-class": "restricted"}
         async with self.pool.session(self._api_keys[coop]) as session:

@@ -25,6 +25,8 @@ from entraide.wire.enrolment import JoinRequest, read_secret, split_link
 from entraide.wire.nats import Identity, new_user_key, public_user_key
 from entraide_scheduler.bus import NatsSchedulerAdapter
 from entraide_scheduler.nodes.enrolment import REFUSED_MAX, _is_sealing_key
+from entraide_scheduler.pool.trial import begin_trial, end_trial
+from entraide_scheduler.upgrade_trial import RETRY_AFTER_S
 
 VOUCHED = {
     "site": "Val-d’Or", "zone": "CA-QC", "controlled_by": "member",
@@ -100,6 +102,21 @@ async def test_a_node_whose_word_contradicts_its_token_is_not_believed(
 
     assert VOUCHED == {name: answer[name] for name in VOUCHED}
     assert ("beta", "CA-QC", "Val-d’Or") == (view.card.coop, view.card.zone, view.card.site)
+
+
+async def test_nobody_joins_while_an_upgrade_is_tried(pool: RunningScheduler) -> None:
+    """A refused upgrade would forget the machine; its token serves once the trial is over."""
+    made, key = await invite(pool), new_user_key()
+    (pool.home / "upgrade").mkdir()
+    begin_trial(pool.home, pool.home / "versions/9.9.9-0", None)
+    status, answer, retry_after = await post(pool, word(made.token, key))
+    names = [row.node for row in pool.registry.list_nodes()]
+    end_trial(pool.home)
+    later, joined, _ = await post(pool, word(made.token, key))
+
+    assert (503, "upgrade_trial") == (status, answer["error"]["code"])
+    assert (str(round(RETRY_AFTER_S)), []) == (retry_after, names)
+    assert (200, "n1") == (later, joined["node"])
 
 
 async def test_the_joiner_names_its_site_and_no_zone(pool: RunningScheduler) -> None:
