@@ -75,7 +75,8 @@ async def send_much(pool: RunningScheduler, browser: Browser) -> dict[str, Any]:
     _, batch = await browser.call("POST", BATCHES, json=body | {"completion_window": "24h"})
     _, waiting = await browser.call("POST", "/v1/jobs", json={"request": QUESTION})
     await eventually(lambda: len(node.runs) >= 2)
-    return {"done": done["id"], "file": file["id"], "batch": batch["id"], "waits": waiting["id"]}
+    ids = {"done": done["id"], "file": file["id"], "batch": batch["id"], "waits": waiting["id"]}
+    return ids | {"node": node.name}
 
 
 def found_in(folder: Path, logged: str = "") -> list[str]:
@@ -111,6 +112,7 @@ async def test_nothing_of_a_forgotten_person_is_left(pool: RunningScheduler) -> 
         await ask("SetCoop", change)
         named = await send_much(pool, browser)
         _, kept_by_other = await other.call("POST", "/v1/jobs", json={"request": QUESTION})
+        await ask("VouchNode", _vouch(named["node"]))
         store = pool.service.parts.store
         sealed = (await store.get_kept(named["done"])).sealed_body
         before = found_in(pool.home)
@@ -124,6 +126,7 @@ async def test_nothing_of_a_forgotten_person_is_left(pool: RunningScheduler) -> 
         await other.session.close()
         stored = b"".join(path.read_bytes() for path in pool.home.glob("*.db*"))
 
+    assert person == pool.registry.get(named["node"]).vouched_by
     assert "store.db" in before or "store.db-wal" in before
     assert [] == found_in(pool.home, repr(logs))
     assert not has_text(stored, sealed)
@@ -241,3 +244,7 @@ async def test_every_table_with_a_sender_is_exported_and_erased(pool: RunningSch
         return [len(connection.execute(table.select()).all()) for table in tables]
 
     assert [0, 0, 0, 0, 0] == await store.read(count)
+
+
+def _vouch(node: str) -> admin_pb2.VouchNodeRequest:
+    return admin_pb2.VouchNodeRequest(node=node, controlled_by="member", author=NAME)

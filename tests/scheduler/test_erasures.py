@@ -1,0 +1,96 @@
+"""What an erasure leaves on the disk of SQLite: no copy of a row that the database has moved."""
+
+import random
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+from structlog.testing import capture_logs
+from tests.scheduler.gateway_support import everything
+
+from entraide_scheduler.store import erasures
+from entraide_scheduler.store import people as table
+from entraide_scheduler.store.person_rows import PersonRow
+from entraide_scheduler.store.policies import list_versions
+from entraide_scheduler.store.rows import PolicyRow
+from entraide_scheduler.store.schema import policies
+from entraide_scheduler.store.store import Store
+
+PEOPLE = 400  # enough for several pages of the table and of each of its indexes
+
+
+def person(number: int) -> PersonRow:
+    """A person with a name and an address like no other."""
+    name = f"Quetzal-{number:04}-{'x' * (number % 37)}"
+    address = f"axolotl{number:04}@boreale.example.coop"
+    return PersonRow(f"person-{number:012x}", "boreale", name, address, "person", "a", "", 1.0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_no_page_keeps_a_copy_of_an_erased_person(tmp_path: Path, seed: int) -> None:
+    """Rows are added and changed in random order, so that pages split and rows move; then some
+    people are erased, and no byte of the files has their names or addresses."""
+    luck = random.Random(seed)
+    rows = [person(number) for number in range(PEOPLE)]
+    luck.shuffle(rows)
+    store = await Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    for row in rows:
+        store.write(partial(table.add_person, row=row, coop_max=PEOPLE))
+    for row in luck.sample(rows, 200):
+        renamed = row.name + "-" * luck.randrange(1, 300)
+        store.write(lambda c, row=row, name=renamed: table.change_person(c, row.person, name=name))
+    erased = luck.sample(rows, 25)
+    for row in erased:
+        await store.write(partial(erasures.erase_person, person=row.person, now=2.0))
+    is_overwritten = await store.overwrite_log()
+    left = await store.read(table.list_people)
+    stored = everything(tmp_path)
+    await store.close()
+    gone = [word.encode() for row in erased for word in (row.name[:12], row.email)]
+
+    assert is_overwritten
+    assert PEOPLE - len(erased) == len(left)
+    assert [] == [word for word in gone if word in stored]
+
+
+async def test_words_are_replaced_whole_and_whatever_their_case(tmp_path: Path) -> None:
+    """The number stands for the name and the address, and parts of longer words stay."""
+    store = await Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    row = PersonRow("person-1", "boreale", "Roy", "roy@x.coop", "person", "a", "", 1.0)
+    await store.write(partial(table.add_person, row=row, coop_max=9))
+    reason = "pour ROY, royal, roy@x.coop et Leroy"
+
+    def add(connection: Any) -> None:
+        values = {"version": "1", "number": 1, "document": b"x", "author": "roy", "reason": reason}
+        connection.execute(policies.insert().values(**values))
+
+    await store.write(add)
+    await store.write(partial(erasures.erase_person, person="person-1", now=2.0))
+    listed = await store.read(list_versions)
+    await store.close()
+
+    said = "pour person-1, royal, person-1 et Leroy"
+    assert (PolicyRow("1", author="person-1", reason=said),) == listed
+
+
+async def test_a_failed_write_is_logged_without_its_values(tmp_path: Path) -> None:
+    """The error of a statement says what failed and for no person."""
+    store = await Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+
+    def add_twice(connection: Any) -> None:
+        for _ in range(2):
+            values = {**_fields(person(1)), "oidc_issuer": None, "oidc_subject": None}
+            connection.execute(table.people.insert().values(**values))
+
+    with capture_logs() as logs, pytest.raises(IntegrityError) as raised:
+        await store.write(add_twice)
+    await store.close()
+
+    assert "store.write_failed" in {line["event"] for line in logs}
+    assert "axolotl" not in repr(logs) + str(raised.value)
+
+
+def _fields(row: PersonRow) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in row.__struct_fields__}
