@@ -118,6 +118,8 @@ async def test_nothing_of_a_forgotten_person_is_left(pool: RunningScheduler) -> 
         before = found_in(pool.home)
         settled = await store.count_settled()
         forgotten = await ask("ForgetPerson", admin_pb2.ForgetPersonRequest(person=person))
+        core = pool.driver.core
+        await eventually(lambda: all(view.key != person for view in core.open_jobs()))
         refused = await browser.call("GET", "/v1/jobs")
         pending = await store.read(list_pending)
         left = await store.read(partial(erasures.find_left, listed=read_list(pool.home / FILE)))

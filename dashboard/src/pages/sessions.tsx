@@ -56,11 +56,13 @@ function List() {
           {t("sign-out")}
         </button>
       </p>
-      <p>
-        <a href="/v1/session/export" download>
-          {t("sessions-export")}
-        </a>
-      </p>
+      {!isNew && (
+        <p>
+          <a href="/v1/session/export" download>
+            {t("sessions-export")}
+          </a>
+        </p>
+      )}
       <p role="alert" class={problem ? "notice bad" : "unseen"}>
         {problem ? sentenceOf(problem) : ""}
       </p>

@@ -135,7 +135,6 @@ class Membership:
         self._log.warning(
             "node.vouched",
             node=row.node,
-            author=changed.vouched_by,
             zone=changed.zone,
             site=changed.site,
             controlled_by=changed.controlled_by.value,

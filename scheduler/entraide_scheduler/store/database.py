@@ -46,9 +46,7 @@ def database_url(url: str) -> URL:
 
 def make_engines(url: URL) -> tuple[Engine, Engine]:
     """Returns the engine of the single writer and the engine of the readers."""
-    options: dict[str, Any] = {
-        "hide_parameters": True
-    }  # an error's text, in the log, has no values
+    options: dict[str, Any] = {"hide_parameters": True}  # the text of an error goes to the log
     if url.drivername != "sqlite":
         # Values by position, as SQLite takes them, so that compiled statements suit both.
         options |= {"pool_pre_ping": True, "paramstyle": "format"}

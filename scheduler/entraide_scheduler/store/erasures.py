@@ -4,8 +4,8 @@ The books keep their sums under the number, which is then nobody's. Where anothe
 name or the address of a person (the label of a key, who changed a policy and why, who vouched for a
 node, the reason of a correction), the person's number stands in its place.
 
-SQLite overwrites what it deletes with zeros (``database``), but it may have left copies of a row in
-a page while it moved the row. A short table of which a row goes is therefore written anew.
+SQLite overwrites what it deletes with zeros (``secure_delete`` in ``database``), and its log, which
+holds earlier pages, is emptied after an erasure (``Store.overwrite_log``).
 """
 
 import re
@@ -62,7 +62,7 @@ def erase_person(connection: Connection, person: str, now: float) -> bool:
     if row is None and not is_erased(connection, person):
         return False
     if row is not None:
-        _rewrite(connection, people, without=row.person)
+        connection.execute(delete(people).where(people.c.person == person))
         for table, column in _WORDS:
             words = (row.name, row.email, row.confirmed_email)
             _replace_words(connection, table, column, words, person)
@@ -76,8 +76,7 @@ def erase_person(connection: Connection, person: str, now: float) -> bool:
 def erase_key(connection: Connection, key: str, now: float) -> None:
     """Revokes a key for good, and erases its label and all that it sent and the pool keeps."""
     changed = update(keys).where(keys.c.key == key).values(revoked=True, label="")
-    if connection.execute(changed).rowcount:
-        _rewrite(connection, keys)
+    connection.execute(changed)
     _erase_sent(connection, key)
     _note(connection, key, now)
 
@@ -163,24 +162,8 @@ def _replace_words(
     known = sorted(filter(None, words), key=len, reverse=True)
     pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, known))})(?!\w)", re.IGNORECASE)
     (name,) = table.primary_key.columns
-    changed = False
     for identifier, text in connection.execute(select(name, table.c[column])).all():
         said = pattern.sub(number, text)
         if said != text:
-            changed = True
             chosen = update(table).where(name == identifier)
             connection.execute(chosen.values({column: said}))
-    if changed:
-        _rewrite(connection, table)
-
-
-def _rewrite(connection: Connection, table: Table, without: str = "") -> None:
-    """Deletes a row; in SQLite, writes the rest of a short table into pages without old copies."""
-    (name,) = table.primary_key.columns
-    if connection.dialect.name != "sqlite":
-        connection.execute(delete(table).where(name == without))
-        return
-    rest = connection.execute(select(table).where(name != without)).mappings().all()
-    connection.execute(delete(table))
-    if rest:
-        connection.execute(insert(table), [dict(row) for row in rest])
