@@ -6,6 +6,7 @@ explanation, sets Ontario's solar surplus to 0, repeats the request, and stops t
 
 import argparse
 import asyncio
+import hashlib
 import os
 import sys
 import time
@@ -20,6 +21,7 @@ from entraide.errors import EntraideError
 from entraide.files import PRIVATE_UMASK
 from entraide_scheduler.core.snapshot import VERSION
 from entraide_scheduler.nats.keyfiles import make_private_home
+from entraide_scheduler.store.schema import metadata
 from entraide_scheduler.supervision.logs import log_to_file
 from entraide_scheduler.supervision.poolfile import PoolFile
 from entraide_scheduler.up.pool import LocalPool, PoolOptions
@@ -86,6 +88,13 @@ async def _until_sun_gone(pool: LocalPool) -> None:
         await asyncio.sleep(0.1)
 
 
+def _default_state() -> Path:
+    """Returns a directory for the present formats: a demonstration's state is not migrated."""
+    tables = [(table.name, *table.columns.keys()) for table in metadata.sorted_tables]
+    schema = hashlib.sha256(repr(tables).encode()).hexdigest()[:8]
+    return Path(platformdirs.user_cache_dir("entraide")) / f"demo-{VERSION}-{schema}"
+
+
 def main() -> int:
     """Entry point of ``make demo``; returns the exit code."""
     parser = argparse.ArgumentParser(prog="make demo")
@@ -95,9 +104,7 @@ def main() -> int:
         "--lang", choices=i18n.LANGUAGES, default=i18n.lang_of_environment(os.environ)
     )
     options_given = parser.parse_args()
-    # A demonstration's state is not migrated: each snapshot version has a directory of its own.
-    default_state = Path(platformdirs.user_cache_dir("entraide")) / f"demo-{VERSION}"
-    state = options_given.state or default_state
+    state = options_given.state or _default_state()
     os.umask(PRIVATE_UMASK)
     log_to_file(make_private_home(state) / "logs" / "up.log")
     console = Console()
