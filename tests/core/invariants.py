@@ -413,6 +413,10 @@ def indexes_equal_a_rebuild(core: Core) -> None:
     assert rebuilt.loadable_index.contexts == fleet.loadable_index.contexts
     assert rebuilt.loadable_index.nodes.keys() == fleet.loadable_index.nodes.keys()
     assert rebuilt.replica_index.restricted_nodes == fleet.replica_index.restricted_nodes
+    assert rebuilt.newcomers == fleet.newcomers
+    assert fleet.newcomers == {
+        name: node for name, node in fleet.nodes.items() if node.probation.limited
+    }
     assert _views(rebuilt) == _views(fleet)
 
 

@@ -1,9 +1,11 @@
 """Newcomers: a new machine gets a bounded part of others' internal text, until it is known."""
 
 import random
+from collections import Counter
 
 import pytest
 from tests.core.builders import Pool, card, excluded, placed, policy
+from tests.core.invariants import indexes_equal_a_rebuild
 
 from entraide import i18n
 from entraide.types import DataClass
@@ -81,6 +83,43 @@ def test_it_gets_its_part_and_no_more(seed: int) -> None:
 
         assert given <= PART * total + LONG
     assert PART * total - LONG < given
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_life_gives_a_newcomer_more(seed: int) -> None:
+    """Whatever comes, leaves, is restored or fails between them: each of two newcomers has had at
+    most its part of what others sent while it was here, and the prompt that exceeded it."""
+    draw, pool = random.Random(seed), known_pool()
+    terms = Newcomer(10**6, PART)
+    pool.tell(events.PolicyChanged, policy("alpha", "beta", "gamma", newcomer=terms))
+    cards = {"a-new": card("a-new", "alpha"), "b-new": card("b-new", "gamma", "CA-ON")}
+    here, given, total = {"a-new"}, Counter(), Counter()
+    for number in range(200):
+        match draw.choice(("job", "job", "job", "job", "come", "leave", "restore")):
+            case "job":
+                coop, tokens = draw.choice(("alpha", "beta", "gamma")), draw.randint(1, LONG)
+                sizes = {"input_tokens_est": tokens, "input_tokens_max": LONG}
+                node = run(pool, f"j{number}", coop, **sizes)
+                for name in here:
+                    if cards[name].coop != coop:
+                        total[name] += tokens
+                        given[name] += tokens if node == name else 0
+            case "come":
+                name = draw.choice(sorted(cards))
+                pool.join(cards[name])
+                here.add(name)
+            case "leave" if here:
+                name = draw.choice(sorted(here))
+                pool.tell(events.NodeLeft, name, "goodbye")
+                here.discard(name)
+                pool.wait(draw.choice((1.0, 700.0)), seen=("known", *here))
+            case "restore":
+                pool.core = Core.restore(pool.core.snapshot())
+        indexes_equal_a_rebuild(pool.core)
+
+        assert all(given[name] <= PART * total[name] + LONG for name in cards)
+    assert {"a-new", "b-new"} == set(given)
+    assert min(given.values()) > 0
 
 
 def test_it_is_known_after_enough_runs() -> None:
