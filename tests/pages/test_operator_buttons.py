@@ -104,6 +104,8 @@ async def test_machines_are_vouched_for_refused_and_forgotten(used: Operated) ->
     await visit.go("#/exploitation/machines")
     await page.get_by_label("Chercher une machine ou un site").fill("serre")
     await press(page, "Se porter garant serre")
+    await page.get_by_label("Zone du réseau").select_option("CA-ON")
+    await page.get_by_label("Site", exact=True).fill("moulin")
     await page.get_by_label("Qui contrôle la machine").select_option("member")
     await page.get_by_label("Preuve de son surplus").select_option("meter")
     await page.get_by_label("Nom ou numéro").fill("compteur 12")
@@ -117,8 +119,9 @@ async def test_machines_are_vouched_for_refused_and_forgotten(used: Operated) ->
 
     assert "coupée" in refused
     assert "effacée" in forgotten
-    assert ("member", "meter", "compteur 12") == (
+    assert ("member", "meter", "compteur 12", "CA-ON", "moulin") == (
         vouched.controlled_by, vouched.surplus_evidence, vouched.evidence_document,
+        vouched.zone, vouched.site,
     )  # fmt: skip
     assert "approved" == vouched.approval
     assert ["atelier-1", "serre"] == sorted(node.node for node in left)
