@@ -60,6 +60,7 @@ from entraide.types import (
     Rates,
     Replica,
     RequestFacts,
+    SurplusEvidence,
     Usage,
 )
 from entraide_scheduler.core import events
@@ -133,6 +134,7 @@ def card(number: int) -> NodeCard:
         energy=energy if number % 8 == 0 else None,
         rtt_s=0.01 + (number % 5) * 0.01,
         agent="bench",
+        surplus_evidence=SurplusEvidence.METER,
     )
 
 
