@@ -6,6 +6,8 @@ Deadlines, bytes that nobody reads, and sizes. What a peer does stands in ``peer
 import asyncio
 import contextlib
 import json
+import os
+import socket
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
@@ -133,12 +135,21 @@ async def unread_answers_end_the_connection(pool: Pool, address: Address) -> Non
     assert 1.0 == refused(pool, "unread_deadline")
 
 
+def bound_send_buffer(transport: asyncio.Transport) -> None:
+    """Keeps the kernel from taking more and more of an answer, up to megabytes, as it tunes."""
+    descriptor = os.dup(transport.get_extra_info("socket").fileno())
+    with socket.socket(fileno=descriptor) as same:
+        same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
+
+
 @SCENARIOS.under(SHORT)
 async def trickling_reader_ends_the_connection(pool: Pool, address: Address) -> None:
     """A reader that takes a byte now and then of a stream renews nothing."""
     with peers.dialled(address, buffer_bytes=4_096) as peer:
         peer.sendall(post(json.dumps(ask(stream=True, max_tokens=LONGEST)).encode()))
         run = await pool.placed()
+        for connection in server(pool)._connections:
+            bound_send_buffer(connection._transport)
         run.accept()
         for _ in range(3):  # below the limit in bytes, beyond what the kernel takes
             run.raw(b"data: %s\n\n" % chunk("x" * 1_000_000))

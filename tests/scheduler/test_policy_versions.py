@@ -268,7 +268,7 @@ async def test_default_jurisdiction_follows_the_policy_without_a_restart(
         answer = await session.post("/v1/chat/completions", json=CHAT)
         body = await answer.json()
 
-    assert (503, "no_node_serves") == (answer.status, body["error"]["code"])
+    assert (503, "place_outside") == (answer.status, body["error"]["code"])
 
 
 async def test_policy_survives_a_restart(tmp_path: Path, bus: NatsPool) -> None:
