@@ -30,7 +30,7 @@ EXPECTED = {
     ),
     "embeddings": r"0\.\d\d  Le boulanger .*\n0\.\d\d  .*\n0\.\d\d  .*\n$",
     "options": (
-        r"(.*\n)+computed in CA-QC\nPlaced on n1 .*\n.*503.* Aucune machine du parc .*Yukon"
+        r"(.*\n)+computed in CA-QC\nPlaced on n1 .*\n.*503.* Le serveur du parc.* hors .*Yukon"
     ),
 }
 

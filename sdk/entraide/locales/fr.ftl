@@ -285,7 +285,7 @@ error-place_outside = { $asked_control ->
        *[pool] Le serveur du parc
     }, par où passe le texte, est hors du territoire demandé{ $zone ->
         [none] .
-       *[other] {" "}({ $jurisdiction }) : { $zone }.
+       *[other] {" "}({ $jurisdiction }) ; son emplacement : { $zone }.
     } Demandez un territoire qui le comprend, ou adressez-vous à un autre parc.
    *[other] { $server ->
         [further] La passerelle qui a reçu cette requête
