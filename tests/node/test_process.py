@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import msgspec
 import psutil
 import pytest
 from tests.integration.nats_support import NatsPool
+from tests.node.energy_peers import free_port
 from tests.node.support import MODEL, NODE, Peer, configure, run
 from tests.waiting import eventually
 
@@ -29,7 +31,7 @@ from entraide.wire.messages import (
     Tokens,
     UsageReport,
 )
-from entraide_node.config import LlamaCpp, dump_config
+from entraide_node.config import LlamaCpp, MetricsConfig, dump_config
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(180)]
 
@@ -86,10 +88,15 @@ def log_of(folder: Path) -> str:
 
 @asynccontextmanager
 async def node(
-    bus: NatsPool, peer: Peer, folder: Path, rates: Path, **environment: str
+    bus: NatsPool,
+    peer: Peer,
+    folder: Path,
+    rates: Path,
+    metrics_port: int = 0,
+    **environment: str,
 ) -> AsyncIterator[subprocess.Popen[bytes]]:
     """A node that is live, with its engine."""
-    prepare(bus, folder, engine=ENGINE)
+    prepare(bus, folder, engine=ENGINE, metrics=MetricsConfig(port=metrics_port))
     copy(rates, folder / "rates.json")
     with agent(folder, **environment) as process:
         await eventually(lambda: peer.states(accepting=True) or process.poll() is not None)
@@ -132,6 +139,28 @@ async def test_a_real_answer(bus: NatsPool, peer: Peer, tmp_path: Path, rates: P
     answer = json.loads(whole.body)
     assert ("job-2", MODEL) == (answer["id"], answer["model"])
     assert answer["usage"]["completion_tokens"] == whole.usage.output_tokens
+
+
+async def test_it_writes_no_text_and_opens_no_port_to_others(
+    bus: NatsPool, peer: Peer, tmp_path: Path, rates: Path
+) -> None:
+    """No file of a node has a question or its answer; what listens does so on this machine only."""
+    folder, question = tmp_path / "node", LONG.replace(b"story", b"story of zygomatique")
+    async with node(bus, peer, folder, rates, free_port()) as process:
+        await peer.send(run("job-1", body=question.replace(b"400", b"24")))
+        ended = await peer.hear(RunEnded, job="job-1")
+        agent_process = psutil.Process(process.pid)
+        every = (agent_process, *agent_process.children(recursive=True))
+        sockets = [each for child in every for each in child.net_connections("inet")]
+    answer = json.loads(ended.body)["choices"][0]["message"]["content"]
+    words = max(re.findall(r"[\w ,]+", answer), key=len)  # however a line of a log escapes the rest
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    written = b"".join(path.read_bytes() for path in files)
+
+    assert b"job-1" in written
+    assert len(words) > 20, answer
+    assert [] == [text for text in ("zygomatique", words) if text.encode() in written]
+    assert {"127.0.0.1"} == {each.laddr.ip for each in sockets if each.status == psutil.CONN_LISTEN}
 
 
 async def test_cancel_stops_the_engine(

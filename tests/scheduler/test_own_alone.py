@@ -15,17 +15,27 @@ from typing import Any, Protocol
 
 import aiohttp
 import grpc
+import msgspec
 import pytest
 from google.protobuf.message_factory import GetMessageClass
 from tests.scheduler.batch_support import answering_nodes, jsonl, lines
-from tests.scheduler.gateway_support import CHAT, KEY_A, KEY_B, WAIT_S, Pool, ask, open_pool
+from tests.scheduler.gateway_support import (
+    CHAT,
+    KEY_A,
+    KEY_B,
+    WAIT_S,
+    Pool,
+    ask,
+    everything,
+    open_pool,
+)
 from tests.scheduler.people_support import Answer, Browser, add_person, open_people, signed_in
 from tests.scheduler.person_routes import GRPC, HTTP, LISTS, THINGS, Reads
 from tests.scheduler.test_gateway_grpc import open_stub
 
 from entraide.v1 import pool_pb2
 from entraide_scheduler.gateway.routes import PATHS
-from entraide_scheduler.people import as_actor
+from entraide_scheduler.people import OPERATOR, as_actor
 
 MARKS = ("Fini-marque", "Garde-marque", "lot-marque.jsonl")  # in what the owner sent
 # A stranger's own calls that end its session come last.
@@ -219,6 +229,15 @@ async def test_no_operation_shows_anything_of_it_to_anybody_else(world: World) -
     assert {} == shown
 
 
+async def test_a_machine_is_not_told_who_asks(world: World) -> None:
+    """Of the co-op, the person or the key nothing goes to the node, only whether it is its own."""
+    order = msgspec.json.encode(world.live.run).decode()
+    names = ("alpha", "Ada", "ada@", "person-", "key-", KEY_A)
+
+    assert [] == [name for name in names if name in order]
+    assert not world.live.run.own
+
+
 async def test_nobody_else_runs_a_file_or_takes_over_an_idempotency_key(world: World) -> None:
     """A batch of somebody's file is refused; the same key from another sender is another job."""
     request = {
@@ -280,3 +299,20 @@ async def test_after_a_restart_the_explanation_is_still_the_senders(tmp_path: Pa
         }
         assert {403} == {status for (name, _), status in answers.items() if name == "new start"}
         assert 404 == by_key[0]
+
+
+async def test_what_is_sent_and_each_secret_are_written_nowhere_in_clear(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Text, the name of a file, keys, links and cookies are neither in the store nor in the log."""
+    async with open_world(tmp_path, "ada") as world:
+        people = world.pool.gateway.signin.people
+        (row, *_) = await people.list_people(OPERATOR)
+        link = await people.make_link(OPERATOR, row.person)
+    written = everything(tmp_path)
+    logged = "".join(capfd.readouterr()).encode()
+    clear = (*MARKS, "Salut", KEY_A, KEY_B, world.owner.cookie, link.token)
+
+    assert all(job.encode() in written for job in world.names["job"][1:])
+    assert b"signin.began" in logged
+    assert [] == [each for each in clear if each.encode() in written + logged]

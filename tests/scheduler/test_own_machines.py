@@ -114,6 +114,19 @@ async def test_figures_are_those_of_the_books(pool: Pool) -> None:
     assert 0 == shown["n2"]["today"]["given"]["jobs"]
 
 
+async def test_a_person_is_sent_totals_and_no_machine(pool: Pool) -> None:
+    """A machine may stand at one colleague's desk; an admin is sent the co-op's machines."""
+    people = await open_people(pool)
+    sent = {}
+    for role in ("person", "coop_admin"):
+        browser = await signed_in(pool, people, await add_person(people, role=role))
+        sent[role] = (await browser.call("GET", "/v1/coop")).json
+
+    assert ["n1", "n2"] == sorted(each["node"] for each in sent["coop_admin"]["machines"])
+    assert [] == sent["person"]["machines"]
+    assert '"n1"' not in json.dumps(sent["person"])
+
+
 @pytest.mark.parametrize(
     ("role", "query", "status"),
     [

@@ -1,7 +1,9 @@
 """The journal as a recording: retention, export, and exact replay."""
 
 import gzip
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -185,5 +187,7 @@ async def test_events_before_the_oldest_snapshot_are_forgotten(tmp_path: Path) -
     await driver.stop()
     done = write_recording(store_url(tmp_path), tmp_path / "pool.journal")
     await store.close()
+    with closing(sqlite3.connect(tmp_path / "store.db")) as stored:
+        (rows,) = stored.execute("select count(*) from journal").fetchone()
 
-    assert 0 == done.events
+    assert (0, 0) == (done.events, rows)
