@@ -166,7 +166,8 @@ def test_any_job(fields: dict[str, Any]) -> None:
 @FUZZ
 @given(
     headers=st.dictionaries(
-        st.sampled_from([name.lower() for name in options.HTTP_NAMES.values()]),
+        st.sampled_from([name.lower() for name in options.HTTP_NAMES.values()])
+        | st.text(max_size=9).map(lambda end: f"x_entraide-{end}"),
         st.text(max_size=12) | st.floats().map(str) | st.dates().map(str),
     ),
     now=st.floats(1e9, 2e9),

@@ -8,7 +8,16 @@ from typing import Any
 
 import grpc
 import pytest
-from tests.scheduler.gateway_support import KEY_A, MODEL, WAIT_S, NodeRun, Pool, ask, open_pool
+from tests.scheduler.gateway_support import (
+    CHAT,
+    KEY_A,
+    MODEL,
+    WAIT_S,
+    NodeRun,
+    Pool,
+    ask,
+    open_pool,
+)
 from tests.waiting import until_read
 
 from entraide.client import AsyncClient, Client
@@ -230,6 +239,31 @@ async def test_header_that_is_neither_true_nor_false_is_refused(pool: Pool) -> N
         error = (await got.json())["error"]
 
     assert (400, "X-Entraide-Explain") == (got.status, error["param"])
+
+
+# Of headers that restrict nothing: the name that the refusal says, and the one that it suggests.
+MISSPELT = {
+    "X-Entraide-Dataclass": ("restricted", "X-Entraide-Dataclass", "X-Entraide-Data-Class"),
+    "X_Entraide_Data_Class": ("restricted", "X_Entraide_Data_Class", "X-Entraide-Data-Class"),
+    "x_entraide-data-class": ("restricted", "X_Entraide-Data-Class", "X-Entraide-Data-Class"),
+    "X-Entraide-Restricted": ("true", "X-Entraide-Restricted", "/openapi.json"),
+    "X-Entraide-Data-Class": ("", "X-Entraide-Data-Class", "X-Entraide-Data-Class"),
+    "X-Entraide-Controlled-By": ("  ", "X-Entraide-Controlled-By", "X-Entraide-Controlled-By"),
+}
+
+
+@pytest.mark.parametrize("sent", MISSPELT)
+async def test_misspelt_or_empty_header_sends_nothing_elsewhere(pool: Pool, sent: str) -> None:
+    """A header of the pool that it does not know, or an empty one, is refused by its name."""
+    value, named, suggested = MISSPELT[sent]
+    for path, body in ((CHAT, ask()), ("/v1/jobs", {"request": ask()})):
+        key = {"authorization": f"Bearer {KEY_A}", "accept-language": "en", sent: value}
+        pending = asyncio.ensure_future(pool.session.post(path, json=body, headers=key))
+        async with await asyncio.wait_for(pending, WAIT_S) as got:
+            error = (await got.json())["error"]
+
+        assert (400, "invalid_request", named) == (got.status, error["code"], error["param"])
+        assert suggested in error["message"]
 
 
 async def test_refusal_names_the_option_as_the_sdk_does(pool: Pool, address: str) -> None:

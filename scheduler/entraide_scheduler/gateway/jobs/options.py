@@ -31,7 +31,7 @@ from entraide_scheduler.gateway.chat import (
 )
 from entraide_scheduler.gateway.jobs.resumption import is_resumable
 from entraide_scheduler.gateway.jobs.token_estimator import TokenEstimator
-from entraide_scheduler.gateway.refusals import refused, show_value
+from entraide_scheduler.gateway.refusals import clean_text, refused, show_value
 from entraide_scheduler.gateway.requests import ParsedRequest
 from entraide_scheduler.store.owners import person_of
 
@@ -76,6 +76,12 @@ GRPC_NAMES: Mapping[str, str] = MappingProxyType(
 )
 BOOLEANS: Mapping[str, bool] = MappingProxyType({"true": True, "false": False})
 _NAMES_BY_HEADER = {option.header.lower(): option.name for option in OPTIONS}
+_OTHER_HEADERS = frozenset({"x-entraide-csrf"})  # ``signin.cookies`` reads it
+_LETTERS = str.maketrans("", "", "-_")
+_PREFIX = "xentraide"
+_HEADERS_BY_LETTERS = {
+    option.header.lower().translate(_LETTERS): option.header for option in OPTIONS
+}
 _SWITCHES, _NUMBERS = ("explain", "resume_events"), ("max_gco2e", "reconnect_s")
 
 _JURISDICTION = re.compile(JURISDICTION)
@@ -194,8 +200,12 @@ def options_from_headers(headers: Mapping[str, str]) -> Options:
     """Reads the pool's own request headers; ``check_options`` checks their values.
 
     Raises:
-        Refused: ``invalid_request``: a header that is true or false has another value.
+        Refused: ``invalid_request``: a header that is true or false has another value; a header
+            with the pool's prefix is unknown, however it is spelt, or empty.
     """
+    for name in headers:
+        if (letters := name.translate(_LETTERS)).startswith(_PREFIX):
+            _check_header(name, letters, headers[name])
     values: dict[str, Any] = {
         name: text for header, name in _NAMES_BY_HEADER.items() if (text := headers.get(header))
     }
@@ -205,6 +215,20 @@ def options_from_headers(headers: Mapping[str, str]) -> Options:
     for name in filter(values.__contains__, _NUMBERS):
         values[name] = _number(values[name])
     return Options(**values)
+
+
+def _check_header(name: str, letters: str, text: str) -> None:
+    """Refuses a header that would otherwise restrict nothing, against its sender's wish."""
+    if name in _OTHER_HEADERS:
+        return
+    if name not in _NAMES_BY_HEADER:
+        known = _HEADERS_BY_LETTERS.get(letters)
+        suggestion = {"instead": known} if known else {}
+        param = clean_text(name.title())
+        raise refused("invalid_request", param=param, fault="unknown_field", **suggestion)
+    if not text.strip():
+        param = HTTP_NAMES[_NAMES_BY_HEADER[name]]
+        raise refused("invalid_request", param=param, fault="empty")
 
 
 def check_options(options: Options, now: float) -> None:
