@@ -19,15 +19,22 @@ from entraide_scheduler.pool.backup import record_backup, write_backup
 from entraide_scheduler.pool.backup_cli import format_restore
 from entraide_scheduler.pool.restore import put_back, restore_pool
 from entraide_scheduler.store import erasures, members
+from entraide_scheduler.store import people as store_people
 from entraide_scheduler.store.erasures import Erasure
 from entraide_scheduler.store.kept_jobs import put_job
 from entraide_scheduler.store.people import add_person
-from entraide_scheduler.store.person_rows import PersonRow
+from entraide_scheduler.store.person_rows import (
+    LinkRefusal,
+    PersonRow,
+    SigninLinkRow,
+    SigninSessionRow,
+)
 from entraide_scheduler.store.rows import KeyRow
 from entraide_scheduler.store.schema import kept, keys, people
 from entraide_scheduler.store.store import Store
 
 PASSPHRASE = "quatre mots bien choisis"
+ADA = "person-abcdefabcdef"
 ZOE, KEY, JOB = "person-0123456789ab", "key-0123456789ab", "kept-0123456789abcdef"
 NAME, ADDRESS = "Zoé Quetzal-Roy", "quetzal@boreale.example.coop"
 SECRET = b"quetzal, sealed" * 400
@@ -44,6 +51,8 @@ def fill(connection: Connection) -> None:
     """Adds a person with a kept job, a key of hers, and a kept job of another key."""
     row = PersonRow(ZOE, "boreale", NAME, ADDRESS, "person", "accueil", "", 1.0)
     add_person(connection, row, coop_max=100)
+    ada = PersonRow(ADA, "boreale", "Ada", "ada@boreale.example.coop", "person", "main", "", 1.0)
+    add_person(connection, ada, coop_max=100)
     members.create_key(connection, KeyRow(KEY, "boreale", "main", f"clé de {NAME}"), "0" * 64)
     for job, sender in ((JOB, "key-other"), (f"{JOB}01", ZOE), (f"{JOB}02", KEY)):
         put_job(connection, kept_row(job, key=sender, sealed_body=SECRET))
@@ -129,6 +138,61 @@ async def test_a_failed_upgrade_brings_nothing_back(lost: Path, tmp_path: Path) 
     await store.close()
 
     assert [] == left
+
+
+LINKS, SECRETS = ("1" * 64, "2" * 64), ("3" * 64, "4" * 64)
+SINCE = 1e10  # after each moment at which something is asked
+
+
+def let_in(connection: Connection) -> None:
+    """Adds a person who has two links and two open sessions."""
+    for link in LINKS:
+        row = SigninLinkRow(ZOE, expires_at=SINCE, made_by="", made_at=1.0)
+        store_people.put_link(connection, link, row)
+    for secret in SECRETS:
+        session = SigninSessionRow(f"session-{secret[:3]}", ZOE, 1.0, 1.0, SINCE, "Firefox")
+        store_people.add_session(connection, secret, session)
+
+
+def shut_out(connection: Connection) -> None:
+    """One link is used, one session ended, the key revoked, and another person disabled."""
+    store_people.use_link(connection, LINKS[0], 2.0)
+    store_people.end_sessions(connection, ZOE, 2.0, f"session-{SECRETS[0][:3]}")
+    members.revoke_key(connection, KEY)
+    store_people.disable_person(connection, ADA, 2.0)
+
+
+def who_may_enter(connection: Connection) -> tuple[list[str], list[str], bool, bool]:
+    """The links and sessions that let somebody in; whether the key and the other person do."""
+    sessions = [each for each in SECRETS if store_people.find_session(connection, each, 3.0)]
+    links = [
+        each for each in LINKS
+        if not isinstance(store_people.use_link(connection, each, 3.0), LinkRefusal)
+    ]  # fmt: skip
+    is_revoked = connection.execute(select(keys.c.revoked).where(keys.c.key == KEY)).scalar_one()
+    other = store_people.get_person(connection, ADA)
+    return links, sessions, not is_revoked, other is not None and not other.disabled_at
+
+
+async def entering(state: Path) -> tuple[list[str], list[str], bool, bool]:
+    store = await Store.open(store_url(state))
+    found = await store.write(who_may_enter)
+    await store.close()
+    return found
+
+
+async def test_a_restore_lets_nobody_in_by_what_was_ended(tmp_path: Path) -> None:
+    """After a restore no session and no link of the backup works; after a failed upgrade only
+    those work that did before."""
+    state, file = recorded_pool(tmp_path / "pool"), tmp_path / "old.backup"
+    await change(state, fill, let_in)
+    write_backup(state, file, PASSPHRASE)
+    await change(state, shut_out)
+    restore_pool(file, tmp_path / "again", PASSPHRASE)
+    put_back(file, PASSPHRASE, state)
+
+    assert ([], [], True, True) == await entering(tmp_path / "again")
+    assert ([LINKS[1]], [SECRETS[1]], False, False) == await entering(state)
 
 
 async def test_the_list_has_numbers_only_and_two_pools_share_it(lost: Path, tmp_path: Path) -> None:

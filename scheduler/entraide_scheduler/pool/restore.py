@@ -44,6 +44,12 @@ from entraide_scheduler.store.database import (
     unreachable_error,
 )
 from entraide_scheduler.store.dump import TableRows, drop_all, fill_store, is_empty
+from entraide_scheduler.store.ended_access import (
+    EndedAccess,
+    end_signins,
+    read_ended,
+    repeat_ended,
+)
 from entraide_scheduler.store.erasures import Erasure, repeat
 
 SQLITE = "sqlite"  # as --database: the store in the pool's directory
@@ -110,6 +116,8 @@ def restore_pool(
 ) -> RestoreSummary:
     """Restores a backup into a directory and a database that are empty or missing. Blocks.
 
+    All sign-in sessions end, and sign-in links are deleted.
+
     Args:
         file: the backup.
         state: the pool's new directory.
@@ -168,6 +176,7 @@ def _restore(
     is_own = not config.database
     with empty_database(url) as connection:
         fill(connection, head.schema, rows, reader)
+        end_signins(connection, at)  # some were ended, and links used, after the backup
         erased = repeat(connection, to_erase)
         if not is_own:
             _move(draft, state)  # before the commit, which is the last step that can fail
@@ -194,7 +203,8 @@ def fill(connection: Connection, schema: str, rows: _Rows, reader: SealedReader)
 def put_back(file: Path, passphrase: str, state: Path) -> None:
     """Puts a backup's files and rows in the place of a pool's own. Blocks.
 
-    No node has joined since, because a trial lets none join; keys that were revoked since stay so.
+    No node has joined since, because a trial lets none join. What was taken away since
+    stays so: revoked keys, disabled people, ended sessions, used sign-in links.
 
     Args:
         file: the backup of this pool.
@@ -214,8 +224,13 @@ def put_back(file: Path, passphrase: str, state: Path) -> None:
             rows = _Rows(read_records(reader.read), draft)
             config = load_pool_config(draft)
             with _writing(database_url(config.database or f"sqlite:///{state / 'store.db'}")) as c:
+                ended = _read_ended(c)
                 drop_all(c)
                 fill(c, head.schema, rows, reader)
+                if ended is None:
+                    end_signins(c, time.time())
+                else:
+                    repeat_ended(c, ended)
                 _keep_revocations(state, draft)
                 if (own := state / FILE_OF_ERASURES).exists():
                     repeat(c, read_list(own))
@@ -228,6 +243,13 @@ def put_back(file: Path, passphrase: str, state: Path) -> None:
             raise refused(file, fault, head) from fault
         except OSError as problem:
             raise _not_created(state, problem) from problem
+
+
+def _read_ended(connection: Connection) -> EndedAccess | None:
+    """Returns what is over in the store of a trial; None if its later schema has no such facts."""
+    with suppress(SQLAlchemyError), connection.begin_nested():
+        return read_ended(connection)
+    return None
 
 
 def _keep_revocations(state: Path, draft: Path) -> None:

@@ -1401,7 +1401,7 @@ pool-restore-done =
     2. If this machine has another address, let the name of the pool lead here.
     3. Start it:
         entraide pool run { $path }
-    4. Revoke again the machines and keys that were revoked after the backup.
+    4. Revoke again the machines and keys that were revoked after the backup, and disable again the people who were disabled after it. Nobody is signed in any more, and sign-in links of before no longer work.
 pool-restore-erased = { $lists ->
     [none] No list of erasures (entraide-erased.json) was beside the backup. If people or requests were erased since, erase them again.
    *[other] Erasures repeated from { $lists }: { $erased }.

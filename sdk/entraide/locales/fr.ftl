@@ -1404,7 +1404,7 @@ pool-restore-done =
     2. Si cette machine a une autre adresse, faites mener ici le nom du parc.
     3. Démarrez-le :
         entraide pool run { $path }
-    4. Révoquez de nouveau les machines et les clés révoquées après la sauvegarde.
+    4. Révoquez de nouveau les machines et les clés révoquées après la sauvegarde, et désactivez de nouveau les personnes désactivées depuis. Plus personne n’est connecté, et les liens de connexion d’avant ne valent plus.
 pool-restore-erased = { $lists ->
     [none] Aucune liste d’effacements (entraide-erased.json) n’était à côté de la sauvegarde. Si des personnes ou des requêtes ont été effacées depuis, effacez-les de nouveau.
    *[other] Effacements répétés d’après { $lists } : { $erased }.
