@@ -174,11 +174,11 @@ def who_may_enter(connection: Connection) -> tuple[list[str], list[str], bool, b
     return links, sessions, not is_revoked, other is not None and not other.disabled_at
 
 
-async def entering(state: Path) -> tuple[list[str], list[str], bool, bool]:
+async def try_to_enter(state: Path) -> tuple[list[str], list[str], bool, bool]:
     store = await Store.open(store_url(state))
-    found = await store.write(who_may_enter)
+    entering = await store.write(who_may_enter)
     await store.close()
-    return found
+    return entering
 
 
 async def test_a_restore_lets_nobody_in_by_what_was_ended(tmp_path: Path) -> None:
@@ -191,8 +191,8 @@ async def test_a_restore_lets_nobody_in_by_what_was_ended(tmp_path: Path) -> Non
     restore_pool(file, tmp_path / "again", PASSPHRASE)
     put_back(file, PASSPHRASE, state)
 
-    assert ([], [], True, True) == await entering(tmp_path / "again")
-    assert ([LINKS[1]], [SECRETS[1]], False, False) == await entering(state)
+    assert ([], [], True, True) == await try_to_enter(tmp_path / "again")
+    assert ([LINKS[1]], [SECRETS[1]], False, False) == await try_to_enter(state)
 
 
 async def test_the_list_has_numbers_only_and_two_pools_share_it(lost: Path, tmp_path: Path) -> None:
