@@ -15,7 +15,7 @@ from tests.waiting import until_read
 
 from entraide import explanations, i18n
 from entraide.client import _convert
-from entraide.types import Exclusion
+from entraide.types import Exclusion, Lending
 from entraide.v1 import pool_pb2
 from entraide_scheduler.core import events as e
 from entraide_scheduler.gateway.jobs import Caller
@@ -154,6 +154,52 @@ async def test_the_books_keep_the_true_reason(pool: Pool) -> None:
 
     assert stored is not None
     assert b"owner_busy" in stored.document
+
+
+def lend_to_own(pool: Pool, node: str) -> None:
+    """Somebody sits at a node that then serves its own co-op only."""
+    pool.driver.feed(
+        e.NodeChanged(
+            *e.UNNUMBERED, node=node, accepting=True, reason="", energy=None,
+            lending=Lending.OWN_ONLY,
+        )
+    )  # fmt: skip
+
+
+TELLING = ("own_only", "using", "utilis", "servait", "propre coopérative", "lend_limit")
+
+
+async def test_own_only_reads_like_the_owners_terms(pool: Pool) -> None:
+    """That a machine serves its own co-op only is told to no other: not in an explanation, a
+    counterfactual, a reason of waiting, on the pool's page or in the status."""
+    lend_to_own(pool, "n2")
+    placed = await explanations_of(Asker(pool, OTHER))
+    lend_to_own(pool, "n1")
+    asked = {"request": ask()}
+    kept = (await Asker(pool, OTHER).call("POST", "/v1/jobs", asked))["id"]
+    waiting = await Asker(pool, OTHER).call("GET", f"/v1/jobs/{kept}/explanation")
+    views = [await Asker(pool, OTHER).call("GET", path) for path in ("/v1/pool", "/status.json")]
+    whole_text = msgspec.json.encode([*placed, waiting, views]).decode()
+
+    assert ("waiting", "no_node_live") == (waiting["decision"], waiting["reason"])
+    assert ("not_accepting", "owner_terms", 2) == tuple(
+        waiting["values"][name] for name in ("rule", "reason", "nodes")
+    )
+    assert {"not_accepting": 2} == waiting["excluded_counts"]
+    for explained in (*placed, waiting):
+        for excluded in explained["excluded"]:
+            assert {"reason": "owner_terms"} == excluded["values"]
+    machines = [
+        (machine["state"], machine["reason"])
+        for province in views[0]["provinces"]
+        for site in province["sites"]
+        for machine in site["machines"]
+    ]
+    assert 2 * [("stopped", "owner_terms")] == machines
+    assert {(False, "owner_terms")} == {
+        (node["accepting"], node["reason"]) for node in views[1]["nodes"]
+    }
+    assert [] == [word for word in TELLING if word in whole_text]
 
 
 def test_every_reason_is_seen_as_its_kind_allows() -> None:

@@ -251,7 +251,10 @@ CASES: dict[str, Explanation] = {
     "waiting-next": explanation(
         "waiting", "turn_is_next", candidates=(QC,), ahead=0, coops_ahead=0
     ),
-    "waiting-own": explanation("waiting", "lend_limit", OWN_ONLY, coop="soleil"),
+    "waiting-own": explanation(
+        "waiting", "no_node_live", OWN_ONLY, rule="own_only", nodes=1, coop="soleil",
+        could_node="on-1",
+    ),
     "waiting-lend": explanation("waiting", "lend_limit", LENT, coop="soleil", lent=2, limit=2),
     "waiting-lend-energy": explanation("waiting", "lend_energy", LENT_OUT, **LENT_ENERGY),
     "waiting-energy": explanation(

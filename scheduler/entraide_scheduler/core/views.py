@@ -15,6 +15,7 @@ from entraide.types import (
     JobClass,
     JobKind,
     JobState,
+    Lending,
     NodeCard,
     NodeState,
     Replica,
@@ -97,6 +98,7 @@ class NodeView(Struct, frozen=True):
             fault; else None.
         false_alarms: how often within the last hour its runs were given up though it was there, up
             to ``node_silence.ALARMS_MAX``.
+        lending: whose jobs it takes.
     """
 
     card: NodeCard
@@ -110,6 +112,7 @@ class NodeView(Struct, frozen=True):
     marks: dict[str, int] = {}
     newcomer_runs: int | None = None
     false_alarms: int = 0
+    lending: Lending = Lending.ALL
 
 
 class ModelView(Struct, frozen=True):
@@ -249,6 +252,7 @@ def node_view(state: State, node: Node) -> NodeView:
         marks=dict(node.marks),
         newcomer_runs=node.probation.lent_runs if node.probation.limited else None,
         false_alarms=len(recent_alarms(node, state.now)),
+        lending=node.lending,
     )
 
 

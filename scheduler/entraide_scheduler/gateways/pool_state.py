@@ -6,6 +6,7 @@ with at most ``MACHINES_MAX`` machines.
 
 from collections.abc import Mapping
 
+from entraide.types import Lending
 from entraide.wire.pool_state import (
     CoopState,
     HourIntensity,
@@ -50,7 +51,7 @@ def describe_pool(
         intensity_basis=policy.carbon.basis.value,
         queued=sum(core.queue_lengths().values()),
         running=core.count_running(),
-        machines=tuple(_machine_card(machine) for machine in machines[:MACHINES_MAX]),
+        machines=tuple(_machine_card(machine, coop) for machine in machines[:MACHINES_MAX]),
         machines_total=len(machines),
         waiting=tuple(
             WaitingJobs(count.reason, count.job_class.value, count.jobs)
@@ -65,9 +66,11 @@ def describe_pool(
     )
 
 
-def _machine_card(machine: MachineView) -> MachineCard:
+def _machine_card(machine: MachineView, coop: str) -> MachineCard:
+    """Returns a machine as a co-op sees it; to others, one that serves its own takes no work."""
     view = machine.node
     card = view.card
+    is_own_only = view.lending is Lending.OWN_ONLY and card.coop != coop
     resting = {each.model for each in view.resting if each.state is ReplicaState.RESTING}
     return MachineCard(
         node=card.node,
@@ -76,8 +79,8 @@ def _machine_card(machine: MachineView) -> MachineCard:
         zone=card.zone,
         device=card.power.device,
         state=view.state.value,
-        accepting=view.accepting,
-        reason=view.reason,
+        accepting=view.accepting and not is_own_only,
+        reason="own_only" if view.accepting and is_own_only else view.reason,
         quarantined=machine.quarantined,
         models=tuple(
             MachineModel(

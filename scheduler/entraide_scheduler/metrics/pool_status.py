@@ -1,8 +1,9 @@
 """Pool status: what the status page says of the pool, from the core's state."""
 
+from entraide.types import Lending
 from entraide_scheduler.driver import LiveDriver
 from entraide_scheduler.gateway import NodeStatus, PoolStatus
-from entraide_scheduler.gateway.views import public_reason
+from entraide_scheduler.gateway.views import OWNER_TERMS, public_reason
 
 
 def build_pool_status(driver: LiveDriver) -> PoolStatus:
@@ -15,8 +16,10 @@ def build_pool_status(driver: LiveDriver) -> PoolStatus:
             site=view.card.site,
             zone=view.card.zone,
             state=view.state.value,
-            accepting=view.accepting,
-            reason=public_reason(view.reason),
+            accepting=view.accepting and view.lending is not Lending.OWN_ONLY,
+            reason=OWNER_TERMS
+            if view.accepting and view.lending is Lending.OWN_ONLY
+            else public_reason(view.reason),
             surplus_w=view.energy.surplus_w if view.energy else 0.0,
             models=tuple(replica.model for replica in view.card.replicas),
             slots=sum(replica.slots for replica in view.card.replicas),

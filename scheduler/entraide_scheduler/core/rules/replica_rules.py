@@ -190,7 +190,7 @@ OWN_ONLY = Rule(
     filter=on_node(OTHER_COOPS_JOBS, lambda node, _: node.lending is Lending.OWN_ONLY),
     lifted=lambda _node, _shape: Change(node={"lending": Lending.ALL}),
     values=lambda node, _: {"coop": node.card.coop},
-    wait=WaitReason("lend_limit", 8),
+    names_node=True,  # waits, too, like NOT_ACCEPTING: other co-ops must not tell them apart
     example=Example(node={"lending": Lending.OWN_ONLY}),
 )
 

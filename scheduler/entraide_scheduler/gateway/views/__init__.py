@@ -15,7 +15,11 @@ from entraide_scheduler.gateway.views.coop_view import (
     view_coop,
 )
 from entraide_scheduler.gateway.views.grid_view import GridView
-from entraide_scheduler.gateway.views.machine_reasons import explanation_for, public_reason
+from entraide_scheduler.gateway.views.machine_reasons import (
+    OWNER_TERMS,
+    explanation_for,
+    public_reason,
+)
 from entraide_scheduler.gateway.views.own_machines import (
     MachineBooks,
     OwnMachines,
@@ -27,6 +31,7 @@ from entraide_scheduler.gateway.views.pool_states import PoolStates
 from entraide_scheduler.gateway.views.pool_view import PoolChange, PoolView
 
 __all__ = [
+    "OWNER_TERMS",
     "POOL_PATHS",
     "CoopMonth",
     "CoopOverview",

@@ -2,7 +2,8 @@
 
 A node says why it takes no work. Some of its reasons tell that somebody sits at the machine, or
 when its owner is away. Others see all reasons that an owner's terms give as one, ``owner_terms``,
-so that none can be told from the others. A code that is not listed here counts as such a reason.
+so that none can be told from the others; the rule ``own_only``, that the owner is back and lets it
+work for their own co-op, reads like them. A code that is not listed here counts as such a reason.
 In explanations the machine's own co-op, the operator and auditors see the reason itself.
 """
 
@@ -10,11 +11,13 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from entraide.types import Explanation
+from entraide.types import Exclusion, Explanation
 from entraide_scheduler.gateway.jobs import Caller
 from entraide_scheduler.people import READERS_OF_ALL
 
 OWNER_TERMS = "owner_terms"
+OWN_ONLY, NOT_ACCEPTING = "own_only", "not_accepting"  # rules
+Values = Mapping[str, str | int | float]
 
 # Reasons that concern the agent, its engine or the pool, not the owner.
 SHOWN = frozenset(
@@ -40,20 +43,36 @@ def explanation_for(caller: Caller, explanation: Explanation) -> Explanation:
     if caller.role in READERS_OF_ALL:
         return explanation
     own = {each.values.get("reason") for each in explanation.excluded if each.coop == caller.coop}
-    values = explanation.values
+    values, counts = explanation.values, dict(explanation.excluded_counts)
+    if OWN_ONLY in counts:  # such a machine serves its own co-op, so it is another's
+        counts[NOT_ACCEPTING] = counts.get(NOT_ACCEPTING, 0) + counts.pop(OWN_ONLY)
     return replace(
         explanation,
         # The decision's own reason is of a machine that is not named: shown if one's own has it.
-        values=values if values.get("reason") in own else _public(values),
+        values=values if values.get("reason") in own else _public(values, counts),
+        excluded_counts=counts,
         excluded=tuple(
-            each if each.coop == caller.coop else replace(each, values=_public(each.values))
+            each if each.coop == caller.coop else _public_exclusion(each)
             for each in explanation.excluded
         ),
     )
 
 
-def _public(values: Mapping[str, str | int | float]) -> dict[str, str | int | float]:
+def _public_exclusion(excluded: Exclusion) -> Exclusion:
+    if excluded.rule == OWN_ONLY:
+        return replace(excluded, rule=NOT_ACCEPTING, values={"reason": OWNER_TERMS})
+    return replace(excluded, values=_public(excluded.values, {}))
+
+
+def _public(values: Values, counts: Mapping[str, int]) -> dict[str, str | int | float]:
     shown = dict(values)
     if "reason" in shown:
         shown["reason"] = public_reason(str(shown["reason"]))
+    if shown.get("rule") == OWN_ONLY:  # with the values of that rule
+        del shown["coop"]
+        shown |= {"rule": NOT_ACCEPTING, "reason": OWNER_TERMS}
+    if shown.get("greener_rule") == OWN_ONLY:
+        shown["greener_rule"] = NOT_ACCEPTING
+    if "nodes" in shown and shown.get("rule") == NOT_ACCEPTING:
+        shown["nodes"] = counts.get(NOT_ACCEPTING, shown["nodes"])
     return shown
