@@ -44,13 +44,11 @@ class Actor(Struct, frozen=True):
         role: a ``Role``.
         coop: co-op of the person.
         person: identifier.
-        start: of the session in which the person asks.
     """
 
     role: str = Role.OPERATOR.value
     coop: str = ""
     person: str = ""
-    start: str = ""
 
     def may_read(self, coop: str) -> bool:
         """Whether the actor may see the people of a co-op."""
@@ -206,7 +204,8 @@ class People:
     async def make_link(self, actor: Actor, person: str, valid_s: float = 0.0) -> MadeLink:
         """Makes a one-time link with which a person signs in.
 
-        It begins a new start, unless the person makes it in a session; see ``signin_starts``.
+        It begins a new start, also if a session of that person made it: that session may be of
+        somebody who used an earlier link; see ``signin_starts``.
 
         Args:
             actor: who asks.
@@ -224,8 +223,7 @@ class People:
         row = await self.find(actor, person)
         if row.disabled_at:
             raise error_for("person_disabled", values={"person": row.person})
-        start = actor.start if actor.person == row.person else ""
-        return await self._put_link(row, actor.person, valid_s, start=start)
+        return await self._put_link(row, actor.person, valid_s)
 
     async def make_letter(self, row: PersonRow, email: str) -> MadeLink:
         """Makes a link that a letter to an address alone has.
@@ -241,7 +239,7 @@ class People:
         return await self._put_link(row, row.email_by, LINK_DEFAULT_S, start=start, email=email)
 
     async def _put_link(
-        self, row: PersonRow, made_by: str, valid_s: float, *, start: str, email: str = ""
+        self, row: PersonRow, made_by: str, valid_s: float, *, start: str = "", email: str = ""
     ) -> MadeLink:
         token, now = secrets.token_urlsafe(24), self._now()
         link = SigninLinkRow(
@@ -276,9 +274,9 @@ class People:
             raise error_for("unknown_coop", values=values)
 
 
-def as_actor(row: PersonRow, start: str = "") -> Actor:
-    """Returns a person as who asks, in a session of a start."""
-    return Actor(row.role, row.coop, row.person, start)
+def as_actor(row: PersonRow) -> Actor:
+    """Returns a person as who asks."""
+    return Actor(row.role, row.coop, row.person)
 
 
 def _checked(**fields: str) -> dict[str, Any]:

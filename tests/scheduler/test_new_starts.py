@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from sqlalchemy import Connection, func, select
 from tests.scheduler.batch_support import jsonl, lines
 from tests.scheduler.gateway_support import CHAT, Pool, ask, open_pool
 from tests.scheduler.people_support import (
-    Answer,
     Browser,
     add_person,
     open_people,
@@ -21,12 +19,9 @@ from tests.scheduler.people_support import (
     signed_in_too,
 )
 from tests.scheduler.test_own_alone import upload
-from tests.scheduler.test_signin_letters import Letters, config, link_in, mail_server
-from tests.waiting import eventually, until_read
+from tests.waiting import until_read
 
-from entraide_scheduler.gateway import Settings
 from entraide_scheduler.gateway.batches.states import UNENDED
-from entraide_scheduler.gateway.signin import letters as signin_letters
 from entraide_scheduler.people import People
 from entraide_scheduler.store import signin_starts
 from entraide_scheduler.store.batches import expire_batches, list_in
@@ -41,20 +36,13 @@ from entraide_scheduler.store.schema import (
     kept,
 )
 
-NAME, ADDRESS = "Robin Admin", "ada@example.coop"
+NAME = "Robin Admin"
 
 
 @pytest.fixture
 async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
     async with open_pool(tmp_path) as opened:
         yield opened
-
-
-@pytest.fixture
-def letters(monkeypatch: pytest.MonkeyPatch) -> Letters:
-    """A mail server's letters, of which a person may ask for more than usual."""
-    monkeypatch.setattr(signin_letters, "LETTERS_PER_PERSON_MAX", 9)
-    return Letters()
 
 
 @pytest.fixture
@@ -114,6 +102,11 @@ async def listed(browser: Browser) -> set[str]:
 async def view_of(browser: Browser) -> dict[str, Any]:
     """Returns the session of a browser."""
     return dict((await browser.call("GET", "/v1/session")).json)
+
+
+def way_of(view: dict[str, Any]) -> tuple[str, str]:
+    """Returns how a new start began, and by whom."""
+    return view["new_start"]["way"], view["new_start"]["made_by"]
 
 
 OPEN, CLOSED = {(200, "")}, {(403, "session_new_start")}
@@ -327,146 +320,6 @@ def count_left(connection: Connection, sender: str) -> list[int]:
     ]
 
 
-async def ask_letter(letters: Letters, browser: Browser, email: str) -> str:
-    """Asks for a letter; returns the token in it."""
-    count = len(letters.received)
-    await browser.call("POST", "/v1/signin/email", {"email": email})
-    await eventually(lambda: len(letters.received) > count)
-    assert email == letters.received[-1]["To"].addresses[0].addr_spec
-    return link_in(letters.received[-1])
-
-
-@asynccontextmanager
-async def mailing(folder: Path, letters: Letters) -> AsyncIterator[Attack]:
-    """Opens a pool that sends letters, with a person whose address an admin may change."""
-    async with mail_server(letters) as port:
-        settings = Settings(drain_s=0.0, smtp=config(port))
-        async with open_pool(folder, settings=settings) as pool:
-            yield await begin(pool, await open_people(pool), email=ADDRESS)
-
-
-async def by_letter(letters: Letters, browser: Browser, email: str = ADDRESS) -> Answer:
-    """Signs a browser in by a letter that it asks for."""
-    return await browser.sign_in(await ask_letter(letters, browser, email))
-
-
-async def confirm(browser: Browser, email: str = ADDRESS) -> Answer:
-    """Says in a browser that an address is the person's own."""
-    return await browser.call("POST", "/v1/session/email", {"email": email})
-
-
-async def test_a_letter_to_the_persons_own_address_opens_what_was_before(
-    tmp_path: Path, letters: Letters
-) -> None:
-    """Once the person has opened a letter to it in a session, and said there that it is the own
-    one; until then, and to whoever changes it, a letter opens nothing. The confirmed address goes
-    on opening when it is changed."""
-    async with mailing(tmp_path, letters) as attack:
-        pool = attack.pool
-        old, other, spy, own = (Browser(pool) for _ in range(4))
-        await old.sign_in(await attack.make_link())
-        sent, first = await send_all(old), await view_of(old)
-        unproven = await confirm(old)
-        elsewhere = await by_letter(letters, other)
-        in_new_start = await confirm(other)
-        opened = await by_letter(letters, old)
-        confirmed = await confirm(old)
-        path = f"/v1/people/{attack.person.person}"
-        await attack.maker.call("PATCH", path, {"email": "spy@example.coop"})
-        by_spy = await by_letter(letters, spy, "spy@example.coop")
-        back = await by_letter(letters, own)
-
-        assert (ADDRESS, False) == (first["email_to_confirm"], first["email_proven"])
-        assert (409, "email_unproven") == (unproven.status, unproven.code)
-        assert ("email", "") == way_of(elsewhere.json)
-        assert CLOSED == await codes_of(other, sent)
-        assert CLOSED == {(in_new_start.status, in_new_start.code)}
-        assert (None, True) == (opened.json["new_start"], opened.json["email_proven"])
-        assert "" == confirmed.json["email_to_confirm"]
-        assert ("email", NAME) == way_of(by_spy.json)
-        assert CLOSED == await codes_of(spy, sent)
-        assert (None, "spy@example.coop") == (
-            back.json["new_start"],
-            back.json["email_to_confirm"],
-        )
-        assert OPEN == await codes_of(own, sent)
-
-
-def way_of(view: dict[str, Any]) -> tuple[str, str]:
-    """Returns how a new start began, and by whom."""
-    return view["new_start"]["way"], view["new_start"]["made_by"]
-
-
-async def test_a_letter_opens_to_the_browser_what_it_sent_in_its_new_start(
-    tmp_path: Path, letters: Letters
-) -> None:
-    """The person's browser joins what it sent in the new start that it is in."""
-    async with mailing(tmp_path, letters) as attack:
-        old = Browser(attack.pool)
-        await by_letter(letters, old)
-        await confirm(old)
-        before, ada = await send_all(old), await attack.enter()
-        view, sent = await view_of(ada), await send_all(ada)
-        await by_letter(letters, ada)
-
-        assert view["new_start"]["by_email"] is True
-        assert OPEN == await codes_of(ada, before) | await codes_of(ada, sent)
-        assert OPEN == await codes_of(old, sent)
-
-
-async def test_who_has_the_letter_and_who_has_the_session_must_be_one(
-    tmp_path: Path, letters: Letters
-) -> None:
-    """Three tricks with letters: the admin passes one on that came to an address of the admin's;
-    changes the address while a letter is under way; and names the person's address in a session
-    that the admin began first. None opens what the person sends."""
-    async with mailing(tmp_path, letters) as attack:
-        pool, path = attack.pool, f"/v1/people/{attack.person.person}"
-        planted, ada, spy = Browser(pool), Browser(pool), Browser(pool)
-        await planted.sign_in(await attack.make_link())
-        named = await confirm(planted)
-        await by_letter(letters, ada)
-        await ada.call("DELETE", "/v1/session/earlier")
-        token = await ask_letter(letters, ada, ADDRESS)
-        await attack.maker.call("PATCH", path, {"email": "spy@example.coop"})
-        await ada.sign_in(token)
-        passed_on = await ask_letter(letters, spy, "spy@example.coop")
-        fooled = await ada.sign_in(passed_on)
-        sent = await send_all(ada)
-        by_spy = await by_letter(letters, spy, "spy@example.coop")
-
-        assert (409, "email_unproven") == (named.status, named.code)
-        assert ("spy@example.coop", True) == (
-            fooled.json["email_to_confirm"],
-            fooled.json["email_proven"],
-        )
-        assert ("email", NAME) == way_of(by_spy.json)
-        assert CLOSED == await codes_of(spy, sent)
-
-
-async def test_a_link_that_somebody_makes_for_the_own_browser_goes_on(
-    pool: Pool, people: People
-) -> None:
-    """An admin makes a link for the admin's own second browser; one in a new start stays in it."""
-    admin = await add_person(people, role="coop_admin")
-    first = await signed_in(pool, people, admin)
-    sent = await send_all(first)
-    path = f"/v1/people/{admin.person}/link"
-
-    async def second(maker: Browser) -> Browser:
-        browser = Browser(pool)
-        link = (await maker.call("POST", path, {})).json["link"]
-        await browser.sign_in(link.rpartition("/")[2])
-        return browser
-
-    own = await second(first)
-    spy = await signed_in(pool, people, admin)
-    of_spy = await second(spy)
-
-    assert OPEN == await codes_of(own, sent)
-    assert CLOSED == await codes_of(spy, sent) | await codes_of(of_spy, sent)
-
-
 async def test_starts_of_a_person_are_limited(
     pool: Pool, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -496,3 +349,17 @@ async def test_a_session_beside_it_in_the_same_start_reads_the_same(
     assert OPEN == await codes_of(second, sent)
     assert await listed(first) == await listed(second)
     assert 404 == (await pool.call("GET", f"/v1/jobs/{sent['job']}"))[0]
+
+
+async def test_a_link_that_the_session_of_an_admins_link_makes_leads_into_no_other_start(
+    pool: Pool, people: People
+) -> None:
+    """Somebody uses the first link of an admin, makes a second one in that session and passes it
+    on: the admin's session is a new start, which is read by nobody else."""
+    admin = await add_person(people, role="coop_admin", name=NAME)
+    attack = Attack(pool, people, admin, await signed_in(pool, people, admin))
+    ada = await attack.enter()
+    view, sent = await view_of(ada), await send_all(ada)
+
+    assert ("link", NAME) == way_of(view)
+    assert CLOSED == await codes_of(attack.maker, sent)

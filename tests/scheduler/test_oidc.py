@@ -228,7 +228,7 @@ async def browser_of(pool: Pool, answer: Answer) -> Browser:
 
 
 def bind_address(connection: Connection, person: str, email: str) -> None:
-    """Binds an address to a person's first start, as test_new_starts.py does with letters."""
+    """Binds an address to a person's first start, as test_new_start_letters.py does."""
     changes = {"confirmed_email": email, "confirmed_start": FIRST_START}
     connection.execute(update(people_table).where(people_table.c.person == person).values(changes))
 
@@ -276,3 +276,33 @@ async def test_a_first_sign_in_at_the_provider_counts_by_an_address_that_the_per
         heard.add(start and start["way"])
 
     assert ({"", None} if case == "confirmed" else {"session_new_start", "oidc"}) == heard
+
+
+@pytest.mark.parametrize("case", ["first", "erased"])
+async def test_a_click_in_the_session_of_an_admins_link_draws_no_sign_in_at_the_provider_into_it(
+    pool: Pool, people: People, provider: IdentityProvider, case: str
+) -> None:
+    """Whoever made a link used it first, or erased what was before, and says that the address is
+    the own one: the person's sign-ins at the provider share a start that this session cannot
+    read."""
+    row = await add_person(people, email=f"{case}@example.coop")
+    await provider.put_user(case, email=row.email, email_verified=True)
+    claim = partial(
+        Browser.call, method="POST", path="/v1/session/email", body={"email": row.email}
+    )
+    if case == "erased":
+        for _ in range(2):  # not the first sign-in alone proves the address
+            own = await browser_of(pool, await Visit(pool, provider).sign_in(case))
+            assert "" == (await claim(own)).json["email_to_confirm"]
+    spy = await signed_in(pool, people, row)
+    await spy.call("DELETE", "/v1/session/earlier")
+    claimed = await claim(spy)
+    ada, again = [
+        await browser_of(pool, await Visit(pool, provider).sign_in(case)) for _ in range(2)
+    ]
+    path = await file_of(ada)
+
+    assert "email_unproven" == claimed.code
+    assert "oidc" == (await ada.call("GET", "/v1/session")).json["new_start"]["way"]
+    assert "session_new_start" == (await spy.call("GET", path)).code
+    assert 200 == (await again.call("GET", path)).status

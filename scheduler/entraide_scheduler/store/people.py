@@ -186,7 +186,7 @@ def begin_session(
     if person is None:
         return None, ()
     begun = begin_start(connection, person, evidence, present, row.made_at)
-    row = msgspec.structs.replace(row, start=begun.start)
+    row = msgspec.structs.replace(row, start=begun.start, proven_email=evidence.email)
     surplus = add_session(connection, secret_hash, row)
     return find_session(connection, secret_hash, row.made_at), surplus
 

@@ -98,8 +98,6 @@ class SigninStartRow(Struct, frozen=True):
         made_by: who made the link of that session, or wrote the address; see ``SigninLinkRow``.
         made_at: when that session began, seconds since the epoch.
         asked_at: when its session asked to be opened from an older one; 0 if it did not.
-        proven_email: the address to which a letter went that was opened in it last, or that the
-            provider verified; "" for none.
     """
 
     person: str
@@ -109,7 +107,6 @@ class SigninStartRow(Struct, frozen=True):
     made_by: str
     made_at: float
     asked_at: float = 0.0
-    proven_email: str = ""
 
     @property
     def is_new(self) -> bool:
@@ -145,6 +142,7 @@ class SigninSessionRow(Struct, frozen=True):
         device: browser and system, from what the browser says of itself.
         ended_at: when it was ended; 0 while it lasts.
         start: in which the person sends, and which says what is read.
+        proven_email: the address whose letter began it, or that the provider verified; "" for none.
     """
 
     session: str
@@ -155,6 +153,7 @@ class SigninSessionRow(Struct, frozen=True):
     device: str
     ended_at: float = 0.0
     start: str = FIRST_START
+    proven_email: str = ""
 
 
 class LinkRefusal(StrEnum):

@@ -165,7 +165,6 @@ signin_starts = Table(
     Column("made_by", String, nullable=False),
     Column("made_at", Double, nullable=False),
     Column("asked_at", Double, nullable=False),
-    Column("proven_email", String, nullable=False, server_default=""),
 )
 
 signin_sessions = Table(
@@ -180,6 +179,7 @@ signin_sessions = Table(
     Column("device", String, nullable=False),
     Column("ended_at", Double, nullable=False),
     Column("start", String, nullable=False),
+    Column("proven_email", String, nullable=False, server_default=""),
     Index("signin_sessions_by_person", "person"),
 )
 

@@ -7,9 +7,10 @@ nothing of the other starts, and their sessions read nothing of it: whoever was 
 else reads neither what was sent before nor what is sent afterwards.
 
 To a start to which nothing is closed, sessions come back by what is bound to it: the account at the
-identity provider that signed in in it, or an address. An address needs both of two things. A letter
-to it was opened in that start, or whoever came first could name the person's address. And the
-person has said that it is the own one, or whoever wrote another address could pass a letter on.
+identity provider that signed in in it, or an address. An address needs both of two things in one
+session. A letter to it began that session, or whoever came first could name the person's address.
+And the person has said there that it is the own one, or whoever wrote another address could pass a
+letter on. The start is then hers who reads the letters: its sessions that none of them began end.
 
 A new start ends in one of two ways. A session to which nothing is closed opens what it reads to
 the session that asked for it, and both then belong to one start. Or the person erases all that
@@ -70,14 +71,9 @@ def begin_start(
     if begun is not None and own is not None and own.is_new and not begun.is_new:
         _join(connection, own, begun.start)
     begun = begun or own or _add(connection, person.person, evidence, list(known.values()), now)
-    changes = {}
     if evidence.way == SigninWay.OIDC and not person.oidc_start:
-        changes["oidc_start"] = begun.start
-    if evidence.email:
-        proven = update(signin_starts).where(_is(begun))
-        connection.execute(proven.values(proven_email=evidence.email))
-    if changes:
-        connection.execute(update(people).where(people.c.person == person.person).values(changes))
+        account = update(people).where(people.c.person == person.person)
+        connection.execute(account.values(oidc_start=begun.start))
     return begun
 
 
@@ -137,12 +133,27 @@ def keep_only(connection: Connection, session: SigninSessionRow, now: float) -> 
     return ended
 
 
-def confirm_email(connection: Connection, row: SigninStartRow, email: str) -> bool:
-    """Binds an address to a start; returns False unless it is the person's and proven in it."""
-    proven = exists().where(_is(row) & (signin_starts.c.proven_email == email))
-    present = (people.c.person == row.person) & (people.c.email == email) & proven
-    changes = {"confirmed_email": email, "confirmed_start": row.start}
-    return bool(connection.execute(update(people).where(present).values(changes)).rowcount)
+def confirm_email(
+    connection: Connection, session: SigninSessionRow, email: str, now: float
+) -> tuple[str, ...] | None:
+    """Binds an address to a session's start, and ends the start's sessions that it did not begin.
+
+    Returns:
+        The sessions that it ended; None unless the address is the person's and began the session.
+    """
+    table = signin_sessions.c
+    is_open = (table.person == session.person) & (table.ended_at == 0.0)
+    proven = exists().where(
+        is_open & (table.session == session.session) & (table.proven_email == email)
+    )
+    present = (people.c.person == session.person) & (people.c.email == email) & proven
+    changes = {"confirmed_email": email, "confirmed_start": session.start}
+    if not connection.execute(update(people).where(present).values(changes)).rowcount:
+        return None
+    others = is_open & (table.start == session.start) & (table.proven_email != email)
+    ended = tuple(connection.execute(select(table.session).where(others)).scalars())
+    connection.execute(update(signin_sessions).where(others).values(ended_at=now))
+    return ended
 
 
 def _add(

@@ -87,18 +87,19 @@ class OidcRoutes:
         Raises:
             EntraideError: ``oidc_person_unknown``.
         """
-        issuer, subject, email = identity.issuer, identity.subject, ""
+        issuer, subject = identity.issuer, identity.subject
         row = await self._store.read(lambda c: table.find_by_subject(c, issuer, subject))
         if row is None and identity.email:
             row = await self._store.read(lambda c: table.find_by_email(c, identity.email))
             if row is not None and not row.disabled_at:
-                known, email = row.person, row.email
+                known = row.person
                 row = await self._store.write(
                     lambda c: table.link_subject(c, known, issuer, subject)
                 )
         if row is None or row.disabled_at:
             raise error_for("oidc_person_unknown")
         start = row.oidc_start or (row.confirmed_start if row.has_confirmed else "")
+        email = row.email if row.email == identity.email else ""
         return row, SigninEvidence(SigninWay.OIDC.value, start, row.email_by, email)
 
 

@@ -74,7 +74,7 @@ class SessionView(Struct, frozen=True):
         pool: name of the pool.
         email_to_confirm: the address to which the pool sends links, or that the provider knows,
             if the person has not confirmed it; "" if there is nothing to confirm.
-        email_proven: whether a letter to that address was opened in this session's start.
+        email_proven: whether a letter to that address began this session.
         new_start: why what the person sent before is closed to the session; null if it is not.
     """
 
@@ -204,7 +204,7 @@ class SessionViews:
             expires_at=signed_in.session.expires_at,
             pool=self._pool,
             email_to_confirm=row.email if is_open and self._uses_addresses else "",
-            email_proven=signed_in.start.proven_email == row.email,
+            email_proven=signed_in.session.proven_email == row.email,
             new_start=await self._describe_start(signed_in),
         )
 

@@ -82,7 +82,7 @@ class SignedIn(Struct, frozen=True):
     @property
     def actor(self) -> Actor:
         """The person as who administers people."""
-        return as_actor(self.person, self.session.start)
+        return as_actor(self.person)
 
 
 def describe_device(user_agent: str) -> str:
@@ -267,16 +267,23 @@ class SigninSessions:
     async def confirm_email(self, signed_in: SignedIn, email: str) -> None:
         """Binds an address to the session's start, since the person says that it is the own one.
 
+        The start's sessions that no letter to the address began end: whoever used a link of the
+        person's before may have one.
+
         Raises:
             Refused: ``session_new_start``; ``email_unproven``: the person has another address, or
-                no letter to it was opened in a session of this start.
+                no letter to it was opened in this session's browser.
         """
         if signed_in.start.is_new:
             raise refused("session_new_start")
-        if not email or not await self._store.write(
-            lambda c: starts_table.confirm_email(c, signed_in.start, email)
-        ):
+        confirm = partial(
+            starts_table.confirm_email, session=signed_in.session, email=email, now=self._now()
+        )
+        ended = await self._store.write(confirm) if email else None
+        if ended is None:
             raise refused("email_unproven")
+        for session in ended:
+            self._end_signin(SigninEnded(signed_in.person.person, session))
         self._forget(signed_in.person.person)
 
     async def find_name(self, person: str) -> str:

@@ -139,6 +139,7 @@ def _people() -> None:
         sa.Column("device", sa.String, nullable=False),
         sa.Column("ended_at", sa.Double, nullable=False),
         sa.Column("start", sa.String, nullable=False),
+        sa.Column("proven_email", sa.String, nullable=False, server_default=""),
     )
     op.create_index("signin_sessions_by_person", "signin_sessions", ["person"])
     op.create_table(
@@ -150,7 +151,6 @@ def _people() -> None:
         sa.Column("made_by", sa.String, nullable=False),
         sa.Column("made_at", sa.Double, nullable=False),
         sa.Column("asked_at", sa.Double, nullable=False),
-        sa.Column("proven_email", sa.String, nullable=False, server_default=""),
     )
 
 
