@@ -13,6 +13,7 @@ from tests.scheduler.test_admin_http import Pages
 
 from entraide.v1 import admin_pb2
 from entraide_scheduler.store import erasures, people
+from entraide_scheduler.store.person_rows import PersonRow
 from entraide_scheduler.store.settlements import expire_explanations
 
 ENTRY = {
@@ -96,6 +97,20 @@ async def test_nobody_but_the_operator_enters_an_incident(pool: RunningScheduler
         "operator": [allowed, allowed],
     } == codes
     assert ["person-"] == [entry["enteredBy"][:7] for entry in entered]
+
+
+async def test_who_is_forgotten_changes_no_entry(pool: RunningScheduler) -> None:
+    """An entry stays word for word as it was entered, even if a name stands in it."""
+    name, address = "Zoé Quetzal", "zoe@boreale.example.coop"
+    words = ENTRY | {"circumstances": f"ordinateur de {name} volé", "measures": address}
+    entered = await pool.operator.ask("AddIncident", admin_pb2.ConfidentialityIncident(**words))
+    row = PersonRow("person-0123456789ab", "alpha", name, address, "person", "main", "", 1.0)
+    store = pool.service.parts.store
+    await store.write(partial(people.add_person, row=row, coop_max=100))
+    await store.write(partial(erasures.erase_person, person=row.person, now=2.0))
+    listed = await pool.operator.ask("ListIncidents", admin_pb2.ListIncidentsRequest())
+
+    assert [entered] == list(listed.incidents)
 
 
 async def test_an_entry_outlives_five_years_and_every_expiry(pool: RunningScheduler) -> None:

@@ -2,7 +2,8 @@
 
 The books keep their sums under the number, which is then nobody's. Where another row says the
 name or the address of a person (the label of a key, who changed a policy and why, who vouched for a
-node, the reason of a correction), the person's number stands in its place.
+node, the reason of a correction), the person's number stands in its place. The register of
+incidents never changes.
 
 SQLite overwrites what it deletes with zeros (``secure_delete`` in ``database``), and its log, which
 holds earlier pages, is emptied after an erasure (``Store.overwrite_log``).
@@ -12,7 +13,7 @@ import re
 from collections.abc import Iterable
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, String, Table, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select, update
 
 from entraide_scheduler.store import people as person_table
 from entraide_scheduler.store.files import delete_file
@@ -24,7 +25,6 @@ from entraide_scheduler.store.schema import (
     erasures,
     explanations,
     files,
-    incidents,
     kept,
     keys,
     nodes,
@@ -41,7 +41,6 @@ JOBS_MAX = 100_000  # noted kept jobs; above, the oldest are forgotten first
 _WORDS = (
     (keys, "label"), (policies, "author"), (policies, "reason"), (nodes, "vouched_by"),
     (corrections, "reason"),
-    *((incidents, column.name) for column in incidents.columns if isinstance(column.type, String)),
 )  # fmt: skip
 
 
