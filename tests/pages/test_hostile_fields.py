@@ -61,6 +61,7 @@ FIELDS = {
     "#/exploitation/machines": {
         "Chercher une machine ou un site", "Qui contrôle la machine",
         "Preuve de son surplus renouvelable", "Nom ou numéro du document ou du compteur",
+        "Site", "Zone du réseau électrique",
     },
     "#/exploitation/cooperatives": {
         "Nom court", "Parts dans le partage", "Ce qu’elle prête de ses places (%)",
