@@ -28,6 +28,7 @@ def test_a_machine_that_joins_fetches_from_the_pool_and_answers(tmp_path: Path) 
         check=False, capture_output=True, text=True,
     )  # fmt: skip
     assert 0 == joined.returncode, joined.stderr
+    pool.entraide("nodes", "vouch", "fourth", "--zone", "CA-QC")
     log = (tmp_path / "fourth.log").open("wb")
     agent = subprocess.Popen([*command, "run", "--dir", str(home)], stdout=log, stderr=log)
     try:
