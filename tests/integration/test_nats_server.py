@@ -161,6 +161,35 @@ async def test_lost_cancellation_does_not_undo_a_close(
     assert node._reconnection_task.done()
 
 
+async def test_a_start_cancelled_while_an_attempt_ends_leaves_nothing_open() -> None:
+    """The connection of a failed attempt is closed, also when its end is cancelled half-way."""
+    ends: list[bytes] = []
+
+    async def speak_another_protocol(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        writer.write(b"220 mail.example.coop\r\n")
+        ends.append(await reader.read())
+        writer.close()
+
+    async def cancel_soon(_problem: Exception) -> None:
+        asyncio.get_running_loop().call_soon(start.cancel)
+
+    server = await asyncio.start_server(speak_another_protocol, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    connection = BusConnection()
+    async with server:
+        start = asyncio.create_task(
+            connection.connect(f"nats://{host}:{port}", error_cb=cancel_soon)
+        )
+        await asyncio.wait({start})
+        await connection.close()
+        await eventually(lambda: ends)
+
+    assert start.cancelled()
+    assert [b""] == ends
+
+
 async def test_next_attempt_closes_the_connection_of_the_last() -> None:
     """An attempt that a server refused leaves no connection open when the next one begins."""
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)

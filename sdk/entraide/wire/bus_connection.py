@@ -160,13 +160,7 @@ class BusConnection(Client):
     async def _connect_to_server(self, s: Srv) -> None:
         # nats-py keeps the first transport, whatever the scheme of the next address is, and opens
         # the next connection over one that a server refused, which stays open.
-        transport: Any = self._transport
-        if transport is not None:
-            self._transport = None
-            with contextlib.suppress(OSError):
-                transport.close()
-                if isinstance(transport, WebSocket):
-                    await transport.wait_closed()  # type: ignore[no-untyped-call]
+        await self._drop_transport()
         s.last_attempt = time.monotonic()
         if s.uri.scheme != "wss":
             tls_first = bool(self.options.get("tls_handshake_first"))
@@ -179,6 +173,15 @@ class BusConnection(Client):
         self._transport = await WebSocket.open(
             s.uri.geturl(), self.web_trust, timeout_s=CONNECT_TIMEOUT_S
         )
+
+    async def _drop_transport(self) -> None:
+        transport: Any = self._transport
+        if transport is not None:
+            self._transport = None
+            with contextlib.suppress(OSError):
+                transport.close()
+                if isinstance(transport, WebSocket):
+                    await transport.wait_closed()  # type: ignore[no-untyped-call]
 
     async def flush(self, timeout: int = FLUSH_TIMEOUT_S) -> None:
         """Returns when the server has received everything published and subscribed before.
@@ -225,6 +228,9 @@ class BusConnection(Client):
             await cancel_until_ended(self._reconnection_task)
         if not self.is_closed:  # an attempt missed its cancellation, and succeeded
             await super()._close(status, False)
+        # nats-py's ``_close`` does nothing on a connection that counts as closed. It does so from
+        # the beginning of another ``_close``, which may have been cancelled before it closed it.
+        await self._drop_transport()
 
     async def _write_last(self) -> None:
         """Writes what waits if it can; nats-py's ``_close`` would raise if the server is away."""
