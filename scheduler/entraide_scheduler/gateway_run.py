@@ -60,8 +60,6 @@ def load_gateway_config(path: Path) -> GatewayConfig:
         raise config_error(path, "lang must be fr or en")
     if fault := find_server_fault(config.http, config.grpc, config.tls):
         raise config_error(path, fault)
-    if fault := find_signin_fault(config.smtp, config.oidc):
-        raise config_error(path, fault)
     if config.place is not None and config.place.fault:
         raise config_error(path, config.place.fault_sentence)
     config_dir = path.absolute().parent
@@ -73,6 +71,8 @@ def load_gateway_config(path: Path) -> GatewayConfig:
     if config.nats.ca_file:
         ca_file = str(config_dir / config.nats.ca_file)
         absolute["nats"] = msgspec.structs.replace(config.nats, ca_file=ca_file)
+    if fault := find_signin_fault(absolute["smtp"], absolute["oidc"]):
+        raise config_error(path, fault)
     return msgspec.structs.replace(config, **absolute)
 
 

@@ -31,6 +31,11 @@ class SmtpConfig(Struct, frozen=True, forbid_unknown_fields=True):
     ca_file: str = ""
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """Paths of the files that the settings name; "" for one that they do not."""
+        return self.password_file, self.ca_file
+
+    @property
     def fault(self) -> str:
         """Description of the first invalid value, or ""."""
         if not self.host or not 0 < self.port <= PORT_MAX:
@@ -69,6 +74,11 @@ class OidcConfig(Struct, frozen=True, forbid_unknown_fields=True):
     name: str = "OpenID Connect"
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """Path of the file that the settings name, or ""."""
+        return (self.client_secret_file,)
+
+    @property
     def fault(self) -> str:
         """Description of the first invalid value, or ""."""
         if not is_trusted_url(self.issuer):
@@ -99,6 +109,15 @@ def is_trusted_url(url: str) -> bool:
 def find_signin_fault(smtp: SmtpConfig | None, oidc: OidcConfig | None) -> str:
     """Returns what is wrong with the settings, or a file of theirs that cannot be read, or ""."""
     for config in (smtp, oidc):
-        if config is not None and config.fault:
+        if config is None:
+            continue
+        if config.fault:
             return config.fault
+        for path in filter(None, config.files):
+            try:
+                Path(path).read_text("utf-8")
+            except OSError as problem:
+                return f"{path}: {problem.strerror or problem}"
+            except UnicodeDecodeError:  # whose text would show a part of a secret
+                return f"{path}: not UTF-8"
     return ""

@@ -23,8 +23,10 @@ from entraide_scheduler.config import (
     JournalConfig,
     ListenConfig,
     NatsConfig,
+    OidcConfig,
     PlaceConfig,
     SchedulerConfig,
+    SmtpConfig,
     TlsConfig,
     read_toml,
 )
@@ -113,6 +115,8 @@ class PoolConfig(Struct, frozen=True, forbid_unknown_fields=True):
         http, grpc, bus, tls, grid, journal: see their classes.
         place: where the pool's server stands.
         backup: where its backups are kept.
+        smtp: the mail server that sends sign-in links.
+        oidc: the identity provider at which persons may sign in.
     """
 
     name: str
@@ -130,6 +134,8 @@ class PoolConfig(Struct, frozen=True, forbid_unknown_fields=True):
     journal: JournalConfig = JournalConfig(keep_days=35.0)
     place: PlaceConfig = PlaceConfig()
     backup: PlaceConfig = PlaceConfig()
+    smtp: SmtpConfig | None = None
+    oidc: OidcConfig | None = None
 
     @property
     def public_url(self) -> str:
@@ -184,7 +190,12 @@ def load_pool_config(state: Path) -> PoolConfig:
         cert_file=str(state / config.tls.cert_file) if config.tls.cert_file else "",
         key_file=str(state / config.tls.key_file) if config.tls.key_file else "",
     )
-    return structs.replace(config, tls=tls)
+    return structs.replace(
+        config,
+        tls=tls,
+        smtp=config.smtp.with_absolute_paths(state) if config.smtp else None,
+        oidc=config.oidc.with_absolute_paths(state) if config.oidc else None,
+    )
 
 
 def check_config(config: PoolConfig, path: Path) -> None:
@@ -219,6 +230,8 @@ def _faults(config: PoolConfig) -> list[tuple[str, str, str]]:
         ("http.host", http.host, "proxy_host", tls.proxy and requires_tls(http.host)),
         ("http.public", http.public, "public", not _is_public(http.public)),
         ("http", _http(config).fault, "http", bool(_http(config).fault)),
+        *((table, each.fault, table, bool(each.fault))
+          for table, each in (("smtp", config.smtp), ("oidc", config.oidc)) if each is not None),
         ("journal", str(config.journal.keep_days), "negative",
          config.journal.keep_days < 0.0 or config.journal.events_max < 0),
         *((f"{table}.{place.fault}", getattr(place, place.fault), place.fault, True)
@@ -288,6 +301,8 @@ def scheduler_config(config: PoolConfig, state: Path, *, bus_url: str) -> Schedu
         grid=config.grid,
         journal=config.journal,
         place=config.place,
+        smtp=config.smtp,
+        oidc=config.oidc,
     )
 
 
@@ -311,6 +326,8 @@ def gateway_config(config: PoolConfig, state: Path, *, number: int, bus_url: str
         http=structs.replace(_http(config), port=port),
         grpc=_grpc(config, config.grpc.gateway_port + number - 2),
         tls=tls,
+        smtp=config.smtp,
+        oidc=config.oidc,
     )
 
 

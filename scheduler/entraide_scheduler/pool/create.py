@@ -115,7 +115,9 @@ def format_config(config: PoolConfig) -> str:
             written[key] = {name: each for name, each in value.items() if name not in hidden}
         elif key in ("place", "backup"):
             written[key] = {name: each for name, each in value.items() if each is not False}
-        elif key == "grid" or (key == "weights_folders" and value == defaults[key]):
+        elif (
+            value is None or key == "grid" or (key == "weights_folders" and value == defaults[key])
+        ):
             continue
         else:
             written[key] = value

@@ -33,6 +33,7 @@ from entraide_scheduler.pool.config import FILE as CONFIG_FILE
 from entraide_scheduler.pool.config import PoolConfig, gateway_name, load_pool_config
 from entraide_scheduler.pool.create import check_certificate, port_problem
 from entraide_scheduler.pool.grid_check import check_grid
+from entraide_scheduler.pool.signin_check import check_signin
 from entraide_scheduler.store.database import database_url, find_schema_fault, make_engines
 from entraide_scheduler.supervision import poolfile
 from entraide_scheduler.supervision.poolfile import PoolFile
@@ -73,6 +74,7 @@ def inspect_pool(state: Path, lang: str) -> list[PoolCheck]:
         _check_backup(state),
         _check_place(state, "backup-place", config.backup, lang),
         check_grid(state, config),
+        *check_signin(state, config),
     ]
 
 

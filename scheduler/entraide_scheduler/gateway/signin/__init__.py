@@ -23,7 +23,7 @@ from entraide_scheduler.gateway.signin.head_check import KeyCheck
 from entraide_scheduler.gateway.signin.letters import Mailer, SigninLetters
 from entraide_scheduler.gateway.signin.mail import SmtpMailer
 from entraide_scheduler.gateway.signin.new_start_routes import EraseClosed, NewStartRoutes
-from entraide_scheduler.gateway.signin.oidc import OidcProvider
+from entraide_scheduler.gateway.signin.oidc import OidcProvider, read_metadata
 from entraide_scheduler.gateway.signin.oidc_routes import OIDC_PATHS, OidcRoutes
 from entraide_scheduler.gateway.signin.people_routes import (
     LinkRequest,
@@ -98,4 +98,5 @@ __all__ = [
     "SigninWays",
     "SmtpMailer",
     "is_revoked",
+    "read_metadata",
 ]

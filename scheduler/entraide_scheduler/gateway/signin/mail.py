@@ -1,10 +1,13 @@
 """Mail: sends sign-in links by SMTP."""
 
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from pathlib import Path
+from typing import Any
 
 import aiosmtplib
 
@@ -30,8 +33,17 @@ class SmtpMailer:
         self._config = config
         self._pool = pool
         path = config.password_file
-        self._password = Path(path).read_text("utf-8").strip() if path else None
-        self._context = ssl.create_default_context(cafile=config.ca_file or None)
+        context = ssl.create_default_context(cafile=config.ca_file or None)
+        self._server: dict[str, Any] = {
+            "hostname": config.host,
+            "port": config.port,
+            "username": config.user or None,
+            "password": Path(path).read_text("utf-8").strip() if path else None,
+            "use_tls": config.security == "tls",
+            "start_tls": config.security == "starttls",
+            "tls_context": context if config.security != "none" else None,
+            "timeout": TIMEOUT_S,
+        }
 
     async def send_link(self, made: MadeLink, link: str, lang: str) -> None:
         """Sends a sign-in link to its person.
@@ -39,22 +51,18 @@ class SmtpMailer:
         Raises:
             EntraideError: ``email_failed``, with what the server or the connection says.
         """
-        config = self._config
-        try:
-            await aiosmtplib.send(
-                self._write(made, link, lang),
-                hostname=config.host,
-                port=config.port,
-                username=config.user or None,
-                password=self._password,
-                use_tls=config.security == "tls",
-                start_tls=config.security == "starttls",
-                tls_context=self._context if config.security != "none" else None,
-                timeout=TIMEOUT_S,
-            )
-        except (aiosmtplib.SMTPException, OSError, ValueError) as problem:
-            text = shortened(str(problem), PROBLEM_MAX_CHARS)
-            raise error_for("email_failed", values={"problem": text}) from problem
+        with _telling_failure():
+            await aiosmtplib.send(self._write(made, link, lang), **self._server)
+
+    async def check(self) -> None:
+        """Signs in at the server as for a letter, and leaves without one.
+
+        Raises:
+            EntraideError: as ``send_link``.
+        """
+        with _telling_failure():
+            async with aiosmtplib.SMTP(**self._server):
+                pass
 
     def _write(self, made: MadeLink, link: str, lang: str) -> EmailMessage:
         person, letter = made.person, EmailMessage()
@@ -71,3 +79,13 @@ class SmtpMailer:
             )
         )
         return letter
+
+
+@contextmanager
+def _telling_failure() -> Iterator[None]:
+    """Raises ``email_failed`` in place of an error of the server or the connection."""
+    try:
+        yield
+    except (aiosmtplib.SMTPException, OSError, ValueError) as problem:
+        text = shortened(str(problem), PROBLEM_MAX_CHARS)
+        raise error_for("email_failed", values={"problem": text}) from problem

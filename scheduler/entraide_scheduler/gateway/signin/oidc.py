@@ -210,11 +210,7 @@ class OidcProvider:
 
     async def _read_metadata(self) -> ProviderMetadata:
         if self._metadata is None or self._metadata[0] <= self._now():
-            url = f"{self._config.issuer.rstrip('/')}/.well-known/openid-configuration"
-            metadata = _decode(await _fetch("GET", url), ProviderMetadata)
-            urls = (metadata.authorization_endpoint, metadata.token_endpoint, metadata.jwks_uri)
-            if metadata.issuer != self._config.issuer or not all(map(is_trusted_url, urls)):
-                raise error_for("oidc_unreachable")
+            metadata = await read_metadata(self._config.issuer)
             self._metadata = (self._now() + METADATA_VALID_S, metadata)
         return self._metadata[1]
 
@@ -224,6 +220,20 @@ class OidcProvider:
             keys = KeySet.import_key_set(_decode(reply, dict[str, Any]))
             self._keys = (self._now() + KEYS_VALID_S, keys)
         return self._keys[1]
+
+
+async def read_metadata(issuer: str) -> ProviderMetadata:
+    """Returns the configuration of the provider at an address.
+
+    Raises:
+        EntraideError: ``oidc_unreachable``, or ``oidc_refused`` if the provider refuses.
+    """
+    url = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
+    metadata: ProviderMetadata = _decode(await _fetch("GET", url), ProviderMetadata)
+    urls = (metadata.authorization_endpoint, metadata.token_endpoint, metadata.jwks_uri)
+    if metadata.issuer != issuer or not all(map(is_trusted_url, urls)):
+        raise error_for("oidc_unreachable")
+    return metadata
 
 
 def challenge_of(verifier: str) -> str:
