@@ -4,8 +4,10 @@ import asyncio
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from enum import StrEnum
+
+from tests.serving import serving
 
 HOST = "127.0.0.1"
 PIECE_BYTES = 64 * 1024
@@ -44,12 +46,11 @@ class CuttingProxy:
         self.is_closed = False
         self.silenced = asyncio.Event()
         self.connections = 0
-        self._server: asyncio.Server | None = None
+        self._ending = AsyncExitStack()
         self._whole = asyncio.Event()
         self._whole.set()
         self._pairs: set[Pair] = set()
         self._silent: set[Pair] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
@@ -58,8 +59,7 @@ class CuttingProxy:
 
     async def start(self) -> None:
         """Listens on a free port."""
-        self._server = await asyncio.start_server(self._on_connection, HOST, 0)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self.port = await self._ending.enter_async_context(serving(self._serve))
 
     def cut(self, how: Cut = Cut.RESET) -> int:
         """Cuts all open connections; they do not come back. Returns their number."""
@@ -78,18 +78,9 @@ class CuttingProxy:
 
     async def close(self) -> None:
         """Ends everything."""
-        if self._server is not None:
-            self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._ending.aclose()
         for pair in self._pairs | self._silent:
             self._cut(pair, Cut.RESET)
-
-    def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._serve(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1

@@ -14,6 +14,7 @@ from benchmarks.support.paced_client import (
     make_request,
     summarize,
 )
+from tests.serving import serving
 
 HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 
@@ -67,11 +68,8 @@ async def streaming_server(tokens: int) -> AsyncIterator[int]:
             writer.write(b"\r\n\r\n")
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
+    async with serving(serve) as port:
+        yield port
 
 
 async def test_the_client_reads_all_streams_round_after_round() -> None:

@@ -16,6 +16,7 @@ import pytest
 from nats.aio.client import Srv
 from structlog.testing import capture_logs
 from tests.integration.nats_support import NatsPool, listen, node_key, running_pool
+from tests.serving import hang_up, serving
 from tests.waiting import eventually
 
 from entraide.errors import PoolError, PoolUnreachable
@@ -170,17 +171,14 @@ async def test_a_start_cancelled_while_an_attempt_ends_leaves_nothing_open() -> 
     ) -> None:
         writer.write(b"220 mail.example.coop\r\n")
         ends.append(await reader.read())
-        writer.close()
 
     async def cancel_soon(_problem: Exception) -> None:
         asyncio.get_running_loop().call_soon(start.cancel)
 
-    server = await asyncio.start_server(speak_another_protocol, "127.0.0.1", 0)
-    host, port = server.sockets[0].getsockname()
     connection = BusConnection()
-    async with server:
+    async with serving(speak_another_protocol) as port:
         start = asyncio.create_task(
-            connection.connect(f"nats://{host}:{port}", error_cb=cancel_soon)
+            connection.connect(f"nats://127.0.0.1:{port}", error_cb=cancel_soon)
         )
         await asyncio.wait({start})
         await connection.close()
@@ -192,16 +190,14 @@ async def test_a_start_cancelled_while_an_attempt_ends_leaves_nothing_open() -> 
 
 async def test_next_attempt_closes_the_connection_of_the_last() -> None:
     """An attempt that a server refused leaves no connection open when the next one begins."""
-    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
-    host, port = server.sockets[0].getsockname()
-    address, connection = Srv(urlparse(f"nats://{host}:{port}")), BusConnection()
-    await connection._connect_to_server(address)
-    refused = connection._transport._io_writer
-    await connection._connect_to_server(address)
-    last = connection._transport._io_writer
-    last.close()
-    await last.wait_closed()
-    server.close()
+    async with serving(hang_up) as port:
+        address, connection = Srv(urlparse(f"nats://127.0.0.1:{port}")), BusConnection()
+        await connection._connect_to_server(address)
+        refused = connection._transport._io_writer
+        await connection._connect_to_server(address)
+        last = connection._transport._io_writer
+        last.close()
+        await last.wait_closed()
 
     assert refused.is_closing()
     assert refused is not last

@@ -17,6 +17,7 @@ from cryptography import x509
 from tests.cases import all_cases
 from tests.cutting_proxy import cutting_proxy
 from tests.integration.nats_support import NatsPool, listen, node_key, running_pool
+from tests.serving import hang_up, serving
 from tests.waiting import eventually
 
 from entraide.errors import AuthenticationError, PoolError, PoolUnreachable
@@ -165,12 +166,8 @@ async def test_another_ca_is_refused(tmp_path: Path) -> None:
 async def test_another_name_is_refused(tmp_path: Path) -> None:
     """A certificate counts for the names in it only."""
     files = ensure_files(tmp_path, ["bus.example.coop"])
-    server = await asyncio.start_server(
-        lambda _reader, writer: writer.close(), "127.0.0.1", 0, ssl=make_server_context(files)
-    )
-    port = server.sockets[0].getsockname()[1]
     context = client_context(files.ca.read_text())
-    async with server:
+    async with serving(hang_up, tls=make_server_context(files)) as port:
         for name, good in (("bus.example.coop", True), ("other.example.coop", False)):
             opening = asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname=name)
             if good:

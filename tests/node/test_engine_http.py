@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import uvloop
+from tests.serving import serving
 from tests.waiting import eventually
 
 from entraide_node.engines.engine_http import (
@@ -58,14 +59,11 @@ async def engine(
 ) -> AsyncIterator[tuple[RawEngine, EngineHttp]]:
     """A raw engine, and a client of it."""
     raw = RawEngine(answer, closes=closes)
-    if path is not None:
-        server = await asyncio.start_unix_server(raw.serve, path)
-        http = EngineHttp("http://engine", socket_path=str(path), **options)
-    else:
-        server = await asyncio.start_server(raw.serve, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        http = EngineHttp(f"http://127.0.0.1:{port}", api_key="secret", **options)
-    async with server, asyncio.timeout(DEADLINE_S):
+    async with serving(raw.serve, path=path) as port, asyncio.timeout(DEADLINE_S):
+        if path is not None:
+            http = EngineHttp("http://engine", socket_path=str(path), **options)
+        else:
+            http = EngineHttp(f"http://127.0.0.1:{port}", api_key="secret", **options)
         try:
             yield raw, http
         finally:
