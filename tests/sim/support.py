@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import Any
 
 import entraide_sim as sim
@@ -122,7 +123,8 @@ class RoundRobinScheduler:
                 facts = event.facts
                 chosen = self.names[self.served % len(self.names)]
                 limit = facts.output_tokens_max
-                return [Place(event.id, facts.job, 1, chosen, "sim", limit, None, None)]
+                terms = SimpleNamespace(model=facts.model)
+                return [Place(event.id, facts.job, 1, chosen, "sim", limit, terms, None)]
             case RunReported():
                 return [EndJob(event.id, event.job, "sim", JobState.COMPLETED, "", 1, {})]
         return []

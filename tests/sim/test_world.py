@@ -26,6 +26,7 @@ from tests.sim.support import (
 )
 
 import entraide_sim as sim
+from entraide.catalogue import shipped
 from entraide.types import Basis, JobState, NodeState, Power
 from entraide.units import JOULES_PER_WH, uwh_from_joules
 from entraide_scheduler.core.commands import EndJob, NodeTurned, Refuse
@@ -152,6 +153,21 @@ def test_a_restart_in_a_restart_is_none() -> None:
     simulated = SimulatedWorld([node(slots=16)], even_arrivals(1.0, 30.0), faults=faults)
 
     assert [1, 2] == [event.incarnation for event in simulated.of_kind(SchedulerStarted)]
+
+
+@pytest.mark.parametrize("asked", ["auto", "small"])
+def test_a_request_by_alias_runs_on_a_machine_with_one_model(asked: str) -> None:
+    """The machine is given the placed model; it does not decline a name that it does not serve."""
+    replica = msgspec.structs.replace(node().card.replicas[0], model="smollm2-135m-instruct")
+    simulated = SimulatedWorld(
+        [node(replicas=(replica,))],
+        even_arrivals(0.01, 300.0),
+        wish=sim.RequestTemplate(asked),
+        catalogue=shipped(),
+    )
+
+    assert [] == simulated.of_kind(RunDeclined)
+    assert {JobState.COMPLETED} == {end.state for end in simulated.of_kind(EndJob)}
 
 
 def test_late_heartbeats_make_a_node_suspect_for_a_while() -> None:

@@ -42,13 +42,13 @@ Values = tuple[Any, ...]
 
 
 class RunOffer(Struct, frozen=True, gc=False):
-    """A run sent to a node; ``model`` runs it, "" for the requested model."""
+    """A run sent to a node; ``model`` is the placed one, not the alias."""
 
     node: Node
     job: Job
     epoch: int
     output_tokens_max: int
-    model: str = ""
+    model: str
 
 
 class NodeAgents:
@@ -335,7 +335,7 @@ def _admit_run(offer: RunOffer) -> AdmissionDecision:
     job = request.facts.job
     old = node.runs.get(job)
     decision = admit_run(
-        RunRequest(job, offer.epoch, ENDPOINT, offer.model or request.facts.model, sealed=False),
+        RunRequest(job, offer.epoch, ENDPOINT, offer.model, sealed=False),
         occupancy=ModelOccupancy(
             node.replica.model if node.is_loaded else "",
             node.replica.slots,

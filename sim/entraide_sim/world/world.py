@@ -297,11 +297,10 @@ class World:
     def _start_run(
         self, job: Job, name: str, terms: Terms, *, epoch: int, output_tokens_max: int
     ) -> None:
-        node, model = self.nodes[name], ""
+        node = self.nodes[name]
         if node.sharing_instances:
-            model = terms.model
-            instance = node.instance_of(model)
-            assert instance is not None, f"{name} has no {model}"
+            instance = node.instance_of(terms.model)
+            assert instance is not None, f"{name} has no {terms.model}"
             node = instance
         self._resume_answer(job, epoch)
         job.node = node
@@ -310,7 +309,7 @@ class World:
         if not job.delivered:
             job.placed_at = self.driver.now
             job.first_at = 0.0
-        self.agents.send_offer(RunOffer(node, job, epoch, output_tokens_max, model))
+        self.agents.send_offer(RunOffer(node, job, epoch, output_tokens_max, terms.model))
 
     def _resume_answer(self, job: Job, epoch: int) -> None:
         """Notes what the client of a resumable job has of its last run, and tells the core.
