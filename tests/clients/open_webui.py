@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import aiohttp
 from tests.clients.environments import python_for
 from tests.clients.pool import SENTENCE_MODEL, TEXT_MODEL, ClientPool
+from tests.ports import free_port
 
 READY_S = 240.0
 
@@ -31,13 +31,6 @@ def settings(pool: ClientPool, home: Path) -> dict[str, str]:
         "RAG_OPENAI_API_BASE_URL": url, "RAG_OPENAI_API_KEY": pool.key,
         "OFFLINE_MODE": "true", "HF_HUB_OFFLINE": "1", "ENABLE_VERSION_UPDATE_CHECK": "false",
     }  # fmt: skip
-
-
-def free_port() -> int:
-    """A port of the loopback interface that nothing uses now."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
 
 
 @contextlib.asynccontextmanager

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import secrets
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -22,6 +21,7 @@ from tests.engines.support import (
     ran,
     request,
 )
+from tests.ports import free_port
 
 from entraide.models import PUBLIC_ONLY
 from entraide.types import Basis, Outcome
@@ -217,9 +217,7 @@ main()
 @pytest.fixture(params=["mlx-lm"])
 def their_mlx(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """An mlx_lm.server as its owner starts it: no hub cache, all else as it comes."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     python = installed("mlx")
     with (tmp_path / "server.log").open("wb") as log:
         process = subprocess.Popen(

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.pool.support import free_ports, wait_until
+from tests.pool.support import wait_until
+from tests.ports import free_ports
 from tests.testbed.guides import Guide, read_blocks
 from tests.testbed.hosts import Host
 

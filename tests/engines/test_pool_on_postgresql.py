@@ -18,11 +18,11 @@ from tests.pool.support import (
     HOST,
     RunningPool,
     entraide,
-    free_ports,
     pool_config,
     running_pool,
     wait_until,
 )
+from tests.ports import free_port
 from tests.scheduler.postgres_support import programs, running_postgres
 
 from entraide_scheduler.nats.tls import ensure_files
@@ -105,7 +105,7 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Public]:
         pytest.skip("no PostgreSQL here")
     folder = tmp_path_factory.mktemp("postgresql")
     files = ensure_files(folder / "public", ["localhost"])
-    (port,) = free_ports(1)
+    port = free_port()
     with running_postgres(home) as database:
         config = pool_config(database=database, gateways=2, tls=PoolTls(proxy=True))
         http = msgspec.structs.replace(config.http, public=f"https://localhost:{port}")

@@ -11,17 +11,17 @@ import openai
 import pytest
 import tomli_w
 from tests.integration.local_pool import MODEL, RunningPool
+from tests.ports import free_port
 
 from entraide import Client
 from entraide.errors import AuthenticationError, NotFoundError
-from entraide_scheduler.nats.config import free_port
 
 
 @pytest.fixture(scope="module")
 def gateway(pool: RunningPool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Starts ``entraide gateway run`` beside the pool; its address."""
     home: Path = tmp_path_factory.mktemp("gateway")
-    port = free_port("127.0.0.1")
+    port = free_port()
     bus = tomllib.loads((pool.state / "scheduler.toml").read_text())["nats"]["urls"]
     config = {
         "gateway": "second",

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 import struct
 import sys
 from collections.abc import AsyncIterator
@@ -61,13 +60,6 @@ async def inverter(models: dict[int, dict[int, int]], port: int = 0) -> AsyncIte
         yield Inverter(server)
     finally:
         await server.shutdown()
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @asynccontextmanager

@@ -9,18 +9,13 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from tests.integration.nats_support import NatsPool
 from tests.node.support import Peer, ScriptedEngine, configure, end, run, serving
+from tests.ports import free_port
 from tests.waiting import eventually
 
 from entraide.errors import RequestError
 from entraide.wire.messages import UsageReport
 from entraide_node.config import MetricsConfig, dump_config, load_config
 from entraide_node.metrics_server import NODE_METRICS
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def read_page(port: int, host: str = "") -> tuple[int, str]:

@@ -15,8 +15,8 @@ import msgspec
 import psutil
 import pytest
 from tests.integration.nats_support import NatsPool
-from tests.node.energy_peers import free_port
 from tests.node.support import MODEL, NODE, Peer, configure, run
+from tests.ports import free_port
 from tests.waiting import eventually
 
 from entraide.types import Basis, Outcome

@@ -12,8 +12,9 @@ import msgspec
 import pytest
 from aiohttp import web
 from tests.cases import all_cases
-from tests.node.energy_peers import Home, broker, float_at, free_port, home, inverter
+from tests.node.energy_peers import Home, broker, float_at, home, inverter
 from tests.node.support import DEADLINE_S
+from tests.ports import free_port
 
 from entraide_node.energy.mqtt_source import MqttSource
 from entraide_node.energy.source_config import CsvFile, HomeAssistant, Http, Mqtt, Sunspec

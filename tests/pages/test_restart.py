@@ -8,8 +8,8 @@ from playwright.async_api import Browser
 from tests.integration.nats_support import running_pool
 from tests.pages.support import visitors
 from tests.pages.test_coop_page import CoopPool
+from tests.ports import free_port
 from tests.scheduler.pool_support import running_scheduler
-from tests.scheduler.test_gateway_run import free_port
 
 pytestmark = [pytest.mark.engines, pytest.mark.needs("chromium|google-chrome")]
 

@@ -3,18 +3,18 @@
 import json
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from tests.ports import free_ports
 from tests.waiting import ENGINES_S
 
 from entraide_node import keys
@@ -26,15 +26,6 @@ from entraide_scheduler.supervision.poolfile import PoolFile
 
 HOST = "127.0.0.1"
 DEADLINE_S = ENGINES_S
-
-
-def free_ports(number: int) -> list[int]:
-    """Ports that are free now, each another one."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(number)]
-        for each in sockets:
-            each.bind((HOST, 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 def pool_config(**more: Any) -> PoolConfig:

@@ -12,10 +12,10 @@ from tests.pool.support import (
     HOST,
     RunningPool,
     admit_node,
-    free_ports,
     pool_config,
     running_pool,
 )
+from tests.ports import free_port
 from tests.waiting import eventually
 
 from entraide.errors import PoolError
@@ -82,7 +82,7 @@ async def test_second_address_is_used_when_the_first_is_shut(
     pool: RunningPool, keyring: Keyring
 ) -> None:
     """Where the bus's port is shut, the WebSocket carries the connection."""
-    (shut,) = free_ports(1)
+    shut = free_port()
     node = await enter(pool, [f"tls://localhost:{shut}", pool.config.bus_urls[1]], keyring)
     try:
         url = node.connected_url

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 from cryptography import x509
 from tests.commands import forked_entraide
-from tests.pool.support import HOST, free_ports, pool_config
+from tests.pool.support import HOST, pool_config
+from tests.ports import free_ports
 
 from entraide import i18n
 from entraide.errors import PoolError

@@ -6,7 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.pool.nginx_support import running_nginx
-from tests.pool.support import RunningPool, admit_node, free_ports, pool_config, running_pool
+from tests.pool.support import RunningPool, admit_node, pool_config, running_pool
+from tests.ports import free_port
 
 from entraide.wire.nats import client_context, connect
 from entraide_scheduler.nats.tls import ensure_files
@@ -20,7 +21,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningPool
     """A pool behind nginx, and the file of the CA that signed nginx's certificate."""
     folder = tmp_path_factory.mktemp("proxy")
     files = ensure_files(folder / "public", ["localhost"])
-    (port,) = free_ports(1)
+    port = free_port()
     config = pool_config(tls=PoolTls(proxy=True))
     http = msgspec.structs.replace(config.http, public=f"https://localhost:{port}")
     config = msgspec.structs.replace(config, http=http)

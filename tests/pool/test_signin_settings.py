@@ -11,7 +11,8 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from msgspec import structs
-from tests.pool.support import HOST, RunningPool, entraide, free_ports, pool_config, running_pool
+from tests.pool.support import HOST, RunningPool, entraide, pool_config, running_pool
+from tests.ports import free_port
 from tests.scheduler.identity_provider import open_provider
 from tests.scheduler.test_signin_letters import Letters, link_in
 
@@ -37,7 +38,7 @@ def letters() -> Letters:
 def settings(tmp_path: Path, letters: Letters) -> Iterator[dict[str, Any]]:
     """The settings of a mail server and of an identity provider that answer."""
     files = ensure_files(tmp_path / "mail", (HOST,))
-    (port,) = free_ports(1)
+    port = free_port()
     controller = Controller(
         letters, HOST, port, tls_context=make_server_context(files), require_starttls=True,
         authenticator=lambda *given: AuthResult(success=given[-1].password == PASSWORD.encode()),

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ import aiohttp
 import pytest
 from tests.core.builders import usage
 from tests.integration.nats_support import NatsPool
+from tests.ports import free_port
 from tests.scheduler.pool_support import MODEL, RunningScheduler, ScriptedNode
 from tests.waiting import eventually
 
@@ -23,12 +23,6 @@ from entraide_scheduler.gateway_run import load_gateway_config
 from entraide_scheduler.people import OPERATOR
 
 WAIT_S = 180.0  # a guard: a process that starts on a busy machine takes its time
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def is_ready(url: str) -> bool:

@@ -1,8 +1,7 @@
 """Several addresses of one pool: the client uses the next one when one is dead."""
 
-import socket
-
 import pytest
+from tests.ports import free_port
 from tests.sdk.conftest import ServedPool
 
 from entraide.client import AsyncClient, Client
@@ -14,9 +13,7 @@ KEY = "key-soleil"
 @pytest.fixture
 def dead() -> str:
     """An address at which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"grpc://127.0.0.1:{probe.getsockname()[1]}"
+    return f"grpc://127.0.0.1:{free_port()}"
 
 
 def test_next_address_is_used_when_one_is_dead(served: ServedPool, dead: str) -> None:
