@@ -181,6 +181,23 @@ async def test_who_made_the_link_is_said_on_both_sides(pool: Pool, people: Peopl
     assert "not_signed_in" == (await spy.call("GET", "/v1/session")).code
 
 
+async def test_of_each_session_it_is_said_who_made_its_link(pool: Pool, people: People) -> None:
+    """The operator's link began the start; an admin's link was used later in the same browser, and
+    another in a browser for which the first one agreed."""
+    attack = await begin(pool, people)
+    ada = await signed_in(pool, people, attack.person)
+    before = (await ada.call("GET", "/v1/sessions")).json["data"]
+    await ada.sign_in(await attack.make_link())
+    new = await attack.enter()
+    session = (await new.call("POST", "/v1/session/opening")).json["session"]
+    opened = await ada.call("POST", f"/v1/sessions/{session}/opening")
+
+    assert [""] == [row["made_by"] for row in before]
+    assert [(NAME, False)] * 2 == [
+        (row["made_by"], row["new_start"]) for row in opened.json["data"]
+    ]
+
+
 async def test_a_first_link_closes_nothing_and_one_used_beside_an_open_session_neither(
     pool: Pool, people: People
 ) -> None:

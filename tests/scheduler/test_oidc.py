@@ -13,7 +13,14 @@ from sqlalchemy import Connection, update
 from tests.scheduler.batch_support import jsonl, lines
 from tests.scheduler.gateway_support import Pool, open_pool
 from tests.scheduler.identity_provider import IdentityProvider, open_provider
-from tests.scheduler.people_support import Answer, Browser, add_person, open_people, signed_in
+from tests.scheduler.people_support import (
+    AGENT,
+    Answer,
+    Browser,
+    add_person,
+    open_people,
+    signed_in,
+)
 from tests.scheduler.test_own_alone import upload
 
 from entraide.errors import EntraideError
@@ -24,6 +31,7 @@ from entraide_scheduler.gateway.signin import OidcProvider
 from entraide_scheduler.gateway.signin.oidc import STATE_VALID_S
 from entraide_scheduler.people import OPERATOR, People
 from entraide_scheduler.store.owners import FIRST_START
+from entraide_scheduler.store.person_rows import SigninEvidence
 from entraide_scheduler.store.schema import people as people_table
 
 START, CALLBACK = "/v1/oidc/start", "/v1/oidc/callback"
@@ -56,6 +64,7 @@ class Visit:
     def __init__(self, pool: Pool, provider: IdentityProvider) -> None:
         self.pool, self.provider = pool, provider
         self.kept = ""
+        self.cookie = ""  # of a session that the browser has
 
     async def begin(self) -> str:
         """Goes to the provider; returns the address to which the pool sends."""
@@ -70,7 +79,8 @@ class Visit:
         return await self.ask(f"{back.path}?{back.query}")
 
     async def ask(self, path: str) -> Answer:
-        headers = {"cookie": self.kept} if self.kept else {}
+        cookies = "; ".join(filter(None, (self.kept, self.cookie)))
+        headers = {"cookie": cookies} if cookies else {}
         async with self.pool.session.get(path, headers=headers, allow_redirects=False) as answer:
             return Answer(answer, await answer.read())
 
@@ -306,3 +316,50 @@ async def test_a_click_in_the_session_of_an_admins_link_draws_no_sign_in_at_the_
     assert "oidc" == (await ada.call("GET", "/v1/session")).json["new_start"]["way"]
     assert "session_new_start" == (await spy.call("GET", path)).code
     assert 200 == (await again.call("GET", path)).status
+
+
+async def test_an_account_is_bound_to_no_session_that_the_browser_had(
+    pool: Pool, people: People, provider: IdentityProvider
+) -> None:
+    """In the browser of an open session it goes on with that, whose other sessions end; elsewhere
+    it opens what was before only once the person has confirmed the address there."""
+    row = await add_person(people, email="beside@example.coop")
+    await provider.put_user("beside", email=row.email, email_verified=True)
+    ada = await signed_in(pool, people, row)
+    path = await file_of(ada)
+    spy, sessions = Browser(pool), pool.gateway.signin.sessions
+    present = await sessions.find(ada.cookie)
+    spy.cookie, _ = await sessions.start(row, SigninEvidence("link"), AGENT, present)
+    visit = Visit(pool, provider)
+    visit.cookie = f"entraide={ada.cookie}"
+    beside = await browser_of(pool, await visit.sign_in("beside"))
+    spied = (await spy.call("GET", path)).code
+    elsewhere = await browser_of(pool, await Visit(pool, provider).sign_in("beside"))
+    closed = (await elsewhere.call("GET", path)).code
+    mine = await beside.call("GET", path)
+    await beside.call("POST", "/v1/session/email", {"email": row.email})
+
+    assert 200 == mine.status
+    assert "not_signed_in" == spied
+    assert "session_new_start" == closed
+    assert (await beside.call("GET", "/v1/session")).json["email_to_confirm"] == ""
+
+
+async def test_an_account_does_not_go_on_with_a_session_of_somebody_elses_link(
+    pool: Pool, people: People, provider: IdentityProvider
+) -> None:
+    """Who made a link used it in the person's browser: the account's session is another start,
+    and so is each later one of that account."""
+    row = await add_person(people, email="planted@example.coop")
+    await provider.put_user("planted", email=row.email, email_verified=True)
+    await signed_in(pool, people, row)
+    planted = await signed_in(pool, people, row)
+    sent = await file_of(planted)
+    visit = Visit(pool, provider)
+    visit.cookie = f"entraide={planted.cookie}"
+    account = await browser_of(pool, await visit.sign_in("planted"))
+    later = await browser_of(pool, await Visit(pool, provider).sign_in("planted"))
+    path = await file_of(account)
+
+    assert "session_new_start" == (await account.call("GET", sent)).code
+    assert 200 == (await later.call("GET", path)).status

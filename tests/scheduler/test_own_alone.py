@@ -2,7 +2,8 @@
 
 ``person_routes.py`` is the table of them. It is walked by nobody, by keys, by another member, by
 the admins of the co-op and of another, by the operator and an auditor, and by a session that the
-co-op's admin began with a link for the person.
+co-op's admin began with a link for the person. The sender is a person, a key, or a person who
+signed in at the identity provider in the browser of that link.
 """
 
 import asyncio
@@ -29,13 +30,22 @@ from tests.scheduler.gateway_support import (
     everything,
     open_pool,
 )
-from tests.scheduler.people_support import Answer, Browser, add_person, open_people, signed_in
+from tests.scheduler.people_support import (
+    AGENT,
+    Answer,
+    Browser,
+    add_person,
+    open_people,
+    signed_in,
+)
 from tests.scheduler.person_routes import GRPC, HTTP, LISTS, THINGS, Reads
 from tests.scheduler.test_gateway_grpc import open_stub
 
 from entraide.v1 import pool_pb2
 from entraide_scheduler.gateway.routes import PATHS
+from entraide_scheduler.gateway.signin.cookies import make_csrf_token
 from entraide_scheduler.people import OPERATOR, as_actor
+from entraide_scheduler.store.person_rows import PersonRow, SigninEvidence, SigninWay
 
 MARKS = ("Fini-marque", "Garde-marque", "lot-marque.jsonl")  # in what the owner sent
 # A stranger's own calls that end its session come last.
@@ -174,12 +184,29 @@ async def open_world(folder: Path, owner_kind: str) -> AsyncIterator[World]:
         admin = as_actor(rows["admin"])
         senders["new start"] = await signed_in(pool, people, rows["ada"], admin)
         senders["nobody"] = Browser(pool)
+        if owner_kind == "account":  # to the person's older session all of it is closed, too
+            del senders["ada"]
+            senders[owner_kind] = await at_provider(pool, rows["ada"], senders["new start"])
         world = World(pool, senders.pop(owner_kind), senders)
         await world.fill()
         yield world
 
 
-@pytest.fixture(params=["ada", "key"])
+async def at_provider(pool: Pool, row: PersonRow, browser: Browser) -> Browser:
+    """Signs a person in at the provider for the first time, in a browser that is signed in.
+
+    The present session goes on, as when the browser had used two links at the same time.
+    """
+    sessions = pool.gateway.signin.sessions
+    evidence = SigninEvidence(SigninWay.OIDC.value, email=row.email)
+    present = await sessions.find(browser.cookie)
+    account = Browser(pool)
+    account.cookie, _ = await sessions.start(row, evidence, AGENT, present)
+    account.csrf = make_csrf_token(account.cookie)
+    return account
+
+
+@pytest.fixture(params=["ada", "key", "account"])
 async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[World]:
     async with open_world(tmp_path, request.param) as opened:
         yield opened

@@ -16,7 +16,7 @@ from entraide_scheduler.store.person_rows import (
     SigninWay,
 )
 from entraide_scheduler.store.schema import keys, people, signin_links, signin_sessions
-from entraide_scheduler.store.signin_starts import begin_start, list_starts
+from entraide_scheduler.store.signin_starts import begin_start, end_others, list_starts
 
 LINKS_PER_PERSON_MAX = 10  # unused; above, the oldest is deleted
 SESSIONS_PER_PERSON_MAX = 50  # open; above, the oldest is ended
@@ -180,14 +180,22 @@ def begin_session(
     """Adds a session in the start that its evidence decides; see ``begin_start``.
 
     Returns:
-        What ``find_session`` finds of it, and the surplus sessions that it ended.
+        What ``find_session`` finds of it, and the other sessions that it ended.
     """
     person = get_person(connection, row.person)
     if person is None:
         return None, ()
     begun = begin_start(connection, person, evidence, present, row.made_at)
-    row = msgspec.structs.replace(row, start=begun.start, proven_email=evidence.email)
+    row = msgspec.structs.replace(
+        row,
+        start=begun.start,
+        proven_email=evidence.email,
+        way=evidence.way,
+        made_by=evidence.made_by,
+    )
     surplus = add_session(connection, secret_hash, row)
+    if evidence.way == SigninWay.OIDC and not evidence.start and begun.start == present:
+        surplus += end_others(connection, row, row.made_at)  # an account's session is its own
     return find_session(connection, secret_hash, row.made_at), surplus
 
 

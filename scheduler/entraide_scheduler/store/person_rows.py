@@ -143,6 +143,8 @@ class SigninSessionRow(Struct, frozen=True):
         ended_at: when it was ended; 0 while it lasts.
         start: in which the person sends, and which says what is read.
         proven_email: the address whose letter began it, or that the provider verified; "" for none.
+        way: a ``SigninWay``, by which it began.
+        made_by: who made its link, or wrote the address; see ``SigninLinkRow``.
     """
 
     session: str
@@ -154,6 +156,8 @@ class SigninSessionRow(Struct, frozen=True):
     ended_at: float = 0.0
     start: str = FIRST_START
     proven_email: str = ""
+    way: str = SigninWay.LINK.value
+    made_by: str = ""
 
 
 class LinkRefusal(StrEnum):

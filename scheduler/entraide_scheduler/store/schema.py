@@ -180,6 +180,8 @@ signin_sessions = Table(
     Column("ended_at", Double, nullable=False),
     Column("start", String, nullable=False),
     Column("proven_email", String, nullable=False, server_default=""),
+    Column("way", String, nullable=False, server_default="link"),
+    Column("made_by", String, nullable=False, server_default=""),
     Index("signin_sessions_by_person", "person"),
 )
 

@@ -63,15 +63,21 @@ def begin_start(
         person: who signs in.
         evidence: by what.
         present: the start of the session in which the same browser is signed in as the person;
-            "" for none. Its cookie shows that the browser is that person's, too.
+            "" for none. Its cookie shows that the browser is that person's, too. An account at
+            the identity provider that is bound to no start goes on with this one only if nothing
+            is closed to it. It is then not bound to it: the account may be somebody else's, to
+            whom an address was changed, and the person has yet to confirm the address.
         now: seconds since the epoch.
     """
     known = {row.start: row for row in list_starts(connection, person.person)}
     begun, own = known.get(evidence.start), known.get(present)
     if begun is not None and own is not None and own.is_new and not begun.is_new:
         _join(connection, own, begun.start)
-    begun = begun or own or _add(connection, person.person, evidence, list(known.values()), now)
-    if evidence.way == SigninWay.OIDC and not person.oidc_start:
+    is_account = evidence.way == SigninWay.OIDC
+    if begun is None and own is not None and not (is_account and own.is_new):
+        return own
+    begun = begun or _add(connection, person.person, evidence, list(known.values()), now)
+    if is_account and not person.oidc_start:
         account = update(people).where(people.c.person == person.person)
         connection.execute(account.values(oidc_start=begun.start))
     return begun
@@ -150,7 +156,21 @@ def confirm_email(
     changes = {"confirmed_email": email, "confirmed_start": session.start}
     if not connection.execute(update(people).where(present).values(changes)).rowcount:
         return None
-    others = is_open & (table.start == session.start) & (table.proven_email != email)
+    return _end(connection, session, table.proven_email != email, now)
+
+
+def end_others(connection: Connection, session: SigninSessionRow, now: float) -> tuple[str, ...]:
+    """Ends the other sessions of a session's start, and returns them."""
+    return _end(connection, session, signin_sessions.c.session != session.session, now)
+
+
+def _end(
+    connection: Connection, session: SigninSessionRow, which: ColumnElement[bool], now: float
+) -> tuple[str, ...]:
+    """Ends open sessions of a session's start, and returns them."""
+    table = signin_sessions.c
+    own = (table.person == session.person) & (table.start == session.start)
+    others = own & (table.ended_at == 0.0) & which
     ended = tuple(connection.execute(select(table.session).where(others)).scalars())
     connection.execute(update(signin_sessions).where(others).values(ended_at=now))
     return ended

@@ -3980,7 +3980,7 @@ error-signin_link_expired = This sign-in link has expired. Ask the person who in
 error-too_many_signins = Too many attempts to sign in have come from this address. Try again in a minute.
 error-csrf_refused = This request did not come from the pool's own page. Reload the page, then try again.
 error-email_unproven = No letter to this address has been opened in this browser. Ask for one, open it here, then confirm the address.
-error-session_new_start = This is closed to this session, which began with a link that somebody else made, or at an address that you have not confirmed. Open it from a session that you began before, or by a link sent to your own address.
+error-session_new_start = This is closed to this session. It began with a link, or at an address that you have not confirmed, and neither shows that you are who sent this. Open it from a session that you began before, or by a link sent to an address that you have confirmed.
 error-role_refused = Your role does not allow this. Ask your co-op's admin or the pool's operator.
 error-unknown_person = Nobody has { $person ->
     [none] that identifier

@@ -3989,7 +3989,7 @@ error-signin_link_expired = Ce lien de connexion est expiré. Demandez-en un nou
 error-too_many_signins = Trop de tentatives de connexion sont venues de cette adresse. Réessayez dans une minute.
 error-csrf_refused = Cette requête ne vient pas de la page du parc. Rechargez la page, puis réessayez.
 error-email_unproven = Aucun courriel envoyé à cette adresse n’a été ouvert dans ce navigateur. Demandez-en un, ouvrez-le ici, puis confirmez l’adresse.
-error-session_new_start = Ceci est fermé à cette session : elle a commencé par un lien qu’une autre personne a créé, ou par une adresse que vous n’avez pas confirmée. Ouvrez-le depuis une session que vous aviez déjà, ou par un lien envoyé à votre propre adresse.
+error-session_new_start = Ceci est fermé à cette session : elle a commencé par un lien, ou par une adresse que vous n’avez pas confirmée, ce qui ne montre pas que l’envoi est de vous. Ouvrez-le depuis une session que vous aviez déjà, ou par un lien envoyé à une adresse que vous avez confirmée.
 error-role_refused = Votre rôle ne permet pas cette action. Adressez-vous à l’admin de votre coopérative ou à l’exploitant du parc.
 error-unknown_person = Personne ne porte { $person ->
     [none] cet identifiant

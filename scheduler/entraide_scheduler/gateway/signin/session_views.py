@@ -44,10 +44,10 @@ class NewStart(Struct, frozen=True):
     """Why what the person sent before is closed to the session; times are since the epoch.
 
     Attributes:
-        way: ``link``: somebody else made the link; ``email`` or ``oidc``: the sign-in was at an
-            address that the person had not confirmed.
+        way: how the session began: ``link``; ``email`` or ``oidc``: at an address that the person
+            had not confirmed.
         made_by: name of who made the link, or wrote the address; "" for the operator's key.
-        made_at: when the new start began.
+        made_at: when the session began.
         earlier_by: likewise, of the person's earlier start.
         earlier_at: when the earlier start began.
         asked: whether the session has asked to be opened from an older one.
@@ -99,7 +99,8 @@ class OpenSession(Struct, frozen=True):
         expires_at: end unless it is used again.
         current: whether it is the session that asks.
         new_start: whether what the person sent before is closed to it.
-        way, made_by: how its start began; see ``NewStart``.
+        way: how it began: ``link``, ``email`` (a letter with a link) or ``oidc``.
+        made_by: name of who made its link, or wrote the address; "" for the operator's key.
         asks: whether it asks to be opened from a session like this one.
     """
 
@@ -178,8 +179,8 @@ class SessionViews:
                 expires_at=row.expires_at,
                 current=row.session == signed_in.session.session,
                 new_start=start.is_new,
-                way=SigninWay(start.way).value,
-                made_by=await sessions.find_name(start.made_by),
+                way=SigninWay(row.way).value,
+                made_by=await sessions.find_name(row.made_by),
                 asks=start.is_new and start.asked_at > 0.0,
             )
             views.append(view)
@@ -209,16 +210,16 @@ class SessionViews:
         )
 
     async def _describe_start(self, signed_in: SignedIn) -> NewStart | None:
-        row, person = signed_in.start, signed_in.person
+        row, session, person = signed_in.start, signed_in.session, signed_in.person
         earlier = next((each for each in signed_in.starts if not each.is_new), None)
         if not row.is_new or earlier is None:
             return None
         sessions = self._callers.sessions
         is_known = bool(person.confirmed_email) and person.confirmed_start == earlier.start
         return NewStart(
-            way=SigninWay(row.way).value,
-            made_by=await sessions.find_name(row.made_by),
-            made_at=row.made_at,
+            way=SigninWay(session.way).value,
+            made_by=await sessions.find_name(session.made_by),
+            made_at=session.made_at,
             earlier_by=await sessions.find_name(earlier.made_by),
             earlier_at=earlier.made_at,
             asked=row.asked_at > 0.0,

@@ -140,6 +140,8 @@ def _people() -> None:
         sa.Column("ended_at", sa.Double, nullable=False),
         sa.Column("start", sa.String, nullable=False),
         sa.Column("proven_email", sa.String, nullable=False, server_default=""),
+        sa.Column("way", sa.String, nullable=False, server_default="link"),
+        sa.Column("made_by", sa.String, nullable=False, server_default=""),
     )
     op.create_index("signin_sessions_by_person", "signin_sessions", ["person"])
     op.create_table(
