@@ -92,6 +92,8 @@ JUDGED = {
         "none",
         Level.WARN,
     ),
+    "a recorded zone": (node_checks.check_zone("n", "CA-QC", missing=False), "ok", Level.OK),
+    "no recorded zone": (node_checks.check_zone("n", "", missing=True), "missing", Level.WARN),
     "a meter": (node_checks.check_meter("rapl", aside="", fault=""), "ok", Level.OK),
     "no meter": (node_checks.check_meter("catalogue", aside="", fault=""), "catalogue", Level.OK),
     "a meter put aside": (

@@ -86,6 +86,15 @@ def test_a_join_token_stands_alone(served: ServedPool, cli: Cli) -> None:
     assert ("soleil", 7_200.0) == (served.admin.tokens[0].coop, served.admin.tokens[0].valid_s)
 
 
+def test_a_join_token_names_the_zone(served: ServedPool, cli: Cli) -> None:
+    """The machine may then answer at once, and nobody is told to vouch for a zone."""
+    words = ["nodes", "token", "--coop", "soleil", "--zone", "CA-ON"]
+    result = cli([*words, "--state", str(served.state)])
+
+    assert "CA-ON" == served.admin.tokens[-1].zone
+    assert "nodes vouch" not in result.err
+
+
 def test_a_machine_is_vouched_for_in_what_is_named_only(served: ServedPool, cli: Cli) -> None:
     """Control and evidence are told apart; the machine is shown as it is from now on."""
     state = ["--state", str(served.state), "--lang", "en"]

@@ -63,6 +63,7 @@ async def inspect_node(folder: Path, *, listen_s: float = LISTEN_S) -> tuple[Che
         await asyncio.to_thread(_check_service, config, running=status is not None),
         _check_identity(folder),
         *pool_side,
+        *_check_zone(status),
         *_check_disks(folder, service_commands.weights_folder(config)),
         _check_memory(weights_bytes, running=status is not None),
         *[await check_engine(engine, folder) for engine in config.owner_engines],
@@ -87,6 +88,13 @@ def _check_agent(config: NodeConfig, status: owner_files.NodeStatus | None) -> C
         "agent", "absent", command=service_commands.run_command(config),
         manager="none" if find_manager() is None else "some",
     )  # fmt: skip
+
+
+def _check_zone(status: owner_files.NodeStatus | None) -> tuple[Check, ...]:
+    """The zone in the pool's record, which the agent knows once it is welcomed."""
+    if status is None or not status.welcomed:
+        return ()
+    return (node_checks.check_zone(status.node, status.zone, missing=status.zone_missing),)
 
 
 def _check_service(config: NodeConfig, *, running: bool) -> Check:

@@ -163,6 +163,11 @@ def check_service(manager: str, state: ServiceState, *, linger: bool, running: b
     return warning("service", "linger") if linger else passed("service", kind=manager)
 
 
+def check_zone(node: str, zone: str, *, missing: bool) -> Check:
+    """Checks whether the pool's record names the machine's zone: without one nothing runs here."""
+    return warning("zone", "missing", node=node) if missing else passed("zone", zone=zone)
+
+
 def check_meter(kind: str, *, aside: str, fault: str) -> Check:
     """Checks the source of energy figures.
 

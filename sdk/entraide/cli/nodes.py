@@ -35,6 +35,7 @@ def register(app: typer.Typer, lang: str) -> None:
         coop: Annotated[
             str, typer.Option("--coop", metavar="COOP", help=i18n.text("opt-token-coop", lang))
         ],
+        zone: Annotated[str, typer.Option("--zone", help=i18n.text("opt-invite-zone", lang))] = "",
         hours: Annotated[
             float, typer.Option("--hours", min=0.01, help=i18n.text("opt-hours", lang))
         ] = 24.0,
@@ -43,18 +44,18 @@ def register(app: typer.Typer, lang: str) -> None:
     ) -> None:
         from entraide.v1 import admin_pb2
 
+        valid_s = hours * SECONDS_PER_HOUR
+        request = admin_pb2.CreateJoinTokenRequest(coop=coop, valid_s=valid_s, zone=zone)
         with find_pool(state, lang).admin() as admin:
-            created = admin.call(
-                "CreateJoinToken",
-                admin_pb2.CreateJoinTokenRequest(coop=coop, valid_s=hours * SECONDS_PER_HOUR),
-            )
+            created = admin.call("CreateJoinToken", request)
         if json:
             output.print_json(created)
             return
         typer.echo(created.token)
         until = output.format_time(created.expires_at, lang)
         typer.echo(i18n.text("cli-token-once", lang, until=until, coop=coop), err=True)
-        typer.echo(i18n.text("cli-invited-no-zone", lang), err=True)
+        if not zone:
+            typer.echo(i18n.text("cli-invited-no-zone", lang), err=True)
 
 
 def _register_views(nodes: typer.Typer, lang: str) -> None:

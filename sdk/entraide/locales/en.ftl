@@ -3567,6 +3567,10 @@ doctor-terms = owner's terms
 doctor-terms-readable = They are valid; the agent applies them when it runs.
 doctor-terms-work = They allow the machine to work now.
 doctor-terms-rest = They forbid the machine to work now: { $reason }. "entraide node status" says what would change that.
+doctor-zone = zone
+doctor-zone-ok = The pool has recorded the machine's zone: { $zone }.
+doctor-zone-missing = The pool's operator has not recorded this machine's zone, so no request can run on it.
+    .remedy = Ask the operator for:  entraide nodes vouch { $node } --zone CA-QC
 doctor-presence = presence
 doctor-presence-ok = Presence is detected by { $how ->
     [wayland] the desktop (Wayland)

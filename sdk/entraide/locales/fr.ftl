@@ -3576,6 +3576,10 @@ doctor-terms = conditions du propriétaire
 doctor-terms-readable = Elles se lisent bien ; l’agent les suivra quand il tournera.
 doctor-terms-work = Elles laissent la machine travailler en ce moment.
 doctor-terms-rest = D’après elles, la machine ne doit pas travailler en ce moment : { $reason }. « entraide node status » dit ce qui y changerait quelque chose.
+doctor-zone = zone
+doctor-zone-ok = Le parc a inscrit la zone de la machine : { $zone }.
+doctor-zone-missing = L’exploitant du parc n’a pas inscrit la zone de cette machine : aucune requête ne peut s’y exécuter.
+    .remedy = Demandez à l’exploitant ceci :  entraide nodes vouch { $node } --zone CA-QC
 doctor-presence = présence
 doctor-presence-ok = La présence est détectée par { $how ->
     [wayland] le bureau (Wayland)
