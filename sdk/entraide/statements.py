@@ -117,10 +117,9 @@ class Statement(Struct, frozen=True):
 
 
 class NodeShare(Struct, frozen=True):
-    """What a node gave to one co-op, its own included, today and in the month."""
+    """What a node gave to one co-op, its own included, on the days of the month that are over."""
 
     coop: str
-    today: Amounts
     month: Amounts
 
 
@@ -131,7 +130,8 @@ class NodeStatement(Struct, frozen=True):
         node, coop: the node, and its co-op.
         day, month: ``2026-11-03`` and ``2026-11``.
         today, this_month: the totals, its own co-op included.
-        shares: the same by co-op, sorted by name.
+        shares: the month without today by co-op, sorted by name: if they grew with each request,
+            whoever reads what runs on the machine would learn who sent it.
         complete: whether all lines of the month were summed.
     """
 

@@ -60,7 +60,7 @@ async def lying_pool(tmp_path: Path) -> AsyncIterator[None]:
     """A pool to which the machine of this folder belongs, and whose statement is hostile."""
     amounts = Amounts(jobs=1, tokens=2)
     names = (MARKUP, f"{HEBREW} {BEACON}", "a\u202egnp.exe", "m" * 100_000)
-    shares = tuple(NodeShare(name, amounts, amounts) for name in names)
+    shares = tuple(NodeShare(name, amounts) for name in names)
     statement = NodeStatement("mini", MARKUP, MARKUP, MARKUP, amounts, amounts, shares)
 
     async def answer(_: web.Request) -> web.Response:

@@ -250,7 +250,7 @@ async def test_a_pool_that_does_not_answer_keeps_nobody_waiting(
     answered = threading.Event()
     statement = NodeStatement(
         "mini", "boreale", "2026-11-27", "2026-11", Amounts(jobs=2), Amounts(jobs=7),
-        (NodeShare("<b>lac</b>", Amounts(jobs=2), Amounts(jobs=7)),),
+        (NodeShare("<b>lac</b>", Amounts(jobs=5)),),
     )  # fmt: skip
 
     def read_slowly(_: Path) -> NodeStatement:

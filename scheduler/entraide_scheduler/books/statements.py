@@ -100,25 +100,21 @@ async def make_node_statement(
     days = day_starts(start_at, end_at, zone)
     rows = await store.get_lent(coop, days=days, end_at=end_at, node=node)
     day_at = max(day for day in days if day <= now)
-    shares: dict[str, NodeShare] = {}
+    today_amounts, earlier = Amounts(), dict[str, Amounts]()
     for row in rows[:LINES_MAX]:
-        before = shares.get(row.borrower, NodeShare(row.borrower, Amounts(), Amounts()))
         amounts = amounts_of(row.totals)
-        is_today = row.day_at == day_at
-        shares[row.borrower] = NodeShare(
-            row.borrower,
-            before.today.plus(amounts) if is_today else before.today,
-            before.month.plus(amounts),
-        )
-    sorted_shares = tuple(shares[name] for name in sorted(shares))
+        if row.day_at == day_at:
+            today_amounts = today_amounts.plus(amounts)
+        else:
+            earlier[row.borrower] = earlier.get(row.borrower, Amounts()).plus(amounts)
     return NodeStatement(
         node=node,
         coop=coop,
         day=today.date().isoformat(),
         month=month,
-        today=reduce(Amounts.plus, (share.today for share in sorted_shares), Amounts()),
-        this_month=reduce(Amounts.plus, (share.month for share in sorted_shares), Amounts()),
-        shares=sorted_shares,
+        today=today_amounts,
+        this_month=reduce(Amounts.plus, earlier.values(), today_amounts),
+        shares=tuple(NodeShare(name, earlier[name]) for name in sorted(earlier)),
         complete=len(rows) <= LINES_MAX,
     )
 

@@ -3599,11 +3599,11 @@ node-given-month = Given this month: { $jobs } { $jobs ->
     [none] {""}
    *[other] {", "}{ $cents } ¢ of electricity
 }.
-node-given-own = Of these to its own co-op, { $coop }: { $jobs }, { $energy }, { $carbon }{ $cents ->
+node-given-own = Of these until yesterday to its own co-op, { $coop }: { $jobs }, { $energy }, { $carbon }{ $cents ->
     [none] {""}
    *[other] {", "}{ $cents } ¢
 }.
-node-given-to = Of these to { $coop }: { $jobs }, { $energy }, { $carbon }{ $cents ->
+node-given-to = Of these until yesterday to { $coop }: { $jobs }, { $energy }, { $carbon }{ $cents ->
     [none] {""}
    *[other] {", "}{ $cents } ¢
 }.
@@ -3739,10 +3739,10 @@ page-given-energy = Energy
 page-given-carbon = Emissions
 page-given-hours = Hours open to the pool
 page-given-cost = Electricity
-page-given-by-coop = For whom, this month
+page-given-by-coop = For whom, this month until yesterday
 page-given-coop = Co-op
 page-given-own = (your own)
-page-given-nothing = It has answered no request yet this month.
+page-given-nothing = For whom: nothing this month until yesterday. A day is shown here once it is over.
 page-given-source = Requests, tokens, energy and emissions are those of the pool’s books. Hours are counted on this machine alone.
 page-given-unknown = The pool does not answer now, so what the machine gave cannot be shown. Refresh the page in a moment.
 page-terms = Your terms

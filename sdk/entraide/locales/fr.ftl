@@ -3608,11 +3608,11 @@ node-given-month = Donné ce mois-ci : { $jobs } { $jobs ->
     [none] {""}
    *[other] {", "}{ $cents } ¢ d’électricité
 }.
-node-given-own = Dont à sa propre coopérative, { $coop } : { $jobs }, { $energy }, { $carbon }{ $cents ->
+node-given-own = Dont, jusqu’à hier, à sa propre coopérative, { $coop } : { $jobs }, { $energy }, { $carbon }{ $cents ->
     [none] {""}
    *[other] {", "}{ $cents } ¢
 }.
-node-given-to = Dont à { $coop } : { $jobs }, { $energy }, { $carbon }{ $cents ->
+node-given-to = Dont, jusqu’à hier, à { $coop } : { $jobs }, { $energy }, { $carbon }{ $cents ->
     [none] {""}
    *[other] {", "}{ $cents } ¢
 }.
@@ -3748,10 +3748,10 @@ page-given-energy = Énergie
 page-given-carbon = Émissions
 page-given-hours = Heures offertes au parc
 page-given-cost = Électricité
-page-given-by-coop = Pour qui, ce mois-ci
+page-given-by-coop = Pour qui, ce mois-ci jusqu’à hier
 page-given-coop = Coopérative
 page-given-own = (la vôtre)
-page-given-nothing = Elle n’a encore répondu à aucune requête ce mois-ci.
+page-given-nothing = Pour qui : rien ce mois-ci jusqu’à hier. Une journée s’affiche ici une fois terminée.
 page-given-source = Requêtes, jetons, énergie et émissions viennent des livres du parc. Les heures ne sont comptées que sur cette machine.
 page-given-unknown = Le parc ne répond pas pour l’instant : ce que la machine a donné ne peut pas s’afficher. Actualisez la page dans un moment.
 page-terms = Vos conditions
