@@ -142,6 +142,7 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "place_outside": _pool(503, "FAILED_PRECONDITION", retryable=False),
         "no_node_serves": _pool(503, "FAILED_PRECONDITION", retryable=False),
         "no_node_live": _pool(503, "UNAVAILABLE"),
+        "waited_too_long": _pool(503, "UNAVAILABLE"),
         "no_model_fits": _pool(503, "FAILED_PRECONDITION", retryable=False),
         "model_failed": _pool(503, "UNAVAILABLE"),
         "node_lost": _pool(502, "UNAVAILABLE"),

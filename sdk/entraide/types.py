@@ -233,6 +233,8 @@ class RequestFacts(Struct, frozen=True, gc=False):
         resumable: whether a second node may continue its answer if the first is lost.
         places: where its text passes beside the nodes: the pool's server, then each server
             elsewhere; () where it is not checked, as in a simulation.
+        max_wait_s: how long it waits at most while no node would accept it, seconds; None where
+            the client set no limit.
     """
 
     job: str
@@ -260,6 +262,7 @@ class RequestFacts(Struct, frozen=True, gc=False):
     longest_input_est: int = 0
     resumable: bool = False
     places: tuple[ServerPlace, ...] = ()
+    max_wait_s: float | None = None
 
     @property
     def embeds(self) -> bool:

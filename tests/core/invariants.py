@@ -9,7 +9,7 @@ from msgspec import structs
 from tests.core.builders import Pool, of
 
 from entraide.types import JobKind, JobState, NodeState
-from entraide_scheduler.core import commands, events
+from entraide_scheduler.core import commands, events, wait_limits
 from entraide_scheduler.core.accounting.ledger import UNITS
 from entraide_scheduler.core.accounting.quotas import AT_PLACEMENT
 from entraide_scheduler.core.carbon.batch_backlog import BatchBacklog
@@ -64,6 +64,7 @@ def check(pool: Pool) -> None:
     every_change_was_followed(state)
     shapes_follow_the_fleet(state)
     no_unservable_job_waits(state)
+    stalls_follow_the_fleet(state)
     earlier_runs_are_those_of_open_answers(state)
     indexes_equal_a_rebuild(pool.core)
     snapshots_restore_the_state(pool.core)
@@ -74,7 +75,8 @@ def no_job_is_lost(pool: Pool) -> None:
     state = pool.core._state
     asked_for = {event.facts.job for event in of(pool.events, events.JobRequested)}
     refused = {command.job for command in of(pool.asked, commands.Refuse)}
-    ended = Counter(command.job for command in of(pool.asked, commands.EndJob))
+    ends = of(pool.asked, commands.EndJob) + of(pool.asked, commands.EndStalledJob)
+    ended = Counter(command.job for command in ends)
 
     assert asked_for == refused | set(ended) | set(state.jobs)
     assert not set(ended) & set(state.jobs)
@@ -385,6 +387,19 @@ def no_unservable_job_waits(state: State) -> None:
     live = {job.shape for job in state.queue.jobs() if job.facts.kind is JobKind.LIVE}
 
     assert all(is_reachable(state, shape) for shape in live)
+
+
+def stalls_follow_the_fleet(state: State) -> None:
+    """The waiting jobs that no node would accept are marked, and have their deadline."""
+    stalled = {
+        shape: wait_limits.is_stalled(state, shape)
+        for shape in state.queue.shapes
+        if not state.fleet.eligible_nodes(shape).could_load  # a load's pause ends by itself
+    }
+    for job in state.queue.jobs():
+        assert bool(job.stalled_at) == stalled.get(job.shape, bool(job.stalled_at))
+        is_limited = bool(job.stalled_at) and wait_limits.limit_of(state, job) > 0.0
+        assert is_limited == state.deadlines.is_set(DeadlineKind.WAIT_LIMIT, job.facts.job)
 
 
 def earlier_runs_are_those_of_open_answers(state: State) -> None:

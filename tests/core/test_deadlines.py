@@ -30,7 +30,7 @@ def test_every_kind_has_a_handler() -> None:
 
 def test_kinds_have_the_values_of_old_snapshots() -> None:
     """Snapshots and journals hold these values, so that they never change."""
-    values = "batch gone green job lease looks models node pause recalls rest resume surplus"
+    values = "batch gone green job lease looks models node pause recalls rest resume surplus wait"
 
     assert values.split() == sorted(kind.value for kind in DeadlineKind)
 

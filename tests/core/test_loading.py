@@ -350,7 +350,7 @@ def test_a_plan_can_be_looked_at_without_being_carried_out(pool: Pool) -> None:
     pool.tell(events.PolicyChanged, policy_with(QUICK))
     _loaded(pool, "n1", SMALL, MIDDLE)
     pool.tell(events.NodeChanged, "n1", False, "owner_busy", None)
-    pool.ask("m1", model=MIDDLE)
+    pool.ask("m1", model=MIDDLE, kind=JobKind.KEPT)
     pool.wait(130.0, seen=("n1",))
     node = pool.core._state.fleet.nodes["n1"]
     node.accepting = True

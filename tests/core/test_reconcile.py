@@ -40,7 +40,7 @@ def lends(lending: Lending) -> Callable[[Pool], object]:
 CASES: dict[str, tuple[Callable[[Pool], object], str]] = {
     "a policy comes into force": (
         lambda pool: pool.tell(events.PolicyChanged, policy()),
-        "credits shapes",
+        "credits service shapes",
     ),
     "a period begins": (
         lambda pool: pool.tell(events.PeriodBegan, Period.DAY, pool.now + 86_400.0),
@@ -52,23 +52,23 @@ CASES: dict[str, tuple[Callable[[Pool], object], str]] = {
     ),
     "a node joins": (
         lambda pool: pool.join(card("n3", replicas=(replica("other"),))),
-        "aliases opened shapes servable",
+        "aliases opened shapes servable service",
     ),
     "a node that can load a model joins": (
         lambda pool: pool.join(LOADER),
-        "aliases opened plan shapes servable",
+        "aliases opened plan shapes servable service",
     ),
-    "a node says hello again": (lambda pool: pool.join(card("n1")), "opened"),
-    "an owner restricts lending": (lends(Lending.OWN_ONLY), "opened shapes"),
+    "a node says hello again": (lambda pool: pool.join(card("n1")), "opened service"),
+    "an owner restricts lending": (lends(Lending.OWN_ONLY), "opened service shapes"),
     "a heartbeat says the same": (lends(Lending.ALL), "opened"),
-    "a node becomes suspect": (lambda pool: falls_silent(pool, 5.0), ""),
-    "a suspect node speaks again": (speaks_again, "opened"),
-    "a node is lost": (lambda pool: falls_silent(pool, 60.0), "aliases servable"),
+    "a node becomes suspect": (lambda pool: falls_silent(pool, 5.0), "service"),
+    "a suspect node speaks again": (speaks_again, "opened service"),
+    "a node is lost": (lambda pool: falls_silent(pool, 60.0), "aliases servable service"),
     "a node leaves": (
         lambda pool: pool.tell(events.NodeLeft, "n1", "goodbye"),
-        "aliases shapes servable",
+        "aliases shapes servable service",
     ),
-    "a load fails": (load_fails, "aliases plan servable"),
+    "a load fails": (load_fails, "aliases plan servable service"),
 }
 
 

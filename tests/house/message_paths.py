@@ -44,6 +44,18 @@ def _commands(added: Mapping[str, Any]) -> Iterator[str]:
         place,
         c.Refuse(1, "j1", "gw", "queue_full", {}, None, place.explanation),
         c.EndJob(1, "j1", "gw", JobState.COMPLETED, "", 1, {}),
+        c.EndStalledJob(
+            1,
+            "j1",
+            "gw",
+            JobState.FAILED,
+            "waited_too_long",
+            1,
+            {},
+            "alpha",
+            9.0,
+            place.explanation,
+        ),
     ):
         outbound = Mock()
         executor = Executor(

@@ -78,6 +78,27 @@ class EndJob(BaseCommand, frozen=True, tag="end-job"):
     values: dict[str, str | int | float]
 
 
+class EndStalledJob(BaseCommand, frozen=True, tag="end-stalled"):
+    """A job has ended because no node would accept it for as long as it may wait.
+
+    Attributes:
+        state, code, epoch, values: as in ``EndJob``.
+        coop: whose job it was.
+        retry_after_s: time after which the same request may be accepted.
+        explanation: why no node took it.
+    """
+
+    job: str
+    gateway: str
+    state: JobState
+    code: str
+    epoch: int
+    values: dict[str, str | int | float]
+    coop: str
+    retry_after_s: float
+    explanation: Explanation
+
+
 class Entry(Struct, frozen=True, array_like=True, gc=False):
     """One entry of the double-entry ledger.
 
@@ -212,6 +233,7 @@ Command = (
     | Refuse
     | CancelRun
     | EndJob
+    | EndStalledJob
     | Settle
     | SettleResumed
     | PostCorrection

@@ -33,6 +33,7 @@ from entraide_scheduler.core import (
     settlement,
     snapshot,
     views,
+    wait_limits,
 )
 from entraide_scheduler.core.carbon import BatchExpectation, ZoneIntensity
 from entraide_scheduler.core.commands import Command, PostCorrection
@@ -160,6 +161,7 @@ DEADLINE_HANDLERS: Mapping[DeadlineKind, Callable[[State, str], None]] = Mapping
         DeadlineKind.NODE_FORGETTING: node_lifecycle.forget_node,
         DeadlineKind.GREENER_HOUR: evaluation.handle_greener_hour,
         DeadlineKind.JOB_EXPIRY: _expire_job,
+        DeadlineKind.WAIT_LIMIT: wait_limits.end_stalled,
         DeadlineKind.BATCH_EXPIRY: evaluation.forget_batch,
         DeadlineKind.LEASE_EXPIRY: leases.expire_lease,
         DeadlineKind.RESUME_EXPIRY: leases.expire_wait,

@@ -11,13 +11,21 @@ The order is fixed, since each step uses the result of those before it:
 3. Waiting jobs get their shapes for the present contexts and policy.
 4. Live jobs that no reachable node serves or can load a model for end.
 5. Shapes that a node which opened may admit are unblocked.
+6. Waiting jobs are stalled, or no longer, as nodes close and open (``wait_limits``).
 
 ``Core.handle`` runs it after each deadline and after the event, and again after a plan to load
 models, so that the next step sees a consistent state.
 """
 
 from entraide.types import JobKind
-from entraide_scheduler.core import admission, evaluation, leases, model_loading, settlement
+from entraide_scheduler.core import (
+    admission,
+    evaluation,
+    leases,
+    model_loading,
+    settlement,
+    wait_limits,
+)
 from entraide_scheduler.core.state import State
 
 
@@ -39,6 +47,8 @@ def reconcile(state: State) -> None:
         name = next(iter(changes.opened))
         del changes.opened[name]
         leases.retry_node(state, state.fleet.nodes[name])
+    if changes.service or changes.enqueued:
+        wait_limits.note_stalls(state)
 
 
 def _end_unservable_jobs(state: State) -> None:

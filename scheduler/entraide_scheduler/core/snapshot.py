@@ -154,5 +154,6 @@ def read(data: bytes) -> State:
     runs = [(lease.bill, lease.shape) for lease in snapshot.leases]
     fair_queue.load(state.queue, snapshot.queue, waiting, runs)
     dispatch.update_own_slots(state)
+    state.has_stalled = any(job.stalled_at for job in waiting)
     state.changes.clear()
     return state

@@ -56,6 +56,7 @@ def format_traceback(problem: BaseException) -> str:
 _job_placed = make_copier(c.Place, m.JobPlaced)
 _job_refused = make_copier(c.Refuse, m.JobRefused)
 _job_ended = make_copier(c.EndJob, m.JobEnded)
+_stalled_job_ended = make_copier(c.EndStalledJob, m.JobEnded)
 
 
 class Executor:
@@ -128,8 +129,8 @@ class Executor:
                 self._place(command)
             case c.AckUsage():
                 self._queue_acknowledgement(command)
-            case c.EndJob():
-                self._outbound.send_to_gateway(command.gateway, _job_ended(command))
+            case c.EndJob() | c.EndStalledJob():
+                self._end(command)
             case c.Settle() | c.SettleResumed() | c.PostCorrection():
                 self._post(command, event.at)
             case c.Refuse():
@@ -162,6 +163,14 @@ class Executor:
         )
         self._outbound.send_to_gateway(command.gateway, placed)
         self._keep_explanation(command.explanation, coop, key)
+
+    def _end(self, command: c.EndJob | c.EndStalledJob) -> None:
+        if isinstance(command, c.EndJob):
+            self._outbound.send_to_gateway(command.gateway, _job_ended(command))
+            return
+        key, _ = self._sender_of(command.job)
+        self._keep_explanation(command.explanation, command.coop, key)
+        self._outbound.send_to_gateway(command.gateway, _stalled_job_ended(command))
 
     def _refuse(self, command: c.Refuse, event: Event) -> None:
         quotas: tuple[QuotaLeft, ...] = ()

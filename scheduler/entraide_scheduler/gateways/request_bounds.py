@@ -17,6 +17,7 @@ FEATURES_MAX = 16
 FEATURE_MAX = 64
 PREFIX_KEYS_MAX = 65_536
 DEADLINE_AHEAD_S_MAX = 32 * 86_400.0  # 31 days, and a day for clock differences
+MAX_WAIT_S_MAX = 32 * 86_400.0
 CARBON_UG_MAX = 2**53
 HASH_MAX = 128
 PLACES_MAX = 4  # the pool's server, a gateway elsewhere, and where both stood before
@@ -73,6 +74,9 @@ def _count_fault(facts: RequestFacts) -> str:
 
 
 def _time_fault(facts: RequestFacts, now: float) -> str:
+    limit_s = facts.max_wait_s
+    if limit_s is not None and not 0.0 < limit_s <= MAX_WAIT_S_MAX:
+        return "max_wait_s"
     deadline = facts.deadline_at
     if deadline is None:
         return ""

@@ -301,6 +301,17 @@ error-no_node_serves = No machine in the pool can serve this request.{ $rule ->
 } Waiting will not help: ask for less (model, jurisdiction, control, data class, length).
 error-no_node_live = No machine in the pool can be reached right now. Try again soon.
     .otherwise = It would have passed this check if a machine that may run it had been within reach.
+error-waited_too_long = Your question waited { $waited_s ->
+    [none] too long
+   *[other] { $waited_s }
+} while no possible machine would take it: { $reason ->
+    [resting] they rest after failures.
+    [newcomer] they are new in the pool, and have had their part of the other co-ops' texts.
+    [lend_limit] their co-ops lend no slot.
+    [model_waits] none is free to load the model.
+   *[other] they are paused, in use by their owners, or silent.
+} Try again later.
+    .otherwise = It would have waited on if a machine that may run it accepted requests, or if its class allowed a longer wait.
 error-node_lost = The machine that was answering is gone. Try again: another machine will answer.
 error-too_many_attempts = The job failed on { $attempts ->
     [none] several machines

@@ -304,6 +304,17 @@ error-no_node_serves = Aucune machine du parc ne peut servir cette requête.{ $r
 } Attendre n’y changera rien : assouplissez la requête (modèle, territoire, contrôle, classe de données, longueur).
 error-no_node_live = Aucune machine du parc n’est joignable pour le moment. Réessayez bientôt.
     .otherwise = Elle n’aurait pas été refusée pour cela si une machine qui peut l’exécuter avait été joignable.
+error-waited_too_long = Votre question a attendu { $waited_s ->
+    [none] trop longtemps
+   *[other] { $waited_s }
+} sans qu’aucune machine possible puisse la prendre : { $reason ->
+    [resting] elles sont mises à l’écart un moment après des échecs.
+    [newcomer] elles sont nouvelles dans le parc et ont reçu leur part des textes des autres coopératives.
+    [lend_limit] leurs coopératives ne prêtent aucune place.
+    [model_waits] aucune n’est libre de charger le modèle.
+   *[other] elles sont en pause, occupées par leurs propriétaires ou sans nouvelles.
+} Réessayez plus tard.
+    .otherwise = Elle aurait continué d’attendre si une machine qui peut l’exécuter avait accepté des requêtes, ou si la limite d’attente de sa classe était plus longue.
 error-node_lost = La machine qui répondait a disparu. Réessayez : une autre répondra.
 error-too_many_attempts = La requête a échoué sur { $attempts ->
     [none] plusieurs machines

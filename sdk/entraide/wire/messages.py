@@ -316,13 +316,14 @@ class JobRefused(Message, frozen=True, tag="refused"):
 
 
 class JobEnded(Message, frozen=True, tag="ended"):
-    """A job has ended."""
+    """A job has ended; ``retry_after_s`` says when the same request may be accepted, if known."""
 
     job: str
     state: JobState
     code: str
     epoch: int
     values: dict[str, str | int | float]
+    retry_after_s: float | None = None
 
 
 class JobUnknown(Message, frozen=True, tag="job-unknown"):

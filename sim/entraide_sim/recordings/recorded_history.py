@@ -223,7 +223,7 @@ class RecordedHistory:
         match command:
             case c.Refuse():
                 self._totals_of(self._requests[command.job][0]).refused += 1
-            case c.EndJob():
+            case c.EndJob() | c.EndStalledJob():
                 self._add_end(command, at)
             case c.Settle():
                 self._add_run(command)
@@ -236,7 +236,7 @@ class RecordedHistory:
             case _:
                 pass
 
-    def _add_end(self, command: c.EndJob, at: float) -> None:
+    def _add_end(self, command: c.EndJob | c.EndStalledJob, at: float) -> None:
         coop, _, job_class, asked_at = self._requests[command.job]
         totals = self._totals_of(coop)
         match command.state:

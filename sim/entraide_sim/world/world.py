@@ -268,7 +268,7 @@ class World:
         match command:
             case commands.Place():
                 self._place_job(command)
-            case commands.EndJob():
+            case commands.EndJob() | commands.EndStalledJob():
                 self._end_job(command.job, command.state, command.code)
             case commands.Refuse() if self.line_feeder.postpone(command):
                 del self.jobs[command.job]

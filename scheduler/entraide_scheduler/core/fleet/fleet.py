@@ -135,7 +135,7 @@ class Fleet:
         self._changes = changes
         self.nodes: dict[str, Node] = {}
         self.contexts: dict[str, tuple[int, ...]] = {}
-        self.replica_index = ReplicaIndex(self.nodes)
+        self.replica_index = ReplicaIndex(self.nodes, changes)
         self.loadable_index = LoadableIndex()
         self.newcomers: dict[str, Node] = {}
         self._offers: dict[str, dict[int, int]] = {}
@@ -305,7 +305,7 @@ class Fleet:
     def _mark_plan_due(self) -> None:
         """Makes a plan due if any node can load a model."""
         if self.loadable_index.nodes:
-            self._changes.plan = True
+            self._changes.plan = self._changes.service = True
 
     def set_probation(self, node: Node, probation: Probation) -> None:
         """Sets a node's probation; the caller then calls ``refresh_node``."""
@@ -320,6 +320,7 @@ class Fleet:
         """Sets the reason of a node's quarantine; "" ends the quarantine."""
         node.quarantine = reason
         self._eligible.clear()
+        self._changes.service = True
 
     def forget_node(self, name: str) -> None:
         """Deletes a node that left."""
@@ -383,6 +384,7 @@ class Fleet:
     def update_model_loads(self, node: Node) -> None:
         """Updates the index of loadable models for a node whose model loads changed."""
         self._eligible.clear()
+        self._changes.service = True
         self.loadable_index.remove_node(node)
         self.loadable_index.add_node(node)
 

@@ -33,6 +33,7 @@ from entraide_scheduler.core.prediction import (
     typical_token_uwh,
 )
 from entraide_scheduler.core.records import (
+    Changes,
     Lease,
     Load,
     Node,
@@ -42,6 +43,7 @@ from entraide_scheduler.core.records import (
     kind_of_replica,
 )
 from entraide_scheduler.core.rules import (
+    CLOSED_BITS,
     OUT_OF_SERVICE_BITS,
     REQUESTER_MASKS,
     LoadedReplica,
@@ -89,11 +91,6 @@ def added_power_w(card: NodeCard) -> float:
     return max(0.0, card.power.active_w - card.power.idle_w)
 
 
-def extra_w(node: Node) -> float:
-    """Returns a node's active minus idle power, watts."""
-    return added_power_w(node.card)
-
-
 def site_of(node: Node) -> tuple[str, str]:
     """Returns a site's key: co-op and name, since two co-ops may use the same name."""
     return node.card.coop, node.card.site
@@ -124,7 +121,8 @@ class ReplicaIndex:
         own_deltas: changes of the slots on co-ops' own nodes; ``dispatch`` clears it.
     """
 
-    def __init__(self, nodes: dict[str, Node]) -> None:
+    def __init__(self, nodes: dict[str, Node], changes: Changes) -> None:
+        self._changes = changes
         self.grid: dict[str, ZoneIntensity] = {}
         self._nodes = nodes
         self.by_model: dict[str, dict[str, ReplicaView]] = {}
@@ -147,6 +145,7 @@ class ReplicaIndex:
     def add_node(self, node: Node, at: float) -> None:
         """Adds a node that joined or returned."""
         self.version += 1
+        self._changes.service = True
         name, site = node.card.node, site_of(node)
         self._sites.setdefault(site, {})[name] = node
         self._zones.setdefault(node.card.zone, {})[name] = node
@@ -156,7 +155,7 @@ class ReplicaIndex:
             load = node.loads.get(model)
             if load is None:
                 performance = PerformanceModel.prior(
-                    replica.rates, extra_w=extra_w(node), slots=replica.slots
+                    replica.rates, extra_w=added_power_w(node.card), slots=replica.slots
                 )
                 load = node.loads[model] = Load(performance)
             self._set_slot_limits(node, replica, load)
@@ -171,7 +170,7 @@ class ReplicaIndex:
                 node.card.zone,
                 intensity,
                 make_cost_model(node, load, intensity, self._policy.carbon.basis),
-                *typical_token_uwh(replica, extra_w=extra_w(node)),
+                *typical_token_uwh(replica, extra_w=added_power_w(node.card)),
                 kind_of_replica(node.card, replica),
             )
             view.blocked_bits = find_blocked_bits(view, self._policy)
@@ -188,6 +187,7 @@ class ReplicaIndex:
         if self._sites.get(site, {}).pop(name, None) is None:
             return
         self.version += 1
+        self._changes.service = True
         self._count_restricted(node, -1)
         if not self._sites[site]:
             del self._sites[site]
@@ -224,6 +224,7 @@ class ReplicaIndex:
     def apply_policy(self, policy: Policy, at: float) -> None:
         """Applies a policy and refreshes all replicas."""
         self.version += 1
+        self._changes.service = True
         self._policy = policy
         self._lend = {terms.coop: terms.lend for terms in policy.coops}
         for views in self.by_model.values():
@@ -400,8 +401,9 @@ class ReplicaIndex:
         view.effective = self._intensity_of(node, load, at)
         view.cost = make_cost_model(node, load, view.effective, self._policy.carbon.basis)
         view.blocked_bits = find_blocked_bits(view, self._policy)
-        if (view.blocked_bits ^ old_bits) & OUT_OF_SERVICE_BITS:
+        if (view.blocked_bits ^ old_bits) & CLOSED_BITS:
             self._count_own(view)
+            self._changes.service = True
         model = view.replica.model
         if model in self.watched and (
             may_open(old_bits, view.blocked_bits) or is_cheaper(view.cost, old_cost)
@@ -455,7 +457,7 @@ class ReplicaIndex:
         draw_w = 0.0
         for name in sorted(nodes):
             if nodes[name].leases:
-                draw_w += extra_w(nodes[name])
+                draw_w += added_power_w(nodes[name].card)
         if self._site_draw_w.get(site) != draw_w:
             self._site_draw_w[site] = draw_w
             self._refresh_nodes(nodes.values(), at)
@@ -475,7 +477,7 @@ class ReplicaIndex:
         self, node: Node, energy: EnergyStatus, batch: int, at: float
     ) -> EffectiveIntensity:
         """Returns the effective intensity of a job that is one of ``batch`` on its machine."""
-        node_w = extra_w(node)
+        node_w = added_power_w(node.card)
         draw_w = self._site_draw_w.get(site_of(node), 0.0)
         # The job accounts for 1 / batch of its machine's power; other jobs for the rest.
         used_w = draw_w - node_w / batch if node.leases else draw_w

@@ -95,6 +95,8 @@ class ClassTerms(Struct, frozen=True, forbid_unknown_fields=True):
         share: weight of the class among the waiting classes of one project.
         confidence: probability with which a prediction must keep the objective.
         green_hours: whether its jobs may wait for greener hours.
+        max_wait_s: how long a live job waits at most while no node would accept it, seconds; 0:
+            without a limit.
     """
 
     job_class: JobClass
@@ -105,6 +107,7 @@ class ClassTerms(Struct, frozen=True, forbid_unknown_fields=True):
     share: float = 1.0
     confidence: float = 0.9
     green_hours: bool = False
+    max_wait_s: float = 0.0
 
 
 class Timing(Struct, frozen=True, forbid_unknown_fields=True):
@@ -303,8 +306,16 @@ class Weights(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 DEFAULT_CLASSES = (
-    ClassTerms(JobClass.INTERACTIVE, 0, ttft_s=2.0, tpot_s=0.2, share=16.0, confidence=0.99),
-    ClassTerms(JobClass.STANDARD, 1, completion_s=120.0, share=4.0),
+    ClassTerms(
+        JobClass.INTERACTIVE,
+        0,
+        ttft_s=2.0,
+        tpot_s=0.2,
+        share=16.0,
+        confidence=0.99,
+        max_wait_s=60.0,
+    ),
+    ClassTerms(JobClass.STANDARD, 1, completion_s=120.0, share=4.0, max_wait_s=60.0),
     ClassTerms(JobClass.BATCH, 2, completion_s=86_400.0, share=1.0, green_hours=True),
 )
 

@@ -86,6 +86,7 @@ RANGES: Mapping[type, Mapping[str, AllowedRange]] = MappingProxyType(
             "completion_s": TIME_S,
             "share": WEIGHT,
             "confidence": AllowedRange(0.5, 1, open_high=True),
+            "max_wait_s": AllowedRange(0, 1_000_000_000),
         },
         p.Timing: {
             "suspect_after_s": TIME_S,

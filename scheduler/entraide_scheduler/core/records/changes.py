@@ -6,6 +6,8 @@ order, and clears it. No caller has to know which parts depend on what it change
 
 from msgspec import Struct
 
+from entraide_scheduler.core.records.records import Job
+
 
 class Changes(Struct):
     """What must follow before waiting jobs are dispatched.
@@ -17,6 +19,8 @@ class Changes(Struct):
         servable: models or nodes that waiting jobs need may have gone.
         opened: nodes that may admit more than before, by name, in the order in which they opened.
         plan: a plan to load and unload models is due.
+        service: which nodes would accept jobs, once they have room.
+        enqueued: jobs that have begun to wait.
     """
 
     credits: bool = False
@@ -25,8 +29,12 @@ class Changes(Struct):
     servable: bool = False
     opened: dict[str, None] = {}
     plan: bool = False
+    service: bool = False
+    enqueued: list[Job] = []
 
     def clear(self) -> None:
         """Forgets all changes, because a restored state is consistent."""
         self.credits = self.aliases = self.shapes = self.servable = self.plan = False
+        self.service = False
         self.opened.clear()
+        self.enqueued.clear()

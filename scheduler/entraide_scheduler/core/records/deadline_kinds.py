@@ -22,8 +22,12 @@ class DeadlineKind(StrEnum):
     SKIPPED_SHAPES = "looks"  # an event has left searches undone
     BLOCKED_JOBS = "recalls"  # all blocked jobs are checked again
     RESUME_EXPIRY = "resume"  # no node has continued the part of an answer that its client has
+    WAIT_LIMIT = "wait"  # no node would accept the waiting job for as long as its limit allows
     BATCH_EXPIRY = "batch"  # the batch's deadline has passed; its stated work is deleted
 
 
 # Their names are of jobs.
-JOB_DEADLINES = (DeadlineKind.JOB_EXPIRY, DeadlineKind.LEASE_EXPIRY, DeadlineKind.RESUME_EXPIRY)
+JOB_DEADLINES = (
+    DeadlineKind.JOB_EXPIRY, DeadlineKind.LEASE_EXPIRY, DeadlineKind.RESUME_EXPIRY,
+    DeadlineKind.WAIT_LIMIT,
+)  # fmt: skip

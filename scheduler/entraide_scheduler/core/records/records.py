@@ -148,6 +148,8 @@ class Job(Struct, gc=False):
             when it ends.
         revision: of the model that its next run must have, since the client has a part of its
             answer; "" if it has none.
+        stalled_at: since when it waits while no node would accept it, seconds since the epoch; 0
+            while one would, and while it does not wait.
     """
 
     facts: RequestFacts
@@ -173,6 +175,7 @@ class Job(Struct, gc=False):
     alone: bool = False
     earlier_runs: "tuple[EarlierRun, ...]" = ()
     revision: str = ""
+    stalled_at: float = 0.0
 
     def step(self, trigger: str) -> None:
         """Applies a trigger of ``JOB``; raises ``IllegalTransition`` and changes nothing."""

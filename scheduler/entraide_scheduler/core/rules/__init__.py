@@ -51,6 +51,7 @@ from entraide_scheduler.core.rules.rule import (
     needs_of,
 )
 from entraide_scheduler.core.rules.temporary import (
+    CLOSED_BITS,
     OUT_OF_SERVICE_BITS,
     REQUESTER_MASKS,
     RESERVED_BITS,
@@ -64,6 +65,7 @@ from entraide_scheduler.core.rules.temporary import (
     may_open,
     own_requester,
     refuses_others,
+    would_accept,
 )
 
 RULES = (*PERMANENT_RULES, *REPLICA_RULES, *JOB_RULES)  # in the order in which they are checked

@@ -62,6 +62,10 @@ RULE_BY_BIT: Mapping[int, Rule | None] = MappingProxyType(
 )
 RESERVED_BITS = _bits_where(lambda affects: not affects.holder)
 OUT_OF_SERVICE_BITS = sum(bit for bit, each in _FILTERS if each.out_of_service)
+# While one of these excludes a replica, it accepts nothing, however many runs end.
+CLOSED_BITS = OUT_OF_SERVICE_BITS | sum(
+    bit for bit, each in _FILTERS if each.node_excludes is not None
+)
 
 _KINDS = tuple(dict.fromkeys(each.affects.jobs for _, each in _FILTERS))
 _KIND_BITS = {kind: _bits_of(kind) for kind in _KINDS}
@@ -132,6 +136,13 @@ def blocking_bits(replica: LoadedReplica, shape: Shape) -> int:
     if bits & RESERVED_BITS and replica.load.reserved == shape.alone:
         bits &= ~RESERVED_BITS
     return bits
+
+
+def would_accept(replica: LoadedReplica, shape: Shape) -> bool:
+    """Tells whether a replica takes a shape now, or will once some of its runs have ended."""
+    if blocking_bits(replica, shape) & CLOSED_BITS:
+        return False
+    return replica.load.lend_slots > 0 or replica.node.card.coop == shape.coop
 
 
 def first_code(bits: int) -> int:

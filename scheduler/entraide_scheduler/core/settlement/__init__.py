@@ -29,6 +29,7 @@ from entraide_scheduler.core.settlement.resumed_jobs import settle_earlier
 from entraide_scheduler.core.settlement.settlement import (
     bounded_usage,
     end_job,
+    end_stalled_job,
     end_waiting_job,
     estimate_usage,
     forget_old_jobs,

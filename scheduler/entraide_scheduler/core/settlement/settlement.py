@@ -6,7 +6,7 @@ charge, the lender's credit, and a ``Settle`` command. Each run is settled exact
 and ``node_lifecycle`` decide when a job ends.
 """
 
-from entraide.types import Basis, JobState, Usage
+from entraide.types import Basis, Explanation, JobState, Usage
 from entraide.units import round_half_up
 from entraide_scheduler.core import evaluation, newcomers
 from entraide_scheduler.core.accounting import (
@@ -16,7 +16,7 @@ from entraide_scheduler.core.accounting import (
     limit_usage,
     raise_to_shown,
 )
-from entraide_scheduler.core.commands import EndJob
+from entraide_scheduler.core.commands import EndJob, EndStalledJob
 from entraide_scheduler.core.fleet import MOST
 from entraide_scheduler.core.policy import QuotaKind
 from entraide_scheduler.core.records import DeadlineKind, Job, Lease
@@ -41,6 +41,13 @@ def end_job(
     values: Values | None = None,
 ) -> None:
     """Ends a job: notifies its gateway and returns its quota reservations."""
+    _close_job(state, job, trigger, code)
+    name, gateway = job.facts.job, job.facts.gateway
+    state.emit(EndJob(state.cause, name, gateway, job.state, code, epoch, values or {}))
+
+
+def _close_job(state: State, job: Job, trigger: str, code: str) -> None:
+    """Ends a job, and returns its quota reservations."""
     facts = job.facts
     job.step(trigger)
     job.code, job.ended_at = code, state.now
@@ -55,8 +62,8 @@ def end_job(
     if job.explanation is not None:
         state.explained[facts.job] = None
     state.deadlines.clear(DeadlineKind.JOB_EXPIRY, facts.job)
+    state.deadlines.clear(DeadlineKind.WAIT_LIMIT, facts.job)
     state.end_resume_wait(facts.job)
-    state.emit(EndJob(state.cause, facts.job, facts.gateway, job.state, code, epoch, values or {}))
 
 
 def end_waiting_job(
@@ -71,6 +78,22 @@ def end_waiting_job(
     """Removes a job from the waiting jobs and ends it."""
     state.dequeue(job)
     end_job(state, job, trigger, code=code, epoch=epoch, values=values)
+
+
+def end_stalled_job(
+    state: State, job: Job, values: Values, *, retry_after_s: float, explanation: Explanation
+) -> None:
+    """Ends a waiting job that no node would accept, and notifies its gateway of the reason."""
+    state.dequeue(job)
+    job.explanation = explanation
+    code = "waited_too_long"
+    _close_job(state, job, "fail", code)
+    name, gateway = job.facts.job, job.facts.gateway
+    end = EndStalledJob(
+        state.cause, name, gateway, job.state, code, job.epoch, values, job.facts.coop,
+        retry_after_s, explanation,
+    )  # fmt: skip
+    state.emit(end)
 
 
 def settle(state: State, lease: Lease, usage: Usage, *, job_state: JobState) -> None:

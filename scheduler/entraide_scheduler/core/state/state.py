@@ -55,6 +55,7 @@ class State:
         leases: by job, one at most for each, also while its run is being stopped.
         changes: what the current event has changed and ``reconcile`` must follow.
         has_established: whether a node has ended the policy's number of runs; see ``newcomers``.
+        has_stalled: whether some waiting job may be stalled; see ``wait_limits``.
         probations: those of forgotten nodes, by node, oldest first.
         commands: emitted during the current event.
         deadline, placing: the deadline being handled and the waiting job being placed; None and ""
@@ -95,6 +96,7 @@ class State:
         self.exclusive_replicas: dict[str, ExclusiveReplica] = {}
         self.key_exits: dict[str, KeyExits] = {}
         self.has_established = False
+        self.has_stalled = False
         self.probations: dict[str, Probation] = {}
         self.commands: list[Command] = []
         self.deadline: tuple[DeadlineKind, str] | None = None
@@ -118,6 +120,7 @@ class State:
         """Adds a job to the waiting jobs: to the fair queue, and to the backlog if it may defer."""
         self.shift_planner.add_job(job)
         self.queue.add(job)
+        self.changes.enqueued.append(job)
 
     def dequeue(self, job: Job) -> None:
         """Removes a job from the waiting jobs."""

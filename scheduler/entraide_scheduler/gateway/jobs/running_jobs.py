@@ -381,7 +381,8 @@ class RunningJobs:
             return
         fallback = "cancelled" if message.state is JobState.CANCELLED else "internal"
         self._cancel_run(running)
-        self._fail(running, ErrorReply(message.code or fallback, message.values, job=message.job))
+        code, job = message.code or fallback, message.job
+        self._fail(running, ErrorReply(code, message.values, message.retry_after_s, job))
 
     # Endings.
 

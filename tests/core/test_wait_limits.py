@@ -1,0 +1,185 @@
+"""Wait limits: how long a job waits while no node would accept it, and what does not count."""
+
+import pytest
+from tests.core.builders import START, Pool, card, facts, loadable, of, placed, policy, replica
+
+from entraide.types import JobClass, JobKind, Lending
+from entraide_scheduler.core import commands, events
+from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.policy import CoopTerms, Lend
+
+PAUSED = "paused"
+
+
+def pause(pool: Pool, node: str = "n1") -> list[commands.Command]:
+    return pool.tell(events.NodeChanged, node, False, PAUSED, None)
+
+
+def resume(pool: Pool, node: str = "n1") -> list[commands.Command]:
+    return pool.tell(events.NodeChanged, node, True, "", None)
+
+
+def ends(pool: Pool) -> list[tuple[str, str, float]]:
+    """Returns the jobs that ended: job, code, and seconds since ``START``."""
+    at = {event.id: event.at - START for event in pool.events}
+    return [(end.job, end.code, at[end.cause]) for end in of(pool.asked, commands.EndStalledJob)]
+
+
+@pytest.fixture
+def paused(pool: Pool) -> Pool:
+    """A pool whose only node is paused by its owner."""
+    pool.join(card("n1"))
+    pause(pool)
+    return pool
+
+
+def test_a_live_job_that_no_node_would_accept_ends_after_a_minute(paused: Pool) -> None:
+    """While its only node is paused, a live job waits 60 s, then ends with the reason."""
+    paused.ask("j1")
+    paused.wait(61.0, seen=("n1",))
+
+    (end,) = of(paused.asked, commands.EndStalledJob)
+    assert ("j1", "waited_too_long", 60.0) == ends(paused)[0]
+    assert {"reason": "no_node_live", "waited_s": 60.0} == end.values
+    assert (30.0, "waiting") == (end.retry_after_s, end.explanation.decision)
+
+
+def test_the_explanation_of_a_job_that_waited_too_long_can_still_be_asked_for(
+    paused: Pool,
+) -> None:
+    """After its end a job says which rule kept each node from it."""
+    paused.ask("j1")
+    paused.wait(61.0, seen=("n1",))
+
+    why = paused.core.explain("j1", paused.now)
+    assert [("n1", "not_accepting")] == [(each.node, each.rule) for each in why.excluded]
+
+
+def test_the_time_counts_only_while_no_node_would_accept(paused: Pool) -> None:
+    """A node that opens for a moment and fills up, or closes again, begins the time anew."""
+    paused.join(card("n2", replicas=(replica(slots=1),)))
+    place = placed(paused, "other")
+    paused.accept(place)
+
+    def run_on(seconds: int) -> None:
+        for tokens in range(1, seconds + 1):
+            paused.progress(place, tokens % 90)
+            paused.wait(1.0, seen=("n1", "n2"))
+
+    paused.ask("j1")
+    run_on(100)
+    assert ends(paused) == []  # n2 is full, and would take the job later
+
+    pause(paused, "n2")
+    run_on(40)
+    resume(paused, "n2")
+    pause(paused, "n2")
+    run_on(59)
+    assert ends(paused) == []
+
+    run_on(1)
+    assert [("j1", "waited_too_long", 200.0)] == ends(paused)
+
+
+def test_a_job_starts_when_the_node_opens_in_time(paused: Pool) -> None:
+    """A node that takes work again within the minute runs the job that waited for it."""
+    paused.ask("j1")
+    paused.wait(59.0, seen=("n1",))
+
+    assert ["j1"] == [place.job for place in of(resume(paused), commands.Place)]
+    paused.wait(5.0, seen=("n1",))
+    assert all(code != "waited_too_long" for _, code, _ in ends(paused))
+
+
+@pytest.mark.parametrize(
+    ("changes", "ended_after_s"),
+    [
+        ({"max_wait_s": 5.0}, 5.0),
+        ({"max_wait_s": 500.0}, 60.0),
+        ({"job_class": JobClass.STANDARD}, 60.0),
+        ({"job_class": JobClass.BATCH}, None),
+        ({"job_class": JobClass.BATCH, "max_wait_s": 7.0}, 7.0),
+        ({"kind": JobKind.KEPT}, None),
+    ],
+)
+def test_a_request_may_ask_for_less_and_kept_or_batch_work_waits_on(
+    paused: Pool, changes: dict[str, object], ended_after_s: float | None
+) -> None:
+    """The least limit of class and request holds; batch and kept jobs have none of a class."""
+    paused.ask("j1", **changes)
+    paused.wait(120.0, seen=("n1",))
+
+    expected = [] if ended_after_s is None else [("j1", "waited_too_long", ended_after_s)]
+    assert expected == ends(paused)
+
+
+def test_a_job_waits_on_while_its_model_is_loaded(pool: Pool) -> None:
+    """A model that loads is no reason to give up; a paused node that could load it is one."""
+    pool.join(card("n1", replicas=(), loadable=(loadable(load_s=100.0),), models_bytes=1 << 40))
+    pool.ask("j1")
+    assert [load.model for load in of(pool.asked, commands.LoadModel)] == ["petit"]
+
+    pool.wait(90.0, seen=("n1",))
+    assert ends(pool) == []
+
+
+def test_a_paused_node_that_could_load_the_model_counts_as_closed(pool: Pool) -> None:
+    """Where the only node that could load the model is paused, the job ends after its minute."""
+    pool.join(card("n1", replicas=(), loadable=(loadable(),), models_bytes=1 << 40))
+    pause(pool)
+    pool.ask("j1")
+    pool.wait(61.0, seen=("n1",))
+
+    assert [("j1", "waited_too_long", 60.0)] == ends(pool)
+
+
+def test_a_node_that_serves_its_own_co_op_only_is_closed_to_the_others(pool: Pool) -> None:
+    """For another co-op's job it is like a paused one; its own co-op's job runs."""
+    pool.join(card("n1", coop="alpha"))
+    pool.tell(events.NodeChanged, "n1", True, "", None, Lending.OWN_ONLY)
+    pool.ask("theirs", "beta")
+    assert ["own"] == [place.job for place in of(pool.ask("own", "alpha"), commands.Place)]
+    pool.wait(61.0, seen=("n1",))
+
+    assert [("theirs", "waited_too_long", 60.0)] == [
+        end for end in ends(pool) if end[0] == "theirs"
+    ]
+
+
+def test_a_co_op_that_lends_no_slot_accepts_no_one(pool: Pool) -> None:
+    """Where nothing is lent, the others' jobs wait for nothing, and end."""
+    pool = Pool(CoopTerms("alpha", lend=Lend(part=0.0)), "beta")
+    pool.join(card("n1", coop="alpha"))
+    pool.ask("theirs", "beta")
+    pool.wait(61.0, seen=("n1",))
+
+    assert [("theirs", "waited_too_long", 60.0)] == ends(pool)
+
+
+def test_a_restored_core_ends_the_same_jobs_at_the_same_time(paused: Pool) -> None:
+    """A snapshot keeps since when a job is stalled."""
+    paused.ask("j1")
+    paused.wait(30.0, seen=("n1",))
+    core = Core.restore(paused.core.snapshot())
+    paused.core = core
+    paused.wait(31.0, seen=("n1",))
+
+    assert [("j1", "waited_too_long", 60.0)] == ends(paused)
+
+
+def test_another_policy_moves_the_end_of_those_who_wait(paused: Pool) -> None:
+    """A vote for a shorter limit holds for jobs that are stalled already."""
+    classes = tuple(
+        type(terms)(terms.job_class, terms.rank, max_wait_s=20.0) for terms in policy().classes
+    )
+    paused.ask("j1")
+    paused.wait(10.0, seen=("n1",))
+    paused.tell(events.PolicyChanged, policy(classes=classes))
+    paused.wait(11.0, seen=("n1",))
+
+    assert [("j1", "waited_too_long", 20.0)] == ends(paused)
+
+
+def test_facts_have_no_limit_by_default() -> None:
+    """Facts of an older gateway decode, and mean the class's limit."""
+    assert facts("j1").max_wait_s is None
