@@ -44,7 +44,7 @@ from entraide_node.announcer import Announcer
 from entraide_node.bus import NodeBus
 from entraide_node.config import Attach, NodeConfig
 from entraide_node.core.model_manager import LoadLimits, Refusal
-from entraide_node.core.owner_policy import OWNER_RETURNED, EndRuns
+from entraide_node.core.owner_policy import ENDED_FOR_OWNER, EndRuns
 from entraide_node.core.phases import AGENT, Phase, PhaseEvent
 from entraide_node.core.run_admission import (
     DRAINING,
@@ -173,7 +173,7 @@ class Agent:
             foreign_only=command.foreign_only,
             running=len(self._runs.active_runs()),
         )
-        self._runs.stop_all(code=OWNER_RETURNED, foreign_only=command.foreign_only)
+        self._runs.stop_all(code=ENDED_FOR_OWNER, foreign_only=command.foreign_only)
         self._wake.set()
 
     def _workload(self) -> AgentLoad:

@@ -151,7 +151,7 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "engine_exited": _pool(502, "UNAVAILABLE"),
         "engine_failed": _pool(502, "UNAVAILABLE"),
         "engine_hung": _pool(502, "UNAVAILABLE"),
-        "owner_returned": _pool(503, "UNAVAILABLE"),
+        "owner_terms": _pool(503, "UNAVAILABLE"),
         "gateway_lost": _pool(502, "UNAVAILABLE"),
         "storage_full": _pool(507, "RESOURCE_EXHAUSTED"),
         "deadline_exceeded": _pool(504, "DEADLINE_EXCEEDED"),

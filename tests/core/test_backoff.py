@@ -137,7 +137,7 @@ def test_success_makes_up_for_failures_by_half(three: Pool) -> None:
     assert 20.0 == rest_s(three, "qc-1")
 
 
-@pytest.mark.parametrize("code", ["owner_returned", "draining", "own_only"])
+@pytest.mark.parametrize("code", ["owner_terms", "draining", "own_only"])
 def test_an_owner_who_comes_back_is_no_failure(three: Pool, code: str) -> None:
     """A run that its owner ends does not count as the replica's failure."""
     finish(three, fail(three, placed(three, "j1"), code))

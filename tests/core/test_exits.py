@@ -93,7 +93,7 @@ def test_the_same_node_counts_only_where_there_is_no_other(pool: Pool) -> None:
     assert "n1" == place_in(asked).node
 
 
-@pytest.mark.parametrize("code", ["engine_failed", "owner_returned", "draining"])
+@pytest.mark.parametrize("code", ["engine_failed", "owner_terms", "draining"])
 def test_other_ends_do_not_count(three: Pool, code: str) -> None:
     """A stop by an owner, or a failure of an engine that lives, has no job run alone."""
     place = placed(three, "j1")

@@ -25,7 +25,7 @@ def test_a_job_given_back_again_and_again_is_placed_each_time(pair: Pool) -> Non
     (place,) = of(pair.ask("j1"), Place)
     went = [place.node]
     for _ in range(6):
-        again = pair.report(place, Outcome.FAILED, code="owner_returned", output_tokens=3)
+        again = pair.report(place, Outcome.FAILED, code="owner_terms", output_tokens=3)
         (place,) = of(again, Place)
         went.append(place.node)
     last = pair.report(place)
@@ -40,7 +40,7 @@ def test_a_node_that_never_stops_giving_back_is_not_asked_for_ever(pair: Pool) -
     (place,) = of(pair.ask("j1"), Place)
     ends: list[EndJob] = []
     for _ in range(OWNER_ENDS_MAX + 4):
-        asked = pair.report(place, Outcome.FAILED, code="owner_returned")
+        asked = pair.report(place, Outcome.FAILED, code="owner_terms")
         ends = of(asked, EndJob)
         if ends:
             break
@@ -54,10 +54,10 @@ def test_a_stream_that_had_begun_ends_with_the_owners_code(pair: Pool) -> None:
     (place,) = of(pair.ask("j1", stream=True), Place)
     pair.accept(place)
     pair.progress(place, 5)
-    asked = pair.report(place, Outcome.FAILED, code="owner_returned", delivered=True)
+    asked = pair.report(place, Outcome.FAILED, code="owner_terms", delivered=True)
     (end,) = of(asked, EndJob)
 
-    assert "owner_returned" == end.code
+    assert "owner_terms" == end.code
 
 
 def test_an_answer_that_is_not_streamed_begins_anew(pair: Pool) -> None:
@@ -65,7 +65,7 @@ def test_an_answer_that_is_not_streamed_begins_anew(pair: Pool) -> None:
     (place,) = of(pair.ask("j1", stream=False), Place)
     pair.accept(place)
     pair.progress(place, 5)
-    asked = pair.report(place, Outcome.FAILED, code="owner_returned", delivered=True)
+    asked = pair.report(place, Outcome.FAILED, code="owner_terms", delivered=True)
 
     assert [] == of(asked, EndJob)
     assert 1 == len(of(asked, Place))

@@ -103,7 +103,7 @@ LOSSES = {
     "node_lost": lost_by_silence,
     "no_answer": lost_by_expiry,
     "node_restarted": restarted,
-    "owner_returned": failed("owner_returned"),
+    "owner_terms": failed("owner_terms"),
     "engine_failed": failed("engine_failed"),
     "engine_exited": failed("engine_exited"),
     "answer_broken": abandoned("answer_broken"),
@@ -242,7 +242,7 @@ def test_it_ends_where_no_node_takes_it_in_time(pool: Pool) -> None:
 def test_a_run_without_output_begins_again(two: Pool) -> None:
     """It is refunded, may go to any revision, and nothing of it is settled."""
     first = ask(two)
-    two.report(first, Outcome.FAILED, code="owner_returned", delivered=False)
+    two.report(first, Outcome.FAILED, code="owner_terms", delivered=False)
     second = two.places()[-1]
     two.report(second)
 
@@ -326,8 +326,8 @@ def test_a_failed_answer_bills_what_was_reported(two: Pool) -> None:
     first, second = moved(two)
     two.accept(second)
     resumed(two, second, (first, 30))
-    two.tell(events.NodeChanged, second.node, False, "owner_returned", None)
-    two.report(second, Outcome.FAILED, code="owner_returned", delivered=True, output_tokens=9)
+    two.tell(events.NodeChanged, second.node, False, "owner_terms", None)
+    two.report(second, Outcome.FAILED, code="owner_terms", delivered=True, output_tokens=9)
 
     assert "stream_broken" == ended(two).code
     (run,) = settled(two).runs
@@ -452,14 +452,14 @@ def test_each_token_is_billed_once(earlier: list[DeliveredRun], last: Usage | No
 def test_the_receipt_names_both_machines_and_sums_them(two: Pool) -> None:
     """Totals of the answer, and a line for each run; the promise is about the first token."""
     first = ask(two)
-    failed("owner_returned")(two, first)
+    failed("owner_terms")(two, first)
     second = two.places()[-1]
     billed = bill_resumed([DeliveredRun(usage(output_tokens=30), 30)], usage(output_tokens=20))
     terms = replace(second.terms, intensity_direct_g_per_kwh=400.0)
-    runs = settle_resumed([(first.terms, billed[0], "owner_returned"), (terms, billed[1], "")])
+    runs = settle_resumed([(first.terms, billed[0], "owner_terms"), (terms, billed[1], "")])
     receipt = make_resumed_receipt(runs, settled=False, issued_at=1.0)
 
-    assert [(first.node, 30, "owner_returned"), (second.node, 20, "")] == [
+    assert [(first.node, 30, "owner_terms"), (second.node, 20, "")] == [
         (run.node, run.output_tokens, run.ended) for run in receipt.runs
     ]
     assert (90, 50) == (receipt.input_tokens, receipt.output_tokens)

@@ -118,9 +118,9 @@ def all_serve(pool: RunningPool) -> bool:
 
 # How the machine is lost, what it then says of itself, and the code with which its run ends.
 LOSSES: dict[str, tuple[Callable[[RunningPool, str], None], str, str]] = {
-    "paused by its owner's command": (pause, "paused", "owner_returned"),
+    "paused by its owner's command": (pause, "paused", "owner_terms"),
     "its agent is asked to stop": (stop, "time-up", "shutting_down"),
-    "its owner presses a key": (come_back, "owner_busy", "owner_returned"),
+    "its owner presses a key": (come_back, "owner_busy", "owner_terms"),
 }
 
 

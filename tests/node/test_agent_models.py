@@ -43,7 +43,7 @@ from entraide_node.agent import Agent
 from entraide_node.bench import EngineRates, cache_key
 from entraide_node.config import ModelsConfig
 from entraide_node.core import model_manager
-from entraide_node.core.owner_policy import OWNER_RETURNED
+from entraide_node.core.owner_policy import ENDED_FOR_OWNER
 from entraide_node.core.phases import PhaseEvent
 from entraide_node.engines.base import Engine, EngineChunk, EngineProblem
 from entraide_node.machine_probes import MachineProbes
@@ -375,7 +375,7 @@ async def test_giving_back_ends_what_runs(node: Node) -> None:
         streamed = await node.peer.hear(UsageReport, job="job-1")
         whole = await node.peer.hear(UsageReport, job="job-2")
 
-    assert {(Outcome.FAILED, OWNER_RETURNED)} == {(r.outcome, r.code) for r in (streamed, whole)}
+    assert {(Outcome.FAILED, ENDED_FOR_OWNER)} == {(r.outcome, r.code) for r in (streamed, whole)}
     assert (True, False) == (streamed.delivered, whole.delivered)
 
 

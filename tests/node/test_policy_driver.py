@@ -66,8 +66,8 @@ async def test_an_owner_who_comes_back(bus: NatsPool, peer: Peer, tmp_path: Path
         )
 
     assert "draining" == declined.code
-    assert (Outcome.FAILED, "owner_returned", True) == (first.outcome, first.code, first.delivered)
-    assert ("owner_returned", False) == (second.code, second.delivered)
+    assert (Outcome.FAILED, "owner_terms", True) == (first.outcome, first.code, first.delivered)
+    assert ("owner_terms", False) == (second.code, second.delivered)
     assert status is not None
     assert (9, "owner_busy", "test") == (status.owner.number, status.owner.code, status.owner.how)
 
@@ -152,8 +152,8 @@ async def test_own_work_goes_on_beside_the_owner(bus: NatsPool, peer: Peer, tmp_
         await peer.send(run("job-4", own=True))
         await peer.hear(Accept, job="job-4")
 
-    assert ("owner_returned", "own_only") == (given.code, declined.code)
-    assert [] == peer.said(UsageReport, job="job-1", code="owner_returned")
+    assert ("owner_terms", "own_only") == (given.code, declined.code)
+    assert [] == peer.said(UsageReport, job="job-1", code="owner_terms")
 
 
 async def test_terms_are_obeyed_within_a_moment_of_being_written(

@@ -33,7 +33,7 @@ async def test_the_page_says_that_another_machine_went_on(
         first = await used.asked(visit, "Qui décide ?")
         first.tokens("Les", " membres")
         await visit.page.get_by_text("Les membres", exact=True).wait_for()
-        first.report(Outcome.FAILED, "owner_returned", delivered=True)
+        first.report(Outcome.FAILED, "owner_terms", delivered=True)
         second = await used.pool.placed()
         second.accept()
         second.sent = first.sent

@@ -10,6 +10,7 @@ import pytest
 from tests.scheduler.gateway_support import CHAT, KEY_A, Pool, ask, card, open_pool
 from tests.scheduler.people_support import add_person, open_people, signed_in
 from tests.scheduler.test_gateway_grpc import open_stub
+from tests.scheduler.test_pool_view import listen, read_event
 from tests.sdk.explanation_cases import CASES
 from tests.waiting import until_read
 
@@ -41,7 +42,7 @@ ASKERS = [
     (OTHER, "operator", "owner_busy"),
     (OTHER, "auditor", "owner_busy"),
     (LENDER, "", "owner_busy"),
-    (LENDER, "person", "owner_busy"),
+    (LENDER, "person", "owner_terms"),
     (LENDER, "coop_admin", "owner_busy"),
 ]
 
@@ -112,7 +113,8 @@ async def explanations_of(asker: Asker) -> list[dict[str, Any]]:
 async def test_http_tells_an_owners_reason_to_whom_it_concerns(
     pool: Pool, coop: str, role: str, code: str
 ) -> None:
-    """The machine's co-op, the operator and auditors read it; others read that it is paused."""
+    """The keys and admins of the machine's co-op, the operator and auditors read it; others, and
+    the persons of that co-op, read that it is paused."""
     asker = PersonAsking(pool, coop) if role else Asker(pool, coop)
     if isinstance(asker, PersonAsking):
         await asker.enter(role)
@@ -189,17 +191,38 @@ async def test_own_only_reads_like_the_owners_terms(pool: Pool) -> None:
     for explained in (*placed, waiting):
         for excluded in explained["excluded"]:
             assert {"reason": "owner_terms"} == excluded["values"]
-    machines = [
-        (machine["state"], machine["reason"])
-        for province in views[0]["provinces"]
-        for site in province["sites"]
-        for machine in site["machines"]
-    ]
-    assert 2 * [("stopped", "owner_terms")] == machines
+    assert 2 * [("stopped", "owner_terms")] == [*states_in(views[0]).values()]
     assert {(False, "owner_terms")} == {
         (node["accepting"], node["reason"]) for node in views[1]["nodes"]
     }
     assert [] == [word for word in TELLING if word in whole_text]
+
+
+def states_in(view: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """State and reason of each machine in a view of the pool."""
+    return {
+        machine["node"]: (machine["state"], machine["reason"])
+        for province in view["provinces"]
+        for site in province["sites"]
+        for machine in site["machines"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("coop", "seen"), [(OTHER, ("stopped", "owner_terms")), (LENDER, ("ready", ""))]
+)
+async def test_its_own_co_op_sees_as_it_is_a_machine_that_serves_it_alone(
+    pool: Pool, coop: str, seen: tuple[str, str]
+) -> None:
+    """To its own co-op such a machine is ready, in the view and in the events, and to no other."""
+    async with listen(pool, key=KEYS[coop]) as events:
+        await read_event(events)
+        for node in ("n1", "n2"):
+            lend_to_own(pool, node)
+        _, changed = await read_event(events)
+    view = await Asker(pool, coop).call("GET", "/v1/pool")
+
+    assert {"n1": seen, "n2": seen} == states_in(view) == states_in(changed)
 
 
 def test_every_reason_is_seen_as_its_kind_allows() -> None:

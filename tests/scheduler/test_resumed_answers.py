@@ -138,7 +138,7 @@ async def test_the_answer_goes_on_of_a_node_that_had_not_accepted_yet(pool: Pool
 async def test_the_receipt_names_both_machines_and_verifies(pool: Pool) -> None:
     """The provisional receipt and the settled one have the same totals and the same runs."""
     answer, first = await begun(pool, "Il", " était")
-    first.report(Outcome.FAILED, "owner_returned", delivered=True)
+    first.report(Outcome.FAILED, "owner_terms", delivered=True)
     second = await resumed(pool, first)
     second.tokens(" une")
     second.end(final=chunk("", "stop"))
@@ -148,7 +148,7 @@ async def test_the_receipt_names_both_machines_and_verifies(pool: Pool) -> None:
     keys = {pool.gateway._pages._signer.public_key.id: pool.gateway._pages._signer.public_key}
     status, public = await pool.call("GET", f"/v1/jobs/{first.run.job}/receipt")
 
-    assert [(first.node, 2, "owner_returned"), (second.node, 3, "")] == [
+    assert [(first.node, 2, "owner_terms"), (second.node, 3, "")] == [
         (run.node, run.output_tokens, run.ended) for run in receipt.runs
     ]
     assert receipt.runs == ledger.runs

@@ -783,7 +783,7 @@ microwave-minutes = { $minutes } min of a microwave oven
 receipt-title = Where this answer comes from
 receipt-machine = The machine { $machine } of the co-op { $coop } answered. It is at the site { $site } ({ $province }).
 receipt-begun = The machine { $machine } of the co-op { $coop }, at the site { $site } ({ $province }), began the answer: { $tokens } tokens. { $why ->
-    [owner_returned] Then its owner took it back.
+    [owner_terms] Then its owner’s terms paused it.
     [node_lost] Then it stopped responding.
     [no_answer] Then it stopped responding.
     [node_left] Then it left the pool.

@@ -783,7 +783,7 @@ microwave-minutes = { $minutes } min de four à micro-ondes
 receipt-title = D’où vient cette réponse
 receipt-machine = La machine { $machine } de la coopérative { $coop } a répondu. Elle est au site { $site } ({ $province }).
 receipt-begun = La machine { $machine } de la coopérative { $coop }, au site { $site } ({ $province }), a commencé la réponse : { $tokens } jetons. { $why ->
-    [owner_returned] Puis son propriétaire l’a reprise.
+    [owner_terms] Puis les conditions de son propriétaire l’ont mise en pause.
     [node_lost] Puis elle n’a plus répondu.
     [no_answer] Puis elle n’a plus répondu.
     [node_left] Puis elle a quitté le parc.

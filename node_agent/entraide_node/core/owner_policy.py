@@ -34,7 +34,7 @@ from entraide_node.core.owner_terms import OwnerTerms
 
 SHORT_WORK_S = 600.0  # an interruption of work sooner than this doubles the next wait
 DOUBLINGS_MAX = 3
-OWNER_RETURNED = "owner_returned"  # end code of a run that is ended for the owner
+ENDED_FOR_OWNER = "owner_terms"  # end code of a run that is ended for the owner
 
 
 class LendingState(StrEnum):

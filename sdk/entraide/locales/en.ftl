@@ -326,7 +326,7 @@ error-engine_failed = The machine's engine failed{ $detail ->
    *[other] : { $detail }.
 } Try again.
 error-engine_hung = The machine's engine stopped responding during the answer and was started again. Try again.
-error-owner_returned = The co-op that lent the machine needs it again: the answer was interrupted. Try again: another machine will answer.
+error-owner_terms = The machine was paused by its owner's terms: the answer was interrupted. Try again: another machine will answer.
 error-gateway_lost = The gateway that held the request has stopped, or cannot be reached any more. Try again.
 error-deadline_exceeded = The job could not end before its deadline. Give it more time, or make it shorter.
 error-batch_expired = The batch's deadline came before this line could be answered. Send the line again in another batch.

@@ -329,7 +329,7 @@ error-engine_failed = Le moteur de la machine a échoué{ $detail ->
    *[other] {""} : { $detail }.
 } Réessayez.
 error-engine_hung = Le moteur de la machine a cessé de répondre pendant la réponse ; il a été relancé. Réessayez.
-error-owner_returned = La coopérative qui prêtait la machine en a de nouveau besoin : la réponse a été interrompue. Réessayez : une autre machine répondra.
+error-owner_terms = Les conditions du propriétaire ont mis la machine en pause : la réponse a été interrompue. Réessayez : une autre machine répondra.
 error-gateway_lost = La passerelle qui détenait la requête s’est arrêtée ou n’est plus joignable. Réessayez.
 error-deadline_exceeded = La requête n’a pas pu se terminer avant son échéance. Donnez-lui plus de temps ou raccourcissez-la.
 error-batch_expired = L’échéance du lot est arrivée avant la réponse à cette ligne. Renvoyez la ligne dans un autre lot.

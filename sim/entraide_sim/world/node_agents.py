@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from entraide.types import Basis, Outcome, Usage
 from entraide.units import uwh_from_joules
-from entraide_node.core.owner_policy import OWNER_RETURNED
+from entraide_node.core.owner_policy import ENDED_FOR_OWNER
 from entraide_node.core.run_admission import (
     Admission,
     AdmissionDecision,
@@ -265,7 +265,7 @@ class NodeAgents:
         code = ""
         first = run.first_at > 0.0
         if run.given_back:
-            outcome, code = Outcome.FAILED, OWNER_RETURNED
+            outcome, code = Outcome.FAILED, ENDED_FOR_OWNER
         usage = Usage(
             run.input_tokens if first else 0,
             run.cached_tokens if first else 0,

@@ -36,7 +36,7 @@ STOPS_PER_BEAT = 16  # a node that lists more unknown runs is told the others at
 NOT_LOADED_PAUSE_S = 10.0  # ends earlier with the node's next hello
 
 # An owner's return is no failure: up to ``OWNER_ENDS_MAX`` such ends do not count as attempts.
-OWNER_CODES = ("owner_returned", "draining", "own_only")
+OWNER_CODES = ("owner_terms", "draining", "own_only")
 OWNER_ENDS_MAX = 32
 
 

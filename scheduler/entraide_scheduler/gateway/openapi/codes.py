@@ -52,7 +52,7 @@ LIVE_JOB = (
     "no_node_live", "no_model_fits", "model_failed", "key_quarantined", "quota_tokens",
     "quota_requests", "quota_jobs", "quota_energy", "quota_carbon", "engine_refused",
     "request_ends_engine", "node_lost", "too_many_attempts", "stream_broken",
-    "engine_exited", "engine_failed", "engine_hung", "owner_returned", "gateway_lost",
+    "engine_exited", "engine_failed", "engine_hung", "owner_terms", "gateway_lost",
     "deadline_exceeded", "cancelled",
 )  # fmt: skip
 # Of a client that comes back to a stream.

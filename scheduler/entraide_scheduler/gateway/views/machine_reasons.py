@@ -4,7 +4,9 @@ A node says why it takes no work. Some of its reasons tell that somebody sits at
 when its owner is away. Others see all reasons that an owner's terms give as one, ``owner_terms``,
 so that none can be told from the others; the rule ``own_only``, that the owner is back and lets it
 work for their own co-op, reads like them. A code that is not listed here counts as such a reason.
-In explanations the machine's own co-op, the operator and auditors see the reason itself.
+In explanations the keys and admins of the machine's own co-op, the operator and auditors see the
+reason itself; a person of that co-op does not: a machine often stands at one colleague's desk.
+The same code ends a run that is given back, whichever of the owner's terms asks for it.
 """
 
 from collections.abc import Mapping
@@ -14,6 +16,7 @@ from msgspec.structs import replace
 from entraide.types import Exclusion, Explanation
 from entraide_scheduler.gateway.jobs import Caller
 from entraide_scheduler.people import READERS_OF_ALL
+from entraide_scheduler.store.person_rows import Role
 
 OWNER_TERMS = "owner_terms"
 OWN_ONLY, NOT_ACCEPTING = "own_only", "not_accepting"  # rules
@@ -39,10 +42,11 @@ def public_reason(reason: str) -> str:
 
 
 def explanation_for(caller: Caller, explanation: Explanation) -> Explanation:
-    """Returns an explanation with the reasons of other co-ops' machines as the caller sees them."""
+    """Returns an explanation with the reasons of machines as the caller sees them."""
     if caller.role in READERS_OF_ALL:
         return explanation
-    own = {each.values.get("reason") for each in explanation.excluded if each.coop == caller.coop}
+    coop = None if caller.role == Role.PERSON else caller.coop
+    own = {each.values.get("reason") for each in explanation.excluded if each.coop == coop}
     values, counts = explanation.values, dict(explanation.excluded_counts)
     if OWN_ONLY in counts:  # such a machine serves its own co-op, so it is another's
         counts[NOT_ACCEPTING] = counts.get(NOT_ACCEPTING, 0) + counts.pop(OWN_ONLY)
@@ -52,8 +56,7 @@ def explanation_for(caller: Caller, explanation: Explanation) -> Explanation:
         values=values if values.get("reason") in own else _public(values, counts),
         excluded_counts=counts,
         excluded=tuple(
-            each if each.coop == caller.coop else _public_exclusion(each)
-            for each in explanation.excluded
+            each if each.coop == coop else _public_exclusion(each) for each in explanation.excluded
         ),
     )
 

@@ -27,6 +27,7 @@ from entraide_scheduler.gateway.requests import (
     STREAM_HEADERS,
 )
 from entraide_scheduler.gateway.signin import is_revoked
+from entraide_scheduler.gateway.views.machine_reasons import OWN_ONLY
 from entraide_scheduler.gateway.views.pool_states import PoolStates
 from entraide_scheduler.gateway.views.pool_view import PoolView, find_change, view_pool
 
@@ -108,7 +109,7 @@ class PoolEvents:
             Refused: ``too_many_requests``.
             PoolUnreachable: no scheduler answered.
         """
-        view = view_pool(await self.states.get(), pool=self._pool, lang=lang)
+        view = view_pool(await self.states.get(), pool=self._pool, lang=lang, coop=caller.coop)
         own = sum(1 for listener in self._listeners if listener.caller.key == caller.key)
         if own >= LISTENERS_PER_KEY_MAX:
             raise refused("too_many_requests", limit=LISTENERS_PER_KEY_MAX)
@@ -156,14 +157,17 @@ class PoolEvents:
             state = await self.states.get()
         except EntraideError:  # no scheduler: what was sent last stands until one answers
             return
-        views = {
-            lang: view_pool(state, pool=self._pool, lang=lang)
-            for lang in {listener.lang for listener in self._listeners}
-        }
+        # Without a machine that serves it alone, a co-op sees what all see.
+        alone = {machine.coop for machine in state.machines if machine.reason == OWN_ONLY}
+        views: dict[tuple[str, str], PoolView] = {}
         for listener in list(self._listeners):
-            if listener.exchange.is_over or listener.lang not in views:
+            if listener.exchange.is_over:
                 continue
-            view = views[listener.lang]
+            lang, coop = listener.lang, listener.caller.coop
+            key = lang, coop if coop in alone else ""
+            if key not in views:
+                views[key] = view_pool(state, pool=self._pool, lang=lang, coop=key[1])
+            view = views[key]
             change = find_change(listener.shown, view)
             if change is not None:
                 listener.shown = view

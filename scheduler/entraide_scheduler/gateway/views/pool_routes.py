@@ -44,8 +44,9 @@ class PoolRoutes:
         return await self._callers.authenticate(call.exchange.request)
 
     async def _get_pool(self, call: RouteCall) -> None:
-        await self._authenticate(call)
-        view = view_pool(await self._states.get(), pool=self._pool, lang=choose_language(call))
+        coop = (await self._authenticate(call)).coop
+        state, lang = await self._states.get(), choose_language(call)
+        view = view_pool(state, pool=self._pool, lang=lang, coop=coop)
         call.respond(msgspec.json.encode(view))
 
     async def _get_grid(self, call: RouteCall) -> None:

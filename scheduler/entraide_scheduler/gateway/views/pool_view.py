@@ -9,10 +9,11 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from entraide import i18n
 from entraide.wire.pool_state import MachineCard, PoolState, WaitingJobs, ZoneCard
-from entraide_scheduler.gateway.views.machine_reasons import public_reason
+from entraide_scheduler.gateway.views.machine_reasons import OWN_ONLY, public_reason
 
 WATT_STEP = 10.0
 SENTENCES_KEPT = 4_096
@@ -182,11 +183,20 @@ class PoolChange(Struct, frozen=True):
     gone: tuple[str, ...]
 
 
-def view_pool(state: PoolState, *, pool: str, lang: str) -> PoolView:
-    """Returns the pool's view in a language, ``fr`` or ``en``."""
+def view_pool(state: PoolState, *, pool: str, lang: str, coop: str) -> PoolView:
+    """Returns the pool's view.
+
+    Args:
+        state: the pool, as those see it who are of no co-op.
+        pool: its name.
+        lang: ``fr`` or ``en``.
+        coop: who reads it: a machine that serves its own co-op only takes this co-op's work.
+    """
     zones = {zone.zone: zone for zone in state.zones}
     by_zone: dict[str, list[MachineCard]] = {}
     for machine in state.machines:
+        if machine.reason == OWN_ONLY and machine.coop == coop:
+            machine = replace(machine, accepting=True, reason="")  # noqa: PLW2901
         by_zone.setdefault(machine.zone, []).append(machine)
     return PoolView(
         pool=pool,

@@ -784,7 +784,7 @@ microwave-minutes = { $minutes }\xA0min of a microwave oven
 receipt-title = Where this answer comes from
 receipt-machine = The machine { $machine } of the co-op { $coop } answered. It is at the site { $site } ({ $province }).
 receipt-begun = The machine { $machine } of the co-op { $coop }, at the site { $site } ({ $province }), began the answer: { $tokens } tokens. { $why ->
-    [owner_returned] Then its owner took it back.
+    [owner_terms] Then its owner’s terms paused it.
     [node_lost] Then it stopped responding.
     [no_answer] Then it stopped responding.
     [node_left] Then it left the pool.
@@ -1688,7 +1688,7 @@ microwave-minutes = { $minutes }\xA0min de four à micro-ondes
 receipt-title = D’où vient cette réponse
 receipt-machine = La machine { $machine } de la coopérative { $coop } a répondu. Elle est au site { $site } ({ $province }).
 receipt-begun = La machine { $machine } de la coopérative { $coop }, au site { $site } ({ $province }), a commencé la réponse\xA0: { $tokens } jetons. { $why ->
-    [owner_returned] Puis son propriétaire l’a reprise.
+    [owner_terms] Puis les conditions de son propriétaire l’ont mise en pause.
     [node_lost] Puis elle n’a plus répondu.
     [no_answer] Puis elle n’a plus répondu.
     [node_left] Puis elle a quitté le parc.
