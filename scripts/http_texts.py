@@ -267,7 +267,8 @@ ERRORS = (
 ## Errors
 
 Every refusal has a stable code, a status, and a sentence in the language of `Accept-Language` that
-says what is wrong and what to do. It is an `Error`: `{{"error": ErrorFields}}`; below
+says what is wrong and what to do; without that header, `message` is in English and `message_fr`
+beside it in the pool's language. It is an `Error`: `{{"error": ErrorFields}}`; below
 `/v1/messages` a `MessageError` with `MessageErrorFields`. *Param*: the field, parameter or header
 that the error names, if it always names the same; ‹field› for the one at fault. *Retry*: whether
 the same request may succeed later, unchanged. [Errors](errors.md) has the codes of gRPC, too.
@@ -284,7 +285,8 @@ the same request may succeed later, unchanged. [Errors](errors.md) has the codes
 ## Les erreurs
 
 Chaque refus a un code stable, un statut, et une phrase, dans la langue d’`Accept-Language`, qui
-dit ce qui ne va pas et que faire. C’est un `Error` : `{{"error": ErrorFields}}` ; sous
+dit ce qui ne va pas et que faire ; sans cet en-tête, `message` est en anglais, et `message_fr` à
+côté dans la langue du parc. C’est un `Error` : `{{"error": ErrorFields}}` ; sous
 `/v1/messages`, un `MessageError` avec `MessageErrorFields`. *Param* : le champ, le paramètre ou
 l’en-tête que l’erreur nomme, si c’est toujours le même ; ‹champ› pour celui qui est en cause.
 *Réessai* : dit si la même requête peut réussir plus tard, sans changement. [Les

@@ -56,16 +56,18 @@ ERRORS_HEAD = """\
 Made from the code by `python scripts/reference.py`; do not edit.
 
 Every refusal has a stable code. Over HTTP it has OpenAI's error format, in the language of
-`Accept-Language` (else the pool's, French), with `Retry-After` if the time of a useful retry is
-known:
+`Accept-Language`; without one, in English, with the pool's language beside it. `Retry-After` is
+there if the time of a useful retry is known, `x-should-retry: false` if none is of use:
 
 ```json
-{"error": {"message": "…", "type": "insufficient_quota", "param": null, "code": "quota_tokens"}}
+{"error": {"message": "…", "message_fr": "…", "type": "insufficient_quota", "param": null,
+           "code": "quota_tokens"}}
 ```
 
 Over gRPC the code is the `reason` of a `google.rpc.ErrorInfo` in the status details (domain
-`entraide`; `job` and the values of the sentence are its metadata), and the wait is a
-`google.rpc.RetryInfo`. The Python clients raise `entraide.errors.RequestError` (the caller must
+`entraide`; `job` and the values of the sentence are its metadata), the wait is a
+`google.rpc.RetryInfo`, and the sentence beside English a `google.rpc.LocalizedMessage`. The
+Python clients raise `entraide.errors.RequestError` (the caller must
 change something; `AuthenticationError`, `NotFoundError` and `QuotaError` are its subclasses),
 `PoolError` (the pool failed) or `PoolUnreachable`, each with `code`, `job`, `retryable` and
 `retry_after_s`.

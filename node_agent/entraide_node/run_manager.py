@@ -37,7 +37,7 @@ from entraide_node.core.energy_allocation import JobEnergy
 from entraide_node.core.run_admission import Admission, ModelOccupancy, RunRequest, admit_run
 from entraide_node.engines.base import (
     BAD_REQUEST,
-    CONTEXT_EXCEEDED,
+    CONTEXT_LENGTH_EXCEEDED,
     EMBEDDINGS_PATH,
     ENGINE_EXITED,
     ENGINE_HUNG,
@@ -464,12 +464,12 @@ def _outcome_of(active: _ActiveRun, end: EngineEnd | None) -> tuple[Outcome, str
 def _failure_outcome(failure: EngineFailure | None) -> tuple[Outcome, str, Values]:
     if failure is None:
         return Outcome.FAILED, "engine_failed", {}
-    if failure.code == CONTEXT_EXCEEDED:
+    if failure.code == CONTEXT_LENGTH_EXCEEDED:
         values: Values = {
             "input_tokens": failure.n_prompt_tokens,
             "context_tokens": failure.n_ctx,
         }
-        return Outcome.FAILED, "context_exceeded", values
+        return Outcome.FAILED, "context_length_exceeded", values
     if failure.code == BAD_REQUEST:
         detail: Values = {"detail": failure.detail[:DETAIL_CHARS_MAX]}
         if failure.cause:
@@ -483,5 +483,5 @@ def _failure_outcome(failure: EngineFailure | None) -> tuple[Outcome, str, Value
 def _was_refused_before_output(active: _ActiveRun, end: EngineEnd | None) -> bool:
     """Whether the engine refused the request itself before any output."""
     failure = end.failure if end is not None else None
-    refusals = (CONTEXT_EXCEEDED, BAD_REQUEST)
+    refusals = (CONTEXT_LENGTH_EXCEEDED, BAD_REQUEST)
     return failure is not None and failure.code in refusals and not active.produced

@@ -54,7 +54,7 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "invalid_request": _request(400, "INVALID_ARGUMENT"),
         "engine_refused": _request(400, "INVALID_ARGUMENT"),
         "feature_unsupported": _request(400, "INVALID_ARGUMENT"),
-        "context_exceeded": _request(400, "INVALID_ARGUMENT"),
+        "context_length_exceeded": _request(400, "INVALID_ARGUMENT"),
         "request_ends_engine": _request(422, "INVALID_ARGUMENT"),
         "deadline_passed": _request(400, "INVALID_ARGUMENT"),
         "unauthorised": CodeFacts(401, "UNAUTHENTICATED", "authentication_error", False),
@@ -124,6 +124,7 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "too_many_signins": CodeFacts(429, "RESOURCE_EXHAUSTED", "rate_limit_error", True),
         "node_live": _request(409, "FAILED_PRECONDITION"),
         # Quotas and queues.
+        "rate_limit_exceeded": CodeFacts(429, "RESOURCE_EXHAUSTED", "rate_limit_error", True),
         "quota_tokens": _quota(),
         "quota_requests": _quota(),
         "quota_jobs": _quota(),

@@ -6,7 +6,7 @@ The first of these that is present decides:
 2. the environment, for a command or ``make help``: ``ENTRAIDE_LANG``, then the locale
    (``LC_ALL``, ``LC_MESSAGES``, ``LANG``, in the order of POSIX);
    the header ``Accept-Language``, for a page or an answer over HTTP or gRPC;
-3. French.
+3. French; for an error to a program, English with the pool's language beside it.
 
 A value that names English gives English. Every other value (another language, ``C``, ``POSIX``)
 gives French. Standard library only: ``make help`` loads this module before there is a virtual
@@ -68,3 +68,20 @@ def lang_of_header(accept_language: str | None, default: Lang = DEFAULT_LANG) ->
             if primary == lang and weight > best[0]:
                 best = (weight, lang)
     return best[1]
+
+
+def error_langs(accept_language: str | None, pool_lang: Lang) -> str:
+    """Returns the languages of an error to a program, separated by a space.
+
+    The header decides; where it names neither language, the error is in English, which programs
+    read, and beside it in the pool's language.
+
+    >>> [error_langs(header, "fr") for header in ("fr-CA", "en", "*", None)]
+    ['fr', 'en', 'en fr', 'en fr']
+    >>> error_langs(None, "en")
+    'en'
+    """
+    lang, other = (lang_of_header(accept_language, default) for default in LANGUAGES)
+    if lang == other:
+        return lang
+    return "en" if pool_lang == "en" else f"en {pool_lang}"

@@ -17,6 +17,7 @@ from tests.engines.support import DEADLINE_S, demo_model
 from tests.integration.nats_support import running_pool
 from tests.scheduler.pool_support import RunningScheduler, running_scheduler
 
+from entraide.v1 import admin_pb2 as a
 from entraide_node.agent import Agent
 from entraide_node.config import LlamaCpp
 from entraide_node.core.phases import PhaseEvent
@@ -52,9 +53,10 @@ TEMPLATE = (
 class ClientPool:
     """Where the pool is, and what a program needs to know of it."""
 
-    def __init__(self, url: str, key: str) -> None:
+    def __init__(self, url: str, key: str, paced_key: str) -> None:
         self.url = url
         self.key = key
+        self.paced_key = paced_key  # with one request a minute
 
     @property
     def headers(self) -> dict[str, str]:
@@ -67,6 +69,7 @@ class ClientPool:
         return {
             "ENTRAIDE_URL": self.url,
             "ENTRAIDE_KEY": self.key,
+            "PACED_KEY": self.paced_key,
             "OPENAI_BASE_URL": f"{self.url}/v1",
             "OPENAI_API_KEY": self.key,
             "ANTHROPIC_BASE_URL": self.url,
@@ -142,7 +145,11 @@ async def running_client_pool(folder: Path) -> AsyncIterator[ClientPool]:
         bus = await stack.enter_async_context(running_pool(folder))
         scheduler = await stack.enter_async_context(running_scheduler(folder, bus))
         await stack.enter_async_context(_node(scheduler, folder / "node"))
-        pool = ClientPool(scheduler.gateway.url, await scheduler.operator.key("alpha"))
+        operator = scheduler.operator
+        quota = a.Quota(kind="requests", limit=1, period="minute")
+        await operator.ask("SetCoop", a.Coop(coop="paced", shares=1.0, quotas=[quota]))
+        keys = [await operator.key(coop) for coop in ("alpha", "paced")]
+        pool = ClientPool(scheduler.gateway.url, *keys)
         async with asyncio.timeout(DEADLINE_S):
             missing = {TEXT_MODEL, SENTENCE_MODEL}
             while missing:

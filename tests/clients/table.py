@@ -12,9 +12,9 @@ FOLDER = Path(__file__).resolve().parent
 LOCKS, PROGRAMS = FOLDER / "locks", FOLDER / "programs"
 ROOT = FOLDER.parent.parent
 OPENAI = ("chat", "usage", "stream", "tools", "structured", "embeddings", "responses", "errors",
-          "models", "batches")  # fmt: skip
+          "limits", "models", "batches")  # fmt: skip
 LANGCHAIN = ("chat", "usage", "stream", "tools", "structured", "embeddings", "responses", "errors",
-             "asyncio")  # fmt: skip
+             "limits", "asyncio")  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,8 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
 ]
 
+# The exceptions that clients have of their own for a question that is too long.
+OWN = {"langchain": "ContextOverflowError", "litellm": "ContextWindowExceededError"}
 TOWNS = ("Gaspé", "Rimouski")
 
 
@@ -185,7 +187,20 @@ async def test_errors(results: Results, client: str) -> None:
     assert len(kinds) == len(got)
     for kind, (name, _, message) in zip(kinds, got, strict=True):
         assert re.search(f"{kind}$", name), got
-        assert re.search(r"Modèles offerts|doit valoir|La clé d’accès", message), got
+        assert re.search(r"Models offered|must be|The API key", message), got
+
+
+@having("limits")
+async def test_limits(results: Results, client: str) -> None:
+    """A question that is too long, and a quota per minute, raise the exceptions made for them."""
+    long, long_for_auto, paced = (await results.of(client))["limits"]
+
+    for name, code, message in (long, long_for_auto):
+        assert re.search(OWN.get(client, "^BadRequestError$"), name)
+        assert code in ("context_length_exceeded", "")
+        assert re.search(r"This model's maximum context length is \d+ tokens\. However,", message)
+    assert ("RateLimitError", True) == (paced[0][-14:], paced[1] in ("rate_limit_exceeded", ""))
+    assert "Rate limit reached" in paced[2]
 
 
 @having("models")

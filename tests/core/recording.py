@@ -152,7 +152,9 @@ class World:
         if place.node in self.silent or chance < 0.03:
             return
         if chance < 0.08:
-            code = self.rng.choice(("full", "stale", "not_loaded", "draining", "context_exceeded"))
+            code = self.rng.choice(
+                ("full", "stale", "not_loaded", "draining", "context_length_exceeded")
+            )
             self.tell(events.RunDeclined, place.job, place.epoch, place.node, code, {})
             return
         self.tell(events.RunAccepted, place.job, place.epoch, place.node)

@@ -43,7 +43,7 @@ REFUSALS = {
     "a prompt as long as the context": (
         "alpha",
         {"input_tokens_est": 4_096},
-        "context_exceeded",
+        "context_length_exceeded",
         None,
     ),
 }
@@ -438,7 +438,14 @@ class TestQuotas:
         pool.ask("j1")
         (refuse,) = pool.ask("j2")
 
-        assert (refuse.code, refuse.values["period"]) == ("quota_tokens", "minute")
+        assert ("rate_limit_exceeded", "tokens") == (refuse.code, refuse.values["quota"])
+
+    def test_a_request_above_a_whole_minute_is_no_matter_of_pace(self) -> None:
+        """What exceeds a minute's whole quota would not pass in any other minute either."""
+        pool = limited(tokens(30, Period.MINUTE))
+        (refuse,) = pool.ask("j1")
+
+        assert ("quota_tokens", None) == (refuse.code, refuse.retry_after_s)
 
     def test_a_changed_policy_keeps_what_was_used(self) -> None:
         """A new version of the policy does not make a quota whole again."""

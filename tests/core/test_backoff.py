@@ -147,7 +147,7 @@ def test_an_owner_who_comes_back_is_no_failure(three: Pool, code: str) -> None:
 
 def test_a_request_that_the_engine_refuses_is_no_failure(three: Pool) -> None:
     """A run that ends because of its request does not count as the replica's failure."""
-    fail(three, placed(three, "j1"), "context_exceeded")
+    fail(three, placed(three, "j1"), "context_length_exceeded")
 
     assert 0.0 == rest_s(three, "qc-1")
 

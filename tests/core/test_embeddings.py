@@ -105,7 +105,7 @@ def test_the_longest_input_must_fit_not_their_sum(pool: Pool) -> None:
     (refused,) = of(pool.ask("j2", **{**EMBEDS, "longest_input_est": 512}), commands.Refuse)
 
     assert 0 == place.output_tokens_max
-    assert "context_exceeded" == refused.code
+    assert "context_length_exceeded" == refused.code
     assert 512 == refused.values["input_tokens"]
 
 

@@ -192,7 +192,7 @@ class TestAgain:
         three.progress(place, 40)
         bill = three.core._state.leases["j1"].bill
         charged = bill.charged()
-        three.decline(place, "context_exceeded")
+        three.decline(place, "context_length_exceeded")
 
         assert charged == 100 + 2 * 40
         assert bill.charged() == 0.0

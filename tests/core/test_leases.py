@@ -117,7 +117,7 @@ class TestDeclines:
 
         assert again.node == "on-1"
 
-    @pytest.mark.parametrize("code", ["context_exceeded", "engine_refused"])
+    @pytest.mark.parametrize("code", ["context_length_exceeded", "engine_refused"])
     def test_what_no_node_would_take_ends_the_job(self, three: Pool, code: str) -> None:
         """A decline that concerns the request ends the job with the node's numbers."""
         asked = three.decline(placed(three), code, context_tokens=4_096)

@@ -133,7 +133,7 @@ def test_a_longer_context_is_loaded_elsewhere(pool: Pool) -> None:
 
     assert ["n1"] == [place.node for place in of(fits, commands.Place)]
     assert [("n2", SMALL)] == loads(long)
-    assert ["context_exceeded"] == [refuse.code for refuse in of(none, commands.Refuse)]
+    assert ["context_length_exceeded"] == [refuse.code for refuse in of(none, commands.Refuse)]
 
 
 def test_what_is_unknown_is_refused_with_what_there_is(pool: Pool) -> None:

@@ -118,6 +118,21 @@ def test_a_size_that_nothing_fits_is_refused(pool: Pool) -> None:
     assert ("feature_unsupported", "tools") == (tools.code, tools.values["features"])
 
 
+@pytest.mark.parametrize("model", ["auto", "petit"])
+def test_a_size_is_refused_for_the_length_if_that_is_the_reason(pool: Pool, model: str) -> None:
+    """A question that no model of a size takes, and that a shorter one would have, is too long."""
+    pool.tell(events.CatalogueChanged, catalogue(*ENTRIES))
+    pool.join(served("tiny-1b"))
+    (long,) = of(pool.ask("j1", model=model, input_tokens_est=9_000), commands.Refuse)
+    (nobody,) = of(pool.ask("j2", model="grand", input_tokens_est=9_000), commands.Refuse)
+
+    assert ("context_length_exceeded", {"input_tokens": 9_000, "context_tokens": 4_096}) == (
+        long.code,
+        long.values,
+    )
+    assert "no_model_fits" == nobody.code
+
+
 def test_without_a_catalogue_a_size_is_a_name_like_any_other(pool: Pool) -> None:
     """Without a catalogue an alias is treated as a model name."""
     pool.join(card("n1"))

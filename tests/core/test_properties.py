@@ -87,9 +87,24 @@ requests = st.fixed_dictionaries(
         "max_carbon_ug": mostly(None, 0, 50, 500, 5_000, 20_000),
     }
 )
-FAILURES = ("", "engine_failed", "engine_exited", "engine_exited", "context_exceeded", "draining")
+FAILURES = (
+    "",
+    "engine_failed",
+    "engine_exited",
+    "engine_exited",
+    "context_length_exceeded",
+    "draining",
+)
 LENDS = {"beta": Lend(0.5, 1), "gamma": Lend(1.0, 0)}
-CODES = ("full", "draining", "not_loaded", "stale", "context_exceeded", "engine_refused", "odd")
+CODES = (
+    "full",
+    "draining",
+    "not_loaded",
+    "stale",
+    "context_length_exceeded",
+    "engine_refused",
+    "odd",
+)
 
 
 class AnyOrder(RuleBasedStateMachine):

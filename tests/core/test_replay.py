@@ -54,7 +54,7 @@ def test_the_recording_holds_what_can_happen(world: recording.World) -> None:
 
     assert kinds == set(commands.Command.__args__)  # type: ignore[attr-defined]
     assert kinds_of_commands["Settle"] > 200
-    assert {"", "cancelled", "gateway_lost", "context_exceeded", "engine_failed"} <= codes
+    assert {"", "cancelled", "gateway_lost", "context_length_exceeded", "engine_failed"} <= codes
     invariants.check(world.pool)
 
 

@@ -26,7 +26,7 @@ from tests.ports import free_port
 from entraide.models import PUBLIC_ONLY
 from entraide.types import Basis, Outcome
 from entraide_node.engines.attached_engine import AttachConfig, AttachedEngine
-from entraide_node.engines.base import CONTEXT_EXCEEDED, EngineChunk, EngineProblem
+from entraide_node.engines.base import CONTEXT_LENGTH_EXCEEDED, EngineChunk, EngineProblem
 from entraide_node.engines.discovery import discover_servers
 from entraide_node.engines.llamacpp_child import MODULE, ChildConfig, ChildReady
 from entraide_node.engines.model_listing import ListedModel
@@ -123,7 +123,7 @@ async def test_prompt_too_long(url: str) -> None:
         _, end = await ran(engine, request(messages=messages))
 
     assert end.failure is not None
-    assert (CONTEXT_EXCEEDED, 1024) == (end.failure.code, end.failure.n_ctx)
+    assert (CONTEXT_LENGTH_EXCEEDED, 1024) == (end.failure.code, end.failure.n_ctx)
 
 
 async def test_a_sentence_model_is_found_out(tmp_path: Path) -> None:

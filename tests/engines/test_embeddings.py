@@ -27,7 +27,7 @@ from tests.scheduler.pool_support import running_scheduler
 from entraide.types import Outcome
 from entraide_node.engines.base import (
     BAD_REQUEST,
-    CONTEXT_EXCEEDED,
+    CONTEXT_LENGTH_EXCEEDED,
     EMBEDDINGS_PATH,
     EngineChunk,
     EngineRequest,
@@ -113,7 +113,7 @@ async def test_an_input_beyond_the_context_is_refused(engine: SupervisedEngine) 
     _, end = await ran(engine, embedding_request(input=["ok", "le chat " * 300]))
 
     assert end.failure is not None
-    assert (CONTEXT_EXCEEDED, False) == (end.failure.code, end.failure.retryable)
+    assert (CONTEXT_LENGTH_EXCEEDED, False) == (end.failure.code, end.failure.retryable)
     assert end.failure.n_prompt_tokens > end.failure.n_ctx == 512
 
 
@@ -150,7 +150,7 @@ async def test_vllm_pools_the_same_model(kind: str, tmp_path: Path) -> None:
     assert own["usage"]["prompt_tokens"] == end.usage.prompt_tokens
     assert 5 == matches(vectors(questions.body), vectors(end.body))
     assert long.failure is not None
-    assert (CONTEXT_EXCEEDED, 256) == (long.failure.code, long.failure.n_ctx)
+    assert (CONTEXT_LENGTH_EXCEEDED, 256) == (long.failure.code, long.failure.n_ctx)
 
 
 async def test_a_cancelled_batch_ends_between_its_parts(engine: SupervisedEngine) -> None:

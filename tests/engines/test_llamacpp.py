@@ -22,7 +22,7 @@ from entraide.types import Basis, Outcome
 from entraide_node.engines.base import (
     BAD_REQUEST,
     COMPLETIONS,
-    CONTEXT_EXCEEDED,
+    CONTEXT_LENGTH_EXCEEDED,
     ENGINE_REJECTED,
     EngineChunk,
 )
@@ -168,7 +168,7 @@ async def test_prompt_too_long(engine: SupervisedEngine) -> None:
 
     assert [] == chunks
     assert end.failure is not None
-    assert (CONTEXT_EXCEEDED, False) == (end.failure.code, end.failure.retryable)
+    assert (CONTEXT_LENGTH_EXCEEDED, False) == (end.failure.code, end.failure.retryable)
     assert end.failure.n_prompt_tokens > end.failure.n_ctx == 2048
 
 

@@ -27,7 +27,7 @@ from entraide.types import Basis, Outcome
 from entraide_node.engines.base import (
     BAD_REQUEST,
     COMPLETIONS,
-    CONTEXT_EXCEEDED,
+    CONTEXT_LENGTH_EXCEEDED,
     ENGINE_CRASHED,
     ENGINE_EXITED,
     EngineChunk,
@@ -190,7 +190,7 @@ async def test_refusals(engine: SupervisedEngine) -> None:
         assert end.failure is not None
         codes.append((end.failure.code, end.failure.retryable))
 
-    assert [(CONTEXT_EXCEEDED, False), (BAD_REQUEST, False), (BAD_REQUEST, False)] == codes
+    assert [(CONTEXT_LENGTH_EXCEEDED, False), (BAD_REQUEST, False), (BAD_REQUEST, False)] == codes
 
 
 async def test_cancelling_stops_the_engine(engine: SupervisedEngine) -> None:

@@ -131,7 +131,7 @@ def test_prompt_beyond_the_context_is_refused(pool: RunningPool) -> None:
     status, _, body = pool.chat("mot " * 6000)
 
     assert status == 400
-    assert body["error"]["code"] == "context_exceeded"
+    assert body["error"]["code"] == "context_length_exceeded"
 
 
 def test_explanation_lists_every_node(pool: RunningPool) -> None:

@@ -35,7 +35,7 @@ from entraide_node import report_outbox
 from entraide_node.config import EnergyConfig
 from entraide_node.core.phases import Phase, PhaseEvent
 from entraide_node.engines.base import (
-    CONTEXT_EXCEEDED,
+    CONTEXT_LENGTH_EXCEEDED,
     ENGINE_CRASHED,
     EngineChunk,
     EngineFailure,
@@ -149,7 +149,11 @@ async def test_too_long_a_prompt(bus: NatsPool, peer: Peer, tmp_path: Path) -> N
     """A prompt beyond the context goes back as a decline with its numbers, and costs nothing."""
     engine = ScriptedEngine()
     failure = EngineFailure(
-        CONTEXT_EXCEEDED, "too long: Bonjour", retryable=False, n_prompt_tokens=3000, n_ctx=2048
+        CONTEXT_LENGTH_EXCEEDED,
+        "too long: Bonjour",
+        retryable=False,
+        n_prompt_tokens=3000,
+        n_ctx=2048,
     )
     async with serving(configure(bus, tmp_path), engine):
         await peer.hear(Hello)
@@ -158,7 +162,7 @@ async def test_too_long_a_prompt(bus: NatsPool, peer: Peer, tmp_path: Path) -> N
         declined = await peer.hear(Decline, job="job-1")
         ending = await peer.hear(RunEnded, job="job-1")
 
-    assert "context_exceeded" == declined.code == ending.code
+    assert "context_length_exceeded" == declined.code == ending.code
     assert {"input_tokens": 3000, "context_tokens": 2048} == declined.values
     assert [] == peer.said(UsageReport)
 

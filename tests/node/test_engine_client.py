@@ -23,7 +23,7 @@ from entraide.types import Outcome
 from entraide_node.engines.base import (
     BAD_REQUEST,
     CHAT,
-    CONTEXT_EXCEEDED,
+    CONTEXT_LENGTH_EXCEEDED,
     ENGINE_CRASHED,
     ENGINE_HUNG,
     ENGINE_REJECTED,
@@ -287,7 +287,7 @@ async def test_a_refusal() -> None:
     await runner.cleanup()
 
     assert end.failure is not None
-    assert (CONTEXT_EXCEEDED, 9, 4) == (
+    assert (CONTEXT_LENGTH_EXCEEDED, 9, 4) == (
         end.failure.code, end.failure.n_prompt_tokens, end.failure.n_ctx
     )  # fmt: skip
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from tests.cases import all_cases
 
-from entraide_node.engines.base import BAD_REQUEST, CONTEXT_EXCEEDED, ENGINE_REJECTED
+from entraide_node.engines.base import BAD_REQUEST, CONTEXT_LENGTH_EXCEEDED, ENGINE_REJECTED
 from entraide_node.engines.engine_errors import failure_from_response
 from entraide_node.engines.untrusted_json import TEXT_CHARS_MAX
 
@@ -13,21 +13,21 @@ CASES = {
         400,
         {"error": {"code": 400, "type": "exceed_context_size_error", "n_prompt_tokens": 6031,
                    "n_ctx": 2048, "message": "request (6031 tokens) exceeds the available …"}},
-        (CONTEXT_EXCEEDED, False, 6031, 2048),
+        (CONTEXT_LENGTH_EXCEEDED, False, 6031, 2048),
     ),
     "vLLM: the prompt is too long": (
         400,
         {"error": {"code": 400, "type": "BadRequestError", "param": "input_tokens",
                    "message": "This model's maximum context length is 2048 tokens. However, your"
                    " request has 3001 input tokens. Please reduce the length."}},
-        (CONTEXT_EXCEEDED, False, 3001, 2048),
+        (CONTEXT_LENGTH_EXCEEDED, False, 3001, 2048),
     ),
     "OpenAI: prompt and answer are too long": (
         400,
         {"error": {"code": "context_length_exceeded", "type": "invalid_request_error",
                    "message": "maximum context length is 4096 tokens, however you requested 5000"
                    " tokens"}},
-        (CONTEXT_EXCEEDED, False, 5000, 4096),
+        (CONTEXT_LENGTH_EXCEEDED, False, 5000, 4096),
     ),
     "llama.cpp: a field is wrong": (
         400,

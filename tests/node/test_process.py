@@ -185,7 +185,7 @@ async def test_too_long(bus: NatsPool, peer: Peer, tmp_path: Path, rates: Path) 
         await peer.send(run("job-1", body=body))
         declined = await peer.hear(Decline, job="job-1")
 
-    assert "context_exceeded" == declined.code
+    assert "context_length_exceeded" == declined.code
     assert 512 == declined.values["context_tokens"]
     assert int(declined.values["input_tokens"]) > 512
 

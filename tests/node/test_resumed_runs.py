@@ -20,7 +20,12 @@ from entraide.wire.messages import (
     UsageReport,
 )
 from entraide_node.engines.attached_engine import AttachConfig, AttachedEngine
-from entraide_node.engines.base import BAD_REQUEST, CONTEXT_EXCEEDED, EngineChunk, EngineFailure
+from entraide_node.engines.base import (
+    BAD_REQUEST,
+    CONTEXT_LENGTH_EXCEEDED,
+    EngineChunk,
+    EngineFailure,
+)
 
 
 def resuming_engine() -> ScriptedEngine:
@@ -102,7 +107,7 @@ async def test_an_answer_in_one_piece_is_not_resumed(
     assert RESUME_UNSUPPORTED == declined.code
 
 
-@pytest.mark.parametrize("code", [BAD_REQUEST, CONTEXT_EXCEEDED])
+@pytest.mark.parametrize("code", [BAD_REQUEST, CONTEXT_LENGTH_EXCEEDED])
 async def test_an_engine_that_refuses_to_continue(
     bus: NatsPool, peer: Peer, tmp_path: Path, code: str
 ) -> None:

@@ -437,7 +437,7 @@ async def test_a_line_that_fails_has_its_error(tmp_path: Path) -> None:
     assert ("long", 400, None) == (
         error["custom_id"], error["response"]["status_code"], error["error"],
     )  # fmt: skip
-    assert "context_exceeded" == error["response"]["body"]["error"]["code"]
+    assert "context_length_exceeded" == error["response"]["body"]["error"]["code"]
     assert size == file["bytes"]
 
 

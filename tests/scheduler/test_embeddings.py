@@ -209,9 +209,11 @@ async def test_each_input_has_the_context_for_itself(pool: Pool) -> None:
         error = (await response.json())["error"]
 
     assert 200 == status
-    assert (400, "context_exceeded") == (response.status, error["code"])
-    assert error["message"].startswith("Un des textes est trop long (")
-    assert "512 jetons par texte." in error["message"]
+    assert (400, "context_length_exceeded") == (response.status, error["code"])
+    assert error["message"].startswith("This model's maximum context length is 512 tokens.")
+    assert "one of your inputs" in error["message"]
+    assert error["message_fr"].startswith("Un des textes est trop long (")
+    assert "512 jetons par texte." in error["message_fr"]
 
 
 INVALID: dict[str, Any] = {

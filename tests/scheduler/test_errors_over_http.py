@@ -28,9 +28,10 @@ REFUSED: dict[str, tuple[str, str, Any, tuple[int, str, str | None]]] = {
     "a list": ("POST", CHAT, b"[]", (400, "invalid_request", None)),
     "no messages": ("POST", CHAT, {"model": MODEL}, (400, "invalid_request", "messages")),
     "a field": ("POST", CHAT, ask(grammar="x"), (400, "invalid_request", "grammar")),
-    "a long chat": ("POST", CHAT, ask(LONG), (400, "context_exceeded", "messages")),
+    "a long chat": ("POST", CHAT, ask(LONG), (400, "context_length_exceeded", "messages")),
     "a long prompt": (
-        "POST", COMPLETION, {"model": MODEL, "prompt": LONG}, (400, "context_exceeded", "prompt"),
+        "POST", COMPLETION, {"model": MODEL, "prompt": LONG},
+        (400, "context_length_exceeded", "prompt"),
     ),
     "a picture": ("POST", CHAT, PICTURE, (400, "feature_unsupported", "messages")),
     "an embedding": (
@@ -80,7 +81,7 @@ async def test_each_refusal_has_parameter_and_code(pool: Pool) -> None:
             refusals[name] = (got.status, error["code"], error["param"])
 
     assert refusals == {name: expected for name, (*_, expected) in REFUSED.items()}
-    assert forms == {frozenset({"message", "type", "param", "code"})}
+    assert forms == {frozenset({"message", "message_fr", "type", "param", "code"})}
 
 
 async def test_without_a_key_the_form_is_the_same(pool: Pool) -> None:
@@ -91,6 +92,22 @@ async def test_without_a_key_the_form_is_the_same(pool: Pool) -> None:
 
         assert (401, "unauthorised", None) == (got.status, error["code"], error["param"])
         assert "authentication_error" == error["type"]
+
+
+async def test_an_error_is_in_english_with_the_pools_language_beside_it(pool: Pool) -> None:
+    """A program reads English, a person French beside it; a header that names one decides."""
+    messages = {}
+    for name in ("", "*", "de", "fr-CA", "en"):
+        headers = {"authorization": "Bearer ent_wrong", "accept-language": name}
+        async with pool.session.get("/v1/models", headers=headers if name else {}) as got:
+            error = (await got.json())["error"]
+            messages[name] = {
+                field: text[:3] for field, text in error.items() if "message" in field
+            }
+
+    both = {"message": "The", "message_fr": "La "}
+    alone = {"fr-CA": {"message": "La "}, "en": {"message": "The"}}
+    assert {"": both, "*": both, "de": both, **alone} == messages
 
 
 async def test_method_that_is_not_allowed_names_those_that_are(pool: Pool) -> None:

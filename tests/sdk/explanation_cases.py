@@ -305,7 +305,7 @@ CASES: dict[str, Explanation] = {
         model="qwen3-14b", failure="load_no_room",
     ),
     "refused-context": explanation(
-        "refused", "context_exceeded", objective_ttft_s=None, waiting_helps=False,
+        "refused", "context_length_exceeded", objective_ttft_s=None, waiting_helps=False,
         input_tokens=9_000, context_tokens=8_192,
     ),
     "refused-deadline": explanation(

@@ -32,7 +32,7 @@ def answer(body: dict[str, Any]) -> dict[str, Any]:
     """Answers a question with itself; one of them is too long."""
     text = body["messages"][-1]["content"]
     if text == "trop long":
-        raise error_for("context_exceeded", "C’est trop long.")
+        raise error_for("context_length_exceeded", "C’est trop long.")
     return {"choices": [{"message": {"content": text.upper()}}]}
 
 
@@ -54,7 +54,7 @@ def test_one_command_gives_the_answers(pool: MockTransport, cli: Cli, tmp_path: 
     assert {"line-1": "UN", "line-3": "DEUX", "line-2": ""} == {
         row["custom_id"]: row["text"] for row in rows
     }
-    assert "context_exceeded" == rows[-1]["error"]["code"]
+    assert "context_length_exceeded" == rows[-1]["error"]["code"]
     assert "Le lot batch_1 est envoyé." in result.err
     assert f"3 lignes écrites dans {out}, dont 1 en erreur." in result.err
     assert "batch_1 · terminé" in result.out

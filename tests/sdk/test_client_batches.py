@@ -152,7 +152,7 @@ def test_the_errors_of_lines_are_values() -> None:
 
     def answer(body: dict[str, Any]) -> dict[str, Any]:
         if "non" in str(body):
-            raise error_for("context_exceeded", "Trop long.")
+            raise error_for("context_length_exceeded", "Trop long.")
         return {"choices": [{"message": {"content": "oui"}}]}
 
     client = Client(transport=MockTransport(answer_line=answer))
@@ -162,7 +162,7 @@ def test_the_errors_of_lines_are_values() -> None:
     assert (1, 1) == (batch.counts.completed, batch.counts.failed)
     assert ("a", "oui", None) == (answered.custom_id, answered.text, answered.error)
     assert failed.error is not None
-    assert ("b", "context_exceeded", "Trop long.") == (
+    assert ("b", "context_length_exceeded", "Trop long.") == (
         failed.custom_id, failed.error.code, failed.error.message
     )  # fmt: skip
 

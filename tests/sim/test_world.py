@@ -353,7 +353,7 @@ def test_a_full_node_declines() -> None:
     )
     (declined,) = simulated.of_kind(RunDeclined)
 
-    assert "context_exceeded" == declined.code
+    assert "context_length_exceeded" == declined.code
     assert ["failed"] == list(simulated.records.column("state"))
 
 

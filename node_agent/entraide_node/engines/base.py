@@ -23,7 +23,7 @@ EMBEDDINGS_PATH = "/v1/embeddings"
 EMBEDDING_FEATURES = (EMBEDDINGS, EMBEDDINGS_ONLY)
 
 # Stable codes of a failed run.
-CONTEXT_EXCEEDED = "context_exceeded"
+CONTEXT_LENGTH_EXCEEDED = "context_length_exceeded"
 BAD_REQUEST = "bad_request"
 ENGINE_CRASHED = "engine_crashed"
 ENGINE_EXITED = "engine_exited"  # its process ended without being stopped
@@ -162,7 +162,7 @@ class EngineFailure(Struct, frozen=True):
         cause: with ``bad_request``, the part of the request that the engine refuses, if its text
             shows it: ``schema``, ``template``, ``tools``, ``images``, ``choices``, ``tokens``,
             ``inputs`` (the embeddings are more than an answer may hold), or "".
-        n_prompt_tokens, n_ctx: with ``context_exceeded``, if the engine reported them; else 0.
+        n_prompt_tokens, n_ctx: with ``context_length_exceeded``, if the engine reported them.
     """
 
     code: str

@@ -10,7 +10,7 @@ from typing import Any
 
 from entraide_node.engines.base import (
     BAD_REQUEST,
-    CONTEXT_EXCEEDED,
+    CONTEXT_LENGTH_EXCEEDED,
     ENGINE_REJECTED,
     EngineFailure,
 )
@@ -115,7 +115,7 @@ def _context_failure(error: dict[str, Any], message: str) -> EngineFailure | Non
     prompt = parse_count(error.get("n_prompt_tokens"))
     context = parse_count(error.get("n_ctx"))
     return EngineFailure(
-        code=CONTEXT_EXCEEDED,
+        code=CONTEXT_LENGTH_EXCEEDED,
         detail=message,
         retryable=False,
         n_prompt_tokens=prompt or _match_number(_PROMPT_SIZE, message),

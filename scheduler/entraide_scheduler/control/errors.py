@@ -1,7 +1,8 @@
 """gRPC errors: converts a stable error code to a status with ``google.rpc`` details.
 
 ``ErrorInfo`` has the code and the sentence's values, ``RetryInfo`` the wait, and ``BadRequest`` the
-invalid field.
+invalid field. For a caller that names no language, the sentence is in English, and in the pool's
+language in ``LocalizedMessage``.
 """
 
 from typing import Any, NoReturn
@@ -49,20 +50,25 @@ async def abort(
         code: stable code; a code that is not in ``CODES`` becomes ``internal``.
         job: identifier of the job, or "".
         retry_after_s: seconds after which the same call may succeed.
-        default_lang: language of callers that name none.
+        default_lang: the pool's, beside English for callers that name none.
         values: values of the sentence.
     """
     known_code = code if code in CODES else "internal"
     if isinstance(context, LocalContext):
         raise error_for(known_code, job=job, retry_after_s=retry_after_s, values=values)
-    lang = language(context, default_lang)
+    accepted = metadata(context).get("accept-language")
+    lang, *others = i18n.error_langs(accepted, i18n.lang_of(default_lang)).split()
+    named = values | ({"job": job} if job else {})
     info = error_details_pb2.ErrorInfo(
         reason=known_code,
         domain=DOMAIN,
         metadata={name: str(value) for name, value in values.items()} | {"job": job},
     )
-    sentence = i18n.error(known_code, lang, values | ({"job": job} if job else {}))
+    sentence = i18n.error(known_code, lang, named)
     details: list[Message] = [info]
+    for other in others:
+        message = i18n.error(known_code, other, named)
+        details.append(error_details_pb2.LocalizedMessage(locale=other, message=message))
     if retry_after_s is not None:
         delay = duration_pb2.Duration()
         delay.FromNanoseconds(round(retry_after_s * 1e9))

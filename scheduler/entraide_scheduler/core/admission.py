@@ -15,7 +15,7 @@ from entraide_scheduler.core.accounting import CODES, Shortage
 from entraide_scheduler.core.commands import Refuse
 from entraide_scheduler.core.evaluation import NO_SHAPE, fit_context, round_context, shape_of
 from entraide_scheduler.core.models import REACHABLE, has_exhausted_loads
-from entraide_scheduler.core.policy import QuotaKind
+from entraide_scheduler.core.policy import Period, QuotaKind
 from entraide_scheduler.core.records import (
     DeadlineKind,
     Job,
@@ -129,7 +129,9 @@ def _unknown_model_refusal(state: State, facts: RequestFacts) -> Refusal:
         if state.model_aliases.resolve(fleet, plain, state.now) not in ("", facts.model):
             return _feature_refusal(facts.model, tuple(sorted(facts.features)))
     if facts.model in ALIASES and state.model_aliases.entries:
-        return Refusal("no_model_fits", values)
+        longest = state.model_aliases.longest_context(fleet, facts)
+        is_length = 0 < longest <= context_input_est(facts)
+        return _too_long(facts, longest) if is_length else Refusal("no_model_fits", values)
     if state.model_aliases.entries:
         values["aliases"] = ", ".join(ALIASES)
     entry = state.model_aliases.entries.get(facts.model)
@@ -183,14 +185,16 @@ def _check_nodes(state: State, job: Job) -> Refusal | None:
         return Refusal("no_node_serves", values, excluded=tuple(eligible.excluded))
     context_tokens = fit_context(state, job)
     if context_input_est(facts) >= context_tokens:
-        return Refusal(
-            "context_exceeded",
-            {"input_tokens": context_input_est(facts), "context_tokens": context_tokens},
-        )
+        return _too_long(facts, context_tokens)
     if not model_loading.is_reachable(state, job.shape):
         return Refusal(*unreachable_reason(state, job.shape))
     job.context_tokens = context_tokens
     return None
+
+
+def _too_long(facts: RequestFacts, context_tokens: int) -> Refusal:
+    values: Values = {"input_tokens": context_input_est(facts), "context_tokens": context_tokens}
+    return Refusal("context_length_exceeded", values)
 
 
 def _unsupported_features(
@@ -324,6 +328,8 @@ def _quota_refusal(state: State, facts: RequestFacts, shortage: Shortage) -> Ref
         values["project"] = quota.project
     if quota.key:
         values["key"] = quota.key
+    if quota.period is Period.MINUTE and not shortage.never:
+        return Refusal("rate_limit_exceeded", {**values, "quota": quota.kind.value}, retry_after_s)
     return Refusal(CODES[quota.kind], values, retry_after_s)
 
 

@@ -297,7 +297,7 @@ class RunDeclined(BaseEvent, frozen=True, tag="declined"):
 
     Attributes:
         code: ``full``, ``draining``, ``not_loaded``, ``stale``, or a code that ends the job
-            (``context_exceeded``, ``engine_refused``).
+            (``context_length_exceeded``, ``engine_refused``).
         values: numbers of the code's sentence.
     """
 

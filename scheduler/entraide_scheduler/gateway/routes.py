@@ -276,9 +276,8 @@ class Routes:
         for group in groups:
             self._handlers.update(group.handlers)
 
-    def choose_language(self, exchange: Exchange) -> str:
-        """Returns the language of the response."""
-        return i18n.lang_of_header(exchange.request.headers.get("accept-language"), self._lang)
+    def _choose_error_languages(self, exchange: Exchange) -> str:
+        return i18n.error_langs(exchange.request.headers.get("accept-language"), self._lang)
 
     def refuse(self, exchange: Exchange, refusal: ErrorReply) -> None:
         """Sends an error for a request that the server refused."""
@@ -288,7 +287,7 @@ class Routes:
             is_upload = exchange.request.path == UPLOAD_PATH
             limit_bytes = FILE_MAX_BYTES if is_upload else BODY_MAX_BYTES
             refusal = ErrorReply(refusal.code, {"limit_bytes": limit_bytes})
-        send_refusal(exchange, refusal, self.choose_language(exchange))
+        send_refusal(exchange, refusal, self._choose_error_languages(exchange))
 
     def _headers(self, request: HttpRequest) -> Headers:
         return [*self._common_headers, *self._cors.headers(request)]
@@ -301,7 +300,8 @@ class Routes:
             headers = self._cors.preflight_headers(request)
             exchange.respond(200, b"", kind="text/plain", headers=headers)
             return
-        lang = self.choose_language(exchange)
+        lang = i18n.lang_of_header(request.headers.get("accept-language"), self._lang)
+        error_langs = self._choose_error_languages(exchange)
         route = route_of(request.path)
         pattern = route.pattern if route else UNKNOWN
         exchange.on_ended = partial(self._metrics.count_request, pattern)
@@ -314,9 +314,9 @@ class Routes:
                 raise refused(
                     "method_not_allowed", method=request.method, allow=", ".join(route.methods)
                 )
-            await self._handlers[handle](RouteCall(exchange, route.name, lang))
+            await self._handlers[handle](RouteCall(exchange, route.name, lang, error_langs))
         except (Refused, EntraideError) as problem:
-            send_refusal(exchange, reply_of(problem), lang)
+            send_refusal(exchange, reply_of(problem), error_langs)
 
     async def _authenticate(self, call: RouteCall) -> Caller:
         return await self._callers.authenticate(call.exchange.request)
@@ -338,11 +338,11 @@ class Routes:
         submission = Submission(path, exchange.request.body, options, began_at=exchange.began_at)
         prepared = self._api.prepare(caller, submission)
         if prepared.reconnect_s:
-            encoder = EventEncoder(prepared.facts.job, prepared.request, call.lang)
+            encoder = EventEncoder(prepared.facts.job, prepared.request, call.error_langs)
             stream = self._api.stream_reconnectably(prepared, encoder)
-            await send_events(exchange, stream, start=0, is_new=True, lang=call.lang)
+            await send_events(exchange, stream, start=0, is_new=True, langs=call.error_langs)
             return
-        job = self._api.stream(prepared, AnswerWriter(exchange, call.lang))
+        job = self._api.stream(prepared, AnswerWriter(exchange, call.error_langs))
         exchange.on_client_left = partial(self._api.end_stream, job)
 
     async def _send_stream(self, call: RouteCall) -> None:
@@ -368,7 +368,7 @@ class Routes:
         if call.exchange.request.method == "HEAD":  # reads nothing, so it takes nothing over
             call.exchange.respond(200, b"", kind=EVENT_STREAM)
             return
-        await send_events(call.exchange, stream, start=start, is_new=False, lang=call.lang)
+        await send_events(call.exchange, stream, start=start, is_new=False, langs=call.error_langs)
 
     async def _count_tokens(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
@@ -382,7 +382,7 @@ class Routes:
         body = _request_bytes(request.body)
         options = options_from_headers(request.headers)
         submission = Submission(fields.path, body, options, fields.keep_s)
-        view = (await self._api.submit(caller, submission, call.lang)).view
+        view = (await self._api.submit(caller, submission, call.error_langs)).view
         if not call.exchange.is_over:
             headers = [("x-request-id", view.id), ("location", f"{JOBS}/{view.id}")]
             call.exchange.respond(202, msgspec.json.encode(view), headers=headers)
@@ -391,19 +391,19 @@ class Routes:
         caller = await self._authenticate(call)
         query = read_query(call.exchange.request.query)
         limit = read_limit(query, default=LIST_DEFAULT, most=JOBS_MAX)
-        jobs = await self._api.list_jobs(caller, limit, call.lang)
+        jobs = await self._api.list_jobs(caller, limit, call.error_langs)
         call.respond(msgspec.json.encode(JobList(jobs)))
 
     async def _get_job(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
-        details = await self._api.get(caller, call.name, call.lang)
+        details = await self._api.get(caller, call.name, call.error_langs)
         call.respond(msgspec.json.encode(details.view))
 
     async def _cancel_job(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
         query = read_query(call.exchange.request.query)
         end = self._api.erase if read_switch(query, "erase") else self._api.cancel
-        view = await end(caller, call.name, call.lang)
+        view = await end(caller, call.name, call.error_langs)
         call.respond(msgspec.json.encode(view))
 
     async def _explain_job(self, call: RouteCall) -> None:
@@ -412,7 +412,7 @@ class Routes:
 
     async def _get_receipt(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
-        call.respond(receipt_json(await self._api.get_receipt(caller, call.name, call.lang)))
+        call.respond(receipt_json(await self._api.get_receipt(caller, call.name, call.error_langs)))
 
     async def _get_node_statement(self, call: RouteCall) -> None:
         request = call.exchange.request

@@ -40,20 +40,22 @@ error-feature_unsupported = { $features ->
     [none] {" "}this model.
    *[other] {" "}the model "{ $model }".
 } Choose another model (GET /v1/models lists the features of each), or remove the feature from the request.
-error-context_exceeded = { $inputs ->
-    [none] The question is too long
-    [one] The text is too long
-   *[other] One of the texts is too long
-}{ $input_tokens ->
+# OpenAI's sentences, older and newer: LiteLLM looks for the first, LangChain for the second.
+error-context_length_exceeded = This model's maximum context length is { $context_tokens ->
+    [none] exceeded
+   *[other] { NUMBER($context_tokens, useGrouping: 0) } tokens
+}. { $input_tokens ->
     [none] {""}
-   *[other] {" "}({ $input_tokens } tokens)
-}{ $context_tokens ->
-    [none] {" "}for this model.
-   *[other] : this model takes at most { $context_tokens } tokens{ $inputs ->
-        [none] , answer included.
-       *[other] {" "}in each text.
-    }
-} Shorten it, or choose a model with a longer context.
+   *[other] However, { $inputs ->
+        [none] your messages resulted
+        [one] your input resulted
+       *[other] one of your inputs resulted
+    } in { NUMBER($input_tokens, useGrouping: 0) } tokens.{" "}
+}Input tokens exceed the configured limit: please reduce the length of the { $inputs ->
+    [none] messages
+    [one] input
+   *[other] inputs
+}, or choose a model with a longer context.
     .otherwise = A shorter question would have passed this limit{ $context_tokens ->
         [none] .
        *[other] : one of fewer than { $context_tokens } tokens.
@@ -157,6 +159,23 @@ error-node_live = { $node ->
     [none] This node
    *[other] Node { $node }
 } is connected. Revoke it first ("entraide nodes revoke"), then forget it.
+error-rate_limit_exceeded = Rate limit reached: your co-op's quota { $quota ->
+    [none] per minute
+    [tokens] of tokens per minute
+    [requests] of requests per minute
+    [energy_wh] of energy per minute
+   *[other] of emissions per minute
+} is spent{ $limit ->
+    [none] .
+   *[other] : { $left } of { $limit } are left, and this request may take { $needed }.
+} Try again in the next minute.{ $project ->
+    [none] {""}
+   *[other] {" "}(The quota is that of project { $project }.)
+}{ $key ->
+    [none] {""}
+   *[other] {" "}(The quota is that of key { $key }.)
+}
+    .otherwise = It would have passed this check in another minute, or with a larger quota.
 error-quota_tokens = Your co-op's quota of tokens is spent{ $limit ->
     [none] .
    *[other] : { $left } of { $limit }{ $period ->

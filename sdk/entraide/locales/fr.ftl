@@ -40,7 +40,7 @@ error-feature_unsupported = { $features ->
     [none] {" "}avec ce modèle.
    *[other] {" "}avec le modèle « { $model } ».
 } Choisissez un autre modèle (GET /v1/models dit ce que chacun sait faire), ou retirez de la requête ce qu’aucune machine ne sait faire.
-error-context_exceeded = { $inputs ->
+error-context_length_exceeded = { $inputs ->
     [none] La question est trop longue
     [one] Le texte est trop long
    *[other] Un des textes est trop long
@@ -160,6 +160,23 @@ error-node_live = { $node ->
     [none] Ce nœud
    *[other] Le nœud { $node }
 } est connecté. Révoquez-le d’abord (« entraide nodes revoke »), puis oubliez-le.
+error-rate_limit_exceeded = Le quota par minute de votre coopérative{ $quota ->
+    [none] {""}
+    [tokens] {""} (jetons)
+    [requests] {""} (requêtes)
+    [energy_wh] {""} (énergie)
+   *[other] {""} (émissions)
+} est épuisé{ $limit ->
+    [none] .
+   *[other] {""} : il reste { $left } sur { $limit }, et cette requête peut en prendre { $needed }.
+} Réessayez à la minute suivante.{ $project ->
+    [none] {""}
+   *[other] {" "}(Ce quota est celui du projet { $project }.)
+}{ $key ->
+    [none] {""}
+   *[other] {" "}(Ce quota est celui de la clé { $key }.)
+}
+    .otherwise = Elle aurait respecté ce quota à une autre minute, ou avec un quota plus grand.
 error-quota_tokens = Le quota de jetons de votre coopérative est épuisé{ $limit ->
     [none] .
    *[other] {""} : il en reste { $left } sur { $limit }{ $period ->

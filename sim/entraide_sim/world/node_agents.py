@@ -36,7 +36,7 @@ from entraide_sim.world.model_driver import ModelDriver
 ENDPOINT = "/v1/chat/completions"
 ENGINE_FAILED = "engine_failed"  # code of a run on a broken engine
 NO_USAGE = Usage(0, 0, 0, Basis.ESTIMATED, 0, 0, Basis.ESTIMATED, 0.0, 0.0)
-TOO_LONG = AdmissionDecision(Admission.DECLINE, "context_exceeded")
+TOO_LONG = AdmissionDecision(Admission.DECLINE, "context_length_exceeded")
 
 Values = tuple[Any, ...]
 

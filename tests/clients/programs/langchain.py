@@ -7,6 +7,7 @@ import sys
 from typing import Any, Literal
 
 import openai
+from langchain_core.exceptions import ContextOverflowError
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
@@ -14,6 +15,8 @@ from pydantic import BaseModel, SecretStr
 
 MODEL, EMBEDDING_MODEL = os.environ["ENTRAIDE_MODEL"], os.environ["ENTRAIDE_EMBEDDING_MODEL"]
 QUESTION, TOKENS = os.environ["QUESTION"], int(os.environ["TOKENS"])
+LONG, PACED_KEY = QUESTION * 1_000, os.environ["PACED_KEY"]
+PACED_TRIES = 4  # the key has one request a minute, and a minute may end between two
 
 
 class Place(BaseModel):
@@ -107,6 +110,20 @@ def errors() -> Any:
     return raised
 
 
+def limits() -> Any:
+    """The exceptions for a question that is too long, and for a quota per minute."""
+    raised = []
+    paced = {"api_key": SecretStr(PACED_KEY), "max_tokens": 1}
+    asked = [(LONG, {}), (LONG, {"model": "auto"}), *[(QUESTION, paced)] * PACED_TRIES]
+    for question, changes in asked:
+        fields: Any = {"model": MODEL, "max_retries": 0, **changes}
+        try:
+            ChatOpenAI(**fields).invoke(question)
+        except (openai.APIStatusError, ContextOverflowError) as error:
+            raised.append([type(error).__name__, getattr(error, "code", ""), str(error)])
+    return raised[:3]
+
+
 def asyncio_client() -> Any:
     """Whole and streamed at once, under asyncio."""
 
@@ -122,7 +139,8 @@ def asyncio_client() -> Any:
 
 CHECKS = {
     "chat": chat, "usage": usage, "stream": stream, "tools": tools, "structured": structured,
-    "embeddings": embeddings, "responses": responses, "errors": errors, "asyncio": asyncio_client,
+    "embeddings": embeddings, "responses": responses, "errors": errors, "limits": limits,
+    "asyncio": asyncio_client,
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ ASKED: dict[str, Any] = {
     "temperature": 0,
     "max_tokens": int(os.environ["TOKENS"]),
 }
+LONG, PACED_KEY = os.environ["QUESTION"] * 1_000, os.environ["PACED_KEY"]
+PACED_TRIES = 4  # the key has one request a minute, and a minute may end between two
 TOOL: Any = {
     "type": "function",
     "function": {
@@ -125,6 +127,19 @@ def errors() -> Any:
     return raised
 
 
+def limits() -> Any:
+    """The client's own exceptions for a question that is too long, and for a quota per minute."""
+    raised = []
+    long = {"messages": [{"role": "user", "content": LONG}]}
+    paced = {"api_key": PACED_KEY, "max_tokens": 1}
+    for changes in (long, {**long, "model": "openai/auto"}, *[paced] * PACED_TRIES):
+        try:
+            litellm.completion(**{**ASKED, **changes}, num_retries=0)
+        except (litellm.ContextWindowExceededError, litellm.RateLimitError) as error:
+            raised.append([type(error).__name__, "", error.message])
+    return raised[:3]
+
+
 def asyncio_client() -> Any:
     """Whole and streamed at once, under asyncio."""
 
@@ -142,7 +157,8 @@ def asyncio_client() -> Any:
 
 CHECKS = {
     "chat": chat, "usage": usage, "stream": stream, "tools": tools, "structured": structured,
-    "embeddings": embeddings, "responses": responses, "errors": errors, "asyncio": asyncio_client,
+    "embeddings": embeddings, "responses": responses, "errors": errors, "limits": limits,
+    "asyncio": asyncio_client,
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -115,6 +115,24 @@ const checks = {
     }
     return told;
   },
+  async limits() {
+    const paced = new OpenAI({ apiKey: process.env.PACED_KEY, maxRetries: 0 });
+    const long = { messages: [{ role: "user", content: QUESTION.repeat(1000) }] };
+    const told = [];
+    // The key has one request a minute, and a minute may end between two.
+    for (const [asking, changes] of [
+      [client, long],
+      [client, { ...long, model: "auto" }],
+      ...Array(4).fill([paced, {}]),
+    ]) {
+      try {
+        await asking.chat.completions.create({ ...asked, max_tokens: 1, ...changes });
+      } catch (error) {
+        told.push([error.constructor.name, error.code, error.message]);
+      }
+    }
+    return told.slice(0, 3);
+  },
   async models() {
     const listed = [];
     for await (const served of client.models.list()) listed.push(served.id);

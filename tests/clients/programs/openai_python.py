@@ -32,6 +32,8 @@ TOOL: Any = {
         },
     },
 }
+LONG, PACED_KEY = os.environ["QUESTION"] * 1_000, os.environ["PACED_KEY"]
+PACED_TRIES = 4  # the key has one request a minute, and a minute may end between two
 POLL_S = 0.1
 PLACE: list[Any] = [{"role": "user", "content": "Gaspé"}]
 
@@ -132,6 +134,20 @@ def errors() -> Any:
     return raised
 
 
+def limits() -> Any:
+    """The client's own exceptions for a question that is too long, and for a quota per minute."""
+    raised = []
+    long = {"messages": [{"role": "user", "content": LONG}]}
+    paced = client.with_options(api_key=PACED_KEY, max_retries=0)
+    asked = [(client, long), (client, {**long, "model": "auto"}), *[(paced, {})] * PACED_TRIES]
+    for asking, changes in asked:
+        try:
+            asking.chat.completions.create(**{**ASKED, "max_tokens": 1, **changes})
+        except openai.APIStatusError as error:
+            raised.append([type(error).__name__, error.code, error.message])
+    return raised[:3]
+
+
 def models() -> Any:
     """The models of the pool, and one of them."""
     listed = [model.id for model in client.models.list()]
@@ -185,7 +201,8 @@ def asyncio_client() -> Any:
 
 CHECKS = {
     "chat": chat, "usage": usage, "stream": stream, "tools": tools, "structured": structured,
-    "embeddings": embeddings, "responses": responses, "errors": errors, "models": models,
+    "embeddings": embeddings, "responses": responses, "errors": errors, "limits": limits,
+    "models": models,
     "batches": batches, "asyncio": asyncio_client,
 }  # fmt: skip
 

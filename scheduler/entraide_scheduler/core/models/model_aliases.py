@@ -54,6 +54,16 @@ class ModelAliases:
                 break
         return best_model
 
+    def longest_context(self, fleet: Fleet, facts: RequestFacts) -> int:
+        """Returns the longest context that an alias offers to shorter requests, tokens; 0: none."""
+        short = structs.replace(facts, input_tokens_est=1, longest_input_est=0)
+        longest = 0
+        for name in self._list_candidates(fleet, facts.model):
+            eligible = fleet.eligible_nodes(minimal_shape(fleet, short, name))
+            could = [node.loadable[name].context_tokens for node in eligible.could_load]
+            longest = max(longest, eligible.context_tokens, *could)
+        return longest
+
     def _list_candidates(self, fleet: Fleet, alias: str) -> list[str]:
         """Returns the models that an alias may mean, the preferred ones first."""
         sizes = ALIASES[alias]

@@ -267,7 +267,7 @@ class PoolApi:
         """Cancels a live job whose client has left, unless it has ended."""
         self._running_jobs.cancel(job, "client_gone")
 
-    async def submit(self, caller: Caller, submission: Submission, lang: str) -> JobDetails:
+    async def submit(self, caller: Caller, submission: Submission, langs: str) -> JobDetails:
         """Submits a kept job; it is on disk on return.
 
         Raises:
@@ -275,9 +275,9 @@ class PoolApi:
         """
         self._check_accepting()
         row = await self._kept_jobs.submit(caller, submission)
-        return await self.get(caller, row.job, lang)
+        return await self.get(caller, row.job, langs)
 
-    async def get(self, caller: Caller, job: str, lang: str) -> JobDetails:
+    async def get(self, caller: Caller, job: str, langs: str) -> JobDetails:
         """Returns a job of the caller.
 
         Raises:
@@ -289,44 +289,44 @@ class PoolApi:
             row = await self._store.get_kept(job)
             if row is not None and caller.may_read(row.coop, row.key):
                 result = await self._read_result(caller, row)
-                return JobDetails(kept_job_status(row, running, lang, result), row, result)
+                return JobDetails(kept_job_status(row, running, langs, result), row, result)
         elif running is not None and caller.may_read(running.facts.coop, running.facts.key):
             return JobDetails(running_job_status(running))
         else:
             ended = self._running_jobs.recent.get(job)
             if ended is not None and caller.may_read(ended.facts.coop, ended.facts.key):
                 return JobDetails(
-                    ended_job_status(ended, lang, await self._settled_receipt(caller, job))
+                    ended_job_status(ended, langs, await self._settled_receipt(caller, job))
                 )
         raise refused("unknown_job", job=job)
 
-    async def list_jobs(self, caller: Caller, limit: int, lang: str) -> list[JobStatus]:
+    async def list_jobs(self, caller: Caller, limit: int, langs: str) -> list[JobStatus]:
         """Returns the caller's live, kept and recently ended jobs, newest first."""
         limit_jobs = min(limit or LIST_DEFAULT, JOBS_MAX)
         rows = await self._store.list_kept(caller.coop, limit_jobs, caller.senders)
         live_jobs = [job for job in self._running_jobs.list_of(caller) if job.facts.kind == "live"]
         views = [running_job_status(job) for job in live_jobs[:limit_jobs]]
-        views += [kept_job_status(row, self._running_jobs.get(row.job), lang) for row in rows]
-        views += [ended_job_status(job, lang) for job in self._running_jobs.recent.list_of(caller)]
+        views += [kept_job_status(row, self._running_jobs.get(row.job), langs) for row in rows]
+        views += [ended_job_status(job, langs) for job in self._running_jobs.recent.list_of(caller)]
         views.sort(key=lambda view: view.id.partition("-")[2], reverse=True)
         return views[:limit_jobs]
 
-    async def cancel(self, caller: Caller, job: str, lang: str) -> JobStatus:
+    async def cancel(self, caller: Caller, job: str, langs: str) -> JobStatus:
         """Cancels a job.
 
         Raises:
             Refused: ``unknown_job``, or ``job_ended``.
         """
-        details = await self.get(caller, job, lang)
+        details = await self.get(caller, job, langs)
         if details.view.ended_at:
             raise refused("job_ended", job=job)
         if details.row is not None:
             await self._kept_jobs.cancel(details.row)
         else:
             self._running_jobs.cancel(job, "cancelled")
-        return (await self.get(caller, job, lang)).view
+        return (await self.get(caller, job, langs)).view
 
-    async def erase(self, caller: Caller, job: str, lang: str) -> JobStatus:
+    async def erase(self, caller: Caller, job: str, langs: str) -> JobStatus:
         """Erases the request and the answer of a kept job, which is cancelled if it has not ended.
 
         Of a live job, no text is stored: it is only cancelled.
@@ -334,11 +334,11 @@ class PoolApi:
         Raises:
             Refused: ``unknown_job``; ``job_ended``: a live job has ended.
         """
-        row = (await self.get(caller, job, lang)).row
+        row = (await self.get(caller, job, langs)).row
         if row is None or not row.ended_at:
-            view = await self.cancel(caller, job, lang)
+            view = await self.cancel(caller, job, langs)
         else:
-            view = kept_job_status(row, None, lang)
+            view = kept_job_status(row, None, langs)
         if row is not None:
             await self._store.write(partial(erasures.erase_job, job=job, now=time.time()))
             await self._store.overwrite_log()
@@ -357,7 +357,7 @@ class PoolApi:
             raise refused("unknown_job", job=job)
         return explanation_for(caller, explanation)
 
-    async def get_receipt(self, caller: Caller, job: str, lang: str) -> Receipt:
+    async def get_receipt(self, caller: Caller, job: str, langs: str) -> Receipt:
         """Returns the settled receipt of a job.
 
         Raises:
@@ -367,7 +367,7 @@ class PoolApi:
         receipt = await self._settled_receipt(caller, job)
         if receipt is not None:
             return receipt
-        await self.get(caller, job, lang)  # raises if there is no such job
+        await self.get(caller, job, langs)  # raises if there is no such job
         raise refused("not_ready", job=job)
 
     async def get_statement(self, caller: Caller, month: str, coop: str) -> Statement:

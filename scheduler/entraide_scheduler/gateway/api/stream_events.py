@@ -81,10 +81,10 @@ class EventEncoder:
         headers: of the response.
     """
 
-    def __init__(self, job: str, request: ParsedRequest, lang: str) -> None:
+    def __init__(self, job: str, request: ParsedRequest, langs: str) -> None:
         self.headers: Headers = [("x-request-id", job)]
         self._format = make_format(job, request, created_at=time.time())
-        self._lang = lang
+        self._langs = langs
 
     def encode(self, event: AnswerEvent) -> list[bytes]:
         """Returns the events of the stream that an event of the answer becomes."""
@@ -98,12 +98,12 @@ class EventEncoder:
             case CompleteAnswer():
                 return split_events(self._format.write_last(event))
             case ErrorReply():
-                return split_events(self._format.write_failure(event, self._lang))
+                return split_events(self._format.write_failure(event, self._langs))
         return []
 
 
 async def send_events(
-    exchange: Exchange, stream: ReconnectableStream, *, start: int, is_new: bool, lang: str
+    exchange: Exchange, stream: ReconnectableStream, *, start: int, is_new: bool, langs: str
 ) -> None:
     """Sends the events of a stream, until its end or until its client leaves.
 
@@ -113,7 +113,7 @@ async def send_events(
         start: number of the first event.
         is_new: whether this is the request that began the job: its response begins with the first
             event, and an error that comes before has its own status.
-        lang: language of that error.
+        langs: languages of that error.
     """
     reader = stream.attach(exchange.abort, start)
     exchange.on_client_left = partial(stream.leave, reader)
@@ -124,7 +124,7 @@ async def send_events(
             _write(exchange, stream, COMMENT)
         async for events in stream.read(reader):
             if stream.failure is not None and not exchange.has_begun and reader.number == 1:
-                send_refusal(exchange, stream.failure, lang)
+                send_refusal(exchange, stream.failure, langs)
                 return
             _write(exchange, stream, _with_ids(stream.job, reader, events) or COMMENT)
             await exchange.wait_until_read()

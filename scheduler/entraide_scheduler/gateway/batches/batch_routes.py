@@ -48,7 +48,7 @@ class BatchRoutes:
             caller,
             convert(fields, BatchRequest),
             options_from_headers(request.headers),
-            call.lang,
+            call.error_langs,
         )
         call.respond(msgspec.json.encode(batch))
 
@@ -57,14 +57,18 @@ class BatchRoutes:
         query = read_query(call.exchange.request.query)
         limit = read_limit(query, default=LIST_DEFAULT, most=BATCHES_MAX)
         page = await self._batches.list_batches(
-            caller, after=query.get("after", ""), limit=limit, lang=call.lang
+            caller, after=query.get("after", ""), limit=limit, lang=call.error_langs
         )
         call.respond(msgspec.json.encode(page))
 
     async def _get(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
-        call.respond(msgspec.json.encode(await self._batches.get(caller, call.name, call.lang)))
+        call.respond(
+            msgspec.json.encode(await self._batches.get(caller, call.name, call.error_langs))
+        )
 
     async def _cancel(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
-        call.respond(msgspec.json.encode(await self._batches.cancel(caller, call.name, call.lang)))
+        call.respond(
+            msgspec.json.encode(await self._batches.cancel(caller, call.name, call.error_langs))
+        )

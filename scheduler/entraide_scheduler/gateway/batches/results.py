@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from functools import partial
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from entraide_scheduler.gateway.batches.files import FileObject
 from entraide_scheduler.gateway.batches.outcome import EXPIRED_CODES
@@ -47,6 +47,7 @@ class LineError(Struct, frozen=True):
 
     code: str
     message: str
+    message_fr: str | UnsetType = UNSET
 
 
 class ResultLine(Struct, frozen=True):
@@ -131,7 +132,7 @@ def render_line(row: BatchRow, job: str, code: str, *, name: bytes, answer: byte
     error: LineError | None = None
     if code in EXPIRED_CODES or code == "batch_cancelled":
         code = "batch_expired" if code in EXPIRED_CODES else code
-        error = LineError(code, refusals.error_sentence(ErrorReply(code), row.lang))
+        error = LineError(code, **refusals.error_messages(ErrorReply(code), row.lang))
     elif code:
         refusal = ErrorReply(code, job=job)
         body = Raw(refusals.error_body(refusal, row.lang))

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 from entraide import i18n
 from entraide.decoding import decode_json, decode_msgpack
@@ -28,6 +28,7 @@ class BatchFault(Struct, frozen=True):
     message: str
     param: str | None
     line: int | None
+    message_fr: str | UnsetType = UNSET
 
 
 class BatchFaults(Struct, frozen=True):
@@ -209,7 +210,7 @@ def _describe_faults(row: BatchRow, lang: str) -> BatchFaults | None:
         [
             BatchFault(
                 code=fault.openai_code,
-                message=refusals.error_sentence(ErrorReply(fault.code, fault.values), lang),
+                **refusals.error_messages(ErrorReply(fault.code, fault.values), lang),
                 param=str(fault.values["param"]) if "param" in fault.values else None,
                 line=fault.line or None,
             )

@@ -12,11 +12,19 @@ LIMIT_DIGITS_MAX = 9
 
 
 class RouteCall(Struct, frozen=True):
-    """A request: its exchange, the name in its path, and its language."""
+    """A request.
+
+    Attributes:
+        exchange: its exchange.
+        name: the name in its path.
+        lang: language of what people read.
+        error_langs: languages of errors, see ``entraide.language.error_langs``.
+    """
 
     exchange: Exchange
     name: str
     lang: str
+    error_langs: str
 
     def respond(self, body: bytes, status: int = 200) -> None:
         """Sends a JSON response, unless the client has left."""

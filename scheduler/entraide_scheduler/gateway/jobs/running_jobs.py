@@ -425,7 +425,7 @@ class RunningJobs:
     def _fail(self, running: RunningJob, refusal: ErrorReply) -> None:
         if GATEWAY_JOB.allows(running.phase, "failed"):
             running.step("failed")
-            if running.request.inputs and refusal.code == "context_exceeded":
+            if running.request.inputs and refusal.code == "context_length_exceeded":
                 values = {**refusal.values, "inputs": running.request.inputs}
                 refusal = structs.replace(refusal, values=values)
             self._close_job(running, refusal)

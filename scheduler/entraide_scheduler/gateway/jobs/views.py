@@ -39,12 +39,13 @@ class JobStatus(Struct, frozen=True, omit_defaults=True):
     expires_at: float = 0.0
     code: str = ""
     message: str = ""
+    message_fr: str = ""
     receipt: Raw | None = None
     result: Raw | None = None
 
 
 def kept_job_status(
-    row: KeptJobRow, running: RunningJob | None, lang: str, result: bytes = b""
+    row: KeptJobRow, running: RunningJob | None, langs: str, result: bytes = b""
 ) -> JobStatus:
     """Returns the status of a kept job."""
     state = row.state
@@ -61,9 +62,10 @@ def kept_job_status(
         ended_at=row.ended_at,
         expires_at=row.ended_at + row.keep_s if row.ended_at else 0.0,
         code=row.code,
-        message=refusals.error_sentence(ErrorReply(row.code), lang) if row.code else "",
         receipt=Raw(row.receipt_json) if row.receipt_json else None,
         result=Raw(result) if result else None,
+        message=_message(row.code, langs, "message"),
+        message_fr=_message(row.code, langs, "message_fr"),
     )
 
 
@@ -80,7 +82,7 @@ def running_job_status(job: RunningJob) -> JobStatus:
     )
 
 
-def ended_job_status(job: EndedJob, lang: str, receipt: Receipt | None = None) -> JobStatus:
+def ended_job_status(job: EndedJob, langs: str, receipt: Receipt | None = None) -> JobStatus:
     """Returns the status of a recently ended live job, with its settled receipt if known."""
     return JobStatus(
         id=job.facts.job,
@@ -92,9 +94,14 @@ def ended_job_status(job: EndedJob, lang: str, receipt: Receipt | None = None) -
         submitted_at=parse_creation_time(job.facts.job),
         ended_at=job.ended_at,
         code=job.code,
-        message=refusals.error_sentence(ErrorReply(job.code), lang) if job.code else "",
         receipt=Raw(receipt_json(receipt)) if receipt is not None else None,
+        message=_message(job.code, langs, "message"),
+        message_fr=_message(job.code, langs, "message_fr"),
     )
+
+
+def _message(code: str, langs: str, field: str) -> str:
+    return refusals.error_messages(ErrorReply(code), langs).get(field, "") if code else ""
 
 
 def ended_state(code: str) -> str:

@@ -98,9 +98,9 @@ class MessagesAnswer:
         message["content"] = [_show_block(section) for section in self._answer.sections]
         return msgspec.json.encode(message | _receipt(answer))
 
-    def write_failure(self, refusal: ErrorReply, lang: str) -> bytes:
+    def write_failure(self, refusal: ErrorReply, langs: str) -> bytes:
         """Returns the last event of a stream that failed."""
-        return b"event: error\ndata: %s\n\n" % error_body(refusal, lang)
+        return b"event: error\ndata: %s\n\n" % error_body(refusal, langs)
 
     def _begin(self) -> Iterator[bytes]:
         if not self._has_begun:
@@ -128,13 +128,13 @@ class MessagesAnswer:
         return STOP_REASONS.get(finish_reason, "end_turn")
 
 
-def error_body(refusal: ErrorReply, lang: str) -> bytes:
+def error_body(refusal: ErrorReply, langs: str) -> bytes:
     """Returns an error in Anthropic's form, with the pool's code and the parameter added."""
     status = refusals.http_status(refusal)
     other = "invalid_request_error" if status < 500 else "api_error"
     error = {
         "type": ERROR_TYPES.get(status, other),
-        "message": refusals.error_sentence(refusal, lang),
+        **refusals.error_messages(refusal, langs),
         "code": refusal.known_code,
         "param": refusals.find_param(refusal),
     }

@@ -48,9 +48,10 @@ NEW_BATCH = (*NEW_KEPT, *UNKNOWN_FILE, "deadline_passed", "batches_full")
 # Of a live job: refused by the scheduler, or ended before its answer began.
 LIVE_JOB = (
     *NEW_JOB, *SCHEDULER, "queue_full", "queue_shapes", "unknown_model", "unknown_coop",
-    "feature_unsupported", "context_exceeded", "place_unknown", "place_outside", "no_node_serves",
-    "no_node_live", "no_model_fits", "model_failed", "key_quarantined", "quota_tokens",
-    "quota_requests", "quota_jobs", "quota_energy", "quota_carbon", "engine_refused",
+    "feature_unsupported", "context_length_exceeded", "place_unknown", "place_outside",
+    "no_node_serves", "no_node_live", "no_model_fits", "model_failed", "key_quarantined",
+    "rate_limit_exceeded", "quota_tokens", "quota_requests", "quota_jobs", "quota_energy",
+    "quota_carbon", "engine_refused",
     "request_ends_engine", "node_lost", "too_many_attempts", "stream_broken",
     "engine_exited", "engine_failed", "engine_hung", "owner_terms", "gateway_lost",
     "deadline_exceeded", "cancelled",

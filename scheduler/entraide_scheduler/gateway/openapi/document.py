@@ -23,6 +23,7 @@ from entraide_scheduler.gateway.openapi.parameters import (
 )
 from entraide_scheduler.gateway.openapi.schemas import PREFIX, PUBLISHED, build_schemas
 from entraide_scheduler.gateway.openapi.texts import find_summary, find_text
+from entraide_scheduler.gateway.refusals import refusals
 from entraide_scheduler.gateway.requests import MESSAGES
 from entraide_scheduler.gateway.signin import CSRF_HEADER, SAFE_METHODS, SECURE_NAME
 
@@ -213,7 +214,7 @@ def _refusal(status: int, its_codes: list[str], error: str, *, has_job: bool) ->
         headers.append("retry-after")
     if any(code.startswith("quota_") for code in its_codes):
         headers.append("x-ratelimit")
-    if status >= 500 and not all(each.retryable for each in facts):
+    if refusals.is_retried(status) and not all(each.retryable for each in facts):
         headers.append("x-should-retry")
     if status == 401:
         headers.append("www-authenticate")

@@ -88,6 +88,7 @@ class ResponseFailure(Struct):
 
     code: str
     message: str
+    message_fr: str | UnsetType = UNSET
 
 
 class IncompleteDetails(Struct):
@@ -205,6 +206,7 @@ class MessageErrorFields(Struct):
     message: str
     code: str
     param: str | None
+    message_fr: str | UnsetType = UNSET
 
 
 class MessageError(Struct):
@@ -233,13 +235,14 @@ class MessageEvent(Struct):
 
 
 class ErrorFields(Struct):
-    """An error; ``message`` is in the language of ``Accept-Language``."""
+    """An error; ``message`` is in the language of ``Accept-Language``, else in English."""
 
     message: str
     type: str
     param: str | None
     code: str
     job: str | UnsetType = UNSET
+    message_fr: str | UnsetType = UNSET
 
 
 class Error(Struct):

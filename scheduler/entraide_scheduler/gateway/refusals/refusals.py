@@ -20,7 +20,7 @@ from entraide.wire.cards import QuotaLeft
 # The parameter of a chat that an error concerns, if the error does not name one itself.
 PARAMS: Mapping[str, str] = MappingProxyType(
     {
-        "context_exceeded": "messages",
+        "context_length_exceeded": "messages",
         "feature_unsupported": "model",
         "job_ended": "job",
         "no_model_fits": "model",
@@ -108,6 +108,18 @@ def error_sentence(refusal: ErrorReply, lang: str) -> str:
     return i18n.error(refusal.known_code, lang, {**refusal.values, **named})
 
 
+def error_messages(refusal: ErrorReply, langs: str) -> dict[str, str]:
+    """Returns the sentences of an error by field: ``message``, then ``message_fr`` beside it.
+
+    Args:
+        refusal: the error.
+        langs: languages, separated by spaces; see ``entraide.language.error_langs``.
+    """
+    first, *others = langs.split()
+    beside = {f"message_{lang}": error_sentence(refusal, lang) for lang in others}
+    return {"message": error_sentence(refusal, first), **beside}
+
+
 def find_param(refusal: ErrorReply) -> str | None:
     """Returns the parameter of the request that an error concerns, or None."""
     values, code = refusal.values, refusal.known_code
@@ -128,11 +140,11 @@ def rename_param(refusal: ErrorReply, names: Mapping[str, str]) -> ErrorReply:
     return replace(refusal, values={**refusal.values, "param": names[param]})
 
 
-def error_body(refusal: ErrorReply, lang: str) -> bytes:
-    """Returns an error as JSON in OpenAI's format."""
+def error_body(refusal: ErrorReply, langs: str) -> bytes:
+    """Returns an error as JSON in OpenAI's format; ``langs`` as in ``error_messages``."""
     facts = CODES[refusal.known_code]
     error: dict[str, object] = {
-        "message": error_sentence(refusal, lang),
+        **error_messages(refusal, langs),
         "type": facts.kind,
         "param": find_param(refusal),
         "code": refusal.known_code,
@@ -167,6 +179,16 @@ def format_duration(seconds: float) -> str:
     return f"{minutes}m{rest_s}s" if minutes else f"{rest_s}s"
 
 
+def is_retried(status: int) -> bool:
+    """Whether OpenAI's and Anthropic's clients repeat a request by themselves after a status."""
+    return status in (408, 409, 429) or status >= 500
+
+
+def _may_pass(refusal: ErrorReply) -> bool:
+    """Whether waiting helps; it does not if a request exceeds a whole quota."""
+    return refusal.retry_after_s is not None or not refusal.known_code.startswith("quota_")
+
+
 def error_headers(refusal: ErrorReply) -> list[tuple[str, str]]:
     """Returns the headers of an error, among them ``Retry-After`` in whole seconds."""
     header_list = [("x-request-id", refusal.job)] if refusal.job else []
@@ -174,8 +196,8 @@ def error_headers(refusal: ErrorReply) -> list[tuple[str, str]]:
     if refusal.retry_after_s is not None:
         header_list.append(("retry-after", str(max(1, math.ceil(refusal.retry_after_s)))))
     facts = CODES[refusal.known_code]
-    if facts.http >= 500 and not facts.retryable:
-        header_list.append(("x-should-retry", "false"))  # OpenAI's clients otherwise retry any 5xx
+    if is_retried(facts.http) and not (facts.retryable and _may_pass(refusal)):
+        header_list.append(("x-should-retry", "false"))
     if "allow" in refusal.values:  # RFC 9110, 15.5.6
         header_list.append(("allow", str(refusal.values["allow"])))
     if refusal.known_code == "unauthorised":

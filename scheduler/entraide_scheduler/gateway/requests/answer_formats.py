@@ -36,7 +36,7 @@ class AnswerFormat(Protocol):
     def write_document(self, answer: CompleteAnswer) -> bytes:
         """Returns a whole answer."""
 
-    def write_failure(self, refusal: ErrorReply, lang: str) -> bytes:
+    def write_failure(self, refusal: ErrorReply, langs: str) -> bytes:
         """Returns the last event of a stream that failed."""
 
 
@@ -62,9 +62,9 @@ class OpenAIAnswer:
         """Returns a whole answer."""
         return add_pool_object(answer.body, answer)
 
-    def write_failure(self, refusal: ErrorReply, lang: str) -> bytes:
+    def write_failure(self, refusal: ErrorReply, langs: str) -> bytes:
         """Returns the last event of a stream that failed."""
-        return b"data: %s\n\n" % refusals.error_body(refusal, lang)
+        return b"data: %s\n\n" % refusals.error_body(refusal, langs)
 
 
 def make_format(job: str, request: ParsedRequest, *, created_at: float) -> AnswerFormat:
@@ -85,7 +85,7 @@ def make_format(job: str, request: ParsedRequest, *, created_at: float) -> Answe
 
 
 def error_writer(path: str) -> Callable[[ErrorReply, str], bytes]:
-    """Returns what writes the body of an error at a path, in a language."""
+    """Returns what writes the body of an error at a path, in some languages."""
     is_messages = path == MESSAGES or path.startswith(f"{MESSAGES}/")
     return messages_answer.error_body if is_messages else refusals.error_body
 

@@ -34,9 +34,9 @@ STREAM_HEADERS = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
 class AnswerWriter:
     """An ``AnswerSink`` that sends one JSON document, or server-sent events as they arrive."""
 
-    def __init__(self, exchange: Exchange, lang: str) -> None:
+    def __init__(self, exchange: Exchange, langs: str) -> None:
         self._exchange = exchange
-        self._lang = lang
+        self._langs = langs
         self._headers: list[tuple[str, str]] = []
         self._stream = False
         self._format: AnswerFormat
@@ -86,11 +86,11 @@ class AnswerWriter:
         if self._exchange.is_over:
             return
         if not self._exchange.has_begun:
-            send_refusal(self._exchange, refusal, self._lang)
+            send_refusal(self._exchange, refusal, self._langs)
         elif refusal.code == "client_too_slow":
             self._exchange.abort()
         else:
-            self._exchange.write(self._format.write_failure(refusal, self._lang))
+            self._exchange.write(self._format.write_failure(refusal, self._langs))
             self._exchange.end()
 
     def _begin_stream(self) -> None:
@@ -113,12 +113,12 @@ class AnswerWriter:
             self._timer = None
 
 
-def send_refusal(exchange: Exchange, refusal: ErrorReply, lang: str) -> None:
+def send_refusal(exchange: Exchange, refusal: ErrorReply, langs: str) -> None:
     """Sends an error, unless the client has left or the response has begun."""
     if not exchange.is_over and not exchange.has_begun:
         write_body = error_writer(exchange.request.path)
         exchange.respond(
             refusals.http_status(refusal),
-            write_body(refusal, lang),
+            write_body(refusal, langs),
             headers=refusals.error_headers(refusal),
         )

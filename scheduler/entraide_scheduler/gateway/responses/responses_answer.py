@@ -79,11 +79,11 @@ class ResponsesAnswer:
             pass
         return msgspec.json.encode(self._response(self._status(), answer))
 
-    def write_failure(self, refusal: ErrorReply, lang: str) -> bytes:
+    def write_failure(self, refusal: ErrorReply, langs: str) -> bytes:
         """Returns the last event of a stream that failed."""
         response = self._response("failed", None)
-        message = refusals.error_sentence(refusal, lang)
-        response["error"] = {"code": refusal.known_code, "message": message}
+        messages = refusals.error_messages(refusal, langs)
+        response["error"] = {"code": refusal.known_code, **messages}
         return b"".join([*self._begin(), self._event("response.failed", response=response)])
 
     def _begin(self) -> Iterator[bytes]:
