@@ -58,9 +58,9 @@ async def ask(
     headers = {"x-entraide-data-class": data_class}
     async with session.post("/v1/chat/completions", json=body, headers=headers) as answer:
         assert answer.status == 200, await answer.text()
-        told = dict((await answer.json())["entraide"])
+        facts = dict((await answer.json())["entraide"])
     await eventually(lambda: not pool.driver.core.count_running())
-    return told
+    return facts
 
 
 async def test_a_new_machine_gets_its_part_until_it_is_known(
@@ -84,17 +84,17 @@ async def test_a_new_machine_gets_its_part_until_it_is_known(
         for number in range(RUNS):
             await ask(pool, gamma, number, "internal")
         config = await join(pool, tmp_path, "new", "alpha", "CA-QC")
-        told, own = [], []
+        answers, own = [], []
         for numbers in (range(10, 16), range(16, 28)):  # the agent starts twice
             async with serving(config, new):
                 await eventually(lambda: pool.state(config.node) == "live")
-                told += [await ask(pool, gamma, number, "internal") for number in numbers]
+                answers += [await ask(pool, gamma, number, "internal") for number in numbers]
                 own.append((await ask(pool, alpha, 50, "internal"))["node"])
             await eventually(lambda: pool.state(config.node) != "live")
-        async with gamma.get(f"/v1/jobs/{told[0]['job']}/explanation") as answer:
+        async with gamma.get(f"/v1/jobs/{answers[0]['job']}/explanation") as answer:
             explained = await answer.json()
 
-    places = [each["node"] for each in told]
+    places = [each["node"] for each in answers]
     bounded = RUNS * round(1 / PART) - 2  # with the last of these it has ended its runs
     assert [("new", "newcomer")] == [(x["node"], x["rule"]) for x in explained["excluded"]]
     for number in range(1, bounded + 1):

@@ -34,10 +34,12 @@ class UsedPool(Struct):
         """The fragment of a one-time link for a person."""
         return f"#/entrer/{(await self.people.make_link(OPERATOR, person)).token}"
 
-    async def enter(self, name: str = "Ada", coop: str = "gamma", **options: Any) -> Visit:
+    async def enter(
+        self, name: str = "Ada", coop: str = "gamma", *, role: str = "person", **options: Any
+    ) -> Visit:
         """A page in which a new person has signed in."""
         visit = await self.visitors.open(**options)
-        await visit.go(await self.link(name, coop))
+        await visit.go(await self.link(name, coop, role=role))
         await visit.page.locator("main button").click()
         await visit.page.locator(".who").wait_for()
         return visit

@@ -76,15 +76,22 @@ async def test_a_question_is_asked_and_explained_by_keyboard_alone(
     assert text == await visit.focused()
 
 
-@pytest.mark.parametrize(("coop", "told"), [("alpha", "conditions"), ("gamma", "utilisation")])
-async def test_the_explanation_tells_only_the_own_co_op_who_sits_at_a_machine(
-    used: UsedPool, coop: str, told: str
+@pytest.mark.parametrize(
+    ("coop", "role", "told"),
+    [
+        ("alpha", "coop_admin", "conditions"),
+        ("gamma", "person", "conditions"),
+        ("gamma", "coop_admin", "utilisation"),
+    ],
+)
+async def test_the_explanation_tells_only_its_own_admins_who_sits_at_a_machine(
+    used: UsedPool, coop: str, role: str, told: str
 ) -> None:
-    """A borrower reads that the machine is paused; its own co-op reads that somebody uses it."""
+    """A borrower and a colleague read that the machine is paused; an admin of its co-op, why."""
     used.pool.driver.feed(
         e.NodeChanged(*e.UNNUMBERED, node="n2", accepting=False, reason="owner_busy", energy=None)
     )
-    visit = await used.chat("Ida", coop, lang="fr")
+    visit = await used.chat("Ida", coop, role=role, lang="fr")
     await used.answered(visit, "Bonjour", "Oui")
     await visit.page.locator(".receipt-line button").click()
     dialog = visit.page.locator("dialog")

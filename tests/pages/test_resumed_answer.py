@@ -14,7 +14,11 @@ from entraide.types import Outcome
 pytestmark = [pytest.mark.engines, pytest.mark.needs(NEEDS)]
 
 SAID = {
-    "fr": ("La première machine s’est arrêtée", "commencée par n1", "Puis son propriétaire"),
+    "fr": (
+        "La première machine s’est arrêtée",
+        "commencée par n1",
+        "Puis les conditions de son propriétaire",
+    ),
     "en": ("The first machine stopped", "begun by n1", "Then its owner"),
 }
 
