@@ -20,7 +20,7 @@ from entraide_scheduler.store.store import Store
 TEXTS = {
     "jobs": {"sealed_body": "request", "sealed_result": "result"},
     "files": {"sealed_name": "name"},
-    "batches": {"sealed_metadata": "metadata"},
+    "batches": {"sealed_metadata": "metadata", "sealed_faults": "faults"},
 }
 NAMES = {"jobs": "job", "files": "file", "batches": "batch", "entries": "job"}
 SENT = tuple(NAMES)

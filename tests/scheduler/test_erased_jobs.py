@@ -1,15 +1,27 @@
-"""Erased jobs: what the pool kept of a job's text is gone from its disk at once."""
+"""What is on the disk of texts: nothing in clear, and nothing at all of what was erased."""
 
 import asyncio
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.scheduler.batch_support import answering_nodes
+from tests.scheduler.batch_support import (
+    FILES,
+    answering_nodes,
+    create,
+    jsonl,
+    line,
+    lines,
+    send_file,
+    until,
+)
 from tests.scheduler.gateway_support import KEY_B, Pool, ask, everything, open_pool
 from tests.scheduler.test_gateway_kept import JOBS, ended, submit
+from tests.waiting import eventually
 
-from entraide_scheduler.store import erasures
+from entraide_scheduler.gateway.jobs import kept_jobs
+from entraide_scheduler.store import erasures, files
 from entraide_scheduler.store.rows import KeptJobRow
 
 LONG = "Quelle est la capitale du Yukon ? " * 400  # more than a page of the database
@@ -59,6 +71,49 @@ async def test_an_erased_job_is_gone_from_the_disk(tmp_path: Path, method: str, 
     assert [job["id"]] == [erasure.subject for erasure in noted]
 
 
+async def test_a_cancelled_question_is_gone_from_the_log(tmp_path: Path) -> None:
+    """It is erased at once, also from the log in which SQLite keeps earlier pages."""
+    async with open_pool(tmp_path) as pool:
+        _, job = await submit(pool, ask(LONG))
+        (await pool.placed()).accept()
+        row, before = await kept_row(pool, job["id"]), everything(tmp_path)
+        await pool.call("POST", f"{JOBS}/{job['id']}/cancel")
+        after = everything(tmp_path)
+
+    assert has_text(before, row.sealed_body)
+    assert not has_text(after, row.sealed_body)
+
+
+async def test_a_deleted_file_is_gone_from_the_log(tmp_path: Path) -> None:
+    """So is a file of requests."""
+    async with open_pool(tmp_path) as pool:
+        file = await send_file(pool, jsonl(*lines(300)))
+        sealed = await pool.store.read(partial(files.read_part, file=file, number=0))
+        assert sealed is not None
+        before = everything(tmp_path)
+        await pool.call("DELETE", f"{FILES}/{file}")
+        after = everything(tmp_path)
+
+    assert has_text(before, sealed)
+    assert not has_text(after, sealed)
+
+
+async def test_an_expired_text_is_gone_from_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So is a finished job, within a minute after its time."""
+    monkeypatch.setattr(kept_jobs, "EXPIRE_EVERY_S", 0.01)
+    async with open_pool(tmp_path) as pool:
+        async with pool.send({"request": ask(LONG), "keep_s": 0.01}, path=JOBS) as answer:
+            job = await answer.json()
+        run = await pool.placed()
+        row, before = await kept_row(pool, job["id"]), everything(tmp_path)
+        run.finish()
+        await eventually(lambda: not has_text(everything(tmp_path), row.sealed_body))
+
+    assert has_text(before, row.sealed_body)
+
+
 async def test_a_running_job_is_erased_for_good(tmp_path: Path) -> None:
     """Its machine is stopped, what that machine still sends is not kept, and no start runs it."""
     async with open_pool(tmp_path) as pool:
@@ -82,3 +137,16 @@ async def test_a_running_job_is_erased_for_good(tmp_path: Path) -> None:
     assert 404 == later[0]
     assert job["id"] != again["id"]
     assert json.dumps(view).count("Yukon") == 0
+
+
+async def test_what_a_fault_quotes_is_sealed(tmp_path: Path) -> None:
+    """The names of lines are nowhere in clear, those of a file that was refused neither."""
+    name = "Zoé Tremblay, 046 454 286"
+    async with open_pool(tmp_path) as pool:
+        _, batch = await create(pool, jsonl(line(name), line(name)))
+        failed = await until(pool, batch["id"], "failed")
+        stored = everything(tmp_path)
+
+    assert "duplicate_custom_id" == failed["errors"]["data"][0]["code"]
+    assert b"046 454 286" not in stored
+    assert batch["id"].encode() in stored

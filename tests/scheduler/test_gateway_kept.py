@@ -143,6 +143,31 @@ async def test_idempotency_key_gives_the_same_job(tmp_path: Path) -> None:
     assert pool.nodes.runs.empty()
 
 
+@pytest.mark.parametrize(
+    "demand",
+    [
+        {"X_Entraide_Data_Class": "restricted"},
+        {"X_Entraide_Jurisdiction": "CA-QC"},
+        {"X_Entraide_Controlled_By": "member"},
+        {"X_Entraide_Max_gCO2e": "3"},
+        {"X_Entraide_Class": "interactive"},
+    ],
+    ids=lambda demand: next(iter(demand)),
+)
+async def test_idempotency_key_gives_no_job_of_other_demands(
+    tmp_path: Path, demand: dict[str, str]
+) -> None:
+    """Who demands more the second time does not get an answer that was made without it."""
+    async with open_pool(tmp_path) as pool:
+        first = await submit(pool, Idempotency_Key="k", X_Entraide_Class="standard")
+        same = await submit(pool, Idempotency_Key="k", X_Entraide_Class="standard")
+        wish = {"X_Entraide_Class": "standard", **demand}
+        other = await submit(pool, Idempotency_Key="k", **wish)
+
+    assert first[1]["id"] == same[1]["id"]
+    assert (409, "already_exists") == (other[0], other[1]["error"]["code"])
+
+
 @pytest.mark.parametrize("method", ["DELETE", "POST"])
 async def test_cancelled_kept_job_stops_its_node(tmp_path: Path, method: str) -> None:
     """Cancelling stops the run, and what the node still says changes nothing."""

@@ -256,7 +256,7 @@ class BatchRow(Struct, frozen=True):
         expires_at: when it and its results are deleted.
         lines, completed, failed: number of its requests, and of those with an answer or an error.
         progress: what of its input is requested.
-        faults: why the input was refused, encoded.
+        sealed_faults: why the input was refused, encrypted: it quotes the input.
         expected: when it is expected to run, encoded; empty before that is known.
         outcome: what it used in the end, encoded; empty before.
     """
@@ -283,7 +283,7 @@ class BatchRow(Struct, frozen=True):
     completed: int = 0
     failed: int = 0
     progress: BatchProgress = BatchProgress()
-    faults: bytes = b""
+    sealed_faults: bytes = b""
     expected: bytes = b""
     outcome: bytes = b""
 

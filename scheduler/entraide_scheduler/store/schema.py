@@ -321,7 +321,7 @@ batches = Table(
     Column("completed", BigInteger, nullable=False),
     Column("failed", BigInteger, nullable=False),
     Column("progress", LargeBinary, nullable=False),
-    Column("faults", LargeBinary, nullable=False),
+    Column("sealed_faults", LargeBinary, nullable=False),
     Column("expected", LargeBinary, nullable=False),
     Column("outcome", LargeBinary, nullable=False),
     Index("batches_by_coop", "coop", "created_at"),

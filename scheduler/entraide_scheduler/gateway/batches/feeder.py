@@ -182,7 +182,8 @@ class BatchFeeder:
             checked = CheckedInput((LineFault(0, "internal", {}),))
         now, faults = time.time(), checked.faults
         if faults:
-            changes = {"ended_at": now, "expires_at": now + row.keep_s, "faults": _encode(faults)}
+            sealed = self._sealer.seal(row.batch, "faults", msgspec.json.encode(faults))
+            changes = {"ended_at": now, "expires_at": now + row.keep_s, "sealed_faults": sealed}
             await self._step(row, "refused", **changes)
         else:
             changes = {"started_at": now, "lines": checked.lines, "progress": checked.progress}

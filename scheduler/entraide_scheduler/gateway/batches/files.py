@@ -144,10 +144,15 @@ class Files:
         await self.find(caller, file)
         if not await self._store.write(lambda c: table.delete_file(c, file, unless_in)):
             raise refused("file_in_use", file=file)
+        await self._store.overwrite_log()
 
-    async def expire(self, unless_in: tuple[str, ...]) -> None:
-        """Deletes files after their time, except the input of batches in some states."""
-        await self._store.write(
+    async def expire(self, unless_in: tuple[str, ...]) -> int:
+        """Deletes files after their time, except the input of batches in some states.
+
+        Returns:
+            The number of files.
+        """
+        return await self._store.write(
             lambda c: table.expire_files(c, time.time(), unless_in), WhenFull.DROP
         )
 

@@ -195,6 +195,7 @@ class BatchResults:
     async def delete(self, row: BatchRow, *, failed: bool) -> None:
         """Deletes the results in a file."""
         await self._store.write(lambda c: batch_results.delete_results(c, row.batch, failed=failed))
+        await self._store.overwrite_log()
 
     def _render(self, row: BatchRow, result: BatchResultRow) -> bytes:
         name = self._sealer.unseal(row.batch, f"name/{result.line}", result.sealed_name)

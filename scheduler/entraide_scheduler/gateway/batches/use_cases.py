@@ -237,8 +237,10 @@ class Batches:
         """Deletes batches and files after their time, once a minute."""
         while True:
             now = time.time()
-            await self._store.write(partial(batches.expire_batches, now=now), WhenFull.DROP)
-            await self._files.expire(UNENDED)
+            expire = partial(batches.expire_batches, now=now)
+            expired = await self._store.write(expire, WhenFull.DROP)
+            if any((expired, await self._files.expire(UNENDED))):
+                await self._store.overwrite_log()
             await asyncio.sleep(EXPIRE_EVERY_S)
 
 

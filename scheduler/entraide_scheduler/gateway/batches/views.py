@@ -171,7 +171,7 @@ def describe_batch(row: BatchRow, sealer: Sealer, lang: str, clock: Clock) -> Ba
 
     Args:
         row: the batch.
-        sealer: decrypts its metadata.
+        sealer: decrypts its metadata and its faults.
         lang: language of the sentences about its faults.
         clock: the pool's.
     """
@@ -181,7 +181,7 @@ def describe_batch(row: BatchRow, sealer: Sealer, lang: str, clock: Clock) -> Ba
         id=row.batch,
         endpoint=row.endpoint,
         model=facts.model if facts is not None else None,
-        errors=_describe_faults(row, lang),
+        errors=_describe_faults(row, sealer, lang),
         input_file_id=row.input_file,
         status=row.state,
         output_file_id=make_file_id(row.batch, failed=False) if row.completed else None,
@@ -202,10 +202,11 @@ def describe_batch(row: BatchRow, sealer: Sealer, lang: str, clock: Clock) -> Ba
     )
 
 
-def _describe_faults(row: BatchRow, lang: str) -> BatchFaults | None:
-    if not row.faults:
+def _describe_faults(row: BatchRow, sealer: Sealer, lang: str) -> BatchFaults | None:
+    if not row.sealed_faults:
         return None
-    faults = decode_msgpack(row.faults, type=list[LineFault])
+    unsealed = sealer.unseal(row.batch, "faults", row.sealed_faults)
+    faults = decode_json(unsealed, type=list[LineFault])
     return BatchFaults(
         [
             BatchFault(

@@ -16,10 +16,10 @@ from typing import Protocol
 import msgspec
 import structlog
 from cryptography.exceptions import InvalidTag
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from entraide.decoding import decode_json
-from entraide.types import JobKind, JobState, account_of
+from entraide.types import JobKind, JobState, RequestFacts, account_of
 from entraide.wire.messages import (
     AnswerReceived,
     JobEnded,
@@ -143,7 +143,8 @@ class KeptJobs:
         earlier = await self._store.get_kept(job)
         # The request of a cancelled job is erased, and cannot be compared.
         known = self.unseal_request(earlier) or body if earlier is not None else b""
-        if earlier is None or (path, body) != (earlier.path, known):
+        is_same = earlier is not None and (path, body) == (earlier.path, known)
+        if earlier is None or not is_same or _demands(facts) != _demands(earlier.facts):
             raise refused("already_exists", job=job, name=options.idempotency_name)
         return earlier
 
@@ -169,16 +170,20 @@ class KeptJobs:
         return fields is not None and bool(fields.explain)
 
     async def cancel(self, row: KeptJobRow) -> None:
-        """Cancels a kept job."""
-        if not self._running_jobs.cancel(row.job, "cancelled"):
-            self._scheduler.cancel(row.job, "cancelled")
-        await self._write_end(row.job, JobState.CANCELLED, "cancelled")
+        """Cancels a kept job, and erases its question."""
+        await self._cancel(row)
+        await self._store.overwrite_log()
 
     async def cancel_of(self, sender: str) -> None:
         """Cancels the kept jobs of a person or a key, but for the lines of batches."""
         for row in await self._store.list_pending_kept():
             if account_of(row.key) == sender and not row.batch:
-                await self.cancel(row)
+                await self._cancel(row)
+
+    async def _cancel(self, row: KeptJobRow) -> None:
+        if not self._running_jobs.cancel(row.job, "cancelled"):
+            self._scheduler.cancel(row.job, "cancelled")
+        await self._write_end(row.job, JobState.CANCELLED, "cancelled")
 
     def end_line(self, job: str, code: str) -> asyncio.Future[bool]:
         """Cancels the job of a batch's line; resolves once its result, an error, is on disk."""
@@ -237,7 +242,8 @@ class KeptJobs:
     async def run_expiry(self) -> None:
         """Deletes expired jobs, once a minute."""
         while True:
-            await self._store.expire_kept(time.time())
+            if await self._store.expire_kept(time.time()):
+                await self._store.overwrite_log()
             await asyncio.sleep(EXPIRE_EVERY_S)
 
     def on_job_update(self, message: JobUpdate) -> bool:
@@ -358,3 +364,11 @@ def _with_explain(body: bytes) -> bytes:
 def _in_one_line(document: bytes) -> bytes:
     """Returns JSON without line breaks, as a file of results needs it."""
     return msgspec.json.format(document, indent=-1) if b"\n" in document else document
+
+
+def _demands(facts: RequestFacts) -> RequestFacts:
+    """Returns what a request demands, without what differs when the same one is sent again."""
+    return structs.replace(
+        facts, job="", gateway="", places=(), input_tokens_est=0, longest_input_est=0,
+        deadline_at=float(facts.deadline_at is not None),
+    )  # fmt: skip

@@ -266,7 +266,7 @@ def _batches() -> None:
         sa.Column("completed", sa.BigInteger, nullable=False),
         sa.Column("failed", sa.BigInteger, nullable=False),
         sa.Column("progress", sa.LargeBinary, nullable=False),
-        sa.Column("faults", sa.LargeBinary, nullable=False),
+        sa.Column("sealed_faults", sa.LargeBinary, nullable=False),
         sa.Column("expected", sa.LargeBinary, nullable=False),
         sa.Column("outcome", sa.LargeBinary, nullable=False),
     )
