@@ -291,7 +291,9 @@ class AnyOrder(RuleBasedStateMachine):
         self.pool.tell(events.BatchStated, facts(name, coop, **values), lines)
 
     @rule(
-        what=st.sampled_from(("leave", "gateway", "restart", "restore", "period", "long")),
+        what=st.sampled_from(
+            ("leave", "forget", "gateway", "restart", "restore", "period", "long")
+        ),
         node=st.sampled_from(NODES),
         reason=st.sampled_from(("goodbye", "revoked")),
         gateway=st.sampled_from(("gw", "gw-2")),
@@ -301,6 +303,8 @@ class AnyOrder(RuleBasedStateMachine):
         pool = self.pool
         if what == "leave":
             pool.tell(events.NodeLeft, node, reason)
+        elif what == "forget":
+            pool.tell(events.NodeForgotten, node, f"node-{node}")
         elif what == "gateway":
             pool.tell(events.GatewayLost, gateway)
         elif what == "period":

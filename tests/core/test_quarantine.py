@@ -189,6 +189,7 @@ SENDERLESS = {
     events.NodesSeen,
     events.NodeDisconnected,
     events.BusLost,
+    events.NodeForgotten,
     events.NodeVouched,
     events.GatewayLost,
     events.Woke,

@@ -27,6 +27,7 @@ VALUES: dict[type, tuple[Any, ...]] = {
     events.NodeDisconnected: ("n1",),
     events.BusLost: (),
     events.NodeLeft: ("n1", "goodbye"),
+    events.NodeForgotten: ("n1", "node-0123456789ab"),
     events.NodeVouched: ("n1", Control.MEMBER, SurplusEvidence.CONTRACT),
     events.GatewayLost: ("gw",),
     events.JobRequested: (facts("j-new"),),

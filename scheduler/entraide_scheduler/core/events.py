@@ -190,6 +190,13 @@ class NodeLeft(BaseEvent, frozen=True, tag="left"):
     reason: str
 
 
+class NodeForgotten(BaseEvent, frozen=True, tag="forgotten"):
+    """The operator deleted the record of a node; ``number`` takes the place of its name."""
+
+    node: str
+    number: str
+
+
 class NodeVouched(BaseEvent, frozen=True, tag="vouched"):
     """The operator vouches for a node in other words than before; its record has them, too.
 
@@ -417,6 +424,7 @@ Given = (
     | NodeDisconnected
     | BusLost
     | NodeLeft
+    | NodeForgotten
     | NodeVouched
     | GatewayLost
     | JobRequested

@@ -156,7 +156,7 @@ class RecordedHistory:
                 self._observe_heartbeat(event.card.node, event.at)
             case e.NodeChanged():
                 self._observe_heartbeat(event.node, event.at)
-            case e.NodeLeft():
+            case e.NodeLeft() | e.NodeForgotten():
                 self._last_seen.pop(event.node, None)
             case e.SenderQuarantined(kind=SenderKind.NODE):
                 self._last_seen.pop(event.name, None)

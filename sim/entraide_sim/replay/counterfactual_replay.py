@@ -270,7 +270,7 @@ class RecordedEnvironment:
                 )
             case e.NodeChanged():
                 self._set_node_state(event.node, event.accepting, event.reason, event.energy)
-            case e.NodeLeft():
+            case e.NodeLeft() | e.NodeForgotten():
                 self._crash_node(event.node)
             case e.SenderQuarantined(kind=SenderKind.NODE):
                 self._crash_node(event.name)

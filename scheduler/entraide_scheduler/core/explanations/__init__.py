@@ -10,7 +10,8 @@ code, in both languages. A counterfactual ("could have gone to X if Y") is state
 was evaluated again with that one limit lifted. Above the policy's ``explained_nodes`` only the best
 nodes, and a count and an example for each rule, are listed.
 
-``explain`` builds explanations; ``counterfactuals`` checks what could have been otherwise.
+``explain`` builds explanations; ``counterfactuals`` checks what could have been otherwise;
+``renaming`` puts a number in the place of a node's name.
 """
 
 from entraide_scheduler.core.explanations.counterfactuals import (
@@ -23,3 +24,4 @@ from entraide_scheduler.core.explanations.explain import (
     explain_wait,
     most_common_rule,
 )
+from entraide_scheduler.core.explanations.renaming import rename_node
