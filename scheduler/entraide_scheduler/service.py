@@ -65,6 +65,7 @@ from entraide_scheduler.pool.facts import find_backup, read_backup_at
 from entraide_scheduler.restored import read_mark
 from entraide_scheduler.service_parts import (
     Parts,
+    align_fleet,
     feed_catalogue,
     find_zone_sources,
     make_erasing,
@@ -239,6 +240,7 @@ class Service:
         await parts.node_listener.settle_answered(parts.store)
         driver.feed(e.PolicyChanged(*e.UNNUMBERED, policy=parts.policy))
         feed_catalogue(parts.catalogue, driver)
+        align_fleet(parts.registry, driver)
         periodic.feed_current()
         await subscribe_answers(parts.bus, self._config.gateway, parts.gateway)
         await parts.gateway_listener.start(parts.bus)

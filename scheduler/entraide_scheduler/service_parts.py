@@ -5,6 +5,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from entraide.types import NodeState
 from entraide.wire.bus_connection import BusConnection
 from entraide_scheduler.catalogue import PoolCatalogue
 from entraide_scheduler.control.erasing import Erasing
@@ -18,7 +19,14 @@ from entraide_scheduler.gateway import Gateway, ReceiptSigner
 from entraide_scheduler.gateways import GatewayListener, ZoneSources
 from entraide_scheduler.grid.feed import IntensityFeed
 from entraide_scheduler.nats.identity import PoolIdentity
-from entraide_scheduler.nodes import Enrolment, NodeListener, NodeRegistry, UnrecordedKeys
+from entraide_scheduler.nodes import (
+    REVOKED,
+    Enrolment,
+    NodeListener,
+    NodeRegistry,
+    UnrecordedKeys,
+)
+from entraide_scheduler.store.members import number_node
 from entraide_scheduler.store.store import Store
 
 
@@ -50,6 +58,17 @@ def feed_catalogue(catalogue: PoolCatalogue, driver: LiveDriver) -> None:
 
     feed_if_changed()
     catalogue.add_listener(feed_if_changed)
+
+
+def align_fleet(registry: NodeRegistry, driver: LiveDriver) -> None:
+    """Ends the service of nodes that are revoked or have no record, as after a restore."""
+    for view in driver.core.nodes():
+        card, row = view.card, registry.get(view.card.node)
+        if row is None:
+            number = number_node(card.node_key)
+            driver.feed(e.NodeForgotten(*e.UNNUMBERED, node=card.node, number=number))
+        elif row.approval == REVOKED and view.state is not NodeState.LEFT:
+            driver.feed(e.NodeLeft(*e.UNNUMBERED, node=card.node, reason="revoked"))
 
 
 def find_zone_sources(feed: IntensityFeed, at: float) -> ZoneSources:

@@ -7,19 +7,23 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, select
+from msgspec import structs
+from sqlalchemy import Connection, select, update
 from tests.pool.recorded_support import clear_postgres, recorded_pool, store_url
 from tests.scheduler.postgres_support import programs, running_postgres
 from tests.scheduler.rows import kept_row
 
 from entraide.errors import PoolError
-from entraide_scheduler.erasure_list import BESIDE_BACKUPS, FILE, merge_into, read_list
+from entraide.wire.nats import new_user_key
+from entraide_scheduler.erasure_list import BESIDE_BACKUPS, FILE, ErasureList, merge_into, read_list
+from entraide_scheduler.nats.identity import PoolIdentity
 from entraide_scheduler.pool import sealed_file
 from entraide_scheduler.pool.backup import record_backup, write_backup
 from entraide_scheduler.pool.backup_cli import format_restore
 from entraide_scheduler.pool.restore import put_back, restore_pool
 from entraide_scheduler.store import erasures, members
 from entraide_scheduler.store import people as store_people
+from entraide_scheduler.store.ended_access import Revocation, list_revocations
 from entraide_scheduler.store.erasures import Erasure
 from entraide_scheduler.store.kept_jobs import put_job
 from entraide_scheduler.store.people import add_person
@@ -29,14 +33,19 @@ from entraide_scheduler.store.person_rows import (
     SigninLinkRow,
     SigninSessionRow,
 )
-from entraide_scheduler.store.rows import KeyRow
-from entraide_scheduler.store.schema import kept, keys, people
+from entraide_scheduler.store.rows import REVOKED, KeyRow, NodeRow
+from entraide_scheduler.store.schema import kept, keys, nodes, people
 from entraide_scheduler.store.store import Store
 
 PASSPHRASE = "quatre mots bien choisis"
 ADA = "person-abcdefabcdef"
 ZOE, KEY, JOB = "person-0123456789ab", "key-0123456789ab", "kept-0123456789abcdef"
+ADA_NEW = f"{ADA}.9f3a1c2b"
+MACHINE, NODE_KEY = "portable-de-zoe", new_user_key()[1]
 NAME, ADDRESS = "Zoé Quetzal-Roy", "quetzal@boreale.example.coop"
+NODE, START = members.number_node(NODE_KEY), f"start-{ADA_NEW}"
+OWN_JOB, EMPTIED_AT = "kept-ffffffffffffffff", 200.0
+SUBJECTS = {ZOE, KEY, NODE, JOB, START}
 SECRET = b"quetzal, sealed" * 400
 
 
@@ -48,20 +57,27 @@ def cheap_key() -> Iterator[None]:
 
 
 def fill(connection: Connection) -> None:
-    """Adds a person with a kept job, a key of hers, and a kept job of another key."""
+    """Adds a person with a kept job, a key and a machine of hers, a kept job of another key, and a
+    person who has sent in two starts."""
     row = PersonRow(ZOE, "boreale", NAME, ADDRESS, "person", "accueil", "", 1.0)
     add_person(connection, row, coop_max=100)
     ada = PersonRow(ADA, "boreale", "Ada", "ada@boreale.example.coop", "person", "main", "", 1.0)
     add_person(connection, ada, coop_max=100)
     members.create_key(connection, KeyRow(KEY, "boreale", "main", f"clé de {NAME}"), "0" * 64)
-    for job, sender in ((JOB, "key-other"), (f"{JOB}01", ZOE), (f"{JOB}02", KEY)):
+    members.put_node(connection, NodeRow(MACHINE, "boreale", "x", "CA-QC", NODE_KEY, "revoked"))
+    senders = {JOB: "key-other", f"{JOB}01": ZOE, f"{JOB}02": KEY, f"{JOB}03": ADA}
+    for job, sender in senders.items():
         put_job(connection, kept_row(job, key=sender, sealed_body=SECRET))
+    put_job(connection, kept_row(OWN_JOB, key=ADA_NEW))
 
 
 def erase(connection: Connection) -> None:
     erasures.erase_person(connection, ZOE, 2.0)
     erasures.erase_key(connection, KEY, 2.0)
+    erasures.erase_node(connection, NODE, 2.0)
     erasures.erase_job(connection, JOB, 3.0)
+    connection.execute(update(kept).where(kept.c.job == f"{JOB}03").values(ended_at=150.0))
+    erasures.erase_closed(connection, ADA_NEW, (), EMPTIED_AT)
 
 
 async def change(state: Path, *steps: Callable[[Connection], None]) -> None:
@@ -84,7 +100,9 @@ async def lost(tmp_path: Path) -> Path:
     record_backup(state, write_backup(state, place / "old.backup", PASSPHRASE))
     await change(state, erase)
     store = await Store.open(store_url(state))
-    merge_into(state / FILE, await store.read(erasures.list_erasures))
+    revoked = await store.read(list_revocations)
+    listed = ErasureList(await store.read(erasures.list_erasures), revoked=revoked)
+    merge_into(state / FILE, listed)
     await store.close()
     merge_into(place / BESIDE_BACKUPS, read_list(state / FILE))
     return state
@@ -96,7 +114,8 @@ def stored_in(state: Path) -> bytes:
 
 
 def has_any(stored: bytes) -> bool:
-    return any(word in stored for word in (NAME.encode(), ADDRESS.encode(), SECRET[:32]))
+    words = *map(str.encode, (NAME, ADDRESS, MACHINE)), SECRET[:32]
+    return any(word in stored for word in words)
 
 
 async def test_a_restore_erases_again(lost: Path, tmp_path: Path) -> None:
@@ -113,9 +132,9 @@ async def test_a_restore_erases_again(lost: Path, tmp_path: Path) -> None:
     assert not has_any(stored_in(tmp_path / "again"))
     assert not has_any(stored_in(tmp_path / "given"))
     assert has_any(stored_in(tmp_path / "without"))
-    assert (3, (str(place / BESIDE_BACKUPS),)) == (forgotten.erased, forgotten.lists)
+    assert (5, (str(place / BESIDE_BACKUPS),)) == (forgotten.erased, forgotten.lists)
     assert (0, ()) == (remembered.erased, remembered.lists)
-    assert (3, (str(lost / FILE),)) == (given.erased, given.lists)
+    assert (5, (str(lost / FILE),)) == (given.erased, given.lists)
 
 
 async def test_a_later_backup_has_the_list_in_itself(lost: Path, tmp_path: Path) -> None:
@@ -126,18 +145,73 @@ async def test_a_later_backup_has_the_list_in_itself(lost: Path, tmp_path: Path)
     known = await store.read(erasures.list_erasures)
     await store.close()
 
-    assert set(read_list(lost / FILE)) == set(known)
-    assert {ZOE, KEY, JOB} == {erasure.subject for erasure in known}
+    assert set(read_list(lost / FILE).erased) == set(known)
+    assert SUBJECTS == {erasure.subject for erasure in known}
 
 
 async def test_a_failed_upgrade_brings_nothing_back(lost: Path, tmp_path: Path) -> None:
     """The backup of before is put back in place; what was erased meanwhile is erased again."""
     put_back(tmp_path / "backups" / "old.backup", PASSPHRASE, lost)
     store = await Store.open(store_url(lost))
-    left = await store.read(partial(erasures.find_left, listed=read_list(lost / FILE)))
+    left = await store.read(partial(erasures.find_left, listed=read_list(lost / FILE).erased))
     await store.close()
 
     assert [] == left
+
+
+async def test_who_began_empty_keeps_what_came_afterwards(lost: Path, tmp_path: Path) -> None:
+    """A restore erases what the person had sent until then in other starts; what was sent in the
+    start that went on stays, and what was sent later in any."""
+    later = f"{JOB}04"
+    await change(lost, lambda c: put_job(c, kept_row(later, key=ADA, submitted_at=300.0)))
+    write_backup(lost, tmp_path / "backups" / "new.backup", PASSPHRASE)
+    of_ada, jobs = select(kept.c.job).where(kept.c.key.startswith(ADA)), []
+    for name in ("old", "new"):
+        restore_pool(tmp_path / "backups" / f"{name}.backup", tmp_path / name, PASSPHRASE)
+        store = await Store.open(store_url(tmp_path / name))
+        jobs.append(await store.read(lambda c: c.execute(of_ada).scalars().all()))
+        await store.close()
+
+    assert [[OWN_JOB], sorted([OWN_JOB, later])] == [sorted(each) for each in jobs]
+
+
+def revoke(connection: Connection) -> None:
+    """A key, a machine and a person may no longer do anything."""
+    members.revoke_key(connection, KEY)
+    (row,) = (row for row in members.list_nodes(connection) if row.node == "accueil")
+    members.put_node(connection, structs.replace(row, approval=REVOKED))
+    store_people.disable_person(connection, ADA, SINCE)
+
+
+async def test_a_restore_revokes_again(tmp_path: Path) -> None:
+    """Keys, machines and people that were revoked after the backup stay revoked, on the bus too;
+    a person who was let in again before the backup stays in."""
+    state, place = recorded_pool(tmp_path / "pool"), tmp_path / "backups"
+    place.mkdir()
+    await change(state, fill)
+    approved = NodeRow("accueil", "boreale", "x", "CA-QC", new_user_key()[1], "approved")
+    await change(state, lambda c: members.put_node(c, approved))
+    write_backup(state, place / "old.backup", PASSPHRASE)
+    await change(state, revoke)
+    store = await Store.open(store_url(state))
+    listed = ErasureList(revoked=await store.read(list_revocations))
+    before = Revocation(ZOE, 5.0)
+    merge_into(place / BESIDE_BACKUPS, listed)
+    merge_into(place / BESIDE_BACKUPS, ErasureList(revoked=(before,)))
+    text = (place / BESIDE_BACKUPS).read_bytes()
+    await store.close()
+    restored = restore_pool(place / "old.backup", tmp_path / "again", PASSPHRASE)
+    store = await Store.open(store_url(tmp_path / "again"))
+    machines, rows = await store.list_nodes(), await store.list_keys(None)
+    persons = await store.read(store_people.list_people)
+    await store.close()
+
+    assert (0, 3) == (restored.erased, restored.revoked)
+    assert [REVOKED] == [row.approval for row in machines if row.node == approved.node]
+    assert PoolIdentity(tmp_path / "again").is_revoked(approved.public_key)
+    assert [True] == [row.revoked for row in rows if row.key == KEY]
+    assert [ADA] == [row.person for row in persons if row.disabled_at]
+    assert not has_any(text)
 
 
 LINKS, SECRETS = ("1" * 64, "2" * 64), ("3" * 64, "4" * 64)
@@ -199,13 +273,13 @@ async def test_the_list_has_numbers_only_and_two_pools_share_it(lost: Path, tmp_
     """It is readable by its owner alone, and grows; foreign numbers stay."""
     place = tmp_path / "backups" / BESIDE_BACKUPS
     foreign = Erasure("person-ffffffffffff", 9.0)
-    merge_into(place, [foreign])
+    merge_into(place, ErasureList((foreign,)))
     record_backup(lost, write_backup(lost, tmp_path / "backups" / "next.backup", PASSPHRASE))
     text = place.read_bytes()
 
     assert not has_any(text)
-    assert {ZOE, KEY, JOB, foreign.subject} == {each.subject for each in read_list(place)}
-    assert {"erased", "format"} == set(json.loads(text))
+    assert SUBJECTS | {foreign.subject} == {each.subject for each in read_list(place).erased}
+    assert {"erased", "format", "revoked"} == set(json.loads(text))
     assert 0o600 == stat.S_IMODE(place.stat().st_mode)
 
 
@@ -237,8 +311,8 @@ async def test_the_command_says_what_was_repeated(lost: Path, tmp_path: Path) ->
     (place / BESIDE_BACKUPS).unlink()
     without = format_restore(restore_pool(place / "old.backup", tmp_path / "b", PASSPHRASE), "fr")
 
-    assert f"Erasures repeated from {place / BESIDE_BACKUPS}: 3." in said
-    assert "effacez-les de nouveau" in without
+    assert f"Repeated from {place / BESIDE_BACKUPS}: 5 erasures, 0 revocations." in said
+    assert "Effacez de nouveau" in without
     assert not has_any(stored_in(lost))
 
 
@@ -257,9 +331,10 @@ async def test_postgresql_is_erased_again_too(lost: Path, tmp_path: Path) -> Non
                 c.execute(select(people.c.name).where(people.c.person == ZOE)).all(),
                 c.execute(select(keys.c.label).where(keys.c.key == KEY)).scalars().all(),
                 c.execute(select(kept.c.job).where(kept.c.job.startswith(JOB))).all(),
+                c.execute(select(nodes.c.node).where(nodes.c.node == MACHINE)).all(),
             ]
         )
         await store.close()
 
-    assert [[], [""], []] == rows
+    assert [[], [""], [], []] == rows
     assert not has_any(stored_in(lost))

@@ -238,6 +238,7 @@ class PoolLife:
 
         assert expected == {(row.node, row.public_key, row.approval) for row in rows}
         for view in self.pool.driver.core.nodes():
+            assert view.card.node in {row.node for row in rows}, "a forgotten machine is shown"
             if view.state.value in ("live", "suspect"):
                 assert view.card.node_key == self._names[view.card.node]
                 assert self._known.approvals[view.card.node_key] == APPROVED

@@ -12,9 +12,10 @@ from tests.scheduler.gateway_support import everything
 
 from entraide_scheduler.store import erasures
 from entraide_scheduler.store import people as table
+from entraide_scheduler.store.members import create_key
 from entraide_scheduler.store.person_rows import PersonRow
 from entraide_scheduler.store.policies import list_versions
-from entraide_scheduler.store.rows import PolicyRow
+from entraide_scheduler.store.rows import KeyRow, PolicyRow
 from entraide_scheduler.store.schema import policies
 from entraide_scheduler.store.store import Store
 
@@ -73,6 +74,45 @@ async def test_words_are_replaced_whole_and_whatever_their_case(tmp_path: Path) 
 
     said = "pour person-1, royal, person-1 et Leroy"
     assert (PolicyRow("1", author="person-1", reason=said),) == listed
+
+
+async def test_former_names_are_replaced_and_go(tmp_path: Path) -> None:
+    """Whoever had another name or address is found by these too, and nothing of them is left; a
+    first name alone is not looked for."""
+    store = await Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    row = PersonRow("person-1", "boreale", "Zoé Roy", "zoe.roy@x.coop", "person", "a", "", 1.0)
+    await store.write(partial(table.add_person, row=row, coop_max=9))
+    label = "clé de Zoé Roy, puis de Zoé Ouellet (zoe.roy@x.coop, zoe@x.coop), pour Zoé"
+    await store.write(partial(create_key, row=KeyRow("key-1", "boreale", "a", label), digest="0"))
+    changes = {"name": "Zoé Ouellet"}, {"name": "Zoé Ouellet-Roy", "email": "zoe@x.coop"}
+    for change in changes:
+        await store.write(partial(table.change_person, person="person-1", **change))
+    former = await store.read(partial(table.list_former_names, person="person-1"))
+    await store.write(partial(erasures.erase_person, person="person-1", now=2.0))
+    await store.overwrite_log()
+    (key,) = await store.list_keys("boreale")
+    stored = everything(tmp_path)
+    await store.close()
+
+    assert {"Zoé Roy", "Zoé Ouellet", "zoe.roy@x.coop"} == set(former)
+    said = "clé de person-1, puis de person-1 (person-1, person-1), pour Zoé"
+    assert said == key.label
+    assert [] == [word for word in ("Ouellet", "zoe.roy") if word.encode() in stored]
+
+
+async def test_former_names_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a person who is renamed again and again the newest are kept."""
+    monkeypatch.setattr(table, "FORMER_NAMES_MAX", 2)
+    store = await Store.open(f"sqlite:///{tmp_path / 'store.db'}")
+    row = PersonRow("person-1", "boreale", "Zoé 0", "", "person", "a", "", 1.0)
+    await store.write(partial(table.add_person, row=row, coop_max=9))
+    for number in range(1, 5):
+        change = partial(table.change_person, person="person-1", name=f"Zoé {number}")
+        await store.write(change)
+    former = await store.read(partial(table.list_former_names, person="person-1"))
+    await store.close()
+
+    assert ("Zoé 2", "Zoé 3") == former
 
 
 async def test_a_failed_write_is_logged_without_its_values(tmp_path: Path) -> None:

@@ -122,7 +122,9 @@ async def test_nothing_of_a_forgotten_person_is_left(pool: RunningScheduler) -> 
         await eventually(lambda: all(view.key != person for view in core.open_jobs()))
         refused = await browser.call("GET", "/v1/jobs")
         pending = await store.read(list_pending)
-        left = await store.read(partial(erasures.find_left, listed=read_list(pool.home / FILE)))
+        left = await store.read(
+            partial(erasures.find_left, listed=read_list(pool.home / FILE).erased)
+        )
         keys = (await ask("ListKeys", admin_pb2.ListKeysRequest())).keys
         await browser.session.close()
         await other.session.close()
@@ -197,7 +199,7 @@ async def test_what_arrives_after_the_erasure_is_erased(pool: RunningScheduler) 
     await store.put_kept(row)
     erasing = pool.service._cleanup  # keeps the lists once a minute
     assert erasing is not None
-    left = await store.read(partial(erasures.find_left, listed=read_list(pool.home / FILE)))
+    left = await store.read(partial(erasures.find_left, listed=read_list(pool.home / FILE).erased))
     await store.write(partial(erasures.repeat, listed=left))
 
     assert [person] == [erasure.subject for erasure in left]

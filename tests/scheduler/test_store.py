@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -29,8 +30,9 @@ from entraide_scheduler.store.database import (
     upgrade,
 )
 from entraide_scheduler.store.dump import open_view
+from entraide_scheduler.store.erasures import erase_node
 from entraide_scheduler.store.journal import JournalRow
-from entraide_scheduler.store.members import digest_name, list_names
+from entraide_scheduler.store.members import digest_name, list_names, number_node
 from entraide_scheduler.store.rows import (
     JoinTokenRow,
     KeyRow,
@@ -104,7 +106,7 @@ async def test_tokens_and_nodes_go(store: Store) -> None:
     await store.put_token("b", JoinTokenRow("beta", 100.0))
     await store.put_node(NodeRow("n1", "alpha", "home", "CA-QC", "U1", "revoked"))
     await store.delete_tokens("alpha")
-    await store.delete_node("n1")
+    await store.write(partial(erase_node, number=number_node("U1"), now=1.0))
 
     assert TokenRefusal.UNKNOWN == await store.find_token("a", "U1", 1.0)
     assert JoinTokenRow("beta", 100.0) == await store.find_token("b", "U1", 1.0)

@@ -2,8 +2,8 @@
 
 In: who is to be forgotten, and which keys were that person's alone. Out: sessions and work under
 way end at every gateway; the store has nothing of the person left; the lists outside of it have the
-number. The keeper also lists what clients erased, and repeats the erasures of the last day: a
-request that was under way may have written after them.
+number. The keeper also lists what clients erased and what was revoked, and repeats the erasures of
+the last day: a request that was under way may have written after them.
 """
 
 import asyncio
@@ -18,11 +18,12 @@ from msgspec import Struct
 
 from entraide.errors import PoolError, error_for
 from entraide.printable import shortened
-from entraide.wire.messages import KeyRevoked, Revocation
-from entraide_scheduler.erasure_list import BESIDE_BACKUPS, FILE, merge_into
+from entraide.wire import messages as m
+from entraide_scheduler.erasure_list import BESIDE_BACKUPS, FILE, ErasureList, merge_into
 from entraide_scheduler.nodes import NodeRegistry
 from entraide_scheduler.people import NAME_MAX, Actor, People
 from entraide_scheduler.store import erasures
+from entraide_scheduler.store.ended_access import Revocation, list_revocations
 from entraide_scheduler.store.erasures import Erasure
 from entraide_scheduler.store.store import Store
 from entraide_scheduler.store.writer import WhenFull
@@ -63,7 +64,7 @@ class Erasing:
         registry: NodeRegistry,
         home: Path,
         end_work: Callable[[str], Awaitable[None]],
-        broadcast: Callable[[Revocation], None],
+        broadcast: Callable[[m.Revocation], None],
         find_backup: Callable[[], tuple[float, str]],
     ) -> None:
         self._store = store
@@ -73,7 +74,9 @@ class Erasing:
         self._end_work = end_work
         self._broadcast = broadcast
         self._find_backup = find_backup
-        self._listed: frozenset[Erasure] | None = None  # not known before the first time
+        self._listed: frozenset[Erasure | Revocation] | None = (
+            None  # not known before the first time
+        )
         self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("entraide.people")
 
@@ -91,7 +94,7 @@ class Erasing:
             raise error_for("unknown_key", values={"key": shortened(keys[0], NAME_MAX)})
         for key in keys:
             await self._store.revoke_key(key)
-            self._broadcast(KeyRevoked(key))
+            self._broadcast(m.KeyRevoked(key))
         for sender in (person, *keys):
             await self._end_work(sender)
         now = time.time()
@@ -116,8 +119,11 @@ class Erasing:
 
     async def _write_lists(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Writes the lists; returns those that are written, and those that are not."""
-        erased = await self._store.read(erasures.list_erasures)
-        if not erased:
+        listed = ErasureList(
+            await self._store.read(erasures.list_erasures),
+            revoked=await self._store.read(list_revocations),
+        )
+        if listed == ErasureList():
             self._listed = frozenset()
             return (), ()
         places = [self._home / FILE]
@@ -126,13 +132,13 @@ class Erasing:
         written, missed = [], []
         for place in places:
             try:
-                await asyncio.to_thread(merge_into, place, erased)
+                await asyncio.to_thread(merge_into, place, listed)
                 written.append(str(place))
             except (OSError, PoolError) as problem:
                 self._log.warning("erasures.not_listed", path=str(place), problem=str(problem))
                 missed.append(str(place))
         if not missed:
-            self._listed = frozenset(erased)
+            self._listed = frozenset((*listed.erased, *listed.revoked))
         return tuple(written), tuple(missed)
 
     # What goes on meanwhile.
@@ -163,5 +169,6 @@ class Erasing:
         if left:
             await self._store.write(partial(erasures.repeat, listed=left), WhenFull.DROP)
             await self._store.overwrite_log()
-        if self._listed is None or set(recent) - self._listed:
+        revoked = await self._store.read(list_revocations)
+        if self._listed is None or {*recent, *revoked} - self._listed:
             await self._write_lists()

@@ -22,6 +22,7 @@ from entraide_scheduler.driver import LiveDriver
 from entraide_scheduler.nats.tls import compute_fingerprint, compute_key_pin
 from entraide_scheduler.nodes import REVOKED, NodeListener, NodeRegistry, hash_token
 from entraide_scheduler.store import people
+from entraide_scheduler.store.members import number_node
 from entraide_scheduler.store.rows import JoinTokenRow, NodeRow
 from entraide_scheduler.store.store import Store
 
@@ -169,11 +170,14 @@ class Membership:
         return row.approval != REVOKED and views.get(row.node) in CONNECTED
 
     async def forget_node(self, row: NodeRow) -> None:
-        """Deletes the record of a node that is not connected; its key is revoked."""
+        """Erases a node that is not connected, whose key is revoked; its number stays."""
         if row.approval != REVOKED:
             await self.revoke_node(row)
-        await self._registry.remove(row.node)
-        self._log.warning("node.forgotten", node=row.node, coop=row.coop)
+        number = number_node(row.public_key)
+        self._driver.feed(e.NodeForgotten(*e.UNNUMBERED, node=row.node, number=number))
+        await self._driver.committed()
+        await self._registry.erase(row.node, number, self._driver.now())
+        self._log.warning("node.forgotten", number=number, coop=row.coop)
 
     async def remove_coop(self, coop: str) -> admin_pb2.RemovedCoop:
         """Ends keys, nodes, unused tokens and people of a co-op that is no member any more."""

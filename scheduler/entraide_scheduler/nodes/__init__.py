@@ -11,8 +11,9 @@ catalogue of devices.
 from entraide_scheduler.nodes.connections import ConnectionWatcher
 from entraide_scheduler.nodes.enrolment import ZONE, Enrolment, PoolFacts, hash_token
 from entraide_scheduler.nodes.node_listener import LoadRefusal, NodeListener
-from entraide_scheduler.nodes.node_registry import APPROVED, REVOKED, NodeRegistry
+from entraide_scheduler.nodes.node_registry import APPROVED, NodeRegistry
 from entraide_scheduler.nodes.unrecorded_keys import UnrecordedKeys
+from entraide_scheduler.store.rows import REVOKED
 
 __all__ = [
     "APPROVED",

@@ -25,8 +25,8 @@ from entraide_scheduler.address_failures import FailuresPerAddress
 from entraide_scheduler.core.policy import Approval
 from entraide_scheduler.nats.claims import is_user_key
 from entraide_scheduler.nats.identity import PoolIdentity
-from entraide_scheduler.nodes.node_registry import APPROVED, REVOKED, WAITING, NodeRegistry
-from entraide_scheduler.store.rows import JoinTokenRow, NodeRow, TokenRefusal
+from entraide_scheduler.nodes.node_registry import APPROVED, WAITING, NodeRegistry
+from entraide_scheduler.store.rows import REVOKED, JoinTokenRow, NodeRow, TokenRefusal
 from entraide_scheduler.store.store import Store
 
 ZONE = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,6}){0,3}")

@@ -29,9 +29,9 @@ from entraide_scheduler.driver import LiveDriver
 from entraide_scheduler.node_validation import clocks
 from entraide_scheduler.node_validation.message_reader import MessageReader, RejectedMessage
 from entraide_scheduler.nodes.hardware import peak_w
-from entraide_scheduler.nodes.node_registry import APPROVED, REVOKED, WAITING, NodeRegistry
+from entraide_scheduler.nodes.node_registry import APPROVED, WAITING, NodeRegistry
 from entraide_scheduler.nodes.usage_reports import ResultSource, UsageReports
-from entraide_scheduler.store.rows import NodeRow
+from entraide_scheduler.store.rows import REVOKED, NodeRow
 from entraide_scheduler.store.store import Store
 
 HEARTBEAT_S = 1.0

@@ -8,17 +8,19 @@ were given since that backup, so that its new names end with a number of the res
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Self
 
 import msgspec
 
+from entraide_scheduler.store.erasures import erase_node
 from entraide_scheduler.store.members import digest_name, list_names
 from entraide_scheduler.store.rows import JoinTokenRow, NodeRow, TokenRefusal
 from entraide_scheduler.store.store import Store
+from entraide_scheduler.store.writer import WhenFull
 
 APPROVED = "approved"
 WAITING = "waiting"  # the operator must approve it
-REVOKED = "revoked"
 NAME_MAX = 48  # leaves room for what find_free_name adds: a restore's number, and a count
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -122,10 +124,11 @@ class NodeRegistry:
                 changed = msgspec.structs.replace(own, vouched_by=row.vouched_by)
                 self._rows[row.node] = changed
 
-    async def remove(self, node: str) -> None:
-        """Deletes a record, in memory at once and on disk on return; its name stays its key's."""
+    async def erase(self, node: str, number: str, now: float) -> None:
+        """Erases a record, in memory at once and on disk on return; its name stays its key's."""
         self._forget(node)
-        await self._store.delete_node(node)
+        await self._store.write(partial(erase_node, number=number, now=now), WhenFull.WAIT)
+        await self._store.overwrite_log()
 
     def _keep(self, row: NodeRow) -> None:
         given_to = self._names.setdefault(digest_name(row.node), row.public_key)

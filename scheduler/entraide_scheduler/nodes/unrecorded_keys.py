@@ -14,7 +14,8 @@ from collections.abc import Awaitable, Callable, Iterable
 import structlog
 
 from entraide.errors import EntraideError
-from entraide_scheduler.nodes.node_registry import REVOKED, NodeRegistry
+from entraide_scheduler.nodes.node_registry import NodeRegistry
+from entraide_scheduler.store.rows import REVOKED
 
 REPEAT_AFTER_S = 1.0  # what a key sent before its connection was closed may still come
 

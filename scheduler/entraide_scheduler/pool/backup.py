@@ -95,7 +95,7 @@ def write_backup(state: Path, file: Path, passphrase: str) -> BackupSummary:
 
 
 def record_backup(state: Path, summary: BackupSummary) -> None:
-    """Writes ``last-backup.json``, and the list of erasures beside the backup.
+    """Writes ``last-backup.json``, and the list of erasures and revocations beside the backup.
 
     Raises:
         PoolError: ``backup_not_written``, or ``erasures_unreadable``.

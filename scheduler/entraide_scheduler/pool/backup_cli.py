@@ -137,7 +137,8 @@ def format_restore(summary: "RestoreSummary", lang: str) -> str:
         rows=summary.rows,
     )
     lists = {"lists": ", ".join(summary.lists)} if summary.lists else {}
-    repeated = i18n.text("pool-restore-erased", lang, erased=summary.erased, **lists)
+    counts = {"erased": summary.erased, "revoked": summary.revoked}
+    repeated = i18n.text("pool-restore-erased", lang, **counts, **lists)
     return f"{done}\n{repeated}"
 
 

@@ -9,7 +9,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -22,7 +22,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from entraide.errors import PoolError
 from entraide.files import PRIVATE_DIRECTORY_MODE, sync_directory, write_private
-from entraide_scheduler.erasure_list import BESIDE_BACKUPS, read_list
+from entraide_scheduler.erasure_list import BESIDE_BACKUPS, ErasureList, merge_lists, read_list
 from entraide_scheduler.erasure_list import FILE as FILE_OF_ERASURES
 from entraide_scheduler.nats.identity import PoolIdentity
 from entraide_scheduler.pool.backup_records import FileRecord, RowsRecord, read_records
@@ -49,8 +49,9 @@ from entraide_scheduler.store.ended_access import (
     end_signins,
     read_ended,
     repeat_ended,
+    repeat_revocations,
 )
-from entraide_scheduler.store.erasures import Erasure, repeat
+from entraide_scheduler.store.erasures import repeat
 
 SQLITE = "sqlite"  # as --database: the store in the pool's directory
 DATABASE_LINE = re.compile(r"^database\s*=.*$", re.MULTILINE)
@@ -66,7 +67,8 @@ class RestoreSummary(Struct, frozen=True):
         at: the moment of which the content is, seconds since the epoch.
         files, rows: how many.
         erased: how many erasures found something to erase again.
-        lists: the lists of erasures that were read.
+        revoked: how many keys, nodes and people of the backup had been revoked since.
+        lists: the lists of erasures and revocations that were read.
     """
 
     path: str
@@ -76,6 +78,7 @@ class RestoreSummary(Struct, frozen=True):
     files: int
     rows: int
     erased: int = 0
+    revoked: int = 0
     lists: tuple[str, ...] = ()
 
 
@@ -116,7 +119,8 @@ def restore_pool(
 ) -> RestoreSummary:
     """Restores a backup into a directory and a database that are empty or missing. Blocks.
 
-    All sign-in sessions end, and sign-in links are deleted.
+    All sign-in sessions end, and sign-in links are deleted. What was erased or revoked after the
+    backup, as the lists say, is erased or revoked again.
 
     Args:
         file: the backup.
@@ -135,7 +139,7 @@ def restore_pool(
     lists = [path for path in (erased, file.parent / BESIDE_BACKUPS) if path and path.exists()]
     if erased is not None and erased not in lists:
         lists.insert(0, erased)  # reading it says what is wrong
-    to_erase = {each.subject: each for path in lists for each in read_list(path)}
+    repeated = merge_lists(*map(read_list, lists))
     with open_backup(file) as (raw, head, raw_head):
         reader = unseal(file, raw, passphrase, head, raw_head)
         try:
@@ -144,9 +148,7 @@ def restore_pool(
         except OSError as problem:
             raise _not_created(state, problem) from problem
         try:
-            summary = _restore(
-                reader, head, draft, state, database=database, to_erase=to_erase.values()
-            )
+            summary = _restore(reader, head, draft, state, database=database, repeated=repeated)
             return structs.replace(summary, lists=tuple(map(str, lists)))
         except SealedFault as fault:
             raise refused(file, fault, head) from fault
@@ -163,11 +165,11 @@ def _restore(
     state: Path,
     *,
     database: str | None,
-    to_erase: Collection[Erasure],
+    repeated: ErasureList,
 ) -> RestoreSummary:
     rows = _Rows(read_records(reader.read), draft)
     config = _prepare_config(draft, database)
-    PoolIdentity(draft)
+    identity = PoolIdentity(draft)
     for name in FOLDERS:
         (draft / name).mkdir(mode=PRIVATE_DIRECTORY_MODE, exist_ok=True)
     at = time.time()
@@ -177,12 +179,14 @@ def _restore(
     with empty_database(url) as connection:
         fill(connection, head.schema, rows, reader)
         end_signins(connection, at)  # some were ended, and links used, after the backup
-        erased = repeat(connection, to_erase)
+        erased = repeat(connection, repeated.erased)
+        revoked, node_keys = repeat_revocations(connection, repeated.revoked, head.at)
+        identity.record_revocations(node_keys)
         if not is_own:
             _move(draft, state)  # before the commit, which is the last step that can fail
     if is_own:
         _move(draft, state)
-    counts = (rows.files, rows.rows, erased)
+    counts = (rows.files, rows.rows, erased, revoked)
     return RestoreSummary(str(state), config.name, head.version, head.at, *counts)
 
 
@@ -233,7 +237,7 @@ def put_back(file: Path, passphrase: str, state: Path) -> None:
                     repeat_ended(c, ended)
                 _keep_revocations(state, draft)
                 if (own := state / FILE_OF_ERASURES).exists():
-                    repeat(c, read_list(own))
+                    repeat(c, read_list(own).erased)
                 for path in filter(Path.is_file, sorted(draft.rglob("*"))):
                     write_private(state / path.relative_to(draft), path.read_bytes())
                 joined_until = read_mark(draft).joined_until

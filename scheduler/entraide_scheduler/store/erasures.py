@@ -1,23 +1,29 @@
-"""Erasures: what the store holds of a person, a key or a kept job goes, and its number is noted.
+"""Erasures: what the store holds of a person, a key, a node or a kept job goes; a number is noted.
 
-The books keep their sums under the number, which is then nobody's. Where another row says the
-name or the address of a person (the label of a key, who changed a policy and why, who vouched for a
-node, the reason of a correction), the person's number stands in its place. The register of
-incidents never changes.
+The books keep their sums under the number, which is then nobody's. Where another row says a present
+or former name or address of a person (the label of a key, who changed a policy and why, who vouched
+for a node, the reason of a correction), the person's number stands in its place; for the name of a
+node its number, in explanations and statements. Signed receipts and the register of incidents never
+change.
+
+A person who begins empty (``erase_closed``) stays, and so does what was sent in the start that goes
+on: its sender is noted, after ``START_PREFIX``. All else that the person sent until then goes.
 
 SQLite overwrites what it deletes with zeros (``secure_delete`` in ``database``), and its log, which
 holds earlier pages, is emptied after an erasure (``Store.overwrite_log``).
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select, update
 
 from entraide_scheduler.store import people as person_table
 from entraide_scheduler.store.files import delete_file
-from entraide_scheduler.store.owners import PERSON_PREFIX, is_sent_by
+from entraide_scheduler.store.members import NODE_PREFIX, find_numbered
+from entraide_scheduler.store.owners import PERSON_PREFIX, is_sent_by, person_of
 from entraide_scheduler.store.schema import (
     batch_results,
     batches,
@@ -25,6 +31,7 @@ from entraide_scheduler.store.schema import (
     erasures,
     explanations,
     files,
+    former_names,
     kept,
     keys,
     nodes,
@@ -34,18 +41,28 @@ from entraide_scheduler.store.schema import (
     signin_sessions,
     signin_starts,
 )
+from entraide_scheduler.store.settlements import rename_settled
 
-KEY_PREFIX, JOB_PREFIX = "key-", "kept-"
+KEY_PREFIX, JOB_PREFIX, START_PREFIX = "key-", "kept-", "start-"
 SIGNINS = (signin_links, signin_sessions, signin_starts)
 JOBS_MAX = 100_000  # noted kept jobs; above, the oldest are forgotten first
 _WORDS = (
     (keys, "label"), (policies, "author"), (policies, "reason"), (nodes, "vouched_by"),
     (corrections, "reason"),
 )  # fmt: skip
+# What is sent, with the column of its time.
+_SENT = ((kept, "submitted_at"), (batches, "created_at"), (explanations, "at"),
+         (files, "created_at"))  # fmt: skip
 
 
 class Erasure(Struct, frozen=True):
-    """What was erased: the number of a person, a key or a kept job; and when, in seconds."""
+    """What was erased, by its number, and when, in seconds.
+
+    Attributes:
+        subject: a person, a key, a node or a kept job; or ``START_PREFIX`` and the sender whose
+            things stayed as the person began empty.
+        at: the moment.
+    """
 
     subject: str
     at: float
@@ -54,18 +71,19 @@ class Erasure(Struct, frozen=True):
 def erase_person(connection: Connection, person: str, now: float) -> bool:
     """Erases a person; returns False if there is none and none was erased.
 
-    Name and address, links and sessions, and all that the person sent and the pool keeps: jobs,
+    Names and addresses, links and sessions, and all that the person sent and the pool keeps: jobs,
     files, batches and their results.
     """
     row = person_table.get_person(connection, person)
     if row is None and not is_erased(connection, person):
         return False
     if row is not None:
+        former = person_table.list_former_names(connection, person)
+        words = (row.name, row.email, row.confirmed_email, *former)
         connection.execute(delete(people).where(people.c.person == person))
         for table, column in _WORDS:
-            words = (row.name, row.email, row.confirmed_email)
             _replace_words(connection, table, column, words, person)
-    for table in SIGNINS:
+    for table in (*SIGNINS, former_names):
         connection.execute(delete(table).where(table.c.person == person))
     _erase_sent(connection, person)
     _note(connection, person, now)
@@ -80,6 +98,14 @@ def erase_key(connection: Connection, key: str, now: float) -> None:
     _note(connection, key, now)
 
 
+def erase_node(connection: Connection, number: str, now: float) -> None:
+    """Erases a node's record, and its name from explanations and statements."""
+    for name in find_numbered(connection, number):
+        connection.execute(delete(nodes).where(nodes.c.node == name))
+        rename_settled(connection, name, number)
+    _note(connection, number, now)
+
+
 def erase_job(connection: Connection, job: str, now: float) -> None:
     """Erases a kept job. The line of a batch is part of its batch and stays."""
     is_alone = (kept.c.job == job) & (kept.c.batch == "")
@@ -88,8 +114,47 @@ def erase_job(connection: Connection, job: str, now: float) -> None:
     _note(connection, job, now)
 
 
+def list_closed_work(
+    connection: Connection, sender: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Returns the kept jobs and batches of a person's other starts that have not ended."""
+    jobs = _is_closed(kept, sender) & (kept.c.ended_at == 0.0) & (kept.c.batch == "")
+    open_batches = _is_closed(batches, sender) & (batches.c.ended_at == 0.0)
+    return (
+        tuple(connection.execute(select(kept.c.job).where(jobs)).scalars()),
+        tuple(connection.execute(select(batches.c.batch).where(open_batches)).scalars()),
+    )
+
+
+def erase_closed(connection: Connection, sender: str, unless_in: Sequence[str], now: float) -> None:
+    """Erases what a person sent in other starts; what is under way goes with its end.
+
+    Args:
+        connection: of the writer.
+        sender: the person, in the start that goes on.
+        unless_in: states of batches whose input stays until they end.
+        now: seconds since the epoch.
+    """
+    ended = _is_closed(kept, sender) & (kept.c.ended_at > 0.0) & (kept.c.batch == "")
+    connection.execute(delete(kept).where(ended))
+    own = _is_closed(batches, sender)
+    over = select(batches.c.batch).where(own & (batches.c.ended_at > 0.0))
+    connection.execute(delete(batch_results).where(batch_results.c.batch.in_(over)))
+    connection.execute(delete(batches).where(own & (batches.c.ended_at > 0.0)))
+    connection.execute(update(batches).where(own).values(keep_s=0.0))
+    sent = select(files.c.file).where(_is_closed(files, sender))
+    for file in connection.execute(sent).scalars().all():
+        if not delete_file(connection, file, unless_in):
+            expired = update(files).where(files.c.file == file)
+            connection.execute(expired.values(expires_at=now))
+    connection.execute(delete(explanations).where(_is_closed(explanations, sender)))
+    subject = START_PREFIX + sender
+    connection.execute(delete(erasures).where(erasures.c.subject == subject))
+    _note(connection, subject, now)
+
+
 def is_erased(connection: Connection, subject: str) -> bool:
-    """Whether a person, a key or a kept job was erased."""
+    """Whether what has this number was erased."""
     query = select(erasures.c.subject).where(erasures.c.subject == subject)
     return connection.execute(query).first() is not None
 
@@ -103,27 +168,38 @@ def list_erasures(connection: Connection, since: float = 0.0) -> tuple[Erasure, 
 
 def find_left(connection: Connection, listed: Iterable[Erasure]) -> list[Erasure]:
     """Returns the erasures of which the store has something left."""
-    return [erasure for erasure in listed if _has_rows(connection, erasure.subject)]
+    return [erasure for erasure in listed if _has_rows(connection, erasure)]
 
 
 def repeat(connection: Connection, listed: Iterable[Erasure]) -> int:
     """Repeats erasures, after a restore for instance; returns how many found something to erase."""
     count = 0
     for erasure in listed:
-        count += _has_rows(connection, erasure.subject)
-        if erasure.subject.startswith(PERSON_PREFIX):
-            _note(connection, erasure.subject, erasure.at)
-            erase_person(connection, erasure.subject, erasure.at)
-        elif erasure.subject.startswith(KEY_PREFIX):
-            erase_key(connection, erasure.subject, erasure.at)
+        subject, at = erasure.subject, erasure.at
+        count += _has_rows(connection, erasure)
+        if subject.startswith(PERSON_PREFIX):
+            _note(connection, subject, at)
+            erase_person(connection, subject, at)
+        elif subject.startswith(KEY_PREFIX):
+            erase_key(connection, subject, at)
+        elif subject.startswith(NODE_PREFIX):
+            erase_node(connection, subject, at)
+        elif subject.startswith(START_PREFIX):
+            _erase_rows(connection, {table: _is_earlier(table, erasure) for table, _ in _SENT})
+            _note(connection, subject, at)
         else:
-            erase_job(connection, erasure.subject, erasure.at)
+            erase_job(connection, subject, at)
     return count
 
 
-def _has_rows(connection: Connection, subject: str) -> bool:
+def _has_rows(connection: Connection, erasure: Erasure) -> bool:
+    subject = erasure.subject
+    if subject.startswith(NODE_PREFIX):
+        return bool(find_numbered(connection, subject))
     if subject.startswith(JOB_PREFIX):
         places: list[ColumnElement[bool]] = [(kept.c.job == subject) & (kept.c.batch == "")]
+    elif subject.startswith(START_PREFIX):
+        places = [_is_earlier(table, erasure) for table in (kept, files, batches)]
     else:
         is_labelled = (keys.c.key == subject) & ((keys.c.label != "") | ~keys.c.revoked)
         places = [people.c.person == subject, is_labelled]
@@ -132,14 +208,29 @@ def _has_rows(connection: Connection, subject: str) -> bool:
     return any(connection.execute(select(1).where(place).limit(1)).first() for place in places)
 
 
+def _is_closed(table: Table, sender: str) -> ColumnElement[bool]:
+    """Returns the condition that a row is of another start of a sender's person."""
+    return is_sent_by(table.c.key, person_of(sender)) & (table.c.key != sender)
+
+
+def _is_earlier(table: Table, erasure: Erasure) -> ColumnElement[bool]:
+    """Returns the condition that a person who began empty had sent a row before."""
+    (at,) = (table.c[name] for each, name in _SENT if each is table)
+    return _is_closed(table, erasure.subject.removeprefix(START_PREFIX)) & (at <= erasure.at)
+
+
 def _erase_sent(connection: Connection, sender: str) -> None:
     """Erases the jobs, files and batches of a person or a key."""
-    own = select(batches.c.batch).where(is_sent_by(batches.c.key, sender))
+    _erase_rows(connection, {table: is_sent_by(table.c.key, sender) for table, _ in _SENT})
+
+
+def _erase_rows(connection: Connection, chosen: dict[Table, Any]) -> None:
+    """Erases rows of what is sent, with all that is part of them."""
+    own = select(batches.c.batch).where(chosen[batches])
     connection.execute(delete(batch_results).where(batch_results.c.batch.in_(own)))
     for table in (kept, batches, explanations):
-        connection.execute(delete(table).where(is_sent_by(table.c.key, sender)))
-    sent = select(files.c.file).where(is_sent_by(files.c.key, sender))
-    for file in connection.execute(sent).scalars().all():
+        connection.execute(delete(table).where(chosen[table]))
+    for file in connection.execute(select(files.c.file).where(chosen[files])).scalars().all():
         delete_file(connection, file)
 
 

@@ -8,6 +8,8 @@ from sqlalchemy import Connection, delete, insert, select, update
 from entraide_scheduler.store.rows import JoinTokenRow, KeyRow, NodeRow, TokenRefusal
 from entraide_scheduler.store.schema import join_tokens, keys, node_names, nodes
 
+NODE_PREFIX = "node-"  # of a forgotten node's number
+
 _KEY_COLUMNS = (keys.c.key, keys.c.coop, keys.c.project, keys.c.label, keys.c.revoked)
 _TOKEN_COLUMNS = tuple(join_tokens.c[name] for name in JoinTokenRow.__struct_fields__)
 
@@ -48,6 +50,21 @@ def digest_name(node: str) -> str:
     return hashlib.sha256(node.encode()).hexdigest()
 
 
+def number_node(public_key: str) -> str:
+    """Returns the number that takes the place of a node's name when its record is deleted.
+
+    >>> number_node("UBLG5YDTFBDFMNG35MOFIJLJIQPV2C5M3MMHBQMLHOEM3XEKSSZJKV2T")
+    'node-8594bea0500f'
+    """
+    return f"{NODE_PREFIX}{hashlib.sha256(public_key.encode()).hexdigest()[:12]}"
+
+
+def find_numbered(connection: Connection, number: str) -> list[str]:
+    """Returns the names of the nodes that have a number; at most one, but for chance."""
+    rows = connection.execute(select(nodes.c.node, nodes.c.public_key))
+    return [row.node for row in rows if number_node(row.public_key) == number]
+
+
 def list_names(connection: Connection) -> dict[str, str]:
     """Returns the digest of every name that was given to a node, with the node's public key."""
     return {row.digest: row.public_key for row in connection.execute(select(node_names))}
@@ -66,11 +83,6 @@ def put_node(connection: Connection, row: NodeRow) -> None:
         name = {"digest": digest_name(row.node), "public_key": row.public_key}
         connection.execute(insert(node_names).values(**name))
         connection.execute(insert(nodes).values(**values))
-
-
-def delete_node(connection: Connection, node: str) -> None:
-    """Deletes the record of a node; its name stays given."""
-    connection.execute(delete(nodes).where(nodes.c.node == node))
 
 
 def put_token(connection: Connection, digest: str, row: JoinTokenRow) -> None:

@@ -1,5 +1,6 @@
 """People, sign-in links and sign-in sessions: queries as functions on a connection."""
 
+import time
 from typing import Any
 
 import msgspec
@@ -15,11 +16,18 @@ from entraide_scheduler.store.person_rows import (
     SigninStartRow,
     SigninWay,
 )
-from entraide_scheduler.store.schema import keys, people, signin_links, signin_sessions
+from entraide_scheduler.store.schema import (
+    former_names,
+    keys,
+    people,
+    signin_links,
+    signin_sessions,
+)
 from entraide_scheduler.store.signin_starts import begin_start, end_others, list_starts
 
 LINKS_PER_PERSON_MAX = 10  # unused; above, the oldest is deleted
 SESSIONS_PER_PERSON_MAX = 50  # open; above, the oldest is ended
+FORMER_NAMES_MAX = 100  # of one person; above, the oldest is dropped
 ENDED_KEEP_S = 7 * 86_400.0  # links and sessions that are over
 NULLABLE = ("email", "oidc_issuer", "oidc_subject")
 
@@ -90,14 +98,39 @@ def list_people(connection: Connection, coop: str = "") -> tuple[PersonRow, ...]
 
 
 def change_person(connection: Connection, person: str, **changes: Any) -> PersonRow | None:
-    """Changes fields of a person; returns None if another person has the same address."""
+    """Changes fields of a person; returns None if another person has the same address.
+
+    A former name or address is kept until the person is erased with it.
+    """
+    former, changed_at = get_person(connection, person), time.time()
     changed = update(people).where(people.c.person == person).values(**_stored(changes))
     try:
         with connection.begin_nested():
             connection.execute(changed)
     except IntegrityError:
         return None
-    return get_person(connection, person)
+    row = get_person(connection, person)
+    if former is not None and row is not None:
+        for name in {former.name, former.email} - {row.name, row.email, ""}:
+            _add_former_name(connection, person, name, changed_at)
+    return row
+
+
+def _add_former_name(connection: Connection, person: str, name: str, now: float) -> None:
+    table = former_names.c
+    own = (table.person == person) & (table.name == name)
+    connection.execute(delete(former_names).where(own))
+    connection.execute(insert(former_names).values(person=person, name=name, at=now))
+    newest = select(table.name).where(table.person == person).order_by(table.at.desc())
+    surplus = connection.execute(newest.offset(FORMER_NAMES_MAX)).scalars().all()
+    over = (table.person == person) & table.name.in_(surplus)
+    connection.execute(delete(former_names).where(over))
+
+
+def list_former_names(connection: Connection, person: str) -> tuple[str, ...]:
+    """Returns the names and addresses that a person had."""
+    own = select(former_names.c.name).where(former_names.c.person == person)
+    return tuple(connection.execute(own.order_by(former_names.c.at)).scalars())
 
 
 def disable_person(connection: Connection, person: str, now: float) -> PersonRow | None:

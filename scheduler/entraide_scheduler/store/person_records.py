@@ -10,9 +10,11 @@ from typing import Any
 from sqlalchemy import Connection, LargeBinary, Select, Table, select, tuple_
 
 from entraide_scheduler.store.owners import is_owned, is_sent_by
+from entraide_scheduler.store.people import list_former_names
 from entraide_scheduler.store.schema import (
     batches,
     files,
+    former_names,
     kept,
     keys,
     people,
@@ -24,7 +26,10 @@ from entraide_scheduler.store.schema import (
 
 PAGE_ROWS = 500
 SECRETS = frozenset({"token_hash", "secret_hash", "hash"})
-_PERSON = {"sessions": signin_sessions, "starts": signin_starts, "links": signin_links}
+_PERSON = {
+    "names": former_names, "sessions": signin_sessions, "starts": signin_starts,
+    "links": signin_links,
+}  # fmt: skip
 # Of what a person sent: in which order it is read.
 _SENT = {
     "jobs": (kept, ("submitted_at", "job")),
@@ -41,10 +46,11 @@ def read_person(connection: Connection, person: str) -> dict[str, Any]:
 
 
 def read_section(connection: Connection, section: str, person: dict[str, Any]) -> list[Any]:
-    """Returns one of the short sections: sessions, links, or keys whose label has the name."""
+    """Returns one of the short sections; its keys are those whose label has a name."""
     if section == "keys":
         own = connection.execute(_all(keys).where(keys.c.coop == person["coop"])).mappings()
-        said = {text.lower() for text in (person["name"], person["email"]) if text}
+        former = list_former_names(connection, person["person"])
+        said = {text.lower() for text in (person["name"], person["email"], *former) if text}
         return [dict(row) for row in own if any(text in row["label"].lower() for text in said)]
     table = _PERSON[section]
     rows = connection.execute(_all(table).where(table.c.person == person["person"])).mappings()

@@ -35,6 +35,9 @@ class KeyRow(Struct, frozen=True):
     revoked: bool = False
 
 
+REVOKED = "revoked"  # approval of a node whose key was revoked
+
+
 class NodeRow(Struct, frozen=True):
     """A node that joined, by the pool's record.
 

@@ -141,6 +141,14 @@ people = Table(
     Index("people_by_coop", "coop"),
 )
 
+former_names = Table(  # names and addresses that persons had, for their erasure
+    "former_names",
+    metadata,
+    Column("person", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("at", Double, nullable=False),
+)
+
 signin_links = Table(
     "signin_links",
     metadata,
@@ -204,7 +212,7 @@ incidents = Table(
     Column("measures", String, nullable=False),
 )
 
-# What was erased: a person, a key or a kept job, by its number. Restores repeat these.
+# What was erased, by its number. Restores repeat these.
 erasures = Table(
     "erasures",
     metadata,

@@ -10,11 +10,12 @@ from functools import cache
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from entraide.decoding import MsgpackDecoder
-from entraide.types import Receipt
+from entraide.types import Explanation, Receipt
 from entraide_scheduler.core.commands import Entry
+from entraide_scheduler.core.explanations import rename_node
 from entraide_scheduler.store.answered import delete_settled
 from entraide_scheduler.store.compiled import CompiledStatement, insert_into
 from entraide_scheduler.store.rows import EarlierSettlement, SettlementRow
@@ -22,7 +23,9 @@ from entraide_scheduler.store.schema import entries, explanations, settled
 
 EXPLANATIONS_MAX = 200_000
 EXPLANATIONS_KEEP_S = 30 * 86_400.0
+ROWS_AT_ONCE = 1_000
 
+_explanation = MsgpackDecoder[Explanation](Explanation)
 _receipt = MsgpackDecoder[Receipt](Receipt)
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -220,6 +223,20 @@ def read_explanation(connection: Connection, job: str) -> ExplanationRow | None:
     columns = (explanations.c[name] for name in ExplanationRow._fields)
     row = connection.execute(select(*columns).where(explanations.c.job == job)).first()
     return ExplanationRow(*row) if row else None
+
+
+def rename_settled(connection: Connection, name: str, number: str) -> None:
+    """Puts a number in the place of a node's name, in statements and explanations.
+
+    Receipts stay as they were signed.
+    """
+    connection.execute(update(settled).where(settled.c.node == name).values(node=number))
+    query = select(explanations.c.job, explanations.c.document)
+    for job, document in connection.execute(query).yield_per(ROWS_AT_ONCE):
+        if name.encode() in document:
+            renamed = _encode(rename_node(_explanation.decode(document), name, number))
+            chosen = update(explanations).where(explanations.c.job == job)
+            connection.execute(chosen.values(document=renamed))
 
 
 def expire_explanations(connection: Connection, now: float) -> int:

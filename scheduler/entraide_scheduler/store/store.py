@@ -220,10 +220,6 @@ class Store:
         """Adds a node, or replaces its record."""
         return self._writer.submit(lambda c: members.put_node(c, row))
 
-    def delete_node(self, node: str) -> Future[None]:
-        """Deletes the record of a node; its name stays given."""
-        return self._writer.submit(lambda c: members.delete_node(c, node))
-
     def put_token(self, digest: str, row: JoinTokenRow) -> Future[None]:
         """Adds a join token by its SHA-256."""
         return self._writer.submit(lambda c: members.put_token(c, digest, row))

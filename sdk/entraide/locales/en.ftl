@@ -1439,13 +1439,13 @@ pool-restore-done =
     2. If this machine has another address, let the name of the pool lead here.
     3. Start it:
         entraide pool run { $path }
-    4. Revoke again the machines and keys that were revoked after the backup, and disable again the people who were disabled after it. Nobody is signed in any more, and sign-in links of before no longer work.
+    4. Remove again the co-ops that were removed after the backup. Nobody is signed in any more, and sign-in links of before no longer work.
 pool-restore-erased = { $lists ->
-    [none] No list of erasures (entraide-erased.json) was beside the backup. If people or requests were erased since, erase them again.
-   *[other] Erasures repeated from { $lists }: { $erased }.
+    [none] No list of erasures and revocations (entraide-erased.json) was beside the backup. Erase again the people, machines and requests that were erased since, revoke again the machines and keys that were revoked since, and disable again the people who were disabled since.
+   *[other] Repeated from { $lists }: { $erased } erasures, { $revoked } revocations. What was erased or revoked after this list was written, repeat yourself.
 }
-opt-pool-restore-erased = List of erasures to repeat, besides the one beside the backup (entraide-erased.json).
-error-erasures_unreadable = The list of erasures { $path } cannot be read: { $problem }. Restore it from a copy, or move it away and repeat these erasures yourself.
+opt-pool-restore-erased = List of erasures and revocations to repeat, besides the one beside the backup (entraide-erased.json).
+error-erasures_unreadable = The list of erasures and revocations { $path } cannot be read: { $problem }. Restore it from a copy, or move it away and repeat these erasures and revocations yourself.
 help-pool-upgrade = Take the pool over to another version; if that does not come up, back to this one.
 arg-upgrade-wheel = Wheel of the other version (entraide-….whl).
 opt-pool-wheels = Folder with the wheels that it needs; no network is used then.
@@ -4069,6 +4069,7 @@ export-about = All that the pool holds of this person; times are in seconds sinc
     [yes] {""}
    *[other] {" "}The texts of the person’s requests are left out: only the person reads them, at /v1/session/export.
 }
+export-names = Names and addresses that the person had before. They are erased with the person.
 export-sessions = Sessions: browser and system, begin, last use. They are deleted 7 days after their end.
 export-starts = Starts: what of the person’s work is open to which sessions.
 export-links = Sign-in links, without their secret part. They are deleted 7 days after their time.

@@ -1440,13 +1440,13 @@ pool-restore-done =
     2. Si cette machine a une autre adresse, faites mener ici le nom du parc.
     3. Démarrez-le :
         entraide pool run { $path }
-    4. Révoquez de nouveau les machines et les clés révoquées après la sauvegarde, et désactivez de nouveau les personnes désactivées depuis. Plus personne n’est connecté, et les liens de connexion d’avant ne valent plus.
+    4. Retirez de nouveau les coopératives retirées après la sauvegarde. Plus personne n’est connecté, et les liens de connexion d’avant ne valent plus.
 pool-restore-erased = { $lists ->
-    [none] Aucune liste d’effacements (entraide-erased.json) n’était à côté de la sauvegarde. Si des personnes ou des requêtes ont été effacées depuis, effacez-les de nouveau.
-   *[other] Effacements répétés d’après { $lists } : { $erased }.
+    [none] Aucune liste d’effacements et de révocations (entraide-erased.json) n’était à côté de la sauvegarde. Effacez de nouveau les personnes, les machines et les requêtes effacées depuis, révoquez de nouveau les machines et les clés révoquées depuis, et désactivez de nouveau les personnes désactivées depuis.
+   *[other] Répétés d’après { $lists } : effacements { $erased }, révocations { $revoked }. Répétez vous-même ce qui a été effacé ou révoqué après l’écriture de cette liste.
 }
-opt-pool-restore-erased = Liste d’effacements à répéter, en plus de celle qui est à côté de la sauvegarde (entraide-erased.json).
-error-erasures_unreadable = La liste d’effacements { $path } ne peut pas être lue : { $problem }. Rétablissez-la d’une copie, ou déplacez-la et répétez ces effacements vous-même.
+opt-pool-restore-erased = Liste d’effacements et de révocations à répéter, en plus de celle qui est à côté de la sauvegarde (entraide-erased.json).
+error-erasures_unreadable = La liste d’effacements et de révocations { $path } ne peut pas être lue : { $problem }. Rétablissez-la d’une copie, ou déplacez-la et répétez vous-même ces effacements et ces révocations.
 help-pool-upgrade = Faire passer le parc à une autre version ; si elle ne démarre pas, revenir à celle-ci.
 arg-upgrade-wheel = Paquet (wheel) de l’autre version, entraide-….whl.
 opt-pool-wheels = Dossier des paquets (wheels) dont elle a besoin ; rien n’est alors pris sur le réseau informatique.
@@ -4076,6 +4076,7 @@ export-about = Tout ce que le parc détient sur cette personne ; les moments so
     [yes] {""}
    *[other] {" "}Les textes de ses requêtes n’y sont pas : elle est seule à les lire, à l’adresse /v1/session/export.
 }
+export-names = Noms et adresses que la personne a eus auparavant. Ils sont effacés avec elle.
 export-sessions = Sessions : navigateur et système, début, dernière utilisation. Elles sont supprimées 7 jours après leur fin.
 export-starts = Départs : ce qui, dans ce que la personne a envoyé, est ouvert à ses sessions.
 export-links = Liens de connexion, sans leur partie secrète. Ils sont supprimés 7 jours après leur terme.

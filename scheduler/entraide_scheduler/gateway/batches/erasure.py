@@ -6,7 +6,7 @@ from functools import partial
 from entraide_scheduler.gateway.batches.states import UNENDED
 from entraide_scheduler.gateway.batches.use_cases import Batches
 from entraide_scheduler.gateway.jobs import Caller, KeptJobs
-from entraide_scheduler.store import erasure
+from entraide_scheduler.store import erasures
 from entraide_scheduler.store.store import Store
 
 
@@ -25,8 +25,8 @@ class SentWork:
         self._batches = batches
 
     async def erase_closed(self, caller: Caller) -> None:
-        """Erases what a person sent and the caller's session may not read."""
-        under_way = partial(erasure.list_under_way, person=caller.person, keep=caller.readable)
+        """Erases what a person sent in other starts than that of the caller, a new one."""
+        under_way = partial(erasures.list_closed_work, sender=caller.key)
         jobs, batches = await self._store.read(under_way)
         for job in jobs:
             row = await self._store.get_kept(job)
@@ -35,10 +35,7 @@ class SentWork:
         for batch in batches:
             await self._batches.end(batch)
         erase = partial(
-            erasure.erase_sent,
-            person=caller.person,
-            keep=caller.readable,
-            unless_in=UNENDED,
-            now=time.time(),
+            erasures.erase_closed, sender=caller.key, unless_in=UNENDED, now=time.time()
         )
         await self._store.write(erase)
+        await self._store.overwrite_log()

@@ -158,6 +158,12 @@ def _people() -> None:
 
 def _registers() -> None:
     op.create_table(
+        "former_names",
+        sa.Column("person", sa.String, primary_key=True),
+        sa.Column("name", sa.String, primary_key=True),
+        sa.Column("at", sa.Double, nullable=False),
+    )
+    op.create_table(
         "erasures",
         sa.Column("subject", sa.String, primary_key=True),
         sa.Column("at", sa.Double, nullable=False),
