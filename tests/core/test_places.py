@@ -1,9 +1,10 @@
 """Places: what a request asks of the pool's own servers, which its text passes."""
 
+import pytest
 from tests.cases import all_cases
 from tests.core.builders import Pool, card, facts, of
 
-from entraide.types import UNKNOWN, Control, ServerPlace
+from entraide.types import UNKNOWN, Control, JobKind, JobState, ServerPlace
 from entraide_scheduler.core import commands
 from entraide_scheduler.core.carbon import make_receipt
 from entraide_scheduler.core.rules import find_place_fault
@@ -103,3 +104,44 @@ def test_a_receipt_has_the_places_of_its_request() -> None:
 
     assert (QUEBEC, (ONTARIO,)) == (with_places.place, with_places.further_places)
     assert (None, ()) == (without.place, without.further_places)
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_job_ends_where_the_server_that_came_back_must_not_see_it(waits: bool) -> None:
+    """A kept job is requested anew at each start; a server that has moved ends what it may not."""
+    (pool, _), wish = _pool(waits=waits), {"jurisdiction": "CA-QC", "kind": JobKind.KEPT}
+    first = pool.ask("j1", places=(QUEBEC,), **wish)
+    again = pool.ask("j1", places=(QUEBEC,), **wish)
+    moved = pool.ask("j1", places=(ONTARIO, QUEBEC), **wish)
+    (ended,) = of(moved, commands.EndJob)
+
+    assert waits != bool(of(first, commands.Place))
+    assert [] == of(again, commands.EndJob)
+    assert (JobState.FAILED, "place_outside") == (ended.state, ended.code)
+    assert waits != bool(of(moved, commands.CancelRun))
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_job_goes_on_at_a_server_that_moved_where_it_may_pass(waits: bool) -> None:
+    """Its receipt names the server that is there now, and the one that took the request."""
+    (pool, held), wish = _pool(waits=waits), {"jurisdiction": "CA", "kind": JobKind.KEPT}
+    first = pool.ask("j1", places=(QUEBEC,), **wish)
+    moved = pool.ask("j1", places=(ONTARIO, QUEBEC), **wish)
+    if waits:
+        (before, *_) = held
+        pool.accept(before)
+        first = pool.report(before)
+    (place,) = of(first, commands.Place)
+    pool.accept(place)
+    (settle,) = of(pool.report(place), commands.Settle)
+
+    assert [] == of(moved, commands.EndJob)
+    assert (ONTARIO, QUEBEC) == settle.terms.places
+
+
+def _pool(*, waits: bool) -> tuple[Pool, list[commands.Place]]:
+    """A pool of one machine, and what runs in its four slots if the next job is to wait."""
+    pool = Pool()
+    pool.join(card("n1", "CA-QC"))
+    asked = [pool.ask(f"first-{number}") for number in range(4 * waits)]
+    return pool, [place for commanded in asked for place in of(commanded, commands.Place)]

@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.scheduler.gateway_support import PLACE, ask, open_pool
-from tests.waiting import eventually
+from tests.scheduler.test_gateway_kept import JOBS, submit
+from tests.waiting import eventually, until_read
 
 from entraide import receipts
 from entraide.types import Receipt, ServerPlace
@@ -100,3 +101,21 @@ async def test_a_kept_answer_does_not_pass_a_server_that_does_not_fit(tmp_path: 
 
 def _decode(document: dict[str, object]) -> Receipt:
     return msgspec.convert(document, Receipt)
+
+
+async def test_a_kept_request_does_not_follow_a_server_that_moved(tmp_path: Path) -> None:
+    """What waits for Quebec ends when the pool comes back in Ontario, and runs nowhere."""
+    home, away = (
+        Settings(drain_s=0.0, place=ServerPlace("CA-QC", "member")),
+        Settings(drain_s=0.0, place=PLACE),
+    )
+    async with open_pool(tmp_path, settings=home) as pool:
+        job = (await submit(pool, X_Entraide_Jurisdiction="CA-QC"))[1]["id"]
+        await pool.placed()
+    async with open_pool(tmp_path, settings=away) as pool:
+        row = await until_read(lambda: pool.store.get_kept(job), lambda row: row and row.ended_at)
+        answer = await pool.call("GET", f"{JOBS}/{job}")
+
+    assert row is not None
+    assert ("failed", "place_outside") == (row.state, row.code)
+    assert (503, "place_outside") == (answer[0], answer[1]["error"]["code"])

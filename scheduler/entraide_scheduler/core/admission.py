@@ -55,8 +55,13 @@ class Refusal(Struct, frozen=True):
 
 
 def admit(state: State, facts: RequestFacts) -> Job | None:
-    """Returns the admitted job, not yet enqueued; None when it is refused or a duplicate."""
+    """Returns the admitted job, not yet enqueued; None when it is refused or a duplicate.
+
+    A kept job is requested again at each start of the pool, whose server may have moved: then the
+    job ends if it must not pass there.
+    """
     if state.job(facts.job) is not None:
+        _check_places(state, facts)
         state.drop("duplicate", job=facts.job)
         return None
     asked, facts = facts, evaluation.with_policy_defaults(state, facts)
@@ -76,6 +81,17 @@ def admit(state: State, facts: RequestFacts) -> Job | None:
     if facts.deadline_at is not None:
         state.deadlines.set(DeadlineKind.JOB_EXPIRY, facts.job, facts.deadline_at)
     return job
+
+
+def _check_places(state: State, facts: RequestFacts) -> None:
+    job = state.jobs.get(facts.job)
+    if job is None or facts.places == job.facts.places:
+        return
+    job.facts = structs.replace(job.facts, places=facts.places)
+    if lease := state.leases.get(facts.job):
+        lease.terms = structs.replace(lease.terms, places=facts.places)
+    if fault := find_place_fault(facts, job.facts):
+        leases.stop_job(state, job, "fail", fault[0])
 
 
 def refuse_key(state: State, facts: RequestFacts, quarantine: Quarantine) -> None:
