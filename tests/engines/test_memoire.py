@@ -200,6 +200,13 @@ async def test_pdf_and_word_documents_are_read(office: Office) -> None:
     assert "] chorale.docx – Chorale" in choir
 
 
+async def test_the_memory_is_the_accounts_own(office: Office) -> None:
+    """Its texts can be read by no other account."""
+    await office.step("read")
+
+    assert 0o600 == (office.home / "memoire.db").stat().st_mode & 0o777
+
+
 async def test_no_machine_of_another_co_op_gets_anything(office: Office) -> None:
     """All jobs of the memory ran on the co-op's machine, though the other one is greener."""
     await office.step("read")

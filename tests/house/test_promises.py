@@ -15,14 +15,17 @@ from tests.house.test_locales import entries
 
 REGISTER = ROOT / "docs/reference/promises.md"
 # The documents that the register covers; each of the first has a twin in French.
-COVERED = ("README.md", *(f"docs/guides/{name}.md" for name in ("people", "run-a-node",
-    "tell-members")))  # fmt: skip
+COVERED = ("README.md", *(f"docs/guides/{name}.md" for name in ("backup", "batches",
+    "found-a-pool", "gateways", "invite", "memory", "models", "office-alone", "operate", "people",
+    "run-a-node", "tell-members")))  # fmt: skip
 # In English only; of it these parts, since the others are about machines.
-ENGLISH_ONLY = ("docs/reference/security.md",)
-PARTS = re.compile(r"^## (?:Secrets and text|Roles|Who can technically see which data)$.*?(?=^## )",
-    re.MULTILINE | re.DOTALL)  # fmt: skip
+ENGLISH_ONLY = ("docs/reference/policy.md", "docs/reference/security.md")
+PARTS = re.compile(r"^## (?:Secrets and text|Roles|Who can technically see which data"
+    r"|New machines: `\[newcomer\]`)$.*?(?=^## )", re.MULTILINE | re.DOTALL)  # fmt: skip
 PREFIXES = (
+    "answer-canada-",
     "class-",
+    "foot-",
     "key-",
     "keep-",
     "link-",
@@ -54,6 +57,12 @@ NO_PROMISE = {
         "Dites-le aussitôt", "A single Mac or a single PC", "`entraide node bench` mesure",
         "- the risks that remain", "what leads to the conclusion",
         "Never use `--insecure` without", "N’employez jamais",
+        "For backups at night, a file", "Never run the old pool", "Ne faites jamais fonctionner",
+        "Copy the list with the backups", "If the disk of the pool is lost", "name another one;",
+        "- Python 3.11 or newer", "Check that nothing is missing", "Give it to that person only",
+        "- Safari or Chrome on macOS", "Write it (four or five words)", "Write a passphrase (four",
+        "On a machine with neither", "pin only the format", "If this machine alone asks",
+        "Embeddings of two models", "a name that no other gateway", "un nom qu’aucune autre",
     ),
     "what the members promise each other, in a text to adapt": (
         "The operator, and the member whose machine", "To use only the agreed engines",
@@ -76,11 +85,34 @@ NO_PROMISE = {
         "and for this machine only once it has joined",
         "`tests/scheduler/person_routes.py` is the table",
         "More than 256 new connections at once",
+        "The file appears only once it is complete", "Machines connect by themselves with",
+        "A list repeats nothing inside", "the backup cannot be written", "nothing is lost; `DIR",
+        "A batch sends them all at once", "It also leaves the machines free",
+        "Il laisse aussi les machines libres", "The command returns at once",
+        "La commande rend la main", "`show` says which hours", "`show` dit quelles heures",
+        "`fetch` prints the answers", "Besides plain text, JSON lines", "A fault is shown with",
+        "256 lines of a co-op are", "30 days, or the time", "30 jours, ou le temps",
+        "the command sends nothing;", "Port 8444 (gRPC) is only", "Run again, it changes nothing",
+        "Run again, the command changes", "If the name leads to no machine",
+        "The machines connect again by themselves", "Pages and sign-in links use the first",
+        "What a gateway knows of a live", "notice nothing", "Without a zone, a new machine is",
+        "The agent says in one sentence", "An unchanged document is not read",
+        "If no passage is similar enough", "This threshold was chosen with",
+        "A pool runs only open-weight", "If the disk is too small", "`--checksums-only`;",
+        "If two operators change", "A member that reaches nothing", "If you pin from another",
+        "Before a transfer the node checks", "A model needs memory for", "Weights are never split",
+        "Les poids ne sont jamais partagés", "[En français](office-alone.fr.md)",
+        "Other co-ops can join later", "`entraide models place qwen3-8b",
+        "The other computers need port 8443", "[What to tell members](tell-members.md) says",
+        "Every command here is for the operator", "Toutes ces commandes sont pour",
+        "It has the lowest priority", "This makes a new version;", "`none` takes your word back",
+        "How much a surplus without evidence", "In a pool that begins, no machine has ended",
+        "Runs for its own co-op show others nothing", "runs for other co-ops without a fault",
     ),
     "what no code does: there is nothing that a test could break": (
         "nothing: the weights are downloaded",
         "The agent asks no package index", "L’agent n’interroge aucun index",
-        "It changes nothing, its output contains",
+        "It changes nothing, its output contains", "This is the only moment when something",
     ),
 }  # fmt: skip
 # The same for messages.
