@@ -110,6 +110,11 @@ class Driver:
         for command in commands:
             execute(command)
 
+    @property
+    def is_halted(self) -> bool:
+        """Whether the core is stopped."""
+        return self._deferred is not None
+
     def halt_core(self) -> bool:
         """Stops the core and keeps its snapshot; returns False if it is stopped already."""
         if self._deferred is not None:

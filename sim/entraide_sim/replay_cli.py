@@ -5,13 +5,17 @@ found complete and the policy valid.
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 from msgspec import Struct
 
 from entraide import i18n
+
+if TYPE_CHECKING:
+    from entraide_sim.replay import Baseline
+    from entraide_sim.replay.policy_comparison import PolicyComparison
 
 GROWTH_PERCENT_MAX = 1_000.0
 
@@ -65,7 +69,7 @@ def add_command(sim: typer.Typer, lang: str) -> None:
 
 
 def run_replay(journal: Path, proposal: Proposal, out: Path, *, lang: str, as_json: bool) -> int:
-    """Replays a recording; returns 1 if the replay diverges.
+    """Replays a recording; returns 1 if the replay diverges, or if nothing could be compared.
 
     Raises:
         EntraideError: the recording or the policy cannot be used; in the reader's language.
@@ -82,52 +86,39 @@ def run_replay(journal: Path, proposal: Proposal, out: Path, *, lang: str, as_js
 def _replay_journal(
     journal: Path, proposal: Proposal, out: Path, *, lang: str, as_json: bool
 ) -> int:
-    from entraide_scheduler.core import snapshot
     from entraide_sim.output import output_files, print_report_path
-    from entraide_sim.recordings import RecordedHistory, recording
+    from entraide_sim.replay import baseline as lives
     from entraide_sim.replay import cli_output, policy_comparison, report_inputs
-    from entraide_sim.report import write_report
 
-    head = recording.read_head(journal)
-    recording.restore_core(journal, head)
-    history = RecordedHistory(snapshot.read(head.core))
-    exact, core = recording.replay_exactly(journal, head, watch=history.observe)
+    replayed = policy_comparison.replay_journal(journal)
+    exact = replayed.exact
     document: dict[str, Any] = {"exact": exact.diverged is None, **msgspec.to_builtins(exact)}
+    baseline: Baseline | None = None
+    compared: PolicyComparison | None = None
     if exact.diverged is None and proposal != Proposal():
         proposed = None
         if proposal.policy:
-            proposed = policy_comparison.read_policy(proposal.policy, history.policy)
-        grid = report_inputs.build_grid(history, exact)
-        compared = policy_comparison.compare_policies(
-            journal,
-            head,
-            history=history,
-            exact=exact,
-            core=core,
-            proposed=proposed,
-            grid=grid,
-            growth=proposal.growth_percent / 100.0,
-        )
-        document["compared"] = cli_output.comparison_to_json(compared)
-        command = f"entraide sim replay {journal}{proposal.typed}"
-        results = report_inputs.build_results(
-            compared,
-            history=history,
-            exact=exact,
-            grid=grid,
-            proposed=proposed or history.policy,
-            command=command,
-        )
-        output_files.write_json(out / "replay.json", document)
-        write_report(out / "report.html", results, lang=lang)
-        if not as_json:
-            cli_output.print_exact_replay(exact, lang)
-            cli_output.print_comparison(compared, lang)
-            print_report_path(out, lang)
-    else:
-        output_files.write_json(out / "replay.json", document)
-        if not as_json:
-            cli_output.print_exact_replay(exact, lang)
+            proposed = policy_comparison.read_policy(proposal.policy, replayed.history.policy)
+        past = policy_comparison.repeat_past(replayed)
+        baseline = past.baseline
+        document["baseline"] = msgspec.to_builtins(baseline)
+        if baseline.verdict == lives.EQUAL:
+            growth = proposal.growth_percent / 100.0
+            compared = policy_comparison.compare_policies(
+                replayed, past, proposed=proposed, growth=growth
+            )
+            document["compared"] = cli_output.comparison_to_json(compared)
+            command = f"entraide sim replay {journal}{proposal.typed}"
+            report_inputs.write_replay_report(
+                out / "report.html", replayed, compared, proposed=proposed, command=command,
+                lang=lang,
+            )  # fmt: skip
+    output_files.write_json(out / "replay.json", document)
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
-    return 0 if exact.diverged is None else 1
+    else:
+        cli_output.print_exact_replay(exact, lang)
+        cli_output.print_result(baseline, compared, lang)
+        if compared is not None:
+            print_report_path(out, lang)
+    return 0 if exact.diverged is None and (baseline is None or compared is not None) else 1

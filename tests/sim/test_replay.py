@@ -28,10 +28,11 @@ from entraide_scheduler.core.recording import (
     RecordedEvent,
     RecordingHead,
     encode_recording,
+    event_of,
     next_digest,
 )
-from entraide_sim.recordings import RecordedHistory, recording
-from entraide_sim.replay import policy_comparison, report_inputs
+from entraide_sim.recordings import recording
+from entraide_sim.replay import policy_comparison
 from entraide_sim.world import World
 
 SEEDS = (1, 5)
@@ -51,6 +52,16 @@ def record(events: Recorded, *, start: int = BEGUN) -> tuple[RecordingHead, list
         digest = next_digest(digest, packed, core.handle(event))
         lines.append(RecordedEvent(packed, digest))
     return head, lines
+
+
+def reseal(source: Path, path: Path) -> Path:
+    """Writes a recorded journal with the digests of this version, which may decide otherwise."""
+    head = recording.read_head(source)
+    core, digest, lines = recording.restore_core(source, head), head.digest, []
+    for line in recording.read_lines(source):
+        digest = next_digest(digest, line.event, core.handle(event_of(line)))
+        lines.append(RecordedEvent(line.event, digest))
+    return write(path, head, lines)
 
 
 @cache
@@ -78,17 +89,14 @@ def journal(tmp_path: Path, life: Recorded) -> Path:
     return write(tmp_path / "pool.journal", *record(life))
 
 
-def replayed(path: Path) -> tuple[recording.ExactReplay, Core, RecordedHistory]:
+def replayed(path: Path) -> policy_comparison.ReplayedJournal:
     """Replays a file exactly."""
-    head = recording.read_head(path)
-    history = RecordedHistory(snapshot.read(head.core))
-    exact, core = recording.replay_exactly(path, head, watch=history.observe)
-    return exact, core, history
+    return policy_comparison.replay_journal(path)
 
 
 def test_recorded_life_is_replayed_to_the_byte(journal: Path, life: Recorded) -> None:
     """All commands of a life with every kind of trouble come out as they were recorded."""
-    exact, _, _ = replayed(journal)
+    exact = replayed(journal).exact
 
     assert None is exact.diverged
     assert (len(life) - BEGUN, life[-1].at) == (exact.events, exact.end_at)
@@ -106,7 +114,7 @@ def test_divergence_is_told_at_its_first_event(tmp_path: Path, life: Recorded) -
     event = life[BEGUN + where]
     other = msgspec.structs.replace(event, at=event.at + 0.001)
     lines[where] = RecordedEvent(msgspec.msgpack.encode(other), lines[where].digest)
-    exact, _, _ = replayed(write(tmp_path / "pool.journal", head, lines))
+    exact = replayed(write(tmp_path / "pool.journal", head, lines)).exact
 
     assert exact.diverged is not None
     assert (where, where + 1) == (exact.events, exact.diverged.number)
@@ -119,7 +127,7 @@ def test_event_of_another_version_ends_the_replay_with_its_place(
     """An event that this version cannot read is a divergence, and no crash."""
     head, lines = record(life)
     lines[7] = RecordedEvent(msgspec.msgpack.encode(["no-such-event", 1, 2.0]), lines[7].digest)
-    exact, _, _ = replayed(write(tmp_path / "pool.journal", head, lines))
+    exact = replayed(write(tmp_path / "pool.journal", head, lines)).exact
 
     assert exact.diverged is not None
     assert (7, 8, "") == (exact.events, exact.diverged.number, exact.diverged.kind)
@@ -178,16 +186,10 @@ def test_snapshot_of_another_version_is_refused(tmp_path: Path) -> None:
 
 def compared(path: Path, proposed: str) -> policy_comparison.PolicyComparison:
     """Holds a picker against the recorded policy."""
-    exact, core, history = replayed(path)
-    return policy_comparison.compare_policies(
-        path,
-        recording.read_head(path),
-        history=history,
-        exact=exact,
-        core=core,
-        proposed=policy_comparison.read_policy(proposed, history.policy),
-        grid=report_inputs.build_grid(history, exact),
-    )
+    journal = replayed(path)
+    policy = policy_comparison.read_policy(proposed, journal.history.policy)
+    past = policy_comparison.repeat_past(journal)
+    return policy_comparison.compare_policies(journal, past, proposed=policy)
 
 
 def simple(events: Sequence[Event]) -> Recorded:
@@ -341,10 +343,10 @@ def test_command_replays_exactly(tmp_path: Path, small: Path) -> None:
 
 
 @pytest.mark.long
-def test_command_compares_policies_and_writes_a_report(tmp_path: Path, small: Path) -> None:
+def test_command_compares_policies_and_writes_a_report(tmp_path: Path, real: Path) -> None:
     """With a policy it tells each co-op what would have changed, and writes files for it."""
     out = tmp_path / "out"
-    done = told(str(small), "--policy", "fastest", "--out", str(out))
+    done = told(str(real), "--policy", "fastest", "--out", str(out))
     kept = json.loads((out / "replay.json").read_text("utf-8"))
     rows = kept["compared"]["coops"]
 
@@ -355,10 +357,10 @@ def test_command_compares_policies_and_writes_a_report(tmp_path: Path, small: Pa
 
 
 @pytest.mark.long
-def test_command_replays_with_a_higher_demand(tmp_path: Path, small: Path) -> None:
+def test_command_replays_with_a_higher_demand(tmp_path: Path, real: Path) -> None:
     """As much again under the same policy: about twice the jobs, told beside those of before."""
     out = tmp_path / "out"
-    done = told_here(str(small), "--growth", "100", "--out", str(out), lang="en")
+    done = told_here(str(real), "--growth", "100", "--out", str(out), lang="en")
     compared = json.loads((out / "replay.json").read_text("utf-8"))["compared"]
     before, after = (compared["all"][name]["jobs"] for name in ("old", "proposed"))
 

@@ -2239,6 +2239,9 @@ sim-report-question-choice = { $kind ->
 sim-report-question-cost = What does it cost a year, and per person?
 sim-report-question-carbon = What does it use and emit?
 sim-report-question-sure = How sure is that?
+sim-report-question-past = Does the simulator repeat the recorded past?
+sim-report-question-change = What would the proposal have changed?
+sim-report-question-unknown = What does a replay not know?
 sim-report-question-left_out = What did we leave out?
 sim-report-quoted = “{ $name }”
 sim-report-others = { $count ->
@@ -3047,7 +3050,38 @@ sim-replay-col-carbon = Emissions
 sim-replay-col-kept = Objective met
 sim-replay-col-moved = On another machine
 sim-replay-all = All
-sim-replay-trust = Reliability: under the old policy, 95% of first words come within { $old } in the simulator and within { $recorded } in the journal; the energy is { $old_energy } in the simulator and { $recorded_energy } in the journal.
+error-baseline_refused = Nothing is compared: { $verdict ->
+    [empty] the journal knows of no request that was served.
+   *[other] under the policy in force, the simulator does not repeat what the journal recorded. { $reasons }.
+}
+sim-replay-recorded = As recorded: { $served } of { $jobs ->
+    [one] one request
+   *[other] { $jobs } requests
+} served, { $tokens } tokens, { $energy }; first word within { $ttft } in 95% of cases.
+sim-replay-simulated = Simulated under the same policy: { $served } served, { $tokens } tokens, { $energy }; first word within { $ttft } in 95% of cases.
+sim-replay-repeats = The simulator repeats the past: requests and tokens within 2%, energy within 15%, first word within 25% or 0.5 s.
+sim-replay-differs-served = Requests served: { $recorded } recorded, { $simulated } simulated ({ $allowed } apart are allowed)
+sim-replay-differs-tokens = Tokens: { $recorded } recorded, { $simulated } simulated ({ $allowed } apart are allowed)
+sim-replay-differs-energy_wh = Energy: { $recorded } recorded, { $simulated } simulated ({ $allowed } apart are allowed)
+sim-replay-differs-ttft_s_p95 = First word in 95% of cases: { $recorded } recorded, { $simulated } simulated ({ $allowed } apart are allowed)
+sim-replay-otherwise = { $count ->
+    [one] one request ended as { $after } and not as { $before }
+   *[other] { $count } requests ended as { $after } and not as { $before }
+}
+sim-replay-change-completed = Requests served: { $before } under the old policy, { $after } under the proposal.
+sim-replay-change-waited = Waiting time in 95% of cases: { $before } under the old policy, { $after } under the proposal.
+sim-replay-change-ttft = First word in 95% of cases: { $before } under the old policy, { $after } under the proposal.
+sim-replay-change-energy = Energy: { $before } under the old policy, { $after } under the proposal.
+sim-replay-change-carbon = Emissions: { $before } under the old policy, { $after } under the proposal.
+sim-replay-change-kept = Objectives met: { $before } under the old policy, { $after } under the proposal.
+sim-replay-change-moved = { $count ->
+    [one] One request is answered by another machine.
+   *[other] { $count } requests are answered by other machines.
+}
+sim-replay-change-none = No figure differs: in the recorded time the proposal changes nothing.
+sim-replay-left_out-time = Any time but the recorded one: the figures are those of { $span }, and no year is made of them.
+sim-replay-left_out-people = What people would have asked, or cancelled, had the answers come sooner or later.
+sim-replay-left_out-network = Faults that another policy would have met: failures of the network and of engines happen as recorded.
 sim-replay-receipts = The column of objectives is simulated: every objective, as the client sees it, refusals included. The journal's receipts know the first word of completed runs alone: { $recorded } came in time.
 sim-assumption-replay_demand = The requests are those of the journal, at the same times; the lengths of { $jobs ->
     [1] one

@@ -2243,6 +2243,9 @@ sim-report-question-choice = { $kind ->
 sim-report-question-cost = Combien cela coûte-t-il par an, et par personne ?
 sim-report-question-carbon = Combien cela consomme-t-il et émet-il ?
 sim-report-question-sure = À quel point est-ce sûr ?
+sim-report-question-past = Le simulateur refait-il le passé enregistré ?
+sim-report-question-change = Qu’est-ce que la proposition aurait changé ?
+sim-report-question-unknown = Qu’est-ce qu’un rejeu ne sait pas ?
 sim-report-question-left_out = Qu’avons-nous laissé de côté ?
 sim-report-quoted = « { $name } »
 sim-report-others = { $count ->
@@ -3051,7 +3054,41 @@ sim-replay-col-carbon = Émissions
 sim-replay-col-kept = Délais tenus
 sim-replay-col-moved = Sur une autre machine
 sim-replay-all = Toutes
-sim-replay-trust = Fiabilité : sous l’ancienne politique, 95 % des premiers mots viennent en { $old } ou moins dans le simulateur et en { $recorded } ou moins dans le journal ; l’énergie est de { $old_energy } dans le simulateur et de { $recorded_energy } dans le journal.
+error-baseline_refused = Rien n’est comparé : { $verdict ->
+    [empty] le journal ne connaît aucune requête servie.
+   *[other] sous la politique en vigueur, le simulateur ne refait pas ce que le journal a enregistré. { $reasons }.
+}
+sim-replay-recorded = Selon le journal : { $jobs ->
+    [one] { $served } requête servie sur une
+   *[other] { $served } requêtes servies sur { $jobs }
+}, { $tokens } jetons, { $energy } ; premier mot en { $ttft } ou moins dans 95 % des cas.
+sim-replay-simulated = Simulé sous la même politique : { $served } { $served ->
+    [one] servie
+   *[other] servies
+}, { $tokens } jetons, { $energy } ; premier mot en { $ttft } ou moins dans 95 % des cas.
+sim-replay-repeats = Le simulateur refait le passé : requêtes et jetons à 2 % près, énergie à 15 % près, premier mot à 25 % ou 0,5 s près.
+sim-replay-differs-served = Requêtes servies : { $recorded } selon le journal, { $simulated } simulées (écart permis : { $allowed })
+sim-replay-differs-tokens = Jetons : { $recorded } selon le journal, { $simulated } simulés (écart permis : { $allowed })
+sim-replay-differs-energy_wh = Énergie : { $recorded } selon le journal, { $simulated } simulés (écart permis : { $allowed })
+sim-replay-differs-ttft_s_p95 = Premier mot dans 95 % des cas : { $recorded } selon le journal, { $simulated } simulés (écart permis : { $allowed })
+sim-replay-otherwise = { $count ->
+    [one] une requête a fini par { $after } et non par { $before }
+   *[other] { $count } requêtes ont fini par { $after } et non par { $before }
+}
+sim-replay-change-completed = Requêtes servies : { $before } sous l’ancienne politique, { $after } sous la proposition.
+sim-replay-change-waited = Attente dans 95 % des cas : { $before } sous l’ancienne politique, { $after } sous la proposition.
+sim-replay-change-ttft = Premier mot dans 95 % des cas : { $before } sous l’ancienne politique, { $after } sous la proposition.
+sim-replay-change-energy = Énergie : { $before } sous l’ancienne politique, { $after } sous la proposition.
+sim-replay-change-carbon = Émissions : { $before } sous l’ancienne politique, { $after } sous la proposition.
+sim-replay-change-kept = Délais tenus : { $before } sous l’ancienne politique, { $after } sous la proposition.
+sim-replay-change-moved = { $count ->
+    [one] Une requête reçoit sa réponse d’une autre machine.
+   *[other] { $count } requêtes reçoivent leur réponse d’une autre machine.
+}
+sim-replay-change-none = Aucun chiffre ne diffère : pendant le temps enregistré, la proposition ne change rien.
+sim-replay-left_out-time = Tout autre temps que celui du journal : les chiffres sont ceux de { $span }, et l’on n’en tire aucune année.
+sim-replay-left_out-people = Ce que les gens auraient demandé, ou annulé, si les réponses étaient venues plus tôt ou plus tard.
+sim-replay-left_out-network = Les pannes qu’une autre politique aurait rencontrées : celles du réseau et des moteurs arrivent comme au journal.
 sim-replay-receipts = La colonne des délais est simulée : tous les délais, vus du client, refus compris. Les reçus du journal ne connaissent que le premier mot des exécutions : { $recorded } sont venus à temps.
 sim-assumption-replay_demand = Les requêtes sont celles du journal, à leurs moments ; les longueurs de { $jobs ->
     [1] l’une d’elles sont celles que le moteur a comptées.

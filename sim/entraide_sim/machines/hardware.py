@@ -21,6 +21,7 @@ class Run(Struct, gc=False, eq=False):
         prefill_j, decode_j, wake_j, carbon_g: energy and emissions.
         cancelled: whether it was cancelled, or ended for the owner.
         given_back: whether it was ended for the owner.
+        begun_tokens: output tokens before it came to this engine; their prompt is read.
         payload: object of the caller.
     """
 
@@ -40,6 +41,7 @@ class Run(Struct, gc=False, eq=False):
     carbon_g: float = 0.0
     cancelled: bool = False
     given_back: bool = False
+    begun_tokens: int = 0
     prefill_left_tokens: int = 0  # prompt tokens to prefill
     first_token_step: int = 0  # step at whose end its first token came
     joined_sum_j: float = 0.0  # the batch's sums when it joined

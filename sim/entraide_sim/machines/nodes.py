@@ -8,6 +8,7 @@ site, ``[max(0, P - S) * I_grid + min(P, S) * I_own] / P`` for power ``P`` and s
 from collections.abc import Callable
 from itertools import cycle
 from math import inf
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -209,6 +210,7 @@ class Node:
         up: whether it runs; a crashed node sends no messages.
         reachable: whether its heartbeats arrive.
         heartbeat_delay_s: delay of its heartbeats.
+        linked: whether any message passes; those of a machine without its link wait in ``unsent``.
         broken: whether its engine fails every run.
         accepting, reason: whether it accepts new runs, and the code of the reason if not.
         shares_surplus: whether it shares a site surplus with other nodes.
@@ -254,6 +256,8 @@ class Node:
         self.up = True
         self.reachable = True
         self.heartbeat_delay_s = 0.0
+        self.linked = True
+        self.unsent: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
         self.broken = False
         self.accepting = True
         self.reason = ""

@@ -2,25 +2,35 @@
 
 Input: an exported journal. Output: its requests, its nodes' history and its totals.
 
-``recording`` opens a file, ``recorded_history`` reads what happened, ``recorded_demand`` makes
-arrivals of it.
+``recording`` opens a file, ``recorded_history`` reads what happened, with ``recorded_faults`` of
+machines and ``run_measurements`` of their speed and power; ``job_outcomes`` says how each job
+ended, and ``recorded_demand`` makes arrivals.
 """
 
 from entraide_sim.recordings import recorded_demand, recording
+from entraide_sim.recordings.job_outcomes import JobOutcome, JobOutcomes
+from entraide_sim.recordings.recorded_faults import FaultKind, RecordedFault
 from entraide_sim.recordings.recorded_history import (
-    Absence,
     CoopTotals,
     RecordedHistory,
     carbon_g,
     energy_wh,
 )
-from entraide_sim.recordings.recording import ExactReplay, journal_error, read_events
+from entraide_sim.recordings.recording import ExactReplay, Watch, journal_error, read_events
+from entraide_sim.recordings.run_measurements import MeasuredSpeed, RunTimes, added_power_w
 
 __all__ = [
-    "Absence",
     "CoopTotals",
     "ExactReplay",
+    "FaultKind",
+    "JobOutcome",
+    "JobOutcomes",
+    "MeasuredSpeed",
+    "RecordedFault",
     "RecordedHistory",
+    "RunTimes",
+    "Watch",
+    "added_power_w",
     "carbon_g",
     "energy_wh",
     "journal_error",

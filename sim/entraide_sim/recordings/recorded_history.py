@@ -1,21 +1,23 @@
 """Recorded history: the pool's environment as a journal records it, collected during a replay.
 
 Collects the length of each answer from its usage report (without a completed run: the median length
-of the co-op's answers from the model), the nodes, their absences, and the job totals by co-op.
+of the co-op's answers from the model), the nodes, their faults, and the job totals by co-op.
 """
 
 from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from entraide.types import JobState, NodeCard, Outcome, Promise, Replica, RequestFacts, Usage
+from entraide.types import JobState, NodeCard, Outcome, Promise, Replica, RequestFacts, Terms, Usage
 from entraide.units import UG_PER_G, UWH_PER_WH
 from entraide_scheduler.core import commands as c
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Policy
-from entraide_scheduler.core.records import SenderKind
 from entraide_scheduler.core.state import State
+from entraide_sim.recordings.recorded_faults import RecordedFaults
+from entraide_sim.recordings.run_measurements import RunTimes
 
+CANCELLED_TOKENS = 1 << 20  # the limit of its run applies
 OUTPUT_TOKENS_DEFAULT = 128  # length of an answer from a model without a completed job
 
 
@@ -27,12 +29,21 @@ class TrueLengths(Struct, frozen=True, gc=False):
     known: bool
 
 
-class Absence(Struct, frozen=True):
-    """A period without heartbeats of a node, longer than the policy's ``lost_after_s``."""
+class RequestedJob(Struct, frozen=True, gc=False):
+    """A job as requested."""
 
-    node: str
-    from_at: float
-    until_at: float
+    coop: str
+    model: str
+    job_class: str
+    asked_at: float
+    choices: int
+
+
+class PlacedRun(Struct, frozen=True, gc=False):
+    """A run of a job: its terms, and the limit on its output."""
+
+    terms: Terms
+    output_tokens_max: int
 
 
 class CoopTotals(Struct):
@@ -73,7 +84,8 @@ class RecordedHistory:
         totals: job totals by co-op.
         intensities: by zone: start, direct and life-cycle intensity, gCO2e/kWh, ascending.
         energy_basis: by node, the energy basis of its latest usage report.
-        deadline_at: latest deadline of all jobs, seconds since the epoch.
+        faults: what befell machines and requests.
+        run_times: by node and model, the times of the runs that the node reported.
     """
 
     def __init__(self, start: State) -> None:
@@ -84,23 +96,23 @@ class RecordedHistory:
         self.totals: dict[str, CoopTotals] = {}
         self.intensities: dict[str, list[tuple[float, float, float]]] = {}
         self.energy_basis: dict[str, str] = {}
-        self.deadline_at = 0.0
+        self.faults = RecordedFaults(start)
+        self.run_times: dict[str, dict[str, RunTimes]] = {}
+        self._runs: dict[str, PlacedRun] = {}  # by job, without a report
         # By job: input tokens, output tokens, whether a run was completed.
         self._usage: dict[str, tuple[int, int, bool]] = {}
-        # By job: co-op, model, class, time of the request.
-        self._requests: dict[str, tuple[str, str, str, float]] = {}
+        self._requests: dict[str, RequestedJob] = {}
         self._lengths: dict[tuple[str, str], list[int]] = {}
         self._medians: dict[tuple[str, str], int] = {}  # computed after the whole recording
-        self._last_seen: dict[str, float] = {}
-        self._absences: list[Absence] = []
         for node in start.fleet.nodes.values():
             self._add_card(node.card)
-            self._last_seen[node.card.node] = start.now
         for zone, intensity in start.fleet.replica_index.grid.items():
             step = (start.now, intensity.direct_g_per_kwh, intensity.lifecycle_g_per_kwh)
             self.intensities[zone] = [step]
         for job in start.jobs.values():
             self._add_request(job.facts, job.requested_at)
+        for name, lease in start.leases.items():
+            self._runs[name] = PlacedRun(lease.terms, lease.output_tokens_max)
 
     # Results.
 
@@ -113,14 +125,13 @@ class RecordedHistory:
                 max(1, usage[0]), max(1, -(-usage[1] // max(1, facts.choices))), True
             )
         produced = 0 if usage is None else usage[1]
+        if facts.job in self.faults.cancelled:
+            # The client ended it; the answer was longer than what came until then.
+            return TrueLengths(max(1, facts.input_tokens_est), CANCELLED_TOKENS, False)
         typical = self._typical_output_tokens(facts.coop, facts.model)
         if facts.output_tokens_max is not None:
             typical = min(typical, facts.output_tokens_max)
         return TrueLengths(max(1, facts.input_tokens_est), max(1, produced, typical), False)
-
-    def absences(self) -> Sequence[Absence]:
-        """Returns the nodes' absences, in order of time."""
-        return sorted(self._absences, key=lambda absence: (absence.from_at, absence.node))
 
     def coop_names(self) -> Iterator[str]:
         """Yields the co-ops with requests, sorted."""
@@ -141,35 +152,19 @@ class RecordedHistory:
             case e.IntensityChanged():
                 step = (event.at, event.direct_g_per_kwh, event.lifecycle_g_per_kwh)
                 self.intensities.setdefault(event.zone, []).append(step)
+            case e.NodeJoined():
+                self._add_card(event.card)
             case _:
-                self._observe_node(event)
+                pass
+        self.faults.observe(event, commands)
         for command in commands:
             self._observe_command(command, event.at)
 
-    def _observe_node(self, event: e.Event) -> None:
-        match event:
-            case e.NodesSeen():
-                for node in event.nodes:
-                    self._observe_heartbeat(node, event.at)
-            case e.NodeJoined():
-                self._add_card(event.card)
-                self._observe_heartbeat(event.card.node, event.at)
-            case e.NodeChanged():
-                self._observe_heartbeat(event.node, event.at)
-            case e.NodeLeft() | e.NodeForgotten():
-                self._last_seen.pop(event.node, None)
-            case e.SenderQuarantined(kind=SenderKind.NODE):
-                self._last_seen.pop(event.name, None)
-            case e.SchedulerStarted():
-                # Heartbeats were not received while the scheduler was stopped.
-                self._last_seen = dict.fromkeys(self._last_seen, event.at)
-            case _:
-                pass
-
     def _add_request(self, facts: RequestFacts, at: float) -> None:
-        self._requests[facts.job] = (facts.coop, facts.model, facts.job_class.value, at)
+        self._requests[facts.job] = RequestedJob(
+            facts.coop, facts.model, facts.job_class.value, at, max(1, facts.choices)
+        )
         self._totals_of(facts.coop).jobs += 1
-        self.deadline_at = max(self.deadline_at, facts.deadline_at or 0.0)
 
     def _totals_of(self, coop: str) -> CoopTotals:
         if coop not in self.totals:
@@ -182,24 +177,39 @@ class RecordedHistory:
         for replica in card.replicas:
             self.replicas.setdefault(card.node, {})[replica.model] = replica
 
-    def _observe_heartbeat(self, node: str, at: float) -> None:
-        previous = self._last_seen.get(node)
-        if previous is not None and at - previous > self.policy.timing.lost_after_s:
-            self._absences.append(Absence(node, previous, at))
-        self._last_seen[node] = at
-
     def _add_report(self, event: e.RunReported) -> None:
         usage = event.usage
         self.energy_basis[event.node] = usage.energy_basis.value
+        run = self._runs.get(event.job)
+        if run is not None and event.epoch == run.terms.epoch:  # a report is sent until its receipt
+            del self._runs[event.job]
+            choices = self._requests[event.job].choices
+            self._times_of(run).add(event.at, usage, choices=choices)
         previous = self._usage.get(event.job, (0, 0, False))
         if event.outcome is Outcome.COMPLETED:
             self._usage[event.job] = (usage.input_tokens, usage.output_tokens, True)
             if not previous[2] and event.job in self._requests:
-                self._lengths.setdefault(self._requests[event.job][:2], []).append(
+                request = self._requests[event.job]
+                self._lengths.setdefault((request.coop, request.model), []).append(
                     usage.output_tokens
                 )
         elif not previous[2]:
             self._usage[event.job] = (0, max(previous[1], usage.output_tokens), False)
+
+    def _times_of(self, run: PlacedRun) -> RunTimes:
+        models = self.run_times.setdefault(run.terms.node, {})
+        return models.setdefault(run.terms.model, RunTimes())
+
+    def _end_run(self, job: str, at: float) -> None:
+        """Ends a job's run without a report, if it has one."""
+        run = self._runs.pop(job, None)
+        if run is not None:
+            self._times_of(run).add_lost(run.terms.placed_at, at)
+
+    def close(self, at: float) -> None:
+        """Ends the history at the end of the recording."""
+        for job in list(self._runs):
+            self._end_run(job, at)
 
     def _typical_output_tokens(self, coop: str, model: str) -> int:
         """Returns the median length of a co-op's, else of all co-ops', answers from a model."""
@@ -221,8 +231,11 @@ class RecordedHistory:
 
     def _observe_command(self, command: c.Command, at: float) -> None:
         match command:
+            case c.Place():
+                self._end_run(command.job, at)
+                self._runs[command.job] = PlacedRun(command.terms, command.output_tokens_max)
             case c.Refuse():
-                self._totals_of(self._requests[command.job][0]).refused += 1
+                self._totals_of(self._requests[command.job].coop).refused += 1
             case c.EndJob() | c.EndStalledJob():
                 self._add_end(command, at)
             case c.Settle():
@@ -237,12 +250,12 @@ class RecordedHistory:
                 pass
 
     def _add_end(self, command: c.EndJob | c.EndStalledJob, at: float) -> None:
-        coop, _, job_class, asked_at = self._requests[command.job]
-        totals = self._totals_of(coop)
+        request = self._requests[command.job]
+        totals = self._totals_of(request.coop)
         match command.state:
             case JobState.COMPLETED:
                 totals.completed += 1
-                totals.completed_durations.append((job_class, at - asked_at))
+                totals.completed_durations.append((request.job_class, at - request.asked_at))
             case JobState.FAILED:
                 totals.failed += 1
             case _:

@@ -13,7 +13,11 @@ from babel.dates import format_datetime
 
 from entraide import i18n
 from entraide.cli.output import print_table
+from entraide.errors import RequestError
+from entraide.i18n import Value
 from entraide_sim.recordings import ExactReplay
+from entraide_sim.replay import replay_text
+from entraide_sim.replay.baseline import EMPTY, Baseline
 from entraide_sim.replay.policy_comparison import (
     ALL_COOPS,
     CoopComparison,
@@ -28,7 +32,7 @@ ARROW = " → "
 def print_exact_replay(exact: ExactReplay, lang: str) -> None:
     """Prints whether a replay was exact, and where it diverged."""
     span = formatting.format_span((exact.end_at - exact.start_at) / 3_600.0, lang)
-    values: dict[str, i18n.Value] = {
+    values: dict[str, Value] = {
         "events": exact.events,
         "commands": exact.commands,
         "span": span,
@@ -49,9 +53,32 @@ def print_exact_replay(exact: ExactReplay, lang: str) -> None:
         typer.echo(i18n.text("sim-replay-asked", lang, commands=commands))
 
 
+def print_result(baseline: Baseline | None, compared: PolicyComparison | None, lang: str) -> None:
+    """Prints the baseline, and what was compared, or why nothing was.
+
+    Raises:
+        RequestError: ``baseline_refused``: nothing was compared.
+    """
+    if baseline is None:
+        return
+    typer.echo("")
+    for sentence in replay_text.baseline_sentences(baseline, lang):
+        typer.echo(sentence)
+    if compared is None:
+        raise _baseline_error(baseline, lang)
+    print_comparison(compared, lang)
+
+
+def _baseline_error(baseline: Baseline, lang: str) -> RequestError:
+    values: dict[str, Value] = {"verdict": baseline.verdict}
+    if baseline.verdict != EMPTY:
+        values["reasons"] = replay_text.refusal_reasons(baseline, lang)
+    return RequestError("baseline_refused", f"baseline {baseline.verdict}", values=values)
+
+
 def print_comparison(compared: PolicyComparison, lang: str) -> None:
     """Prints the effect of a proposed policy, in total and by co-op."""
-    values: dict[str, i18n.Value] = {
+    values: dict[str, Value] = {
         "old": compared.old_policy,
         "proposed": compared.proposed_policy,
         "growth": i18n.decimal(compared.growth * 100.0, lang) if compared.growth else "none",
@@ -75,17 +102,9 @@ def print_comparison(compared: PolicyComparison, lang: str) -> None:
     rows = [_table_cells(coop, lang) for coop in compared.coops]
     print_table(headings, rows, numeric=True)
     typer.echo("")
+    for sentence in replay_text.change_sentences(compared, lang):
+        typer.echo(sentence)
     everybody = compared.coops[0]
-    typer.echo(
-        i18n.text(
-            "sim-replay-trust",
-            lang,
-            recorded=formatting.format_seconds(everybody.recorded.ttft_s["p95"], lang),
-            old=formatting.format_seconds(everybody.old.ttft_s["p95"], lang),
-            recorded_energy=formatting.format_energy(everybody.recorded.energy_wh, lang),
-            old_energy=formatting.format_energy(everybody.old.energy_wh, lang),
-        )
-    )
     if everybody.recorded.receipts_kept is not None:
         receipts = formatting.format_percentage(everybody.recorded.receipts_kept, lang)
         typer.echo(i18n.text("sim-replay-receipts", lang, recorded=receipts))

@@ -19,6 +19,8 @@ from entraide.decoding import decode_json, decode_toml
 from entraide.errors import PoolError
 from entraide.types import JobState
 from entraide_scheduler.core import snapshot
+from entraide_scheduler.core.commands import Command
+from entraide_scheduler.core.events import Event
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Picker, Policy, find_faults
 from entraide_scheduler.core.recording import RecordingHead
@@ -29,14 +31,19 @@ from entraide_sim.metrics import RunRecorder
 from entraide_sim.recordings import (
     CoopTotals,
     ExactReplay,
+    JobOutcomes,
     RecordedHistory,
+    Watch,
     carbon_g,
     energy_wh,
     journal_error,
     read_events,
+    recording,
 )
 from entraide_sim.replay import counterfactual_replay
+from entraide_sim.replay.baseline import Baseline, compare_lives
 from entraide_sim.replay.grown_demand import grow_requests
+from entraide_sim.replay.recorded_environment import HEARTBEAT_S, RecordedEnvironment
 from entraide_sim.world import (
     NO_PROMISE,
     PROMISE_KEPT,
@@ -51,7 +58,7 @@ from entraide_sim.world import (
 
 ALL_COOPS = ""  # the row of all co-ops
 POLICY_BYTES_MAX = 16 * 1024 * 1024
-DRAIN_S = 86_400.0  # time to run after the last request
+DRAIN_MIN_S, DRAIN_MAX_S = 3_600.0, 86_400.0  # time to run after the recording; as long as that
 QUANTILES = (("p50", 0.50), ("p95", 0.95))
 
 
@@ -61,7 +68,8 @@ class CoopMetrics(Struct, frozen=True):
     Attributes:
         jobs: requested, or in progress when the recording began.
         completed, refused, failed, cancelled: jobs by final state.
-        waiting: unfinished at the end of the recording, or a day later in the simulation.
+        waiting: unfinished at the end of the recording, or later by its length in the simulation
+            (by an hour at least, and by a day at most).
         waited_s, ttft_s, e2e_s: time to placement, to the first token and to the end of completed
             jobs, median and 95th percentile. Of jobs that are not batch jobs, and ``ttft_s`` of
             classes with a TTFT objective; of all jobs if there are no such jobs.
@@ -138,6 +146,7 @@ class PolicyComparison(Struct, frozen=True):
         growth: of the demand under the proposed policy, as a part of the recorded one.
         speeds_learned: nodes with learned rates; the others have their card's.
         node_specs, old, proposed: the nodes and both runs, for a report.
+        baseline: the old policy's life beside the recorded one.
     """
 
     old_policy: str
@@ -150,6 +159,7 @@ class PolicyComparison(Struct, frozen=True):
     node_specs: tuple[NodeSpec, ...]
     old: SimulatedRun
     proposed: SimulatedRun
+    baseline: Baseline
     growth: float = 0.0
 
 
@@ -198,51 +208,98 @@ def _policy_error(path: str, key: str, fault: str, **values: str | float) -> Poo
     return PoolError("policy_refused", f"{path}: {key}: {fault}", values=error_values)
 
 
-def compare_policies(
-    path: Path,
-    head: RecordingHead,
-    *,
-    history: RecordedHistory,
-    exact: ExactReplay,
-    core: Core,
-    proposed: Policy | None,
-    grid: Grid,
-    growth: float = 0.0,
-) -> PolicyComparison:
-    """Simulates the recorded demand under the old and under the proposed policy.
+class ReplayedJournal(Struct, frozen=True):
+    """A recording that was replayed exactly, and what was found in it.
 
-    Args:
-        path: path of the recording, which was replayed exactly.
-        head: head of the recording.
-        history: history of the recording.
+    Attributes:
+        path, head: of the recording.
+        history: its environment.
+        outcomes: outcomes of its jobs.
         exact: result of the exact replay.
         core: core at the end of the recording.
-        proposed: validated policy; None for the recorded ones.
-        grid: actual intensities, for the report.
-        growth: by how much the demand of the proposed run is higher, as a part of the recorded one.
+    """
+
+    path: Path
+    head: RecordingHead
+    history: RecordedHistory
+    outcomes: JobOutcomes
+    exact: ExactReplay
+    core: Core
+
+
+def replay_journal(path: Path) -> ReplayedJournal:
+    """Replays a recording exactly, and collects what it says.
+
+    Raises:
+        RequestError: ``journal_refused``: not a journal, or cut, altered or of another version.
+    """
+    head = recording.read_head(path)
+    start = recording.restore_core(path, head).snapshot()
+    history, outcomes = RecordedHistory(snapshot.read(start)), JobOutcomes(snapshot.read(start))
+
+    def watch(event: Event, commands: Sequence[Command]) -> None:
+        history.observe(event, commands)
+        outcomes.observe(event, commands)
+
+    exact, core = recording.replay_exactly(path, head, watch=watch)
+    history.close(exact.end_at)
+    return ReplayedJournal(path, head, history, outcomes, exact, core)
+
+
+class RepeatedPast(Struct, frozen=True):
+    """The recorded demand, simulated under the recorded policies.
+
+    Attributes:
+        specs: the machines.
+        run: the simulation.
+        lengths: numbers of jobs with known and with estimated lengths.
+        baseline: the simulated life beside the recorded one.
+    """
+
+    specs: list[NodeSpec]
+    run: SimulatedRun
+    lengths: counterfactual_replay.LengthCounts
+    baseline: Baseline
+
+
+def repeat_past(replayed: ReplayedJournal) -> RepeatedPast:
+    """Simulates the recorded demand under the recorded policies.
 
     Raises:
         RequestError: ``journal_refused``: the recorded machines cannot be simulated.
     """
-    start_state = snapshot.read(head.core)
-    learned = snapshot.read(core.snapshot())
+    history = replayed.history
+    learned = snapshot.read(replayed.core.snapshot())
     specs = counterfactual_replay.node_specs(history, learned)
     lengths = counterfactual_replay.LengthCounts()
-    run_options: dict[str, Any] = {"specs": specs, "grid": grid, "end_at": exact.end_at}
-    old = _simulate(path, head, history, policy=None, lengths=lengths, **run_options)
-    new = _simulate(
-        path,
-        head,
-        history,
-        policy=proposed,
-        lengths=counterfactual_replay.LengthCounts(),
-        growth=growth,
-        **run_options,
-    )
+    repeated = JobOutcomes(snapshot.read(replayed.head.core))
+    run = simulate_life(replayed, specs, lengths=lengths, watch=repeated.observe)
+    baseline = compare_lives(replayed.outcomes, repeated, _ttft_classes(history.policy))
+    return RepeatedPast(specs, run, lengths, baseline)
+
+
+def compare_policies(
+    replayed: ReplayedJournal,
+    past: RepeatedPast,
+    *,
+    proposed: Policy | None,
+    growth: float = 0.0,
+) -> PolicyComparison:
+    """Simulates the recorded demand under a proposed policy, and compares.
+
+    Args:
+        replayed: the recording.
+        past: its simulation under the recorded policies; its baseline should be ``EQUAL``.
+        proposed: validated policy; None for the recorded ones.
+        growth: by how much the demand of the proposed run is higher, as a part of the recorded one.
+    """
+    history, specs, old = replayed.history, past.specs, past.run
+    start_state = snapshot.read(replayed.head.core)
+    ttft_classes = _ttft_classes(history.policy)
+    new = simulate_life(replayed, specs, policy=proposed, growth=growth)
     moved = _count_moved(old, new)
     coops = sorted({*history.totals, *old.table["coop"].tolist()})
     all_totals = _add_totals(list(history.totals.values()))
-    ttft_classes = _ttft_classes(history.policy)
     totals = {ALL_COOPS: all_totals, **history.totals}
     rows = [
         CoopComparison(
@@ -258,39 +315,49 @@ def compare_policies(
         old_policy=history.policy.version,
         proposed_policy=(proposed or history.policy).version,
         coops=tuple(rows),
-        lengths_known=lengths.known,
-        lengths_estimated=lengths.estimated,
+        lengths_known=past.lengths.known,
+        lengths_estimated=past.lengths.estimated,
         unfinished_at_start=len(counterfactual_replay.unfinished_jobs(start_state)),
         speeds_learned=sum(spec.rates is not None for spec in specs),
         node_specs=tuple(specs),
         old=old,
         proposed=new,
+        baseline=past.baseline,
         growth=growth,
     )
 
 
-def _simulate(
-    path: Path,
-    head: RecordingHead,
-    history: RecordedHistory,
-    *,
+def simulate_life(
+    replayed: ReplayedJournal,
     specs: Sequence[NodeSpec],
-    policy: Policy | None,
-    grid: Grid,
-    end_at: float,
-    lengths: counterfactual_replay.LengthCounts,
+    *,
+    policy: Policy | None = None,
+    lengths: counterfactual_replay.LengthCounts | None = None,
     growth: float = 0.0,
+    watch: Watch | None = None,
 ) -> SimulatedRun:
+    """Simulates the recorded demand on machines.
+
+    Args:
+        replayed: the recording.
+        specs: its machines.
+        policy: replaces all recorded policies; None to keep them.
+        lengths: counts known and estimated lengths.
+        growth: by how much the demand is higher, as a part of the recorded one.
+        watch: called with each event and its commands.
+    """
+    path, head, history = replayed.path, replayed.head, replayed.history
+    end_at, lengths = replayed.exact.end_at, lengths or counterfactual_replay.LengthCounts()
     start_state: State = snapshot.read(head.core)
     simulated_policy = policy or history.policy
     recorder = PlacementRecorder(simulated_policy)
 
-    def make_environment(world: World) -> counterfactual_replay.RecordedEnvironment:
-        return counterfactual_replay.RecordedEnvironment(
+    def make_environment(world: World) -> RecordedEnvironment:
+        return RecordedEnvironment(
             world,
             events=read_events(path),
             start_state=start_state,
-            absences=history.absences(),
+            faults=history.faults.faults(),
             proposed=policy,
         )
 
@@ -300,12 +367,13 @@ def _simulate(
             start_at=head.at,
             policy=simulated_policy,
             nodes=specs,
-            grid=grid,
+            grid=Grid([]),
             sites=counterfactual_replay.site_specs(specs, simulated_policy),
-            heartbeat_s=counterfactual_replay.HEARTBEAT_S,
+            heartbeat_s=HEARTBEAT_S,
             progress_s=counterfactual_replay.BUSY_HEARTBEAT_S,
             recorder=recorder,
             make_environment=make_environment,
+            watch=watch,
         )
     except ValueError as problem:
         raise journal_error(path, "no_world", detail=str(problem)) from None
@@ -314,15 +382,19 @@ def _simulate(
         if lease is None:
             world.adopt_job(request)
         else:
-            limit = job.output_tokens_max
-            world.adopt_job(request, terms=lease.terms, output_tokens_max=limit)
+            world.adopt_job(
+                request,
+                terms=lease.terms,
+                output_tokens_max=job.output_tokens_max,
+                begun_tokens=min(lease.output_tokens, request.output_tokens - 1),
+            )
     known = [job.facts.job for job, _ in counterfactual_replay.unfinished_jobs(start_state)]
     requests = counterfactual_replay.recorded_requests(
         read_events(path), history, known=known, lengths=lengths
     )
     world.run(
         grow_requests(requests, growth, end_at=end_at) if growth else requests,
-        until=max(end_at, history.deadline_at) + DRAIN_S,
+        until=end_at + min(DRAIN_MAX_S, max(DRAIN_MIN_S, end_at - head.at)),
     )
     return SimulatedRun(world, recorder, recorder.records.columns())
 

@@ -5,11 +5,14 @@ journal reported for its zone in that hour.
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
+from entraide import i18n
 from entraide_node.core.owner_terms import OwnerTerms
 from entraide_scheduler.core.policy import Policy
 from entraide_sim import catalogue
@@ -20,7 +23,13 @@ from entraide_sim.grid import HOUR_S, Grid, IntensitySeries
 from entraide_sim.machines import NodeSpec
 from entraide_sim.metrics import build_result
 from entraide_sim.recordings import ExactReplay, RecordedHistory
-from entraide_sim.replay.policy_comparison import PolicyComparison, SimulatedRun
+from entraide_sim.replay import replay_text
+from entraide_sim.replay.policy_comparison import (
+    PolicyComparison,
+    ReplayedJournal,
+    SimulatedRun,
+)
+from entraide_sim.report import REPLAY, ReportContext, write_report
 from entraide_sim.scenario import (
     Assumption,
     NodeGroup,
@@ -69,16 +78,12 @@ def build_grid(history: RecordedHistory, exact: ExactReplay) -> Grid:
     return Grid(series)
 
 
-def build_results(
-    compared: PolicyComparison,
-    *,
-    history: RecordedHistory,
-    exact: ExactReplay,
-    grid: Grid,
-    proposed: Policy,
-    command: str,
+def _build_results(
+    compared: PolicyComparison, replayed: ReplayedJournal, *, proposed: Policy, command: str
 ) -> list[RunResult]:
     """Returns the results of both runs: under the old policy, then under the proposed one."""
+    history, exact = replayed.history, replayed.exact
+    grid = build_grid(history, exact)
     inputs = _make_inputs(compared, history, exact)
     runs = ((compared.old, history.policy), (compared.proposed, proposed))
     names = _run_labels(history.policy.version, proposed.version, compared.growth)
@@ -86,6 +91,34 @@ def build_results(
         _build_result(inputs, run, policy, grid, label=label, command=command)
         for (run, policy), label in zip(runs, names, strict=True)
     ]
+
+
+def write_replay_report(
+    path: Path,
+    replayed: ReplayedJournal,
+    compared: PolicyComparison,
+    *,
+    proposed: Policy | None,
+    command: str,
+    lang: str,
+) -> None:
+    """Writes the report of a replay; ``lang`` is shown first."""
+    policy = proposed or replayed.history.policy
+    results = _build_results(compared, replayed, proposed=policy, command=command)
+    hours = (replayed.exact.end_at - replayed.exact.start_at) / HOUR_S
+    answers: dict[str, Callable[[str], Iterable[str]]] = {
+        "past": partial(replay_text.baseline_sentences, compared.baseline),
+        "change": partial(replay_text.change_sentences, compared),
+        "unknown": partial(replay_text.left_out_sentences, compared, hours),
+    }
+    context = ReportContext(
+        kind=REPLAY,
+        answers={
+            question: {language: tuple(sentences(language)) for language in i18n.LANGUAGES}
+            for question, sentences in answers.items()
+        },
+    )
+    write_report(path, results, lang=lang, chosen=1, context=context)
 
 
 def _run_labels(old: str, proposed: str, growth: float) -> tuple[str, str]:
@@ -112,7 +145,7 @@ def _build_result(
         inputs.scenario, 0, inputs.machines, [], grid, policy, [], iter(()), inputs.assumptions
     )
     result = build_result(parts, run.world, run.recorder, label=label)
-    return msgspec.structs.replace(result, command=command)
+    return msgspec.structs.replace(result, command=command, money=None, footprint=None)
 
 
 def _make_inputs(

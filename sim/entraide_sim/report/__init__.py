@@ -18,13 +18,14 @@ reproduce the run.
 """
 
 from entraide_sim.report import formatting
-from entraide_sim.report.context import ADVICE, PLAN, ReportContext, TextTable
+from entraide_sim.report.context import ADVICE, PLAN, REPLAY, ReportContext, TextTable
 from entraide_sim.report.measures import FormatValue, format_interval
 from entraide_sim.report.page import write_report
 
 __all__ = [
     "ADVICE",
     "PLAN",
+    "REPLAY",
     "FormatValue",
     "ReportContext",
     "TextTable",

@@ -1,7 +1,7 @@
 """Report context: what a command knows beyond the results, and the variants that a report compares.
 
-A report is of one run, of a comparison, of a plan or of advice; ``ReportInput`` holds it in the
-form that the report's parts read.
+A report is of one run, of a comparison, of a plan, of advice or of a replay; ``ReportInput`` holds
+it in the form that the report's parts read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,11 +13,11 @@ from msgspec import Struct
 from entraide_sim.runs import Comparison, SeededResult, compare_variants
 from entraide_sim.scenario import RunResult
 
-RUN, COMPARE, PLAN, ADVICE = "run", "compare", "plan", "advice"
+RUN, COMPARE, PLAN, ADVICE, REPLAY = "run", "compare", "plan", "advice", "replay"
 
 Row = tuple[str, ...]
 
-# Sentences by question (``need``, ``choice``, ``sure``) and language.
+# Sentences by question (``need``, ``choice``, ``sure``; all of a replay's) and language.
 Answers = Mapping[str, Mapping[str, Sequence[str]]]
 
 
@@ -35,8 +35,8 @@ class ReportContext(Struct, frozen=True, kw_only=True):
     """What a command knows beyond the results.
 
     Attributes:
-        kind: ``run``, ``compare``, ``plan`` or ``advice``; "" for a plan if there are goals, else
-            a comparison if there are several results, else a run.
+        kind: ``run``, ``compare``, ``plan``, ``advice`` or ``replay``; "" for a plan if there are
+            goals, else a comparison if there are several results, else a run.
         seeded: for each result, the results by seed; empty if each result is of one seed.
         answers: sentences that the command composed; the report composes the others.
         tables: further tables by language, shown before the charts.
@@ -52,7 +52,7 @@ class ReportInput(Struct, frozen=True, kw_only=True, dict=True):
     """A report's input.
 
     Attributes:
-        kind: ``run``, ``compare``, ``plan`` or ``advice``.
+        kind: ``run``, ``compare``, ``plan``, ``advice`` or ``replay``.
         variants: at least one; the first is the base of the comparison.
         chosen: index of the variant that a plan or advice recommends; None for the report's choice.
         goals: of a plan, as typed.

@@ -18,7 +18,7 @@ from entraide.i18n import text
 from entraide_sim.fleet import display_names
 from entraide_sim.report import formatting, report_data, summary_text
 from entraide_sim.report.chart import Chart
-from entraide_sim.report.context import ReportContext, ReportInput, report_input
+from entraide_sim.report.context import REPLAY, ReportContext, ReportInput, report_input
 from entraide_sim.report.day_charts import make_day_chart, make_zone_map
 from entraide_sim.report.latency_chart import make_latency_chart
 from entraide_sim.report.money_tables import money_tables
@@ -169,7 +169,8 @@ def _make_charts(report: ReportInput, lang: str) -> list[tuple[str, Chart]]:
                 )
             charts.append((title, picture))
 
-    add(make_pareto_chart(report, lang))
+    if report.kind != REPLAY:  # a proposal is not one of several offers
+        add(make_pareto_chart(report, lang))
     add(make_latency_chart(results, lang))
     for of in dict.fromkeys((lead, 0)):
         add(make_day_chart(results[of], lang, mark=str(of)), of)

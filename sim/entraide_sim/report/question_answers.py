@@ -3,6 +3,7 @@
 Do we need anything? What would we buy first, or choose? What does it cost a year, and per person?
 What does it emit? How sure is that? What did we leave out? A single run offers no choice, so its
 report drops that question. Sentences that a command composed (``ReportInput.answers``) come first.
+A replay has questions of its own, and its command composed all answers.
 """
 
 from collections.abc import Iterator
@@ -10,12 +11,13 @@ from collections.abc import Iterator
 from entraide import i18n
 from entraide.i18n import Value, text
 from entraide_sim.report import formatting, measures, report_data, summary_text
-from entraide_sim.report.context import ADVICE, RUN, ReportInput
+from entraide_sim.report.context import ADVICE, REPLAY, RUN, ReportInput
 from entraide_sim.report.measures import measured_text, money_measure
 from entraide_sim.runs import KEPT_ENOUGH, SERVED_ENOUGH, is_enough, summary_value
 from entraide_sim.scenario import Money, OfferCost
 
 QUESTIONS = ("need", "choice", "cost", "carbon", "sure", "left_out")
+REPLAY_QUESTIONS = ("past", "change", "unknown")
 INSUFFICIENT_MAX = 3  # variants named as insufficient
 
 QuestionAnswer = tuple[str, list[str]]
@@ -23,6 +25,12 @@ QuestionAnswer = tuple[str, list[str]]
 
 def question_answers(report: ReportInput, lang: str) -> list[QuestionAnswer]:
     """Returns the questions of a report with the sentences that answer each."""
+    if report.kind == REPLAY:
+        return [
+            (text(f"sim-report-question-{question}", lang), list(sentences))
+            for question in REPLAY_QUESTIONS
+            if (sentences := report.answers[question][i18n.lang_of(lang)])
+        ]
     composed = {
         "need": _need_sentences,
         "choice": _choice_sentences,

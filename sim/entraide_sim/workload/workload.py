@@ -24,6 +24,7 @@ class Request(Struct, frozen=True, gc=False):
         facts: as delivered to the core.
         input_tokens, output_tokens: true lengths.
         patience_s: queueing time after which its client cancels; None for never.
+        fails_with: code with which every machine declines it; "" for none.
     """
 
     at: float
@@ -31,6 +32,7 @@ class Request(Struct, frozen=True, gc=False):
     input_tokens: int
     output_tokens: int
     patience_s: float | None = None
+    fails_with: str = ""
 
 
 class RequestTemplate(Struct, frozen=True):

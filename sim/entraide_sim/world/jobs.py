@@ -22,6 +22,7 @@ class Job(Struct, gc=False, eq=False):
         carbon_g: their direct emissions at the actual intensity.
         state, code: final state and reason.
         runs: runs that nodes have, or that are on their way.
+        begun_tokens: output tokens of a run that had begun before the simulation.
         delivered: output tokens that its client has of each run, by epoch; only of runs that other
             runs continue.
     """
@@ -42,6 +43,7 @@ class Job(Struct, gc=False, eq=False):
     state: JobState = JobState.QUEUED
     code: str = ""
     runs: int = 0
+    begun_tokens: int = 0
     delivered: dict[int, int] = {}
 
     @property

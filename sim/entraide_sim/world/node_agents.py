@@ -42,13 +42,20 @@ Values = tuple[Any, ...]
 
 
 class RunOffer(Struct, frozen=True, gc=False):
-    """A run sent to a node; ``model`` is the placed one, not the alias."""
+    """A run sent to a node.
+
+    Attributes:
+        node, job, epoch, output_tokens_max: of the placement.
+        model: the placed one, not the alias.
+        begun_tokens: output tokens that it has produced before.
+    """
 
     node: Node
     job: Job
     epoch: int
     output_tokens_max: int
     model: str
+    begun_tokens: int = 0
 
 
 class NodeAgents:
@@ -102,6 +109,7 @@ class NodeAgents:
             instance.runs.clear()
             instance.phase_end_at = inf
         node.restarts += 1
+        node.unsent.clear()
         self._models.crash(node)
         if node.shares_surplus:
             node.site.update_carbon_rate()
@@ -115,6 +123,13 @@ class NodeAgents:
             )
             self._schedule_phase_end(instance)
 
+    def heal_link(self, node: Node) -> None:
+        """Restores a machine's link; the messages that waited for it are sent."""
+        node.linked = True
+        unsent, node.unsent = node.unsent, []
+        for kind, values in unsent:
+            self._send_event(node, kind, values)
+
     def return_to_owner(self, node: Node) -> None:
         """Ends all runs of a node because its owner needs the machine."""
         for instance in node.model_instances():
@@ -127,11 +142,13 @@ class NodeAgents:
 
     def _receive_offer(self, offer: RunOffer) -> None:
         node, job = offer.node, offer.job
-        if not node.up:
+        if not (node.up and node.host.linked):
             self._release_run(job)
             return
+        facts, fails_with = job.request.facts, job.request.fails_with
         decision = _admit_run(offer)
-        facts = job.request.facts
+        if decision.verdict is Admission.TAKE and fails_with:
+            decision = AdmissionDecision(Admission.DECLINE, fails_with)
         if decision.verdict is not Admission.TAKE:
             self._release_run(job)
             if decision.verdict is Admission.DECLINE:
@@ -167,6 +184,8 @@ class NodeAgents:
             cached = node.cache.cached_tokens(
                 facts.coop, facts.prefix_keys, input_tokens=request.input_tokens
             )
+        if offer.begun_tokens:
+            cached = input_tokens - 1
         room = node.replica.context_tokens - input_tokens
         limit = max(1, min(offer.output_tokens_max - answered, room))
         run = Run(
@@ -174,10 +193,11 @@ class NodeAgents:
             offer.epoch,
             input_tokens,
             cached,
-            max(1, min(request.output_tokens - answered, limit)),
+            max(1, min(request.output_tokens - answered, limit) - offer.begun_tokens),
             limit,
             now,
             job,
+            begun_tokens=offer.begun_tokens,
         )
         node.runs[facts.job] = run
         node.engine.add_run(run, now, node.site.g_per_j)
@@ -195,7 +215,7 @@ class NodeAgents:
 
     def _receive_cancellation(self, cancellation: tuple[Node, str, int]) -> None:
         node, job, epoch = cancellation
-        run = node.runs.get(job)
+        run = node.runs.get(job) if node.host.linked else None
         if run is None or run.epoch != epoch or run.cancelled:
             return
         self._account_energy(node)
@@ -266,13 +286,18 @@ class NodeAgents:
         first = run.first_at > 0.0
         if run.given_back:
             outcome, code = Outcome.FAILED, ENDED_FOR_OWNER
+        produced = run.produced_tokens
+        whole = 1.0 + run.begun_tokens / max(1, produced)  # what it used before counts alike
+        produced += run.begun_tokens
+        if run.payload.request.facts.embeds:
+            produced = 0
         usage = Usage(
             run.input_tokens if first else 0,
-            run.cached_tokens if first else 0,
-            run.produced_tokens,
+            run.cached_tokens if first and not run.begun_tokens else 0,
+            produced,
             Basis.MEASURED,
             uwh_from_joules(run.prefill_j * spec.energy_told),
-            uwh_from_joules(run.decode_j * spec.energy_told),
+            uwh_from_joules(run.decode_j * spec.energy_told * whole),
             spec.energy_basis,
             run.first_at - run.received_at if first else 0.0,
             now - run.received_at,
@@ -281,7 +306,7 @@ class NodeAgents:
             del node.runs[run.job]
             if node.sharing_instances:
                 self._models.update_run_count(node)
-        values = (run.job, run.epoch, node.name, outcome, code, run.produced_tokens > 0, usage)
+        values = (run.job, run.epoch, node.name, outcome, code, produced > 0, usage)
         self._send_event(node, RunReported, values)
         self._add_usage(node, run)
 
@@ -294,7 +319,7 @@ class NodeAgents:
         job.carbon_g += run.carbon_g
         if run.epoch == job.epoch:
             job.cached_tokens = run.cached_tokens
-            job.output_tokens = job.answered_tokens + run.produced_tokens
+            job.output_tokens = job.answered_tokens + run.begun_tokens + run.produced_tokens
         self._release_run(job)
 
     def _release_run(self, job: Job) -> None:
@@ -308,11 +333,11 @@ class NodeAgents:
         """Sends a heartbeat with all runs of a machine, until one that lists none."""
         now = self._driver.now
         runs = tuple(
-            (run.job, run.epoch, instance.engine.output_tokens(run, now))
+            (run.job, run.epoch, run.begun_tokens + instance.engine.output_tokens(run, now))
             for instance in node.model_instances()
             for run in instance.runs.values()
         )
-        if node.up and node.reachable:
+        if node.up and node.reachable and node.linked:
             arrives_at = now + node.one_way_s + node.heartbeat_delay_s
             self._driver.schedule(arrives_at, self._deliver_event, (NodeBeat, (node.name, runs)))
         node.progress_scheduled = bool(runs)
@@ -320,6 +345,9 @@ class NodeAgents:
             self._driver.schedule(now + self._progress_s, self._send_beat, node)
 
     def _send_event(self, node: Node, kind: Callable[..., Any], values: Values) -> None:
+        if not node.host.linked:
+            node.host.unsent.append((kind, values))
+            return
         self._driver.schedule(
             self._driver.now + node.one_way_s, self._deliver_event, (kind, values)
         )

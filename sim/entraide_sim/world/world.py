@@ -211,20 +211,24 @@ class World:
         *,
         terms: Terms | None = None,
         output_tokens_max: int = 0,
+        begun_tokens: int = 0,
     ) -> None:
         """Adds a job that the core already knows; call it before ``run``.
 
         Args:
             request: request of the job.
-            terms: of the job's run, which starts again on its node; None for a queued job.
+            terms: of the job's run, which goes on on its node; None for a queued job.
             output_tokens_max: output limit of that run.
+            begun_tokens: output tokens that the run has produced.
         """
         self.requests_received += 1
         job = self.jobs[request.facts.job] = Job(request)
         if terms is not None:
+            job.begun_tokens = begun_tokens
             self._start_run(
                 job, terms.node, terms, epoch=terms.epoch, output_tokens_max=output_tokens_max
             )
+            job.begun_tokens, job.placed_at = 0, terms.placed_at
 
     def _send_card(self, node: Node) -> None:
         """Makes a node send its card, with the site's surplus if the environment knows it."""
@@ -309,7 +313,9 @@ class World:
         if not job.delivered:
             job.placed_at = self.driver.now
             job.first_at = 0.0
-        self.agents.send_offer(RunOffer(node, job, epoch, output_tokens_max, terms.model))
+        self.agents.send_offer(
+            RunOffer(node, job, epoch, output_tokens_max, terms.model, job.begun_tokens)
+        )
 
     def _resume_answer(self, job: Job, epoch: int) -> None:
         """Notes what the client of a resumable job has of its last run, and tells the core.

@@ -1,0 +1,246 @@
+"""A trial that equals the past: a recorded life beside its simulation, and what is refused."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tests.data.recorded import DATA
+from tests.sim.test_replay import reseal, told_here
+
+from entraide.types import Basis, JobState, Rates, Usage
+from entraide_sim.machines import NodeSpec
+from entraide_sim.recordings import JobOutcome, MeasuredSpeed, RunTimes, added_power_w
+from entraide_sim.recordings.recorded_history import RecordedHistory, TrueLengths
+from entraide_sim.replay import baseline, counterfactual_replay, policy_comparison
+from entraide_sim.replay.recorded_environment import RecordedEnvironment
+from entraide_sim.world import node_agents
+
+RATES = Rates(100.0, 0.05, 0.01, Basis.DECLARED)
+
+
+def past_of(path: Path) -> baseline.Baseline:
+    """The baseline of a recorded journal."""
+    return policy_comparison.repeat_past(policy_comparison.replay_journal(path)).baseline
+
+
+@pytest.mark.parametrize("name", ["journal-base.gz", "journal-base-busy.gz"])
+def test_a_recorded_life_is_simulated_as_it_was(name: str, tmp_path: Path) -> None:
+    """A real pool's requests by name, alias and size end as recorded; one life began when busy."""
+    compared = past_of(reseal(DATA / name, tmp_path / "pool.journal"))
+
+    assert ("equal", ()) == (compared.verdict, compared.differences)
+    assert compared.recorded.served > 20
+
+
+def decline_aliases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Machines compare the requested name with their model's."""
+    admit = node_agents._admit_run
+
+    def admit_by_name(offer: Any) -> Any:
+        return admit(msgspec.structs.replace(offer, model=offer.job.request.facts.model))
+
+    monkeypatch.setattr(node_agents, "_admit_run", admit_by_name)
+
+
+def change_specs(**factors: float) -> Callable[[pytest.MonkeyPatch], None]:
+    """Machines have another speed or power than measured."""
+    made = counterfactual_replay.node_specs
+
+    def change(spec: NodeSpec) -> NodeSpec:
+        rates = spec.rates or spec.card.replicas[0].rates
+        slow = factors.get("slow", 1.0)
+        rates = Rates(
+            rates.prefill_tokens_per_s / slow,
+            rates.tpot_base_s * slow,
+            rates.tpot_per_sequence_s * slow,
+            rates.basis,
+        )
+        power_w = (spec.extra_w or 0.0) * factors.get("power", 1.0)
+        return msgspec.structs.replace(spec, rates=rates, extra_w=power_w)
+
+    def plant(monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(
+            counterfactual_replay,
+            "node_specs",
+            lambda *values: [change(spec) for spec in made(*values)],
+        )
+
+    return plant
+
+
+def shorten_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers are half as long as reported."""
+    true_lengths = RecordedHistory.true_lengths
+
+    def shorten(self: RecordedHistory, facts: Any) -> TrueLengths:
+        lengths = true_lengths(self, facts)
+        return msgspec.structs.replace(lengths, output_tokens=max(1, lengths.output_tokens // 2))
+
+    monkeypatch.setattr(RecordedHistory, "true_lengths", shorten)
+
+
+def forget_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Machines that come back after a crash or a restart stay down."""
+    monkeypatch.setattr(RecordedEnvironment, "_restore_node", lambda *_: None)
+
+
+FAULTS = {
+    "aliases": (decline_aliases, "served"),
+    "slow machines": (change_specs(slow=2.0), "ttft_s_p95"),
+    "hungry machines": (change_specs(power=1.3), "energy_wh"),
+    "short answers": (shorten_answers, "tokens"),
+    "machines down": (forget_machines, "served"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_of_the_simulated_world_is_refused(
+    fault: str, real: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A world with a planted fault is not taken for the past, and the figure is named."""
+    plant, figure = FAULTS[fault]
+    plant(monkeypatch)
+    compared = past_of(real)
+
+    assert "different" == compared.verdict
+    assert figure in {each.figure for each in compared.differences}
+
+
+def test_command_compares_nothing_if_the_past_is_not_repeated(
+    tmp_path: Path, real: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both lives come first, then the reason; there is no comparison and no report."""
+    decline_aliases(monkeypatch)
+    done = {
+        lang: told_here(str(real), "--policy", "fastest", "--out", str(tmp_path / lang), lang=lang)
+        for lang in ("fr", "en")
+    }
+    kept = json.loads((tmp_path / "en" / "replay.json").read_text("utf-8"))
+
+    assert [1, 1] == [each.returncode for each in done.values()]
+    assert "Nothing is compared" in done["en"].stderr
+    assert "Rien n’est comparé" in done["fr"].stderr
+    assert "Requests served: 295 recorded" in done["en"].stderr
+    assert done["en"].stdout.index("As recorded:") < done["en"].stdout.index("Simulated under")
+    assert ("different", False) == (kept["baseline"]["verdict"], "compared" in kept)
+    assert not (tmp_path / "en" / "report.html").exists()
+
+
+def test_command_shows_both_lives_before_the_comparison(tmp_path: Path, real: Path) -> None:
+    """Terminal, document and report begin with the recorded and the simulated past."""
+    done = told_here(str(real), "--policy", "fastest", "--out", str(tmp_path), lang="en")
+    kept = json.loads((tmp_path / "replay.json").read_text("utf-8"))
+    report = (tmp_path / "report.html").read_text("utf-8")
+    begin = done.stdout.index("As recorded: 295 of 358 requests served")
+
+    assert 0 == done.returncode
+    assert begin < done.stdout.index("What policy")
+    assert ["recorded", "simulated", "verdict"] == list(kept["baseline"])[:3]
+    assert report.index("As recorded: 295 of 358") < report.index("What would the proposal")
+
+
+def test_a_replay_has_sentences_of_its_own(tmp_path: Path, real: Path) -> None:
+    """Ten minutes make no year, no purchase and no recommendation between equal figures."""
+    told_here(str(real), "--policy", "greenest", "--out", str(tmp_path), lang="en")
+    report = (tmp_path / "report.html").read_text("utf-8")
+
+    assert "No figure differs" in report
+    for sentence in ("Do we need anything", "a year at this rate", "a year, and per person",
+                     "recommended", "Each co-op received"):  # fmt: skip
+        assert sentence not in report, sentence
+
+
+# Verdicts.
+
+
+class Lives:
+    """Outcomes of a recorded and of a simulated life."""
+
+    def __init__(self, *served: tuple[int, int, float]) -> None:
+        self.by_job = {
+            f"j{number}": JobOutcome("interactive", JobState.COMPLETED, "", *each)
+            for number, each in enumerate(served)
+        }
+
+
+@pytest.mark.parametrize(
+    ("simulated", "figures"),
+    [
+        ((100, 1_000_000, 1.0), []),
+        ((102, 1_150_000, 1.5), []),
+        ((103, 1_000_000, 1.0), ["tokens"]),
+        ((100, 1_160_000, 1.0), ["energy_wh"]),
+        ((100, 840_000, 1.6), ["energy_wh", "ttft_s_p95"]),
+    ],
+)
+def test_limits_are_those_that_are_told(
+    simulated: tuple[int, int, float], figures: list[str]
+) -> None:
+    """Tokens within 2 %, energy within 15 %, the first word within 25 % or half a second."""
+    past: Any = Lives(*[(100, 1_000_000, 1.0)] * 100)
+    again: Any = Lives(*[simulated] * 100)
+    compared = baseline.compare_lives(past, again, ())
+
+    assert figures == [each.figure for each in compared.differences]
+    assert ("different" if figures else "equal") == compared.verdict
+
+
+def test_a_life_without_an_answer_is_no_base_of_a_comparison() -> None:
+    """Where nothing was served, there is nothing to compare; that is said, not a share of 100 %."""
+    none: Any = Lives()
+
+    assert "empty" == baseline.compare_lives(none, none, ()).verdict
+
+
+def test_an_answer_too_few_of_a_hundred_is_within_the_limit() -> None:
+    """Two of a hundred requests may end otherwise, three may not."""
+    past: Any = Lives(*[(100, 1_000_000, 1.0)] * 200)
+    for few, verdict in ((4, "equal"), (5, "different")):
+        again: Any = Lives(*[(100, 1_000_000, 1.0)] * (200 - few))
+
+        assert verdict == baseline.compare_lives(past, again, ()).verdict
+
+
+# Measured speed and power.
+
+
+def usage(read: int, produced: int, ttft_s: float, run_s: float, joules: float) -> Usage:
+    """A run's usage report."""
+    energy_uwh = round(joules / 3.6e-3)
+    return Usage(read, 0, produced, Basis.MEASURED, 0, energy_uwh, Basis.MEASURED, ttft_s, run_s)
+
+
+def test_speed_and_power_are_those_of_the_reports() -> None:
+    """Runs alone on a machine of 50 tokens a second, 0.1 s a step and 40 W tell just that."""
+    times = RunTimes()
+    for number in range(12):
+        read, produced = 20 + 10 * (number % 4), 5 + 3 * (number % 5)
+        ttft_s, decode_s = 0.2 + read / 50.0, 0.1 * (produced - 1)
+        run_s = ttft_s + decode_s
+        report = usage(read, produced, ttft_s, run_s, 40.0 * run_s)
+        times.add(1_000.0 * number + run_s, report, choices=1)
+    speed = times.speed(MeasuredSpeed(RATES, 0.0))
+
+    assert 40.0 == pytest.approx(added_power_w([times]), rel=0.001)
+    assert 50.0 == pytest.approx(speed.rates.prefill_tokens_per_s, rel=0.05)
+    assert 0.1 == pytest.approx(speed.rates.tpot_base_s + speed.rates.tpot_per_sequence_s, rel=0.05)
+
+
+def test_lost_runs_shared_the_power() -> None:
+    """A run that was never reported had its half of the machine's power."""
+    times = RunTimes()
+    times.add(10.0, usage(10, 5, 1.0, 10.0, 200.0), choices=1)
+    times.add_lost(0.0, 10.0)
+
+    assert 40.0 == pytest.approx(added_power_w([times]), rel=0.001)
+
+
+def test_few_runs_change_nothing() -> None:
+    """With fewer than eight runs the speed that was known before holds."""
+    times, known = RunTimes(), MeasuredSpeed(RATES, 0.1)
+    times.add(10.0, usage(10, 5, 1.0, 10.0, 200.0), choices=1)
+
+    assert known == times.speed(known)
