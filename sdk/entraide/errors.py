@@ -86,6 +86,8 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "node_key_revoked": _request(409, "FAILED_PRECONDITION"),
         "node_record_gone": _request(409, "FAILED_PRECONDITION"),
         "already_exists": _request(409, "ALREADY_EXISTS"),
+        "idempotency_mismatch": _request(409, "ALREADY_EXISTS"),
+        "answer_not_held": _request(409, "ALREADY_EXISTS"),
         "email_taken": _request(409, "ALREADY_EXISTS"),
         "email_unproven": _request(409, "FAILED_PRECONDITION"),
         "person_disabled": _request(409, "FAILED_PRECONDITION"),

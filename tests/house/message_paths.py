@@ -61,6 +61,7 @@ def _commands(added: Mapping[str, Any]) -> Iterator[str]:
         executor = Executor(
             store=Mock(), journal=Mock(), outbound=outbound, health=Mock(), counts=Counter(),
             stop=Mock(), peak_w=lambda _: 0.0, sender_of=lambda _: ("", ""),
+            idempotency_of=lambda _: "",
             earlier_runs=lambda _: (), quotas_left=lambda *_: (),
         )  # fmt: skip
         executor._carry_out(structs.replace(command, **added), event)

@@ -406,18 +406,3 @@ async def test_no_node_means_a_503(tmp_path: Path) -> None:
 
     assert body["error"]["code"] in ("no_node_live", "unknown_model")
     assert answer.status in (503, 404)
-
-
-async def test_same_idempotency_key_is_not_run_twice_at_once(pool: Pool) -> None:
-    """A live request that repeats one which still runs is refused; another co-op's is not."""
-    pending = asyncio.ensure_future(pool.send(ask(), Idempotency_Key="k"))
-    run = await pool.placed()
-    async with pool.send(ask(), Idempotency_Key="k") as again:
-        body = await again.json()
-    other = asyncio.ensure_future(pool.send(ask(), key=KEY_B, Idempotency_Key="k"))
-    (await pool.placed()).finish()
-    run.finish()
-    first, second = await pending, await other
-
-    assert (409, "already_exists") == (again.status, body["error"]["code"])
-    assert (200, 200) == (first.status, second.status)

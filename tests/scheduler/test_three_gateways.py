@@ -190,7 +190,7 @@ async def test_kept_job_of_a_gateway_that_died_before_it_submitted_it_is_run(
 async def test_idempotency_key_of_a_live_request_holds_at_every_gateway(
     tmp_path: Path, bus: NatsPool, pool: RunningScheduler
 ) -> None:
-    """A repeated request is refused elsewhere, unless its first one is over or its gateway died."""
+    """A repeated request is refused elsewhere, also after its end, unless its gateway died."""
     async with AsyncExitStack() as stack:
         node = await stack.enter_async_context(lively_node(pool))
         first, second = await open_gateways(stack, tmp_path, bus, pool, "une", "deux")
@@ -207,10 +207,8 @@ async def test_idempotency_key_of_a_live_request_holds_at_every_gateway(
         await node.finish(run)
         whole = await begun
         await eventually(lambda: not pool.driver.core.open_jobs())  # its end is reported
-        repeated = asyncio.create_task(send(second))
-        await node.finish(await node.take("deux"))
-        await repeated
-        await eventually(lambda: not pool.driver.core.open_jobs())
+        repeated, held = await send(second), await send(first)
+        headers["idempotency-key"] = "k2"
         lost = asyncio.create_task(send(first))
         running = await node.take("une")
         first.process.kill()
@@ -220,5 +218,10 @@ async def test_idempotency_key_of_a_live_request_holds_at_every_gateway(
         again = asyncio.create_task(until_read(lambda: send(second), lambda got: got[0] == 200))
         await node.finish(await node.take("deux"))
 
-        assert (409, "already_exists") == (refused[0], json.loads(refused[1])["error"]["code"])
-        assert [200, 200, 200] == [whole[0], (await repeated)[0], (await again)[0]]
+        errors = [json.loads(text)["error"] for _, text in (refused, repeated)]
+        assert [(409, "answer_not_held", run.job)] * 2 == [
+            (status, error["code"], error["job"])
+            for (status, _), error in zip((refused, repeated), errors, strict=True)
+        ]
+        assert whole == held
+        assert [200, 200] == [whole[0], (await again)[0]]

@@ -69,6 +69,7 @@ class Executor:
         stop: stops the scheduler because of an error.
         peak_w: returns the peak power of a node's device, watts.
         sender_of: returns the API key and the project that sent a job; "" for a forgotten job.
+        idempotency_of: returns the keyed hash of a job's idempotency key, or "".
         earlier_runs: returns the lost runs of a job whose answer is resumed, oldest first.
         quotas_left: returns what the quotas leave to a co-op's key and project.
     """
@@ -84,6 +85,7 @@ class Executor:
         stop: Callable[[Exception], None],
         peak_w: Callable[[str], float],
         sender_of: Callable[[str], tuple[str, str]],
+        idempotency_of: Callable[[str], str],
         earlier_runs: Callable[[str], tuple[EarlierRun, ...]],
         quotas_left: Callable[[str, str, str], tuple[QuotaLeft, ...]],
     ) -> None:
@@ -95,6 +97,7 @@ class Executor:
         self._stop = stop
         self._peak_w = peak_w
         self._sender_of = sender_of
+        self._idempotency_of = idempotency_of
         self._earlier_runs = earlier_runs
         self._quotas_left = quotas_left
         self._acks: list[c.AckUsage] = []
@@ -233,6 +236,7 @@ class Executor:
                 entries=last.entries,
                 key=key,
                 project=project,
+                idempotency=self._idempotency_of(command.job),
                 earlier=tuple(
                     EarlierSettlement(run.terms, run.usage, run.settlement, run.entries)
                     for run in earlier

@@ -76,6 +76,7 @@ class LiveDriver:
             stop=self._fail,
             peak_w=self._peak_w,
             sender_of=self._sender_of,
+            idempotency_of=self._idempotency_of,
             earlier_runs=self._earlier_runs,
             quotas_left=self._quotas_left,
         )
@@ -95,6 +96,10 @@ class LiveDriver:
 
     def _sender_of(self, job: str) -> tuple[str, str]:
         return self.core.submitter_of(job)
+
+    def _idempotency_of(self, job: str) -> str:
+        view = self.core.job(job)
+        return view.idempotency if view is not None else ""
 
     def _earlier_runs(self, job: str) -> tuple[EarlierRun, ...]:
         return tuple(

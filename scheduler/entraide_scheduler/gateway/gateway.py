@@ -52,6 +52,7 @@ from entraide_scheduler.gateway.jobs import (
     Metrics,
     ReceiptSigner,
     ReconnectableStreams,
+    RepeatableAnswers,
     RunningJobs,
     SchedulerLink,
     SchedulerWatch,
@@ -183,6 +184,7 @@ class Gateway:
         self._streams = ReconnectableStreams(
             self._running_jobs.cancel, self.metrics.count_reconnection
         )
+        self._repeats = RepeatableAnswers(self._running_jobs.cancel)
         self._api = self._make_api(store, facts_builder, signer)
         self._pool_events = PoolEvents(PoolStates(scheduler), pool=settings.pool)
         self.signin = self._make_signin(store, sealer)
@@ -225,6 +227,7 @@ class Gateway:
             signer=signer,
             timezone=self._settings.timezone,
             streams=self._streams,
+            repeats=self._repeats,
             find_places=self.find_places,
         )
 
@@ -388,6 +391,7 @@ class Gateway:
             self.signin.callers.streams.end_revoked(message)
             self._pool_events.end_revoked(message)
             self._running_jobs.end_revoked(message)
+            self._repeats.end_revoked(message)
         else:
             self._on_scheduler_heard(message)
 

@@ -342,8 +342,9 @@ class Routes:
             stream = self._api.stream_reconnectably(prepared, encoder)
             await send_events(exchange, stream, start=0, is_new=True, langs=call.error_langs)
             return
-        job = self._api.stream(prepared, AnswerWriter(exchange, call.error_langs))
-        exchange.on_client_left = partial(self._api.end_stream, job)
+        writer = AnswerWriter(exchange, call.error_langs)
+        job = self._api.stream(prepared, writer)
+        exchange.on_client_left = partial(self._api.end_stream, job, writer)
 
     async def _send_stream(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)

@@ -4,6 +4,7 @@ In: submissions, cancellations and queries of gateways. Out: events for the core
 ``gateway_listener`` receives those of the gateways on the bus.
 """
 
+import asyncio
 import re
 from collections.abc import Callable
 
@@ -136,6 +137,9 @@ class LocalSchedulerAdapter:
         self._on_waiting = on_waiting
         self._is_cut_off = is_cut_off
         self._keys: dict[tuple[str, str, str], str] | None = None  # live jobs by idempotency key
+        self._checked: set[str] = set()  # jobs whose keys are looked for in the books
+        self._checks: set[asyncio.Task[None]] = set()
+        self._log = structlog.get_logger("entraide.scheduler")
 
     @property
     def gateway(self) -> str:
@@ -146,12 +150,11 @@ class LocalSchedulerAdapter:
         """Submits a job, or refuses facts that are out of bounds; the reply comes to the sink."""
         facts = self._with_place(facts)
         fault = find_facts_fault(facts, now=self._driver.now())
-        if not fault and facts.idempotency and not self._claim_key(facts):
-            named = m.JobRefused(facts.job, "already_exists", {"name": "idempotency_key"}, None)
-            self._outbound.send_to_gateway(facts.gateway, named)
+        if not fault and facts.idempotency and facts.kind is JobKind.LIVE:
+            self._submit_once(facts)
             return
         if not fault:
-            self._driver.feed(e.JobRequested(*e.UNNUMBERED, facts=self._without_text(facts)))
+            self._feed(facts)
             return
         self._driver.counts["gateway.unsound"] += 1
         values: dict[str, str | int | float] = {"param": fault, "fault": "unreadable"}
@@ -168,26 +171,69 @@ class LocalSchedulerAdapter:
         others = tuple(place for place in facts.places if place != self.place)
         return structs.replace(facts, places=(self.place, *others))
 
-    def _claim_key(self, facts: RequestFacts) -> bool:
-        """Notes the idempotency key of a live job; False if another job under way has it.
+    def _feed(self, facts: RequestFacts) -> None:
+        self._driver.feed(e.JobRequested(*e.UNNUMBERED, facts=self._without_text(facts)))
 
-        A job counts as over if the connection of its gateway is closed: the client of a gateway
-        that was killed repeats its request at another one before the job is lost. The store knows
-        the keys of kept jobs.
+    def _submit_once(self, facts: RequestFacts) -> None:
+        """Submits a live job, unless its idempotency key is that of another that is not over.
+
+        The books know the keys of jobs that are settled, the store those of kept jobs.
         """
-        if facts.kind is not JobKind.LIVE:
-            return True
+        if earlier := self._claim_key(facts):
+            self._refuse_repeated(facts, earlier)
+            return
+        self._checked.add(facts.job)
+        task = asyncio.get_running_loop().create_task(self._submit_unless_settled(facts))
+        self._checks.add(task)
+        task.add_done_callback(self._checks.discard)
+
+    async def _submit_unless_settled(self, facts: RequestFacts) -> None:
+        key = (facts.coop, facts.key, facts.idempotency)
+        try:
+            earlier = await self._store.find_settled_key(*key)
+        except Exception:  # noqa: BLE001  (the client gets an error, and nothing is charged twice)
+            self._log.exception("scheduler.key_not_checked", job=facts.job)
+            refusal = m.JobRefused(facts.job, "internal", {}, None)
+            self._outbound.send_to_gateway(facts.gateway, refusal)
+            return
+        finally:
+            self._checked.discard(facts.job)
+        if earlier:
+            self._refuse_repeated(facts, earlier)
+        else:
+            self._feed(facts)
+
+    def _refuse_repeated(self, facts: RequestFacts, earlier: str) -> None:
+        refusal = m.JobRefused(facts.job, "answer_not_held", {"earlier": earlier}, None)
+        self._outbound.send_to_gateway(facts.gateway, refusal)
+
+    def _claim_key(self, facts: RequestFacts) -> str:
+        """Notes the idempotency key of a live job; returns another job that has it, or "".
+
+        A job that the pool failed may be tried again. It counts as over if the connection of its
+        gateway is closed: the client of a gateway that was killed repeats its request at another
+        one before the job is lost.
+        """
         if self._keys is None:  # the first one since the start
             views = self._driver.core.open_jobs()
             self._keys = {(v.coop, v.key, v.idempotency): v.job for v in views if _is_under_way(v)}
         owned_key = facts.coop, facts.key, facts.idempotency
         earlier = self._keys.pop(owned_key, facts.job)
-        view = self._driver.core.job(earlier) if earlier != facts.job else None
-        is_free = view is None or not _is_under_way(view) or self._is_cut_off(view.gateway)
-        self._keys[owned_key] = facts.job if is_free else earlier
+        is_in_use = earlier != facts.job and self._has_answer(earlier)
+        self._keys[owned_key] = earlier if is_in_use else facts.job
         if len(self._keys) > KEYS_MAX:
             del self._keys[next(iter(self._keys))]
-        return is_free
+        return earlier if is_in_use else ""
+
+    def _has_answer(self, job: str) -> bool:
+        """Whether a job is under way, or has ended and is charged."""
+        view = self._driver.core.job(job)
+        if view is None:
+            return job in self._checked
+        if not view.ended_at:
+            return not self._is_cut_off(view.gateway)
+        was_run = view.state is JobState.CANCELLED and view.attempts > 0
+        return view.state is JobState.COMPLETED or was_run
 
     def cancel(self, job: str, reason: str) -> None:
         """Cancels a job; ``reason`` is an error code."""

@@ -346,6 +346,7 @@ class SettlementRow(Struct, frozen=True):
         receipt: of the whole answer, unsigned.
         key, project: of the sender; "" where they are no longer known.
         earlier: its earlier runs, oldest first.
+        idempotency: keyed hash of its idempotency key, or "".
     """
 
     job: str
@@ -359,3 +360,4 @@ class SettlementRow(Struct, frozen=True):
     key: str = ""
     project: str = ""
     earlier: tuple[EarlierSettlement, ...] = ()
+    idempotency: str = ""

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
 from entraide.types import Control, DataClass, SurplusEvidence
@@ -408,6 +409,14 @@ settled = Table(
     Column("energy_basis", String, nullable=False, server_default=""),
     Column("intensity_basis", String, nullable=False, server_default=""),
     Column("surplus_basis", String, nullable=False, server_default=""),
+    # Keyed hash of the client's idempotency key; "" without one, and for all runs but the last.
+    Column("idempotency", String, nullable=False, server_default=""),
+    Index(
+        "settled_by_idempotency",
+        "idempotency",
+        sqlite_where=text("idempotency != ''"),
+        postgresql_where=text("idempotency != ''"),
+    ),
     Index("settled_by_coop", "coop", "settled_at"),
     Index("settled_by_lender", "lender", "settled_at"),
     Index("settled_by_time", "settled_at"),

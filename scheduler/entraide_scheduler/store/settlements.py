@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from entraide.decoding import MsgpackDecoder
-from entraide.types import Explanation, Receipt
+from entraide.types import Explanation, JobState, Receipt
 from entraide_scheduler.core.commands import Entry
 from entraide_scheduler.core.explanations import rename_node
 from entraide_scheduler.store.answered import delete_settled
@@ -74,6 +74,7 @@ class SettledRunRow(NamedTuple):
     energy_basis: str
     intensity_basis: str
     surplus_basis: str
+    idempotency: str
 
 
 class SettledReceipt(NamedTuple):
@@ -163,6 +164,7 @@ def _settled_rows(row: SettlementRow) -> Iterator[SettledRunRow]:
             energy_basis=usage.energy_basis.value,
             intensity_basis=terms.intensity_basis.value,
             surplus_basis=terms.surplus_basis or "",
+            idempotency=row.idempotency if number == 0 else "",
         )
 
 
@@ -175,6 +177,17 @@ def read_receipt(connection: Connection, job: str) -> SettledReceipt | None:
     receipt = _receipt.decode(row.receipt)
     _check_receipt(job, receipt)
     return SettledReceipt(row.coop, row.key, receipt)
+
+
+def find_key(connection: Connection, coop: str, key: str, idempotency: str) -> str:
+    """Returns the job of an idempotency key that is charged, or "".
+
+    A job that the pool failed is none: what was asked may be asked again.
+    """
+    is_sent = (settled.c.idempotency == idempotency) & (settled.c.key == key)
+    ended = settled.c.state.in_([JobState.COMPLETED.value, JobState.CANCELLED.value])
+    query = select(settled.c.job).where(is_sent, settled.c.coop == coop, ended)
+    return str(connection.execute(query).scalar() or "")
 
 
 def count_settled(connection: Connection) -> int:

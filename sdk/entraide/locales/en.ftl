@@ -132,6 +132,14 @@ error-already_exists = This already exists{ $name ->
     [none] .
    *[other] : "{ $name }".
 } Choose another name.
+error-idempotency_mismatch = This idempotency key belongs to another request{ $job ->
+    [none] {""}
+   *[other] {" "}({ $job })
+}: the body, the path or an option of this one differs. Use a new key for a new request.
+error-answer_not_held = This request was sent before with the same idempotency key, and its answer is not held here. It is not run again, so nothing is charged twice{ $job ->
+    [none] .
+   *[other] ; its receipt is at /v1/jobs/{ $job }/receipt.
+} Use a new key to ask again.
 error-job_ended = This job has already ended: there is nothing to cancel.
 error-batch_ended = This batch has already ended: there is nothing to cancel.
 error-file_in_use = A batch that has not ended still needs this file{ $file ->

@@ -133,6 +133,14 @@ error-already_exists = Cet élément existe déjà{ $name ->
     [none] .
    *[other] {""} : « { $name } ».
 } Choisissez un autre nom.
+error-idempotency_mismatch = Cette clé d’idempotence appartient à une autre requête{ $job ->
+    [none] {""}
+   *[other] {" "}({ $job })
+} : le corps, le chemin ou une option de celle-ci diffère. Prenez une nouvelle clé pour une nouvelle requête.
+error-answer_not_held = Cette requête a déjà été envoyée avec la même clé d’idempotence, et sa réponse n’est pas gardée ici. Elle n’est pas exécutée de nouveau : rien n’est compté deux fois{ $job ->
+    [none] .
+   *[other] {""} ; son reçu est à /v1/jobs/{ $job }/receipt.
+} Prenez une nouvelle clé pour la poser encore.
 error-job_ended = Cette requête est déjà terminée : il n’y a plus rien à annuler.
 error-batch_ended = Ce lot est déjà terminé : il n’y a rien à annuler.
 error-file_in_use = Un lot qui n’est pas terminé a encore besoin de ce fichier{ $file ->

@@ -2,7 +2,8 @@
 
 Input: a caller and a submission. Output: events of answers, views of jobs.
 
-``pool_api`` has the use cases, ``explained_answers`` adds explanations. ``stream_events`` sends
+``pool_api`` has the use cases, of which ``prepared_job`` are values; ``explained_answers`` adds
+explanations. ``stream_events`` sends
 reconnectable answers over HTTP; ``coop_routes`` are the HTTP of a co-op's position.
 """
 

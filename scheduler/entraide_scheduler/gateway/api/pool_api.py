@@ -8,19 +8,18 @@ import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from msgspec import Struct
 
 from entraide.statements import Statement
-from entraide.types import Explanation, JobKind, Receipt, RequestFacts, ServerPlace
+from entraide.types import Explanation, JobKind, Receipt, ServerPlace
 from entraide_scheduler.books import make_statement
 from entraide_scheduler.bus import SchedulerPort
 from entraide_scheduler.core.rules import find_place_fault
 from entraide_scheduler.gateway.answers import add_explanation
 from entraide_scheduler.gateway.api.explained_answers import ExplainedAnswers
+from entraide_scheduler.gateway.api.prepared_job import JobDetails, PreparedJob
 from entraide_scheduler.gateway.jobs import (
     KEPT_PREFIX,
     Caller,
@@ -33,6 +32,7 @@ from entraide_scheduler.gateway.jobs import (
     ReceiptSigner,
     ReconnectableStream,
     ReconnectableStreams,
+    RepeatableAnswers,
     RunningJobs,
     Submission,
     ended_job_status,
@@ -72,40 +72,6 @@ JOBS_MAX = 1_000
 QUEUE_FULL_RETRY_S = 1.0
 
 
-class JobDetails(Struct, frozen=True):
-    """A job's status; for a kept job also its row, and its result once it is completed."""
-
-    view: JobStatus
-    row: KeptJobRow | None = None
-    result: bytes = b""
-
-
-class PreparedJob(Struct, frozen=True):
-    """A live job that can be started.
-
-    Attributes:
-        caller: who sent the request.
-        facts: of the request, for the core.
-        request: the parsed request.
-        submission: the request as it came.
-    """
-
-    caller: Caller
-    facts: RequestFacts
-    request: openai.ParsedRequest
-    submission: Submission
-
-    def find_option(self, name: str) -> Any:
-        """Returns an option of the request or of its body; None if neither has it."""
-        value = getattr(self.submission.options, name)
-        return getattr(self.request.pool_fields, name) if value is None else value
-
-    @property
-    def reconnect_s(self) -> float:
-        """For how long the job goes on without its client, seconds; 0 unless it is streamed."""
-        return (self.find_option("reconnect_s") or 0.0) if self.facts.stream else 0.0
-
-
 class PoolApi:
     """The use cases of one gateway.
 
@@ -124,6 +90,7 @@ class PoolApi:
         signer: ReceiptSigner,
         timezone: str,
         streams: ReconnectableStreams,
+        repeats: RepeatableAnswers,
         find_places: Callable[[], tuple[ServerPlace, ...]],
     ) -> None:
         self._find_places = find_places
@@ -134,6 +101,7 @@ class PoolApi:
         self._kept_jobs = kept_jobs
         self._signer = signer
         self._streams = streams
+        self._repeats = repeats
         self._zone = ZoneInfo(timezone)
         self._rendering = asyncio.Lock()
         self._explained_answers = ExplainedAnswers(scheduler)
@@ -146,8 +114,8 @@ class PoolApi:
 
     @property
     def held_bytes(self) -> int:
-        """Memory of the events of streams to which clients may come back."""
-        return self._streams.held_bytes
+        """Memory of the events of answers for which clients may come back."""
+        return self._streams.held_bytes + self._repeats.held_bytes
 
     def prepare(self, caller: Caller, submission: Submission) -> PreparedJob:
         """Reads a request for a live job, which ``stream`` or ``stream_reconnectably`` starts.
@@ -165,34 +133,58 @@ class PoolApi:
     def stream(self, prepared: PreparedJob, sink: AnswerSink) -> str:
         """Starts a live job, whose events the sink receives; returns the job's identifier.
 
+        A request that repeats another one gets the events of that one's job.
+
         Raises:
             Refused: its idempotency key is in use, or too many jobs run.
         """
+        earlier = self._repeats.find(prepared.facts, prepared.submission)
+        if earlier is None:
+            self._start(prepared, sink, is_held=True)
+            return prepared.facts.job
+        if not earlier.is_held:
+            raise refused("answer_not_held", job=earlier.job)
+        earlier.attach(sink)
+        return earlier.job
+
+    def _start(self, prepared: PreparedJob, sink: AnswerSink, *, is_held: bool) -> None:
         caller, facts, submission = prepared.caller, prepared.facts, prepared.submission
-        if facts.idempotency and self._running_jobs.has_idempotency_key(caller, facts.idempotency):
-            raise refused("already_exists", name=submission.options.idempotency_name)
+        running = self._running_jobs.find_repeated(facts)
+        if running is not None:
+            raise refused("answer_not_held", job=running.facts.job)
+        repeatable = self._repeats.open(facts, submission, caller, is_held=is_held)
+        if repeatable is not None:
+            repeatable.attach(sink)
+        events = repeatable or sink
         if prepared.find_option("explain"):
-            sink = self._explained_answers.make_sink(caller, sink)
+            events = self._explained_answers.make_sink(caller, events)
         started = self._running_jobs.start(
             facts,
             prepared.request,
-            sink,
+            events,
             began_at=submission.began_at,
             signin_session=caller.signin_session,
             resume_events=bool(prepared.find_option("resume_events")),
         )
         if not started:
+            if repeatable is not None:
+                self._repeats.forget(repeatable)
             raise Refused(ErrorReply("queue_full", retry_after_s=QUEUE_FULL_RETRY_S))
-        return facts.job
 
     def stream_reconnectably(self, prepared: PreparedJob, encoder: Encoder) -> ReconnectableStream:
         """Starts a live job whose client may come back; see ``stream``."""
         owner = Owner(prepared.caller.coop, prepared.caller.key)
+        earlier = self._repeats.find(prepared.facts, prepared.submission)
+        if earlier is not None:
+            known = self._streams.get(earlier.job, owner)
+            if known is None or known.log.first:
+                raise refused("answer_not_held", job=earlier.job)
+            return known
         stream = self._streams.open(
             prepared.facts.job, owner, encoder, reconnect_s=prepared.reconnect_s
         )
         try:
-            self.stream(prepared, stream)
+            self._start(prepared, stream, is_held=False)
         except Refused:
             self._streams.forget(stream)
             raise
@@ -263,9 +255,13 @@ class PoolApi:
         await self._running_jobs.wait_until_drained()
         await self._explained_answers.wait_until_sent()
 
-    def end_stream(self, job: str) -> None:
-        """Cancels a live job whose client has left, unless it has ended."""
-        self._running_jobs.cancel(job, "client_gone")
+    def end_stream(self, job: str, sink: AnswerSink) -> None:
+        """Handles that a live job's client has left; without another chance it is cancelled."""
+        repeatable = self._repeats.get(job)
+        if repeatable is not None:
+            repeatable.detach(sink)
+        else:
+            self._running_jobs.cancel(job, "client_gone")
 
     async def submit(self, caller: Caller, submission: Submission, langs: str) -> JobDetails:
         """Submits a kept job; it is on disk on return.
@@ -329,12 +325,16 @@ class PoolApi:
     async def erase(self, caller: Caller, job: str, langs: str) -> JobStatus:
         """Erases the request and the answer of a kept job, which is cancelled if it has not ended.
 
-        Of a live job, no text is stored: it is only cancelled.
+        Of a live job, no text is stored: it is cancelled, and its answer is no longer held.
 
         Raises:
-            Refused: ``unknown_job``; ``job_ended``: a live job has ended.
+            Refused: ``unknown_job``; ``job_ended``: nothing is held of a live job that has ended.
         """
-        row = (await self.get(caller, job, langs)).row
+        details = await self.get(caller, job, langs)
+        row, held = details.row, self._repeats.get(job)
+        if held is not None and held.has_ended:
+            self._repeats.forget(held)
+            return details.view
         if row is None or not row.ended_at:
             view = await self.cancel(caller, job, langs)
         else:

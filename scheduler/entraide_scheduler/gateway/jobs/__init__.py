@@ -7,9 +7,9 @@ answers.
 ``running_jobs`` holds the state of each job (``running_job``, ``phases``), enforces leases
 (``run_limits``) and continues lost answers (``resumption``). ``kept_jobs`` are stored, encrypted
 by ``sealer``; ``recent_jobs`` ended last; ``reconnectable_streams`` outlast a connection, by
-``event_log``. ``receipts`` signs, ``views`` are jobs as JSON, ``object_ids`` names files and
-batches, ``scheduler_watch`` keeps a gateway of its own and the scheduler in step, ``metrics``
-counts.
+``event_log``; ``repeatable_answers`` are sent again to a repeated request. ``receipts`` signs,
+``views`` are jobs as JSON, ``object_ids`` names files and batches, ``scheduler_watch`` keeps a
+gateway of its own and the scheduler in step, ``metrics`` counts.
 """
 
 from entraide_scheduler.gateway.jobs.kept_jobs import KeptJobs
@@ -38,6 +38,7 @@ from entraide_scheduler.gateway.jobs.reconnectable_streams import (
     ReconnectableStreams,
     StreamReader,
 )
+from entraide_scheduler.gateway.jobs.repeatable_answers import RepeatableAnswers
 from entraide_scheduler.gateway.jobs.running_jobs import RunningJobs
 from entraide_scheduler.gateway.jobs.scheduler_watch import SchedulerLink, SchedulerWatch
 from entraide_scheduler.gateway.jobs.sealer import SEAL_BYTES, Sealer
@@ -85,6 +86,7 @@ __all__ = [
     "ReceiptSigner",
     "ReconnectableStream",
     "ReconnectableStreams",
+    "RepeatableAnswers",
     "RunningJobs",
     "SchedulerLink",
     "SchedulerWatch",

@@ -145,7 +145,7 @@ class KeptJobs:
         known = self.unseal_request(earlier) or body if earlier is not None else b""
         is_same = earlier is not None and (path, body) == (earlier.path, known)
         if earlier is None or not is_same or _demands(facts) != _demands(earlier.facts):
-            raise refused("already_exists", job=job, name=options.idempotency_name)
+            raise refused("idempotency_mismatch", job=job)
         return earlier
 
     def wait_for_storage(self, job: str) -> asyncio.Future[bool] | None:

@@ -82,7 +82,8 @@ class RunningJob:
         values = dict(refused.values)
         if values.get("model") == UNKNOWN_MODEL:
             values["model"] = self.facts.model
-        return ErrorReply(refused.code, values, refused.retry_after_s, refused.job, refused.quotas)
+        job = str(values.pop("earlier", refused.job))  # whose answer this one would have repeated
+        return ErrorReply(refused.code, values, refused.retry_after_s, job, refused.quotas)
 
     def make_run(self, placed: JobPlaced, gateway: str) -> StartRun | None:
         """Returns the run of a placement; None if it cannot continue what was forwarded.

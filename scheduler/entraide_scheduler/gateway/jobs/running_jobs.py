@@ -96,9 +96,12 @@ class RunningJobs:
         """Returns the live jobs that have not ended."""
         return [job for job in self._jobs.values() if job.facts.kind is JobKind.LIVE]
 
-    def has_idempotency_key(self, caller: Caller, idempotency: str) -> bool:
-        """Whether the caller has an unfinished job with this idempotency key."""
-        return any(job.facts.idempotency == idempotency for job in self.list_of(caller))
+    def find_repeated(self, facts: RequestFacts) -> RunningJob | None:
+        """Returns the sender's live job with the idempotency key of a request, or None."""
+        for job in self.list_live() if facts.idempotency else ():
+            if job.facts.idempotency == facts.idempotency and job.facts.key == facts.key:
+                return job
+        return None
 
     async def wait_until_drained(self) -> None:
         """Waits until no live job is left."""
@@ -149,7 +152,7 @@ class RunningJobs:
         if len(self._jobs) >= JOBS_MAX or facts.job in self._jobs:
             return False
         self._jobs[facts.job] = RunningJob(facts, parsed, sink, began_at)
-        sink(AnswerStarted(facts.job, parsed))
+        sink(AnswerStarted(facts.job, parsed, time.time()))
         return True
 
     def wait_for_result(self, job: str, epoch: int) -> asyncio.Future[None] | None:

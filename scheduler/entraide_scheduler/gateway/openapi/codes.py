@@ -35,7 +35,7 @@ BODY = ("invalid_json", "invalid_request")
 # Of a question to the scheduler, which a gateway in another process asks over the bus.
 SCHEDULER = ("pool_unreachable",)
 # Of a new job, live or kept, before the scheduler has seen it.
-NEW_JOB = (*BODY, "deadline_passed", "already_exists", "shutting_down", "storage_full")
+NEW_JOB = (*BODY, "deadline_passed", "idempotency_mismatch", "shutting_down", "storage_full")
 # Of new kept work.
 NEW_KEPT = ("storage_full", "upgrade_trial")
 # Of text that must not pass a server.
@@ -47,11 +47,11 @@ UNKNOWN_BATCH = ("unknown_batch", "session_new_start")
 NEW_BATCH = (*NEW_KEPT, *UNKNOWN_FILE, "deadline_passed", "batches_full")
 # Of a live job: refused by the scheduler, or ended before its answer began.
 LIVE_JOB = (
-    *NEW_JOB, *SCHEDULER, "queue_full", "queue_shapes", "unknown_model", "unknown_coop",
-    "feature_unsupported", "context_length_exceeded", "place_unknown", "place_outside",
-    "no_node_serves", "no_node_live", "no_model_fits", "model_failed", "key_quarantined",
-    "rate_limit_exceeded", "quota_tokens", "quota_requests", "quota_jobs", "quota_energy",
-    "quota_carbon", "engine_refused",
+    *NEW_JOB, *SCHEDULER, "answer_not_held", "queue_full", "queue_shapes", "unknown_model",
+    "unknown_coop", "feature_unsupported", "context_length_exceeded", "place_unknown",
+    "place_outside", "no_node_serves", "no_node_live", "no_model_fits", "model_failed",
+    "key_quarantined", "rate_limit_exceeded", "quota_tokens", "quota_requests", "quota_jobs",
+    "quota_energy", "quota_carbon", "engine_refused",
     "request_ends_engine", "node_lost", "too_many_attempts", "stream_broken",
     "engine_exited", "engine_failed", "engine_hung", "owner_terms", "gateway_lost",
     "deadline_exceeded", "cancelled",

@@ -20,8 +20,10 @@ from entraide.wire.cards import QuotaLeft
 # The parameter of a chat that an error concerns, if the error does not name one itself.
 PARAMS: Mapping[str, str] = MappingProxyType(
     {
+        "answer_not_held": "Idempotency-Key",
         "context_length_exceeded": "messages",
         "feature_unsupported": "model",
+        "idempotency_mismatch": "Idempotency-Key",
         "job_ended": "job",
         "no_model_fits": "model",
         "no_node_live": "model",

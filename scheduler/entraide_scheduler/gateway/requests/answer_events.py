@@ -30,10 +30,12 @@ class AnswerStarted(Struct, frozen=True):
     Attributes:
         job: identifier of the job.
         request: the parsed request, which says whether and how the answer is streamed.
+        at: seconds since the epoch.
     """
 
     job: str
     request: ParsedRequest
+    at: float
 
 
 class AnswerPlaced(Struct, frozen=True):

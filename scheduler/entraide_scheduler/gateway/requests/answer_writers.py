@@ -6,7 +6,6 @@ comment line every ``COMMENT_EVERY_S``, so that proxies do not time out; an erro
 """
 
 import asyncio
-import time
 
 from entraide_scheduler.gateway.answers import AnswerPart, CompleteAnswer
 from entraide_scheduler.gateway.http import Exchange
@@ -65,7 +64,7 @@ class AnswerWriter:
     def _start(self, event: AnswerStarted) -> None:
         self._headers = [("x-request-id", event.job)]
         self._stream = event.request.stream
-        self._format = make_format(event.job, event.request, created_at=time.time())
+        self._format = make_format(event.job, event.request, created_at=event.at)
         if self._stream:
             self._set_timer(HEAD_AFTER_S)
 

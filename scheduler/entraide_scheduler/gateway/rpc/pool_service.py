@@ -116,7 +116,7 @@ class PoolService(pool_pb2_grpc.PoolServicer):
                     yield message
                 failure = event if isinstance(event, ErrorReply) else None
         finally:
-            self._api.end_stream(job)
+            self._api.end_stream(job, events)
         await self._end("Stream", context, failure)
 
     async def Reconnect(

@@ -361,6 +361,14 @@ def _settled() -> None:
         sa.Column("energy_basis", sa.String, nullable=False, server_default=""),
         sa.Column("intensity_basis", sa.String, nullable=False, server_default=""),
         sa.Column("surplus_basis", sa.String, nullable=False, server_default=""),
+        sa.Column("idempotency", sa.String, nullable=False, server_default=""),
+    )
+    op.create_index(
+        "settled_by_idempotency",
+        "settled",
+        ["idempotency"],
+        sqlite_where=sa.text("idempotency != ''"),
+        postgresql_where=sa.text("idempotency != ''"),
     )
     op.create_index("settled_by_coop", "settled", ["coop", "settled_at"])
     op.create_index("settled_by_lender", "settled", ["lender", "settled_at"])
