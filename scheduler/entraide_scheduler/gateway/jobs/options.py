@@ -172,11 +172,6 @@ class Options(Struct, frozen=True):
     reconnect_s: float | None = None
     names: Mapping[str, str] = HTTP_NAMES
 
-    @property
-    def idempotency_name(self) -> str:
-        """Name of the idempotency key, without the message that holds it."""
-        return self.names["idempotency"].rpartition(".")[2]
-
 
 class Submission(Struct, frozen=True):
     """A request for a job, as a protocol's codec read it.
