@@ -43,6 +43,7 @@ from entraide_scheduler.gateway.batches import (
     FileRoutes,
     Files,
     SentWork,
+    Way,
     WindowListener,
 )
 from entraide_scheduler.gateway.http import HTTPS_ONLY, CorsPolicy, HttpServer, parse_networks
@@ -255,7 +256,8 @@ class Gateway:
 
     def _make_batches(self, store: Store, sealer: Sealer) -> Batches:
         clock = partial(datetime.fromtimestamp, tz=ZoneInfo(self._settings.timezone))
-        return Batches(store, sealer, self._files, clock=clock, on_change=self._wake_feeder)
+        way, wake = Way(self.find_places), self._wake_feeder
+        return Batches(store, sealer, self._files, clock=clock, on_change=wake, way=way)
 
     def _make_feeder(
         self,

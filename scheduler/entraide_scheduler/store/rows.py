@@ -206,6 +206,7 @@ class FileRow(Struct, frozen=True):
         bytes: size of the content so far.
         complete: whether all of the content has arrived.
         created_at, expires_at: seconds since the epoch.
+        places: of a gateway elsewhere that it passed, encoded.
     """
 
     file: str
@@ -216,6 +217,7 @@ class FileRow(Struct, frozen=True):
     sealed_name: bytes
     created_at: float
     expires_at: float
+    places: bytes = b""
     bytes: int = 0
     complete: bool = False
 
@@ -230,6 +232,7 @@ class BatchProgress(Struct, frozen=True):
         input_tokens, output_tokens: of the lines after it, estimated.
         facts: of a typical line, with the features that any line needs; None before the input was
             checked.
+        wishes: the jurisdictions and controls that lines name and the pool's server satisfies.
     """
 
     line: int = 0
@@ -239,6 +242,7 @@ class BatchProgress(Struct, frozen=True):
     input_tokens: int = 0
     output_tokens: int = 0
     facts: RequestFacts | None = None
+    wishes: tuple[tuple[str, Control], ...] = ()
 
 
 class BatchRow(Struct, frozen=True):
@@ -262,6 +266,7 @@ class BatchRow(Struct, frozen=True):
         sealed_faults: why the input was refused, encrypted: it quotes the input.
         expected: when it is expected to run, encoded; empty before that is known.
         outcome: what it used in the end, encoded; empty before.
+        places: of the gateways elsewhere that it and its file passed, encoded.
     """
 
     batch: str
@@ -289,6 +294,7 @@ class BatchRow(Struct, frozen=True):
     sealed_faults: bytes = b""
     expected: bytes = b""
     outcome: bytes = b""
+    places: bytes = b""
 
 
 class BatchResultRow(Struct, frozen=True):

@@ -293,6 +293,7 @@ files = Table(
     Column("complete", Boolean, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("expires_at", Double, nullable=False),
+    Column("places", LargeBinary, nullable=False),
     Index("files_by_coop", "coop", "created_at"),
     Index("files_by_expiry", "expires_at"),
 )
@@ -333,6 +334,7 @@ batches = Table(
     Column("sealed_faults", LargeBinary, nullable=False),
     Column("expected", LargeBinary, nullable=False),
     Column("outcome", LargeBinary, nullable=False),
+    Column("places", LargeBinary, nullable=False),
     Index("batches_by_coop", "coop", "created_at"),
     Index("batches_by_state", "state"),
 )

@@ -33,7 +33,7 @@ from entraide_scheduler.core.rules.node_rules import LOADABLE_RULES
 from entraide_scheduler.core.rules.offer_rules import CHAT, has_control, is_in_jurisdiction
 from entraide_scheduler.core.rules.own_capacity import OwnModelSlots, OwnSlots, OwnSlotsChange
 from entraide_scheduler.core.rules.permanent import PERMANENT_RULES, broken_rules, first_broken_rule
-from entraide_scheduler.core.rules.place_rules import find_place_fault
+from entraide_scheduler.core.rules.place_rules import PlaceWish, find_place_fault
 from entraide_scheduler.core.rules.replica_rules import (
     NO_FREE_SLOT,
     NOT_ACCEPTING,

@@ -8,6 +8,8 @@ Input: a request's facts, before and after the policy's defaults. Output: a stab
 values of its sentence, or nothing.
 """
 
+from typing import NamedTuple
+
 from entraide.types import UNKNOWN, Control, RequestFacts, ServerPlace
 from entraide_scheduler.core.rules.offer_rules import has_control, is_in_jurisdiction
 from entraide_scheduler.core.rules.rule import Values
@@ -15,7 +17,18 @@ from entraide_scheduler.core.rules.rule import Values
 PLACE_UNKNOWN, PLACE_OUTSIDE = "place_unknown", "place_outside"
 
 
-def find_place_fault(asked: RequestFacts, facts: RequestFacts) -> tuple[str, Values] | None:
+class PlaceWish(NamedTuple):
+    """What a request names of the places that it passes, and these places."""
+
+    jurisdiction: str
+    controlled_by: Control
+    places: tuple[ServerPlace, ...]
+
+
+Wish = RequestFacts | PlaceWish
+
+
+def find_place_fault(asked: Wish, facts: Wish) -> tuple[str, Values] | None:
     """Returns why a request must not pass a server: a code and its values; None if it may.
 
     Args:
@@ -29,9 +42,7 @@ def find_place_fault(asked: RequestFacts, facts: RequestFacts) -> tuple[str, Val
     return None
 
 
-def _zone_fault(
-    asked: RequestFacts, facts: RequestFacts, place: ServerPlace
-) -> tuple[str, Values] | None:
+def _zone_fault(asked: Wish, facts: Wish, place: ServerPlace) -> tuple[str, Values] | None:
     values: Values = {"param": "jurisdiction", "jurisdiction": facts.jurisdiction}
     if place.zone == UNKNOWN:
         return (PLACE_UNKNOWN, values) if asked.jurisdiction else None
@@ -40,9 +51,7 @@ def _zone_fault(
     return PLACE_OUTSIDE, {**values, "zone": place.zone}
 
 
-def _control_fault(
-    asked: RequestFacts, facts: RequestFacts, place: ServerPlace
-) -> tuple[str, Values] | None:
+def _control_fault(asked: Wish, facts: Wish, place: ServerPlace) -> tuple[str, Values] | None:
     values: Values = {"param": "controlled_by", "asked_control": facts.controlled_by.value}
     if place.controlled_by == UNKNOWN:
         return (PLACE_UNKNOWN, values) if asked.controlled_by else None

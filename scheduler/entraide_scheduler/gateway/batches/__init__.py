@@ -7,7 +7,8 @@ and checks its lines, ``validation`` a whole file. ``feeder`` has some lines at 
 jobs (``line_jobs``, ``line_listener``), in the gateway inside the scheduler; it is the only one
 that changes a running batch. ``outcome`` sums up, ``results`` are the lines' answers and errors as
 files, ``views`` the batch as clients see it, ``use_cases`` what they may do, ``erasure`` erases
-what a person sent; ``batch_routes`` and ``file_routes`` are the HTTP of it.
+what a person sent, ``way`` checks the servers that all this passes; ``batch_routes`` and
+``file_routes`` are the HTTP of it.
 """
 
 from entraide_scheduler.gateway.batches.batch_routes import BATCHES, BATCHES_MAX, BatchRoutes
@@ -32,6 +33,7 @@ from entraide_scheduler.gateway.batches.results import ResultLine
 from entraide_scheduler.gateway.batches.states import BatchState
 from entraide_scheduler.gateway.batches.use_cases import PER_LINE, Batches, BatchRequest
 from entraide_scheduler.gateway.batches.views import BatchList, BatchObject
+from entraide_scheduler.gateway.batches.way import Way
 
 __all__ = [
     "BATCHES",
@@ -56,5 +58,6 @@ __all__ = [
     "Files",
     "ResultLine",
     "SentWork",
+    "Way",
     "WindowListener",
 ]

@@ -1,5 +1,6 @@
 """File routes: the HTTP codec of files, in OpenAI's forms."""
 
+import time
 from collections.abc import AsyncIterator, Mapping
 from types import MappingProxyType
 
@@ -22,7 +23,7 @@ from entraide_scheduler.gateway.http import (
     read_limit,
     read_query,
 )
-from entraide_scheduler.gateway.jobs import Caller
+from entraide_scheduler.gateway.jobs import Caller, check_options, options_from_headers
 from entraide_scheduler.gateway.refusals import refused, show_value
 from entraide_scheduler.gateway.signin import Callers
 
@@ -55,12 +56,21 @@ class FileRoutes:
     async def _authenticate(self, call: RouteCall) -> Caller:
         return await self._callers.authenticate(call.exchange.request)
 
+    def _check_way(self, call: RouteCall) -> None:
+        """Checks what the headers name against the servers that the content passes."""
+        options = options_from_headers(call.exchange.request.headers)
+        check_options(options, time.time())
+        self._batches.way.check(options)
+
     async def _upload(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
         exchange = call.exchange
         assert isinstance(exchange.body, BodyStream), "the head check permits it to be streamed"
         kind = exchange.request.headers.get("content-type", "")
-        call.respond(msgspec.json.encode(await self._files.upload(caller, kind, exchange.body)))
+        self._check_way(call)
+        passed = self._batches.way.encode_passed()
+        uploaded = await self._files.upload(caller, kind, exchange.body, passed)
+        call.respond(msgspec.json.encode(uploaded))
 
     async def _list(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
@@ -101,12 +111,14 @@ class FileRoutes:
     async def _send_content(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
         self._callers.streams.add(call.exchange, caller)
+        self._check_way(call)
         results = await self._batches.find_results(caller, call.name)
         if results is None:
             file = await self._files.find(caller, call.name)
             await _stream(call, self._files.read(file.file))
             return
         row, result_file = results
+        self._batches.way.check_answers(row)
         await self._batches.results.describe(row, failed=result_file.failed)  # refuses an empty one
         await _stream(call, self._batches.results.read(row, failed=result_file.failed))
 

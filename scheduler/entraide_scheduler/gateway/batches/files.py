@@ -83,8 +83,16 @@ class Files:
         self._sealer = sealer
         self._coop_bytes_max = mb_per_coop * BYTES_PER_MB
 
-    async def upload(self, caller: Caller, content_type: str, body: BodyStream) -> FileObject:
+    async def upload(
+        self, caller: Caller, content_type: str, body: BodyStream, passed: bytes = b""
+    ) -> FileObject:
         """Stores the file of an uploaded form; it is on disk on return.
+
+        Args:
+            caller: who sends it.
+            content_type: of the form.
+            body: the form.
+            passed: encoded places of the gateways elsewhere that it passes.
 
         Raises:
             Refused: the form is invalid or broken off, or the file or the co-op's files too large.
@@ -98,6 +106,7 @@ class Files:
             key=caller.key,
             purpose=PURPOSE,
             sealed_name=b"",
+            places=passed,
             created_at=now,
             expires_at=now + KEEP_MOST_S,
         )

@@ -12,6 +12,7 @@ from msgspec import structs
 
 from entraide.types import JobKind, RequestFacts
 from entraide_scheduler.gateway.batches.input_lines import BatchLine
+from entraide_scheduler.gateway.batches.way import read_passed
 from entraide_scheduler.gateway.chat import PoolFields
 from entraide_scheduler.gateway.jobs import BATCH_PREFIX, KEPT_PREFIX, Caller, FactsBuilder, Options
 from entraide_scheduler.line_window import remaining_facts
@@ -81,7 +82,8 @@ def build_line_facts(
     own = facts.deadline_at
     deadline_at = row.deadline_at if own is None else min(own, row.deadline_at)
     job = job_of_line(row.batch, line.number)
-    return structs.replace(facts, job=job, deadline_at=deadline_at, idempotency="")
+    places = tuple(dict.fromkeys((*facts.places, *read_passed(row.places))))
+    return structs.replace(facts, job=job, deadline_at=deadline_at, idempotency="", places=places)
 
 
 def answer_tokens(facts: RequestFacts) -> int:

@@ -21,6 +21,7 @@ from entraide_scheduler.gateway.batches.line_jobs import JOB_CLASS
 from entraide_scheduler.gateway.batches.results import BatchResults, ResultFile, parse_file_id
 from entraide_scheduler.gateway.batches.states import BATCH, UNENDED, BatchState
 from entraide_scheduler.gateway.batches.views import BatchList, BatchObject, describe_batch
+from entraide_scheduler.gateway.batches.way import Way
 from entraide_scheduler.gateway.chat import PoolFields
 from entraide_scheduler.gateway.jobs import (
     BATCH_PREFIX,
@@ -77,6 +78,7 @@ class Batches:
 
     Attributes:
         results: reads the files of results.
+        way: the places that files and batches pass here.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Batches:
         *,
         clock: Clock,
         on_change: Callable[[], None],
+        way: Way,
     ) -> None:
         """Creates the use cases.
 
@@ -96,12 +99,14 @@ class Batches:
             files: the files of requests.
             clock: the pool's, for sentences.
             on_change: called after a batch was changed.
+            way: the places that files and batches pass here.
         """
         self._store = store
         self._sealer = sealer
         self._files = files
         self._clock = clock
         self._on_change = on_change
+        self.way = way
         self.results = BatchResults(store, sealer)
 
     async def create(
@@ -110,11 +115,13 @@ class Batches:
         """Creates a batch, which is then validated; it is on disk on return.
 
         Raises:
-            Refused: the file is unknown, an option is invalid, or the co-op has too many batches.
+            Refused: the file is unknown, an option is invalid, a server on the way does not fit, or
+                the co-op has too many batches.
         """
         now = time.time()
         options = _check_batch_options(options, request.entraide or PoolFields(), now)
-        await self._files.find(caller, request.input_file_id)
+        file = await self._files.find(caller, request.input_file_id)
+        self.way.check(options, file.places)
         batch = make_id(BATCH_PREFIX, now)
         keep = request.output_expires_after
         row = BatchRow(
@@ -132,6 +139,7 @@ class Batches:
             created_at=now,
             deadline_at=find_deadline(options.deadline, now) or now + WINDOW_S,
             keep_s=float(keep.seconds if keep is not None else KEEP_MOST_S),
+            places=self.way.encode_passed(file.places),
         )
         created = partial(
             batches.create_batch, row=row, unended_states=UNENDED, unended_max=UNENDED_PER_COOP_MAX

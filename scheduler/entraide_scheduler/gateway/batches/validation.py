@@ -11,6 +11,7 @@ from collections.abc import Container
 
 from msgspec import Struct
 
+from entraide.types import Control
 from entraide_scheduler.gateway.batches.input_lines import (
     LINES_MAX,
     BatchLine,
@@ -18,6 +19,7 @@ from entraide_scheduler.gateway.batches.input_lines import (
     check_line,
 )
 from entraide_scheduler.gateway.batches.line_jobs import answer_tokens, as_typical, build_line_facts
+from entraide_scheduler.gateway.batches.way import find_wish
 from entraide_scheduler.gateway.jobs import FactsBuilder, Options
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused, Values, clean_text, refused
 from entraide_scheduler.store.rows import BatchProgress, BatchRow
@@ -86,6 +88,7 @@ class InputCheck:
         self._digests: set[bytes] = set()  # of the custom identifiers
         self._features: set[str] = set()
         self._model = ""  # of the first line
+        self._wishes: set[tuple[str, Control] | None] = set()
 
     async def run(self, reader: LineReader) -> CheckedInput:
         """Reads and checks all lines, or as many as have ``FAULTS_MAX`` faults."""
@@ -109,6 +112,7 @@ class InputCheck:
                     break
                 continue
             facts = facts or line_facts
+            self._wishes.add(find_wish(line_facts))
             self._features.update(line_facts.features)
             input_tokens += line_facts.input_tokens_est
             output_tokens += answer_tokens(line_facts)
@@ -123,6 +127,7 @@ class InputCheck:
             input_tokens=input_tokens,
             output_tokens=output_tokens,
             facts=as_typical(facts, self._row.batch, self._features),
+            wishes=tuple(sorted(filter(None, self._wishes))),
         )
         return CheckedInput((), lines, progress)
 

@@ -152,6 +152,7 @@ class Operation(Struct, frozen=True, kw_only=True):
 
 ALL_OPTIONS = tuple(option.name for option in OPTIONS)
 BATCH_OPTIONS = tuple(name for name in ALL_OPTIONS if name not in PER_LINE)
+PLACE_OPTIONS = ("jurisdiction", "controlled_by")
 
 
 def _open(
@@ -299,18 +300,21 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "upload_file": Operation(
             form=FileForm,
             answers=(OperationAnswer(FileObject),),
-            codes=(*codes.NEW_KEPT, "files_full"),
+            codes=(*codes.NEW_KEPT, "files_full", *codes.PLACE),
+            options=PLACE_OPTIONS,
         ),
         "list_files": _read(FileList, query=("purpose", "order", "after", "limit_files")),
         "get_file": _read(FileObject, *codes.UNKNOWN_FILE),
         "delete_file": _read(FileDeletion, *codes.UNKNOWN_FILE, "file_in_use"),
         "file_content": Operation(
-            answers=(OperationAnswer(kind=CONTENT_KIND),), codes=codes.UNKNOWN_FILE
+            answers=(OperationAnswer(kind=CONTENT_KIND),),
+            codes=(*codes.UNKNOWN_FILE, *codes.PLACE),
+            options=PLACE_OPTIONS,
         ),
         "create_batch": Operation(
             request=BatchRequest,
             answers=(OperationAnswer(BatchObject),),
-            codes=(*codes.BODY, *codes.NEW_BATCH),
+            codes=(*codes.BODY, *codes.NEW_BATCH, *codes.PLACE),
             options=BATCH_OPTIONS,
         ),
         "list_batches": _read(BatchList, query=("after", "limit_batches")),

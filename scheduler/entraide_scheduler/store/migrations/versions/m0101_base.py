@@ -236,6 +236,7 @@ def _files() -> None:
         sa.Column("complete", sa.Boolean, nullable=False),
         sa.Column("created_at", sa.Double, nullable=False),
         sa.Column("expires_at", sa.Double, nullable=False),
+        sa.Column("places", sa.LargeBinary, nullable=False),
     )
     op.create_index("files_by_coop", "files", ["coop", "created_at"])
     op.create_index("files_by_expiry", "files", ["expires_at"])
@@ -275,6 +276,7 @@ def _batches() -> None:
         sa.Column("sealed_faults", sa.LargeBinary, nullable=False),
         sa.Column("expected", sa.LargeBinary, nullable=False),
         sa.Column("outcome", sa.LargeBinary, nullable=False),
+        sa.Column("places", sa.LargeBinary, nullable=False),
     )
     op.create_index("batches_by_coop", "batches", ["coop", "created_at"])
     op.create_index("batches_by_state", "batches", ["state"])
