@@ -248,6 +248,23 @@ ANSWERS = (
 The fields of answers. Those of OpenAI's and Anthropic's answers are as their documents say;
 `entraide` is added: a [Receipt](#receipt), not settled yet, with the `explanation` if it was asked
 for. A missing value is null, unless a section says otherwise.
+
+**While a request waits.** A whole answer's headers stay open until it is there. A stream gets its
+headers after 2 s, so that an earlier refusal has a status, then a comment line every 10 s; with
+`waiting_events` also this event, each time that the reason or the place changes, and once the job
+is `placed`:
+
+```
+event: entraide.waiting
+data: {"reason":"no_free_slot","position":3,"retry_after_s":12,"message":"Your question waits: …"}
+```
+
+`retry_after_s` is the time within which the answer starts in nine of ten cases, null where nobody
+knows. The codes are those of the [explanations](explanations.md). While *no* machine would accept
+the request (each one that may run it is paused, silent or at rest), it waits as long as the
+policy's `max_wait_s` of its class allows, 60 s by default, or the `max_wait_s` that it asks for;
+then it ends with 503 `waited_too_long`, in a stream that has begun with an error event of that
+code. A line that moves, and a model that is being loaded, are waited for.
 """,
     """
 ## Les réponses
@@ -256,6 +273,24 @@ Les champs des réponses. Ceux des réponses d’OpenAI et d’Anthropic sont te
 documents ; `entraide` s’y ajoute : un [Receipt](#receipt), pas encore définitif, avec
 l’`explanation` si elle a été demandée. Une valeur absente est null, sauf si une section dit autre
 chose.
+
+**Tant qu’une requête attend.** Les en-têtes d’une réponse entière restent ouverts jusqu’à ce
+qu’elle soit là. Un flux reçoit ses en-têtes au bout de 2 s, pour qu’un refus plus rapide ait un
+statut, puis une ligne de commentaire toutes les 10 s ; avec `waiting_events`, aussi cet événement,
+chaque fois que le motif ou le rang change, et une fois le travail placé (`placed`) :
+
+```
+event: entraide.waiting
+data: {"reason":"no_free_slot","position":3,"retry_after_s":12,"message":"Votre question attend…"}
+```
+
+`retry_after_s` est le délai dans lequel la réponse commence neuf fois sur dix, null si nul ne le
+sait. Les codes sont ceux des [explications](explanations.md). Tant qu’*aucune* machine
+n’accepterait la requête (chacune de celles qui conviennent est en pause, sans nouvelles ou mise à
+l’écart après des échecs), elle attend ce que permet le `max_wait_s` de sa classe dans la
+politique, 60 s à défaut, ou le `max_wait_s` qu’elle demande ; puis elle se termine par 503
+`waited_too_long`, dans un flux commencé par un événement d’erreur de ce code. Le parc attend, en
+revanche, une file qui avance et un modèle en cours de chargement.
 """,
 )
 ANSWER_FIELDS = (

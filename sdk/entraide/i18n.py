@@ -177,6 +177,16 @@ def _with_unit(key: str, value: float, lang: Lang) -> Value:
     return value
 
 
+def wait_line(reason: str, position: int, retry_after_s: float | None, lang: str) -> str:
+    """Returns why a question waits, its place in line, and when it is expected to start."""
+    sentences = [word("wait", reason, lang)]
+    if position > 1:
+        sentences.append(text("waits-position", lang, position=position))
+    if retry_after_s:
+        sentences.append(text("waits-expected", lang, wait=seconds(retry_after_s, lang_of(lang))))
+    return " ".join(sentences)
+
+
 def word(prefix: str, value: str, lang: str) -> str:
     """Returns the text of a stable code (``word("class", "batch", "fr")``), or the code itself."""
     messages = catalogue(lang_of(lang))

@@ -34,7 +34,7 @@ from entraide.types import (
 )
 from entraide.wire import codec
 from entraide.wire import messages as m
-from entraide.wire.cards import ModelCard
+from entraide.wire.cards import JobWait, ModelCard
 from entraide.wire.enrolment import JoinRequest, JoinResponse
 from entraide.wire.pool_state import (
     CoopState,
@@ -278,6 +278,7 @@ SAMPLES: tuple[m.Message, ...] = (
     m.JobRefused("job-1", "quota_tokens", {"limit": 1_000, "left": 12}, 3_600.0),
     m.JobEnded("job-1", JobState.FAILED, "node_lost", 1_048_577, {}),
     m.JobUnknown("job-1"),
+    m.JobsWaiting((JobWait("job-1", "no_node_live", 3, 30.0),)),
     m.GatewayHeard("boot-9", 7, True, ("job-1",)),
     m.KeyRevoked("key-1"),
     m.NodeRevoked("on-1"),

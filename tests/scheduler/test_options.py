@@ -66,6 +66,8 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "explain": (True, None),
     "resume_events": (True, None),  # tests/scheduler/test_resumed_answers.py
     "reconnect_s": (30.0, None),  # tests/scheduler/test_reconnection.py
+    "waiting_events": (True, None),  # tests/scheduler/test_waiting_requests.py
+    "max_wait_s": (12.5, lambda facts: facts.max_wait_s == 12.5),
     "idempotency": (
         "une-fois",
         lambda facts: facts.idempotency and "fois" not in facts.idempotency,
@@ -147,10 +149,13 @@ async def test_each_option_by_each_door(pool: Pool, address: str, door: str) -> 
 
 # What options change in the facts; of a deadline, its time within a second.
 FACTS = ("job_class", "data_class", "jurisdiction", "controlled_by", "max_carbon_ug", "session",
-         "idempotency")  # fmt: skip
+         "idempotency", "max_wait_s")  # fmt: skip
 
 
-@pytest.mark.parametrize("name", sorted(VALUES.keys() - {"resume_events", "reconnect_s"}))
+OF_STREAMS = {"resume_events", "reconnect_s", "waiting_events"}
+
+
+@pytest.mark.parametrize("name", sorted(VALUES.keys() - OF_STREAMS))
 async def test_each_door_gives_the_same_facts(pool: Pool, address: str, name: str) -> None:
     """An option reaches the core as the same facts by each door, and changes no other fact."""
     by_door = {}

@@ -360,6 +360,7 @@ def test_exported_names() -> None:
         "Stream",
         "TokenUsage",
         "Transport",
+        "Waiting",
         "fetch_receipt_keys",
     ] == listed
     assert all(hasattr(entraide.client, name) for name in listed)

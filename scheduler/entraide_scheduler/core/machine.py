@@ -425,6 +425,10 @@ class Core:
         """Returns how many jobs wait for each reason, by reason and class."""
         return overview.count_waiting(self._state, max(at, self._state.now))
 
+    def live_waits(self, at: float, start: int) -> tuple[list[overview.WaitView], int]:
+        """Returns why live jobs wait, some of them at once, and their number."""
+        return overview.live_waits(self._state, max(at, self._state.now), start)
+
     def outlooks(self, at: float) -> list[overview.ZoneOutlook]:
         """Returns the present and expected intensities of all known zones."""
         return overview.outlooks(self._state, max(at, self._state.now))

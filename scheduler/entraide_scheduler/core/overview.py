@@ -8,10 +8,11 @@ listed. Reading changes nothing.
 
 from collections import Counter
 from collections.abc import Iterable
+from math import ceil
 
 from msgspec import Struct
 
-from entraide.types import Basis, JobClass, NodeState, RequestFacts, SurplusEvidence
+from entraide.types import Basis, JobClass, JobKind, NodeState, RequestFacts, SurplusEvidence
 from entraide_scheduler.core import evaluation, explanations
 from entraide_scheduler.core.carbon import (
     ExpectedIntensity,
@@ -22,6 +23,7 @@ from entraide_scheduler.core.carbon import (
 )
 from entraide_scheduler.core.policy import Credit, Lend
 from entraide_scheduler.core.records import Job, Node
+from entraide_scheduler.core.rules import would_accept
 from entraide_scheduler.core.state import State
 from entraide_scheduler.core.views import NodeView, QuotaView, node_view, quotas
 
@@ -32,6 +34,10 @@ NODES_EXAMINED_MAX = 100_000
 PLANS_EXAMINED_MAX = 32  # batches, and queues of equal jobs, whose expected hours are computed
 HOURS_SHOWN = 24
 UNEXAMINED = "unexamined"
+WAITS_TOLD_MAX = 1_000  # live jobs whose waits are told at once
+# Reasons for which a job waits only until others have run.
+MOVING_REASONS = frozenset({"no_free_slot", "fair_share_turn", "turn_is_next", "at_cap"})
+EXPECTED_FACTOR = 1.5  # of the usual time, so that the expected one holds in nine of ten cases
 
 
 class SurplusView(Struct, frozen=True):
@@ -73,6 +79,24 @@ class WaitingCount(Struct, frozen=True):
     reason: str
     job_class: JobClass
     jobs: int
+
+
+class WaitView(Struct, frozen=True):
+    """Why a live job waits.
+
+    Attributes:
+        job, gateway: the job, and the gateway that holds its body.
+        reason: stable code.
+        position: its place in line, from 1 on: the jobs of its project and class before it, and a
+            turn of each co-op whose turn comes first.
+        retry_after_s: time until it is expected to start, seconds; None where nothing says.
+    """
+
+    job: str
+    gateway: str
+    reason: str
+    position: int
+    retry_after_s: float | None
 
 
 class ZoneOutlook(Struct, frozen=True):
@@ -191,6 +215,77 @@ def _wait_reason(state: State, job: Job, at: float) -> str:
     request = evaluation.make_request(state, job, at)
     result = evaluation.evaluate_nodes(state, job, request)
     return explanations.explain_wait(state, job, result, request).reason
+
+
+def live_waits(state: State, at: float, start: int) -> tuple[list[WaitView], int]:
+    """Returns why live jobs wait, and their number.
+
+    Args:
+        state: the core's.
+        at: now, seconds since the epoch.
+        start: how many of them to skip, by lines in order of arrival: at most ``WAITS_TOLD_MAX``
+            are returned at once.
+    """
+    lines = _lines(state)
+    live = [
+        (number, place, job)
+        for number, line in enumerate(lines)
+        for place, job in enumerate(line)
+        if job.facts.kind is JobKind.LIVE
+    ]
+    views: list[WaitView] = []
+    reasons: dict[int, tuple[str, int, float | None]] = {}
+    for number, place, job in live[start : start + WAITS_TOLD_MAX]:
+        if number not in reasons and len(reasons) < WAITS_EXAMINED_MAX:
+            reasons[number] = _explain_line(state, lines[number][0], at)
+        reason, ahead, opens_s = reasons.get(number, (UNEXAMINED, 0, None))
+        position = ahead + place + 1
+        if opens_s is None and reason in MOVING_REASONS:
+            opens_s = 0.0
+        retry_after_s = None if opens_s is None else opens_s + _line_s(state, job, position)
+        views.append(WaitView(job.facts.job, job.facts.gateway, reason, position, retry_after_s))
+    return views, len(live)
+
+
+def _lines(state: State) -> list[list[Job]]:
+    """Returns the jobs of each class queue, in order of service; each blocked job by itself."""
+    lines = [
+        [*queue]
+        for backlog in state.queue.backlogs.values()
+        for shape_queue in backlog.shape_queues.values()
+        for queue in shape_queue.class_queues.values()
+        if queue.keys
+    ]
+    lines += [[job] for job in state.blocked_jobs.jobs()]
+    return sorted(lines, key=lambda line: line[0].serial)
+
+
+def _explain_line(state: State, first: Job, at: float) -> tuple[str, int, float | None]:
+    """Returns why the first job of a line waits, and the number of turns before it.
+
+    The last value is the time until a node opens, seconds, if the reason says so.
+    """
+    request = evaluation.make_request(state, first, at)
+    result = evaluation.evaluate_nodes(state, first, request)
+    why = explanations.explain_wait(state, first, result, request)
+    opens_at = why.values.get("ready_at", why.values.get("again_at", why.values.get("then_at")))
+    jobs_ahead, coops_ahead = state.queue.count_ahead(first)
+    opens_s = max(0.0, opens_at - at) if isinstance(opens_at, float) else None
+    return why.reason, jobs_ahead + coops_ahead, opens_s
+
+
+def _line_s(state: State, job: Job, position: int) -> float:
+    """Returns the time after which a place in line is expected to be served, seconds.
+
+    The jobs before it share the slots of the nodes that would accept it, in runs of the usual
+    length; a model that is being loaded has the slots that its nodes offer.
+    """
+    shape = job.shape
+    eligible = state.fleet.eligible_nodes(shape)
+    slots = sum(view.replica.slots for view in eligible.views if would_accept(view, shape))
+    slots += sum(node.loadable[shape.model].slots for node in eligible.could_load[:1])
+    rounds = ceil(position / max(1, slots))
+    return EXPECTED_FACTOR * rounds * state.length_predictor.run_s(shape.model)
 
 
 def outlooks(state: State, at: float) -> list[ZoneOutlook]:

@@ -24,6 +24,7 @@ from entraide_scheduler.core import records
 from entraide_scheduler.core.carbon import BatchExpectation
 from entraide_scheduler.core.events import UNNUMBERED, Event, SchedulerStarted, Woke
 from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.overview import WaitView
 from entraide_scheduler.core.policy import Period, Policy
 from entraide_scheduler.driver.clock import Clock
 from entraide_scheduler.driver.executor import Executor, Outbound, format_traceback
@@ -228,6 +229,14 @@ class LiveDriver:
         except Exception as problem:  # noqa: BLE001  (a query must not stop the scheduler)
             self._feeder.record_failed_query("expect_batch", problem)
             return None
+
+    def list_waits(self, start: int) -> tuple[list[WaitView], int]:
+        """Returns why live jobs wait, from one on, and their number; none if the core raises."""
+        try:
+            return self.core.live_waits(self.now(), start)
+        except Exception as problem:  # noqa: BLE001  (a query must not stop the scheduler)
+            self._feeder.record_failed_query("live_waits", problem)
+            return [], 0
 
     def write_snapshot(self) -> Future[None]:
         """Writes a snapshot; if it cannot be encoded, the journal is kept."""

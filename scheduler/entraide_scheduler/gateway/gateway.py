@@ -24,6 +24,7 @@ from entraide.wire.messages import (
     GatewayDown,
     GatewayHeard,
     JobPlaced,
+    JobsWaiting,
     JobUnknown,
     JobUpdate,
     KeyRevoked,
@@ -394,6 +395,8 @@ class Gateway:
             self._pool_events.end_revoked(message)
             self._running_jobs.end_revoked(message)
             self._repeats.end_revoked(message)
+        elif isinstance(message, JobsWaiting):
+            self._running_jobs.on_waits(message)
         else:
             self._on_scheduler_heard(message)
 

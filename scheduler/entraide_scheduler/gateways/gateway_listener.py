@@ -20,11 +20,14 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from entraide.printable import printable, shortened
+from entraide.shared_fields import make_copier
 from entraide.types import JobKind, RequestFacts
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
+from entraide.wire.cards import JobWait
 from entraide_scheduler.bus import subscribe
 from entraide_scheduler.core import events as e
+from entraide_scheduler.core.overview import WaitView
 from entraide_scheduler.driver import LiveDriver
 from entraide_scheduler.gateways.scheduler_adapters import LocalSchedulerAdapter, MessageRouter
 
@@ -34,6 +37,8 @@ GATEWAYS_MAX = 256  # the longest unheard are forgotten first
 FORMER_BOOTS_MAX = 16
 LABEL_MAX_CHARS = 200
 TWICE_EVERY_S = 60.0
+
+_job_wait = make_copier(WaitView, JobWait)
 
 _JobMessage = (
     m.SubmitJob
@@ -100,6 +105,7 @@ class GatewayListener:
         self._known: dict[str, _Known] = {}
         self._connection: Client | None = None
         self._was_cut = False
+        self._waits_told = 0
         self._log = structlog.get_logger("entraide.gateways")
 
     async def start(self, connection: Client) -> None:
@@ -146,6 +152,21 @@ class GatewayListener:
                 known.state = SILENT
                 self._log.warning("gateway.lost", gateway=name)
                 self._driver.feed(e.GatewayLost(*e.UNNUMBERED, gateway=name))
+
+    def report_waits(self) -> None:
+        """Tells each gateway why its live jobs wait; called once a second.
+
+        Of more than one message's jobs, the next ones follow a second later.
+        """
+        views, count = self._driver.list_waits(self._waits_told)
+        self._waits_told += len(views)
+        if self._waits_told >= count:
+            self._waits_told = 0
+        waits: dict[str, list[JobWait]] = {}
+        for view in views:
+            waits.setdefault(view.gateway, []).append(_job_wait(view))
+        for gateway, jobs in waits.items():
+            self._router.send_to_gateway(gateway, m.JobsWaiting(tuple(jobs)))
 
     def on_connection_closed(self, gateway: str) -> None:
         """Shortens the time in which a gateway whose connection was closed must be heard."""

@@ -12,7 +12,7 @@ from entraide.cli.pool_access import PoolAccess, find_pool
 from entraide.printable import printable
 
 if TYPE_CHECKING:
-    from entraide.client import RequestOptions
+    from entraide.client import RequestOptions, Waiting
 
 
 def register(app: typer.Typer, lang: str) -> None:
@@ -60,6 +60,7 @@ def register(app: typer.Typer, lang: str) -> None:
 def _chat(
     pool: PoolAccess, question: str, *, coop: str, model: str, options: "RequestOptions", json: bool
 ) -> None:
+    options["on_waiting"] = _print_wait
     with pool.client(coop) as client, client.stream(question, model=model, **options) as stream:
         for text in stream:
             if not json:
@@ -75,3 +76,8 @@ def _chat(
         for line in (i18n.earlier_runs_line, i18n.place_line, i18n.smaller_line):
             if sentence := line(answer.receipt, pool.lang):
                 typer.echo(typer.style(sentence, dim=True))
+
+
+def _print_wait(wait: "Waiting") -> None:
+    """Says on standard error why the question waits, so that an answer in a pipe stays whole."""
+    typer.echo(typer.style(printable(wait.message), dim=True), err=True)

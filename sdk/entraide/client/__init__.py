@@ -16,6 +16,7 @@ from entraide.client.answers import (
     ModelInfo,
     Seam,
     TokenUsage,
+    Waiting,
 )
 from entraide.client.batches.aio import AsyncBatches
 from entraide.client.batches.answers import (
@@ -62,5 +63,6 @@ __all__ = [
     "Stream",
     "TokenUsage",
     "Transport",
+    "Waiting",
     "fetch_receipt_keys",
 ]

@@ -4,7 +4,7 @@ from typing import Any
 
 from google.protobuf import json_format, struct_pb2
 
-from entraide.client.answers import Job, ModelInfo, TokenUsage
+from entraide.client.answers import Job, ModelInfo, TokenUsage, Waiting
 from entraide.decoding import decode_json
 from entraide.types import (
     Basis,
@@ -23,6 +23,12 @@ from entraide.types import (
 )
 from entraide.units import UG_PER_G, UWH_PER_WH, round_half_up
 from entraide.v1 import common_pb2, pool_pb2
+
+
+def waiting(message: pool_pb2.Waiting) -> Waiting:
+    """Returns why a request waits."""
+    retry_after_s = message.retry_after_s or None
+    return Waiting(message.reason, message.position, retry_after_s, message.message)
 
 
 def usage(message: common_pb2.Usage) -> TokenUsage:

@@ -5,7 +5,7 @@ decides whether and when a failed call is retried.
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict
 
 from google.protobuf import json_format, struct_pb2
@@ -24,6 +24,7 @@ from entraide.client.answers import (
     ModelInfo,
     Seam,
     TokenUsage,
+    Waiting,
 )
 from entraide.errors import CODES, EntraideError, error_for
 from entraide.models import EMBEDDINGS, EMBEDDINGS_ONLY
@@ -31,6 +32,7 @@ from entraide.types import Receipt
 from entraide.v1 import pool_pb2
 
 Prompt = str | Sequence[Mapping[str, str]]
+OnWaiting = Callable[[Waiting], object]
 
 
 class RequestOptions(TypedDict, total=False):
@@ -54,6 +56,10 @@ class RequestOptions(TypedDict, total=False):
         reconnect_s: how long the pool lets a stream go on after a lost connection, while the client
             connects again by itself, seconds; 0 for not at all.
         idempotency_key: a request with the same key returns the same job.
+        max_wait_s: how long the request waits while no machine would accept it, seconds, at most as
+            long as its class allows; then ``waited_too_long``.
+        waiting_events: whether the pool says why the request waits; ``on_waiting`` asks for it.
+        on_waiting: is told why the request waits, and its place in line, each time that changes.
     """
 
     job_class: str
@@ -68,6 +74,9 @@ class RequestOptions(TypedDict, total=False):
     resume_events: bool
     reconnect_s: float
     idempotency_key: str
+    max_wait_s: float
+    waiting_events: bool
+    on_waiting: OnWaiting
     temperature: float
     top_p: float
     seed: int
@@ -93,6 +102,8 @@ _JOB_OPTIONS = frozenset(
         "resume_events",
         "reconnect_s",
         "idempotency_key",
+        "max_wait_s",
+        "waiting_events",
     }
 )
 
@@ -156,7 +167,9 @@ def _with_options(
 def _split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Returns the pool's own options, and the fields of an OpenAI request."""
     job_options = {key: value for key, value in options.items() if key in _JOB_OPTIONS}
-    typed = _JOB_OPTIONS | {"max_output_tokens"}
+    if options.get("on_waiting") is not None:
+        job_options["waiting_events"] = True
+    typed = _JOB_OPTIONS | {"max_output_tokens", "on_waiting"}
     return job_options, {key: value for key, value in options.items() if key not in typed}
 
 
@@ -191,10 +204,10 @@ def _invalid_option(options: Mapping[str, Any]) -> str:
 
 
 class AnswerBuilder:
-    """Assembles an answer from the events of a stream."""
+    """Assembles an answer from the events of a stream; tells ``on_waiting`` why it waits."""
 
-    def __init__(self, lang: str = i18n.DEFAULT_LANG) -> None:
-        self._lang = lang
+    def __init__(self, lang: str = i18n.DEFAULT_LANG, on_waiting: OnWaiting | None = None) -> None:
+        self._lang, self._on_waiting = lang, on_waiting
         self.job = ""
         self.parts: list[str] = []
         self.seams: list[Seam] = []
@@ -229,6 +242,8 @@ class AnswerBuilder:
                 self.seams.append(
                     Seam(seam.token_offset, seam.node_before, seam.node_after, seam.code)
                 )
+            case "waiting" if self._on_waiting is not None:
+                self._on_waiting(_convert.waiting(event.waiting))
             case "done":
                 self.done = event.done
                 # The last event has the complete text: add the part that has not arrived yet.
@@ -333,7 +348,8 @@ def retry_delay_s(
         left_s: time left for the call with all its attempts, seconds.
     """
     facts = CODES.get(error.code)
-    final = facts is None or facts.http == 499  # 499: the request was cancelled
+    # 499: the request was cancelled; one that waited for as long as it may is not sent again.
+    final = facts is None or facts.http == 499 or error.code == "waited_too_long"
     if final or not error.retryable or attempt >= retries:
         return None
     if error.retry_after_s is not None:

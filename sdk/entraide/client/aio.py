@@ -25,6 +25,7 @@ from entraide.client._constants import (
 from entraide.client._reconnection import Reconnections
 from entraide.client._request import (
     AnswerBuilder,
+    OnWaiting,
     Prompt,
     RequestOptions,
     build_embedding_request,
@@ -65,8 +66,9 @@ class AsyncStream:
         timeout_s: float,
         retries: int,
         lang: str,
+        on_waiting: OnWaiting | None = None,
     ) -> None:
-        self._transport, self._prepare = transport, prepare
+        self._transport, self._prepare, self._on_waiting = transport, prepare, on_waiting
         self._timeout_s, self._retries, self._lang = timeout_s, retries, lang
         self._builder = AnswerBuilder(self._lang)
         self._texts = self._run()
@@ -75,7 +77,7 @@ class AsyncStream:
         ends_at = time.monotonic() + self._timeout_s
         request = await self._prepare()
         for attempt in itertools.count():
-            self._builder = AnswerBuilder(self._lang)
+            self._builder = AnswerBuilder(self._lang, self._on_waiting)
             try:
                 async with contextlib.aclosing(self._read(request, ends_at)) as texts:
                     async for text in texts:
@@ -282,10 +284,12 @@ class AsyncClient:
             name = model or await self._first_model()
             return build_request(prompt, model=name, options=options, lang=self._lang)
 
-        return self._open_stream(prepare)
+        return self._open_stream(prepare, options.get("on_waiting"))
 
     def _open_stream(
-        self, prepare: Callable[[], Awaitable[pool_pb2.InferenceRequest]]
+        self,
+        prepare: Callable[[], Awaitable[pool_pb2.InferenceRequest]],
+        on_waiting: OnWaiting | None,
     ) -> AsyncStream:
         return AsyncStream(
             self._transport,
@@ -293,6 +297,7 @@ class AsyncClient:
             timeout_s=self._timeout_s,
             retries=self._retries,
             lang=self._lang,
+            on_waiting=on_waiting,
         )
 
     async def embeddings(
@@ -317,7 +322,7 @@ class AsyncClient:
             name = model or await self._first_model(embeddings=True)
             return build_embedding_request(texts, model=name, options=options, lang=self._lang)
 
-        async with self._open_stream(prepare) as stream:
+        async with self._open_stream(prepare, options.get("on_waiting")) as stream:
             end = await stream.read_end()
             return end.embeddings()
 

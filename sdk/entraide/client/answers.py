@@ -44,6 +44,22 @@ class Seam(Struct, frozen=True):
     code: str
 
 
+class Waiting(Struct, frozen=True):
+    """Why a request waits for a machine.
+
+    Attributes:
+        reason: stable code; ``placed``: a machine has it now.
+        position: place in line, from 1 on; 0 once it is placed.
+        retry_after_s: time until it is expected to start, seconds; None where nobody knows.
+        message: the same as a sentence, in the client's language.
+    """
+
+    reason: str
+    position: int
+    retry_after_s: float | None
+    message: str
+
+
 class Answer(Struct, frozen=True):
     """A whole answer.
 

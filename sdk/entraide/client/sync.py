@@ -26,6 +26,7 @@ from entraide.client._constants import (
 from entraide.client._reconnection import Reconnections
 from entraide.client._request import (
     AnswerBuilder,
+    OnWaiting,
     Prompt,
     RequestOptions,
     build_embedding_request,
@@ -66,8 +67,9 @@ class Stream:
         timeout_s: float,
         retries: int,
         lang: str,
+        on_waiting: OnWaiting | None = None,
     ) -> None:
-        self._transport, self._prepare = transport, prepare
+        self._transport, self._prepare, self._on_waiting = transport, prepare, on_waiting
         self._timeout_s, self._retries, self._lang = timeout_s, retries, lang
         self._builder = AnswerBuilder(self._lang)
         self._texts = self._run()
@@ -76,7 +78,7 @@ class Stream:
         ends_at = time.monotonic() + self._timeout_s
         request = self._prepare()
         for attempt in itertools.count():
-            self._builder = AnswerBuilder(self._lang)
+            self._builder = AnswerBuilder(self._lang, self._on_waiting)
             try:
                 with contextlib.closing(self._read(request, ends_at)) as texts:
                     yield from texts
@@ -280,15 +282,20 @@ class Client:
             name = model or self._first_model()
             return build_request(prompt, model=name, options=options, lang=self._lang)
 
-        return self._open_stream(prepare)
+        return self._open_stream(prepare, options.get("on_waiting"))
 
-    def _open_stream(self, prepare: Callable[[], pool_pb2.InferenceRequest]) -> Stream:
+    def _open_stream(
+        self,
+        prepare: Callable[[], pool_pb2.InferenceRequest],
+        on_waiting: OnWaiting | None,
+    ) -> Stream:
         return Stream(
             self._transport,
             prepare,
             timeout_s=self._timeout_s,
             retries=self._retries,
             lang=self._lang,
+            on_waiting=on_waiting,
         )
 
     def embeddings(
@@ -313,7 +320,7 @@ class Client:
             name = model or self._first_model(embeddings=True)
             return build_embedding_request(texts, model=name, options=options, lang=self._lang)
 
-        with self._open_stream(prepare) as stream:
+        with self._open_stream(prepare, options.get("on_waiting")) as stream:
             end = stream.read_end()
             return end.embeddings()
 

@@ -59,6 +59,8 @@ class JobOptions(_message.Message):
     EXPLAIN_FIELD_NUMBER: _builtins.int
     RESUME_EVENTS_FIELD_NUMBER: _builtins.int
     RECONNECT_S_FIELD_NUMBER: _builtins.int
+    WAITING_EVENTS_FIELD_NUMBER: _builtins.int
+    MAX_WAIT_S_FIELD_NUMBER: _builtins.int
     job_class: _builtins.str
     data_class: _builtins.str
     jurisdiction: _builtins.str
@@ -76,6 +78,12 @@ class JobOptions(_message.Message):
     """How long a stream goes on without its client once the call has ended, seconds, at most 120;
     meanwhile Reconnect reads on. 0: ending the call cancels the job.
     """
+    waiting_events: _builtins.bool
+    """Whether the stream says why the job waits, and its place in line: Waiting."""
+    max_wait_s: _builtins.float
+    """How long the job waits while no machine would accept it, seconds, at most as long as its class
+    allows; 0: as long as that.
+    """
     def __init__(
         self,
         *,
@@ -90,10 +98,12 @@ class JobOptions(_message.Message):
         explain: _builtins.bool = ...,
         resume_events: _builtins.bool = ...,
         reconnect_s: _builtins.float = ...,
+        waiting_events: _builtins.bool = ...,
+        max_wait_s: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["controlled_by", b"controlled_by", "data_class", b"data_class", "deadline_s", b"deadline_s", "explain", b"explain", "idempotency_key", b"idempotency_key", "job_class", b"job_class", "jurisdiction", b"jurisdiction", "max_gco2e", b"max_gco2e", "reconnect_s", b"reconnect_s", "resume_events", b"resume_events", "session", b"session"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["controlled_by", b"controlled_by", "data_class", b"data_class", "deadline_s", b"deadline_s", "explain", b"explain", "idempotency_key", b"idempotency_key", "job_class", b"job_class", "jurisdiction", b"jurisdiction", "max_gco2e", b"max_gco2e", "max_wait_s", b"max_wait_s", "reconnect_s", b"reconnect_s", "resume_events", b"resume_events", "session", b"session", "waiting_events", b"waiting_events"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -180,6 +190,7 @@ class StreamEvent(_message.Message):
     DELTA_FIELD_NUMBER: _builtins.int
     DONE_FIELD_NUMBER: _builtins.int
     RESUMED_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
     NUMBER_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Of a stream with reconnect_s: number of this event, from 0 on."""
@@ -191,6 +202,8 @@ class StreamEvent(_message.Message):
     def done(self) -> Global___Done: ...
     @_builtins.property
     def resumed(self) -> Global___Resumed: ...
+    @_builtins.property
+    def waiting(self) -> Global___Waiting: ...
     def __init__(
         self,
         *,
@@ -198,13 +211,14 @@ class StreamEvent(_message.Message):
         delta: Global___Delta | None = ...,
         done: Global___Done | None = ...,
         resumed: Global___Resumed | None = ...,
+        waiting: Global___Waiting | None = ...,
         number: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "done", b"done", "event", b"event", "resumed", b"resumed", "started", b"started"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "done", b"done", "event", b"event", "resumed", b"resumed", "started", b"started", "waiting", b"waiting"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "done", b"done", "event", b"event", "number", b"number", "resumed", b"resumed", "started", b"started"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "done", b"done", "event", b"event", "number", b"number", "resumed", b"resumed", "started", b"started", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["started", "delta", "done", "resumed"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["started", "delta", "done", "resumed", "waiting"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -232,6 +246,39 @@ class ReconnectRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReconnectRequest: _TypeAlias = ReconnectRequest  # noqa: Y015
+
+@_typing.final
+class Waiting(_message.Message):
+    """The job waits, for another reason or at another place in line; or waits no longer ("placed")."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    RETRY_AFTER_S_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    position: _builtins.int
+    """Place in line, from 1 on; 0 for a placed job."""
+    retry_after_s: _builtins.float
+    """Time until it is expected to start, seconds; 0: nobody knows."""
+    message: _builtins.str
+    """The same as a sentence, in the caller's language."""
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+        position: _builtins.int = ...,
+        retry_after_s: _builtins.float = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "position", b"position", "reason", b"reason", "retry_after_s", b"retry_after_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Waiting: _TypeAlias = Waiting  # noqa: Y015
 
 @_typing.final
 class Resumed(_message.Message):

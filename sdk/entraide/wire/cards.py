@@ -23,6 +23,22 @@ class QuotaLeft(Struct, frozen=True, array_like=True):
     reset_s: float
 
 
+class JobWait(Struct, frozen=True, array_like=True):
+    """Why a live job waits.
+
+    Attributes:
+        job: its identifier.
+        reason: stable code of the reason.
+        position: its place in line, from 1 on.
+        retry_after_s: time until it is expected to start, seconds; None where nobody knows.
+    """
+
+    job: str
+    reason: str
+    position: int
+    retry_after_s: float | None = None
+
+
 class ModelCard(Struct, frozen=True, array_like=True):
     """A model that requests may name.
 

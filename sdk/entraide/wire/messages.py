@@ -17,7 +17,7 @@ from entraide.types import (
     Terms,
     Usage,
 )
-from entraide.wire.cards import EarlierRun, ModelCard, QuotaLeft
+from entraide.wire.cards import EarlierRun, JobWait, ModelCard, QuotaLeft
 from entraide.wire.enrolment import JoinRequest, JoinResponse
 from entraide.wire.node_messages import (
     BEAT_RUNS_MAX,
@@ -64,6 +64,7 @@ __all__ = [
     "BEAT_RUNS_MAX",
     "BODY_BYTES_MAX",
     "JOBS_HELD_MAX",
+    "JOBS_WAITING_MAX",
     "LEFT",
     "MESSAGE_BYTES_MAX",
     "PARTS_MAX",
@@ -99,6 +100,7 @@ __all__ = [
     "JobUnknown",
     "JobUpdate",
     "JobsHeld",
+    "JobsWaiting",
     "JoinedParts",
     "KeyRevoked",
     "LeaseExceeded",
@@ -131,6 +133,7 @@ __all__ = [
 ]
 
 JOBS_HELD_MAX = 1_000  # job identifiers in one message
+JOBS_WAITING_MAX = 1_000  # waiting jobs in one message, once a second
 
 # Gateway to scheduler, and back.
 
@@ -326,6 +329,12 @@ class JobEnded(Message, frozen=True, tag="ended"):
     retry_after_s: float | None = None
 
 
+class JobsWaiting(Message, frozen=True, tag="jobs-waiting"):
+    """Why live jobs of a gateway wait now, at most ``JOBS_WAITING_MAX``; it may be lost."""
+
+    waits: tuple[JobWait, ...]
+
+
 class JobUnknown(Message, frozen=True, tag="job-unknown"):
     """The scheduler does not know a job that a gateway holds: its submission was lost."""
 
@@ -365,7 +374,7 @@ class NodeRevoked(Message, frozen=True, tag="node-revoked"):
 
 Revocation = KeyRevoked | NodeRevoked | SigninEnded
 JobUpdate = JobPlaced | JobRefused | JobEnded
-GatewayDown = JobUpdate | Revocation | GatewayHeard | JobUnknown
+GatewayDown = JobUpdate | Revocation | GatewayHeard | JobUnknown | JobsWaiting
 
 
 class ExplanationReply(Message, frozen=True, tag="explained"):

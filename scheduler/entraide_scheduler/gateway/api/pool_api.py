@@ -165,6 +165,7 @@ class PoolApi:
             began_at=submission.began_at,
             signin_session=caller.signin_session,
             resume_events=bool(prepared.find_option("resume_events")),
+            waiting_events=bool(prepared.find_option("waiting_events")),
         )
         if not started:
             if repeatable is not None:
@@ -180,9 +181,8 @@ class PoolApi:
             if known is None or known.log.first:
                 raise refused("answer_not_held", job=earlier.job)
             return known
-        stream = self._streams.open(
-            prepared.facts.job, owner, encoder, reconnect_s=prepared.reconnect_s
-        )
+        job, reconnect_s = prepared.facts.job, prepared.reconnect_s
+        stream = self._streams.open(job, owner, encoder, reconnect_s=reconnect_s)
         try:
             self._start(prepared, stream, is_held=False)
         except Refused:

@@ -23,10 +23,12 @@ from entraide_scheduler.gateway.requests import (
     AnswerEvent,
     AnswerPlaced,
     AnswerSeam,
+    AnswerWaiting,
     ParsedRequest,
     make_format,
     seam_event,
     send_refusal,
+    waiting_event,
 )
 
 FIELDS = (b"data:", b"event:")
@@ -93,6 +95,8 @@ class EventEncoder:
                 return split_events(self._format.write_part(event))
             case AnswerSeam():
                 return [seam_event(event)]
+            case AnswerWaiting():
+                return [waiting_event(event, self._langs)]
             case AnswerPlaced():
                 self.headers = [*self.headers[:1], *quota_headers(event.quotas)]
             case CompleteAnswer():

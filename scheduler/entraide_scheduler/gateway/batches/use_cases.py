@@ -47,7 +47,15 @@ EXPIRE_EVERY_S = 60.0
 METADATA_MAX = 16
 CANCEL_WAIT_S, CANCEL_POLL_S = 30.0, 0.1
 # Options that concern one request and not all of a batch.
-PER_LINE = ("session", "explain", "resume_events", "reconnect_s", "idempotency")
+PER_LINE = (
+    "session",
+    "explain",
+    "resume_events",
+    "reconnect_s",
+    "waiting_events",
+    "max_wait_s",
+    "idempotency",
+)
 
 MetadataName = Annotated[str, Meta(max_length=64)]
 MetadataValue = Annotated[str, Meta(max_length=512)]

@@ -23,6 +23,7 @@ TOKEN_MAX = 2**31 - 1
 SEED_MAX = 2**63 - 1
 CARBON_G_MAX = 1e9
 RECONNECT_S_MAX = 120.0
+MAX_WAIT_S_MIN, MAX_WAIT_S_MAX = 1.0, 86_400.0
 DEADLINE_MAX_CHARS = 64
 INPUTS_MAX = 2_048
 INPUT_TOKENS_MAX = 1 << 20
@@ -202,6 +203,8 @@ class PoolFields(Struct, frozen=True, forbid_unknown_fields=True):
     explain: bool | None = None
     resume_events: bool | None = None
     reconnect_s: Annotated[float, Meta(ge=0.0, le=RECONNECT_S_MAX)] | None = None
+    waiting_events: bool | None = None
+    max_wait_s: Annotated[float, Meta(ge=MAX_WAIT_S_MIN, le=MAX_WAIT_S_MAX)] | None = None
 
 
 class Sampling(Struct, frozen=True, kw_only=True, omit_defaults=True):

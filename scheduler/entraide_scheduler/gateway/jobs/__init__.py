@@ -5,7 +5,8 @@ answers.
 
 ``options`` are the pool's own options and the facts for the core, with ``token_estimator``.
 ``running_jobs`` holds the state of each job (``running_job``, ``phases``), enforces leases
-(``run_limits``) and continues lost answers (``resumption``). ``kept_jobs`` are stored, encrypted
+(``run_limits``), says why a job waits (``wait_notice``) and continues lost answers
+(``resumption``). ``kept_jobs`` are stored, encrypted
 by ``sealer``; ``recent_jobs`` ended last; ``reconnectable_streams`` outlast a connection, by
 ``event_log``; ``repeatable_answers`` are sent again to a repeated request. ``receipts`` signs,
 ``views`` are jobs as JSON, ``object_ids`` names files and batches, ``scheduler_watch`` keeps a

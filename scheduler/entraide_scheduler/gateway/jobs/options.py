@@ -25,6 +25,8 @@ from entraide_scheduler.gateway.chat import (
     CARBON_G_MAX,
     DEADLINE_MAX_CHARS,
     JURISDICTION,
+    MAX_WAIT_S_MAX,
+    MAX_WAIT_S_MIN,
     NAME_MAX,
     RECONNECT_S_MAX,
     PoolFields,
@@ -66,6 +68,8 @@ OPTIONS = (
     OptionSpec("explain", "X-Entraide-Explain", "explain"),
     OptionSpec("resume_events", "X-Entraide-Resume-Events", "resume_events"),
     OptionSpec("reconnect_s", "X-Entraide-Reconnect", "reconnect_s"),
+    OptionSpec("waiting_events", "X-Entraide-Waiting-Events", "waiting_events"),
+    OptionSpec("max_wait_s", "X-Entraide-Max-Wait", "max_wait_s"),
     OptionSpec("idempotency", "Idempotency-Key", "idempotency_key"),
 )
 HTTP_NAMES: Mapping[str, str] = MappingProxyType(
@@ -82,7 +86,8 @@ _PREFIX = "xentraide"
 _HEADERS_BY_LETTERS = {
     option.header.lower().translate(_LETTERS): option.header for option in OPTIONS
 }
-_SWITCHES, _NUMBERS = ("explain", "resume_events"), ("max_gco2e", "reconnect_s")
+_SWITCHES = ("explain", "resume_events", "waiting_events")
+_NUMBERS = ("max_gco2e", "reconnect_s", "max_wait_s")
 
 _JURISDICTION = re.compile(JURISDICTION)
 _CONTROLS = tuple(filter(None, Control))  # what a request may say
@@ -156,6 +161,8 @@ class Options(Struct, frozen=True):
         explain: whether the answer contains the explanation of the job.
         resume_events: whether a stream says where another node continues the answer.
         reconnect_s: how long a streamed job goes on after its client's connection closed, seconds.
+        waiting_events: whether a stream says why the job waits, and its place in line.
+        max_wait_s: how long the job waits while no node would accept it, seconds.
         names: names of the options in the client's protocol.
     """
 
@@ -170,6 +177,8 @@ class Options(Struct, frozen=True):
     idempotency: str = ""
     resume_events: bool | None = None
     reconnect_s: float | None = None
+    waiting_events: bool | None = None
+    max_wait_s: float | None = None
     names: Mapping[str, str] = HTTP_NAMES
 
 
@@ -262,6 +271,12 @@ def check_options(options: Options, now: float) -> None:
         raise refused(
             "invalid_request", param=names["reconnect_s"], fault="between", low=0,
             high=round(RECONNECT_S_MAX), found=show_value(reconnect_s),
+        )  # fmt: skip
+    wait_s = options.max_wait_s
+    if wait_s is not None and not MAX_WAIT_S_MIN <= wait_s <= MAX_WAIT_S_MAX:
+        raise refused(
+            "invalid_request", param=names["max_wait_s"], fault="between",
+            low=round(MAX_WAIT_S_MIN), high=round(MAX_WAIT_S_MAX), found=show_value(wait_s),
         )  # fmt: skip
     for field, text in (("session", options.session), ("idempotency", options.idempotency)):
         if len(text) > NAME_MAX:
@@ -447,4 +462,5 @@ class FactsBuilder:
             longest_input_est=self._token_estimator.estimate_longest_input(parsed),
             resumable=is_resumable(parsed, kind),
             places=self._places,
+            max_wait_s=options.max_wait_s,
         )

@@ -4,12 +4,13 @@ import asyncio
 
 from entraide.models import UNKNOWN_MODEL
 from entraide.types import RequestFacts, Terms
-from entraide.wire.cards import EarlierRun
+from entraide.wire.cards import EarlierRun, JobWait
 from entraide.wire.messages import JobPlaced, JobRefused, StartRun, Tokens
 from entraide_scheduler.gateway.answers import AnswerPart
 from entraide_scheduler.gateway.jobs.phases import GATEWAY_JOB, JobPhase
 from entraide_scheduler.gateway.jobs.resumption import EmittedAnswer, continue_run
 from entraide_scheduler.gateway.jobs.run_limits import RunLimits
+from entraide_scheduler.gateway.jobs.wait_notice import WaitNotice
 from entraide_scheduler.gateway.refusals import ErrorReply
 from entraide_scheduler.gateway.requests import AnswerSink, ParsedRequest, encode_for_engine
 
@@ -21,7 +22,7 @@ class RunningJob:
         "attempts", "began_at", "earlier", "emitted", "end_waiters", "epoch", "facts", "is_whole",
         "limits", "node", "node_key", "outcome_timer", "phase", "position", "request",
         "resume_events", "sent_by_epoch", "sent_tokens", "signin_session", "sink", "stream",
-        "terms",
+        "terms", "waits",
     )  # fmt: skip
 
     def __init__(
@@ -29,6 +30,7 @@ class RunningJob:
     ) -> None:
         self.signin_session = ""  # in which a person sent it
         self.resume_events = False  # whether the sink is told where the answer goes on
+        self.waits: WaitNotice | None = None  # tells the sink why it waits, if that was asked for
         self.facts = facts
         self.request = parsed
         self.sink = sink
@@ -52,6 +54,23 @@ class RunningJob:
     def step(self, event: str) -> None:
         """Applies an event of ``GATEWAY_JOB``; raises ``IllegalTransition`` on any other."""
         self.phase = GATEWAY_JOB.step(self.phase, event, subject=self.facts.job)
+
+    def resolve_waiters(self) -> None:
+        """Tells those who wait for the end of the run."""
+        for ended in self.end_waiters:
+            if not ended.done():
+                ended.set_result(None)
+        self.end_waiters.clear()
+
+    def note_wait(self, wait: JobWait) -> None:
+        """Notes why the job waits; its client is told if it asked for that."""
+        if self.waits is not None and self.phase is not JobPhase.ANSWERING:
+            self.waits.note(wait)
+
+    def end_wait(self, *, placed: bool) -> None:
+        """Handles that the job waits no longer: it was placed, or has ended."""
+        if self.waits is not None:
+            self.waits.end(placed=placed and self.phase is not JobPhase.ANSWERING)
 
     def place(self, placed: JobPlaced, key: str) -> None:
         """Takes over a placement; from now on only messages of the node with this key count."""

@@ -25,6 +25,7 @@ from entraide.wire.messages import (
     JobEnded,
     JobPlaced,
     JobRefused,
+    JobsWaiting,
     JobUpdate,
     KeyRevoked,
     LeaseExceeded,
@@ -49,6 +50,7 @@ from entraide_scheduler.gateway.jobs.resumption import delivered_runs, state_rec
 from entraide_scheduler.gateway.jobs.run_limits import RunLimits, last_chunk
 from entraide_scheduler.gateway.jobs.running_job import RunningJob
 from entraide_scheduler.gateway.jobs.token_estimator import TokenEstimator
+from entraide_scheduler.gateway.jobs.wait_notice import WaitNotice
 from entraide_scheduler.gateway.refusals import ErrorReply, rename_param
 from entraide_scheduler.gateway.requests import (
     NAMES,
@@ -130,14 +132,22 @@ class RunningJobs:
         began_at: float,
         signin_session: str = "",
         resume_events: bool = False,
+        waiting_events: bool = False,
     ) -> bool:
         """Submits a job; its sink receives the answer. Returns False if there are too many."""
         if not self._add(facts, parsed, sink, began_at):
             return False
         running = self._jobs[facts.job]
         running.signin_session, running.resume_events = signin_session, resume_events
+        running.waits = WaitNotice(sink, began_at) if waiting_events else None
         self._scheduler.submit(facts)
         return True
+
+    def on_waits(self, message: JobsWaiting) -> None:
+        """Handles why jobs wait; the clients that asked for it are told."""
+        for wait in message.waits:
+            if (running := self._jobs.get(wait.job)) is not None:
+                running.note_wait(wait)
 
     def start_placed(
         self, facts: RequestFacts, parsed: ParsedRequest, sink: AnswerSink, placed: JobPlaced
@@ -267,8 +277,9 @@ class RunningJobs:
             self._cancel_run(running)
         running.step("placed")
         running.sink(AnswerPlaced(message.quotas))
+        running.end_wait(placed=True)
         self._cancel_outcome_timer(running)
-        self._resolve_waiters(running)  # the former run has no answer any more
+        running.resolve_waiters()  # the former run has no answer any more
         if run.resume is not None and running.terms is not None and running.resume_events:
             running.sink(make_seam(run.resume, running.terms, message))
         running.place(message, key)
@@ -325,7 +336,7 @@ class RunningJobs:
         if self._scheduler.defer_until_written(running.position, go_on):
             running.is_whole = True
             if running.facts.kind is JobKind.LIVE:
-                self._resolve_waiters(running)
+                running.resolve_waiters()
             return  # after a crash, the pool would not know of what the client has received
         usage, exceeded = limits.limit_usage(running.facts, message, time.time())
         body = message.body if not exceeded else replace_usage(message.body, usage)
@@ -382,10 +393,9 @@ class RunningJobs:
             if not running.is_whole:
                 self._await_core_outcome(running, COMPLETED_UNSEEN, CORE_OUTCOME_TIMEOUT_S)
             return
-        fallback = "cancelled" if message.state is JobState.CANCELLED else "internal"
+        code = message.code or ("cancelled" if message.state is JobState.CANCELLED else "internal")
         self._cancel_run(running)
-        code, job = message.code or fallback, message.job
-        self._fail(running, ErrorReply(code, message.values, message.retry_after_s, job))
+        self._fail(running, ErrorReply(code, message.values, message.retry_after_s, message.job))
 
     # Endings.
 
@@ -437,6 +447,7 @@ class RunningJobs:
     def _close_job(self, running: RunningJob, last: CompleteAnswer | ErrorReply) -> None:
         """Removes a job, and passes its last event on before any other step that might fail."""
         self._cancel_outcome_timer(running)
+        running.end_wait(placed=False)
         self._jobs.pop(running.facts.job, None)
         self._job_closed.set()
         try:
@@ -446,13 +457,7 @@ class RunningJobs:
             self._counters.count_failure("listener")
             with contextlib.suppress(Exception):
                 running.sink(ErrorReply("internal", job=running.facts.job))
-        self._resolve_waiters(running)
-
-    def _resolve_waiters(self, running: RunningJob) -> None:
-        for ended in running.end_waiters:
-            if not ended.done():
-                ended.set_result(None)
-        running.end_waiters.clear()
+        running.resolve_waiters()
 
     def _record_end(self, running: RunningJob, state: str, answer: CompleteAnswer | None) -> None:
         """Counts and records an ended job, and updates the token estimator."""

@@ -15,10 +15,15 @@ from entraide_scheduler.gateway.requests.answer_events import (
     AnswerSeam,
     AnswerSink,
     AnswerStarted,
+    AnswerWaiting,
     TextReader,
     make_seam,
 )
-from entraide_scheduler.gateway.requests.answer_formats import make_format, seam_event
+from entraide_scheduler.gateway.requests.answer_formats import (
+    make_format,
+    seam_event,
+    waiting_event,
+)
 from entraide_scheduler.gateway.requests.answer_stream import AnswerStream
 from entraide_scheduler.gateway.requests.answer_writers import (
     COMMENT,
@@ -70,6 +75,7 @@ __all__ = [
     "AnswerSink",
     "AnswerStarted",
     "AnswerStream",
+    "AnswerWaiting",
     "AnswerWriter",
     "Endpoint",
     "JobRequest",
@@ -81,4 +87,5 @@ __all__ = [
     "openai",
     "seam_event",
     "send_refusal",
+    "waiting_event",
 ]

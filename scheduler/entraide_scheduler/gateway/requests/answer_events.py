@@ -1,6 +1,7 @@
 """Answer events: the answer to one job, as one sequence of typed events. Pure.
 
-    AnswerStarted  AnswerPlaced ...  (AnswerPart | AnswerSeam) ...  CompleteAnswer | ErrorReply
+    AnswerStarted  (AnswerWaiting | AnswerPlaced) ...  (AnswerPart | AnswerSeam) ...
+    CompleteAnswer | ErrorReply
 
 The sequence is independent of the protocol: the HTTP writer, the gRPC service and the kept jobs
 each receive it through an ``AnswerSink``. A part holds the engine's server-sent events unchanged,
@@ -61,6 +62,20 @@ class AnswerSeam(Struct, frozen=True):
     code: str
 
 
+class AnswerWaiting(Struct, frozen=True):
+    """The job waits, for another reason or at another place in line; or waits no longer.
+
+    Attributes:
+        reason: stable code; ``placed``: a machine has the job now.
+        position: place in line, from 1 on; 0 for a placed job.
+        retry_after_s: time until it is expected to start, whole seconds; None where nobody knows.
+    """
+
+    reason: str
+    position: int = 0
+    retry_after_s: int | None = None
+
+
 def make_seam(resume: Resume, before: Terms, placed: JobPlaced) -> AnswerSeam:
     """Returns the event of an answer that goes on.
 
@@ -76,7 +91,15 @@ def make_seam(resume: Resume, before: Terms, placed: JobPlaced) -> AnswerSeam:
 
 
 # An ``ErrorReply`` is the last event of a job that was refused, failed or was cancelled.
-AnswerEvent = AnswerStarted | AnswerPlaced | AnswerPart | AnswerSeam | CompleteAnswer | ErrorReply
+AnswerEvent = (
+    AnswerStarted
+    | AnswerPlaced
+    | AnswerWaiting
+    | AnswerPart
+    | AnswerSeam
+    | CompleteAnswer
+    | ErrorReply
+)
 
 # Receives the events of one job in order; called in the event loop, must not block. It returns
 # False if its buffer is full: the client reads too slowly.

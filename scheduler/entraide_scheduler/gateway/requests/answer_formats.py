@@ -8,7 +8,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
+from msgspec import structs
 
+from entraide import i18n
 from entraide.decoding import decode_json
 from entraide_scheduler.gateway.answers import (
     AnswerPart,
@@ -18,7 +20,7 @@ from entraide_scheduler.gateway.answers import (
 )
 from entraide_scheduler.gateway.messages import MessagesAnswer, MessagesRequest, messages_answer
 from entraide_scheduler.gateway.refusals import ErrorReply, refusals
-from entraide_scheduler.gateway.requests.answer_events import AnswerSeam
+from entraide_scheduler.gateway.requests.answer_events import AnswerSeam, AnswerWaiting
 from entraide_scheduler.gateway.requests.endpoints import MESSAGES
 from entraide_scheduler.gateway.requests.openai import ParsedRequest
 from entraide_scheduler.gateway.responses import ResponsesAnswer, ResponsesRequest
@@ -93,6 +95,14 @@ def error_writer(path: str) -> Callable[[ErrorReply, str], bytes]:
 def seam_event(seam: AnswerSeam) -> bytes:
     """Returns the named event of an answer that goes on at another node."""
     return b"event: entraide.resumed\ndata: %s\n\n" % msgspec.json.encode(seam)
+
+
+def waiting_event(waiting: AnswerWaiting, langs: str) -> bytes:
+    """Returns the named event of a job that waits, with a sentence in the languages of errors."""
+    facts, (first, *others) = structs.asdict(waiting), langs.split()
+    for lang, field in ((first, "message"), *((lang, f"message_{lang}") for lang in others)):
+        facts[field] = i18n.wait_line(**structs.asdict(waiting), lang=lang)
+    return b"event: entraide.waiting\ndata: %s\n\n" % msgspec.json.encode(facts)
 
 
 def last_events(answer: CompleteAnswer, *, include_usage: bool) -> bytes:

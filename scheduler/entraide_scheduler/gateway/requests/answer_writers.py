@@ -15,15 +15,17 @@ from entraide_scheduler.gateway.requests.answer_events import (
     AnswerPlaced,
     AnswerSeam,
     AnswerStarted,
+    AnswerWaiting,
 )
 from entraide_scheduler.gateway.requests.answer_formats import (
     AnswerFormat,
     error_writer,
     make_format,
     seam_event,
+    waiting_event,
 )
 
-HEAD_AFTER_S = 10.0
+HEAD_AFTER_S = 2.0
 COMMENT_EVERY_S = 10.0
 COMMENT = b": en attente | waiting\n\n"
 EVENT_STREAM = "text/event-stream; charset=utf-8"
@@ -51,6 +53,8 @@ class AnswerWriter:
                 return self._exchange.write(self._format.write_part(event))
             case AnswerSeam():
                 return self._exchange.write(seam_event(event))
+            case AnswerWaiting():
+                self._write_waiting(event)
             case AnswerStarted():
                 self._start(event)
             case AnswerPlaced():
@@ -60,6 +64,11 @@ class AnswerWriter:
             case ErrorReply():
                 self._fail(event)
         return True
+
+    def _write_waiting(self, event: AnswerWaiting) -> None:
+        if self._stream and not self._exchange.is_over:
+            self._begin_stream()
+            self._exchange.write(waiting_event(event, self._langs))
 
     def _start(self, event: AnswerStarted) -> None:
         self._headers = [("x-request-id", event.job)]

@@ -13,7 +13,7 @@ import msgspec
 from google.protobuf import json_format, struct_pb2
 from msgspec import structs
 
-from entraide import explanations
+from entraide import explanations, i18n
 from entraide.decoding import decode_json
 from entraide.types import Explanation, Receipt, ServerPlace, Usage
 from entraide.units import g_from_ug, wh_from_uwh
@@ -23,7 +23,7 @@ from entraide_scheduler.gateway.answers import CompleteAnswer
 from entraide_scheduler.gateway.embeddings import read_embeddings
 from entraide_scheduler.gateway.jobs import GRPC_NAMES, JobStatus, Options, Submission
 from entraide_scheduler.gateway.refusals import ErrorReply, refused
-from entraide_scheduler.gateway.requests import AnswerSeam, openai
+from entraide_scheduler.gateway.requests import AnswerSeam, AnswerWaiting, openai
 
 # Fields that the message has itself, so that ``extra`` must not.
 OWN_FIELDS = frozenset({"model", "messages", "prompt", "input", "stream", "stream_options"})
@@ -121,6 +121,8 @@ def read_options(message: pool_pb2.JobOptions) -> Options:
         explain=message.explain or None,
         resume_events=message.resume_events or None,
         reconnect_s=message.reconnect_s or None,
+        waiting_events=message.waiting_events or None,
+        max_wait_s=message.max_wait_s or None,
         idempotency=message.idempotency_key,
         names=GRPC_NAMES,
     )
@@ -157,6 +159,17 @@ def receipt_message(facts: Receipt) -> common_pb2.Receipt:
 def place_message(place: ServerPlace) -> common_pb2.ServerPlace:
     """Returns the message of a place."""
     return common_pb2.ServerPlace(**msgspec.structs.asdict(place))
+
+
+def waiting_message(waiting: AnswerWaiting, lang: str) -> pool_pb2.Waiting:
+    """Returns why a job waits as a message, with a sentence for its reader."""
+    reason, position, retry_after_s = waiting.reason, waiting.position, waiting.retry_after_s
+    return pool_pb2.Waiting(
+        reason=reason,
+        position=position,
+        retry_after_s=retry_after_s or 0,
+        message=i18n.wait_line(reason, position, retry_after_s, lang),
+    )
 
 
 def resumed_message(seam: AnswerSeam) -> pool_pb2.Resumed:

@@ -4,7 +4,13 @@ from collections.abc import Iterator
 
 from entraide.v1 import pool_pb2
 from entraide_scheduler.gateway.answers import AnswerPart, CompleteAnswer
-from entraide_scheduler.gateway.requests import AnswerEvent, AnswerSeam, AnswerStarted, TextReader
+from entraide_scheduler.gateway.requests import (
+    AnswerEvent,
+    AnswerSeam,
+    AnswerStarted,
+    AnswerWaiting,
+    TextReader,
+)
 from entraide_scheduler.gateway.rpc import pool_messages
 
 
@@ -33,6 +39,8 @@ class StreamMessages:
                 yield pool_pb2.StreamEvent(delta=pool_pb2.Delta(text=self._texts[-1]))
             case AnswerSeam():
                 yield pool_pb2.StreamEvent(resumed=pool_messages.resumed_message(event))
+            case AnswerWaiting():
+                yield pool_pb2.StreamEvent(waiting=pool_messages.waiting_message(event, self._lang))
             case CompleteAnswer():
                 last, finish_reason = self._reader.read_final(event.final)
                 if last.text:

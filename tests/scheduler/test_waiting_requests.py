@@ -1,0 +1,128 @@
+"""What a caller is notices while no machine would take a request, over a real bus."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tests.integration.nats_support import NatsPool
+from tests.scheduler.pool_support import MODEL, RunningScheduler, ScriptedNode, running_scheduler
+from tests.waiting import eventually
+
+from entraide.client import AsyncClient, Waiting
+from entraide.errors import EntraideError
+
+QUESTION = {"model": MODEL, "messages": [{"role": "user", "content": "Bonjour"}], "max_tokens": 9}
+
+
+@pytest.fixture
+async def pool(tmp_path: Path, bus: NatsPool) -> AsyncIterator[RunningScheduler]:
+    """A scheduler that tells gateways each second why jobs wait."""
+    async with running_scheduler(tmp_path, bus) as running:
+        yield running
+
+
+async def paused_node(pool: RunningScheduler) -> ScriptedNode:
+    """A node that serves the model and that its owner has paused."""
+    node = await pool.join_live()
+    await node.send_heartbeat(reason="paused")
+    await eventually(lambda: not pool.driver.core.nodes()[0].accepting)
+    return node
+
+
+async def read_events(
+    pool: RunningScheduler, key: str, events: list[tuple[float, Any]], **options: Any
+) -> None:
+    """Asks for a stream; adds each event with the seconds since the request."""
+    body = {**QUESTION, "stream": True, "entraide": options}
+    began_at = time.monotonic()
+    async with pool.session(key) as session:
+        answer = await session.post("/v1/chat/completions", json=body)
+        assert 200 == answer.status
+        async for line in answer.content:
+            name, _, data = line.partition(b": ")
+            if name == b"data" and data.strip() != b"[DONE]":
+                event = msgspec.json.decode(data)
+                events.append((time.monotonic() - began_at, event))
+
+
+async def test_each_interface_says_why_a_request_waits_and_then_that_it_waited_too_long(
+    pool: RunningScheduler,
+) -> None:
+    """With all machines paused, reason and place reach stream and client within 3 s; then
+    ``waited_too_long`` ends the stream, the client's call, and with a status a whole answer."""
+    await paused_node(pool)
+    key = await pool.operator.key()
+    notices: list[tuple[float, Waiting]] = []
+    streamed: list[tuple[float, Any]] = []
+    began_at = time.monotonic()
+
+    async def ask_client() -> EntraideError:
+        address = f"127.0.0.1:{pool.service.grpc.port}"
+        async with AsyncClient(address, key, lang="en") as client:
+            with pytest.raises(EntraideError) as raised:
+                await client.chat(
+                    "Bonjour",
+                    model=MODEL,
+                    max_wait_s=3.0,
+                    on_waiting=lambda wait: notices.append((time.monotonic() - began_at, wait)),
+                )
+        return raised.value
+
+    async def ask_whole() -> tuple[int, Any, Any]:
+        async with pool.session(key) as session:
+            body = {**QUESTION, "entraide": {"max_wait_s": 1.0}}
+            answer = await session.post("/v1/chat/completions", json=body)
+            error = (await answer.json())["error"]
+            path = f"/v1/jobs/{error['job']}/explanation"
+            return answer.status, answer.headers, (error, await (await session.get(path)).json())
+
+    _, from_client, (status, headers, (error, why)) = await asyncio.gather(
+        read_events(pool, key, streamed, waiting_events=True, max_wait_s=3.0),
+        ask_client(),
+        ask_whole(),
+    )
+
+    at_s, first = streamed[0]
+    assert 3.0 > at_s
+    assert ("no_node_live", None) == (first["reason"], first["retry_after_s"])
+    assert first["position"] >= 1
+    assert ("paused" in first["message"], "en pause" in first["message_fr"]) == (True, True)
+    assert "waited_too_long" == streamed[-1][1]["error"]["code"]
+    assert 3.0 > notices[0][0]
+    assert ("no_node_live", True) == (notices[0][1].reason, "paused" in notices[0][1].message)
+    assert ("waited_too_long", 30.0) == (from_client.code, from_client.retry_after_s)
+    assert (503, "waited_too_long", "30") == (status, error["code"], headers["retry-after"])
+    assert ["not_accepting"] == [each["rule"] for each in why["excluded"]]
+
+
+async def test_a_request_that_is_placed_in_the_end_says_so(pool: RunningScheduler) -> None:
+    """A machine that takes work again ends the wait: the stream says that it reads the question."""
+    node = await paused_node(pool)
+    key = await pool.operator.key()
+    events: list[tuple[float, Any]] = []
+    options = {"waiting_events": True, "reconnect_s": 9.0}
+    reading = asyncio.create_task(read_events(pool, key, events, **options))
+    await eventually(lambda: events)
+    await node.send_heartbeat()
+    await eventually(lambda: node.runs)
+    for job in pool.driver.core.open_jobs():
+        pool.gateway._running_jobs.cancel(job.job, "cancelled")
+    await reading
+
+    assert ["no_node_live", "placed"] == [
+        event["reason"] for _, event in events if "reason" in event
+    ]
+
+
+async def test_a_client_that_did_not_ask_gets_comments_only(pool: RunningScheduler) -> None:
+    """Without ``waiting_events`` no named event comes that a client might not know."""
+    await paused_node(pool)
+    key = await pool.operator.key()
+    events: list[tuple[float, Any]] = []
+    await read_events(pool, key, events, max_wait_s=3.0)
+
+    assert ["waited_too_long"] == [event["error"]["code"] for _, event in events]
