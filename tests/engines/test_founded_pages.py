@@ -257,7 +257,7 @@ async def test_the_chat_goes_on_after_the_scheduler_was_killed(
     notices = await lea.page.locator(".notice.bad").count()
     await people.until_idle()
 
-    assert "La réponse s’est interrompue" in sentence
+    assert "Le parc a perdu cette réponse" in sentence
     assert 0 == marked
     assert 1 == notices
 

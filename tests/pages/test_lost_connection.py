@@ -17,7 +17,7 @@ from tests.waiting import eventually
 pytestmark = [pytest.mark.engines, pytest.mark.needs(NEEDS), pytest.mark.timeout(400)]
 
 LOST = {"fr": "La connexion est coupée", "en": "The connection was lost"}
-BROKEN = "The answer broke off"
+BROKEN = "The pool has lost this answer"
 
 
 @contextlib.asynccontextmanager

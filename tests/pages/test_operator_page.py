@@ -1,5 +1,6 @@
 """The operator's view in a real browser, on a scheduler with a bus."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from playwright.async_api import Browser
 from tests.pages.operator_support import PARTS, Operated, operated, read_text
 from tests.pages.support import LOOKS, PHONE, WIDE, Visit
 from tests.scheduler.gateway_processes import running_gateway
+from tests.scheduler.pool_support import MODEL
 from tests.waiting import eventually
 
 from entraide import __version__
@@ -229,3 +231,31 @@ async def test_an_auditor_reads_all_and_changes_nothing(used: Operated) -> None:
 
     assert {"Copier", "Vérifier de nouveau"} == buttons
     assert [] == visit.errors
+
+
+async def test_the_first_part_says_why_requests_wait(used: Operated) -> None:
+    """With the only machine paused, the number of waiting requests and the reason come by
+    themselves, and go when a machine takes them."""
+    (node,) = used.nodes
+    used.nodes.clear()  # its heartbeats are this test's
+    await node.send_heartbeat(reason="paused")
+    await eventually(lambda: not used.pool.driver.core.nodes()[0].accepting)
+    visit = await used.enter()
+    await visit.go("#/exploitation")
+    question = {"model": MODEL, "messages": [{"role": "user", "content": "Bonjour"}]}
+    async with used.pool.session(await used.pool.operator.key()) as session:
+        asking = asyncio.create_task(session.post("/v1/chat/completions", json=question))
+        line = visit.page.locator(".waiting li")
+        await line.wait_for()
+        said = await line.inner_text()
+        flaws = await visit.flaws()
+        await visit.picture("operator-requests-wait")
+        await node.send_heartbeat()
+        await eventually(lambda: node.runs)
+        await line.wait_for(state="detached")
+        asking.cancel()
+
+    assert (True, []) == (
+        said.startswith("1") and "aucune de celles qui conviennent" in said,
+        flaws,
+    )

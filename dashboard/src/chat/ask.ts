@@ -15,6 +15,15 @@ export interface AnswerPart {
   resumedBy?: string;
   /** Whether the connection is lost, and the page tries to come back. */
   isReconnecting?: boolean;
+  /** Why the question waits, as the pool says it in a sentence. */
+  waits?: string;
+}
+
+/** The connection to the pool failed: the question did not get there, or the page cannot come back. */
+export class Unreachable extends Error {
+  constructor(readonly isSent: boolean) {
+    super(isSent ? "the pool could not be reached again" : "the pool could not be reached");
+  }
 }
 
 interface Chunk {
@@ -24,6 +33,10 @@ interface Chunk {
   /** Of the event `entraide.resumed`. */
   token_offset?: unknown;
   node_after?: unknown;
+  /** Of the event `entraide.waiting`. */
+  reason?: unknown;
+  position?: unknown;
+  message?: unknown;
 }
 
 /** For how long the pool lets an answer go on without this page, seconds. */
@@ -89,8 +102,10 @@ async function begin(conversation: Conversation, signal: AbortSignal): Promise<R
       model: conversation.model,
       messages: requestMessages(conversation.messages),
       stream: true,
-      entraide: { ...options, resume_events: true, reconnect_s: RECONNECT_S },
+      entraide: { ...options, resume_events: true, waiting_events: true, reconnect_s: RECONNECT_S },
     }),
+  }).catch((problem: unknown) => {
+    throw signal.aborted ? problem : new Unreachable(false);
   });
   return readable(response);
 }
@@ -108,7 +123,7 @@ async function comeBack(job: string, last: string, signal: AbortSignal): Promise
       if (signal.aborted || isFinal) throw problem;
     }
   }
-  throw new Error("the pool could not be reached again");
+  throw new Unreachable(true);
 }
 
 /**
@@ -129,9 +144,13 @@ async function fetchSoon(path: string, headers: HeadersInit, signal: AbortSignal
   }
 }
 
+// What a server before the pool says while the pool itself is away.
+const AWAY = new Set([502, 503, 504]);
+
 async function readable(response: Response): Promise<Response> {
   if (response.ok && response.body) return response;
-  throw refusalOf(await response.json().catch(() => undefined), response.status);
+  const refusal = refusalOf(await response.json().catch(() => undefined), response.status);
+  throw refusal.code === "unknown" && AWAY.has(refusal.status) ? new Unreachable(false) : refusal;
 }
 
 /** Ends a job that would go on without this page. */
@@ -168,6 +187,7 @@ function partOf(data: string): AnswerPart | null {
   if (typeof chunk.token_offset === "number" && typeof chunk.node_after === "string") {
     return { resumedBy: chunk.node_after };
   }
+  if (typeof chunk.reason === "string" && typeof chunk.message === "string") return { waits: chunk.message };
   const choice = chunk.choices?.[0];
   const { content, reasoning_content: reasoning } = choice?.delta ?? {};
   return {

@@ -5,7 +5,7 @@ import { effect, signal } from "@preact/signals";
 import { ApiError, sentenceOf } from "../api.ts";
 import { t } from "../i18n.ts";
 import { session, signOuts } from "../session.ts";
-import { ask, type AnswerPart } from "./ask.ts";
+import { ask, Unreachable, type AnswerPart } from "./ask.ts";
 import { before, fromStore, newConversation, sentAs, withLast, type Attachment, type Conversation, type Message } from "./conversation.ts";
 import * as keptStore from "./kept_store.ts";
 
@@ -143,7 +143,12 @@ async function answer(messages: Message[]): Promise<void> {
   try {
     for await (const part of ask(asked, controller.signal)) put((last) => withPart(last, part));
   } catch (problem) {
-    if (!controller.signal.aborted) put((last) => ({ ...last, is_reconnecting: false, ended: { how: "error", sentence: failure(problem) } }));
+    if (!controller.signal.aborted)
+      put(({ waits: _, ...last }) => ({
+        ...last,
+        is_reconnecting: false,
+        ended: { how: "error", sentence: failure(problem, last.text !== "") },
+      }));
   }
   if (!isOurs()) return;
   running.value = null;
@@ -155,6 +160,8 @@ function withPart(last: Message, part: AnswerPart): Message {
   if (part.reasoning) next.reasoning = (last.reasoning ?? "") + part.reasoning;
   if (part.resumedBy) next.resumed_by = part.resumedBy;
   if (part.isReconnecting !== undefined) next.is_reconnecting = part.isReconnecting;
+  if (part.waits) next.waits = part.waits;
+  else if (next.text || next.reasoning) delete next.waits;
   if (part.receipt) next.receipt = part.receipt;
   if (part.finish === "length") next.ended = { how: "length", sentence: "" };
   return next;
@@ -163,10 +170,12 @@ function withPart(last: Message, part: AnswerPart): Message {
 // Codes with which the pool says that there is nothing to come back to.
 const LOST = new Set(["unknown_job", "result_expired", "client_gone", "stream_not_kept"]);
 
-function failure(problem: unknown): string {
+function failure(problem: unknown, isBegun: boolean): string {
   if (problem instanceof ApiError && problem.code === "unknown_model") return t("chat-no-model");
-  if (problem instanceof ApiError && !LOST.has(problem.code)) return sentenceOf(problem);
-  return t("chat-broke-off");
+  const kept = isBegun ? ` ${t("chat-kept")}` : "";
+  if (problem instanceof Unreachable) return t(problem.isSent ? "chat-cut" : "chat-away") + kept;
+  if (problem instanceof ApiError && !LOST.has(problem.code)) return sentenceOf(problem) + kept;
+  return t("chat-lost") + kept;
 }
 
 /** Notes that the person has ended the answer; what came so far stays. */

@@ -19,6 +19,8 @@ export interface Message {
   ended?: { how: "stopped" | "length" | "error"; sentence: string };
   /** The machine that continued the answer, where another one had begun it. */
   resumed_by?: string;
+  /** Why the question waits, in a sentence; undefined once the answer has begun. */
+  waits?: string;
   /** Whether the page tries to come back to the answer after a lost connection. */
   is_reconnecting?: boolean;
   /** The widest class with which it was sent; undefined before it was. */

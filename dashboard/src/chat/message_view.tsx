@@ -101,14 +101,14 @@ export function Answer({
         </details>
       )}
       {text && <AnswerText text={text} isRunning={isRunning} />}
-      {isRunning && !text && <p class="soft waiting">{t("chat-waiting")}</p>}
+      {isRunning && !text && <p class="soft waiting">{message.waits ?? t("chat-waiting")}</p>}
       {message.is_reconnecting && <p class="soft">{t("chat-reconnecting")}</p>}
       {message.resumed_by && <p class="soft">{t("chat-resumed", { machine: message.resumed_by })}</p>}
       {ended && <Ended ended={ended} />}
       {!isRunning && (
         <div class="actions">
           {text && <Copy text={text} />}
-          {onRepeat && ended?.how === "length" && (
+          {onRepeat && text && ended && (
             <button type="button" class="small" onClick={onContinue}>
               {t("chat-continue")}
             </button>

@@ -168,7 +168,7 @@ function Messages({
         })}
       </ol>
       <p class="unseen" role="status">
-        {isRunning ? t("chat-running") : t("chat-done")}
+        {isRunning ? (messages.at(-1)?.waits ?? t("chat-running")) : t("chat-done")}
       </p>
     </>
   );

@@ -1,6 +1,8 @@
 // What needs a hand now, each with its remedy.
-import { useState } from "preact/hooks";
-import { dateTime, t } from "../../i18n.ts";
+import { useEffect, useState } from "preact/hooks";
+import { inOrder } from "../../bidi.ts";
+import { dateTime, lang, number, t } from "../../i18n.ts";
+import { live, watchPool } from "../../pool/live.ts";
 import { admin, mayAct, worded, type Key, type Node } from "./admin.ts";
 import { DoctorLine, DoctorPart, findingsOf, type Findings } from "./doctor.tsx";
 import { Gateways, type Gateway } from "./gateways.tsx";
@@ -16,6 +18,25 @@ async function readWork(): Promise<{ findings: Finding[]; gateways: Gateway[] }>
   ]);
   const findings = findWork(status.nodes as Node[], keys.keys as Key[], grid.zones, status.version);
   return { findings, gateways: status.gateways };
+}
+
+/** How many requests wait, and why, as it changes. */
+function WaitingNow() {
+  useEffect(() => watchPool(lang.value), [lang.value]);
+  const waiting = live.value.view?.waiting ?? [];
+  if (waiting.length === 0) return null;
+  return (
+    <div role="status">
+      <h3>{t("now-waiting")}</h3>
+      <ul class="waiting">
+        {waiting.map((reason) => (
+          <li key={reason.reason}>
+            <b>{number(reason.jobs)}</b> {inOrder(reason.sentence)}
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
 }
 
 export function Work() {
@@ -39,6 +60,7 @@ export function Work() {
       <section aria-labelledby="op-work">
         <h2 id="op-work">{t("op-work-title")}</h2>
         <Said of={acting} />
+        <WaitingNow />
         <Read of={work}>
           {({ findings }) =>
             findings.length + failed.length + warned.length === 0 ? (
