@@ -44,7 +44,7 @@ class Attach(
         slots: concurrent sequences.
         context_tokens: longest prompt plus answer of one job.
         features: features beyond text (``tools``, ``schema``, ``images``, ``logprobs``,
-            ``embeddings``, ``dimensions``).
+            ``repetition_penalty``, ``stop_token_ids``, ``embeddings``, ``dimensions``).
     """
 
     url: str

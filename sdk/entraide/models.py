@@ -15,6 +15,8 @@ from msgspec import Struct
 EMBEDDINGS = "embeddings"
 EMBEDDINGS_ONLY = "embeddings_only"
 DIMENSIONS = "dimensions"
+# Features that are fields of a request, which only some engines honour.
+ENGINE_OPTIONS = REPETITION_PENALTY, STOP_TOKEN_IDS = ("repetition_penalty", "stop_token_ids")
 # Mark of a replica whose engine may bring a prompt into a later answer: it gets public data only.
 PUBLIC_ONLY = "public_only"
 

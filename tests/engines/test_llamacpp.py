@@ -28,6 +28,7 @@ from entraide_node.engines.base import (
 )
 from entraide_node.engines.llamacpp import make_llama_cpp
 from entraide_node.engines.supervised_engine import WAITING_PER_SLOT_MAX, SupervisedEngine
+from entraide_scheduler.gateway.requests import encode_for_engine, openai
 
 pytestmark = pytest.mark.engines
 
@@ -48,7 +49,12 @@ async def test_facts(engine: SupervisedEngine) -> None:
     )  # fmt: skip
     assert facts.version[0].isdigit()
     assert demo_model().revision == facts.model_revision
-    assert ("logprobs", "resume", "schema") == facts.features  # this model's template has no tools
+    assert (
+        "logprobs",
+        "repetition_penalty",
+        "resume",
+        "schema",
+    ) == facts.features  # this model's template has no tools
     assert facts.api_base.startswith(("unix://", "http://127.0.0.1:"))
     assert await engine.ready() is None
 
@@ -78,6 +84,23 @@ async def test_whole_answer(engine: SupervisedEngine) -> None:
     assert {"id": "job-2", "object": "chat.completion", "model": "public"}.items() <= whole.items()
     assert b"" == b"".join(chunk.data for chunk in silent)
     assert 12 == silent[-1].n_output_tokens == whole["usage"]["completion_tokens"]
+
+
+async def test_repetition_penalty(engine: SupervisedEngine) -> None:
+    """The penalty reaches the engine under the name that the gateway adds for it."""
+    chat = {"messages": [{"role": "user", "content": "Bonjour"}], "model": "public"}
+    body = msgspec.json.encode({**chat, "temperature": 0, "repetition_penalty": 1.9})
+    parsed = openai.parse_request(openai.CHAT, body)
+    fields = msgspec.json.decode(encode_for_engine(parsed, 32, model="public", stream=False))
+    del fields["messages"], fields["model"], fields["max_tokens"]
+    texts = []
+    for more in ({"temperature": 0}, fields):
+        _, end = await ran(engine, request(stream=False, max_tokens=32, **more))
+        texts.append(msgspec.json.decode(end.body)["choices"][0]["message"]["content"])
+
+    assert ("repetition_penalty",) == parsed.features
+    assert (1.9, 1.9) == (fields["repetition_penalty"], fields["repeat_penalty"])
+    assert texts[0] != texts[1]
 
 
 async def test_completion(engine: SupervisedEngine) -> None:

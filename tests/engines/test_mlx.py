@@ -66,7 +66,7 @@ async def test_facts(engine: SupervisedEngine) -> None:
     assert ("mlx-lm", version_of("mlx-lm"), ALIAS, 2, 1024) == (
         facts.name, facts.version, facts.model_alias, facts.slots, facts.context_tokens
     )  # fmt: skip
-    assert ("logprobs",) == facts.features
+    assert ("logprobs", "repetition_penalty") == facts.features
     assert facts.api_base.startswith("unix:///")
     assert await engine.ready() is None
     assert await engine.metrics() is None
@@ -119,7 +119,7 @@ async def test_tools_are_offered_where_the_template_has_them(
     """A model whose template takes tools is offered with them; whether it calls one is its own."""
     with_tools = engine_of(engine_name, folder, weights=weights(tools=True))
 
-    assert ("logprobs", "tools") == with_tools.facts.features
+    assert ("logprobs", "repetition_penalty", "tools") == with_tools.facts.features
     assert (True, False) == (supports_tools(weights(tools=True)), supports_tools(weights()))
 
 

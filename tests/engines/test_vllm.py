@@ -79,7 +79,14 @@ async def test_facts(engine: SupervisedEngine) -> None:
         facts.name, facts.version, facts.model_alias, facts.slots, facts.context_tokens,
         facts.threads,
     )  # fmt: skip
-    assert ("logprobs", "resume", "schema", "tools") == facts.features
+    assert (
+        "logprobs",
+        "repetition_penalty",
+        "resume",
+        "schema",
+        "stop_token_ids",
+        "tools",
+    ) == facts.features
     assert facts.api_base.startswith("unix://")
     socket = Path(facts.api_base.removeprefix("unix://"))
     assert 0o700 == socket.parent.stat().st_mode & 0o777

@@ -159,17 +159,17 @@ PROPS = {
             b'{"chat_template_caps":{"supports_tools":false},"modalities":{"vision":false},'
             b'"default_generation_settings":{"n_ctx":2048}}'
         ),
-        (("logprobs", "schema"), 2048),
+        (("logprobs", "repetition_penalty", "schema"), 2048),
     ),
     "tools and images": (
         (
             b'{"chat_template_caps":{"supports_tools":true,"supports_tool_calls":true},'
             b'"modalities":{"vision":true},"default_generation_settings":{"n_ctx":8192}}'
         ),
-        (("images", "logprobs", "schema", "tools"), 8192),
+        (("images", "logprobs", "repetition_penalty", "schema", "tools"), 8192),
     ),
-    "nothing told": (b"{}", (("logprobs", "schema"), 0)),
-    "not JSON": (b"<html>", (("logprobs", "schema"), 0)),
+    "nothing told": (b"{}", (("logprobs", "repetition_penalty", "schema"), 0)),
+    "not JSON": (b"<html>", (("logprobs", "repetition_penalty", "schema"), 0)),
 }
 
 

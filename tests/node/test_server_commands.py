@@ -164,7 +164,7 @@ def test_mlx(folder: Path) -> None:
     assert ("default_model", None) == (program.model, program.extra["adapters"])
     assert ("--socket", mlx_front.KEY_VARIABLE) == (program.socket_option, program.key_variable)
     assert mlx_front.__file__ == program.arguments[0]
-    assert ("logprobs", "tools") == engine.facts.features
+    assert ("logprobs", "repetition_penalty", "tools") == engine.facts.features
 
 
 SENTENCES = {"architectures": ["XLMRobertaModel"], "max_position_embeddings": 514}

@@ -33,6 +33,13 @@ REFUSED: dict[str, tuple[str, str, Any, tuple[int, str, str | None]]] = {
         "POST", COMPLETION, {"model": MODEL, "prompt": LONG},
         (400, "context_length_exceeded", "prompt"),
     ),
+    "a penalty": (
+        "POST", CHAT, ask(repetition_penalty=1.2),
+        (400, "feature_unsupported", "repetition_penalty"),
+    ),
+    "tokens that stop": (
+        "POST", CHAT, ask(stop_token_ids=[2]), (400, "feature_unsupported", "stop_token_ids"),
+    ),
     "a picture": ("POST", CHAT, PICTURE, (400, "feature_unsupported", "messages")),
     "an embedding": (
         "POST", EMBEDDINGS, {"model": MODEL, "input": "mot"}, (400, "feature_unsupported", "model"),

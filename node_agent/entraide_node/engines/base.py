@@ -43,7 +43,8 @@ class EngineFacts(Struct, frozen=True):
         slots: concurrent sequences.
         threads: processor threads; 0 if unknown.
         features: features beyond text: ``tools``, ``schema``, ``images``, ``logprobs``,
-            ``embeddings`` (also ``embeddings_only``, ``dimensions``).
+            ``repetition_penalty``, ``stop_token_ids``, ``embeddings`` (also ``embeddings_only``,
+            ``dimensions``).
         api_base: its address (``unix:///…`` or ``http://…``); "" while it has none.
     """
 

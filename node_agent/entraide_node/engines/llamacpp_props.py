@@ -1,8 +1,9 @@
 """llama.cpp's properties: its features and context from ``/props``."""
 
+from entraide.models import REPETITION_PENALTY
 from entraide_node.engines.untrusted_json import parse_count, parse_object
 
-BASE_FEATURES = ("logprobs", "schema")
+BASE_FEATURES = ("logprobs", REPETITION_PENALTY, "schema")
 
 
 def parse_features(props: bytes) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from entraide.models import REPETITION_PENALTY
 from entraide_node.engines import mlx_front
 from entraide_node.engines.base import CHAT, EngineFacts
 from entraide_node.engines.model_folder import context_max_of, supports_tools
@@ -21,6 +22,7 @@ from entraide_node.engines.server_program import ServerProgram, make_supervised_
 from entraide_node.engines.supervised_engine import SupervisedEngine
 
 NAME = "mlx-lm"
+FEATURES = ("logprobs", REPETITION_PENALTY)
 SERVED_MODEL = "default_model"  # the server's name of the model that it was started with
 READY_BASE_S = 120.0
 FRONT = Path(mlx_front.__file__)
@@ -82,7 +84,7 @@ def make_mlx_lm(
             context_tokens=min(config.context_tokens, context_max or config.context_tokens),
             slots=config.slots,
             threads=0,
-            features=("logprobs", "tools") if supports_tools(config.weights) else ("logprobs",),
+            features=(*FEATURES, "tools") if supports_tools(config.weights) else FEATURES,
             api_base="",
         ),
         python=config.python,

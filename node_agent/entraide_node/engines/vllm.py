@@ -15,7 +15,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from entraide.models import DIMENSIONS
+from entraide.models import DIMENSIONS, REPETITION_PENALTY, STOP_TOKEN_IDS
 from entraide.resuming import RESUME
 from entraide_node.engines.base import EMBEDDING_FEATURES, EngineFacts
 from entraide_node.engines.llamacpp import default_threads
@@ -35,7 +35,7 @@ NAME = "vllm"
 READY_BASE_S = 600.0  # imports, kernel compilation at the first start, graph capture
 GIB = 1024**3
 CACHE_GIB_MAX = 64
-FEATURES = ("logprobs", "schema")
+FEATURES = ("logprobs", REPETITION_PENALTY, "schema", STOP_TOKEN_IDS)
 NO_PARSER = "none"
 
 # Lines of a serving process that cannot contain parts of a request.

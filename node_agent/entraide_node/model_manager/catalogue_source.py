@@ -22,7 +22,7 @@ from entraide_node.config import LlamaCpp, MlxLm, NodeConfig, Vllm
 from entraide_node.core import model_fit
 from entraide_node.core.hardware import Hardware, suitable_engines
 from entraide_node.core.model_fit import EngineKind, LoadConfig, ModelCapacity, UnloadableModel
-from entraide_node.engines import factory
+from entraide_node.engines import factory, mlx, vllm
 from entraide_node.engines.base import Engine, EngineProblem
 from entraide_node.engines.environments import default_root
 from entraide_node.engines.factory import available_kinds, find_environment, make_engine
@@ -42,8 +42,8 @@ SURVEY_INTERVAL_S = 600.0  # a disk may fill, and an engine be installed, withou
 # Features of each engine; tools and images depend on the model too, see ``core.model_fit``.
 FEATURES = {
     factory.LLAMA_CPP: (*BASE_FEATURES, "tools"),
-    factory.MLX_LM: ("logprobs", "tools"),
-    factory.VLLM: ("logprobs", "schema", "tools"),
+    factory.MLX_LM: (*mlx.FEATURES, "tools"),
+    factory.VLLM: (*vllm.FEATURES, "tools"),
 }
 
 

@@ -8,7 +8,7 @@ admitted ``Job``, or a ``Refuse`` command.
 
 from msgspec import Struct, structs
 
-from entraide.models import ALIASES, DIMENSIONS, EMBEDDINGS, EMBEDDINGS_ONLY
+from entraide.models import ALIASES, DIMENSIONS, EMBEDDINGS, EMBEDDINGS_ONLY, ENGINE_OPTIONS
 from entraide.types import JobKind, JobState, RequestFacts
 from entraide_scheduler.core import evaluation, explanations, leases, model_loading
 from entraide_scheduler.core.accounting import CODES, Shortage
@@ -34,7 +34,7 @@ RETRY_NO_NODE_S = 10.0
 # The field of a request that asks for a feature.
 FIELD_OF_FEATURE = {
     CHAT: "model", DIMENSIONS: "dimensions", EMBEDDINGS: "model", "images": "messages",
-    "schema": "response_format", "tools": "tools",
+    "schema": "response_format", "tools": "tools", **{name: name for name in ENGINE_OPTIONS},
 }  # fmt: skip
 RETRY_LEAST_S, RETRY_MOST_S = 1.0, 30.0
 

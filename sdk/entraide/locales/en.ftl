@@ -35,6 +35,8 @@ error-feature_unsupported = { $features ->
     [embeddings] No machine of this pool can compute embeddings with
     [dimensions] No machine of this pool can shorten embeddings ("dimensions") with
     [chat] No machine of this pool can write text, only compute embeddings, with
+    [repetition_penalty] No machine of this pool can penalise repetitions ("repetition_penalty") with
+    [stop_token_ids] No machine of this pool can end an answer by tokens ("stop_token_ids"; "stop" works everywhere) with
    *[other] No machine of this pool can do this ({ $features }) with
 }{ $model ->
     [none] {" "}this model.

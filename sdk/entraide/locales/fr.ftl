@@ -35,6 +35,8 @@ error-feature_unsupported = { $features ->
     [embeddings] Aucune machine du parc ne peut calculer de plongements
     [dimensions] Aucune machine du parc ne peut raccourcir les plongements (« dimensions »)
     [chat] Aucune machine du parc ne peut écrire de texte (seulement calculer des plongements)
+    [repetition_penalty] Aucune machine du parc ne peut pénaliser les répétitions (« repetition_penalty »)
+    [stop_token_ids] Aucune machine du parc ne peut arrêter une réponse à des jetons (« stop_token_ids » ; « stop » fonctionne partout)
    *[other] Aucune machine du parc ne peut faire cela ({ $features })
 }{ $model ->
     [none] {" "}avec ce modèle.

@@ -222,8 +222,10 @@ class Sampling(Struct, frozen=True, kw_only=True, omit_defaults=True):
     seed: Annotated[int, Meta(ge=-SEED_MAX, le=SEED_MAX)] | None = None
     frequency_penalty: Penalty | None = None
     presence_penalty: Penalty | None = None
+    repetition_penalty: Annotated[float, Meta(gt=0.0, le=2.0)] | None = None
     logit_bias: Annotated[dict[TokenName, Bias], Meta(max_length=BIASES_MAX)] | None = None
     stop: Stop | Annotated[list[Stop], Meta(max_length=STOPS_MAX)] | None = None
+    stop_token_ids: Annotated[list[Token], Meta(max_length=STOPS_MAX)] | None = None
     response_format: TextFormat | JsonFormat | SchemaFormat | None = None
     entraide: PoolFields | None = None
 

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from entraide import i18n
 from entraide.errors import CODES, EntraideError
+from entraide.models import ENGINE_OPTIONS
 from entraide.printable import printable
 from entraide.wire.cards import QuotaLeft
 
@@ -37,7 +38,12 @@ PARAMS: Mapping[str, str] = MappingProxyType(
 )
 # The parameter of a feature that no machine has.
 FEATURE_PARAMS: Mapping[str, str] = MappingProxyType(
-    {"images": "messages", "schema": "response_format", "tools": "tools"}
+    {
+        "images": "messages",
+        "schema": "response_format",
+        "tools": "tools",
+        **{name: name for name in ENGINE_OPTIONS},
+    }
 )
 
 Values = Mapping[str, str | int | float]

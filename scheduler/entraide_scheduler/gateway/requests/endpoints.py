@@ -116,6 +116,7 @@ REPLACEMENTS: Mapping[str, str] = MappingProxyType(
         "n_predict": "max_tokens",
         "n_probs": "top_logprobs",
         "reasoning_effort": "reasoning",
+        "repeat_penalty": "repetition_penalty",
         "response_format": "text",
         "stop": "stop_sequences",
         "structured_outputs": "response_format",

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from entraide.models import DIMENSIONS
+from entraide.models import DIMENSIONS, ENGINE_OPTIONS
 from entraide.models import EMBEDDINGS as EMBEDDINGS_FEATURE
 from entraide_scheduler.gateway.chat import (
     CHAT,
@@ -60,6 +60,9 @@ __all__ = [
 TEMPLATE_TOKENS = 64
 MESSAGE_TOKENS = 16
 IMAGE_TOKENS_MAX = 4_096
+
+# What llama.cpp calls the penalty; the other engines ignore it.
+LLAMACPP_PENALTY = b',"repeat_penalty":%s}'
 
 # The engine's value of each effort; "" for the engine's default.
 ENGINE_EFFORTS = {"none": "", "minimal": "low", "xhigh": "high"}
@@ -154,6 +157,7 @@ def _parse_text(path: str, request: TextRequest) -> ParsedRequest:
         features, limit = [], None
     if not isinstance(request.response_format, TextFormat | None):
         features.append("schema")
+    features += [name for name in ENGINE_OPTIONS if getattr(request, name)]
     options = request.stream_options
     return ParsedRequest(
         path=path,
@@ -198,7 +202,10 @@ def encode_for_engine(
         return msgspec.json.encode(replace(parsed.request, model=model))
     stream_field = stream if stream or parsed.stream else None
     fields = replace(parsed.request, model=model, max_tokens=output_tokens_max, stream=stream_field)
-    return msgspec.json.encode(fields)
+    body = msgspec.json.encode(fields)
+    if fields.repetition_penalty is None:
+        return body
+    return body[:-1] + LLAMACPP_PENALTY % msgspec.json.encode(fields.repetition_penalty)
 
 
 def select_known_fields(path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -242,7 +249,12 @@ def _for_engine(request: TextRequest) -> TextRequest:
     """Returns a request without fields that the gateway handles or that have no effect."""
     top_k = None if request.top_k is not None and request.top_k < 1 else request.top_k
     request = replace(
-        request, top_k=top_k, stop=request.stop or None, stream_options=None, entraide=None
+        request,
+        top_k=top_k,
+        stop=request.stop or None,
+        stop_token_ids=request.stop_token_ids or None,
+        stream_options=None,
+        entraide=None,
     )
     if not isinstance(request, ChatRequest):
         return request
