@@ -15,7 +15,7 @@ from entraide.catalogue import InvalidCatalogue
 from entraide.catalogue.signature import sign
 from entraide.errors import PoolError
 from entraide.files import write_private
-from entraide.models import Catalogue
+from entraide.models import Artefact, Catalogue, ModelEntry
 from entraide.wire import messages as m
 
 NAME = "models.json"
@@ -62,7 +62,7 @@ class PoolCatalogue:
         """Replaces the catalogue; the new one is on disk before it is in force.
 
         Args:
-            document: the changed catalogue; its version and time are set here.
+            document: the changed catalogue; its version and its times are set here.
             base_version: version on which the change is based.
 
         Returns:
@@ -74,8 +74,14 @@ class PoolCatalogue:
         if base_version != self._catalogue.version:
             return None
         requested = documents.read(document)
+        now = self._now()
         updated = documents.sorted_(
-            replace(requested, version=self._catalogue.version + 1, issued_at=self._now())
+            replace(
+                requested,
+                version=self._catalogue.version + 1,
+                issued_at=now,
+                models=_with_pin_times(requested, self._catalogue, now),
+            )
         )
         write_private(self._path, documents.write(updated))
         self._install(updated)
@@ -88,6 +94,29 @@ class PoolCatalogue:
         self._catalogue = catalogue
         self._digest = documents.digest(document)
         self._message = m.CatalogueReply(document, sign(document, self._key))
+
+
+def _with_pin_times(requested: Catalogue, before: Catalogue, now: float) -> tuple[ModelEntry, ...]:
+    """Returns the models, each artefact with the time since which the pool has its checksums."""
+    times = {
+        (entry.name, artefact.checksum): artefact.pinned_at or before.issued_at
+        for entry in before.models
+        for artefact in entry.artefacts
+    }
+
+    def pin_time(model: str, artefact: Artefact) -> float:
+        return times.get((model, artefact.checksum), now) if artefact.is_pinned else 0.0
+
+    return tuple(
+        replace(
+            entry,
+            artefacts=tuple(
+                replace(artefact, pinned_at=pin_time(entry.name, artefact))
+                for artefact in entry.artefacts
+            ),
+        )
+        for entry in requested.models
+    )
 
 
 def read_catalogue(home: Path) -> Catalogue:

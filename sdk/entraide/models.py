@@ -81,6 +81,7 @@ class Artefact(Struct, frozen=True, gc=False):
         revision: commit on the hub; "" before pinning.
         files: required files of the repository; empty for all.
         weights_bytes: memory of the loaded weights.
+        pinned_at: when the pool got its checksums, seconds since the epoch; 0 if unknown.
     """
 
     format: str
@@ -89,6 +90,7 @@ class Artefact(Struct, frozen=True, gc=False):
     revision: str = ""
     files: tuple[ArtefactFile, ...] = ()
     weights_bytes: int = 0
+    pinned_at: float = 0.0
 
     @property
     def is_pinned(self) -> bool:

@@ -3,9 +3,11 @@
 import base64
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.core.builders import Pool, card, entry, replica
 from tests.scheduler.pool_support import RunningScheduler
 from tests.waiting import eventually
 
@@ -13,10 +15,13 @@ from entraide import catalogue as documents
 from entraide.catalogue import InvalidCatalogue, shipped
 from entraide.catalogue.signature import verify_catalogue
 from entraide.errors import PoolError
-from entraide.models import Catalogue
+from entraide.models import Artefact, ArtefactFile, Catalogue
 from entraide.v1 import admin_pb2
 from entraide.wire import messages as m
 from entraide_scheduler.catalogue import NAME, PoolCatalogue
+from entraide_scheduler.core import events
+from entraide_scheduler.gateway.jobs import model_entry
+from entraide_scheduler.gateways.scheduler_adapters import _card_of
 from entraide_scheduler.nats.receipt_keys import load_catalogue_key
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -53,6 +58,43 @@ def test_a_change_is_kept(tmp_path: Path) -> None:
     assert again.catalogue == verify_catalogue(message.document, message.signature, PUBLIC)
     assert documents.find(again.catalogue, "qwen3-8b") is None
     assert [again.catalogue.version] == notifications
+
+
+def pinned(sha256: str, **changes: Any) -> Artefact:
+    """An artefact with one file."""
+    file = ArtefactFile("model.gguf", 10, sha256)
+    return Artefact("gguf", "Q4_K_M", "", files=(file,), weights_bytes=10, **changes)
+
+
+def test_a_pin_has_the_time_at_which_the_pool_got_it(tmp_path: Path) -> None:
+    """The pool's clock counts, not the sender's word; a change of something else moves nothing."""
+    times = iter((1_000.0, 2_000.0, 3_000.0))
+    catalogue, pins = PoolCatalogue(tmp_path, KEY, now=lambda: next(times)), []
+    for sha256, more in (("a" * 64, ()), ("a" * 64, (entry("other"),)), ("b" * 64, ())):
+        model = entry("tiny", artefacts=(pinned(sha256, pinned_at=5.0),))
+        asked = Catalogue(0, 0.0, (model, *more))
+        catalogue.replace(documents.write(asked), base_version=catalogue.catalogue.version)
+        found = documents.find(catalogue.catalogue, "tiny")
+        pins.append(found and found.artefacts[0].pinned_at)
+
+    assert [1_000.0, 1_000.0, 3_000.0] == pins
+
+
+def test_a_model_is_listed_with_the_time_of_its_pin() -> None:
+    """OpenAI's ``created`` is the pin's Unix time; 0 for weights that the catalogue lacks."""
+    pool = Pool("alpha", "beta")
+    artefact = pinned("a" * 64, pinned_at=1_795_612_841.5)
+    models = Catalogue(1, 0.0, (entry("tiny", artefacts=(artefact,)),))
+    pool.tell(events.CatalogueChanged, models)
+    served = (replica("tiny", revision=artefact.checksum), replica("own"))
+    pool.join(card("n1", replicas=served))
+    cards = [_card_of(view, loaded=True) for view in pool.core.models()]
+    entries = [model_entry(each, "pool") for each in cards]
+
+    assert [
+        ("own", 0, "1970-01-01T00:00:00Z"),
+        ("tiny", 1_795_612_841, "2026-11-25T13:20:41Z"),
+    ] == [(each.id, each.created, each.created_at) for each in entries]
 
 
 def test_two_changes_of_one_version(tmp_path: Path) -> None:

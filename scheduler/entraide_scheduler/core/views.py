@@ -127,6 +127,8 @@ class ModelView(Struct, frozen=True):
         slots_free: free slots of live nodes that accept work.
         zones: zones of the nodes that serve it, or that can load it, sorted.
         controlled_by: who controls these nodes, where it is stated, sorted.
+        pinned_at: when its weights were pinned, seconds since the epoch; 0 for weights that the
+            catalogue does not have.
     """
 
     model: str
@@ -138,6 +140,7 @@ class ModelView(Struct, frozen=True):
     slots_free: int
     zones: tuple[str, ...]
     controlled_by: tuple[Control, ...]
+    pinned_at: float = 0.0
 
 
 class ModelLoadView(Struct, frozen=True):
@@ -271,10 +274,11 @@ def models(state: State) -> list[ModelView]:
         if node.state is not NodeState.LEFT:
             for model, replica in node.replicas.items():
                 serving.setdefault(model, []).append((node, replica))
-    return [_model(name, serving[name]) for name in sorted(serving)]
+    return [_model(state, name, serving[name]) for name in sorted(serving)]
 
 
-def _model(name: str, serving: list[tuple[Node, Replica]]) -> ModelView:
+def _model(state: State, name: str, serving: list[tuple[Node, Replica]]) -> ModelView:
+    revisions = tuple(sorted({replica.revision for _, replica in serving}))
     live = [(node, replica) for node, replica in serving if node.state is NodeState.LIVE]
     free = 0
     for node, replica in live:
@@ -285,7 +289,7 @@ def _model(name: str, serving: list[tuple[Node, Replica]]) -> ModelView:
             free += max(0, replica.slots - (0 if load is None else load.leases))
     return ModelView(
         model=name,
-        revisions=tuple(sorted({replica.revision for _, replica in serving})),
+        revisions=revisions,
         context_tokens=max(replica.context_tokens for _, replica in serving),
         features=tuple(sorted({name for _, replica in serving for name in replica.features})),
         replicas=len(serving),
@@ -293,7 +297,16 @@ def _model(name: str, serving: list[tuple[Node, Replica]]) -> ModelView:
         slots_free=free,
         zones=_zones(node for node, _ in serving),
         controlled_by=_controls(node for node, _ in serving),
+        pinned_at=_pinned_at(state, name, revisions),
     )
+
+
+def _pinned_at(state: State, model: str, revisions: tuple[str, ...]) -> float:
+    entry = state.model_aliases.entries.get(model)
+    issued_at = state.model_aliases.catalogue.issued_at
+    artefacts = () if entry is None else entry.artefacts
+    times = [item.pinned_at or issued_at for item in artefacts if item.checksum in revisions]
+    return max(times, default=0.0)
 
 
 def _zones(nodes: Iterable[Node]) -> tuple[str, ...]:
@@ -311,10 +324,11 @@ def loadable(state: State) -> list[ModelView]:
     for model in sorted(name for name in by_model if name not in served):
         nodes = list(by_model[model].values())
         offers = [node.loadable[model] for node in nodes]
+        revisions = tuple(sorted({offer.revision for offer in offers}))
         views.append(
             ModelView(
                 model=model,
-                revisions=tuple(sorted({offer.revision for offer in offers})),
+                revisions=revisions,
                 context_tokens=max(offer.context_tokens for offer in offers),
                 features=tuple(sorted({name for offer in offers for name in offer.features})),
                 replicas=0,
@@ -322,6 +336,7 @@ def loadable(state: State) -> list[ModelView]:
                 slots_free=0,
                 zones=_zones(nodes),
                 controlled_by=_controls(nodes),
+                pinned_at=_pinned_at(state, model, revisions),
             )
         )
     return views

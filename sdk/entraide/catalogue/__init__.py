@@ -151,6 +151,8 @@ def _artefact_faults(artefact: Artefact) -> list[str]:
         keys.append("revision")
     if not 0 < artefact.weights_bytes < FILE_BYTES_MAX:
         keys.append("weights_bytes")
+    if not 0.0 <= artefact.pinned_at < 1e12:
+        keys.append("pinned_at")
     names = {file.name.casefold() for file in artefact.files}
     if len(artefact.files) > FILES_MAX or len(names) < len(artefact.files):
         keys.append("files")

@@ -206,4 +206,5 @@ def model(message: pool_pb2.Model) -> ModelInfo:
         means=message.means,
         zones=tuple(message.zones),
         controlled_by=tuple(message.controlled_by),
+        pinned_at=message.pinned_at,
     )

@@ -150,6 +150,7 @@ class ModelInfo(Struct, frozen=True):
         means: for an alias, the model that it stands for now; else "".
         zones: zones of the machines that serve it, or that can load it.
         controlled_by: who controls these machines.
+        pinned_at: when its weights were pinned, seconds since the epoch; 0 if they were not.
     """
 
     model: str
@@ -161,3 +162,4 @@ class ModelInfo(Struct, frozen=True):
     means: str = ""
     zones: tuple[str, ...] = ()
     controlled_by: tuple[str, ...] = ()
+    pinned_at: float = 0.0

@@ -576,6 +576,7 @@ class Model(_message.Message):
     MEANS_FIELD_NUMBER: _builtins.int
     ZONES_FIELD_NUMBER: _builtins.int
     CONTROLLED_BY_FIELD_NUMBER: _builtins.int
+    PINNED_AT_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     context_tokens: _builtins.int
     replicas: _builtins.int
@@ -583,6 +584,8 @@ class Model(_message.Message):
     """Whether a node serves it; else one loads it when it is asked for."""
     means: _builtins.str
     """Of a size, the model that it means now; else ""."""
+    pinned_at: _builtins.float
+    """When its weights were pinned, seconds since the epoch; 0 if they were not."""
     @_builtins.property
     def revisions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -605,10 +608,11 @@ class Model(_message.Message):
         means: _builtins.str = ...,
         zones: _abc.Iterable[_builtins.str] | None = ...,
         controlled_by: _abc.Iterable[_builtins.str] | None = ...,
+        pinned_at: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["context_tokens", b"context_tokens", "controlled_by", b"controlled_by", "features", b"features", "loaded", b"loaded", "means", b"means", "model", b"model", "replicas", b"replicas", "revisions", b"revisions", "zones", b"zones"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["context_tokens", b"context_tokens", "controlled_by", b"controlled_by", "features", b"features", "loaded", b"loaded", "means", b"means", "model", b"model", "pinned_at", b"pinned_at", "replicas", b"replicas", "revisions", b"revisions", "zones", b"zones"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -52,6 +52,7 @@ class ModelCard(Struct, frozen=True, array_like=True):
         means: for an alias, the model that it stands for now; else "".
         zones: zones of the nodes that serve it, or that can load it.
         controlled_by: who controls these nodes, where it is stated.
+        pinned_at: when its weights were pinned, seconds since the epoch; 0 if they were not.
     """
 
     model: str
@@ -63,6 +64,7 @@ class ModelCard(Struct, frozen=True, array_like=True):
     means: str = ""
     zones: tuple[str, ...] = ()
     controlled_by: tuple[str, ...] = ()
+    pinned_at: float = 0.0
 
 
 class EarlierRun(Struct, frozen=True, array_like=True):

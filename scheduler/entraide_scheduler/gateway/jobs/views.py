@@ -4,6 +4,7 @@ Each reason has its code and its sentence in both languages.
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
 
@@ -157,8 +158,8 @@ class OfferedModel(Struct, frozen=True, kw_only=True):
     object: Literal["model"] = "model"
     type: Literal["model"] = "model"
     display_name: str
-    created: int = 0
-    created_at: str = "1970-01-01T00:00:00Z"
+    created: int
+    created_at: str
     owned_by: str
     context_tokens: int
     features: tuple[str, ...]
@@ -181,6 +182,8 @@ def model_entry(card: ModelCard, pool: str) -> OfferedModel:
     return OfferedModel(
         id=card.model,
         display_name=card.model,
+        created=int(card.pinned_at),
+        created_at=datetime.fromtimestamp(int(card.pinned_at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         owned_by=pool,
         context_tokens=card.context_tokens,
         features=card.features,

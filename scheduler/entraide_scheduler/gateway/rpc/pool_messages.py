@@ -275,4 +275,5 @@ def model_message(card: ModelCard) -> pool_pb2.Model:
         means=card.means,
         zones=card.zones,
         controlled_by=card.controlled_by,
+        pinned_at=card.pinned_at,
     )
