@@ -74,8 +74,8 @@ def test_a_pin_has_the_time_at_which_the_pool_got_it(tmp_path: Path) -> None:
         model = entry("tiny", artefacts=(pinned(sha256, pinned_at=5.0),))
         asked = Catalogue(0, 0.0, (model, *more))
         catalogue.replace(documents.write(asked), base_version=catalogue.catalogue.version)
-        found = documents.find(catalogue.catalogue, "tiny")
-        pins.append(found and found.artefacts[0].pinned_at)
+        model = documents.find(catalogue.catalogue, "tiny")
+        pins.append(model and model.artefacts[0].pinned_at)
 
     assert [1_000.0, 1_000.0, 3_000.0] == pins
 
