@@ -8,11 +8,22 @@ from typing import Any
 import msgspec
 import pytest
 from tests.data.recorded import DATA
+from tests.sim.support import card
 from tests.sim.test_replay import reseal, told_here
 
-from entraide.types import Basis, JobState, Rates, Usage
+from entraide.types import Basis, JobState, Outcome, Rates, Usage
+from entraide_scheduler.core import snapshot
+from entraide_scheduler.core.events import (
+    NodeDisconnected,
+    NodeJoined,
+    NodesSeen,
+    RunReported,
+    SchedulerStarted,
+)
+from entraide_scheduler.core.machine import Core
 from entraide_sim.machines import NodeSpec
 from entraide_sim.recordings import JobOutcome, MeasuredSpeed, RunTimes, added_power_w
+from entraide_sim.recordings.recorded_faults import RecordedFaults
 from entraide_sim.recordings.recorded_history import RecordedHistory, TrueLengths
 from entraide_sim.replay import baseline, counterfactual_replay, policy_comparison
 from entraide_sim.replay.recorded_environment import RecordedEnvironment
@@ -238,9 +249,92 @@ def test_lost_runs_shared_the_power() -> None:
     assert 40.0 == pytest.approx(added_power_w([times]), rel=0.001)
 
 
-def test_few_runs_change_nothing() -> None:
-    """With fewer than eight runs the speed that was known before holds."""
-    times, known = RunTimes(), MeasuredSpeed(RATES, 0.1)
-    times.add(10.0, usage(10, 5, 1.0, 10.0, 200.0), choices=1)
+def test_without_a_run_the_known_speed_holds() -> None:
+    """A machine of which nothing was reported has its card's speed."""
+    known = MeasuredSpeed(RATES, 0.1)
 
-    assert known == times.speed(known)
+    assert known == RunTimes().speed(known)
+
+
+def test_a_single_run_takes_its_time_again() -> None:
+    """Few runs say little of each rate; what they took in all is what they take again."""
+    times = RunTimes()
+    times.add(10.0, usage(100, 21, 4.0, 10.0, 200.0), choices=1)
+    speed = times.speed(MeasuredSpeed(RATES, 0.0))
+    step_s = speed.rates.tpot_base_s + speed.rates.tpot_per_sequence_s
+    again_s = speed.start_s + 100 / speed.rates.prefill_tokens_per_s + 20 * step_s
+
+    assert 10.0 == pytest.approx(again_s, rel=0.01)
+
+
+def test_models_of_one_machine_are_measured_by_their_share() -> None:
+    """While another model works, a model has half of the machine; its own speed is the whole's."""
+    times, other = RunTimes(), RunTimes()
+    for number in range(8):
+        read, produced = 20 + 10 * (number % 4), 5 + 3 * (number % 5)
+        ttft_s, decode_s = 2.0 * read / 50.0, 2.0 * 0.1 * (produced - 1)
+        report = usage(read, produced, ttft_s, ttft_s + decode_s, 0.0)
+        times.add(1_000.0 * number + ttft_s + decode_s, report, choices=1)
+        other.add_lost(1_000.0 * number - 1.0, 1_000.0 * number + 100.0)
+    alone = times.speed(MeasuredSpeed(RATES, 0.0))
+    shared = times.speed(MeasuredSpeed(RATES, 0.0), [other])
+
+    assert 25.0 == pytest.approx(alone.rates.prefill_tokens_per_s, rel=0.1)
+    assert 50.0 == pytest.approx(shared.rates.prefill_tokens_per_s, rel=0.1)
+
+
+@pytest.mark.parametrize(("gap_s", "together"), [(0.0, True), (1.0, False)])
+def test_it_is_seen_whether_prompts_are_read_together(gap_s: float, together: bool) -> None:
+    """Two prompts that wait together have their first words at once, or one reading time apart."""
+    times = RunTimes()
+    for number in range(8):
+        begun_at, first_s = 1_000.0 * number, 3.0
+        for place in range(2):
+            ttft_s = first_s + gap_s * place
+            report = usage(50, 11, ttft_s, ttft_s + 1.0, 0.0)
+            times.add(begun_at + ttft_s + 1.0, report, choices=1)
+
+    assert together == times.speed(MeasuredSpeed(RATES, 0.0)).batches_prefill
+
+
+# What befell machines.
+
+
+def faults_of(*happened: Any) -> list[tuple[float, str]]:
+    """What befell a machine that was live at moment 0 in boot ``a``."""
+    core = Core()
+    core.handle(NodeJoined(1, 0.0, card("n1"), accepting=True, reason="", boot="a"))
+    faults = RecordedFaults(snapshot.read(core.snapshot()))
+    for event in happened:
+        faults.observe(event, ())
+    return [(fault.at, fault.kind.value) for fault in faults.faults()]
+
+
+def hello(at: float, boot: str) -> NodeJoined:
+    """The machine says hello."""
+    return NodeJoined(2, at, card("n1"), accepting=True, reason="", boot=boot)
+
+
+def test_a_killed_agent_is_a_crash_and_a_cut_link_is_none() -> None:
+    """Another boot says that the runs were lost; the same boot, that they went on."""
+    gone = NodeDisconnected(2, 5.0, "n1")
+
+    assert [(5.0, "crash"), (9.0, "return")] == faults_of(gone, hello(9.0, "b"))
+    assert [(5.0, "cut"), (9.0, "heal"), (9.0, "return")] == faults_of(gone, hello(9.0, "a"))
+    assert [(5.0, "crash")] == faults_of(gone)
+
+
+def test_silence_counts_only_while_the_scheduler_listens() -> None:
+    """A machine that is not heard for long was cut off, unless nobody listened."""
+    late = NodesSeen(3, 100.0, ("n1",))
+
+    assert [(0.0, "cut"), (100.0, "heal")] == faults_of(late)
+    assert [] == faults_of(SchedulerStarted(2, 99.0, 2, "main"), late)
+
+
+def test_runs_end_for_the_owner_as_recorded() -> None:
+    """The moment at which an owner had the runs of a machine ended is one of its faults."""
+    values = ("j1", 1, "n1", Outcome.FAILED, "owner_terms", False)
+    ended = RunReported(2, 7.0, *values, usage(1, 1, 0.1, 0.2, 0.0))
+
+    assert [(7.0, "give_back")] == faults_of(ended)

@@ -17,6 +17,7 @@ each moment all runs share alike, those that were lost or have not ended, too.
 """
 
 from array import array
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -24,10 +25,10 @@ from msgspec import Struct
 
 from entraide.types import Basis, Rates, Usage
 
-RUNS_MIN = 8  # from which a fit is used
-SHARE_MIN_S = 5.0  # from which a power is used
+SHARE_MIN_S = 0.5  # from which a power is used
 PRIOR_WEIGHT = 0.02  # of the speed that was known before, as a part of the weight of all runs
 FIELDS = 6
+TOGETHER_MAX = 0.5  # gap between first tokens, as a part of a reading time, of one step
 TINY_S = 1e-4
 
 Floats = npt.NDArray[np.float64]
@@ -39,10 +40,12 @@ class MeasuredSpeed(Struct, frozen=True):
     Attributes:
         rates: of prefill and decode.
         start_s: time of each prompt that does not depend on its length.
+        batches_prefill: whether prompts that wait together are read in one step.
     """
 
     rates: Rates
     start_s: float
+    batches_prefill: bool = True
 
 
 class RunTimes:
@@ -81,12 +84,35 @@ class RunTimes:
         columns: Floats = rows[np.argsort(rows[:, 0], kind="stable")].T
         return columns
 
-    def speed(self, prior: MeasuredSpeed) -> MeasuredSpeed:
-        """Returns the fitted speed; with few runs, what was known before."""
-        if len(self) < RUNS_MIN:
+    def busy(self) -> Floats:
+        """Returns begins and ends of the periods in which a run was there."""
+        reported = self.columns()
+        spans = np.concatenate([reported[[0, 2]], self.lost()], axis=1)
+        begin, end = spans[:, np.argsort(spans[0], kind="stable")]
+        until = np.maximum.accumulate(end)
+        opens = np.append(True, begin[1:] > until[:-1])[: len(begin)]
+        closes = np.append(opens[1:], True)[: len(begin)]
+        periods: Floats = np.stack([begin[opens], until[closes]])
+        return periods
+
+    def speed(self, prior: MeasuredSpeed, beside: Sequence["RunTimes"] = ()) -> MeasuredSpeed:
+        """Returns the fitted speed; without a run, what was known before.
+
+        Args:
+            prior: what was known before.
+            beside: runs of the machine's other models, with which this one shares its time while
+                they work.
+        """
+        if not len(self):
             return prior
         begun, first, end, read, produced, _ = self.columns()
+        others = np.concatenate([np.empty((2, 0)), *(times.busy() for times in beside)], axis=1)
+        if others.size:
+            lost = _Integral(*others, weigh=lambda counts: counts / (1.0 + counts))
+            begun, first, end = (at - lost.until(at) for at in (begun, first, end))
         times, terms = _equations(begun, first, end, read, produced)
+        if not len(times):
+            return prior
         rates = prior.rates
         before = np.array(
             [prior.start_s, 1.0 / rates.prefill_tokens_per_s, rates.tpot_base_s,
@@ -94,7 +120,7 @@ class RunTimes:
         )  # fmt: skip
         start_s, prefill_s, base_s, sequence_s = _solve(terms, times, before)
         rates = Rates(1.0 / prefill_s, base_s, sequence_s, Basis.MEASURED)
-        return MeasuredSpeed(rates, start_s)
+        return MeasuredSpeed(rates, start_s, _reads_together(begun, first, read * prefill_s))
 
 
 def added_power_w(every_model: list[RunTimes]) -> float | None:
@@ -102,7 +128,11 @@ def added_power_w(every_model: list[RunTimes]) -> float | None:
     reported = np.concatenate([times.columns() for times in every_model], axis=1)
     lost = np.concatenate([times.lost() for times in every_model], axis=1)
     begun, end = reported[0], reported[2]
-    running = _Integral(np.append(begun, lost[0]), np.append(end, lost[1]), inverse=True)
+    running = _Integral(
+        np.append(begun, lost[0]),
+        np.append(end, lost[1]),
+        weigh=lambda counts: np.divide(1.0, np.maximum(1.0, counts)),
+    )
     share_s = float(running.between(begun, end).sum())
     return float(reported[5].sum()) / share_s if share_s >= SHARE_MIN_S else None
 
@@ -160,6 +190,21 @@ def _solve(terms: Floats, times: Floats, before: Floats) -> tuple[float, float, 
     return start_s, prefill_s, base_s, sequence_s
 
 
+def _reads_together(begun: Floats, first: Floats, reading_s: Floats) -> bool:
+    """Returns whether prompts that wait together have their first tokens together.
+
+    Looked at are prompts that waited when the reading of the prompt before them began: read one by
+    one, the gap between both first tokens is the later one's reading time.
+    """
+    order = np.argsort(first, kind="stable")
+    begun, first, reading_s = begun[order], first[order], reading_s[order]
+    waited = (begun[1:] < first[:-1] - reading_s[:-1]) & (reading_s[1:] > TINY_S)
+    if not waited.any():
+        return True
+    gaps = (first[1:] - first[:-1])[waited] / reading_s[1:][waited]
+    return float(np.median(gaps)) < TOGETHER_MAX
+
+
 def _sum_before(moments: Floats, values: Floats, at: Floats, *, inclusive: bool = False) -> Floats:
     """Returns the sum of the values whose moments come before each of some others."""
     order = np.argsort(moments, kind="stable")
@@ -170,23 +215,28 @@ def _sum_before(moments: Floats, values: Floats, at: Floats, *, inclusive: bool 
 
 
 class _Integral:
-    """The integral over time of the number of open intervals, or of its inverse (0 for none)."""
+    """The integral over time of the number of open intervals, or of a function of it."""
 
-    def __init__(self, begin: Floats, end: Floats, *, inverse: bool = False) -> None:
+    def __init__(
+        self, begin: Floats, end: Floats, *, weigh: Callable[[Floats], Floats] | None = None
+    ) -> None:
         moments = np.concatenate([begin, end])
         changes = np.concatenate([np.ones_like(begin), -np.ones_like(end)])
         order = np.argsort(moments, kind="stable")
         self._moments = moments[order]
         counts = np.cumsum(changes[order])[:-1]
-        if inverse:
-            counts = np.divide(1.0, counts, out=np.zeros_like(counts), where=counts > 0.5)
+        if weigh is not None:
+            counts = weigh(counts)
         self._sums = np.concatenate([[0.0], np.cumsum(counts * np.diff(self._moments))])
+
+    def until(self, at: Floats) -> Floats:
+        """Returns the integral until each of some moments."""
+        integrals: Floats = np.interp(at, self._moments, self._sums)
+        return integrals
 
     def between(self, begin: Floats, end: Floats) -> Floats:
         """Returns the integral over each of some intervals."""
-        at_end = np.interp(end, self._moments, self._sums)
-        integrals: Floats = at_end - np.interp(begin, self._moments, self._sums)
-        return integrals
+        return self.until(end) - self.until(begin)
 
     def mean(self, begin: Floats, end: Floats) -> Floats:
         """Returns the mean count in each of some intervals."""

@@ -79,8 +79,10 @@ def _node_spec(history: RecordedHistory, card: NodeCard, learned: State) -> Node
 def _model_spec(
     history: RecordedHistory, card: NodeCard, replica: Replica, learned: State
 ) -> NodeSpec:
-    runs = history.run_times.get(card.node, {}).get(replica.model, RunTimes())
-    speed = runs.speed(_known_speed(learned, card.node, replica))
+    runs = history.run_times.get(card.node, {})
+    beside = [times for model, times in sorted(runs.items()) if model != replica.model]
+    known = _known_speed(learned, card.node, replica)
+    speed = runs.get(replica.model, RunTimes()).speed(known, beside)
     tokens = replica.slots * replica.context_tokens
     reuses = "prefix_cache" in replica.features
     return NodeSpec(
@@ -88,7 +90,7 @@ def _model_spec(
         rates=speed.rates if speed.rates != replica.rates else None,
         alone_s=speed.start_s,
         mixed_s=speed.start_s,
-        batches_prefill=True,
+        batches_prefill=speed.batches_prefill,
         prefix_tokens=tokens if reuses else 0,
         prefix_block_tokens=BLOCK_TOKENS,
         energy_basis=Basis(history.energy_basis.get(card.node, Basis.ESTIMATED.value)),
