@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 from benchmarks.support.vtc_simulation import progress_of
 from msgspec import Struct
+from msgspec.structs import replace
 
 from entraide.types import Basis, Candidates, Explanation, JobClass, JobState, RequestFacts, Terms
 from entraide_scheduler.core import events
@@ -110,7 +111,8 @@ class FirstComeScheduler:
         run = self._running[facts.job] = RunCharge(facts.coop, node, facts.gateway)
         self.charge_dispatch(facts, run)
         limit = facts.output_tokens_max or OUTPUT_TOKENS_DEFAULT
-        return Place(cause, facts.job, 1, node, facts.gateway, limit, TERMS, UNEXPLAINED)
+        terms = replace(TERMS, model=facts.model)
+        return Place(cause, facts.job, 1, node, facts.gateway, limit, terms, UNEXPLAINED)
 
     def _end_run(self, event: events.RunReported) -> EndJob:
         run = self._running.pop(event.job)

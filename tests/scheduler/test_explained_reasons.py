@@ -22,6 +22,7 @@ from entraide_scheduler.core import events as e
 from entraide_scheduler.gateway.jobs import Caller
 from entraide_scheduler.gateway.signin.auth import hash_key
 from entraide_scheduler.gateway.views import explanation_for
+from entraide_scheduler.metrics import PoolMetrics
 from entraide_scheduler.store.person_rows import Role
 from entraide_scheduler.store.rows import KeyRow
 
@@ -168,6 +169,7 @@ def lend_to_own(pool: Pool, node: str) -> None:
     )  # fmt: skip
 
 
+SEEN = ("/v1/pool", "/status.json")
 TELLING = ("own_only", "using", "utilis", "servait", "propre coopérative", "lend_limit")
 
 
@@ -196,6 +198,27 @@ async def test_own_only_reads_like_the_owners_terms(pool: Pool) -> None:
         (node["accepting"], node["reason"]) for node in views[1]["nodes"]
     }
     assert [] == [word for word in TELLING if word in whole_text]
+
+
+async def test_a_run_of_its_own_co_op_is_not_seen_on_a_machine_that_serves_it_alone(
+    pool: Pool,
+) -> None:
+    """What runs there tells that the machine is not paused: no count that others read has it."""
+    for node in ("n1", "n2"):
+        lend_to_own(pool, node)
+    pending = asyncio.ensure_future(Asker(pool, LENDER).call("POST", CHAT, ask()))
+    run = await pool.placed()
+    views = {path: await Asker(pool, OTHER).call("GET", path) for path in SEEN}
+    own = await Asker(pool, LENDER).call("GET", "/v1/pool")
+    figures = PoolMetrics(pool.driver, Path()).read()
+    (accepting,) = [value for spec, value in figures if spec.name.endswith("_nodes_accepting")]
+    run.finish()
+    await pending
+
+    assert [0, 0] == [view["running"] for view in views.values()]
+    assert {0} == {node["running"] for node in views["/status.json"]["nodes"]}
+    assert 1 == own["running"]
+    assert {(): 0} == accepting
 
 
 def states_in(view: dict[str, Any]) -> dict[str, tuple[str, str]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import entraide
 from entraide.metrics import MetricSpec, Reading
-from entraide.types import JobClass, JobState, NodeState, Promise
+from entraide.types import JobClass, JobState, Lending, NodeState, Promise
 from entraide_scheduler.core.accounting import UNITS
 from entraide_scheduler.core.records import SenderKind
 from entraide_scheduler.driver import CORRECTED, FALSE_ALARM, PLACED, PROMISE, SETTLED, LiveDriver
@@ -113,7 +113,11 @@ class PoolMetrics:
     def _read_fleet(self) -> Metrics:
         nodes = self._driver.core.nodes()
         states = Counter(node.state for node in nodes)
-        accepting = sum(node.accepting for node in nodes if node.state is NodeState.LIVE)
+        accepting = sum(
+            node.accepting and node.lending is not Lending.OWN_ONLY
+            for node in nodes
+            if node.state is NodeState.LIVE
+        )
         return [
             (NODES, {(state.value,): states[state] for state in NodeState}),
             (ACCEPTING, {(): accepting}),

@@ -194,16 +194,21 @@ def view_pool(state: PoolState, *, pool: str, lang: str, coop: str) -> PoolView:
     """
     zones = {zone.zone: zone for zone in state.zones}
     by_zone: dict[str, list[MachineCard]] = {}
+    hidden = 0
     for machine in state.machines:
         if machine.reason == OWN_ONLY and machine.coop == coop:
             machine = replace(machine, accepting=True, reason="")  # noqa: PLW2901
+        elif machine.reason == OWN_ONLY:  # like a machine that is paused
+            hidden += sum(model.running for model in machine.models)
+            idle = tuple(replace(model, running=0) for model in machine.models)
+            machine = replace(machine, models=idle)  # noqa: PLW2901
         by_zone.setdefault(machine.zone, []).append(machine)
     return PoolView(
         pool=pool,
         at=state.at,
         policy_version=state.policy_version,
         queued=state.queued,
-        running=state.running,
+        running=state.running - hidden,
         waiting=_waiting(state.waiting, lang),
         machines=state.machines_total,
         provinces=tuple(
