@@ -82,6 +82,8 @@ def busy_core(deadline: Kind | None = None) -> Core:
     pool.ask(WAITS)
     pool.ask("j-kept", kind=JobKind.KEPT, key="key-other")
     pool.join(card("n2", "beta", replicas=(replica("other"),)))
+    if deadline == Kind.WAIT_LIMIT:  # which a job that could run does not have
+        pool.tell(events.NodeChanged, "n1", False, "owner_hours", None)
     if deadline and not any(kind == deadline for kind, _, _ in pool.core._state.deadlines.listed()):
         name = WAITS if deadline in JOB_DEADLINES else "n1"
         pool.core._state.deadlines.set(deadline, name, START + 50.0)
