@@ -70,6 +70,7 @@ NO_PROMISE = {
         "To use `restricted` for", "- No decision about a person",
     ),
     "how something works, in a description that nobody relies on for protection": (
+        "but where an owner sets other limits",
         "- **A programmer** points", "The first target makes", "All three were run on Linux",
         "The person's first link is no new start", "At the first sign-in the pool finds",
         "Only the first one, which is found", "At any time the agent says",

@@ -120,9 +120,10 @@ async def test_http_tells_an_owners_reason_to_whom_it_concerns(
     if isinstance(asker, PersonAsking):
         await asker.enter(role)
     for explained in await explanations_of(asker):
-        (excluded,) = explained["excluded"]
+        # On a busy machine n1's offer may expire, and n1 is then avoided.
+        (excluded,) = (each for each in explained["excluded"] if each["node"] == "n2")
 
-        assert ("n2", code) == (excluded["node"], excluded["values"]["reason"])
+        assert code == excluded["values"]["reason"]
         for lang in i18n.LANGUAGES:
             assert WORDS[code, lang] in excluded["sentence"][lang]
             assert WORDS[code, lang] in explained["text"][lang]
