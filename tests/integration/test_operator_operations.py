@@ -18,6 +18,9 @@ from entraide_scheduler.operations.operation_runner import FOLDER_PREFIX
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
 OPERATION_WITHIN_S = 500.0  # it has only the time that nothing else wants
 JOBS = 5
+HONEST = {  # the simulator repeats only what a machine can have done
+    "energy_prefill_uwh": 20, "energy_decode_uwh": 80, "ttft_s": 0.005, "run_s": 0.02,
+}  # fmt: skip
 
 
 async def serve_jobs(pool: RunningScheduler) -> None:
@@ -39,7 +42,7 @@ async def serve_jobs(pool: RunningScheduler) -> None:
 
 async def _answer(pool: RunningScheduler, node: Any, number: int) -> None:
     await eventually(lambda: len(node.runs) > number)
-    await node.finish(node.runs[number])
+    await node.finish(node.runs[number], **HONEST)
 
 
 async def end_of(pool: RunningScheduler, kind: str) -> Any:
@@ -68,12 +71,13 @@ async def test_more_demand_is_tried_beside_the_running_pool(pool: RunningSchedul
     with pytest.raises(grpc.aio.AioRpcError) as busy:
         await pool.operator.ask("StartOperation", growth)
     operation = await end_of(pool, "demand")
-    total, alpha = operation.replayed.coops
 
     assert ("running", "done", "") == (started.state, operation.state, operation.fault)
+    total, alpha = operation.replayed.coops
     assert grpc.StatusCode.FAILED_PRECONDITION == busy.value.code()
     assert ("", "alpha") == (total.coop, alpha.coop)
     assert (JOBS, 2 * JOBS) == (total.before.jobs, total.after.jobs)
+    assert (JOBS, JOBS) == (operation.replayed.recorded.served, operation.replayed.simulated.served)
     assert total.after.energy_wh > total.before.energy_wh > 0.0
     assert b"<html" in operation.report
     assert [] == list(pool.home.glob(f"{FOLDER_PREFIX}*"))

@@ -119,6 +119,8 @@ op-replay-policy = The requests from { $from } to { $until }, decided once under
    *[other] { $now }
 }.
 op-replay-demand = The requests from { $from } to { $until }, once as they came and once with { $percent }% more, on the same machines.
+op-replay-recorded = As recorded: { $served } of { $jobs } requests answered, { $tokens } tokens, { $energy } Wh; first word within { $first } s for 95% of them.
+op-replay-simulated = Simulated under the same policy: { $served } of { $jobs } answered, { $tokens } tokens, { $energy } Wh; first word within { $first } s. The simulator repeats the past, so the comparison holds.
 op-replay-read = Before → after; one figure where nothing changes. Both are simulated. Delays are those that 95% of the requests stay below.
 op-replay-table = Before and after, by co-op
 op-replay-all = All

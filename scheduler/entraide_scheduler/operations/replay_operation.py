@@ -74,11 +74,27 @@ class _Compared(Struct):
     coops: dict[str, _Coop]
 
 
+class _Life(Struct):
+    jobs: int
+    served: int
+    tokens: int
+    energy_wh: float
+    ttft_s_p95: float | None
+
+
+class _Baseline(Struct):
+    """Figures of both lives, which are alike enough to compare policies."""
+
+    recorded: _Life
+    simulated: _Life
+
+
 class _Replay(Struct):
     exact: bool
     start_at: float
     end_at: float
     compared: _Compared | None = None
+    baseline: _Baseline | None = None
 
 
 async def run_replay(wish: ReplayWish, folder: Path) -> OperationResult:
@@ -121,8 +137,9 @@ def _read_result(out: Path, lang: str) -> OperationResult:
         document = decode_json((out / "replay.json").read_bytes(), type=_Replay)
     except msgspec.MsgspecError as problem:
         return OperationResult(fault=i18n.text("operation-fault-ended", lang, detail=str(problem)))
-    compared = document.compared
+    compared, baseline = document.compared, document.baseline
     assert compared is not None
+    assert baseline is not None
     first = sorted(compared.coops.items())[:COOPS_MAX]
     replayed = admin_pb2.Replayed(
         from_at=document.start_at,
@@ -131,9 +148,21 @@ def _read_result(out: Path, lang: str) -> OperationResult:
         proposed_policy=compared.proposed_policy,
         growth_percent=compared.growth * 100.0,
         coops=_coop_messages([("", compared.all), *first]),
+        recorded=_life_message(baseline.recorded),
+        simulated=_life_message(baseline.simulated),
     )
     is_short = len(report) <= REPORT_BYTES_MAX
     return OperationResult(replayed=replayed, report=report if is_short else b"")
+
+
+def _life_message(life: _Life) -> admin_pb2.ReplayedLife:
+    return admin_pb2.ReplayedLife(
+        jobs=life.jobs,
+        served=life.served,
+        tokens=life.tokens,
+        energy_wh=life.energy_wh,
+        ttft_p95_s=life.ttft_s_p95,
+    )
 
 
 def _coop_messages(coops: Sequence[tuple[str, _Coop]]) -> list[admin_pb2.ReplayedCoop]:

@@ -2481,6 +2481,8 @@ class Replayed(_message.Message):
     PROPOSED_POLICY_FIELD_NUMBER: _builtins.int
     GROWTH_PERCENT_FIELD_NUMBER: _builtins.int
     COOPS_FIELD_NUMBER: _builtins.int
+    RECORDED_FIELD_NUMBER: _builtins.int
+    SIMULATED_FIELD_NUMBER: _builtins.int
     from_at: _builtins.float
     until_at: _builtins.float
     old_policy: _builtins.str
@@ -2490,6 +2492,14 @@ class Replayed(_message.Message):
     def coops(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReplayedCoop]:
         """The total of all co-ops first, with coop ""."""
 
+    @_builtins.property
+    def recorded(self) -> Global___ReplayedLife:
+        """The jobs whose end the journal knows, as recorded and as simulated under the same policy.
+        Lives that differ too much are not compared: the operation then has a fault.
+        """
+
+    @_builtins.property
+    def simulated(self) -> Global___ReplayedLife: ...
     def __init__(
         self,
         *,
@@ -2499,14 +2509,50 @@ class Replayed(_message.Message):
         proposed_policy: _builtins.str = ...,
         growth_percent: _builtins.float = ...,
         coops: _abc.Iterable[Global___ReplayedCoop] | None = ...,
+        recorded: Global___ReplayedLife | None = ...,
+        simulated: Global___ReplayedLife | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["recorded", b"recorded", "simulated", b"simulated"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["coops", b"coops", "from_at", b"from_at", "growth_percent", b"growth_percent", "old_policy", b"old_policy", "proposed_policy", b"proposed_policy", "until_at", b"until_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coops", b"coops", "from_at", b"from_at", "growth_percent", b"growth_percent", "old_policy", b"old_policy", "proposed_policy", b"proposed_policy", "recorded", b"recorded", "simulated", b"simulated", "until_at", b"until_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Replayed: _TypeAlias = Replayed  # noqa: Y015
+
+@_typing.final
+class ReplayedLife(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOBS_FIELD_NUMBER: _builtins.int
+    SERVED_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
+    ENERGY_WH_FIELD_NUMBER: _builtins.int
+    TTFT_P95_S_FIELD_NUMBER: _builtins.int
+    jobs: _builtins.int
+    served: _builtins.int
+    tokens: _builtins.int
+    energy_wh: _builtins.float
+    ttft_p95_s: _builtins.float
+    """95th percentile of the time to the first token, seconds; left out where there is none."""
+    def __init__(
+        self,
+        *,
+        jobs: _builtins.int = ...,
+        served: _builtins.int = ...,
+        tokens: _builtins.int = ...,
+        energy_wh: _builtins.float = ...,
+        ttft_p95_s: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_ttft_p95_s", b"_ttft_p95_s", "ttft_p95_s", b"ttft_p95_s"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ttft_p95_s", b"_ttft_p95_s", "energy_wh", b"energy_wh", "jobs", b"jobs", "served", b"served", "tokens", b"tokens", "ttft_p95_s", b"ttft_p95_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__ttft_p95_s: _TypeAlias = _typing.Literal["ttft_p95_s"]  # noqa: Y015
+    _WhichOneofArgType__ttft_p95_s: _TypeAlias = _typing.Literal["_ttft_p95_s", b"_ttft_p95_s"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ttft_p95_s) -> _WhichOneofReturnType__ttft_p95_s | None: ...
+
+Global___ReplayedLife: _TypeAlias = ReplayedLife  # noqa: Y015
 
 @_typing.final
 class ReplayedCoop(_message.Message):

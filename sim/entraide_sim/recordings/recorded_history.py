@@ -146,7 +146,7 @@ class RecordedHistory:
                 if event.facts.job not in self._requests:
                     self._add_request(event.facts, event.at)
             case e.RunReported():
-                self._add_report(event)
+                self._add_report(event, _settled_usage(event, commands))
             case e.PolicyChanged():
                 self.policy = event.policy
             case e.IntensityChanged():
@@ -177,8 +177,7 @@ class RecordedHistory:
         for replica in card.replicas:
             self.replicas.setdefault(card.node, {})[replica.model] = replica
 
-    def _add_report(self, event: e.RunReported) -> None:
-        usage = event.usage
+    def _add_report(self, event: e.RunReported, usage: Usage) -> None:
         self.energy_basis[event.node] = usage.energy_basis.value
         run = self._runs.get(event.job)
         if run is not None and event.epoch == run.terms.epoch:  # a report is sent until its receipt
@@ -284,6 +283,14 @@ class RecordedHistory:
     def _add_tokens(totals: CoopTotals, usage: Usage) -> None:
         totals.input_tokens += usage.input_tokens
         totals.output_tokens += usage.output_tokens
+
+
+def _settled_usage(event: e.RunReported, commands: Sequence[c.Command]) -> Usage:
+    """Returns what a report was settled with, which the core bounds; else what it says."""
+    for command in commands:
+        if isinstance(command, c.Settle) and command.job == event.job:
+            return command.usage
+    return event.usage
 
 
 def energy_wh(totals: CoopTotals) -> float:

@@ -25,7 +25,7 @@ from msgspec import Struct
 
 from entraide.types import Basis, Rates, Usage
 
-SHARE_MIN_S = 0.5  # from which a power is used
+SHARE_MIN_S = 0.01  # from which a power is used
 PRIOR_WEIGHT = 0.02  # of the speed that was known before, as a part of the weight of all runs
 FIELDS = 6
 TOGETHER_MAX = 0.5  # gap between first tokens, as a part of a reading time, of one step

@@ -4,6 +4,7 @@ import { useActing, Said } from "./parts.tsx";
 import { saveReport, type Kind, type Operation } from "./operation.tsx";
 
 type Replay = NonNullable<Operation["replayed"]>;
+type Life = NonNullable<Replay["recorded"]>;
 type Row = Replay["coops"][number];
 type Figures = Row["before"];
 
@@ -21,6 +22,8 @@ export function Replayed({ operation, kind }: { operation: Operation; kind: Kind
       : t("op-replay-demand", { ...values, percent: number(replay.growthPercent, 1) });
   return (
     <div class="replayed">
+      {replay.recorded && <p>{t("op-replay-recorded", life(replay.recorded))}</p>}
+      {replay.simulated && <p>{t("op-replay-simulated", life(replay.simulated))}</p>}
       <p>{lead}</p>
       <p class="soft">{t("op-replay-read")}</p>
       <div class="wide" tabIndex={0} role="region" aria-label={t("op-replay-table")}>
@@ -55,6 +58,17 @@ export function Replayed({ operation, kind }: { operation: Operation; kind: Kind
       <Said of={saving} />
     </div>
   );
+}
+
+/** The figures of the recorded or of the simulated past. */
+function life(of: Life) {
+  return {
+    jobs: number(Number(of.jobs)),
+    served: number(Number(of.served)),
+    tokens: number(Number(of.tokens)),
+    energy: significant(of.energyWh),
+    first: decimal(of.ttftP95S),
+  };
 }
 
 function cells(row: Row) {

@@ -120,6 +120,8 @@ op-replay-policy = The requests from { $from } to { $until }, decided once under
    *[other] { $now }
 }.
 op-replay-demand = The requests from { $from } to { $until }, once as they came and once with { $percent }% more, on the same machines.
+op-replay-recorded = As recorded: { $served } of { $jobs } requests answered, { $tokens } tokens, { $energy } Wh; first word within { $first } s for 95% of them.
+op-replay-simulated = Simulated under the same policy: { $served } of { $jobs } answered, { $tokens } tokens, { $energy } Wh; first word within { $first } s. The simulator repeats the past, so the comparison holds.
 op-replay-read = Before → after; one figure where nothing changes. Both are simulated. Delays are those that 95% of the requests stay below.
 op-replay-table = Before and after, by co-op
 op-replay-all = All
@@ -1027,6 +1029,8 @@ op-replay-policy = Les requêtes du { $from } au { $until }, décidées une fois
    *[other] { $now }
 }.
 op-replay-demand = Les requêtes du { $from } au { $until }, une fois telles qu’elles sont venues et une fois avec { $percent }\xA0% de plus, sur les mêmes machines.
+op-replay-recorded = Selon le journal\xA0: { $served } requêtes répondues sur { $jobs }, { $tokens } jetons, { $energy }\xA0Wh\xA0; premier mot en { $first }\xA0s ou moins pour 95\xA0% d’entre elles.
+op-replay-simulated = Simulé sous la même politique\xA0: { $served } répondues sur { $jobs }, { $tokens } jetons, { $energy }\xA0Wh\xA0; premier mot en { $first }\xA0s ou moins. Le simulateur refait le passé\xA0: la comparaison tient.
 op-replay-read = Avant → après\xA0; un seul chiffre là où rien ne change. Les deux sont simulés. Les délais sont ceux que 95\xA0% des requêtes ne dépassent pas.
 op-replay-table = Avant et après, par coopérative
 op-replay-all = Toutes
