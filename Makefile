@@ -153,7 +153,9 @@ lock-clients: env ## Pin the clients that the tests try again (UPGRADE=--upgrade
 	cd tests/scanner && $(CURDIR)/.venv/bin/uv pip compile --quiet --universal --python-version 3.13 \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(UPGRADE) \
 	  --output-file wapiti.lock wapiti.in
-	cd tests/clients/locks/openai-js && npm $(if $(UPGRADE),update,install) --package-lock-only --omit-lockfile-registry-resolved
+	@set -e; for folder in openai-js vercel-ai; do cd $(CURDIR)/tests/clients/locks/$$folder; \
+	  npm $(if $(UPGRADE),update,install) --package-lock-only --omit-lockfile-registry-resolved; \
+	  node -e 'const f="package-lock.json",l=JSON.parse(fs.readFileSync(f));for(const p of Object.values(l.packages))delete p.funding;fs.writeFileSync(f,JSON.stringify(l,null,2)+"\n")'; done
 
 clean: ## Remove the environment and everything that was built. | Supprimer l’environnement et tout ce qui a été construit.
 	rm -rf .venv .cache build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache

@@ -34,7 +34,7 @@ def recipe_of(name: str) -> Recipe:
 @cache
 def why_absent(name: str) -> str:
     """Why a client's environment cannot be made here; "" when it can."""
-    if name == "openai-js":
+    if CLIENTS[name].program.endswith(".mjs"):
         missing = [program for program in ("node", "npm") if shutil.which(program) is None]
         return f"{', '.join(missing)} not installed" if missing else ""
     if CLIENTS[name].lock is None:
@@ -62,7 +62,7 @@ def python_for(name: str) -> Path:
 
 
 @cache
-def node_folder(name: str = "openai-js") -> Path:
+def node_folder(name: str) -> Path:
     """The folder with the node_modules of a JavaScript client, installed where they are not."""
     lock = CLIENTS[name].lock
     assert lock is not None

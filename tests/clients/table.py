@@ -63,6 +63,20 @@ CLIENTS = {
         checks=("chat", "usage", "stream", "tools", "structured", "responses", "errors",
                 "asyncio"),
     ),
+    "instructor": Client(
+        package="instructor", module="instructor", program="instructor.py",
+        lock=LOCKS / "instructor.lock", checks=("structured", "errors"), is_large=True,
+    ),
+    "pydantic-ai": Client(
+        package="pydantic-ai-slim", module="pydantic_ai", program="pydantic_ai.py",
+        lock=LOCKS / "pydantic-ai.lock", is_large=True,
+        checks=("chat", "usage", "stream", "tools", "structured", "errors"),
+    ),
+    "vercel-ai": Client(
+        package="ai", module="", program="vercel_ai.mjs", is_large=True,
+        lock=LOCKS / "vercel-ai/package-lock.json",
+        checks=("chat", "usage", "stream", "tools", "structured", "embeddings", "errors"),
+    ),
     "llama-index": Client(
         package="llama-index-llms-openai-like", module="llama_index.llms.openai_like",
         program="llama_index.py", is_large=True, lock=LOCKS / "llama-index.lock",
@@ -83,8 +97,8 @@ def version_of(name: str) -> str:
     """The version of a client's package, by its lock file."""
     client = CLIENTS[name]
     text = (client.lock or ROOT / "requirements.lock").read_text("utf-8")
-    if name == "openai-js":
-        return str(json.loads(text)["packages"]["node_modules/openai"]["version"])
+    if client.program.endswith(".mjs"):
+        return str(json.loads(text)["packages"][f"node_modules/{client.package}"]["version"])
     pinned = re.search(rf"^{re.escape(client.package)}==(\S+)", text, re.MULTILINE)
     assert pinned is not None, client.package
     return pinned[1]
