@@ -183,3 +183,40 @@ def test_another_policy_moves_the_end_of_those_who_wait(paused: Pool) -> None:
 def test_facts_have_no_limit_by_default() -> None:
     """Facts of an older gateway decode, and mean the class's limit."""
     assert facts("j1").max_wait_s is None
+
+
+def test_each_waiting_live_job_has_a_reason_a_place_and_an_expected_start(pool: Pool) -> None:
+    """Behind a full node the places count up, and the expected start with them."""
+    pool.join(card("n1", replicas=(replica(slots=1),)))
+    for number in range(4):
+        pool.ask(f"j{number}")
+    pool.ask("kept", kind=JobKind.KEPT)
+    views, count = pool.core.live_waits(pool.now, 0)
+
+    assert 3 == count
+    assert [("j1", 1), ("j2", 2), ("j3", 3)] == [(view.job, view.position) for view in views]
+    assert {"no_free_slot"} == {view.reason for view in views}
+    expected_s = [view.retry_after_s or 0.0 for view in views]
+    assert 0.0 < expected_s[0] < expected_s[1] < expected_s[2]
+
+
+def test_nobody_knows_when_a_paused_node_opens(pool: Pool) -> None:
+    """While the only node is paused, no time is promised; the next ones of many follow later."""
+    pool.join(card("n1"))
+    pool.tell(events.NodeChanged, "n1", False, "paused", None)
+    for number in range(3):
+        pool.ask(f"j{number}")
+    views, _ = pool.core.live_waits(pool.now, 1)
+
+    assert [("j1", "no_node_live", None), ("j2", "no_node_live", None)] == [
+        (view.job, view.reason, view.retry_after_s) for view in views
+    ]
+
+
+def test_a_model_that_loads_gives_its_time_beside_the_line(pool: Pool) -> None:
+    """The expected start is after the model is ready."""
+    pool.join(card("n1", replicas=(), loadable=(loadable(load_s=40.0),), models_bytes=1 << 40))
+    pool.ask("j1")
+    ((view,), _) = pool.core.live_waits(pool.now, 0)
+
+    assert ("model_loading", True) == (view.reason, (view.retry_after_s or 0.0) > 40.0)

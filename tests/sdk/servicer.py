@@ -94,6 +94,14 @@ class Pool(pool_pb2_grpc.PoolServicer):
             while context.is_active():
                 yield mock_answers.delta("encore ")
             return
+        if request.model == "waiting":
+            yield mock_answers.answer("")[0]
+            wait = pool_pb2.Waiting(reason="no_node_live", position=1, message="Elle attend.")
+            yield pool_pb2.StreamEvent(waiting=wait)
+        if request.model == "broken":
+            yield mock_answers.answer("")[0]
+            yield mock_answers.delta("Bon")
+            refuse(context, "stream_broken", job="job-1")
         if request.inputs:
             yield from mock_answers.embeddings(
                 *([0.5, -1.0, 2.0, 3.0, 4.0] for _ in request.inputs)

@@ -41,6 +41,26 @@ def test_chat_streams_and_ends_with_a_receipt(served: ServedPool, cli: Cli) -> N
     assert "member" == served.pool.asked[0].options.controlled_by
 
 
+def test_chat_says_on_the_error_output_why_the_question_waits(served: ServedPool, cli: Cli) -> None:
+    """The pool is asked to say it; the answer stays whole on the output."""
+    result = cli(["chat", "Bonjour", "--model", "waiting", "--state", str(served.state)])
+
+    assert ("Bonjour à toi", "Elle attend.") == (result.out.splitlines()[0], result.err.strip())
+    assert served.pool.asked[0].options.waiting_events
+
+
+def test_chat_keeps_what_came_of_a_broken_answer(served: ServedPool, cli: Cli) -> None:
+    """What came ends with its line; then what happened, in the pool's words."""
+    result = cli(["chat", "Bonjour", "--model", "broken", "--state", str(served.state)])
+    stops, why = result.err.splitlines()
+
+    assert (1, "Bon\n") == (result.status, result.out)
+    assert (stops, why) == (
+        "La réponse s’arrête ici. Ce qui est arrivé est affiché ci-dessus.",
+        i18n.error("stream_broken", "fr"),
+    )
+
+
 def test_embed_shows_the_beginning_of_each(served: ServedPool, cli: Cli) -> None:
     """A person sees the length and the first numbers of each text, then the receipt."""
     result = cli(["embed", "a", "b", "--state", str(served.state), "--data-class", "public"])

@@ -8,7 +8,6 @@ listed. Reading changes nothing.
 
 from collections import Counter
 from collections.abc import Iterable
-from math import ceil
 
 from msgspec import Struct
 
@@ -37,7 +36,6 @@ UNEXAMINED = "unexamined"
 WAITS_TOLD_MAX = 1_000  # live jobs whose waits are told at once
 # Reasons for which a job waits only until others have run.
 MOVING_REASONS = frozenset({"no_free_slot", "fair_share_turn", "turn_is_next", "at_cap"})
-EXPECTED_FACTOR = 1.5  # of the usual time, so that the expected one holds in nine of ten cases
 
 
 class SurplusView(Struct, frozen=True):
@@ -284,8 +282,7 @@ def _line_s(state: State, job: Job, position: int) -> float:
     eligible = state.fleet.eligible_nodes(shape)
     slots = sum(view.replica.slots for view in eligible.views if would_accept(view, shape))
     slots += sum(node.loadable[shape.model].slots for node in eligible.could_load[:1])
-    rounds = ceil(position / max(1, slots))
-    return EXPECTED_FACTOR * rounds * state.length_predictor.run_s(shape.model)
+    return state.length_predictor.line_s(shape.model, position, slots)
 
 
 def outlooks(state: State, at: float) -> list[ZoneOutlook]:

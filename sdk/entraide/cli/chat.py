@@ -9,6 +9,7 @@ import typer
 from entraide import i18n
 from entraide.cli import options, output
 from entraide.cli.pool_access import PoolAccess, find_pool
+from entraide.errors import EntraideError
 from entraide.printable import printable
 
 if TYPE_CHECKING:
@@ -62,11 +63,17 @@ def _chat(
 ) -> None:
     options["on_waiting"] = _print_wait
     with pool.client(coop) as client, client.stream(question, model=model, **options) as stream:
-        for text in stream:
-            if not json:
-                sys.stdout.write(printable(text))
-                sys.stdout.flush()
-        answer = stream.answer()
+        try:
+            for text in stream:
+                if not json:
+                    sys.stdout.write(printable(text))
+                    sys.stdout.flush()
+            answer = stream.answer()
+        except EntraideError:  # whose sentence follows
+            if stream.text and not json:
+                typer.echo()
+                typer.echo(i18n.text("chat-broken", pool.lang), err=True)
+            raise
     if json:
         output.print_json(answer)
         return

@@ -4037,6 +4037,7 @@ wait-model_loading = Your question waits for its model: a machine is loading it.
 wait-model_resting = Your question waits for its model: its last load failed, and the pool will try again.
 wait-model_waits = Your question waits for its model: no machine is free to load it.
 wait-unexamined = Your question waits in line.
+chat-broken = The answer stops here. What arrived is above.
 waits-position = It is number { $position } in line.
 waits-expected = It most often starts within { $wait }.
 waiting-no_free_slot = For a free slot.

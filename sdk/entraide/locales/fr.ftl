@@ -4047,6 +4047,7 @@ wait-model_loading = Votre question attend son modèle : une machine le charge.
 wait-model_resting = Votre question attend son modèle : son dernier chargement a échoué, et le parc essaiera de nouveau.
 wait-model_waits = Votre question attend son modèle : aucune machine n’est libre de le charger.
 wait-unexamined = Votre question attend dans la file.
+chat-broken = La réponse s’arrête ici. Ce qui est arrivé est affiché ci-dessus.
 waits-position = Elle est au rang { $position }.
 waits-expected = Début attendu dans { $wait } au plus, le plus souvent.
 waiting-no_free_slot = Une place libre.

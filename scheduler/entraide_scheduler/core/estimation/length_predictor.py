@@ -13,6 +13,7 @@ from msgspec import Struct
 FIRST_OUTPUT_TOKENS = 128.0  # before the first run
 FIRST_UPPER_TOKENS = 295.0  # p90 of exponential lengths with that mean
 FIRST_RUN_S = 5.0
+FIRST_MARGIN, LINE_MARGIN, FEW_RUNS = 2.0, 1.4, 8.0
 MEMORY = 32  # runs: a new value weighs at least 1 / MEMORY in a mean
 MIN_ANSWERS = 4  # a co-op with fewer answers of a model gets the model's lengths
 
@@ -175,6 +176,24 @@ class LengthPredictor:
         """Returns the expected run time of a model, seconds."""
         mean = self._runs.get(model)
         return FIRST_RUN_S if mean is None else mean.value
+
+    def line_s(self, model: str, position: int, slots: int) -> float:
+        """Returns a time within which a place in line is mostly served, seconds.
+
+        A few first runs say little of those that share an engine: until more are measured, runs
+        side by side are assumed to slow each other down, and the margin is wider.
+
+        Args:
+            model: public name.
+            position: from 1 on.
+            slots: runs at once on the nodes that would accept the job.
+        """
+        mean = self._runs.get(model)
+        runs = 0 if mean is None else mean.seen
+        known = runs / (runs + FEW_RUNS)
+        at_once = 1.0 + (max(1, slots) - 1) * known
+        margin = FIRST_MARGIN + (LINE_MARGIN - FIRST_MARGIN) * known
+        return margin * (position / at_once + 1.0) * self.run_s(model)
 
     def dump(self) -> LengthPredictorState:
         """Returns the state for a snapshot."""
