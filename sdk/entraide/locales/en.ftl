@@ -2386,7 +2386,10 @@ sim-report-compare-cost_cad-per_1m_output_tokens = { $count ->
     [one] { $names } costs less: { $amount } per million tokens.
    *[other] { $names } cost less, with no measurable difference between them: { $amount } per million tokens.
 }
-sim-report-name-current = what you have
+sim-report-name-current = { $owned ->
+    [no] the fleet of the scenario
+   *[other] what you have
+}
 sim-report-name-planned = the planned fleet
 sim-report-compare-same = No measurable difference between { $base } and { $name }: { $measures }.
 sim-report-compare-change = Compared with { $base }, { $name } { $parts }.
@@ -2688,8 +2691,14 @@ sim-compare-equal = No difference: { $name } emits neither more nor less than th
 sim-compare-worse = Not recommended: { $name } meets the objective less often (objective met: { $kept }).
 sim-compare-more = Not recommended: { $name } emits more ({ $more } per 1,000 tokens).
 sim-compare-one_seed = A single seed does not show the noise: a small difference may be none. Run several (--seeds 5).
-sim-plan-enough = What you have meets the goals: you need to buy nothing.
-sim-plan-not_enough = What you have does not meet the goals: { $missed }.
+sim-plan-enough = { $owned ->
+    [no] The fleet of the scenario, with its machines to buy, meets the goals: you need to buy nothing more.
+   *[other] What you have meets the goals: you need to buy nothing.
+}
+sim-plan-not_enough = { $owned ->
+    [no] The fleet of the scenario, with its machines to buy, does not meet the goals: { $missed }.
+   *[other] What you have does not meet the goals: { $missed }.
+}
 sim-plan-missed = { $goal }, while the simulation gives { $value }
 sim-plan-found = { $minimise ->
     [machines] The fewest machines that meet the goals
@@ -2865,7 +2874,10 @@ sim-assumed-price = machines cost { $percent } { $side ->
 }
 sim-sensitivity-title = What would change the answer
 sim-sensitivity-note = The answer, if an assumption were other than supposed. “The same”: it does not change.
-sim-sensitivity-current = what you have ({ $name })
+sim-sensitivity-current = { $owned ->
+    [no] the fleet of the scenario ({ $name })
+   *[other] what you have ({ $name })
+}
 sim-sensitivity-other = If { $change }, the answer would be: { $name }.
 sim-sensitivity-none = If { $change }, none of the compared fleets would meet the goals.
 sim-sensitivity-stays = The answer stays the same under each assumption that was changed.
@@ -2892,6 +2904,7 @@ error-scenario_refused = The scenario cannot be used{ $path ->
     [unknown_name] is "{ $value }", which does not exist: write one of { $known }.
     [twice] names "{ $value }" twice: give each a name of its own.
     [empty] is empty: give it a name.
+    [byte_order_mark] The file begins with a byte-order mark (EF BB BF): save it as UTF-8 without one.
     [none_at_all] is missing: there must be at least one entry in [[{ $what }]].
     [too_many] has { $value } entries: there may be { $high } at most.
     [above] is { $value }: write a number above { $low }.

@@ -2390,7 +2390,10 @@ sim-report-compare-cost_cad-per_1m_output_tokens = { $count ->
     [one] { $names } coûte moins : { $amount } le million de jetons.
    *[other] { $names } coûtent moins, sans différence mesurable entre elles : { $amount } le million de jetons.
 }
-sim-report-name-current = ce que vous avez
+sim-report-name-current = { $owned ->
+    [no] le parc du scénario
+   *[other] ce que vous avez
+}
 sim-report-name-planned = le parc retenu
 sim-report-compare-same = Aucune différence mesurable entre { $base } et { $name } : { $measures }.
 sim-report-compare-change = Par rapport à { $base }, { $name } { $parts }.
@@ -2692,8 +2695,14 @@ sim-compare-equal = Aucune différence : { $name } n’émet ni plus ni moins q
 sim-compare-worse = Non recommandé : { $name } tient l’objectif moins souvent (objectif tenu : { $kept }).
 sim-compare-more = Non recommandé : { $name } émet davantage ({ $more } par 1 000 jetons).
 sim-compare-one_seed = Une seule graine ne montre pas le bruit : une petite différence n’en est peut-être pas une. Simulez-en plusieurs (--seeds 5).
-sim-plan-enough = Ce que vous avez atteint les objectifs : vous n’avez rien à acheter.
-sim-plan-not_enough = Ce que vous avez n’atteint pas les objectifs : { $missed }.
+sim-plan-enough = { $owned ->
+    [no] Le parc du scénario, machines à acheter comprises, atteint les objectifs : vous n’avez rien d’autre à acheter.
+   *[other] Ce que vous avez atteint les objectifs : vous n’avez rien à acheter.
+}
+sim-plan-not_enough = { $owned ->
+    [no] Le parc du scénario, machines à acheter comprises, n’atteint pas les objectifs : { $missed }.
+   *[other] Ce que vous avez n’atteint pas les objectifs : { $missed }.
+}
 sim-plan-missed = { $goal }, alors que la simulation donne { $value }
 sim-plan-found = { $minimise ->
     [machines] Le moins de machines qui atteigne les objectifs
@@ -2869,7 +2878,10 @@ sim-assumed-price = les machines coûtaient { $percent } { $side ->
 }
 sim-sensitivity-title = Ce qui changerait la réponse
 sim-sensitivity-note = La réponse, si une hypothèse était autre que supposée. « La même » : elle ne change pas.
-sim-sensitivity-current = ce que vous avez ({ $name })
+sim-sensitivity-current = { $owned ->
+    [no] le parc du scénario ({ $name })
+   *[other] ce que vous avez ({ $name })
+}
 sim-sensitivity-other = Si { $change }, la réponse serait : { $name }.
 sim-sensitivity-none = Si { $change }, aucun des parcs comparés n’atteindrait les objectifs.
 sim-sensitivity-stays = La réponse reste la même sous chacune des hypothèses modifiées.
@@ -2896,6 +2908,7 @@ error-scenario_refused = Le scénario est inutilisable{ $path ->
     [unknown_name] vaut « { $value } », qui n’existe pas : écrivez l’un de { $known }.
     [twice] nomme « { $value } » deux fois : donnez à chacun son propre nom.
     [empty] est vide : donnez-lui un nom.
+    [byte_order_mark] Le fichier commence par une marque d’ordre des octets (EF BB BF) : enregistrez-le en UTF-8 sans elle.
     [none_at_all] manque : il faut au moins une entrée dans [[{ $what }]].
     [too_many] compte { $value } entrées : il peut y en avoir { $high } au plus.
     [above] vaut { $value } : écrivez un nombre supérieur à { $low }.

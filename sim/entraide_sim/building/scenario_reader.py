@@ -5,6 +5,7 @@ Every problem becomes one ``scenario_refused`` error with file, line, key, stabl
 
 import re
 import tomllib
+from codecs import BOM_UTF8
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,8 @@ def load_scenario(source: str) -> LoadedScenario:
         raw = path.read_bytes()
         if len(raw) > SCENARIO_BYTES_MAX:
             raise scenario_error(source, 0, "", "too_large", {"high": SCENARIO_BYTES_MAX})
+        if raw.startswith(BOM_UTF8):
+            raise scenario_error(source, 1, "", "byte_order_mark", {})
         text = raw.decode("utf-8")
     except OSError:
         known = ", ".join(shipped_scenarios())

@@ -10,7 +10,7 @@ from entraide import i18n
 from entraide_sim.planning import sensitivity_text
 from entraide_sim.planning.fleet_planner import EvaluatedFleet, FleetPlan, fleet_name
 from entraide_sim.planning.sensitivity import Sensitivity
-from entraide_sim.report import PLAN, ReportContext, format_interval, formatting
+from entraide_sim.report import PLAN, ReportContext, format_interval, formatting, is_owned
 from entraide_sim.runs import summary_value
 
 
@@ -54,11 +54,12 @@ def chosen_fleet(plan: FleetPlan) -> int | None:
 
 def need_sentences(plan: FleetPlan, lang: str) -> Iterator[str]:
     """Yields whether the machines that are there meet the goals."""
+    owned = "yes" if is_owned(plan.current.seeded.mean) else "no"
     if plan.current.meets_goals:
-        yield i18n.text("sim-plan-enough", lang)
+        yield i18n.text("sim-plan-enough", lang, owned=owned)
     else:
         missed = missed_text(plan, plan.current, lang)
-        yield i18n.text("sim-plan-not_enough", lang, missed=missed)
+        yield i18n.text("sim-plan-not_enough", lang, missed=missed, owned=owned)
 
 
 def choice_sentences(plan: FleetPlan, lang: str) -> Iterator[str]:

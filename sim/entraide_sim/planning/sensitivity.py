@@ -57,13 +57,15 @@ class AnswerCandidate(Struct, frozen=True):
         case: of the first seed.
         base: its results without any change.
         names: in words, by language.
-        is_current: whether it is the present fleet: to buy nothing.
+        is_current: whether it is the present fleet: to buy nothing more.
+        is_owned: whether all its machines are there already.
     """
 
     case: Case
     base: SeededResult
     names: dict[str, str]
     is_current: bool = False
+    is_owned: bool = True
 
 
 class SensitivityRow(Struct, frozen=True):

@@ -20,7 +20,7 @@ from entraide_sim.planning.sensitivity import (
     Sensitivity,
     analyse_sensitivity,
 )
-from entraide_sim.report import formatting
+from entraide_sim.report import formatting, is_owned
 from entraide_sim.runs import ATTAINMENT, CARBON, Case, Comparison
 
 
@@ -51,6 +51,7 @@ def plan_sensitivity(
                 str(lang): fleet_name(plan.groups, counts, lang, titles) for lang in i18n.LANGUAGES
             },
             is_current=counts == plan.current.counts,
+            is_owned=is_owned(plan.current.seeded.mean),
         )
         for counts, fleet in list(fleets.items())[:CANDIDATES_MAX]
     ]

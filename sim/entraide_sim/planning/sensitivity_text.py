@@ -13,7 +13,10 @@ from entraide_sim.report import TextTable, formatting
 def candidate_name(candidate: AnswerCandidate, lang: str) -> str:
     """Returns a candidate in words; of the present fleet, that it is what there is."""
     name = candidate.names[i18n.lang_of(lang)]
-    return text("sim-sensitivity-current", lang, name=name) if candidate.is_current else name
+    owned = "yes" if candidate.is_owned else "no"
+    if candidate.is_current:
+        return text("sim-sensitivity-current", lang, name=name, owned=owned)
+    return name
 
 
 def change_text(change: AssumedChange, lang: str) -> str:

@@ -21,6 +21,7 @@ from entraide_sim.report import formatting
 from entraide_sim.report.context import ADVICE, PLAN, REPLAY, ReportContext, TextTable
 from entraide_sim.report.measures import FormatValue, format_interval
 from entraide_sim.report.page import write_report
+from entraide_sim.report.report_data import is_owned
 
 __all__ = [
     "ADVICE",
@@ -31,5 +32,6 @@ __all__ = [
     "TextTable",
     "format_interval",
     "formatting",
+    "is_owned",
     "write_report",
 ]

@@ -35,7 +35,9 @@ def make_day_chart(result: RunResult, lang: str, *, mark: str = "") -> Chart | N
         text(
             "sim-report-day.caption",
             lang,
-            days=formatting.format_span(report_data.whole_days_hours(result) or result.hours, lang),
+            days=formatting.format_span(
+                report_data.whole_days_hours(result) or report_data.demand_hours(result), lang
+            ),
             timezone=_timezone_text(result.timezone, lang),
         ),
         render_svg(

@@ -54,6 +54,11 @@ def machine_count(result: RunResult) -> int:
     return sum(line.count for line in result.fleet)
 
 
+def is_owned(result: RunResult) -> bool:
+    """Returns whether all machines are there already: none was bought for the pool."""
+    return all(line.owned for line in result.fleet)
+
+
 def zones_by_work(result: RunResult) -> list[ZoneHours]:
     """Returns the zones, sorted by output tokens, most first."""
     return sorted(

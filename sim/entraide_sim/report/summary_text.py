@@ -95,8 +95,8 @@ def cost_sentence(result: RunResult, lang: str) -> str:
 
 
 def share_sentence(result: RunResult, lang: str) -> str:
-    """Returns whether each co-op received its due; "" with a single co-op."""
-    if len(result.coops) < 2:
+    """Returns whether each co-op received its due; "" with a single co-op, or without an answer."""
+    if len(result.coops) < 2 or not summary_value(result.summary, "completed"):
         return ""
     short = report_data.worst_served_coop(result)
     if short is None:
@@ -118,7 +118,8 @@ def fleet_name(report: ReportInput, number: int, lang: str) -> str:
     if len(report.variants) == 1:
         return ""
     if number == 0 and report.kind in {PLAN, ADVICE}:
-        return text("sim-report-name-current", lang)
+        owned = "yes" if report_data.is_owned(report.results[0]) else "no"
+        return text("sim-report-name-current", lang, owned=owned)
     if report.kind == PLAN and number == report.chosen:
         return text("sim-report-name-planned", lang)
     return quoted_name(report.results[number], lang)
