@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.integration.nats_support import NatsPool
+from tests.scheduler.gateway_processes import running_gateway
 from tests.scheduler.pool_support import MODEL, RunningScheduler, ScriptedNode, running_scheduler
 from tests.waiting import eventually
 
@@ -126,3 +127,17 @@ async def test_a_client_that_did_not_ask_gets_comments_only(pool: RunningSchedul
     await read_events(pool, key, events, max_wait_s=3.0)
 
     assert ["waited_too_long"] == [event["error"]["code"] for _, event in events]
+
+
+async def test_a_gateway_of_its_own_is_told_over_the_bus(
+    pool: RunningScheduler, tmp_path: Path, bus: NatsPool
+) -> None:
+    """A gateway in another process says why a request waits, too."""
+    async with running_gateway(tmp_path, bus, pool, "east") as gateway:
+        await paused_node(pool)
+        body = {**QUESTION, "stream": True, "entraide": {"waiting_events": True, "max_wait_s": 4}}
+        async with gateway.session.post("/v1/chat/completions", json=body) as answer:
+            lines = [line async for line in answer.content if line.startswith(b"data: ")]
+    first, last = (msgspec.json.decode(lines[place][6:]) for place in (0, -1))
+
+    assert ("no_node_live", "waited_too_long") == (first["reason"], last["error"]["code"])
