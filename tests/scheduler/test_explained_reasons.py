@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 from tests.scheduler.gateway_support import CHAT, KEY_A, Pool, ask, card, open_pool
 from tests.scheduler.people_support import add_person, open_people, signed_in
 from tests.scheduler.test_gateway_grpc import open_stub
@@ -16,7 +17,7 @@ from tests.waiting import until_read
 
 from entraide import explanations, i18n
 from entraide.client import _convert
-from entraide.types import Exclusion, Lending
+from entraide.types import DataClass, Exclusion, Lending
 from entraide.v1 import pool_pb2
 from entraide_scheduler.core import events as e
 from entraide_scheduler.gateway.jobs import Caller
@@ -199,6 +200,22 @@ async def test_own_only_reads_like_the_owners_terms(pool: Pool) -> None:
         (node["accepting"], node["reason"]) for node in views[1]["nodes"]
     }
     assert [] == [word for word in TELLING if word in whole_text]
+
+
+async def test_own_only_is_not_told_where_ones_own_machine_lacks_a_reason(pool: Pool) -> None:
+    """A machine of the asker that takes public data only is excluded without a node's reason; the
+    values of the decision are then still those of the other co-op's machine."""
+    own = structs.replace(card("n3"), coop=OTHER, data_classes=(DataClass.PUBLIC,))
+    pool.driver.feed(e.NodeJoined(*e.UNNUMBERED, card=own, accepting=True, reason=""))
+    for node in ("n1", "n2"):
+        lend_to_own(pool, node)
+    asked = {"request": ask()}
+    kept = (await Asker(pool, OTHER).call("POST", "/v1/jobs", asked))["id"]
+    waiting = await Asker(pool, OTHER).call("GET", f"/v1/jobs/{kept}/explanation")
+    text = msgspec.json.encode(waiting).decode()
+
+    assert "owner_terms" in text
+    assert [] == [word for word in TELLING if word in text]
 
 
 async def test_a_run_of_its_own_co_op_is_not_seen_on_a_machine_that_serves_it_alone(

@@ -122,6 +122,11 @@ async def test_leaving_call_stops_the_node(pool: Pool, stub: Stub) -> None:
             KEY,
             (grpc.StatusCode.INVALID_ARGUMENT, "invalid_request"),
         ),
+        (
+            chat(),
+            (*KEY, ("x-entraide-data-class", "restricted")),
+            (grpc.StatusCode.INVALID_ARGUMENT, "invalid_request"),
+        ),
     ],
 )
 async def test_refusals_have_status_and_details(

@@ -92,11 +92,14 @@ async def test_a_kept_answer_does_not_pass_a_server_that_does_not_fit(tmp_path: 
         here = {name: await pool.call("GET", f"/v1/jobs/{job}") for name, job in jobs.items()}
     async with open_pool(tmp_path, settings=Settings(drain_s=0.0)) as pool:
         there = {name: await pool.call("GET", f"/v1/jobs/{job}") for name, job in jobs.items()}
+        erased = await pool.call("DELETE", f"/v1/jobs/{jobs['named']}?erase=true")
+        row = await pool.store.get_kept(jobs["named"])
 
     assert {"named": 200, "unnamed": 200} == {name: status for name, (status, _) in here.items()}
     assert {"named": 503, "unnamed": 200} == {name: status for name, (status, _) in there.items()}
     assert "place_unknown" == there["named"][1]["error"]["code"]
     assert "Salut" not in json.dumps(there["named"][1])
+    assert (200, None) == (erased[0], row)
 
 
 def _decode(document: dict[str, object]) -> Receipt:

@@ -21,6 +21,7 @@ from entraide_scheduler.gateway.signin.sessions import IDLE_S, LIFETIME_S
 from entraide_scheduler.people import LINK_LEAST_S, OPERATOR, People, as_actor
 from entraide_scheduler.store import people as table
 from entraide_scheduler.store.person_rows import SigninEvidence, SigninWay
+from entraide_scheduler.store.rows import KeyRow
 
 BY_LINK = SigninEvidence(SigninWay.LINK.value)
 
@@ -308,10 +309,13 @@ async def test_a_person_chooses_language_and_a_project_of_the_co_op(
     chosen = await browser.call("PATCH", "/v1/session", {"lang": "en", "project": "main"})
     refused = await browser.call("PATCH", "/v1/session", {"project": "elsewhere"})
     role = await browser.call("PATCH", "/v1/session", {"role": "operator"})
+    await pool.store.create_key(KeyRow("key-other", "alpha", "fusion secrète", "alpha"), "0" * 64)
+    again = await browser.call("PATCH", "/v1/session", {"project": "elsewhere"})
 
     assert ("en", "main") == (chosen.json["person"]["lang"], chosen.json["person"]["project"])
     assert (400, "project") == (refused.status, refused.json["error"]["param"])
     assert (400, "role") == (role.status, role.json["error"]["param"])
+    assert "fusion" not in again.body.decode()
 
 
 async def test_use_counts_on_the_persons_project_and_shows_no_person(

@@ -472,7 +472,11 @@ def test_a_chat_is_never_sent_to_a_model_that_only_embeds() -> None:
 
 @pytest.mark.parametrize(
     ("texts", "options", "param"),
-    [(["a", 7], {}, "inputs[1]"), (["a"], {"dimensions": object()}, "dimensions")],
+    [
+        (["a", 7], {}, "inputs[1]"),
+        (["a"], {"dimensions": object()}, "dimensions"),
+        *[(["a"], {name: ""}, name) for name in ("data_class", "jurisdiction", "controlled_by")],
+    ],
 )
 def test_what_cannot_be_embedded(texts: list[Any], options: dict[str, Any], param: str) -> None:
     """A text that is none, or an option that cannot be sent, is named before anything is sent."""

@@ -212,7 +212,7 @@ def test_the_options_of_a_batch_are_sent() -> None:
     until = dt.datetime(2026, 12, 1, 8, tzinfo=dt.UTC)
     Client(transport=transport).batches.create(
         ["x"], until=until, metadata={"projet": "bulletin"}, keep_s=7_200.0, jurisdiction="CA-QC",
-        data_class="",
+        data_class=None,
     )  # fmt: skip
 
     assert {

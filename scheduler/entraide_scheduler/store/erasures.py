@@ -14,6 +14,7 @@ holds earlier pages, is emptied after an erasure (``Store.overwrite_log``).
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -248,12 +249,18 @@ def _note(connection: Connection, subject: str, now: float) -> None:
 def _replace_words(
     connection: Connection, table: Table, column: str, words: tuple[str, ...], number: str
 ) -> None:
-    """Puts a number in the place of words, wherever a column has them."""
-    known = sorted(filter(None, words), key=len, reverse=True)
-    pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, known))})(?!\w)", re.IGNORECASE)
+    """Puts a number in the place of words, with and without accents, wherever a column has them."""
+    known = [_accents_optional(word) for word in sorted(filter(None, words), key=len, reverse=True)]
+    pattern = re.compile(rf"(?<!\w)(?:{'|'.join(known)})(?!\w)", re.IGNORECASE)
     (name,) = table.primary_key.columns
     for identifier, text in connection.execute(select(name, table.c[column])).all():
-        said = pattern.sub(number, text)
-        if said != text:
+        said, count = pattern.subn(number, unicodedata.normalize("NFD", text))
+        if count:
             chosen = update(table).where(name == identifier)
-            connection.execute(chosen.values({column: said}))
+            connection.execute(chosen.values({column: unicodedata.normalize("NFC", said)}))
+
+
+def _accents_optional(word: str) -> str:
+    """Returns a pattern of a word in decomposed text, in which its accents may be missing."""
+    bare = "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
+    return "".join(re.escape(character) + "[\u0300-\u036f]*" for character in bare)

@@ -29,9 +29,9 @@ def register(app: typer.Typer, lang: str) -> None:
             str, typer.Option("--model", metavar="M", help=i18n.text("opt-model", lang))
         ] = "",
         job_class: Annotated[str, options.job_class(lang)] = "",
-        data_class: Annotated[str, options.data_class(lang)] = "",
-        jurisdiction: Annotated[str, options.jurisdiction(lang)] = "",
-        controlled_by: Annotated[str, options.controlled_by(lang)] = "",
+        data_class: Annotated[str | None, options.data_class(lang)] = None,
+        jurisdiction: Annotated[str | None, options.jurisdiction(lang)] = None,
+        controlled_by: Annotated[str | None, options.controlled_by(lang)] = None,
         max_tokens: Annotated[
             int, typer.Option("--max-tokens", min=0, help=i18n.text("opt-max-tokens", lang))
         ] = 0,

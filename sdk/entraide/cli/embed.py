@@ -33,9 +33,9 @@ def register(app: typer.Typer, lang: str) -> None:
             int, typer.Option("--dimensions", min=0, help=i18n.text("opt-dimensions", lang))
         ] = 0,
         job_class: Annotated[str, options.job_class(lang)] = "",
-        data_class: Annotated[str, options.data_class(lang)] = "",
-        jurisdiction: Annotated[str, options.jurisdiction(lang)] = "",
-        controlled_by: Annotated[str, options.controlled_by(lang)] = "",
+        data_class: Annotated[str | None, options.data_class(lang)] = None,
+        jurisdiction: Annotated[str | None, options.jurisdiction(lang)] = None,
+        controlled_by: Annotated[str | None, options.controlled_by(lang)] = None,
         coop: Annotated[str, options.coop(lang)] = "",
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,

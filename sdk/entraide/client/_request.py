@@ -36,7 +36,9 @@ OnWaiting = Callable[[Waiting], object]
 
 
 class RequestOptions(TypedDict, total=False):
-    """Options of a request; the pool's defaults apply to omitted options.
+    """Options of a request; the pool's defaults apply to omitted options and to None.
+
+    An empty data class, jurisdiction or control is refused: it would restrict nothing.
 
     Any other field of an OpenAI request may be given as a keyword and is sent unchanged; the usual
     ones are declared here for type checkers.
@@ -63,9 +65,9 @@ class RequestOptions(TypedDict, total=False):
     """
 
     job_class: str
-    data_class: str
-    jurisdiction: str
-    controlled_by: str
+    data_class: str | None
+    jurisdiction: str | None
+    controlled_by: str | None
     deadline_s: float
     max_gco2e: float
     max_output_tokens: int
@@ -106,6 +108,9 @@ _JOB_OPTIONS = frozenset(
         "waiting_events",
     }
 )
+
+
+RESTRICTIONS = ("data_class", "jurisdiction", "controlled_by")
 
 
 def build_request(
@@ -157,6 +162,8 @@ def _with_options(
     request: pool_pb2.InferenceRequest, options: Mapping[str, Any]
 ) -> pool_pb2.InferenceRequest:
     job_options, extra = _split_options(options)
+    if any(job_options.get(name) == "" for name in RESTRICTIONS):
+        raise ValueError("an empty value, of an unset variable, would restrict nothing")
     request.max_output_tokens = options.get("max_output_tokens") or 0
     request.options.CopyFrom(pool_pb2.JobOptions(**job_options))
     if extra:
@@ -191,6 +198,8 @@ def _invalid_option(options: Mapping[str, Any]) -> str:
     """Returns the first option that the request's protobuf message cannot hold."""
     job_options, extra = _split_options(options)
     for name, value in job_options.items():
+        if name in RESTRICTIONS and value == "":
+            return name
         try:
             pool_pb2.JobOptions(**{name: value})
         except (TypeError, ValueError):

@@ -4148,7 +4148,7 @@ cli-person-forgotten-no-list = The list { $path } could not be written. After th
 cli-person-forgotten-backup = The last backup ({ $when }) and those before still have this person: destroy them when their time has come.
 cli-person-forgotten-traces = A long read keeps earlier pages of the database. Repeat later: entraide people forget { $person }
 export-about = All that the pool holds of this person; times are in seconds since 1970.{ $texts ->
-    [yes] {""}
+    [yes] {" "}The content of files and of batches' answers is at /v1/files/FILE/content.
    *[other] {" "}The texts of the person’s requests are left out: only the person reads them, at /v1/session/export.
 }
 export-names = Names and addresses that the person had before. They are erased with the person.

@@ -4158,7 +4158,7 @@ cli-person-forgotten-no-list = La liste { $path } n’a pas pu être écrite. Ap
 cli-person-forgotten-backup = La dernière sauvegarde ({ $when }) et les précédentes ont encore cette personne : détruisez-les au terme prévu.
 cli-person-forgotten-traces = Une longue lecture retient d’anciennes pages de la base de données. Répétez plus tard : entraide people forget { $person }
 export-about = Tout ce que le parc détient sur cette personne ; les moments sont en secondes depuis 1970.{ $texts ->
-    [yes] {""}
+    [yes] {" "}Le contenu des fichiers et des réponses de lots est à l’adresse /v1/files/FICHIER/content.
    *[other] {" "}Les textes de ses requêtes n’y sont pas : elle est seule à les lire, à l’adresse /v1/session/export.
 }
 export-names = Noms et adresses que la personne a eus auparavant. Ils sont effacés avec elle.

@@ -273,8 +273,8 @@ class PoolApi:
         row = await self._kept_jobs.submit(caller, submission)
         return await self.get(caller, row.job, langs)
 
-    async def get(self, caller: Caller, job: str, langs: str) -> JobDetails:
-        """Returns a job of the caller.
+    async def get(self, caller: Caller, job: str, langs: str, *, reads: bool = True) -> JobDetails:
+        """Returns a job of the caller, a kept one with its answer if ``reads``.
 
         Raises:
             Refused: ``unknown_job``.
@@ -284,7 +284,7 @@ class PoolApi:
         if job.startswith(KEPT_PREFIX):
             row = await self._store.get_kept(job)
             if row is not None and caller.may_read(row.coop, row.key):
-                result = await self._read_result(caller, row)
+                result = await self._read_result(caller, row) if reads else b""
                 return JobDetails(kept_job_status(row, running, langs, result), row, result)
         elif running is not None and caller.may_read(running.facts.coop, running.facts.key):
             return JobDetails(running_job_status(running))
@@ -313,14 +313,14 @@ class PoolApi:
         Raises:
             Refused: ``unknown_job``, or ``job_ended``.
         """
-        details = await self.get(caller, job, langs)
+        details = await self.get(caller, job, langs, reads=False)
         if details.view.ended_at:
             raise refused("job_ended", job=job)
         if details.row is not None:
             await self._kept_jobs.cancel(details.row)
         else:
             self._running_jobs.cancel(job, "cancelled")
-        return (await self.get(caller, job, langs)).view
+        return (await self.get(caller, job, langs, reads=False)).view
 
     async def erase(self, caller: Caller, job: str, langs: str) -> JobStatus:
         """Erases the request and the answer of a kept job, which is cancelled if it has not ended.
@@ -330,7 +330,7 @@ class PoolApi:
         Raises:
             Refused: ``unknown_job``; ``job_ended``: nothing is held of a live job that has ended.
         """
-        details = await self.get(caller, job, langs)
+        details = await self.get(caller, job, langs, reads=False)
         row, held = details.row, self._repeats.get(job)
         if held is not None and held.has_ended:
             self._repeats.forget(held)

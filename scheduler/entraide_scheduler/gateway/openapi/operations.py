@@ -277,7 +277,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "submit_job": Operation(
             request=JobRequest,
             answers=(OperationAnswer(JobStatus, status=202, headers=("x-request-id", "location")),),
-            codes=(*codes.NEW_JOB, *codes.NEW_KEPT),
+            codes=(*codes.NEW_JOB, *codes.NEW_KEPT, *codes.PLACE),
             options=ALL_OPTIONS,
         ),
         "get_job": _read(JobStatus, *codes.UNKNOWN_JOB, *codes.SCHEDULER, *codes.PLACE),

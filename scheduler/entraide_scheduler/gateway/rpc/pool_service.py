@@ -17,7 +17,7 @@ from entraide_scheduler.control.errors import Context, abort, language, metadata
 from entraide_scheduler.gateway.api import PoolApi
 from entraide_scheduler.gateway.jobs import Caller, Metrics, ReconnectableStream
 from entraide_scheduler.gateway.pages import Pages
-from entraide_scheduler.gateway.refusals import ErrorReply, Refused, reply_of
+from entraide_scheduler.gateway.refusals import ErrorReply, Refused, clean_text, refused, reply_of
 from entraide_scheduler.gateway.requests import AnswerStream
 from entraide_scheduler.gateway.rpc import pool_messages
 from entraide_scheduler.gateway.rpc.stream_messages import StreamMessages
@@ -48,7 +48,11 @@ class PoolService(pool_pb2_grpc.PoolServicer):
         self._log = structlog.get_logger("entraide.grpc")
 
     async def _authenticate(self, context: Context) -> Caller:
-        return await self._authenticator.authenticate(metadata(context).get("authorization", ""))
+        sent = metadata(context)
+        for name in sent:  # it would restrict nothing here, against its sender's wish
+            if name.startswith("x-entraide-"):
+                raise refused("invalid_request", param=clean_text(name), fault="unknown_field")
+        return await self._authenticator.authenticate(sent.get("authorization", ""))
 
     async def _answer(
         self, name: str, context: Context, make_reply: Callable[[Caller, str], Awaitable[Reply]]

@@ -23,6 +23,7 @@ from entraide_scheduler.store.owners import sender_of
 from entraide_scheduler.store.person_rows import (
     LinkRefusal,
     PersonRow,
+    Role,
     SigninEvidence,
     SigninSessionRow,
     SigninStartRow,
@@ -313,7 +314,8 @@ class SigninSessions:
         if "project" in changes:
             known = await self._store.read(partial(table.list_projects, coop=person.coop))
             if changes["project"] not in known:
-                choices = ", ".join(known)
+                is_person = person.role == Role.PERSON  # who does not learn of other projects
+                choices = person.project if is_person else ", ".join(known)
                 raise refused(
                     "invalid_request", param="project", fault="not_one_of", choices=choices
                 )

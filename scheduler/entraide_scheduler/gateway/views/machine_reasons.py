@@ -46,7 +46,7 @@ def explanation_for(caller: Caller, explanation: Explanation) -> Explanation:
     if caller.role in READERS_OF_ALL:
         return explanation
     coop = None if caller.role == Role.PERSON else caller.coop
-    own = {each.values.get("reason") for each in explanation.excluded if each.coop == coop}
+    own = {each.values.get("reason") for each in explanation.excluded if each.coop == coop} - {None}
     values, counts = explanation.values, dict(explanation.excluded_counts)
     if OWN_ONLY in counts:  # such a machine serves its own co-op, so it is another's
         counts[NOT_ACCEPTING] = counts.get(NOT_ACCEPTING, 0) + counts.pop(OWN_ONLY)

@@ -44,9 +44,9 @@ class BatchOptions(TypedDict, total=False):
         deadline_s: latest acceptable end, seconds from now; ``until`` names it as a moment.
     """
 
-    data_class: str
-    jurisdiction: str
-    controlled_by: str
+    data_class: str | None
+    jurisdiction: str | None
+    controlled_by: str | None
     max_gco2e: float
     deadline_s: float
 
@@ -197,7 +197,7 @@ def create(
     Raises:
         RequestError: ``until`` and ``deadline_s`` contradict each other.
     """
-    own = {name: value for name, value in options.items() if value not in ("", None)}
+    own = {name: value for name, value in options.items() if value is not None}
     deadline_s = own.pop("deadline_s", None)
     if until and deadline_s is not None:
         values = {"fault": "differs", "param": "until", "other": "deadline_s"}
