@@ -3111,7 +3111,7 @@ sim-replay-change-moved = { $count ->
 sim-replay-change-none = Aucun chiffre ne diffère : pendant le temps enregistré, la proposition ne change rien.
 sim-replay-left_out-time = Tout autre temps que celui du journal : les chiffres sont ceux de { $span }, et l’on n’en tire aucune année.
 sim-replay-left_out-people = Ce que les gens auraient demandé, ou annulé, si les réponses étaient venues plus tôt ou plus tard.
-sim-replay-left_out-network = Les pannes qu’une autre politique aurait rencontrées : celles du réseau et des moteurs arrivent comme au journal.
+sim-replay-left_out-network = Les pannes qu’une autre politique aurait rencontrées : celles des liaisons et des moteurs arrivent comme au journal.
 sim-replay-receipts = La colonne des délais est simulée : tous les délais, vus du client, refus compris. Les reçus du journal ne connaissent que le premier mot des exécutions : { $recorded } sont venus à temps.
 sim-assumption-replay_demand = Les requêtes sont celles du journal, à leurs moments ; les longueurs de { $jobs ->
     [1] l’une d’elles sont celles que le moteur a comptées.
