@@ -165,7 +165,7 @@ async def test_idempotency_key_gives_no_job_of_other_demands(
         other = await submit(pool, Idempotency_Key="k", **wish)
 
     assert first[1]["id"] == same[1]["id"]
-    assert (409, "already_exists") == (other[0], other[1]["error"]["code"])
+    assert (409, "idempotency_mismatch") == (other[0], other[1]["error"]["code"])
 
 
 @pytest.mark.parametrize("method", ["DELETE", "POST"])
