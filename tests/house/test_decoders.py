@@ -97,6 +97,7 @@ OURS = {
     "entraide_scheduler.gateway.batches.feeder:BatchFeeder._validate": STORE,
     "entraide_scheduler.gateway.batches.outcome:read_expected": STORE,
     "entraide_scheduler.gateway.batches.views:_describe_faults": STORE,
+    "entraide_scheduler.gateway.batches.way:": STORE,
     "entraide_scheduler.gateway.batches.views:_describe_pool_fields": STORE,
     "entraide_scheduler.gateway.batches.views:_describe_usage": STORE,
     "entraide_scheduler.gateway.batches.views:describe_batch": STORE,

@@ -9,7 +9,7 @@ import grpc
 import psutil
 import pytest
 from tests.integration.nats_support import running_pool
-from tests.scheduler.pool_support import RunningScheduler, running_scheduler
+from tests.scheduler.pool_support import HONEST, RunningScheduler, running_scheduler
 from tests.waiting import eventually
 
 from entraide.v1 import admin_pb2
@@ -18,9 +18,6 @@ from entraide_scheduler.operations.operation_runner import FOLDER_PREFIX
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
 OPERATION_WITHIN_S = 500.0  # it has only the time that nothing else wants
 JOBS = 5
-HONEST = {  # the simulator repeats only what a machine can have done
-    "energy_prefill_uwh": 20, "energy_decode_uwh": 80, "ttft_s": 0.005, "run_s": 0.02,
-}  # fmt: skip
 
 
 async def serve_jobs(pool: RunningScheduler) -> None:

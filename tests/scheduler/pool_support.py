@@ -80,6 +80,11 @@ class Operator:
         return next(node for node in listed.nodes if node.node == name)
 
 
+HONEST = {  # the simulator repeats only what a machine can have done
+    "energy_prefill_uwh": 20, "energy_decode_uwh": 80, "ttft_s": 0.005, "run_s": 0.02,
+}  # fmt: skip
+
+
 class ScriptedNode:
     """A node on the bus without an engine; the test calls its methods."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 import pytest
+from msgspec import structs
 from tests.scheduler.gateway_support import (
     CHAT,
     KEY_A,
@@ -156,13 +157,19 @@ OF_STREAMS = {"resume_events", "reconnect_s", "waiting_events"}
 
 
 @pytest.mark.parametrize("name", sorted(VALUES.keys() - OF_STREAMS))
-async def test_each_door_gives_the_same_facts(pool: Pool, address: str, name: str) -> None:
+async def test_each_door_gives_the_same_facts(
+    pool: Pool, address: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An option reaches the core as the same facts by each door, and changes no other fact."""
     by_door = {}
+    value, is_stated = VALUES[name]
     for door in DOORS:
         if (name, door) == ("idempotency", "body"):
             continue
+        if name == "idempotency":  # the same key would give the answer of the door before
+            monkeypatch.setitem(VALUES, name, (f"{value}-{door}", is_stated))
         facts, explanation = await send(pool, address, door, name)
+        facts = structs.replace(facts, idempotency="a hash" if facts.idempotency else "")
         stated = [getattr(facts, field) for field in FACTS]
         by_door[door] = (*stated, in_an_hour(facts), bool(explanation))
         await pool.store.committed()

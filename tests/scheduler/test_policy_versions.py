@@ -12,6 +12,7 @@ from tests.commands import forked_entraide
 from tests.integration.nats_support import NatsPool
 from tests.scheduler.pool_support import (
     ADMIN_KEY,
+    HONEST,
     RunningScheduler,
     ScriptedNode,
     running_scheduler,
@@ -62,7 +63,7 @@ async def decide(pool: RunningScheduler, node: ScriptedNode, key: str) -> tuple[
     async with pool.session(key) as session:
         pending = asyncio.ensure_future(session.post("/v1/chat/completions", json=CHAT))
         await eventually(lambda: node.runs)
-        await node.finish(node.runs[0], ANSWER)
+        await node.finish(node.runs[0], ANSWER, **HONEST)
         receipt = (await (await pending).json())["entraide"]
         job = node.runs[0].job
         async with session.get(f"/v1/jobs/{job}/explanation") as answer:
