@@ -211,6 +211,7 @@ class World:
             deadline_at=rng.choice((None, None, self.pool.now + 30.0)),
             max_carbon_ug=rng.choice((None, None, None, 2_000)),
             controlled_by=rng.choice((Control.UNSTATED, Control.UNSTATED, Control.CANADIAN)),
+            max_wait_s=0.5 if self.jobs % 2 else None,
         )
         self.tell(events.JobRequested, request)
         if rng.random() < 0.08:
