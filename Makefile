@@ -27,7 +27,7 @@ MODEL_OPTION := $(if $(MODEL),--model $(MODEL))
 CPU_FEATURES := import numpy; print(*numpy.show_config(mode="dicts")["SIMD Extensions"]["found"])
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo run test fuzz fuzz-http test-unit test-replay test-replay-seed test-replay-bare \
+.PHONY: help env demo run test test-rest fuzz fuzz-http test-unit test-replay test-replay-seed test-replay-bare \
         test-times test-wheel test-newer test-engines test-engines-alone test-engines-in-pools \
         test-long test-clients check protos sync-client bench chaos mutants planted-faults wheel lock \
         lock-clients clean pages check-pages
@@ -44,7 +44,11 @@ demo: env ## Ask a pool of three co-ops one question, and explain where it ran (
 run: env ## Keep that pool up in the foreground until Ctrl-C (MODEL=file.gguf). | Garder ce parc en marche au premier plan jusqu’à Ctrl-C (MODEL=fichier.gguf).
 	@.venv/bin/entraide up $(MODEL_OPTION)
 
-test: test-unit test-replay test-wheel ## Run the tests, the replays, then the tests of the wheel. | Lancer les tests, les rejeux, puis les tests du paquet wheel.
+test: test-unit test-rest ## Run the tests, the replays, then the tests of the wheel. | Lancer les tests, les rejeux, puis les tests du paquet wheel.
+
+# Three processes, each of which leaves most of a core idle at its end.
+test-rest:
+	@$(MAKE) --no-print-directory --output-sync=target -j 3 test-replay-seed test-replay-bare test-wheel
 
 test-unit: env ## Run all tests but the engines' and the replays, with warnings as errors. | Lancer tous les tests sauf ceux des moteurs et les rejeux ; un avertissement y est une erreur.
 	$(PYTEST) $(SPREAD) -m "not engines and not long" --ignore=$(REPLAY)

@@ -46,7 +46,7 @@ SPREAD = ("-n", "logical", "--dist", "worksteal")
 LEFT_OUT = ("sdk/test_i18n.py", "sdk/test_explanations.py")
 # What those tests borrow from the others.
 BORROWED = (
-    "browser.py", "cases.py", "conftest.py", "fuzzing.py", "small_disk.py",
+    "browser.py", "cases.py", "conftest.py", "fuzzing.py", "ports.py", "small_disk.py",
     "store_template.py", "waiting.py",
     "house/source.py", "integration/nats_support.py",
 )  # fmt: skip

@@ -251,7 +251,7 @@ async def test_what_an_engine_cannot_is_told(pool: Pool, kind: str) -> None:
     """A form that the only engine of a model cannot promise is refused with a reason, not lost."""
     form = {"type": "json_schema", "json_schema": {"name": "ou", "schema": {"type": "object"}}}
 
-    with pytest.raises(BadRequestError, match="Aucune machine") as refused:
+    with pytest.raises(BadRequestError, match="No machine") as refused:
         await pool.ask(kind, "Gaspé", max_tokens=8, response_format=form)
 
     assert 400 == refused.value.status_code

@@ -25,6 +25,8 @@ from entraide_scheduler.pool.create import create_pool
 from entraide_scheduler.pool.signin_check import check_signin
 from entraide_scheduler.pool.status_cli import report_check
 
+pytestmark = pytest.mark.engines  # a founded pool with two gateways
+
 PASSWORD = "gare au secret"
 SECRETS = ("smtp-password", "oidc-secret")
 

