@@ -30,7 +30,7 @@ EXPECTED = {
     ),
     "embeddings": r"0\.\d\d  Le boulanger .*\n0\.\d\d  .*\n0\.\d\d  .*\n$",
     "options": (
-        r"(.*\n)+computed in CA-QC\nPlaced on n1 .*\n.*503.* Le serveur du parc.* hors .*Yukon"
+        r"(.*\n)+computed in CA-QC\nPlaced on n1 .*\n.*503.* The pool’s server.* outside .*Yukon"
     ),
 }
 
@@ -39,7 +39,7 @@ async def run(pool: ClientPool, client: str, name: str, home: Path) -> str:
     """What an example prints; one in JavaScript finds the client beside itself."""
     if client == "openai-python":
         return await pool.run(sys.executable, EXAMPLES / f"{name}.py", home=home, POLL_S="0.2")
-    modules = (await asyncio.to_thread(node_folder)) / "node_modules"
+    modules = (await asyncio.to_thread(node_folder, client)) / "node_modules"
     home.mkdir()  # noqa: ASYNC240  # at once
     (home / "node_modules").symlink_to(modules)
     program = shutil.copy(EXAMPLES / f"{name}.mjs", home)

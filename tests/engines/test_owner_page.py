@@ -155,7 +155,7 @@ async def test_an_owner_reads_what_the_machine_gave_and_pauses_it(
     assert ["Today", "Requests", "3"] == today.split()[:3]
     assert [] == for_whom  # of today, the co-ops are not told
     assert "Hours open to the pool" in today
-    assert ("Ready", "Ready") == (ready, resumed)
+    assert {ready, resumed} <= {"Ready", "Working"}  # what the pool asked may still run
     assert f"{NODE} is paused: it takes no requests until you resume it." == paused
 
 

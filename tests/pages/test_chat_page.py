@@ -115,7 +115,7 @@ async def test_an_answer_that_breaks_off_in_silence_says_so(used: UsedPool) -> N
     await visit.page.locator(".notice.bad").wait_for()
 
     assert "Il était une" in await visit.page.inner_text(".answer-text")
-    assert "interrompue" in await visit.page.inner_text(".notice.bad")
+    assert "perdu cette réponse" in await visit.page.inner_text(".notice.bad")
 
 
 async def test_stopping_ends_the_work_of_the_engine(used: UsedPool) -> None:

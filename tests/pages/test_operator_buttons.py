@@ -414,7 +414,7 @@ async def test_a_policy_is_tried_before_it_counts(used: Operated) -> None:
     await page.locator("textarea").fill(held.replace('version = "1"', 'version = "vote"'))
     await press(page, "Essayer ce texte")
     await page.locator(".replayed table").wait_for(timeout=OPERATION_WITHIN_MS)
-    lead = await page.locator(".replayed p").first.inner_text()
+    lead = await page.locator(".replayed").inner_text()
     flaws = await visit.flaws()
     await visit.picture("operator-tried")
     in_force = await used.pool.operator.ask("GetPolicy", admin_pb2.GetPolicyRequest())
