@@ -182,7 +182,8 @@ class RecordedHistory:
         run = self._runs.get(event.job)
         if run is not None and event.epoch == run.terms.epoch:  # a report is sent until its receipt
             del self._runs[event.job]
-            choices = self._requests[event.job].choices
+            request = self._requests.get(event.job)  # None: it ended before the recording began
+            choices = 1 if request is None else request.choices
             self._times_of(run).add(event.at, usage, choices=choices)
         previous = self._usage.get(event.job, (0, 0, False))
         if event.outcome is Outcome.COMPLETED:
