@@ -16,6 +16,8 @@ from tests.ports import free_port
 from entraide import Client
 from entraide.errors import AuthenticationError, NotFoundError
 
+pytestmark = pytest.mark.engines  # real processes that are waited for
+
 
 @pytest.fixture(scope="module")
 def gateway(pool: RunningPool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

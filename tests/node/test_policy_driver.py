@@ -25,6 +25,8 @@ from entraide_node.owner import files as owner_files
 from entraide_node.owner.policy_driver import AgentLoad, PolicyDriver
 from entraide_node.owner.terms_file import TERMS_NAME, changed_ns
 
+pytestmark = pytest.mark.engines  # real processes that are waited for
+
 QUICK = "settle_s = 0.0\ntemperature_max_c = 0\nload_max_percent = 0\nmemory_free_min_gb = 0\n"
 
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
 from tests.core.builders import usage
 from tests.scheduler.gateway_support import WAIT_S, chunk, sse
 from tests.scheduler.pool_support import MODEL, RunningScheduler, ScriptedNode
@@ -13,6 +14,8 @@ from entraide.types import Outcome
 from entraide.v1 import admin_pb2
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
+
+pytestmark = pytest.mark.engines  # real processes that are waited for
 
 QUESTION = {
     "model": MODEL,
