@@ -4,7 +4,7 @@
 
 Runs the commands of the guides `found-a-pool` and `invite` on this machine: create, run, a co-op
 and its key, invite, join, the agent with llama.cpp and the small model, one question over HTTPS.
-Then ``--crowd`` questions at once (100): each that waits is told when it is expected to start.
+Then asks ``--questions`` at once (100); each that waits is told when it is expected to start.
 Prints JSON: the seconds of each step, and their sum, of which the limit is 180 s; and in how many
 cases the first expected time held, which must be at least 9 of 10.
 """
@@ -107,7 +107,7 @@ class Timeline:
         return [sys.executable, "-m", "entraide.cli", "--lang", "en", *words]
 
 
-async def ask_crowd(url: str, key: str, ca_pem: str, crowd: int) -> dict[str, Any]:
+async def ask_at_once(url: str, key: str, ca_pem: str, count: int) -> dict[str, Any]:
     """Asks many questions at once; returns how often the first expected time held."""
     answers: list[float] = []
     cases: list[tuple[float, float]] = []  # expected and real time from the notice to the answer
@@ -132,7 +132,7 @@ async def ask_crowd(url: str, key: str, ca_pem: str, crowd: int) -> dict[str, An
             cases.append((expected_s, began_at - noticed_at))
 
     async with AsyncClient(url, key, ca_pem=ca_pem, lang="en") as client:
-        await asyncio.gather(*(ask(client, number) for number in range(crowd)))
+        await asyncio.gather(*(ask(client, number) for number in range(count)))
     held = sum(real_s <= expected_s for expected_s, real_s in cases)
     return {
         "answered": len(answers),
@@ -149,8 +149,8 @@ async def ask_crowd(url: str, key: str, ca_pem: str, crowd: int) -> dict[str, An
     }
 
 
-def measure(timeline: Timeline, home: Path, crowd: int) -> tuple[str, dict[str, Any]]:
-    """Runs every step; returns the answer's text, and what became of the crowd's questions."""
+def measure(timeline: Timeline, home: Path, count: int) -> tuple[str, dict[str, Any]]:
+    """Runs every step; returns the answer's text, and what became of those asked at once."""
     state = home / "pool"
     http, grpc, bus = map(str, free_ports(3))
     ports = ("--http-port", http, "--grpc-port", grpc, "--bus-port", bus)
@@ -175,7 +175,7 @@ def measure(timeline: Timeline, home: Path, crowd: int) -> tuple[str, dict[str, 
     with timeline.step("answer"):
         answer = fetch(f"{url}/v1/chat/completions", key, context, QUESTION)
     ca_pem = (state / "tls/ca.pem").read_text("ascii")
-    expected = asyncio.run(ask_crowd(url, key, ca_pem, crowd))
+    expected = asyncio.run(ask_at_once(url, key, ca_pem, count))
     return str(answer["choices"][0]["message"]["content"]), expected
 
 
@@ -191,12 +191,12 @@ def fetch(url: str, key: str, context: ssl.SSLContext, body: object = None) -> A
 def main() -> int:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--crowd", type=int, default=100, help="questions at once")
-    crowd = parser.parse_args().crowd
+    parser.add_argument("--questions", type=int, default=100, help="questions at once")
+    count = parser.parse_args().questions
     with tempfile.TemporaryDirectory() as folder:
         timeline = Timeline(Path(folder))
         try:
-            answer, expected = measure(timeline, Path(folder), crowd)
+            answer, expected = measure(timeline, Path(folder), count)
         finally:
             timeline.close()
     total_s = round(sum(timeline.seconds.values()), 2)
@@ -208,7 +208,7 @@ def main() -> int:
         "expected": expected,
     }
     print(json.dumps(summary, indent=2, ensure_ascii=False))
-    is_held = expected["answered"] == crowd and expected["held_part"] >= HELD_PART
+    is_held = expected["answered"] == count and expected["held_part"] >= HELD_PART
     return 0 if total_s < LIMIT_S and is_held else 1
 
 
