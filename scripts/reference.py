@@ -103,6 +103,8 @@ A refused job's reason is an [error code](errors.md); all other reasons are thes
 best of the other nodes that could have run the job. `could_node` is a node that only one condition
 excluded, [as the core has checked](../concepts/decisions.md#counterfactuals): an excluded node
 with its rule, or `greener_…`, a node that would have emitted less, with `greener_rule`.
+`obstacle_…` is the node that would have emitted least of all that serve the model, with the first
+rule that kept the job from it (`obstacle_rule`), where no other value names it.
 
 | code | values | in English | en français |
 |---|---|---|---|

@@ -11,6 +11,7 @@ from entraide.types import Candidate, Exclusion, Explanation
 from entraide.units import g_from_ug, wh_from_uwh
 
 Values = dict[str, Value]
+NEARLY = 0.05  # relative difference of grams up to which a sentence says "nearly as much"
 
 
 def gather(explanation: Explanation, lang: str, clock: relative_time.Clock | None) -> Values:
@@ -74,7 +75,10 @@ def _prediction(candidate: Candidate) -> Values:
 
 
 def _compare_next(explanation: Explanation, values: Values, lang: str) -> Value:
-    """How the next best compares: ``late``, ``equal`` once rounded, or absent: it emits more."""
+    """How the next best compares: ``late``, ``equal`` once rounded, or absent: it emits more.
+
+    It emits ``less`` by more than ``NEARLY`` only where the policy's tolerance is larger.
+    """
     keeps_promise = {c.node: c.keeps_promise for c in explanation.candidates}
     if not keeps_promise.get(str(values.get("next_node", "")), True):
         return "late"
@@ -82,6 +86,8 @@ def _compare_next(explanation: Explanation, values: Values, lang: str) -> Value:
     if isinstance(picked_g, str) or isinstance(next_g, str) or picked_g is None or next_g is None:
         return i18n.ABSENT
     reads_equal = i18n.decimal(next_g, lang) == i18n.decimal(picked_g, lang)
+    if next_g < picked_g * (1.0 - NEARLY):
+        return "less"
     return "equal" if next_g <= picked_g or reads_equal else i18n.ABSENT
 
 

@@ -8,6 +8,7 @@ because a newer pool may have written them.
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from math import inf
 from typing import Any
 
 from msgspec import Struct, to_builtins
@@ -119,9 +120,19 @@ def _decision(explanation: Explanation, lang: str, values: Values) -> str:
 def _reason(explanation: Explanation, lang: str, values: Values) -> str:
     code = _reason_code(explanation)
     reason = i18n.text(code, lang, **values) if code else explanation.reason
+    if "obstacle_node" in values:
+        reason = f"{reason} {_obstacle(explanation, lang, values)}"
     if "alias" in values and "model" in values:
         return f"{i18n.text('explain-alias', lang, **values)} {reason}"
     return reason
+
+
+def _obstacle(explanation: Explanation, lang: str, values: Values) -> str:
+    """What kept the job from the machine that would have emitted least."""
+    node, code = values["obstacle_node"], str(values.get("obstacle_rule", ""))
+    own = {each.node: each.values for each in explanation.excluded if each.rule == code}
+    named = explanation_values.format_times(own.get(str(node), {}), lang, explanation.at, None)
+    return i18n.text("explain-obstacle", lang, **values, obstacle=i18n.rule(code, lang, named))
 
 
 def _counterfactual(explanation: Explanation, lang: str, values: Values) -> str:
@@ -199,14 +210,17 @@ def _footer(explanation: Explanation, lang: str, clock: relative_time.Clock | No
 
 def _candidate_parts(explanation: Explanation, lang: str) -> Iterator[Part]:
     """The nodes that could have run the job: prediction and intensity, in columns."""
-    rows = [_candidate_cells(candidate, lang) for candidate in explanation.candidates]
+    objective_s = explanation.objective_ttft_s
+    left_s = explanation.values.get("promise_left_s", inf if objective_s is None else objective_s)
+    rows = [_candidate_cells(each, lang, float(left_s)) for each in explanation.candidates]
     for candidate, cells in zip(explanation.candidates, _align_columns(rows), strict=True):
         picked = candidate.node == explanation.node
         line = f"{'  → ' if picked else '    '}{cells}"
         yield Part(PartKind.PICKED if picked else PartKind.NODE, line)
 
 
-def _candidate_cells(candidate: Candidate, lang: str) -> list[str]:
+def _candidate_cells(candidate: Candidate, lang: str, left_s: float) -> list[str]:
+    """The cells of a candidate; ``left_s`` is the rest of the promised time to the first word."""
     upper: Value = i18n.ABSENT
     if candidate.ttft_upper_s > 0:
         upper = i18n.seconds(candidate.ttft_upper_s, lang)
@@ -223,7 +237,8 @@ def _candidate_cells(candidate: Candidate, lang: str) -> list[str]:
         surplus = f"{i18n.decimal(candidate.surplus_w, lang)}\u00a0W"
         cells.append(i18n.text("explain-surplus", lang, surplus=surplus))
     if not candidate.keeps_promise:
-        cells.append(i18n.text("explain-late", lang))
+        late = "late" if candidate.ttft_upper_s > left_s else "slow"
+        cells.append(i18n.text(f"explain-{late}", lang))
     return cells
 
 

@@ -70,7 +70,7 @@ SAVING_MIN = 1 / 3  # share of the energy that a smaller model must save to be m
 PERCENTS = frozenset({"confidence", "credit", "credit_most", "kept_share"})
 
 # Values that are codes of rules; their sentences use the other values.
-RULES = frozenset({"rule", "greener_rule"})
+RULES = frozenset({"rule", "greener_rule", "obstacle_rule"})
 
 # The value ``fault`` is the code of what is wrong with a field; its sentence uses the other values.
 # In any other message it selects a variant.

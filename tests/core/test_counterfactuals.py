@@ -233,7 +233,7 @@ def test_a_slow_stream_is_not_told_as_a_late_first_word(pool: Pool) -> None:
     """With more time before the first word the stream would still have been too slow."""
     pool.join(card("n1", replicas=(replica(rates=rates(tpot_base_s=0.5)),)))
 
-    assert explained(pool).values["late_for"] == "several"
+    assert explained(pool).values["late_for"] == "stream"
 
 
 def test_an_example_for_a_waiting_job_must_lack_a_slot_only(pool: Pool) -> None:

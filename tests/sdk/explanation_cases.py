@@ -24,6 +24,12 @@ QC = Candidate(
 LATE = Candidate(
     "qc-2", "boreale", "CA-QC", 2.4, 0.02, 9_000, 10, 1.7, Basis.MEASURED, 0.0, False, 3.1
 )
+SLOW = Candidate(
+    "qc-2", "boreale", "CA-QC", 0.4, 0.5, 9_000, 10, 1.7, Basis.MEASURED, 0.0, False, 0.9
+)
+ABROAD_GREEN = Candidate(
+    "ny-1", "hudson", "US-NY", 0.4, 0.02, 9_000, 5, 0.5, Basis.MEASURED, 0.0, True, 0.9
+)
 TWIN = Candidate(
     "on-2", "soleil", "CA-ON", 0.5, 0.02, 14_000, 20, 1.5, Basis.DEFAULT, 200.0, True, 1.0
 )
@@ -132,13 +138,20 @@ def node_values(candidate: Candidate, prefix: str = "") -> dict[str, str | float
 
 
 def placed(
-    reason: str, *excluded: Exclusion, candidates: tuple[Candidate, ...], **values: str | float
+    reason: str,
+    *excluded: Exclusion,
+    candidates: tuple[Candidate, ...],
+    objective_ttft_s: float | None = 2.0,
+    **values: str | float,
 ) -> Explanation:
     """A placement on the first candidate; the second is the next best."""
     predicted = node_values(candidates[0])
     if len(candidates) > 1:
         predicted |= node_values(candidates[1], "next_")
-    return explanation("placed", reason, *excluded, candidates=candidates, **(predicted | values))
+    return explanation(
+        "placed", reason, *excluded, candidates=candidates, objective_ttft_s=objective_ttft_s,
+        **(predicted | values),
+    )  # fmt: skip
 
 
 NEAR_AB = node_values(
@@ -173,6 +186,15 @@ CASES: dict[str, Explanation] = {
         could_node="ab-1",
         **OF_AB,
     ),
+    "placed-greenest-but-for-two-rules": placed(
+        "greenest", ABROAD, candidates=(ON, QC), obstacle_rule="wrong_jurisdiction",
+        **node_values(ABROAD_GREEN, "obstacle_"),
+    ),
+    "placed-within-tolerance": placed("greenest", candidates=(QC, ON)),
+    "placed-to-resume": placed(
+        "fastest_to_resume", BUSY, candidates=(ON,), objective_ttft_s=None
+    ),
+    "placed-slow-stream": placed("fastest_at_risk", candidates=(SLOW,), late_for="stream"),
     "placed-greenest-of-equals": placed("greenest", candidates=(ON, TWIN)),
     "placed-only-one": placed(
         "only_one", BUSY, ABROAD, SILENT, candidates=(ON,), could_node="ab-1"

@@ -637,6 +637,8 @@ rule-tried_before = has failed at this job already
     .otherwise = if that machine had not failed at this job already
 rule-little_room = is nearly full
     .otherwise = if the policy did not weigh the room that is left on a machine
+rule-resumes_later = would continue the answer later
+    .otherwise = if the answer had not begun already
 rule-promise_at_risk = would not keep the promise
     .otherwise = if the promise had left { $objective_s ->
         [none] more time
@@ -727,7 +729,10 @@ rule-owner_first = is kept for its own co-op{ $coop ->
 
 ## Reasons for a decision; "otherwise" says what would have changed it.
 
-reason-greenest = It is the machine that emits least among those expected to keep the promise{ $carbon_g ->
+reason-greenest = { $next_how ->
+    [less] It is one of the machines that emit least, but for a difference that the policy counts as none, among those expected to keep the promise
+   *[other] It is the machine that emits least among those expected to keep the promise
+}{ $carbon_g ->
     [none] .
    *[other] : { $carbon_g }.
 }{ $next_node ->
@@ -735,6 +740,7 @@ reason-greenest = It is the machine that emits least among those expected to kee
    *[other] {" "}{ $next_how ->
         [none] The next, { $next_node }, would emit { $next_carbon_g }.
         [late] The next, { $next_node }, would emit { $next_carbon_g }, but is not expected to keep it.
+        [less] Another, { $next_node }, would emit { $next_carbon_g }, which the policy counts as equal: the least energy wins, then the earliest first word.
        *[other] The next, { $next_node }, would emit as much, or nearly ({ $next_carbon_g }): at equal grams the least energy wins, then the earliest first word.
     }
 }
@@ -748,9 +754,17 @@ reason-only_one = It is the only machine possible right now{ $others ->
     [one] : { $others } other is excluded.
    *[other] : { $others } others are excluded.
 }
-reason-fastest_at_risk = No machine is expected to keep the promise{ $objective_s ->
-    [none] {""}
-   *[other] {" "}(first word in { $objective_s })
+reason-fastest_to_resume = The answer has begun, and its first word has come already: this is the machine expected to continue it soonest{ $ttft_s ->
+    [none] .
+   *[other] , in { $ttft_s }.
+}
+reason-fastest_at_risk = { $late_for ->
+    [stream] No machine is expected to write as fast as promised after the first word
+    [end] No machine is expected to end the answer in time
+   *[other] No machine is expected to keep the promise{ $objective_s ->
+        [none] {""}
+       *[other] {" "}(first word in { $objective_s })
+    }
 }: this is the fastest{ $ttft_s ->
     [none] {""}
    *[other] , first word in { $ttft_s }
@@ -761,6 +775,7 @@ reason-fastest_at_risk = No machine is expected to keep the promise{ $objective_
             [none] more time before the first word.
            *[other] at least { $ttft_upper_s } left before the first word.
         }
+        [stream] The promise would have held with a machine that writes fast enough.
         [end] The promise would have held with a fast enough machine, or with more time until the end.
        *[other] The promise could have held with a faster machine, or with more time.
     }
@@ -1128,7 +1143,9 @@ explain-unlisted = … and { $n ->
 } { $rule }
 explain-waiting-helps = waiting may help
 explain-waiting-useless = waiting will not change it
-explain-late = too slow for the promise
+explain-late = first word too late for the promise
+explain-slow = too slow after the first word for what is promised
+explain-obstacle = { $obstacle_node } (co-op { $obstacle_coop }, { $obstacle_zone }) would emit less ({ $obstacle_carbon_g }), but { $obstacle }.
 explain-first-word = first word in { $ttft }{ $upper ->
     [none] {""}
    *[other] , { $upper } at most

@@ -638,6 +638,8 @@ rule-tried_before = a déjà échoué à cette requête
     .otherwise = si cette machine n’avait pas déjà échoué à cette requête
 rule-little_room = est presque pleine
     .otherwise = si la politique ne tenait pas compte de la place qui reste sur une machine
+rule-resumes_later = continuerait la réponse plus tard
+    .otherwise = si la réponse n’avait pas déjà commencé
 rule-promise_at_risk = ne tiendrait pas la promesse
     .otherwise = si la promesse avait laissé { $objective_s ->
         [none] plus de temps
@@ -728,7 +730,10 @@ rule-owner_first = est gardée pour sa coopérative{ $coop ->
 
 ## Raisons d’une décision ; « otherwise » dit ce qui l’aurait changée.
 
-reason-greenest = C’est la machine qui émet le moins parmi celles qui devraient tenir la promesse{ $carbon_g ->
+reason-greenest = { $next_how ->
+    [less] C’est l’une des machines qui émettent le moins, à un écart près que la politique tient pour nul, parmi celles qui devraient tenir la promesse
+   *[other] C’est la machine qui émet le moins parmi celles qui devraient tenir la promesse
+}{ $carbon_g ->
     [none] .
    *[other] {""} : { $carbon_g }.
 }{ $next_node ->
@@ -736,6 +741,7 @@ reason-greenest = C’est la machine qui émet le moins parmi celles qui devraie
    *[other] {" "}{ $next_how ->
         [none] La suivante, { $next_node }, émettrait { $next_carbon_g }.
         [late] La suivante, { $next_node }, émettrait { $next_carbon_g }, mais ne devrait pas la tenir.
+        [less] Une autre, { $next_node }, émettrait { $next_carbon_g }, ce que la politique tient pour égal : le moins d’énergie l’emporte, puis le premier mot le plus tôt.
        *[other] La suivante, { $next_node }, émettrait autant, ou presque ({ $next_carbon_g }) : à grammes égaux, le moins d’énergie l’emporte, puis le premier mot le plus tôt.
     }
 }
@@ -749,9 +755,17 @@ reason-only_one = C’est la seule machine possible en ce moment{ $others ->
     [one] {""} : { $others } autre est écartée.
    *[other] {""} : { $others } autres sont écartées.
 }
-reason-fastest_at_risk = Aucune machine ne devrait tenir la promesse{ $objective_s ->
-    [none] {""}
-   *[other] {" "}(premier mot en { $objective_s })
+reason-fastest_to_resume = La réponse est commencée, et son premier mot est déjà arrivé : c’est la machine qui devrait la continuer le plus tôt{ $ttft_s ->
+    [none] .
+   *[other] , en { $ttft_s }.
+}
+reason-fastest_at_risk = { $late_for ->
+    [stream] Aucune machine ne devrait écrire aussi vite que promis après le premier mot
+    [end] Aucune machine ne devrait finir la réponse à temps
+   *[other] Aucune machine ne devrait tenir la promesse{ $objective_s ->
+        [none] {""}
+       *[other] {" "}(premier mot en { $objective_s })
+    }
 } : c’est la plus rapide{ $ttft_s ->
     [none] {""}
    *[other] , premier mot en { $ttft_s }
@@ -762,6 +776,7 @@ reason-fastest_at_risk = Aucune machine ne devrait tenir la promesse{ $objective
             [none] plus de temps avant le premier mot.
            *[other] au moins { $ttft_upper_s } avant le premier mot.
         }
+        [stream] La promesse aurait tenu avec une machine qui écrit assez vite.
         [end] La promesse aurait tenu avec une machine assez rapide, ou s’il était resté plus de temps jusqu’à la fin.
        *[other] La promesse aurait pu tenir avec une machine plus rapide, ou avec un délai plus long.
     }
@@ -1129,7 +1144,9 @@ explain-unlisted = … et { $n ->
 } { $rule }
 explain-waiting-helps = attendre peut aider
 explain-waiting-useless = attendre n’y changera rien
-explain-late = trop lente pour la promesse
+explain-late = premier mot trop tard pour la promesse
+explain-slow = trop lente après le premier mot pour ce qui est promis
+explain-obstacle = { $obstacle_node } (coop { $obstacle_coop }, { $obstacle_zone }) émettrait moins ({ $obstacle_carbon_g }), mais { $obstacle }.
 explain-first-word = premier mot en { $ttft }{ $upper ->
     [none] {""}
    *[other] , au plus { $upper }

@@ -51,6 +51,7 @@ TRIES_MAX = 3  # nodes that are checked for one explanation
 
 PROMISE_AT_RISK = "promise_at_risk"
 LITTLE_ROOM = "little_room"
+RESUMES_LATER = "resumes_later"
 
 _PERMANENT_CODES = frozenset(rule.code for rule in PERMANENT_RULES)
 
@@ -211,7 +212,7 @@ def find_greener(
     for _, view, broken in sorted(candidates, key=itemgetter(0))[:TRIES_MAX]:
         if broken is None:
             predicted = predict(view, request)
-            code = _why_not_picked(predicted, request)
+            code = _why_not_picked(predicted, request, with_room=with_room)
             if code:
                 return predicted, code
             continue
@@ -225,10 +226,47 @@ def find_greener(
     return None
 
 
-def _why_not_picked(predicted: Prediction, request: PlacementRequest) -> str:
-    """Returns why a greener node that fits was not picked; "" for more than one reason."""
+def find_obstacle(
+    state: State, result: PlacementResult, pick: Pick, request: PlacementRequest
+) -> tuple[ReplicaView, float, str] | None:
+    """Returns the machine that would emit least of all, and what kept the job from it.
+
+    However many obstacles it has, the first is named. None where no machine that serves the model
+    would emit less than the one picked, by more than the policy's tolerance.
+
+    Returns:
+        The replica, its predicted micrograms, and the obstacle as of ``find_greener``.
+    """
+    views = state.fleet.replica_index.by_model.get(request.shape.model, {})
+    with_room = pick.reason == WITH_ROOM
+    greener = [
+        (
+            fit.carbon_ug,
+            fit.view,
+            _why_not_picked(predict(fit.view, request), request, with_room=with_room)
+            or PROMISE_AT_RISK,
+        )
+        for fit in result.fits
+        if with_room or not fit.keeps
+    ]
+    for node, rule in result.excluded:
+        view = views.get(node.card.node)
+        if view is not None:
+            carbon_ug = predict_carbon(view.cost, request, tokens_to_read(view, request))
+            greener.append((carbon_ug, view, rule.code))
+    carbon_ug, view, code = min(greener, key=itemgetter(0), default=(inf, pick.best.view, ""))
+    is_greener = carbon_ug * (1.0 + state.policy.carbon.tolerance) < pick.best.carbon_ug
+    return (view, carbon_ug, code) if is_greener else None
+
+
+def _why_not_picked(predicted: Prediction, request: PlacementRequest, *, with_room: bool) -> str:
+    """Returns why a greener node that fits was not picked; "" for more than one reason.
+
+    Without ``with_room`` it was not expected to keep the promise. If it is now, the request is of
+    an answer that has begun, whose promised first word no longer counts.
+    """
     if predicted.keeps:
-        return LITTLE_ROOM
+        return LITTLE_ROOM if with_room else RESUMES_LATER
     # The condition names the first token where the class promises one, else the end.
     part = "completion_left_s" if request.objective.ttft_s is None else "ttft_left_s"
     view = predicted.view
@@ -239,13 +277,13 @@ def missed_part(view: ReplicaView, request: PlacementRequest) -> str:
     """Returns which objective a node is predicted to miss.
 
     Returns:
-        ``passed`` if the promised time is over, ``first_word`` or ``end`` if only that objective
-        is missed, else ``several``.
+        ``passed`` if the promised time is over; ``first_word``, ``stream`` (the time of each
+        further token) or ``end`` if only that objective is missed; else ``several``.
     """
     if min(request.ttft_left_s, request.completion_left_s) <= 0.0:
         return "passed"
-    if predict(view, structs.replace(request, ttft_left_s=inf)).keeps:
-        return "first_word"
-    if predict(view, structs.replace(request, completion_left_s=inf)).keeps:
-        return "end"
+    parts = {"first_word": "ttft_left_s", "stream": "tpot_s", "end": "completion_left_s"}
+    for part, name in parts.items():
+        if predict(view, structs.replace(request, **{name: inf})).keeps:
+            return part
     return "several"

@@ -7,16 +7,27 @@ count and one example for each rule.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from math import ceil
+from math import ceil, inf
+
+from msgspec.structs import replace
 
 from entraide.types import Candidates, Exclusion, Explanation
 from entraide.units import g_from_ug, round_half_up, wh_from_uwh
 from entraide_scheduler.core import evaluation
 from entraide_scheduler.core.carbon import surplus_w, undocumented_w
 from entraide_scheduler.core.explanations import counterfactuals
+from entraide_scheduler.core.fleet import ReplicaView
 from entraide_scheduler.core.model_loading import is_served
 from entraide_scheduler.core.models import REACHABLE
-from entraide_scheduler.core.placement import Pick, PlacementResult, Prediction, predict
+from entraide_scheduler.core.placement import (
+    AT_RISK,
+    GREENEST,
+    WITH_ROOM,
+    Pick,
+    PlacementResult,
+    Prediction,
+    predict,
+)
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.prediction import PlacementRequest
 from entraide_scheduler.core.records import Job, ModelLoadState, Node, Shape, is_loading
@@ -38,7 +49,17 @@ ValuesGetter = Callable[[Node, Rule], Values]
 def explain_placement(
     state: State, job: Job, result: PlacementResult, pick: Pick, request: PlacementRequest
 ) -> Explanation:
-    """Returns why a job is placed on the picked node."""
+    """Returns why a job is placed on the picked node.
+
+    An answer that has begun has had its first word: only what is promised of the rest can be
+    missed, though the machine whose next word comes soonest may be picked by the old promise.
+    """
+    if job.earlier_runs:
+        request = replace(request, ttft_left_s=inf)
+        keeps = [_keeps_promise(state, request, node) for node in result.listed.node]
+        result.listed = replace(result.listed, keeps_promise=keeps)
+        if pick.reason == AT_RISK and keeps[0]:
+            pick = Pick(pick.best, FASTEST_TO_RESUME)
     return _explanation(
         job,
         result,
@@ -50,6 +71,14 @@ def explain_placement(
         values=_pick_values(state, job, result, pick, request),
         pick=pick.best,
     )
+
+
+FASTEST_TO_RESUME = "fastest_to_resume"  # reason of a pick that continues an answer
+
+
+def _keeps_promise(state: State, request: PlacementRequest, node: str) -> bool:
+    view = state.fleet.replica_index.view_of(request.shape.model, node)
+    return view is not None and predict(view, request).keeps
 
 
 def explain_wait(
@@ -310,7 +339,7 @@ def _explanation(
         excluded_counts=result.counts,
         waiting_helps=bool(result.fitting)
         or any(rule.waiting_helps for _, rule in result.excluded),
-        objective_ttft_s=request.objective.ttft_s,
+        objective_ttft_s=None if job.earlier_runs else request.objective.ttft_s,
     )
 
 
@@ -363,24 +392,50 @@ def _pick_values(
         values["cached_tokens"] = request.cached[card.node]
     if job.alias:
         values["alias"], values["model"] = job.alias, job.facts.model
-    if pick.reason == "fastest_at_risk":
+    if pick.reason == AT_RISK:
         values["late_for"] = counterfactuals.missed_part(best.view, request)
     listed = result.listed
+    if request.ttft_left_s != inf and not all(listed.keeps_promise):
+        values["promise_left_s"] = request.ttft_left_s
     if len(listed) > 1:
         values["next_node"], values["next_coop"] = listed.node[1], listed.coop[1]
         values["next_zone"], values["next_ttft_s"] = listed.zone[1], listed.ttft_s[1]
         values["next_carbon_g"] = g_from_ug(listed.carbon_ug[1])
-    greener = counterfactuals.find_greener(state, result, pick, request)
-    if greener is not None:
-        predicted, code = greener
-        view = predicted.view
-        values["greener_node"], values["greener_coop"] = view.name, view.coop
-        values["greener_zone"], values["greener_ttft_s"] = view.zone, predicted.ttft_s
-        values["greener_carbon_g"] = g_from_ug(round_half_up(predicted.carbon_ug))
-        values["greener_rule"], values["could_node"] = code, view.name
-    elif len(listed) == 1 and _is_listed_per_node(state.policy, result):
-        values |= _one_rule_away_values(state, request, result.excluded)
+    return values | _greener_node_values(state, result, pick, request)
+
+
+def _greener_node_values(
+    state: State, result: PlacementResult, pick: Pick, request: PlacementRequest
+) -> Values:
+    """Returns which greener machine one condition excluded, and which is the greenest of all."""
+    values: Values = {}
+    if pick.reason != FASTEST_TO_RESUME:
+        greener = counterfactuals.find_greener(state, result, pick, request)
+        if greener is not None:
+            predicted, code = greener
+            view = predicted.view
+            values["greener_node"], values["greener_coop"] = view.name, view.coop
+            values["greener_zone"], values["greener_ttft_s"] = view.zone, predicted.ttft_s
+            values["greener_carbon_g"] = g_from_ug(round_half_up(predicted.carbon_ug))
+            values["greener_rule"], values["could_node"] = code, view.name
+        elif len(result.listed) == 1 and _is_listed_per_node(state.policy, result):
+            values |= _one_rule_away_values(state, request, result.excluded)
+    if pick.reason in (GREENEST, WITH_ROOM):
+        obstacle = counterfactuals.find_obstacle(state, result, pick, request)
+        if obstacle is not None and obstacle[0].name != values.get("greener_node"):
+            values |= _obstacle_values(*obstacle)
     return values
+
+
+def _obstacle_values(view: ReplicaView, carbon_ug: float, code: str) -> Values:
+    """Returns the machine that would emit least of all, and its obstacle."""
+    return {
+        "obstacle_node": view.name,
+        "obstacle_coop": view.coop,
+        "obstacle_zone": view.zone,
+        "obstacle_carbon_g": g_from_ug(round_half_up(carbon_ug)),
+        "obstacle_rule": code,
+    }
 
 
 def _undocumented_values(state: State, node: Node, at: float) -> Values:

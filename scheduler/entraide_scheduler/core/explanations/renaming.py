@@ -6,7 +6,8 @@ from msgspec.structs import replace
 
 from entraide.types import Explanation
 
-NODE_VALUES = ("node", "could_node")  # values of a sentence that name a node
+# Values of a sentence that name a node.
+NODE_VALUES = ("node", "could_node", "next_node", "greener_node", "obstacle_node")
 
 
 def rename_node(explanation: Explanation, name: str, number: str) -> Explanation:

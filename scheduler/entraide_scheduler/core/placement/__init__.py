@@ -15,6 +15,8 @@ result over columns for large fleets, and tests hold the two equal.
 """
 
 from entraide_scheduler.core.placement.placement import (
+    AT_RISK,
+    GREENEST,
     WITH_ROOM,
     Pick,
     PlacementResult,

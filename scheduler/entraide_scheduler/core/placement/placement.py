@@ -50,7 +50,8 @@ from entraide_scheduler.core.rules import (
 
 TIME_WEIGHT = 2.0  # weight of r^2 against s^2 in ``weighted_ug``
 
-WITH_ROOM = "greenest_with_room"  # reason of a pick where a greener node is more occupied
+# Reasons of a pick; ``WITH_ROOM``: a greener node is more occupied.
+GREENEST, WITH_ROOM, AT_RISK = "greenest", "greenest_with_room", "fastest_at_risk"
 
 
 class Prediction(Struct, gc=False):
@@ -368,8 +369,8 @@ def pick(result: PlacementResult, policy: Policy) -> Pick | None:
     if policy.picker is not Picker.GREENEST:
         return Pick(best, policy.picker.value)
     if not best.keeps:
-        return Pick(best, "fastest_at_risk")
+        return Pick(best, AT_RISK)
     if result.fitting == 1:
         return Pick(best, "only_one")
     greenest = best.carbon_ug <= result.least_ug * (1.0 + policy.carbon.tolerance)
-    return Pick(best, "greenest" if greenest else WITH_ROOM)
+    return Pick(best, GREENEST if greenest else WITH_ROOM)

@@ -74,8 +74,9 @@ def _public(values: Values, counts: Mapping[str, int]) -> dict[str, str | int | 
     if shown.get("rule") == OWN_ONLY:  # with the values of that rule
         del shown["coop"]
         shown |= {"rule": NOT_ACCEPTING, "reason": OWNER_TERMS}
-    if shown.get("greener_rule") == OWN_ONLY:
-        shown["greener_rule"] = NOT_ACCEPTING
+    for name in ("greener_rule", "obstacle_rule"):
+        if shown.get(name) == OWN_ONLY:
+            shown[name] = NOT_ACCEPTING
     if "nodes" in shown and shown.get("rule") == NOT_ACCEPTING:
         shown["nodes"] = counts.get(NOT_ACCEPTING, shown["nodes"])
     return shown
