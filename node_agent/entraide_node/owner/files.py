@@ -16,6 +16,7 @@ from entraide.decoding import decode_json, decode_toml
 from entraide.files import write_atomically, write_private
 from entraide.types import EnergyStatus
 from entraide_node.config import EnergyConfig, SurplusDeclaration, find_declaration_problem
+from entraide_node.core.owner_terms import OwnerTerms
 from entraide_node.energy.power_sampler import PowerStatus
 from entraide_node.energy.site_meters import SiteStatus
 
@@ -54,6 +55,7 @@ class OwnerStatus(Struct, frozen=True, kw_only=True):
         how: source of idle detection, or "".
         watching: whether a program keeps the screen on.
         file_code, file_values: fault of the owner's file; "" without one.
+        terms: that apply; None before the first evaluation.
         terms_ns: time of the last change of the owner's file that the agent has read, nanoseconds;
             0 without a file.
     """
@@ -70,6 +72,7 @@ class OwnerStatus(Struct, frozen=True, kw_only=True):
     watching: bool = False
     file_code: str = ""
     file_values: dict[str, str | int | float] = {}
+    terms: OwnerTerms | None = None
     terms_ns: int = 0
 
 

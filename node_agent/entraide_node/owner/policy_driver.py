@@ -117,6 +117,7 @@ class PolicyDriver:
             watching=activity.watching,
             file_code="" if problem is None else problem.code,
             file_values={} if problem is None else problem.values(self._folder),
+            terms=self._file.terms,
             terms_ns=self._file.changed_ns,
         )
 

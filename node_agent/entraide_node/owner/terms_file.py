@@ -4,6 +4,7 @@ Input: the file. Output: ``OwnerTerms``, or its fault with the line. A faulty fi
 the last valid terms apply. Without a file the machine works at any time.
 """
 
+import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -172,6 +173,64 @@ def changed_ns(folder: Path) -> int:
 def write_terms(folder: Path, terms: OwnerTerms) -> None:
     """Replaces a node's terms atomically."""
     write_private(folder / TERMS_NAME, format_terms(terms).encode("utf-8"))
+
+
+def save_terms(folder: Path, terms: OwnerTerms) -> None:
+    """Writes only what differs from the node's file; its other lines and comments stay.
+
+    A file that cannot be edited so (it is absent or faulty, or a changed value has several lines)
+    is replaced; a key that it did not have is then written only if its value is not the default.
+    """
+    try:
+        text = (folder / TERMS_NAME).read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    edited = _edit_terms(text, terms)
+    if parse_terms(edited) != terms:
+        try:
+            had = decode_toml(text)
+        except tomllib.TOMLDecodeError:
+            had = {}
+        table, default = (
+            tomllib.loads(format_terms(terms)),
+            tomllib.loads(format_terms(OwnerTerms())),
+        )
+        kept = {key: each for key, each in table.items() if key in had or each != default[key]}
+        edited = tomli_w.dumps(kept)
+    write_private(folder / TERMS_NAME, edited.encode("utf-8"))
+
+
+def _edit_terms(text: str, terms: OwnerTerms) -> str:
+    """Returns the text of a file with the lines of changed keys replaced or added."""
+    before = parse_terms(text)
+    if isinstance(before, TermsProblem):
+        return text
+    old, new = (_flat(tomllib.loads(format_terms(each))) for each in (before, terms))
+    for key, value in new.items():
+        if value == old[key]:
+            continue
+        table, _, name = key.rpartition(".")
+        line = f"{name} = {json.dumps(value, ensure_ascii=False)}"
+        lines, number = text.splitlines(), find_line(text, key)
+        if number:
+            lines[number - 1] = line
+        elif not table:
+            lines.insert(0, line)
+        elif find_line(text, table):
+            lines.insert(find_line(text, table), line)
+        else:
+            lines += [f"[{table}]", line]
+        text = "\n".join(lines) + "\n"
+    return text
+
+
+def _flat(table: Mapping[str, object]) -> dict[str, object]:
+    """Returns a table with the keys of inner tables as ``caps_idle.power_w``."""
+    flat: dict[str, object] = {}
+    for key, value in table.items():
+        inner = value if isinstance(value, dict) else {"": value}
+        flat |= {f"{key}.{name}".rstrip("."): each for name, each in inner.items()}
+    return flat
 
 
 def write_default_terms(folder: Path) -> bool:

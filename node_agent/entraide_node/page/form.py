@@ -4,7 +4,7 @@ Input: terms or fields. Output: fields or terms, or all faulty fields, in the fo
 number is "no limit" where 0 means that, and is refused elsewhere.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -26,6 +26,7 @@ from entraide_node.page.fields import (
 )
 from entraide_node.page.hours_rows import fields_to_hours, hours_to_fields
 
+SHOWN = "shown"  # field with the terms that a form showed
 CHECKS = ("own_first", "surplus_only", "on_battery")
 CHOICES: Mapping[str, Sequence[str]] = {
     "present": tuple(PresencePolicy),
@@ -49,6 +50,54 @@ def terms_to_fields(terms: OwnerTerms) -> Fields:
     fields["programs"] = "\n".join(terms.programs)
     fields["data_classes"] = list(values["data_classes"])
     return fields
+
+
+def show_terms(terms: OwnerTerms, allowed: Collection[DataClass]) -> Fields:
+    """Returns the terms in force as form fields, and in ``SHOWN`` what the form was made of.
+
+    Args:
+        terms: that apply.
+        allowed: data classes of the node's configuration; the others are not processed.
+    """
+    fields = terms_to_fields(terms)
+    fields["data_classes"] = [each for each in terms.data_classes if each in allowed]
+    fields[SHOWN] = msgspec.json.encode(terms).decode("utf-8")
+    return fields
+
+
+def merge_changes(
+    sent: OwnerTerms, fields: Fields, now: OwnerTerms, allowed: Collection[DataClass]
+) -> OwnerTerms:
+    """Returns the present terms with what was changed in a form, and nothing else.
+
+    Args:
+        sent: terms of the form as it was sent.
+        fields: of that form.
+        now: terms that apply now, perhaps others than those which the form showed.
+        allowed: data classes of the node's configuration.
+    """
+    try:
+        shown = msgspec.json.decode(field_text(fields, SHOWN), type=OwnerTerms)
+    except msgspec.DecodeError:
+        shown = now
+    before = fields_to_terms(show_terms(shown, allowed))
+    if not isinstance(before, OwnerTerms):
+        return sent
+    hidden = [each for each in now.data_classes if each not in allowed]
+    ticked = [each for each in DataClass if each in (*sent.data_classes, *hidden)]
+    changes = _changes(before, msgspec.structs.replace(sent, data_classes=before.data_classes))
+    if sent.data_classes != before.data_classes:
+        changes["data_classes"] = tuple(ticked)
+    for name in ("caps_idle", "caps_present"):
+        caps = _changes(getattr(before, name), getattr(sent, name))
+        changes[name] = msgspec.structs.replace(getattr(now, name), **caps)
+    return msgspec.structs.replace(now, **changes)
+
+
+def _changes(before: msgspec.Struct, after: msgspec.Struct) -> dict[str, Any]:
+    """Returns the fields of the second struct that differ from those of the first."""
+    values = msgspec.structs.asdict(after)
+    return {name: each for name, each in values.items() if each != getattr(before, name)}
 
 
 def fields_to_terms(fields: Fields) -> OwnerTerms | tuple[FormProblem, ...]:

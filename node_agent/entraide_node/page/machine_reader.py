@@ -74,14 +74,25 @@ class MachineReader:
 
         await self._wait(resumed)
 
+    def terms(self) -> tuple[OwnerTerms, TermsProblem | None]:
+        """Returns the terms that apply, and the fault of the owner's file.
+
+        With a faulty file, a running agent keeps the last valid terms; one that starts is strict.
+        """
+        terms, status = owner_terms.read_terms(self._folder), self._read_status()
+        if isinstance(terms, OwnerTerms):
+            return terms, None
+        running = None if status is None else status.owner.terms
+        return running or OwnerTerms(), terms
+
     def now(self, lang: str) -> MachineNow:
         """Returns what the machine does now."""
-        terms = owner_terms.read_terms(self._folder)
+        terms, _ = self.terms()
         status = self._read_status()
         stopped = owner_files.read_stopped(self._folder) if status is None else None
         return summarise_now(
             status,
-            OwnerTerms() if isinstance(terms, TermsProblem) else terms,
+            terms,
             node=self._config.node,
             data_classes=self._config.data_classes,
             paused=owner_files.is_paused(self._folder),

@@ -20,10 +20,10 @@ from entraide_node.config import NodeConfig
 from entraide_node.core.owner_terms import OwnerTerms
 from entraide_node.owner import files as owner_files
 from entraide_node.owner import terms_file as owner_terms
-from entraide_node.owner.terms_file import LISTED_MAX, TERMS_NAME, TermsProblem
+from entraide_node.owner.terms_file import LISTED_MAX, TERMS_NAME
 from entraide_node.page.changes import change_sentences
 from entraide_node.page.fields import Fields, FormProblem, read_fields
-from entraide_node.page.form import fields_to_terms, terms_to_fields
+from entraide_node.page.form import fields_to_terms, merge_changes, show_terms
 from entraide_node.page.hours_rows import add_row, remove_row, row_numbers
 from entraide_node.page.machine_reader import MachineReader
 from entraide_node.page.view import STYLE_NAME, Notice, PageContent, read_asset, render_page
@@ -130,9 +130,10 @@ class OwnerPage:
     async def _show_page(self, request: web.Request) -> web.Response:
         lang = self._lang(request)
         terms, notices = self._read_terms(lang)
+        fields = show_terms(terms, self._config.data_classes)
         if request.query.get("saved"):
             notices = [*self._saved_notices(terms, lang), *notices]
-        return await self._respond(lang, terms_to_fields(terms), notices=notices)
+        return await self._respond(lang, fields, notices=notices)
 
     async def _save(self, request: web.Request) -> web.StreamResponse:
         lang = self._lang(request)
@@ -141,8 +142,10 @@ class OwnerPage:
         if isinstance(terms, tuple):
             focus = terms[0].field
             return await self._respond(lang, fields, problems=terms, focus=focus, status=422)
-        before, _ = self._read_terms(lang)
-        await asyncio.to_thread(owner_terms.write_terms, self._folder, terms)
+        before, problem = self._machine.terms()
+        terms = merge_changes(terms, fields, before, self._config.data_classes)
+        if terms != before or problem is not None:
+            await asyncio.to_thread(owner_terms.save_terms, self._folder, terms)
         self._last_saved = before, terms
         await self._machine.wait_for_terms()
         raise web.HTTPSeeOther(f"./?lang={lang}&saved=1", headers=HEADERS)
@@ -179,7 +182,8 @@ class OwnerPage:
         text = i18n.text("page-too-large", lang, most=BODY_BYTES_MAX // 1024)
         terms, _ = self._read_terms(lang)
         notices = [Notice(text, good=False)]
-        return await self._respond(lang, terms_to_fields(terms), notices=notices, status=413)
+        fields = show_terms(terms, self._config.data_classes)
+        return await self._respond(lang, fields, notices=notices, status=413)
 
     def _lang(self, request: web.Request) -> str:
         """The reader's choice, else the browser's language, else the node's."""
@@ -192,12 +196,12 @@ class OwnerPage:
     def _read_terms(self, lang: str) -> tuple[OwnerTerms, list[Notice]]:
         """Returns the terms that the form shows, and what their reader must know."""
         path = self._folder / TERMS_NAME
-        terms = owner_terms.read_terms(self._folder)
-        if isinstance(terms, TermsProblem):
-            problem = i18n.text(f"owner-file-{terms.code}", lang, **terms.values(path))
-            return OwnerTerms(), [Notice(problem, good=False)]
+        terms, fault = self._machine.terms()
+        if fault is not None:
+            problem = i18n.text(f"owner-file-{fault.code}", lang, **fault.values(path))
+            return terms, [Notice(problem, good=False)]
         if not path.exists():
-            return OwnerTerms(), [Notice(i18n.text("page-no-terms", lang))]
+            return terms, [Notice(i18n.text("page-no-terms", lang))]
         return terms, []
 
     def _saved_notices(self, terms: OwnerTerms, lang: str) -> list[Notice]:
@@ -228,6 +232,7 @@ class OwnerPage:
             given=await self._machine.given(lang), paused=owner_files.is_paused(self._folder),
             give_back_s=terms.give_back_s, start_command=START_COMMAND,
             path=str(self._folder / TERMS_NAME), csrf=self._csrf, fields=fields,
+            allowed=self._config.data_classes,
             problems=problems, notices=notices, focus=focus,
         )  # fmt: skip
         return web.Response(text=render_page(content), content_type="text/html", status=status)

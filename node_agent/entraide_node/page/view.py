@@ -49,6 +49,7 @@ class PageContent(Struct, frozen=True, kw_only=True):
         path: of the owner's file.
         csrf: token that the form must send back.
         fields: of the form.
+        allowed: data classes that the node's configuration allows.
         problems: faulty fields.
         notices: what happened to the last form, and faults of the owner's file.
         focus: field that gets the focus; "" for none.
@@ -64,6 +65,7 @@ class PageContent(Struct, frozen=True, kw_only=True):
     path: str
     csrf: str
     fields: Fields
+    allowed: Sequence[DataClass]
     problems: Sequence[FormProblem] = ()
     notices: Sequence[Notice] = ()
     focus: str = ""

@@ -730,7 +730,7 @@ rule-owner_first = is kept for its own co-op{ $coop ->
 ## Reasons for a decision; "otherwise" says what would have changed it.
 
 reason-greenest = { $next_how ->
-    [less] It is one of the machines that emit least, but for a difference that the policy counts as none, among those expected to keep the promise
+    [less] It is one of the machines that emit least, but for a difference that the policy treats as zero, among those expected to keep the promise
    *[other] It is the machine that emits least among those expected to keep the promise
 }{ $carbon_g ->
     [none] .
@@ -740,7 +740,7 @@ reason-greenest = { $next_how ->
    *[other] {" "}{ $next_how ->
         [none] The next, { $next_node }, would emit { $next_carbon_g }.
         [late] The next, { $next_node }, would emit { $next_carbon_g }, but is not expected to keep it.
-        [less] Another, { $next_node }, would emit { $next_carbon_g }, which the policy counts as equal: the least energy wins, then the earliest first word.
+        [less] Another, { $next_node }, would emit { $next_carbon_g }, which the policy treats as equal: the least energy wins, then the earliest first word.
        *[other] The next, { $next_node }, would emit as much, or nearly ({ $next_carbon_g }): at equal grams the least energy wins, then the earliest first word.
     }
 }
@@ -3909,6 +3909,7 @@ page-data-public = public
 page-data-internal = internal
 page-data-restricted = restricted
 page-data-none = none: it takes no requests
+page-data-not-allowed = excluded by node.toml, the configuration file
 page-data-hint = Public: no secret. Internal: for machines of approved members only. Restricted: our co-op’s own, which stay on its machines.
 page-spare = Protecting the machine
 page-spare-what = Battery, heat, memory, your own programs

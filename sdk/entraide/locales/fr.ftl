@@ -3919,6 +3919,7 @@ page-data-public = publiques
 page-data-internal = internes
 page-data-restricted = restreintes
 page-data-none = aucune : elle ne prend pas de requêtes
+page-data-not-allowed = exclues par node.toml, le fichier de configuration
 page-data-hint = Publiques : rien de secret. Internes : pour les machines de membres approuvés. Restreintes : celles de notre coopérative, qui restent sur ses machines.
 page-spare = Ménager la machine
 page-spare-what = Batterie, chaleur, mémoire, vos propres programmes
