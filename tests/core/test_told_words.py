@@ -55,7 +55,7 @@ def small_world(seed: int) -> tuple[Core, Explanation, PlacementRequest]:
 
 def test_what_is_called_greenest_is_so_or_what_would_emit_least_is_named() -> None:
     """In random pools: of all machines with the model, the one that would emit least is told."""
-    wrong, told = [], 0
+    wrong, greener = [], 0
     for seed in range(SEEDS):
         core, explanation, request = small_world(seed)
         if explanation.reason not in CLAIMS or explanation.decision != "placed":
@@ -66,7 +66,7 @@ def test_what_is_called_greenest_is_so_or_what_would_emit_least_is_named() -> No
         tolerance = core._state.policy.carbon.tolerance
         if emitted[least] * (1.0 + tolerance) >= emitted[explanation.node]:
             continue
-        told += 1
+        greener += 1
         wrong += [
             (seed, least, lang)
             for lang in i18n.LANGUAGES
@@ -74,7 +74,7 @@ def test_what_is_called_greenest_is_so_or_what_would_emit_least_is_named() -> No
         ]
 
     assert [] == wrong
-    assert told >= 10
+    assert greener >= 10
 
 
 def test_late_is_said_only_of_what_would_be_late() -> None:
@@ -149,6 +149,6 @@ def test_a_forgotten_machine_leaves_every_value_of_an_explanation() -> None:
     """Its number stands wherever a sentence named it, as the next, the greener or the obstacle."""
     _, explanation, _ = small_world(0)
     names = ("node", "could_node", "next_node", "greener_node", "obstacle_node")
-    told = replace(explanation, values=dict.fromkeys(names, "forgotten"))
+    named = replace(explanation, values=dict.fromkeys(names, "forgotten"))
 
-    assert set(rename_node(told, "forgotten", "n-1").values.values()) == {"n-1"}
+    assert set(rename_node(named, "forgotten", "n-1").values.values()) == {"n-1"}
