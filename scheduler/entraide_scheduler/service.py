@@ -405,6 +405,8 @@ class Service:
             on_keys_changed=parts.gateway.clear_key_cache,
             broadcast_revocation=parts.gateway_listener.broadcast,
             list_gateways=parts.gateway_listener.list_gateways,
+            list_models=parts.gateway.pages.get_model_cards,
+            render_statement=parts.gateway.statements.render,
             retention=self._config.journal.retention,
             timezone=self._config.timezone,
             place=self._config.place.place,

@@ -162,7 +162,8 @@ class _PoolOfPolicy:
         self._service = AdminService(
             store=absent, registry=absent, identity=absent, catalogue=absent, membership=absent,
             node_listener=absent, on_keys_changed=absent, broadcast_revocation=absent,
-            list_gateways=absent, driver=SimpleNamespace(core=core),  # type: ignore[arg-type]
+            list_gateways=absent, list_models=absent, render_statement=absent,
+            driver=SimpleNamespace(core=core),  # type: ignore[arg-type]
             policies=self,  # type: ignore[arg-type]
             access=self,  # type: ignore[arg-type]
         )  # fmt: skip

@@ -123,7 +123,8 @@ async def test_each_method_is_called_by_the_roles_that_may_and_by_no_other(pages
 
     assert set() == allowed["person"]
     assert {
-        "ListNodes", "ListCoops", "ListKeys", "CreateKey", "GetStatement", "RevokeKey"
+        "ListNodes", "ListCoops", "ListKeys", "CreateKey", "GetStatement", "GetStatementPdf",
+        "RevokeKey"
     } == allowed["coop_admin"]  # fmt: skip
     assert reading == allowed["auditor"]
     assert set(METHODS) - OF_PEOPLE - {"SetCatalogue", "PostCorrection"} == allowed["operator"]
@@ -140,6 +141,7 @@ async def test_a_co_op_admin_stays_in_the_own_co_op(pages: Pages) -> None:
         await admin.ask("CreateKey", {"coop": "beta"}),
         await admin.ask("ListKeys", {"coop": "beta"}),
         await admin.ask("GetStatement", {"coop": "beta"}),
+        await admin.ask("GetStatementPdf", {"coop": "beta"}),
         await admin.ask("ListPeople", {"coop": "beta"}),
         await admin.ask("AddPerson", {"coop": "beta", "name": "X"}),
         await admin.ask("AddPerson", {"coop": "alpha", "name": "X", "role": "operator"}),

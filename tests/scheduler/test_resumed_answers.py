@@ -145,7 +145,7 @@ async def test_the_receipt_names_both_machines_and_verifies(pool: Pool) -> None:
     second.report()
     receipt = receipt_of(await answer.text())
     ledger = await settled(pool, first.run.job)
-    keys = {pool.gateway._pages._signer.public_key.id: pool.gateway._pages._signer.public_key}
+    keys = {pool.gateway.pages._signer.public_key.id: pool.gateway.pages._signer.public_key}
     status, public = await pool.call("GET", f"/v1/jobs/{first.run.job}/receipt")
 
     assert [(first.node, 2, "owner_terms"), (second.node, 3, "")] == [

@@ -5,7 +5,7 @@ It changes the pool's record in the store and then feeds an event to the core.
 
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -14,17 +14,20 @@ import structlog
 import entraide
 from entraide import catalogue as documents
 from entraide.catalogue import InvalidCatalogue, find
+from entraide.errors import EntraideError
 from entraide.models import Catalogue
 from entraide.printable import is_printable, shortened
+from entraide.statements import Statement
 from entraide.types import UNKNOWN_PLACE, ServerPlace
-from entraide.v1 import admin_pb2
+from entraide.v1 import admin_pb2, pool_pb2
 from entraide.wire import messages as m
 from entraide.wire import subjects
+from entraide.wire.cards import ModelCard
 from entraide_scheduler.books import make_statement
 from entraide_scheduler.catalogue import PoolCatalogue
 from entraide_scheduler.control import convert, plans
 from entraide_scheduler.control.corrections import correction_fault, correction_fields
-from entraide_scheduler.control.errors import Context
+from entraide_scheduler.control.errors import Context, language
 from entraide_scheduler.control.membership import Membership
 from entraide_scheduler.control.operator_access import OperatorAccess
 from entraide_scheduler.control.policy_admin import journal_message
@@ -46,6 +49,7 @@ from entraide_scheduler.store.rows import KeyRow, NodeRow
 from entraide_scheduler.store.store import Store
 
 LABEL_MAX = 200
+JOBS_DEFAULT, JOBS_MAX = 50, 1_000  # jobs that one call lists
 
 
 class AdminService:
@@ -60,6 +64,8 @@ class AdminService:
         on_keys_changed: called after a key was created.
         broadcast_revocation: tells every gateway of a revoked key or node.
         list_gateways: returns the gateways of their own.
+        list_models: returns the models that clients may name.
+        render_statement: returns a statement as PDF in a language.
         retention: how much of the journal is kept.
         timezone: time zone of statements.
     """
@@ -79,6 +85,8 @@ class AdminService:
         on_keys_changed: Callable[[], None],
         broadcast_revocation: Callable[[m.Revocation], None],
         list_gateways: Callable[[], list[GatewayStatus]],
+        list_models: Callable[[], Awaitable[Sequence[ModelCard]]],
+        render_statement: Callable[[Statement, str], Awaitable[bytes]],
         retention: Retention = NO_RETENTION,
         timezone: str = "UTC",
         place: ServerPlace = UNKNOWN_PLACE,
@@ -98,6 +106,8 @@ class AdminService:
         self._on_keys_changed = on_keys_changed
         self._broadcast_revocation = broadcast_revocation
         self._list_gateways = list_gateways
+        self._list_models = list_models
+        self._render_statement = render_statement
         self._log = structlog.get_logger("entraide.admin")
 
     async def ListNodes(
@@ -263,6 +273,22 @@ class AdminService:
         self, request: admin_pb2.GetStatementRequest, context: Context
     ) -> admin_pb2.Statement:
         """Returns a co-op's statement of a month; former members are included."""
+        return convert.statement_message(await self._make_statement(request, context))
+
+    async def GetStatementPdf(
+        self, request: admin_pb2.GetStatementRequest, context: Context
+    ) -> admin_pb2.StatementPdf:
+        """Returns the same statement as the document that the treasurer files."""
+        statement = await self._make_statement(request, context)
+        try:
+            document = await self._render_statement(statement, language(context))
+        except EntraideError as problem:
+            await self._access.abort(context, problem.code)
+        return admin_pb2.StatementPdf(document=document)
+
+    async def _make_statement(
+        self, request: admin_pb2.GetStatementRequest, context: Context
+    ) -> Statement:
         try:
             statement = await make_statement(
                 self._store,
@@ -284,7 +310,25 @@ class AdminService:
         jobs = statement.own.jobs + statement.given.jobs + statement.received.jobs
         if not jobs and not statement.corrections:
             await self._check_coop(request.coop, context)
-        return convert.statement_message(statement)
+        return statement
+
+    async def ListModels(
+        self, _: pool_pb2.ListModelsRequest, _context: Context
+    ) -> pool_pb2.ListModelsResponse:
+        """Lists the models that clients may name, as their own service does."""
+        models = map(convert.model_message, await self._list_models())
+        return pool_pb2.ListModelsResponse(models=models)
+
+    async def ListPoolJobs(
+        self, request: admin_pb2.ListPoolJobsRequest, context: Context
+    ) -> admin_pb2.ListPoolJobsResponse:
+        """Lists the jobs that are open or ended lately, newest first, without their senders."""
+        if request.coop:
+            await self._check_coop(request.coop, context)
+        views = self._driver.core.jobs(request.coop)
+        views.sort(key=lambda view: view.requested_at, reverse=True)
+        limit = min(request.limit or JOBS_DEFAULT, JOBS_MAX)
+        return admin_pb2.ListPoolJobsResponse(jobs=map(convert.job_message, views[:limit]))
 
     async def PostCorrection(
         self, request: admin_pb2.Correction, context: Context

@@ -6,8 +6,9 @@ from msgspec import structs
 
 from entraide.statements import Amounts, Statement, UsageLine
 from entraide.units import g_from_ug, wh_from_uwh
-from entraide.v1 import admin_pb2, common_pb2
+from entraide.v1 import admin_pb2, common_pb2, pool_pb2
 from entraide.wire import messages as m
+from entraide.wire.cards import ModelCard
 from entraide_scheduler.core.policy import (
     CoopTerms,
     Lend,
@@ -17,7 +18,7 @@ from entraide_scheduler.core.policy import (
     quota_name,
 )
 from entraide_scheduler.core.records import Quarantine
-from entraide_scheduler.core.views import NodeView, QuotaView
+from entraide_scheduler.core.views import JobView, NodeView, QuotaView
 from entraide_scheduler.gateways import GatewayStatus
 from entraide_scheduler.nodes import LoadRefusal
 from entraide_scheduler.store.rows import KeyRow, NodeRow
@@ -243,3 +244,32 @@ def key_message(
 def catalogue_message(message: m.CatalogueReply) -> admin_pb2.ModelCatalogue:
     """Returns the signed model catalogue."""
     return admin_pb2.ModelCatalogue(document=message.document, signature=message.signature)
+
+
+def model_message(card: ModelCard) -> pool_pb2.Model:
+    """Returns the message of a model."""
+    return pool_pb2.Model(
+        model=card.model,
+        revisions=card.revisions,
+        context_tokens=card.context_tokens,
+        features=card.features,
+        replicas=card.replicas,
+        loaded=card.loaded,
+        means=card.means,
+        zones=card.zones,
+        controlled_by=card.controlled_by,
+        pinned_at=card.pinned_at,
+    )
+
+
+def job_message(view: JobView) -> admin_pb2.PoolJob:
+    """Returns what the operator reads of a job: nothing of its text, and not who sent it."""
+    return admin_pb2.PoolJob(
+        job=view.job,
+        coop=view.coop,
+        state=view.state.value,
+        job_class=view.job_class.value,
+        model=view.model,
+        submitted_at=view.requested_at,
+        ended_at=view.ended_at,
+    )

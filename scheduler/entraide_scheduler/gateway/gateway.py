@@ -36,7 +36,7 @@ from entraide_scheduler.bus import BatchPlanner, NodeChannel, SchedulerPort
 from entraide_scheduler.config import HttpConfig, OidcConfig, SmtpConfig
 from entraide_scheduler.driver import Health
 from entraide_scheduler.gateway.admin import SigninParts
-from entraide_scheduler.gateway.api import CoopRoutes, PoolApi
+from entraide_scheduler.gateway.api import CoopRoutes, PoolApi, StatementRenderer
 from entraide_scheduler.gateway.batches import (
     Batches,
     BatchFeeder,
@@ -118,6 +118,8 @@ class Gateway:
 
     Attributes:
         pool_service: the gRPC ``Pool`` servicer.
+        pages: the public pages, and the list of models.
+        statements: renders statements.
         signin: its parts for persons who sign in.
     """
 
@@ -182,7 +184,8 @@ class Gateway:
         self._feeder = self._make_feeder(planner, lines, store, facts_builder, sealer)
         self._batches = self._make_batches(store, sealer)
         self._watch = self._make_watch(link, store)
-        self._pages = self._make_pages(signer, status, health)
+        self.pages = self._make_pages(signer, status, health)
+        self.statements = StatementRenderer(store, signer, settings.pool)
         self._streams = ReconnectableStreams(
             self._running_jobs.cancel, self.metrics.count_reconnection
         )
@@ -292,14 +295,11 @@ class Gateway:
                 BatchRoutes(self._batches, self.signin.callers),
                 PoolRoutes(self._pool_events, self.signin.callers, pool=self._settings.pool),
                 CoopRoutes(
-                    self._api,
-                    self._pool_events.states,
-                    self.signin.callers,
-                    pool=self._settings.pool,
+                    self._api, self._pool_events.states, self.signin.callers, self.statements
                 ),
                 *self.signin.groups,
             ),
-            pages=self._pages,
+            pages=self.pages,
             metrics=self.metrics,
             pool_weights=pool_weights,
             node_statements=node_statements,
@@ -312,7 +312,7 @@ class Gateway:
         pool_service = PoolService(
             self._api,
             authenticator=self._authenticator,
-            pages=self._pages,
+            pages=self.pages,
             metrics=self.metrics,
             lang=self._settings.lang,
         )
@@ -419,7 +419,7 @@ class Gateway:
         Raises:
             OSError: the address is in use or not local.
         """
-        self._pages.endpoints = endpoints
+        self.pages.endpoints = endpoints
         http, count = self._settings.http, self.metrics.count_refused
         self._http = HttpServer(
             self._routes,
@@ -449,12 +449,12 @@ class Gateway:
                 self._spawn(self._kept_jobs.run_pending_check(self._planner.is_known))
         if self._watch is not None:
             self._spawn(self._watch.run())
-        self._pages.ready = True
+        self.pages.ready = True
         self._log.info("gateway.listening", url=self.url)
 
     async def stop(self) -> None:
         """Stops the gateway as the module describes; returns when all its tasks have ended."""
-        self._pages.ready = False
+        self.pages.ready = False
         self._api.stopping = True
         await self._pool_events.stop()
         with contextlib.suppress(TimeoutError):

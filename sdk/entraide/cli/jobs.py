@@ -7,10 +7,13 @@ import typer
 
 from entraide import explanations, i18n
 from entraide.cli import explanation_output, options, output
-from entraide.cli.pool_access import find_pool
+from entraide.cli.pool_access import PoolAccess, find_pool
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from entraide.client import Job
+    from entraide.v1 import admin_pb2
 
 
 def register(app: typer.Typer, lang: str) -> None:
@@ -70,23 +73,45 @@ def _register_list(group: typer.Typer, lang: str) -> None:
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
-        with find_pool(state, lang).client(coop) as client:
+        pool = find_pool(state, lang)
+        if pool.is_operators:
+            _print_pool_jobs(pool, coop, limit, json=json)
+            return
+        with pool.client(coop) as client:
             jobs = client.jobs(limit)
         if json:
             output.print_json(jobs)
             return
-        columns = ("job", "state", "class", "model", "submitted")
-        rows = [
-            [
-                job.job,
-                i18n.word("state", job.state, lang),
-                i18n.word("class", job.job_class, lang),
-                job.model,
-                output.format_time(job.submitted_at, lang),
-            ]
-            for job in jobs
+        _print_table(jobs, lang)
+
+
+def _print_pool_jobs(pool: PoolAccess, coop: str, limit: int, *, json: bool) -> None:
+    """Prints the jobs of all co-ops as the operator sees them: no text, and not who sent them."""
+    from entraide.v1 import admin_pb2
+
+    with pool.admin() as admin:
+        request = admin_pb2.ListPoolJobsRequest(limit=limit, coop=coop)
+        jobs = admin.call("ListPoolJobs", request).jobs
+    if json:
+        output.print_json(list(jobs))
+    else:
+        _print_table(jobs, pool.lang, "coop")
+
+
+def _print_table(jobs: "Iterable[Job | admin_pb2.PoolJob]", lang: str, *more: str) -> None:
+    columns = ("job", *more, "state", "class", "model", "submitted")
+    rows = [
+        [
+            job.job,
+            *(getattr(job, name) for name in more),
+            i18n.word("state", job.state, lang),
+            i18n.word("class", job.job_class, lang),
+            job.model,
+            output.format_time(job.submitted_at, lang),
         ]
-        output.print_table([i18n.text(f"col-{name}", lang) for name in columns], rows)
+        for job in jobs
+    ]
+    output.print_table([i18n.text(f"col-{name}", lang) for name in columns], rows)
 
 
 def _print_job(job: "Job", lang: str) -> None:

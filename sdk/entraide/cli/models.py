@@ -43,8 +43,8 @@ def register(app: typer.Typer, lang: str) -> None:
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
-        with find_pool(state, lang).client(coop) as client:
-            served = client.models()
+        pool = find_pool(state, lang)
+        served = _list_models(pool, coop)
         if json:
             output.print_json(served)
             return
@@ -61,8 +61,20 @@ def register(app: typer.Typer, lang: str) -> None:
             for model in served
         ]
         output.print_table(headings, rows)
-        for line in _load_refusal_lines(find_pool(state, lang), lang):
+        for line in _load_refusal_lines(pool, lang):
             typer.echo(line)
+
+
+def _list_models(pool: PoolAccess, coop: str) -> "list[ModelInfo]":
+    if not pool.is_operators:
+        with pool.client(coop) as client:
+            return client.models()
+    from entraide.client import _convert as convert
+    from entraide.v1 import pool_pb2
+
+    with pool.admin() as admin:
+        listed = admin.call("ListModels", pool_pb2.ListModelsRequest()).models
+    return [convert.model(message) for message in listed]
 
 
 def _load_refusal_lines(pool: PoolAccess, lang: str) -> list[str]:

@@ -85,6 +85,11 @@ class PoolAccess(Struct, frozen=True):
             yield client
 
     @property
+    def is_operators(self) -> bool:
+        """Whether the operator's key is the only one here."""
+        return bool(self.admin_key) and not self.keys
+
+    @property
     def is_other_folder(self) -> bool:
         """Whether the pool's folder must be named, since it is not the usual one."""
         return self.folder is not None and self.folder != default_state()

@@ -1,7 +1,7 @@
 """``entraide report``: a co-op's statement of a month, for the operator and for the co-op itself.
 
-With the operator's key the statement of any co-op is shown, over gRPC; with a member's key that of
-its own co-op, from ``GET /v1/statement``.
+With the operator's key the statement of any co-op is shown or rendered, over gRPC; with a member's
+key that of its own co-op, from ``GET /v1/statement``.
 """
 
 from pathlib import Path
@@ -44,7 +44,7 @@ def register(app: typer.Typer, lang: str) -> None:
 
         pool = find_pool(state, lang)
         if pdf is not None:
-            _write_file(pdf, _fetch(pool, coop, month, kind=PDF_KIND), lang)
+            _write_file(pdf, _render(pool, coop, month), lang)
             return
         if pool.admin_key and coop:
             statement = _ask_as_operator(pool, coop, month)
@@ -56,6 +56,18 @@ def register(app: typer.Typer, lang: str) -> None:
             output.print_json(statement)
         else:
             _print_statement(statement, lang)
+
+
+def _render(pool: PoolAccess, coop: str, month: str) -> bytes:
+    """Returns the statement as PDF: made for the operator, or for a member by the key."""
+    if not (pool.admin_key and coop):
+        return _fetch(pool, coop, month, kind=PDF_KIND)
+    from entraide.v1 import admin_pb2
+
+    with pool.admin() as admin:
+        request = admin_pb2.GetStatementRequest(coop=coop, month=month)
+        document: bytes = admin.call("GetStatementPdf", request).document
+    return document
 
 
 def _ask_as_operator(pool: PoolAccess, coop: str, month: str) -> "Statement":

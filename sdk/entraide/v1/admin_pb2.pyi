@@ -934,6 +934,106 @@ class GetStatementRequest(_message.Message):
 Global___GetStatementRequest: _TypeAlias = GetStatementRequest  # noqa: Y015
 
 @_typing.final
+class StatementPdf(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    document: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        document: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StatementPdf: _TypeAlias = StatementPdf  # noqa: Y015
+
+@_typing.final
+class ListPoolJobsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIMIT_FIELD_NUMBER: _builtins.int
+    COOP_FIELD_NUMBER: _builtins.int
+    limit: _builtins.int
+    """50 by default, 1000 at most."""
+    coop: _builtins.str
+    """Of one co-op, or of all."""
+    def __init__(
+        self,
+        *,
+        limit: _builtins.int = ...,
+        coop: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coop", b"coop", "limit", b"limit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPoolJobsRequest: _TypeAlias = ListPoolJobsRequest  # noqa: Y015
+
+@_typing.final
+class PoolJob(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    COOP_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    JOB_CLASS_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    SUBMITTED_AT_FIELD_NUMBER: _builtins.int
+    ENDED_AT_FIELD_NUMBER: _builtins.int
+    job: _builtins.str
+    coop: _builtins.str
+    state: _builtins.str
+    job_class: _builtins.str
+    model: _builtins.str
+    submitted_at: _builtins.float
+    ended_at: _builtins.float
+    def __init__(
+        self,
+        *,
+        job: _builtins.str = ...,
+        coop: _builtins.str = ...,
+        state: _builtins.str = ...,
+        job_class: _builtins.str = ...,
+        model: _builtins.str = ...,
+        submitted_at: _builtins.float = ...,
+        ended_at: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coop", b"coop", "ended_at", b"ended_at", "job", b"job", "job_class", b"job_class", "model", b"model", "state", b"state", "submitted_at", b"submitted_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PoolJob: _TypeAlias = PoolJob  # noqa: Y015
+
+@_typing.final
+class ListPoolJobsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOBS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def jobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___PoolJob]: ...
+    def __init__(
+        self,
+        *,
+        jobs: _abc.Iterable[Global___PoolJob] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["jobs", b"jobs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPoolJobsResponse: _TypeAlias = ListPoolJobsResponse  # noqa: Y015
+
+@_typing.final
 class Amounts(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

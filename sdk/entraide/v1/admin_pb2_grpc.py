@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from entraide.v1 import admin_pb2 as entraide_dot_v1_dot_admin__pb2
+from entraide.v1 import pool_pb2 as entraide_dot_v1_dot_pool__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -108,6 +109,21 @@ class AdminStub:
                 '/entraide.v1.Admin/GetStatement',
                 request_serializer=entraide_dot_v1_dot_admin__pb2.GetStatementRequest.SerializeToString,
                 response_deserializer=entraide_dot_v1_dot_admin__pb2.Statement.FromString,
+                _registered_method=True)
+        self.GetStatementPdf = channel.unary_unary(
+                '/entraide.v1.Admin/GetStatementPdf',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.GetStatementRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.StatementPdf.FromString,
+                _registered_method=True)
+        self.ListModels = channel.unary_unary(
+                '/entraide.v1.Admin/ListModels',
+                request_serializer=entraide_dot_v1_dot_pool__pb2.ListModelsRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_pool__pb2.ListModelsResponse.FromString,
+                _registered_method=True)
+        self.ListPoolJobs = channel.unary_unary(
+                '/entraide.v1.Admin/ListPoolJobs',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.ListPoolJobsRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.ListPoolJobsResponse.FromString,
                 _registered_method=True)
         self.PostCorrection = channel.unary_unary(
                 '/entraide.v1.Admin/PostCorrection',
@@ -350,6 +366,27 @@ class AdminServicer:
 
     def GetStatement(self, request, context):
         """What a co-op gave and received in a month, from the books.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetStatementPdf(self, request, context):
+        """The same as PDF, in the language of the call.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListModels(self, request, context):
+        """The models that clients may name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPoolJobs(self, request, context):
+        """The jobs that are open or ended lately, newest first: nothing of their text, and not who sent them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -636,6 +673,21 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.GetStatement,
                     request_deserializer=entraide_dot_v1_dot_admin__pb2.GetStatementRequest.FromString,
                     response_serializer=entraide_dot_v1_dot_admin__pb2.Statement.SerializeToString,
+            ),
+            'GetStatementPdf': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStatementPdf,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.GetStatementRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.StatementPdf.SerializeToString,
+            ),
+            'ListModels': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListModels,
+                    request_deserializer=entraide_dot_v1_dot_pool__pb2.ListModelsRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_pool__pb2.ListModelsResponse.SerializeToString,
+            ),
+            'ListPoolJobs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPoolJobs,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.ListPoolJobsRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.ListPoolJobsResponse.SerializeToString,
             ),
             'PostCorrection': grpc.unary_unary_rpc_method_handler(
                     servicer.PostCorrection,
@@ -1183,6 +1235,87 @@ class Admin:
             '/entraide.v1.Admin/GetStatement',
             entraide_dot_v1_dot_admin__pb2.GetStatementRequest.SerializeToString,
             entraide_dot_v1_dot_admin__pb2.Statement.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetStatementPdf(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/GetStatementPdf',
+            entraide_dot_v1_dot_admin__pb2.GetStatementRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.StatementPdf.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListModels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/ListModels',
+            entraide_dot_v1_dot_pool__pb2.ListModelsRequest.SerializeToString,
+            entraide_dot_v1_dot_pool__pb2.ListModelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPoolJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/ListPoolJobs',
+            entraide_dot_v1_dot_admin__pb2.ListPoolJobsRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.ListPoolJobsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,6 +5,7 @@ The operator's side. Metadata: "authorization: Bearer ADMIN_KEY"."""
 
 from collections import abc as _abc
 from entraide.v1 import admin_pb2 as _admin_pb2
+from entraide.v1 import pool_pb2 as _pool_pb2
 from grpc import aio as _aio
 import abc as _abc_1
 import grpc as _grpc
@@ -58,6 +59,12 @@ class AdminStub:
     GetStatus: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetStatusRequest, _admin_pb2.Status]
     GetStatement: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetStatementRequest, _admin_pb2.Statement]
     """What a co-op gave and received in a month, from the books."""
+    GetStatementPdf: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetStatementRequest, _admin_pb2.StatementPdf]
+    """The same as PDF, in the language of the call."""
+    ListModels: _grpc.UnaryUnaryMultiCallable[_pool_pb2.ListModelsRequest, _pool_pb2.ListModelsResponse]
+    """The models that clients may name."""
+    ListPoolJobs: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListPoolJobsRequest, _admin_pb2.ListPoolJobsResponse]
+    """The jobs that are open or ended lately, newest first: nothing of their text, and not who sent them."""
     PostCorrection: _grpc.UnaryUnaryMultiCallable[_admin_pb2.Correction, _admin_pb2.Correction]
     """Posts a correction: a new entry in the books, never a change of an old one. A name that was
     posted before is refused with `already_exists`.
@@ -160,6 +167,12 @@ class AdminAsyncStub(AdminStub):
     GetStatus: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetStatusRequest, _admin_pb2.Status]  # type: ignore[assignment]
     GetStatement: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetStatementRequest, _admin_pb2.Statement]  # type: ignore[assignment]
     """What a co-op gave and received in a month, from the books."""
+    GetStatementPdf: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetStatementRequest, _admin_pb2.StatementPdf]  # type: ignore[assignment]
+    """The same as PDF, in the language of the call."""
+    ListModels: _aio.UnaryUnaryMultiCallable[_pool_pb2.ListModelsRequest, _pool_pb2.ListModelsResponse]  # type: ignore[assignment]
+    """The models that clients may name."""
+    ListPoolJobs: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListPoolJobsRequest, _admin_pb2.ListPoolJobsResponse]  # type: ignore[assignment]
+    """The jobs that are open or ended lately, newest first: nothing of their text, and not who sent them."""
     PostCorrection: _aio.UnaryUnaryMultiCallable[_admin_pb2.Correction, _admin_pb2.Correction]  # type: ignore[assignment]
     """Posts a correction: a new entry in the books, never a change of an old one. A name that was
     posted before is refused with `already_exists`.
@@ -349,6 +362,30 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.Statement, _abc.Awaitable[_admin_pb2.Statement]]:
         """What a co-op gave and received in a month, from the books."""
+
+    @_abc_1.abstractmethod
+    def GetStatementPdf(
+        self,
+        request: _admin_pb2.GetStatementRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.StatementPdf, _abc.Awaitable[_admin_pb2.StatementPdf]]:
+        """The same as PDF, in the language of the call."""
+
+    @_abc_1.abstractmethod
+    def ListModels(
+        self,
+        request: _pool_pb2.ListModelsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_pool_pb2.ListModelsResponse, _abc.Awaitable[_pool_pb2.ListModelsResponse]]:
+        """The models that clients may name."""
+
+    @_abc_1.abstractmethod
+    def ListPoolJobs(
+        self,
+        request: _admin_pb2.ListPoolJobsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ListPoolJobsResponse, _abc.Awaitable[_admin_pb2.ListPoolJobsResponse]]:
+        """The jobs that are open or ended lately, newest first: nothing of their text, and not who sent them."""
 
     @_abc_1.abstractmethod
     def PostCorrection(

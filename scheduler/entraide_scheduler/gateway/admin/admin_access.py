@@ -27,7 +27,7 @@ OF_PEOPLE = frozenset(
     {"ListPeople", "AddPerson", "ChangePerson", "DisablePerson", "MakeSigninLink"}
 )
 # Methods whose request names a co-op, and those whose answer lists things of co-ops (its field).
-IN_COOP = frozenset({"ListKeys", "CreateKey", "GetStatement"})
+IN_COOP = frozenset({"ListKeys", "CreateKey", "GetStatement", "GetStatementPdf"})
 LISTING: Mapping[str, str] = MappingProxyType({"ListNodes": "nodes", "ListCoops": "coops"})
 OF_KEY = "RevokeKey"
 OF_COOP = IN_COOP | LISTING.keys() | {OF_KEY}

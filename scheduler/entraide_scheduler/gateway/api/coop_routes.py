@@ -7,6 +7,7 @@ import msgspec
 
 from entraide.statements import CSV_KIND, to_csv
 from entraide_scheduler.gateway.api.pool_api import PoolApi
+from entraide_scheduler.gateway.api.statement_renderer import StatementRenderer
 from entraide_scheduler.gateway.http import RouteCall, RouteHandler, read_query
 from entraide_scheduler.gateway.jobs import Caller
 from entraide_scheduler.gateway.signin import Callers
@@ -38,9 +39,11 @@ class CoopRoutes:
         handlers: by the name of the route.
     """
 
-    def __init__(self, api: PoolApi, states: PoolStates, callers: Callers, *, pool: str) -> None:
-        self._pool = pool
+    def __init__(
+        self, api: PoolApi, states: PoolStates, callers: Callers, statements: StatementRenderer
+    ) -> None:
         self._api = api
+        self._statements = statements
         self._states = states
         self._callers = callers
         self._averages = load_annual_averages()
@@ -80,14 +83,12 @@ class CoopRoutes:
         query = read_query(request.query)
         month, coop = query.get("month", ""), query.get("coop", "")
         accept = request.headers.get("accept", "")
+        statement = await self._api.get_statement(caller, month, coop)
         if accept.startswith(PDF_KIND):
-            pdf = await self._api.render_statement(
-                caller, month, coop, pool=self._pool, lang=choose_language(call)
-            )
+            pdf = await self._statements.render(statement, choose_language(call))
             if not call.exchange.is_over:
                 call.exchange.respond(200, pdf, kind=PDF_KIND, headers=PDF_HEADERS)
             return
-        statement = await self._api.get_statement(caller, month, coop)
         if accept.startswith("text/csv"):
             if not call.exchange.is_over:
                 call.exchange.respond(200, to_csv(statement).encode(), kind=CSV_KIND)

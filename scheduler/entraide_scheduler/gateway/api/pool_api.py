@@ -4,7 +4,6 @@ In: an authenticated caller and, for a new job, a ``Submission``. Out: events of
 the pool knows about a job. A job of another co-op or person is reported as unknown.
 """
 
-import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
@@ -56,8 +55,6 @@ from entraide_scheduler.gateway.views import (
     read_month,
 )
 from entraide_scheduler.people import READERS_OF_ALL
-from entraide_scheduler.statement_pdf.content import PageSource, make_page
-from entraide_scheduler.statement_pdf.render import render_pdf
 from entraide_scheduler.store import erasures
 from entraide_scheduler.store.owners import person_of
 from entraide_scheduler.store.person_rows import Role
@@ -103,7 +100,6 @@ class PoolApi:
         self._streams = streams
         self._repeats = repeats
         self._zone = ZoneInfo(timezone)
-        self._rendering = asyncio.Lock()
         self._explained_answers = ExplainedAnswers(scheduler)
         self.stopping = False
 
@@ -395,30 +391,6 @@ class PoolApi:
             )
         except (ValueError, OverflowError):
             raise _wrong_month(month) from None
-
-    async def render_statement(
-        self, caller: Caller, month: str, coop: str, *, pool: str, lang: str
-    ) -> bytes:
-        """Returns the statement of the caller's co-op as PDF; arguments as in ``get_statement``.
-
-        Raises:
-            Refused: as ``get_statement``.
-            PoolError: ``pdf_unavailable``.
-        """
-        statement = await self.get_statement(caller, month, coop)
-        start_at, end_at = statement.start_at, statement.end_at
-        source = PageSource(
-            statement=statement,
-            breakdown=await self._store.get_breakdown(
-                statement.coop, start_at=start_at, end_at=end_at
-            ),
-            pool=pool,
-            keys=(self._signer.public_key, *self._signer.retired_keys),
-            is_open=end_at > time.time(),
-        )
-        async with self._rendering:  # one at a time: a page is tenths of a second of a core
-            page = make_page(source, lang)
-            return await asyncio.to_thread(render_pdf, page, dated_at=end_at)
 
     async def read_month(self, caller: Caller, month: str) -> CoopMonth:
         """Returns what the books say of a month of the caller's co-op; ``month`` as above.

@@ -18,7 +18,6 @@ from entraide.decoding import decode_json
 from entraide.types import Explanation, Receipt, ServerPlace, Usage
 from entraide.units import g_from_ug, wh_from_uwh
 from entraide.v1 import common_pb2, pool_pb2
-from entraide.wire.cards import ModelCard
 from entraide_scheduler.gateway.answers import CompleteAnswer
 from entraide_scheduler.gateway.embeddings import read_embeddings
 from entraide_scheduler.gateway.jobs import GRPC_NAMES, JobStatus, Options, Submission
@@ -260,20 +259,4 @@ def explanation_message(facts: Explanation, lang: str) -> common_pb2.Explanation
         waiting_helps=facts.waiting_helps,
         objective_ttft_s=facts.objective_ttft_s,
         sentence=explanations.sentence(facts, lang),
-    )
-
-
-def model_message(card: ModelCard) -> pool_pb2.Model:
-    """Returns the message of a model."""
-    return pool_pb2.Model(
-        model=card.model,
-        revisions=card.revisions,
-        context_tokens=card.context_tokens,
-        features=card.features,
-        replicas=card.replicas,
-        loaded=card.loaded,
-        means=card.means,
-        zones=card.zones,
-        controlled_by=card.controlled_by,
-        pinned_at=card.pinned_at,
     )

@@ -13,6 +13,7 @@ import structlog
 from entraide import i18n
 from entraide.errors import CODES, EntraideError
 from entraide.v1 import common_pb2, pool_pb2, pool_pb2_grpc
+from entraide_scheduler.control.convert import model_message
 from entraide_scheduler.control.errors import Context, abort, language, metadata
 from entraide_scheduler.gateway.api import PoolApi
 from entraide_scheduler.gateway.jobs import Caller, Metrics, ReconnectableStream
@@ -224,6 +225,6 @@ class PoolService(pool_pb2_grpc.PoolServicer):
 
         async def list_models(_caller: Caller, _lang: str) -> pool_pb2.ListModelsResponse:
             cards = await self._pages.get_model_cards()
-            return pool_pb2.ListModelsResponse(models=map(pool_messages.model_message, cards))
+            return pool_pb2.ListModelsResponse(models=map(model_message, cards))
 
         return await self._answer("ListModels", context, list_models)
