@@ -286,7 +286,7 @@ data: {"reason":"no_free_slot","position":3,"retry_after_s":12,"message":"Votre 
 
 `retry_after_s` est le délai dans lequel la réponse commence neuf fois sur dix, null si nul ne le
 sait. Les codes sont ceux des [explications](explanations.md). Tant qu’*aucune* machine
-n’accepterait la requête (chacune de celles qui conviennent est en pause, sans nouvelles ou mise à
+n’accepterait la requête (chacune de celles qui conviennent est en pause, hors ligne ou mise à
 l’écart après des échecs), elle attend ce que permet le `max_wait_s` de sa classe dans la
 politique, 60 s à défaut, ou le `max_wait_s` qu’elle demande ; puis elle se termine par 503
 `waited_too_long`, dans un flux commencé par un événement d’erreur de ce code. Le parc attend, en

@@ -1,6 +1,7 @@
 """Both languages have the same messages, and the French keeps its typography and its terms."""
 
 import re
+import tomllib
 from functools import cache
 
 import pytest
@@ -8,11 +9,14 @@ from fluent.syntax import FluentParser, ast
 from fluent.syntax.visitor import Visitor
 from tests.house.source import ROOT
 
+from entraide.types import NodeState
+
 CATALOGUES = {  # those of the programs, and of the web pages
     "sdk": ROOT / "sdk/entraide/locales",
     "pages": ROOT / "dashboard/src/locales",
 }
 LANGUAGES = ("en", "fr")
+API_TEXTS = "scheduler/entraide_scheduler/gateway/openapi/texts.toml"
 NO_BREAK = "\u00a0\u202f"
 
 # A high sign after an ordinary space, or after a letter with none; signs inside addresses aside.
@@ -90,6 +94,47 @@ def test_french_keeps_its_spaces(catalogue: str) -> None:
 
     assert [] == wrong, "U+00A0 belongs before ; : ? ! and inside « »"
     assert [] == re.findall(r'.*\{" "\}[:;?!»].*', source)  # a breaking space by itself
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_machines_state_has_one_word(lang: str) -> None:
+    """Commands, the operator's page, the machine's page, the API document and the glossary."""
+    sdk, pages = entries(lang), entries(lang, "pages")
+    words = {state.value: "".join(sdk[f"state-{state}"].texts).lower() for state in NodeState}
+    glossary = (ROOT / f"docs/glossary{'.fr' if lang == 'fr' else ''}.md").read_text("utf-8")
+    row = next(line for line in glossary.splitlines() if "node state (" in line)
+    texts = tomllib.loads((ROOT / API_TEXTS).read_text("utf-8"))["PublicNode"]["state"]
+
+    assert words == {state: "".join(pages[f"op-state-{state}"].texts).lower() for state in words}
+    assert [] == [word for word in words.values() if word not in row]
+    assert [] == [word for word in words.values() if word not in texts[LANGUAGES.index(lang)]]
+    for state in ("suspect", "lost"):
+        assert "".join(sdk[f"machine-{state}"].texts).lower().startswith(words[state])
+    assert "".join(pages["op-found-silent"].texts).lower().startswith(words["lost"])
+
+
+def test_silence_is_no_state() -> None:
+    """No French sentence calls a machine or a gateway « silencieuse » or « muette » any more."""
+    silent = [
+        f"{catalogue}: {code}"
+        for catalogue in CATALOGUES
+        for code, reader in entries("fr", catalogue).items()
+        if re.search(r"silencieu|\bmuette?s?\b", " ".join(reader.texts), re.IGNORECASE)
+    ]
+
+    assert [] == silent
+
+
+def test_french_splits_a_file_and_shares_no_text() -> None:
+    """« Partagez » reads as *share it*: what is too long is divided."""
+    shared = [
+        f"{catalogue}: {code}"
+        for catalogue in CATALOGUES
+        for code, reader in entries("fr", catalogue).items()
+        if re.search(r"\bpartagez\b", " ".join(reader.texts), re.IGNORECASE)
+    ]
+
+    assert [] == shared
 
 
 def test_the_french_without_scripts_keeps_its_spaces() -> None:

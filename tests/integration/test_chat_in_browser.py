@@ -8,6 +8,8 @@ from tests.browser import NEEDS
 from tests.integration.local_pool import RunningPool
 from tests.pages.support import Visit, Visitors, visitors
 
+from entraide_scheduler.up.people import list_signin_links
+
 pytestmark = [pytest.mark.engines, pytest.mark.needs(NEEDS), pytest.mark.timeout(400)]
 
 TURNS = 5
@@ -69,3 +71,24 @@ async def test_stop_frees_the_machine(pool: RunningPool, browser: Browser) -> No
         ended = await visit.page.evaluate("fetch('/v1/jobs').then(answer => answer.json())")
 
     assert "cancelled" == ended["data"][0]["state"]
+
+
+@pytest.mark.parametrize(
+    ("lang", "other", "words"), [("fr", "en", "est un jouet"), ("en", "fr", "is a toy")]
+)
+async def test_a_demonstrations_link_opens_in_the_browsers_language_and_calls_its_model_a_toy(
+    pool: RunningPool, browser: Browser, lang: str, other: str, words: str
+) -> None:
+    """The links that `entraide up` prints in one language open in the browser's other one."""
+    printed = await asyncio.to_thread(list_signin_links, pool.file, other)
+    async with visitors(browser, pool.file.http) as guests:
+        visit = await guests.open(lang=lang)
+        await visit.go(f"#/{printed[-1].partition('#/')[2]}")
+        await visit.page.locator("main button").click()
+        await visit.page.locator(".who").wait_for()
+        await visit.go("#/chat")
+        note = await visit.page.locator(".toy").inner_text()
+        shown = await visit.page.evaluate("document.documentElement.lang")
+        wrong = visit.errors + visit.foreign
+
+    assert (lang, True, []) == (shown, words in note, wrong)

@@ -13,7 +13,8 @@ from tests.pages.signed_in import UsedPool, finish, used_pool
 from tests.pages.support import VIEWS
 from tests.scheduler.gateway_support import chunk
 
-from entraide.types import Control, SurplusEvidence
+from entraide.types import Control, ServerPlace, SurplusEvidence
+from entraide_node.models.model_files import DEMO_ALIAS as TOY
 from entraide_scheduler.core import events as e
 from entraide_scheduler.gateway import Settings
 from entraide_scheduler.people import OPERATOR
@@ -416,3 +417,27 @@ async def test_a_conversation_is_exported(used: UsedPool, kind: str) -> None:
         assert exported["messages"][1]["receipt"]["signature"]
     else:
         assert text.startswith("# Bonjour\n\n## Question\n\nBonjour\n\n## Réponse\n\nSalut\n\n*n1")
+
+
+@pytest.mark.parametrize("invented", [False, True])
+async def test_only_a_demonstrations_model_is_called_a_toy(
+    tmp_path: Path, browser: Browser, invented: bool
+) -> None:
+    """A pool for use may have the same small model, of which the page then says nothing."""
+    place = ServerPlace(zone="CA-QC", controlled_by=Control.MEMBER, invented=invented)
+    models = {
+        "object": "list",
+        "data": [{"id": TOY, "features": [], "means": "", "context_tokens": 2048}],
+    }
+    async with used_pool(tmp_path, browser, settings=Settings(drain_s=0.0, place=place)) as used:
+        visit = await used.visitors.open(lang="fr")
+        await visit.page.route("**/v1/models", lambda route: route.fulfill(json=models))
+        async with visit.page.expect_response("**/.well-known/entraide"):
+            await visit.go(await used.link())
+            await visit.page.locator("main button").click()
+            await visit.page.locator(".who").wait_for()
+            await visit.go("#/chat")
+        await visit.page.locator("#model option").first.wait_for(state="attached")
+        await visit.settled()
+
+        assert int(invented) == await visit.page.locator(".toy").count()

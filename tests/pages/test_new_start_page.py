@@ -12,7 +12,7 @@ from tests.pages.support import VIEWS, Visit
 from tests.scheduler.gateway_support import ask
 from tests.scheduler.people_support import add_person
 
-from entraide_scheduler.config import SmtpConfig
+from entraide_scheduler.config import OidcConfig, SmtpConfig
 from entraide_scheduler.gateway import Settings
 from entraide_scheduler.people import OPERATOR, as_actor
 
@@ -157,3 +157,31 @@ async def test_the_page_has_a_person_confirm_the_own_address(used: UsedPool) -> 
     assert EMAIL in wanted
     assert [] == flaws + visit.errors
     assert 0 == await notice.count()
+
+
+@pytest.mark.parametrize(
+    ("lang", "by_account"), [("fr", "par le compte de votre organisation"), ("en", "account")]
+)
+async def test_without_a_mail_server_the_page_names_the_way_that_there_is(
+    tmp_path: Path, browser: Browser, lang: str, by_account: str
+) -> None:
+    """Where only an identity provider shows an address, no letter is spoken of; and a new start
+    is not sent to the provider with an account that would begin one more."""
+    oidc = OidcConfig("http://127.0.0.1:9", "entraide", name="Compte")
+    async with used_pool(tmp_path, browser, settings=Settings(drain_s=0.0, oidc=oidc)) as used:
+        person = await add_person(used.people, coop="gamma", name="Ada", email=EMAIL)
+        ada, new = [await used.visitors.open(lang=lang) for _ in range(2)]
+        for visit in (ada, new):
+            await visit.go(await used.link_of(person.person))
+            await visit.page.locator("main button").click()
+            await visit.page.locator(".who").wait_for()
+        notice = ada.page.locator(".notice.above")
+        await notice.get_by_role("link", name="Compte").wait_for()
+        said = await notice.inner_text()
+        await new.go("#/sessions")
+        await new.page.get_by_role("heading", level=3).first.wait_for()
+        await new.settled()
+        offered = await new.page.locator("main a[href='/v1/oidc/start']").count()
+
+        assert (True, True, 0) == (EMAIL in said, by_account in said, offered)
+        assert [] == [word for word in ("lien", "link") if word in said.lower()]

@@ -102,8 +102,8 @@ async def test_each_part_is_read_by_everybody(
 @pytest.mark.parametrize(
     ("lang", "size", "words"),
     [
-        ("fr", WIDE, ("En service, sans requête", "Silencieuse depuis", "Arrêtée dans les")),
-        ("en", PHONE, ("In service, with no request", "Silent since", "Stopped on")),
+        ("fr", WIDE, ("En ligne, sans requête", "Sans nouvelles depuis", "Arrêtée dans les")),
+        ("en", PHONE, ("Live, with no request", "Silent since", "Stopped on")),
     ],
 )
 async def test_gateways_beside_the_schedulers_own_are_shown(

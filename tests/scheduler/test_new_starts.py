@@ -23,7 +23,7 @@ from tests.waiting import until_read
 
 from entraide_scheduler.gateway.batches.states import UNENDED
 from entraide_scheduler.people import People
-from entraide_scheduler.store import signin_starts
+from entraide_scheduler.store import erasures, signin_starts
 from entraide_scheduler.store.batches import expire_batches, list_in
 from entraide_scheduler.store.files import expire_files
 from entraide_scheduler.store.person_rows import PersonRow
@@ -380,3 +380,24 @@ async def test_a_link_that_the_session_of_an_admins_link_makes_leads_into_no_oth
 
     assert ("link", NAME) == way_of(view)
     assert CLOSED == await codes_of(attack.maker, sent)
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"), [("fr", "quelqu’un qui est parti depuis"), ("en", "somebody who has left")]
+)
+async def test_who_made_a_link_and_was_forgotten_has_left(
+    pool: Pool, people: People, lang: str, words: str
+) -> None:
+    """The new session and the older one hear that the maker has left, and not that the operator
+    made the link."""
+    attack = await begin(pool, people)
+    ada = await signed_in(pool, people, attack.person)
+    spy = await attack.enter()
+    maker = (await view_of(attack.maker))["person"]["id"]
+    await pool.store.write(partial(erasures.erase_person, person=maker, now=time.time()))
+    view = (await spy.call("GET", "/v1/session", accept_language=lang)).json
+    rows = (await ada.call("GET", "/v1/sessions", accept_language=lang)).json["data"]
+
+    assert words == view["new_start"]["made_by"]
+    assert "" == view["new_start"]["earlier_by"]
+    assert {"": False, words: True} == {row["made_by"]: row["new_start"] for row in rows}

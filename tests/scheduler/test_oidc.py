@@ -363,3 +363,30 @@ async def test_an_account_does_not_go_on_with_a_session_of_somebody_elses_link(
 
     assert "session_new_start" == (await account.call("GET", sent)).code
     assert 200 == (await later.call("GET", path)).status
+
+
+@pytest.mark.parametrize("case", ["unbound", "bound", "confirmed", "bound to another start"])
+async def test_a_new_start_offers_the_provider_to_an_account_that_opens_what_was_before(
+    pool: Pool, people: People, provider: IdentityProvider, case: str
+) -> None:
+    """An account that signs in there first would begin one more start beside this one: the page
+    offers the provider only if its sign-in opens the earlier things, and then it does."""
+    row = await add_person(people, email="offered@example.coop")
+    await provider.put_user("offered", email=row.email, email_verified=True)
+    if case == "bound":
+        earlier = await browser_of(pool, await Visit(pool, provider).sign_in("offered"))
+    else:
+        earlier = await signed_in(pool, people, row)
+    path = await file_of(earlier)
+    if case == "confirmed":
+        await pool.store.write(partial(bind_address, person=row.person, email=row.email))
+    if case == "bound to another start":
+        await Visit(pool, provider).sign_in("offered")
+    new = await signed_in(pool, people, row)
+    offered = (await new.call("GET", "/v1/session")).json["new_start"]["by_oidc"]
+    visit = Visit(pool, provider)
+    visit.cookie = f"entraide={new.cookie}"
+    account = await browser_of(pool, await visit.sign_in("offered"))
+
+    assert (case in ("bound", "confirmed")) == offered
+    assert offered == (200 == (await account.call("GET", path)).status)

@@ -5,7 +5,7 @@ import { number, t } from "../i18n.ts";
 import type { Attachment, DataClass } from "./conversation.ts";
 import { change, conversation, running, stopByHand, type Draft } from "./chat_state.ts";
 import { ACCEPTED, DocumentProblem, FILE_MAX_BYTES, readDocument } from "./documents.ts";
-import { readModels, type Choice } from "./models.ts";
+import { isDemonstration, readModels, TOY, type Choice } from "./models.ts";
 
 const CLASSES: readonly DataClass[] = ["restricted", "internal", "public"];
 
@@ -20,6 +20,11 @@ export function Composer({
 }) {
   const area = useRef<HTMLTextAreaElement>(null);
   const [problem, setProblem] = useState("");
+  const [models, setModels] = useState<Choice[]>([]);
+  const [unread, setUnread] = useState("");
+  useEffect(() => {
+    readModels().then(setModels, (caught) => setUnread(sentenceOf(caught)));
+  }, []);
   const isRunning = running.value !== null;
   const canSend = !isRunning && (draft.text.trim() !== "" || draft.attachments.length > 0);
   const submit = (event?: Event) => {
@@ -57,7 +62,7 @@ export function Composer({
       />
       <div class="composer-row">
         <Attach onProblem={setProblem} onRead={(read) => onDraft({ ...draft, attachments: [...draft.attachments, ...read] })} />
-        <ModelChoice />
+        <ModelChoice models={models} problem={unread} />
         <ClassChoice />
         {isRunning ? (
           <button type="button" class="stop" onClick={stop}>
@@ -70,8 +75,20 @@ export function Composer({
         )}
       </div>
       <p class="meaning">{t(`class-${conversation.value.data_class}-means`)}</p>
+      <ToyNote models={models} />
     </form>
   );
+}
+
+/** Says that the chosen model is the demonstration's toy, in a demonstration. */
+function ToyNote({ models }: { models: readonly Choice[] }) {
+  const [isDemo, setDemo] = useState(false);
+  useEffect(() => {
+    isDemonstration().then(setDemo, () => setDemo(false));
+  }, []);
+  const chosen = models.find((choice) => choice.id === conversation.value.model);
+  const isToy = chosen !== undefined && (chosen.means || chosen.id) === TOY;
+  return isDemo && isToy ? <p class="meaning toy">{t("chat-toy", { model: TOY })}</p> : null;
 }
 
 function Attached({ draft, onDraft }: { draft: Draft; onDraft: (draft: Draft) => void }) {
@@ -151,12 +168,7 @@ function Attach({
   );
 }
 
-function ModelChoice() {
-  const [models, setModels] = useState<Choice[]>([]);
-  const [problem, setProblem] = useState("");
-  useEffect(() => {
-    readModels().then(setModels, (caught) => setProblem(sentenceOf(caught)));
-  }, []);
+function ModelChoice({ models, problem }: { models: readonly Choice[]; problem: string }) {
   const { model } = conversation.value;
   const known = models.some((choice) => choice.id === model);
   useEffect(() => {

@@ -15,6 +15,14 @@ export interface Choice {
   contextTokens: number;
 }
 
+/** The model that the demonstration brings along; a pool for use has a better one. */
+export const TOY = "smollm2-135m-instruct";
+
+/** Whether the pool is a demonstration: its server's place is invented. */
+export async function isDemonstration(): Promise<boolean> {
+  return (await take(api.GET("/.well-known/entraide"))).place.invented;
+}
+
 type Model = components["schemas"]["Model"];
 
 /** Returns the models that write text. */

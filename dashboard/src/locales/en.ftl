@@ -55,7 +55,7 @@ op-found-key-quarantine = Key in quarantine since { $when }: { $detail }{ $more 
 op-remedy-key-quarantine = The pool refuses its requests. Ask the co-op what sends them; end the quarantine once the cause is known.
 op-quarantine-event_raised = one of its messages made the scheduler fail
 op-quarantine-engines_ended = its requests ended engines several times in an hour
-op-found-silent = Silent; last message on { $when }
+op-found-silent = Lost; last message on { $when }
 op-remedy-silent = If it should be on, its owner runs this command on the machine:
 op-found-refusal = Could not load { $detail } ({ $more }), on { $when }
 op-remedy-refusal = The pool tries elsewhere or later. If it happens again, check the machine’s disk and memory, or place the model on another one.
@@ -95,9 +95,9 @@ op-backup-none = No backup of this pool is known.
 op-gateways = Gateways
 op-gateways-lead = People and programs also reach the pool through these gateways, which run beside the scheduler’s own.
 op-gateway-live = { $jobs ->
-    [0] In service, with no request under way.
-    [one] In service, with one request under way.
-   *[other] In service, with { $jobs } requests under way.
+    [0] Live, with no request under way.
+    [one] Live, with one request under way.
+   *[other] Live, with { $jobs } requests under way.
 }
 op-gateway-silent = Silent since { $when }; the requests that it was answering have failed. The other gateways serve.
 op-gateway-stopped = Stopped on { $when }, in good order.
@@ -240,10 +240,10 @@ op-seek-more = The first { $shown } are shown. Narrow the search.
 op-state-waiting = To approve
 op-state-revoked = Revoked
 op-state-quarantined = In quarantine
-op-state-live = In service
+op-state-live = Live
 op-state-paused = Paused
-op-state-suspect = Late
-op-state-lost = Silent
+op-state-suspect = Suspect
+op-state-lost = Lost
 op-state-left = Left
 op-state-unseen = Never seen
 op-node-version = { $version ->
@@ -681,7 +681,10 @@ start-empty-lead = This erases the requests, files and batches that you had kept
 start-empty = Erase and begin empty
 email-title = Your address
 email-question = Is { $email } your own address? Sign-in links go there; agree only if you read your mail there, and nobody else does.
-email-unproven = Sign-in links go to { $email }, which somebody else entered. If it is your own address, have a link sent there and open it in this browser: from then on it opens what you send. If it is not, tell the person who looks after Entraide in your co-op.
+email-unproven = Your address, as somebody else entered it here, is { $email }. If it is your own, { $by ->
+    [oidc] sign in with your organisation’s account in this browser
+   *[email] have a link sent there and open it in this browser
+}, then confirm the address: from then on it opens what you send. If it is not, tell the person who looks after Entraide in your co-op.
 email-confirm = It is mine
 sessions-new-start = new start
 sessions-by-link = With a link that { $who } made.
@@ -726,6 +729,7 @@ chat-ended-stopped = Stopped at your request.
 chat-ended-length = The answer reached the length that the pool allows.
 chat-continue = Continue
 chat-continue-question = Continue your answer from where it stopped.
+chat-toy = This pool is a demonstration, and this model ({ $model }) is a toy: it writes, but knows nothing. Do not judge a real pool by its answers.
 chat-model = Model
 chat-class = Class of the data
 size-auto = Automatic ({ $means })

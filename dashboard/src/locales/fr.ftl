@@ -55,7 +55,7 @@ op-found-key-quarantine = Clé en quarantaine depuis le { $when } : { $detail }
 op-remedy-key-quarantine = Le parc refuse ses requêtes. Demandez à la coopérative ce qui les envoie ; levez la quarantaine une fois la cause trouvée.
 op-quarantine-event_raised = un de ses messages a fait échouer l’ordonnanceur
 op-quarantine-engines_ended = ses requêtes ont arrêté des moteurs plusieurs fois en une heure
-op-found-silent = Silencieuse ; dernier message le { $when }
+op-found-silent = Hors ligne ; dernier message le { $when }
 op-remedy-silent = Si elle devait être en marche, son propriétaire lance cette commande sur la machine :
 op-found-refusal = N’a pas pu charger { $detail } ({ $more }), le { $when }
 op-remedy-refusal = Le parc essaiera ailleurs ou plus tard. Si cela se répète, vérifiez l’espace disque et la mémoire de la machine, ou placez le modèle sur une autre.
@@ -95,11 +95,11 @@ op-backup-none = Aucune sauvegarde de ce parc n’est connue.
 op-gateways = Passerelles
 op-gateways-lead = On joint aussi le parc par ces passerelles, qui tournent à côté de celle de l’ordonnanceur.
 op-gateway-live = { $jobs ->
-    [0] En service, sans requête en cours.
-    [one] En service, avec une requête en cours.
-   *[other] En service, avec { $jobs } requêtes en cours.
+    [0] En ligne, sans requête en cours.
+    [one] En ligne, avec une requête en cours.
+   *[other] En ligne, avec { $jobs } requêtes en cours.
 }
-op-gateway-silent = Silencieuse depuis le { $when }. Les requêtes auxquelles elle répondait ont échoué ; les autres passerelles servent.
+op-gateway-silent = Sans nouvelles depuis le { $when }. Les requêtes auxquelles elle répondait ont échoué ; les autres passerelles servent.
 op-gateway-stopped = Arrêtée dans les règles le { $when }.
 op-gateway-version = Version { $version }
 op-gateway-twice = Deux processus portent ce nom. Donnez à chaque passerelle son propre nom dans son fichier de configuration, puis redémarrez-la.
@@ -113,7 +113,7 @@ op-operation-until = Fin au plus tard le { $when }.
 op-operation-cancel = Arrêter
 op-operation-cancelled = Arrêté avant la fin.
 op-operation-failed = Cela n’a pas abouti. { $fault }
-op-file-long = Le fichier a plus de 2,5 Mo. Partagez-le.
+op-file-long = Le fichier a plus de 2,5 Mo. Divisez-le en plusieurs.
 op-replay-policy = Les requêtes du { $from } au { $until }, décidées une fois sous la politique { $old } et une fois sous { $now ->
     [none] le texte essayé
    *[other] { $now }
@@ -240,10 +240,10 @@ op-seek-more = Les { $shown } premières sont montrées. Précisez la recherche.
 op-state-waiting = À approuver
 op-state-revoked = Révoquée
 op-state-quarantined = En quarantaine
-op-state-live = En service
+op-state-live = En ligne
 op-state-paused = En pause
-op-state-suspect = En retard
-op-state-lost = Silencieuse
+op-state-suspect = Sans nouvelles
+op-state-lost = Hors ligne
 op-state-left = Partie
 op-state-unseen = Jamais vue
 op-node-version = { $version ->
@@ -254,7 +254,7 @@ op-node-version = { $version ->
    *[other] {""}, vue le { $when }
 }
 op-node-models = Modèles : { $models }.
-op-node-alarms = Crue perdue à tort dans la dernière heure : { $number ->
+op-node-alarms = Crue hors ligne à tort dans la dernière heure : { $number ->
     [one] une fois
    *[other] { $number } fois
 }. Ses réponses ont continué ailleurs.
@@ -681,7 +681,10 @@ start-empty-lead = Les requêtes, les fichiers et les lots que vous aviez conser
 start-empty = Effacer et repartir à vide
 email-title = Votre adresse
 email-question = { $email } est-elle bien votre adresse ? Les liens de connexion y sont envoyés ; n’acceptez que si vous y lisez vos courriels, et personne d’autre.
-email-unproven = Les liens de connexion vont à { $email }, qu’une autre personne a inscrite. Si c’est bien votre adresse, faites-y envoyer un lien et ouvrez-le dans ce navigateur : elle ouvrira désormais ce que vous envoyez. Sinon, prévenez la personne qui s’occupe d’Entraide dans votre coopérative.
+email-unproven = Votre adresse, telle qu’une autre personne l’a inscrite ici, est { $email }. Si c’est bien la vôtre, { $by ->
+    [oidc] connectez-vous dans ce navigateur par le compte de votre organisation
+   *[email] faites-y envoyer un lien et ouvrez-le dans ce navigateur
+}, puis confirmez l’adresse : elle ouvrira désormais ce que vous envoyez. Sinon, prévenez la personne qui s’occupe d’Entraide dans votre coopérative.
 email-confirm = C’est la mienne
 sessions-new-start = nouveau départ
 sessions-by-link = Par un lien que { $who } a créé.
@@ -726,6 +729,7 @@ chat-ended-stopped = Arrêtée à votre demande.
 chat-ended-length = La réponse a atteint la longueur que le parc permet.
 chat-continue = Continuer
 chat-continue-question = Continue ta réponse là où elle s’est arrêtée.
+chat-toy = Ce parc est une démonstration, et ce modèle ({ $model }) est un jouet : il écrit, mais ne sait rien. Ne jugez pas un vrai parc sur ses réponses.
 chat-model = Modèle
 chat-class = Classe des données
 size-auto = Automatique ({ $means })

@@ -42,7 +42,7 @@ export function NewStart({ attempt }: { attempt: (act: () => Promise<void>) => P
       </p>
       <p>{t(start.by_email ? "start-by-email" : "start-no-email")}</p>
       {start.by_email && <ByEmail known={view.person.email} />}
-      {ways?.oidc && (
+      {start.by_oidc && ways?.oidc && (
         <p>
           {t("start-by-oidc")}{" "}
           <a class="button" href="/v1/oidc/start">

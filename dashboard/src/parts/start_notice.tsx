@@ -45,7 +45,7 @@ function EmailNotice({ email, proven }: { email: string; proven: boolean }) {
     });
   return (
     <aside class="notice above" aria-label={t("email-title")}>
-      <p>{t(proven ? "email-question" : "email-unproven", { email })}</p>
+      <p>{proven ? t("email-question", { email }) : t("email-unproven", { email, by: ways?.email ? "email" : "oidc" })}</p>
       <p>
         {proven && (
           <button type="button" class="quiet" onClick={confirm}>

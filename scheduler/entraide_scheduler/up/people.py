@@ -29,6 +29,6 @@ def list_signin_links(pool: PoolFile, lang: str) -> list[str]:
 def _add(admin: AdminClient, site: Site, role: Role, lang: str) -> str:
     name = f"{site.coop_name} ({i18n.text(f'role-{role.value}', lang)})"
     request = admin_pb2.AddPersonRequest(
-        coop=site.coop, name=name, role=role.value, project=PROJECT, lang=lang
+        coop=site.coop, name=name, role=role.value, project=PROJECT
     )
     return str(admin.call("AddPerson", request).person)

@@ -339,7 +339,7 @@ error-waited_too_long = Votre question a attendu { $waited_s ->
     [newcomer] elles sont nouvelles dans le parc et ont reçu leur part des textes des autres coopératives.
     [lend_limit] leurs coopératives ne prêtent aucune place.
     [model_waits] aucune n’est libre de charger le modèle.
-   *[other] elles sont en pause, occupées par leurs propriétaires ou sans nouvelles.
+   *[other] elles sont en pause, occupées par leurs propriétaires ou hors ligne.
 } Réessayez plus tard.
     .otherwise = Elle aurait continué d’attendre si une machine qui peut l’exécuter avait accepté des requêtes, ou si la limite d’attente de sa classe était plus longue.
 error-node_lost = La machine qui répondait a disparu. Réessayez : une autre répondra.
@@ -990,9 +990,9 @@ basis-estimated = estimé
 basis-declared = déclaré
 basis-default = par défaut
 state-live = en ligne
-state-suspect = silencieux
-state-lost = perdu
-state-left = parti
+state-suspect = sans nouvelles
+state-lost = hors ligne
+state-left = partie
 state-queued = en file
 state-offered = proposée
 state-active = en cours
@@ -1202,7 +1202,7 @@ up-detached = Le parc est prêt à l’adresse { $page }. Les clés sont dans { 
 down-none = Aucun parc ne fonctionne dans { $path }.
 down-done = Le parc est arrêté.
 status-up = Le parc fonctionne : { $page } · nœuds en ligne : { $live } · requêtes en cours : { $running }, en attente : { $queued }.
-status-false-alarms = Fausses alertes de la dernière heure (machines crues perdues à tort) : { $number }
+status-false-alarms = Fausses alertes de la dernière heure (machines crues hors ligne à tort) : { $number }
 demo-title = Entraide : trois coopératives, trois machines, une question
 demo-toy = Le modèle de la démonstration (SmolLM2, 135 millions de paramètres) est un jouet : il écrit, mais ne sait rien. Un meilleur : make demo MODEL=fichier.gguf
 demo-sun-gone = Le soleil a disparu en Ontario : son nœud ne déclare plus de surplus. Même question…
@@ -1259,7 +1259,7 @@ pool-status-head = { $name } : { $url }
 pool-status-running = En marche · nœuds en ligne : { $nodes_live } sur { $nodes } · requêtes en cours : { $jobs_running }, en attente : { $jobs_queued }, réglées : { $settled } · politique { $policy }
 pool-status-gateways = Autres passerelles : { $gateways }
 pool-status-gateways-live = en ligne : { $names }
-pool-status-gateways-silent = muettes : { $names }
+pool-status-gateways-silent = sans nouvelles : { $names }
 pool-status-gateways-stopped = arrêtées : { $names }
 pool-status-stopped = Arrêté. Démarrez-le : entraide pool run { $path }
 pool-status-certificates = Certificats : { $kinds }
@@ -1353,8 +1353,8 @@ pool-doctor-nodes-old = Nœuds d’une version antérieure à { $version } : { 
 pool-doctor-zones-ok = Machines dont la zone est inscrite : { $number }.
 pool-doctor-zones-none = Machines sans zone inscrite, qui ne reçoivent donc aucune requête : { $nodes }.
     .remedy = Inscrivez où se trouve chacune : « entraide nodes vouch NŒUD --zone ZONE ». « entraide nodes list » montre ce que dit son propriétaire.
-pool-doctor-alarms-ok = Fausses alertes de la dernière heure, pour des machines crues perdues à tort : { $number }.
-pool-doctor-alarms-frequent = Crues perdues à tort trois fois ou plus dans la dernière heure : { $nodes } ({ $number } fausses alertes en tout). Leurs réponses ont été refaites ou reprises ailleurs.
+pool-doctor-alarms-ok = Fausses alertes de la dernière heure, pour des machines crues hors ligne à tort : { $number }.
+pool-doctor-alarms-frequent = Crues hors ligne à tort trois fois ou plus dans la dernière heure : { $nodes } ({ $number } fausses alertes en tout). Leurs réponses ont été refaites ou reprises ailleurs.
     .remedy = Regardez la liaison entre ces machines et le parc, et ce qui les occupe par ailleurs. Si cela persiste, augmentez timing.busy_suspect_after_s, timing.busy_lost_after_s et timing.reconnect_s dans la politique.
 pool-doctor-backup-ok = La dernière sauvegarde { $days ->
     [0] est d’aujourd’hui.
@@ -1742,7 +1742,7 @@ opt-batch-force = Remplacer le fichier s’il existe.
 opt-batch-limit = Nombre maximal de lots.
 opt-max-gco2e = Émissions maximales de chaque requête, en grammes d’équivalent CO2.
 help-jobs = Énumérer, montrer, expliquer et annuler des requêtes.
-help-jobs-list = Énumérer les requêtes d’une coopérative, la plus récente d’abord ; pour l’exploitation, qui n’a la clé d’aucune, celles du parc en cours ou terminées depuis peu.
+help-jobs-list = Énumérer les requêtes d’une coopérative, la plus récente d’abord ; pour l’exploitation, qui n’a la clé d’aucune, celles du parc en cours ou terminées depuis peu.
 help-jobs-show = Montrer une requête, son résultat et son reçu.
 help-jobs-explain = Expliquer pourquoi une requête a été placée, attend ou a été refusée.
 help-jobs-cancel = Annuler une requête, ou en effacer le texte.
@@ -1945,7 +1945,7 @@ error-series_refused = La série d’intensité est inutilisable{ $path ->
     [no_intensity]  : « { $value } » dans la colonne « { $column } » n’est pas une intensité. Écrivez un nombre d’au moins 0, en gCO2e/kWh, avec un point décimal, ou laissez la case vide.
     [other_zone]  : la ligne est de la zone « { $value } », et non de { $expected_zone }. Nommez cette zone avec --zone, ou enlevez la ligne.
     [no_hours]  : aucune heure n’a de valeur dans la colonne « { $column } ». Nommez-en une autre avec --column.
-    [too_many]  : il y a plus de { $limit } lignes. Partagez le fichier.
+    [too_many]  : il y a plus de { $limit } lignes. Divisez le fichier.
    *[other]  : { $detail }
 }
 help-grid = Montrer l’intensité carbone de chaque zone, importer des valeurs horaires, choisir sa source (pour l’exploitant).
@@ -3044,7 +3044,7 @@ sim-assumption-tariff_period = { $site } : un kilowattheure coûte { $tariff_ca
    *[other] dans la saison { $season } (mois-jour)
 }.
 sim-assumption-tariff = { $site } : un kilowattheure coûte { $tariff_cad } $, même produit sur place (il aurait pu être vendu).
-sim-assumption-heartbeats = Les machines envoient un battement toutes les { $seconds } s ; une machine perdue se remarque après dix fois ce temps.
+sim-assumption-heartbeats = Les machines envoient un battement toutes les { $seconds } s ; une machine hors ligne se remarque après dix fois ce temps.
 sim-assumption-fairness_without_batch = Les requêtes différées attendent les heures vertes : leur attente n’est pas comptée dans les écarts d’équité.
 
 ## Les journaux rejoués.
@@ -4047,7 +4047,7 @@ machine-resting = Au repos après des échecs ; le parc l’essaiera de nouveau
 machine-loading = Charge un modèle.
 machine-no_model = Ne sert aucun modèle.
 machine-suspect = Sans nouvelles depuis un moment.
-machine-lost = Sans nouvelles : éteinte ou débranchée.
+machine-lost = Hors ligne : éteinte ou débranchée.
 machine-quarantined = En quarantaine : l’exploitant doit l’examiner.
 green-surplus = Fonctionne à l’énergie renouvelable de son site : { $surplus_w } de surplus ({ $basis }{ $surplus_evidence ->
     [none] , sans document à l’appui
@@ -4060,7 +4060,7 @@ province-intensity = { $intensity_g_per_kwh } en ce moment ({ $basis }).
 wait-placed = Une machine lit votre question.
 wait-no_free_slot = Votre question attend : toutes les machines possibles sont occupées.
 wait-fair_share_turn = Votre question attend : c’est d’abord le tour d’autres coopératives.
-wait-no_node_live = Votre question attend : toutes les machines possibles sont en pause, occupées par leurs propriétaires ou sans nouvelles.
+wait-no_node_live = Votre question attend : toutes les machines possibles sont en pause, occupées par leurs propriétaires ou hors ligne.
 wait-turn_is_next = Votre question attend : son tour vient tout de suite.
 wait-carbon_cap = Votre question attend une machine plus verte : aucune ne respecte en ce moment le plafond d’émissions demandé.
 wait-at_cap = Votre question attend que d’autres requêtes de votre coopérative se terminent.
@@ -4123,7 +4123,8 @@ error-signin_link_used = Ce lien de connexion a déjà servi : chacun ne sert q
 error-signin_link_expired = Ce lien de connexion est expiré. Demandez-en un nouveau à la personne qui vous a invité.
 error-too_many_signins = Trop de tentatives de connexion sont venues de cette adresse. Réessayez dans une minute.
 error-csrf_refused = Cette requête ne vient pas de la page du parc. Rechargez la page, puis réessayez.
-error-email_unproven = Aucun courriel envoyé à cette adresse n’a été ouvert dans ce navigateur. Demandez-en un, ouvrez-le ici, puis confirmez l’adresse.
+error-email_unproven = Cette session n’a pas commencé par un courriel envoyé à cette adresse, ni par un compte qui la porte. Faites-y envoyer un lien, ouvrez-le dans ce navigateur, puis confirmez l’adresse.
+signin-made-by-gone = quelqu’un qui est parti depuis
 error-session_new_start = Ceci est fermé à cette session : elle a commencé par un lien, ou par une adresse que vous n’avez pas confirmée, ce qui ne montre pas que l’envoi est de vous. Ouvrez-le depuis une session que vous aviez déjà, ou par un lien envoyé à une adresse que vous avez confirmée.
 error-role_refused = Votre rôle ne permet pas cette action. Adressez-vous à l’admin de votre coopérative ou à l’exploitant du parc.
 error-unknown_person = Personne ne porte { $person ->

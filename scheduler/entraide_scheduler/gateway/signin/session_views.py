@@ -46,12 +46,15 @@ class NewStart(Struct, frozen=True):
     Attributes:
         way: how the session began: ``link``; ``email`` or ``oidc``: at an address that the person
             had not confirmed.
-        made_by: name of who made the link, or wrote the address; "" for the operator's key.
+        made_by: name of who made the link, or wrote the address; "" for the operator's key, and
+            words of the request's language for somebody who was forgotten since.
         made_at: when the session began.
         earlier_by: likewise, of the person's earlier start.
         earlier_at: when the earlier start began.
         asked: whether the session has asked to be opened from an older one.
         by_email: whether a letter to the person's own address opens it.
+        by_oidc: whether a sign-in at the identity provider opens it: with the account that is
+            bound to the earlier start, or that has the address which the person confirmed there.
     """
 
     way: Literal["link", "email", "oidc"]
@@ -61,6 +64,7 @@ class NewStart(Struct, frozen=True):
     earlier_at: float
     asked: bool
     by_email: bool
+    by_oidc: bool
 
 
 class SessionView(Struct, frozen=True):
@@ -155,13 +159,15 @@ class SessionViews:
         self._callers = callers
         self._pool = pool
         self._letters = letters
+        self._has_provider = has_provider
         self._uses_addresses = has_provider or letters.can_send
 
     async def send_session(self, call: RouteCall, signed_in: SignedIn | None = None) -> None:
         """Sends a session; without one, the one that asks, as it is now."""
         request = call.exchange.request
         signed_in = signed_in or await self._callers.find_signed_in(request)
-        send(call, await self.describe(signed_in, self._callers.cookies.read(request)))
+        secret = self._callers.cookies.read(request)
+        send(call, await self.describe(signed_in, secret, call.lang))
 
     async def send_sessions(self, call: RouteCall) -> None:
         """Sends the sessions that the one that asks may see."""
@@ -180,13 +186,13 @@ class SessionViews:
                 current=row.session == signed_in.session.session,
                 new_start=start.is_new,
                 way=SigninWay(row.way).value,
-                made_by=await sessions.find_name(row.made_by),
+                made_by=await sessions.find_name(row.made_by, call.lang),
                 asks=start.is_new and start.asked_at > 0.0,
             )
             views.append(view)
         send(call, SessionList(views))
 
-    async def describe(self, signed_in: SignedIn, secret: str) -> SessionView:
+    async def describe(self, signed_in: SignedIn, secret: str, lang: str) -> SessionView:
         """Returns a session as the API shows it; ``secret`` is the cookie's."""
         row = signed_in.person
         is_open = not signed_in.start.is_new and not row.has_confirmed
@@ -206,24 +212,26 @@ class SessionViews:
             pool=self._pool,
             email_to_confirm=row.email if is_open and self._uses_addresses else "",
             email_proven=signed_in.session.proven_email == row.email,
-            new_start=await self._describe_start(signed_in),
+            new_start=await self._describe_start(signed_in, lang),
         )
 
-    async def _describe_start(self, signed_in: SignedIn) -> NewStart | None:
+    async def _describe_start(self, signed_in: SignedIn, lang: str) -> NewStart | None:
         row, session, person = signed_in.start, signed_in.session, signed_in.person
         earlier = next((each for each in signed_in.starts if not each.is_new), None)
         if not row.is_new or earlier is None:
             return None
         sessions = self._callers.sessions
         is_known = bool(person.confirmed_email) and person.confirmed_start == earlier.start
+        opens = is_known and person.has_confirmed and not person.oidc_start
         return NewStart(
             way=SigninWay(session.way).value,
-            made_by=await sessions.find_name(session.made_by),
+            made_by=await sessions.find_name(session.made_by, lang),
             made_at=session.made_at,
-            earlier_by=await sessions.find_name(earlier.made_by),
+            earlier_by=await sessions.find_name(earlier.made_by, lang),
             earlier_at=earlier.made_at,
             asked=row.asked_at > 0.0,
             by_email=is_known and self._letters.can_send,
+            by_oidc=self._has_provider and (person.oidc_start == earlier.start or opens),
         )
 
 

@@ -12,6 +12,7 @@ from functools import partial
 import structlog
 from msgspec import Struct, structs
 
+from entraide import i18n
 from entraide.wire.messages import SigninEnded
 from entraide_scheduler.gateway.jobs import Caller
 from entraide_scheduler.gateway.refusals import refused
@@ -287,10 +288,15 @@ class SigninSessions:
             self._end_signin(SigninEnded(signed_in.person.person, session))
         self._forget(signed_in.person.person)
 
-    async def find_name(self, person: str) -> str:
-        """Returns the name of a person; "" for the operator's key or who is known no longer."""
-        row = await self._store.read(lambda c: table.get_person(c, person)) if person else None
-        return "" if row is None else row.name
+    async def find_name(self, person: str, lang: str) -> str:
+        """Returns the name of a person, or in words that the person has left.
+
+        "" is returned for "", the operator's key.
+        """
+        if not person:
+            return ""
+        row = await self._store.read(lambda c: table.get_person(c, person))
+        return i18n.text("signin-made-by-gone", lang) if row is None else row.name
 
     async def end(self, person: str, session: str) -> None:
         """Ends a session of a person, with its streams.

@@ -154,7 +154,7 @@ class SigninRoutes:
             raise
         await self._end_present(present)
         cookie = self._callers.cookies.set(secret, keep_s=LIFETIME_S)
-        send(call, await self._views.describe(signed_in, secret), cookie)
+        send(call, await self._views.describe(signed_in, secret, call.lang), cookie)
 
     async def _get_session(self, call: RouteCall) -> None:
         await self._views.send_session(call)

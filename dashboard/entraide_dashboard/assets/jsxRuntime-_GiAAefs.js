@@ -56,7 +56,7 @@ op-found-key-quarantine = Key in quarantine since { $when }: { $detail }{ $more 
 op-remedy-key-quarantine = The pool refuses its requests. Ask the co-op what sends them; end the quarantine once the cause is known.
 op-quarantine-event_raised = one of its messages made the scheduler fail
 op-quarantine-engines_ended = its requests ended engines several times in an hour
-op-found-silent = Silent; last message on { $when }
+op-found-silent = Lost; last message on { $when }
 op-remedy-silent = If it should be on, its owner runs this command on the machine:
 op-found-refusal = Could not load { $detail } ({ $more }), on { $when }
 op-remedy-refusal = The pool tries elsewhere or later. If it happens again, check the machine’s disk and memory, or place the model on another one.
@@ -96,9 +96,9 @@ op-backup-none = No backup of this pool is known.
 op-gateways = Gateways
 op-gateways-lead = People and programs also reach the pool through these gateways, which run beside the scheduler’s own.
 op-gateway-live = { $jobs ->
-    [0] In service, with no request under way.
-    [one] In service, with one request under way.
-   *[other] In service, with { $jobs } requests under way.
+    [0] Live, with no request under way.
+    [one] Live, with one request under way.
+   *[other] Live, with { $jobs } requests under way.
 }
 op-gateway-silent = Silent since { $when }; the requests that it was answering have failed. The other gateways serve.
 op-gateway-stopped = Stopped on { $when }, in good order.
@@ -241,10 +241,10 @@ op-seek-more = The first { $shown } are shown. Narrow the search.
 op-state-waiting = To approve
 op-state-revoked = Revoked
 op-state-quarantined = In quarantine
-op-state-live = In service
+op-state-live = Live
 op-state-paused = Paused
-op-state-suspect = Late
-op-state-lost = Silent
+op-state-suspect = Suspect
+op-state-lost = Lost
 op-state-left = Left
 op-state-unseen = Never seen
 op-node-version = { $version ->
@@ -682,7 +682,10 @@ start-empty-lead = This erases the requests, files and batches that you had kept
 start-empty = Erase and begin empty
 email-title = Your address
 email-question = Is { $email } your own address? Sign-in links go there; agree only if you read your mail there, and nobody else does.
-email-unproven = Sign-in links go to { $email }, which somebody else entered. If it is your own address, have a link sent there and open it in this browser: from then on it opens what you send. If it is not, tell the person who looks after Entraide in your co-op.
+email-unproven = Your address, as somebody else entered it here, is { $email }. If it is your own, { $by ->
+    [oidc] sign in with your organisation’s account in this browser
+   *[email] have a link sent there and open it in this browser
+}, then confirm the address: from then on it opens what you send. If it is not, tell the person who looks after Entraide in your co-op.
 email-confirm = It is mine
 sessions-new-start = new start
 sessions-by-link = With a link that { $who } made.
@@ -727,6 +730,7 @@ chat-ended-stopped = Stopped at your request.
 chat-ended-length = The answer reached the length that the pool allows.
 chat-continue = Continue
 chat-continue-question = Continue your answer from where it stopped.
+chat-toy = This pool is a demonstration, and this model ({ $model }) is a toy: it writes, but knows nothing. Do not judge a real pool by its answers.
 chat-model = Model
 chat-class = Class of the data
 size-auto = Automatic ({ $means })
@@ -965,7 +969,7 @@ op-found-key-quarantine = Clé en quarantaine depuis le { $when }\xA0: { $detail
 op-remedy-key-quarantine = Le parc refuse ses requêtes. Demandez à la coopérative ce qui les envoie\xA0; levez la quarantaine une fois la cause trouvée.
 op-quarantine-event_raised = un de ses messages a fait échouer l’ordonnanceur
 op-quarantine-engines_ended = ses requêtes ont arrêté des moteurs plusieurs fois en une heure
-op-found-silent = Silencieuse\xA0; dernier message le { $when }
+op-found-silent = Hors ligne\xA0; dernier message le { $when }
 op-remedy-silent = Si elle devait être en marche, son propriétaire lance cette commande sur la machine\xA0:
 op-found-refusal = N’a pas pu charger { $detail } ({ $more }), le { $when }
 op-remedy-refusal = Le parc essaiera ailleurs ou plus tard. Si cela se répète, vérifiez l’espace disque et la mémoire de la machine, ou placez le modèle sur une autre.
@@ -1005,11 +1009,11 @@ op-backup-none = Aucune sauvegarde de ce parc n’est connue.
 op-gateways = Passerelles
 op-gateways-lead = On joint aussi le parc par ces passerelles, qui tournent à côté de celle de l’ordonnanceur.
 op-gateway-live = { $jobs ->
-    [0] En service, sans requête en cours.
-    [one] En service, avec une requête en cours.
-   *[other] En service, avec { $jobs } requêtes en cours.
+    [0] En ligne, sans requête en cours.
+    [one] En ligne, avec une requête en cours.
+   *[other] En ligne, avec { $jobs } requêtes en cours.
 }
-op-gateway-silent = Silencieuse depuis le { $when }. Les requêtes auxquelles elle répondait ont échoué\xA0; les autres passerelles servent.
+op-gateway-silent = Sans nouvelles depuis le { $when }. Les requêtes auxquelles elle répondait ont échoué\xA0; les autres passerelles servent.
 op-gateway-stopped = Arrêtée dans les règles le { $when }.
 op-gateway-version = Version { $version }
 op-gateway-twice = Deux processus portent ce nom. Donnez à chaque passerelle son propre nom dans son fichier de configuration, puis redémarrez-la.
@@ -1023,7 +1027,7 @@ op-operation-until = Fin au plus tard le { $when }.
 op-operation-cancel = Arrêter
 op-operation-cancelled = Arrêté avant la fin.
 op-operation-failed = Cela n’a pas abouti. { $fault }
-op-file-long = Le fichier a plus de 2,5 Mo. Partagez-le.
+op-file-long = Le fichier a plus de 2,5 Mo. Divisez-le en plusieurs.
 op-replay-policy = Les requêtes du { $from } au { $until }, décidées une fois sous la politique { $old } et une fois sous { $now ->
     [none] le texte essayé
    *[other] { $now }
@@ -1150,10 +1154,10 @@ op-seek-more = Les { $shown } premières sont montrées. Précisez la recherche.
 op-state-waiting = À approuver
 op-state-revoked = Révoquée
 op-state-quarantined = En quarantaine
-op-state-live = En service
+op-state-live = En ligne
 op-state-paused = En pause
-op-state-suspect = En retard
-op-state-lost = Silencieuse
+op-state-suspect = Sans nouvelles
+op-state-lost = Hors ligne
 op-state-left = Partie
 op-state-unseen = Jamais vue
 op-node-version = { $version ->
@@ -1164,7 +1168,7 @@ op-node-version = { $version ->
    *[other] {""}, vue le { $when }
 }
 op-node-models = Modèles\xA0: { $models }.
-op-node-alarms = Crue perdue à tort dans la dernière heure\xA0: { $number ->
+op-node-alarms = Crue hors ligne à tort dans la dernière heure\xA0: { $number ->
     [one] une fois
    *[other] { $number } fois
 }. Ses réponses ont continué ailleurs.
@@ -1591,7 +1595,10 @@ start-empty-lead = Les requêtes, les fichiers et les lots que vous aviez conser
 start-empty = Effacer et repartir à vide
 email-title = Votre adresse
 email-question = { $email } est-elle bien votre adresse\xA0? Les liens de connexion y sont envoyés\xA0; n’acceptez que si vous y lisez vos courriels, et personne d’autre.
-email-unproven = Les liens de connexion vont à { $email }, qu’une autre personne a inscrite. Si c’est bien votre adresse, faites-y envoyer un lien et ouvrez-le dans ce navigateur\xA0: elle ouvrira désormais ce que vous envoyez. Sinon, prévenez la personne qui s’occupe d’Entraide dans votre coopérative.
+email-unproven = Votre adresse, telle qu’une autre personne l’a inscrite ici, est { $email }. Si c’est bien la vôtre, { $by ->
+    [oidc] connectez-vous dans ce navigateur par le compte de votre organisation
+   *[email] faites-y envoyer un lien et ouvrez-le dans ce navigateur
+}, puis confirmez l’adresse\xA0: elle ouvrira désormais ce que vous envoyez. Sinon, prévenez la personne qui s’occupe d’Entraide dans votre coopérative.
 email-confirm = C’est la mienne
 sessions-new-start = nouveau départ
 sessions-by-link = Par un lien que { $who } a créé.
@@ -1636,6 +1643,7 @@ chat-ended-stopped = Arrêtée à votre demande.
 chat-ended-length = La réponse a atteint la longueur que le parc permet.
 chat-continue = Continuer
 chat-continue-question = Continue ta réponse là où elle s’est arrêtée.
+chat-toy = Ce parc est une démonstration, et ce modèle ({ $model }) est un jouet\xA0: il écrit, mais ne sait rien. Ne jugez pas un vrai parc sur ses réponses.
 chat-model = Modèle
 chat-class = Classe des données
 size-auto = Automatique ({ $means })
