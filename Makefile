@@ -7,9 +7,10 @@ export PYTHONDONTWRITEBYTECODE :=
 
 PY     := .venv/bin/python
 PYTEST := $(PY) -m pytest
-# One process more than there are cores: many tests wait for processes that they started.
-# An idle process takes over waiting tests.
-SPREAD := -n $(shell python3 -c 'import os; print(os.cpu_count() + 1)') --dist worksteal
+# Two processes more than there are cores: many tests wait for processes that they started.
+# The tests of a file run in one process, which makes what they share once.
+PROCESSES := -n $(shell python3 -c 'import os; print(os.cpu_count() + 2)')
+SPREAD := $(PROCESSES) --dist loadfile
 # The test files with a marker, so that the others are not collected; tests/house/test_marked.py
 # holds that no marked test is left out.
 marked = $(shell grep -rlE --include='test_*.py' 'mark\.$(1)\b' tests | LC_ALL=C sort)
@@ -68,7 +69,7 @@ test-times: env ## Run the tests of test-unit and list the twenty dearest files,
 	$(PYTEST) $(SPREAD) -q -p tests.times -m "not engines and not long" --ignore=$(REPLAY)
 
 fuzz: env ## Feed every decoder with random bytes for ten minutes in all (FUZZ_S=seconds). | Soumettre chaque décodeur à des octets aléatoires, dix minutes en tout (FUZZ_S=secondes).
-	ENTRAIDE_FUZZ_S=$(FUZZ_S) $(PYTEST) $(SPREAD) -q -m fuzz --timeout=$(FUZZ_S) $(call marked,fuzz)
+	ENTRAIDE_FUZZ_S=$(FUZZ_S) $(PYTEST) $(PROCESSES) -q -m fuzz --timeout=$(FUZZ_S) $(call marked,fuzz)
 
 fuzz-http: env ## Send a real pool requests made from /openapi.json for ten minutes (FUZZ_S=seconds). | Envoyer à un vrai parc des requêtes tirées de /openapi.json, dix minutes (FUZZ_S=secondes).
 	ENTRAIDE_API_FUZZ_S=$(FUZZ_S) $(PYTEST) -q tests/integration/test_api_document.py -m engines
