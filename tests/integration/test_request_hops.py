@@ -32,6 +32,7 @@ from entraide_node.machine_setup import MachineSetup, start_machine
 from entraide_node.model_manager.catalogue_source import CatalogueSource
 from entraide_scheduler.core import events
 from entraide_scheduler.gateway.batches import feeder
+from entraide_scheduler.gateway.requests import answer_writers
 
 PAGE = ROOT / "docs/architecture.md"
 TITLES = {PAGE: "One request, hop by hop", PAGE.with_suffix(".fr.md"): "Le chemin d’une requête"}
@@ -262,8 +263,10 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> list[list[Call]]:
     tracer = CallTracer()
     # The feeder of batches looks at the store now and then, whatever a request does.
     # After 50 ms, the report would come before or after the first token, as the engine is fast.
+    # After 2 s, on a busy machine, a stream would begin before its first token.
     with (
         tracer.installed(),
+        patch.object(answer_writers, "HEAD_AFTER_S", SILENCE_S),
         patch.object(feeder, "POLL_S", 3_600.0),
         patch.object(run_manager, "REPORT_AFTER_S", 0.0),
     ):
