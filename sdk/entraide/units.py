@@ -37,6 +37,24 @@ def g_from_ug(carbon_ug: int) -> float:
     return carbon_ug / UG_PER_G
 
 
+# Below either, two masses of CO2e count as equal: intensities are known to two or three figures,
+# and one milligram is less than what the chat page tells of one answer.
+DIFFERENCE_MIN_PART = 0.01
+DIFFERENCE_MIN_G = 0.001
+
+
+def compare_g(saved_g: float, used_g: float) -> str:
+    """Returns whether ``used_g`` is ``less`` or ``more`` than with ``saved_g``, or the ``same``.
+
+    >>> compare_g(0.000_000_939, 0.0), compare_g(0.5, 80.0), compare_g(2.0, 80.0)
+    ('same', 'same', 'less')
+    """
+    most_g = max(used_g, used_g + saved_g)
+    if abs(saved_g) < max(DIFFERENCE_MIN_G, DIFFERENCE_MIN_PART * most_g):
+        return "same"
+    return "less" if saved_g > 0.0 else "more"
+
+
 def carbon_ug(energy_uwh: int, intensity_g_per_kwh: float) -> int:
     """Returns the emissions of an amount of energy, in whole micrograms of CO2 equivalent.
 

@@ -1,5 +1,6 @@
 // Amounts as the language writes them: three figures, and the unit that keeps them short.
 import { lang, number } from "../i18n.ts";
+import { ENERGIES, MASSES, unitFor, type Unit } from "./figures.ts";
 
 const NBSP = "\u00a0";
 
@@ -9,17 +10,19 @@ export function short(value: number): string {
   return value.toLocaleString(`${lang.value}-CA`, { maximumSignificantDigits: 3 });
 }
 
-/** Returns an energy in Wh or kWh. */
-export function energy(wattHours: number): string {
-  const isLarge = Math.abs(wattHours) >= 1_000;
-  return isLarge ? `${short(wattHours / 1_000)}${NBSP}kWh` : `${short(wattHours)}${NBSP}Wh`;
+function writerOf(units: readonly Unit[], amounts: readonly number[]): (amount: number) => string {
+  const { name, size } = unitFor(units, amounts);
+  return (amount) => `${short(amount / size)}${NBSP}${name}`;
 }
 
-/** Returns a mass of CO2e in mg, g or kg. */
-export function mass(grams: number): string {
-  const size = Math.abs(grams);
-  if (size >= 1_000) return `${short(grams / 1_000)}${NBSP}kg`;
-  return size >= 0.1 || size === 0 ? `${short(grams)}${NBSP}g` : `${short(grams * 1_000)}${NBSP}mg`;
+/** Returns how a page writes its energies: all in the unit of the largest, Wh or kWh. */
+export function energyWriter(wattHours: readonly number[]): (wattHours: number) => string {
+  return writerOf(ENERGIES, wattHours);
+}
+
+/** Returns how a page writes its masses of CO2e: all in the unit of the largest, mg, g or kg. */
+export function massWriter(grams: readonly number[]): (grams: number) => string {
+  return writerOf(MASSES, grams);
 }
 
 /** Returns a part of one in percent. */

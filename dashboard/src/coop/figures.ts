@@ -23,6 +23,41 @@ export function partUsed(used: number, limit: number): number {
   return limit > 0 ? Math.min(1, Math.max(0, used / limit)) : 1;
 }
 
+/** A unit, its size in Wh or g, and the amount from which on a page uses it. */
+export interface Unit {
+  name: string;
+  size: number;
+  from: number;
+}
+export const ENERGIES: readonly Unit[] = [
+  { name: "kWh", size: 1_000, from: 1_000 },
+  { name: "Wh", size: 1, from: 0 },
+];
+export const MASSES: readonly Unit[] = [
+  { name: "kg", size: 1_000, from: 1_000 },
+  { name: "g", size: 1, from: 0.1 },
+  { name: "mg", size: 0.001, from: 0 },
+];
+
+/** Returns the one unit in which a page writes all amounts of a figure: that of the largest. */
+export function unitFor(units: readonly Unit[], amounts: readonly number[]): Unit {
+  const most = Math.max(0, ...amounts.map(Math.abs)) || 1;
+  return units.find((unit) => most >= unit.from)!;
+}
+
+// Below either, two masses count as equal: intensities are known to two or three figures, and one
+// milligram is less than the smallest that the chat page tells of one answer.
+const DIFFERENCE_MIN_PART = 0.01;
+const DIFFERENCE_MIN_G = 0.001;
+
+/** Returns how grams compare with those of the same energy at another intensity. */
+export function comparisonOf(directG: number, averageG: number): "none" | "same" | "less" | "more" {
+  if (averageG === 0) return "none";
+  const size = Math.abs(averageG - directG);
+  if (size < DIFFERENCE_MIN_G || size < Math.max(directG, averageG) * DIFFERENCE_MIN_PART) return "same";
+  return directG > averageG ? "more" : "less";
+}
+
 export interface Project {
   name: string;
   keys: number;

@@ -1,8 +1,8 @@
 // What people of a co-op see of it: quotas, the month, grams, promises, weight; and its machines.
 import { dateTime, number, t } from "../i18n.ts";
 import { dotOf } from "../pool/changes.ts";
-import { energy, mass, percent, short } from "./amounts.ts";
-import { partUsed, type CoopOverview } from "./figures.ts";
+import { energyWriter, massWriter, percent, short } from "./amounts.ts";
+import { comparisonOf, partUsed, type CoopOverview } from "./figures.ts";
 
 interface FiguresProps {
   view: CoopOverview;
@@ -23,14 +23,27 @@ export function Figures({ view, parts }: FiguresProps) {
   );
 }
 
+/** How the page writes energies and grams: each in one unit, whatever their place on it. */
+function writersOf(view: CoopOverview) {
+  const { given, received, own, comparison, machines } = view;
+  const energies = [given, received, own, ...comparison.provinces].map((each) => each.energy_wh);
+  const ofMachines = machines.map((machine) => machine.given.energy_wh + machine.own.energy_wh);
+  const grams = [given, received, own, comparison, ...comparison.provinces].map((each) => each.direct_gco2e);
+  return {
+    writeEnergy: energyWriter([...energies, ...ofMachines]),
+    writeMass: massWriter([...grams, comparison.average_gco2e]),
+  };
+}
+
 function Month({ view }: { view: CoopOverview }) {
   const { given, received, own, balance } = view;
+  const { writeEnergy, writeMass } = writersOf(view);
   const sides = [given, received, own];
   const rows = [
     { name: t("amount-jobs"), cells: sides.map((side) => number(side.jobs)) },
     { name: t("amount-tokens"), cells: sides.map((side) => number(side.tokens)) },
-    { name: t("amount-energy"), cells: sides.map((side) => energy(side.energy_wh)) },
-    { name: t("amount-grams"), cells: sides.map((side) => mass(side.direct_gco2e)) },
+    { name: t("amount-energy"), cells: sides.map((side) => writeEnergy(side.energy_wh)) },
+    { name: t("amount-grams"), cells: sides.map((side) => writeMass(side.direct_gco2e)) },
   ];
   return (
     <section aria-labelledby="month">
@@ -104,19 +117,16 @@ function Quotas({ view }: { view: CoopOverview }) {
 
 function Comparison({ view }: { view: CoopOverview }) {
   const { direct_gco2e, average_gco2e, saved_gco2e, provinces } = view.comparison;
+  const { writeEnergy, writeMass } = writersOf(view);
   const values = {
-    direct: mass(direct_gco2e),
-    average: mass(average_gco2e),
-    difference: mass(Math.abs(saved_gco2e)),
+    direct: writeMass(direct_gco2e),
+    average: writeMass(average_gco2e),
+    difference: writeMass(Math.abs(saved_gco2e)),
   };
   return (
     <section aria-labelledby="grams">
       <h2 id="grams">{t("coop-grams")}</h2>
-      <p>
-        {average_gco2e === 0
-          ? t("grams-none")
-          : t(`grams-${saved_gco2e < 0 ? "more" : "less"}`, values)}
-      </p>
+      <p>{t(`grams-${comparisonOf(direct_gco2e, average_gco2e)}`, values)}</p>
       <ul class="rows">
         {provinces.map((province) => (
           <li key={province.zone}>
@@ -134,7 +144,7 @@ function Comparison({ view }: { view: CoopOverview }) {
               </span>
             </p>
             <p>
-              {t("grams-of-energy", { grams: mass(province.direct_gco2e), energy: energy(province.energy_wh) })}
+              {t("grams-of-energy", { grams: writeMass(province.direct_gco2e), energy: writeEnergy(province.energy_wh) })}
             </p>
           </li>
         ))}
@@ -183,6 +193,7 @@ function Weight({ view }: { view: CoopOverview }) {
 }
 
 function Machines({ view }: { view: CoopOverview }) {
+  const { writeEnergy } = writersOf(view);
   return (
     <section aria-labelledby="machines">
       <h2 id="machines">{t("coop-machines")}</h2>
@@ -208,7 +219,7 @@ function Machines({ view }: { view: CoopOverview }) {
                 {t("machine-month", {
                   given: number(given.tokens),
                   own: number(own.tokens),
-                  energy: energy(given.energy_wh + own.energy_wh),
+                  energy: writeEnergy(given.energy_wh + own.energy_wh),
                 })}
               </p>
             </div>

@@ -547,6 +547,7 @@ quota-again = On { $at }, the count starts again.
 coop-grams = Emissions
 grams-none = This month, no request is compared with the average of a province.
 grams-less = Its requests emitted { $direct } of CO2e. The same energy at each province’s annual average would have emitted { $average }, which is { $difference } more.
+grams-same = Its requests emitted { $direct } of CO2e, as much as the same energy at each province’s annual average: no difference that matters.
 grams-more = Its requests emitted { $direct } of CO2e. The same energy at each province’s annual average would have emitted { $average }, which is { $difference } less.
 average-known = On average { $average } g/kWh ({ $source }, { $year }).
 average-unknown = The average of this province is unknown.

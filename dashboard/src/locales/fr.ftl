@@ -547,6 +547,7 @@ quota-again = Le { $at }, le compte repart.
 coop-grams = Émissions
 grams-none = Ce mois-ci, aucune requête n’est comparée à la moyenne d’une province.
 grams-less = Ses requêtes ont émis { $direct } de CO2e. La même énergie, à la moyenne annuelle de chaque province, en aurait émis { $average }, donc { $difference } de plus.
+grams-same = Ses requêtes ont émis { $direct } de CO2e, autant que la même énergie à la moyenne annuelle de chaque province : aucune différence qui compte.
 grams-more = Ses requêtes ont émis { $direct } de CO2e. La même énergie, à la moyenne annuelle de chaque province, en aurait émis { $average }, donc { $difference } de moins.
 average-known = En moyenne { $average } g/kWh ({ $source }, { $year }).
 average-unknown = La moyenne de cette province est inconnue.

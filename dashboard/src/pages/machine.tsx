@@ -1,7 +1,7 @@
 // The machines of the co-op, for those who run it: state, what each gave, and what its owner tells.
 import { useEffect, useState } from "preact/hooks";
 import { api, sentenceOf, take } from "../api.ts";
-import { energy, mass, monthName } from "../coop/amounts.ts";
+import { energyWriter, massWriter, monthName } from "../coop/amounts.ts";
 import type { Amounts, OwnMachine, OwnMachines } from "../coop/figures.ts";
 import { clockTime, lang, list, number, t } from "../i18n.ts";
 import { Loading } from "../parts/loading.tsx";
@@ -102,6 +102,7 @@ function One({ machine, month }: { machine: OwnMachine; month: string }) {
 
 function Work({ machine, month }: { machine: OwnMachine; month: string }) {
   const { today, this_month } = machine;
+  const all = [today.given, today.own, this_month.given, this_month.own];
   return (
     <table class="amounts">
       <thead>
@@ -111,18 +112,21 @@ function Work({ machine, month }: { machine: OwnMachine; month: string }) {
           <th scope="col">{monthName(month)}</th>
         </tr>
       </thead>
-      <Rows name={t("machine-for-others")} today={today.given} month={this_month.given} />
-      <Rows name={t("machine-for-own")} today={today.own} month={this_month.own} />
+      <Rows name={t("machine-for-others")} today={today.given} month={this_month.given} all={all} />
+      <Rows name={t("machine-for-own")} today={today.own} month={this_month.own} all={all} />
     </table>
   );
 }
 
-function Rows({ name, today, month }: { name: string; today: Amounts; month: Amounts }) {
+function Rows(props: { name: string; today: Amounts; month: Amounts; all: readonly Amounts[] }) {
+  const { name, today, month, all } = props;
+  const writeEnergy = energyWriter(all.map((amounts) => amounts.energy_wh));
+  const writeMass = massWriter(all.map((amounts) => amounts.direct_gco2e));
   const rows = [
     { code: "amount-jobs", write: (amounts: Amounts) => number(amounts.jobs) },
     { code: "amount-tokens", write: (amounts: Amounts) => number(amounts.tokens) },
-    { code: "amount-energy", write: (amounts: Amounts) => energy(amounts.energy_wh) },
-    { code: "amount-grams", write: (amounts: Amounts) => mass(amounts.direct_gco2e) },
+    { code: "amount-energy", write: (amounts: Amounts) => writeEnergy(amounts.energy_wh) },
+    { code: "amount-grams", write: (amounts: Amounts) => writeMass(amounts.direct_gco2e) },
   ];
   return (
     <tbody>

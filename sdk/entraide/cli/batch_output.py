@@ -16,6 +16,7 @@ from entraide.cli import output
 from entraide.cli.transfer import CLEAR_LINE
 from entraide.printable import printable
 from entraide.relative_time import format_duration
+from entraide.units import compare_g
 
 if TYPE_CHECKING:
     from entraide.client import Batch
@@ -93,7 +94,7 @@ def _print_used(batch: "Batch", lang: str) -> None:
     if batch.saved_sentence:
         typer.echo(batch.saved_sentence)
     if batch.saved_g is not None:
-        kind = "less" if batch.saved_g >= 0 else "more"
+        kind = compare_g(batch.saved_g, batch.carbon_lifecycle_gco2e or 0.0)
         text = i18n.text("cli-batch-saved", lang, kind=kind, saved_g=abs(batch.saved_g))
         typer.echo(typer.style(text, bold=True))
 

@@ -1683,6 +1683,7 @@ cli-batch-used = Used: { $input_tokens ->
    *[other] { $input_tokens } prompt tokens, { $output_tokens } answer tokens,{" "}
 }{ $energy_wh }, { $carbon_g } (life cycle).
 cli-batch-saved = { $kind ->
+    [same] The choice of hours and machines makes no difference that matters.
     [more] The chosen hours and machines cost { $saved_g } more than running at once.
    *[other] The choice of hours and machines saved { $saved_g }.
 }

@@ -1684,6 +1684,7 @@ cli-batch-used = Consommation : { $input_tokens ->
    *[other] { $input_tokens } jetons de questions, { $output_tokens } jetons de réponses,{" "}
 }{ $energy_wh }, { $carbon_g } (cycle de vie).
 cli-batch-saved = { $kind ->
+    [same] Le choix des heures et des machines ne fait aucune différence qui compte.
     [more] Les heures et les machines choisies ont coûté { $saved_g } de plus qu’une exécution immédiate.
    *[other] Le choix des heures et des machines a épargné { $saved_g }.
 }

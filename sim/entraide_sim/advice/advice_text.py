@@ -5,7 +5,7 @@ key or a group's name. A difference that the seeds do not show is said to be not
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from entraide import i18n
 from entraide_sim import catalogue
@@ -31,7 +31,7 @@ DETAILS = re.compile(r" \(|, | \d+ GB")  # begin of the details in a device's na
 EXACT_PART = 0.01  # an interval narrower than this part of its mean is left out
 FULL_LOAD = 0.5  # of the slots: below, a fleet that is not enough lacks speed, not slots
 CHEAPER_MAX = 2  # other ways that are mentioned beside an answer
-FORMATS = {
+FORMATS: dict[str, Callable[[float | None, str], str]] = {
     "cad_per_year": formatting.format_dollars,
     "g_per_year": formatting.format_carbon,
     "ttft_s_p95": formatting.format_seconds,

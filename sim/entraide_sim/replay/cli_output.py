@@ -99,7 +99,9 @@ def print_comparison(compared: PolicyComparison, lang: str) -> None:
             "moved",
         )
     ]
-    rows = [_table_cells(coop, lang) for coop in compared.coops]
+    metrics = [each for coop in compared.coops for each in (coop.old, coop.proposed)]
+    most = max(each.energy_wh for each in metrics), max(each.carbon_g for each in metrics)
+    rows = [_table_cells(coop, lang, most) for coop in compared.coops]
     print_table(headings, rows, numeric=True)
     typer.echo("")
     for sentence in replay_text.change_sentences(compared, lang):
@@ -133,7 +135,10 @@ def _metrics_to_json(coop: CoopComparison) -> dict[str, Any]:
     return metrics | {"moved": coop.moved}
 
 
-def _table_cells(coop: CoopComparison, lang: str) -> list[str]:
+def _table_cells(coop: CoopComparison, lang: str, most: tuple[float, float]) -> list[str]:
+    """The cells of a row; ``most``: largest energy and mass of the table, whose units all have."""
+    most_wh, most_g = most
+
     def both(shown: Callable[[CoopMetrics], str]) -> str:
         old, new = shown(coop.old), shown(coop.proposed)
         return old if old == new else f"{old}{ARROW}{new}"
@@ -144,8 +149,8 @@ def _table_cells(coop: CoopComparison, lang: str) -> list[str]:
         both(lambda row: formatting.format_seconds(row.waited_s["p95"], lang)),
         both(lambda row: formatting.format_seconds(row.ttft_s["p95"], lang)),
         both(lambda row: formatting.format_count(row.input_tokens + row.output_tokens, lang)),
-        both(lambda row: formatting.format_energy(row.energy_wh, lang)),
-        both(lambda row: formatting.format_carbon(row.carbon_g, lang)),
+        both(lambda row: formatting.format_energy(row.energy_wh, lang, like=most_wh)),
+        both(lambda row: formatting.format_carbon(row.carbon_g, lang, like=most_g)),
         both(lambda row: formatting.format_percentage(row.promises_kept, lang)),
         formatting.format_count(coop.moved, lang),
     ]

@@ -6,9 +6,11 @@ tells of the recorded time alone.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from entraide import i18n
 from entraide.i18n import Value, text
+from entraide.units import compare_g
 from entraide_sim.replay.baseline import EQUAL, Baseline, Difference, LifeFigures
 from entraide_sim.replay.policy_comparison import CoopMetrics, PolicyComparison
 from entraide_sim.report import formatting
@@ -29,6 +31,7 @@ DIFFERENCE_FORMATS: dict[str, Format] = {
     "energy_wh": formatting.format_energy,
     "ttft_s_p95": formatting.format_seconds,
 }
+IN_ONE_UNIT = (formatting.format_energy, formatting.format_carbon)
 
 
 def baseline_sentences(baseline: Baseline, lang: str) -> Iterator[str]:
@@ -54,7 +57,7 @@ def change_sentences(compared: PolicyComparison, lang: str) -> Iterator[str]:
     old, new = _metric_values(everybody.old), _metric_values(everybody.proposed)
     changed = False
     for name, format_value in FIGURES:
-        before, after = (format_value(values[name], lang) for values in (old, new))
+        before, after = format_both(format_value, old[name], new[name], lang)
         if before != after:
             changed = True
             yield text(f"sim-replay-change-{name}", lang, before=before, after=after)
@@ -62,6 +65,18 @@ def change_sentences(compared: PolicyComparison, lang: str) -> Iterator[str]:
         yield text("sim-replay-change-moved", lang, count=everybody.moved)
     elif not changed:
         yield text("sim-replay-change-none", lang)
+
+
+def format_both(
+    format_value: Format, old: float | None, new: float | None, lang: str
+) -> tuple[str, str]:
+    """Returns two values in one unit; the same text twice for emissions that count as equal."""
+    before, after = old or 0.0, new or 0.0
+    if format_value is formatting.format_carbon and compare_g(before - after, after) == "same":
+        old = new
+    if format_value in IN_ONE_UNIT:
+        format_value = partial(format_value, like=max(before, after))
+    return format_value(old, lang), format_value(new, lang)
 
 
 def left_out_sentences(compared: PolicyComparison, hours: float, lang: str) -> Iterator[str]:

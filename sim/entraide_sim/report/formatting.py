@@ -42,22 +42,25 @@ def format_count(value: int, lang: str) -> str:
     return i18n.decimal(float(value), lang)
 
 
-def _format_scaled(value: float | None, steps: tuple[tuple[float, str], ...], lang: str) -> str:
+def _format_scaled(
+    value: float | None, steps: tuple[tuple[float, str], ...], lang: str, *, like: float = 0.0
+) -> str:
+    """Returns a value in the unit that suits it, or the larger value that stands beside it."""
     if value is None:
         return DASH
-    size, unit = next((s for s in steps if abs(value) >= s[0]), steps[-1])
+    size, unit = next((s for s in steps if max(abs(value), abs(like)) >= s[0]), steps[-1])
     return f"{i18n.decimal(value / size if size else value, lang)}{NBSP}{unit}"
 
 
-def format_energy(value_wh: float | None, lang: str) -> str:
-    """Returns an energy in Wh, kWh or MWh."""
-    return _format_scaled(value_wh, ((1e6, "MWh"), (1e3, "kWh"), (0, "Wh")), lang)
+def format_energy(value_wh: float | None, lang: str, *, like: float = 0.0) -> str:
+    """Returns an energy in Wh, kWh or MWh; in a table, in the unit of its largest, ``like``."""
+    return _format_scaled(value_wh, ((1e6, "MWh"), (1e3, "kWh"), (0, "Wh")), lang, like=like)
 
 
-def format_carbon(value_g: float | None, lang: str) -> str:
-    """Returns emissions in g, kg or t of CO2e."""
+def format_carbon(value_g: float | None, lang: str, *, like: float = 0.0) -> str:
+    """Returns emissions in g, kg or t of CO2e; beside others, in the unit of the largest."""
     steps = ((1e6, f"t{NBSP}CO2e"), (1e3, f"kg{NBSP}CO2e"), (0, f"g{NBSP}CO2e"))
-    return _format_scaled(value_g, steps, lang)
+    return _format_scaled(value_g, steps, lang, like=like)
 
 
 def format_grams(value_g: float | None, lang: str) -> str:

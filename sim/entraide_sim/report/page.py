@@ -180,6 +180,7 @@ def _make_charts(report: ReportInput, lang: str) -> list[tuple[str, Chart]]:
 
 
 def _fleet_rows(result: RunResult, lang: str) -> list[tuple[str, ...]]:
+    most_wh = max((line.energy_wh for line in result.fleet), default=0.0)
     return [
         (
             formatting.machine_name(result, line, lang),
@@ -188,7 +189,7 @@ def _fleet_rows(result: RunResult, lang: str) -> list[tuple[str, ...]]:
             formatting.owner_text(result, line.coop, lang),
             _format_price(line.price_cad, lang),
             formatting.format_count(line.jobs, lang),
-            formatting.format_energy(line.energy_wh, lang),
+            formatting.format_energy(line.energy_wh, lang, like=most_wh),
         )
         for line in result.fleet
     ]
@@ -202,10 +203,15 @@ def _site_columns(result: RunResult) -> tuple[str, ...]:
 
 def _site_rows(result: RunResult, lang: str) -> list[tuple[str, ...]]:
     columns = _site_columns(result)[1:]
+    amounts = [getattr(line, f"{key}_wh") for line in result.sites for key in columns]
+    most_wh = max(amounts, default=0.0)
     return [
         (
             formatting.part_name(result, "site", line.site, lang),
-            *(formatting.format_energy(getattr(line, f"{key}_wh"), lang) for key in columns),
+            *(
+                formatting.format_energy(getattr(line, f"{key}_wh"), lang, like=most_wh)
+                for key in columns
+            ),
         )
         for line in result.sites
     ]
