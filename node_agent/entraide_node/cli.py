@@ -389,7 +389,7 @@ def _print_joined(joined: "Joined", lang: str, *, as_json: bool) -> None:
     for field, (said, counts) in joined.contradicted.items():
         typer.echo(i18n.text("node-contradicted", lang, field=field, said=said, counts=counts))
     if response.data_classes:
-        classes = ", ".join(response.data_classes)
+        classes = i18n.words("data", response.data_classes, lang)
         typer.echo(i18n.text("node-joined-classes", lang, classes=classes))
     if not config.zone:
         typer.echo(i18n.text("node-status-zone", lang, node=config.node))

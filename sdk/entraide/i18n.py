@@ -8,7 +8,7 @@ A missing value never raises: a selector of the catalogue sees it as ``none``, a
 sentence shows ``HOLE``. An unknown code is shown as it is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from babel.numbers import format_decimal, format_percent
 
@@ -60,6 +60,7 @@ __all__ = [
     "text",
     "value_names",
     "word",
+    "words",
     "zone_in",
     "zone_name",
 ]
@@ -77,6 +78,8 @@ RULES = frozenset({"rule", "greener_rule", "obstacle_rule"})
 FAULT = "fault"
 FIELD_MESSAGES = ("error-invalid_request", "error-invalid_json")
 
+LIST_COMMA = ", "  # between the codes of a value that has several
+
 # Units by the ending of a value's name; three significant digits are shown.
 _UNITS = (("_g_per_kwh", "g\u00a0CO2e/kWh"), ("_wh", "Wh"), ("_g", "g\u00a0CO2e"), ("_w", "W"))
 
@@ -88,6 +91,9 @@ _CODE_PREFIXES: Mapping[str, str] = {
     "period": "period",
     "job_class": "class",
     "data_class": "data",
+    "data_classes": "data",
+    "features": "feature",
+    "role": "role",
     "basis": "basis",
     "expected": "kind",
     "got": "kind",
@@ -154,7 +160,9 @@ def _value_text(key: str, values: Mapping[str, Value], lang: Lang) -> Value:
     prefix = "zone" if key.endswith("_zone") else _CODE_PREFIXES.get(key)
     if prefix is None:
         return value
-    return zone_name(value, lang) if prefix == "zone" else word(prefix, value, lang)
+    if prefix == "zone":
+        return zone_name(value, lang)
+    return words(prefix, value.split(LIST_COMMA), lang)
 
 
 def _with_unit(key: str, value: float, lang: Lang) -> Value:
@@ -192,6 +200,11 @@ def word(prefix: str, value: str, lang: str) -> str:
     messages = catalogue(lang_of(lang))
     code = f"{prefix}-{value}"
     return messages.format(code, {}) if value and messages.has(code) else value
+
+
+def words(prefix: str, values: Iterable[str], lang: str) -> str:
+    """Returns the texts of stable codes as a list: ``words("data", node.data_classes, "fr")``."""
+    return LIST_COMMA.join(word(prefix, value, lang) for value in values)
 
 
 def _zone_code(zone: str, messages: MessageCatalogue) -> str:

@@ -64,7 +64,10 @@ def test_an_invitation_is_a_link_and_a_command(served: ServedPool, cli: Cli) -> 
         "https://parc.coop/install#jeton-1",
         "curl -fsS https://parc.coop/install.sh | sh -s -- 'https://parc.coop/install#jeton-1'",
     ] == result.out.splitlines()
-    assert "Sudbury · CA-ON · member · public, internal · meter on site: Compteur 7" in result.err
+    assert (
+        "Sudbury · CA-ON · a member co-op · public, internal · meter on site: Compteur 7"
+        in result.err
+    )
     assert ("meter", "Compteur 7") == (request.evidence, request.document)
     assert "nodes vouch" not in result.err
     assert "gets no request until you name it" in bare.err

@@ -434,7 +434,8 @@ def test_what_happened_and_what_was_generated_are_told(tmp_path: Path) -> None:
     read = Reader((tmp_path / "report.html").read_text("utf-8"))
 
     for lang, words_told in {
-        "fr": ("Une tempête.", "Gaspé", "Par la batterie", "0,05\xa0kWh", "Elles disparaissent d’un coup",
+        "fr": ("Une tempête.", "Gaspé", "Par la batterie", "0,05\xa0kWh",
+               "Elles disparaissent d’un coup",
                "97\xa0%"),
         "en": ("A storm.", "Gaspé", "Through the battery", "0.05\xa0kWh", "They disappear suddenly",
                "97%"),

@@ -65,7 +65,8 @@ def register(app: typer.Typer, lang: str) -> None:
         typer.echo(created.link)
         typer.echo(install or join)
         backing = evidence_text(evidence, document, lang)
-        named = [site, zone, controlled_by, ", ".join(data_class or []), backing]
+        control = i18n.word("control", controlled_by, lang)
+        named = [site, zone, control, i18n.words("data", data_class or [], lang), backing]
         vouched = " · ".join(filter(None, named)) or i18n.text("cli-invited-nothing", lang)
         until = output.format_time(created.expires_at, lang)
         sentence = i18n.text("cli-invited", lang, coop=coop, until=until, vouched=vouched)

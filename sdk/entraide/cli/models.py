@@ -56,7 +56,7 @@ def register(app: typer.Typer, lang: str) -> None:
                 f"{model.model} → {model.means}" if model.means else model.model,
                 str(model.context_tokens),
                 _replica_text(model, lang),
-                ", ".join(model.features),
+                i18n.words("feature", model.features, lang),
             ]
             for model in served
         ]
@@ -200,7 +200,7 @@ def _print(entry: ModelEntry, lang: str) -> None:
         "parameters": parameters,
         "licence": f"{entry.licence}, {i18n.word('openness', entry.openness, lang)}",
         "languages": " ".join(entry.languages),
-        "features": ", ".join(entry.features) or UNPINNED,
+        "features": i18n.words("feature", entry.features, lang) or UNPINNED,
         "reasoning": output.yes_or_no(entry.reasoning, lang),
         "context": str(entry.context_tokens_max),
         "energy-class": f"{entry.energy_class or UNPINNED} ({energy})",

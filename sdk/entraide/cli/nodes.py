@@ -235,7 +235,7 @@ def _print(node: "admin_pb2.Node", lang: str) -> None:
     if node.HasField("newcomer_runs"):
         lines["newcomer"] = i18n.text("cli-newcomer", lang, number=node.newcomer_runs)
     if node.data_classes:
-        lines["data"] = ", ".join(i18n.word("data", code, lang) for code in node.data_classes)
+        lines["data"] = i18n.words("data", node.data_classes, lang)
     if node.rests:
         lines["resting"] = ", ".join(_backoff_text(rest, lang) for rest in node.rests)
     if node.marks:
