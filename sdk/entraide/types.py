@@ -192,6 +192,7 @@ class NodeCard(Struct, frozen=True, gc=False):
     node_key: str = ""
 
 
+KEY_HASH_CHARS = 24  # of the hash of an idempotency key
 START_MARK = "."  # between a person and a start of that person, in the identifier of a sender
 
 
@@ -202,6 +203,11 @@ def account_of(key: str) -> str:
     ('person-0123456789ab', 'key-0123456789ab')
     """
     return key.partition(START_MARK)[0]
+
+
+def idempotency_key_of(idempotency: str) -> str:
+    """Returns the hash of the key alone, of what a request's ``idempotency`` contains."""
+    return idempotency[:KEY_HASH_CHARS]
 
 
 class RequestFacts(Struct, frozen=True, gc=False):
@@ -225,7 +231,8 @@ class RequestFacts(Struct, frozen=True, gc=False):
         prefix_keys: keyed hashes of the request's leading blocks.
         deadline_at: latest acceptable completion, seconds since the epoch.
         max_carbon_ug: the client's cap on the job's emissions, micrograms.
-        idempotency: the client's idempotency key, or "".
+        idempotency: keyed hash of the client's idempotency key, of a live request followed by one
+            of the whole request; or "".
         controlled_by: control that the node must have, or a closer one; as requested, else the
             policy's default.
         longest_input_est: a low estimate of the longest input's tokens, where inputs are read
@@ -263,6 +270,11 @@ class RequestFacts(Struct, frozen=True, gc=False):
     resumable: bool = False
     places: tuple[ServerPlace, ...] = ()
     max_wait_s: float | None = None
+
+    @property
+    def idempotency_key(self) -> str:
+        """The part of ``idempotency`` that another request may share."""
+        return idempotency_key_of(self.idempotency)
 
     @property
     def embeds(self) -> bool:

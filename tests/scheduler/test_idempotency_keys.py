@@ -139,6 +139,28 @@ async def test_a_charged_key_is_used_for_ever(pool: Pool) -> None:
     assert ["j4", "j5"] == taken(pool, "j3", "j4", "j5")
 
 
+async def test_another_request_with_the_key_is_told_so(pool: Pool) -> None:
+    """While the first one waits, while the books are read, and once it is in the books."""
+    key, same, other = 24 * "0", 16 * "a", 16 * "b"
+    row = structs.replace(settle_row("j1"), key="key-1", idempotency=key[1:] + "1" + same)
+    await pool.store.write_settlement(row)
+    adapter, refusals = adapter_of(pool)
+    adapter.submit(asked("j2", idempotency=key + same))
+    adapter.submit(asked("j3", "deux", idempotency=key + other))
+    await checked(adapter)
+    adapter.submit(asked("j4", "deux", idempotency=key + other))
+    adapter.submit(asked("j5", "deux", idempotency=key + same))
+    adapter.submit(asked("j6", key="key-1", idempotency=key[1:] + "1" + other))
+    await checked(adapter)
+
+    assert [
+        ("j3", "idempotency_mismatch", "j2"),
+        ("j4", "idempotency_mismatch", "j2"),
+        ("j5", "answer_not_held", "j2"),
+        ("j6", "idempotency_mismatch", "j1"),
+    ] == [(each.job, each.code, each.values["earlier"]) for each in refusals.sent]
+
+
 async def test_a_key_is_in_use_while_the_books_are_read(pool: Pool) -> None:
     """Two requests at the same moment are one."""
     adapter, refusals = adapter_of(pool)

@@ -130,10 +130,14 @@ async def test_another_request_with_the_key_is_refused(pool: Pool) -> None:
         await answer(pool, ask("Bonsoir")),
         await answer(pool, ask(), X_Entraide_Explain="true"),
         await answer(pool, ask(stream=True)),
+        await answer(pool, ask(), X_Entraide_Data_Class="restricted"),
+        await answer(pool, {**ask(), "entraide": {"jurisdiction": "CA-QC"}}),
+        await answer(pool, ask(), X_Entraide_Controlled_By="member"),
+        await answer(pool, ask(), X_Entraide_Max_gCO2e="3"),
     ]
 
     assert 200 == first[0]
-    assert [(409, "idempotency_mismatch")] * 3 == [error_of(other) for other in others]
+    assert [(409, "idempotency_mismatch")] * 7 == [error_of(other) for other in others]
     assert pool.nodes.runs.empty()
 
 

@@ -190,24 +190,30 @@ async def test_kept_job_of_a_gateway_that_died_before_it_submitted_it_is_run(
 async def test_idempotency_key_of_a_live_request_holds_at_every_gateway(
     tmp_path: Path, bus: NatsPool, pool: RunningScheduler
 ) -> None:
-    """A repeated request is refused elsewhere, also after its end, unless its gateway died."""
+    """A repeated request is refused elsewhere, also after its end, unless its gateway died; one of
+    other demands is refused everywhere, as another request."""
     async with AsyncExitStack() as stack:
         node = await stack.enter_async_context(lively_node(pool))
         first, second = await open_gateways(stack, tmp_path, bus, pool, "une", "deux")
         headers = {**first.session.headers, "idempotency-key": "k"}
 
-        async def send(gateway: GatewayProcess) -> tuple[int, str]:
-            answering = gateway.session.post("/v1/chat/completions", json=ask(), headers=headers)
+        async def send(gateway: GatewayProcess, **demand: str) -> tuple[int, str]:
+            answering = gateway.session.post(
+                "/v1/chat/completions", json=ask(), headers={**headers, **demand}
+            )
             async with answering as answer:
                 return answer.status, await answer.text()
 
         begun = asyncio.create_task(send(first))
         run = await node.take("une")
         refused = await send(second)
+        restricted = {"x-entraide-data-class": "restricted"}
+        others = [await send(each, **restricted) for each in (first, second)]
         await node.finish(run)
         whole = await begun
         await eventually(lambda: not pool.driver.core.open_jobs())  # its end is reported
         repeated, held = await send(second), await send(first)
+        others += [await send(each, **restricted) for each in (first, second)]
         headers["idempotency-key"] = "k2"
         lost = asyncio.create_task(send(first))
         running = await node.take("une")
@@ -222,6 +228,10 @@ async def test_idempotency_key_of_a_live_request_holds_at_every_gateway(
         assert [(409, "answer_not_held", run.job)] * 2 == [
             (status, error["code"], error["job"])
             for (status, _), error in zip((refused, repeated), errors, strict=True)
+        ]
+        assert [(409, "idempotency_mismatch", run.job)] * 4 == [
+            (status, error["code"], error["job"])
+            for status, error in ((status, json.loads(text)["error"]) for status, text in others)
         ]
         assert whole == held
         assert [200, 200] == [whole[0], (await again)[0]]

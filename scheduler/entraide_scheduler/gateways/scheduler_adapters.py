@@ -22,6 +22,7 @@ from entraide.types import (
     JobState,
     RequestFacts,
     ServerPlace,
+    idempotency_key_of,
 )
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
@@ -136,7 +137,8 @@ class LocalSchedulerAdapter:
         self._on_answer = on_answer
         self._on_waiting = on_waiting
         self._is_cut_off = is_cut_off
-        self._keys: dict[tuple[str, str, str], str] | None = None  # live jobs by idempotency key
+        # Live jobs, each with its ``idempotency``, by idempotency key.
+        self._keys: dict[tuple[str, str, str], tuple[str, str]] | None = None
         self._checked: set[str] = set()  # jobs whose keys are looked for in the books
         self._checks: set[asyncio.Task[None]] = set()
         self._log = structlog.get_logger("entraide.scheduler")
@@ -179,8 +181,9 @@ class LocalSchedulerAdapter:
 
         The books know the keys of jobs that are settled, the store those of kept jobs.
         """
-        if earlier := self._claim_key(facts):
-            self._refuse_repeated(facts, earlier)
+        earlier = self._claim_key(facts)
+        if earlier[0]:
+            self._refuse_repeated(facts, *earlier)
             return
         self._checked.add(facts.job)
         task = asyncio.get_running_loop().create_task(self._submit_unless_settled(facts))
@@ -198,17 +201,19 @@ class LocalSchedulerAdapter:
             return
         finally:
             self._checked.discard(facts.job)
-        if earlier:
-            self._refuse_repeated(facts, earlier)
+        if earlier[0]:
+            self._refuse_repeated(facts, *earlier)
         else:
             self._feed(facts)
 
-    def _refuse_repeated(self, facts: RequestFacts, earlier: str) -> None:
-        refusal = m.JobRefused(facts.job, "answer_not_held", {"earlier": earlier}, None)
+    def _refuse_repeated(self, facts: RequestFacts, earlier: str, idempotency: str) -> None:
+        is_same = idempotency == facts.idempotency
+        code = "answer_not_held" if is_same else "idempotency_mismatch"
+        refusal = m.JobRefused(facts.job, code, {"earlier": earlier}, None)
         self._outbound.send_to_gateway(facts.gateway, refusal)
 
-    def _claim_key(self, facts: RequestFacts) -> str:
-        """Notes the idempotency key of a live job; returns another job that has it, or "".
+    def _claim_key(self, facts: RequestFacts) -> tuple[str, str]:
+        """Notes the idempotency key of a live job; returns another job that has it, or "", "".
 
         A job that the pool failed may be tried again. It counts as over if the connection of its
         gateway is closed: the client of a gateway that was killed repeats its request at another
@@ -216,14 +221,14 @@ class LocalSchedulerAdapter:
         """
         if self._keys is None:  # the first one since the start
             views = self._driver.core.open_jobs()
-            self._keys = {(v.coop, v.key, v.idempotency): v.job for v in views if _is_under_way(v)}
-        owned_key = facts.coop, facts.key, facts.idempotency
-        earlier = self._keys.pop(owned_key, facts.job)
-        is_in_use = earlier != facts.job and self._has_answer(earlier)
-        self._keys[owned_key] = earlier if is_in_use else facts.job
+            self._keys = {_owned_key(v): (v.job, v.idempotency) for v in views if _is_under_way(v)}
+        owned_key, this = _owned_key(facts), (facts.job, facts.idempotency)
+        earlier = self._keys.pop(owned_key, this)
+        is_in_use = earlier[0] != facts.job and self._has_answer(earlier[0])
+        self._keys[owned_key] = earlier if is_in_use else this
         if len(self._keys) > KEYS_MAX:
             del self._keys[next(iter(self._keys))]
-        return earlier if is_in_use else ""
+        return earlier if is_in_use else ("", "")
 
     def _has_answer(self, job: str) -> bool:
         """Whether a job is under way, or has ended and is charged."""
@@ -354,6 +359,10 @@ def _code(text: str) -> str:
 
 def _model_card(view: ModelView) -> ModelCard:
     return _card_of(view, loaded=view.replicas > 0)
+
+
+def _owned_key(job: JobView | RequestFacts) -> tuple[str, str, str]:
+    return job.coop, job.key, idempotency_key_of(job.idempotency)
 
 
 def _is_under_way(view: JobView) -> bool:

@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from entraide.decoding import MsgpackDecoder
-from entraide.types import Explanation, JobState, Receipt
+from entraide.types import Explanation, JobState, Receipt, idempotency_key_of
 from entraide_scheduler.core.commands import Entry
 from entraide_scheduler.core.explanations import rename_node
 from entraide_scheduler.store.answered import delete_settled
@@ -179,15 +179,20 @@ def read_receipt(connection: Connection, job: str) -> SettledReceipt | None:
     return SettledReceipt(row.coop, row.key, receipt)
 
 
-def find_key(connection: Connection, coop: str, key: str, idempotency: str) -> str:
-    """Returns the job of an idempotency key that is charged, or "".
+def find_key(connection: Connection, coop: str, key: str, idempotency: str) -> tuple[str, str]:
+    """Returns the job of an idempotency key that is charged, and its ``idempotency``; or "", "".
 
     A job that the pool failed is none: what was asked may be asked again.
     """
-    is_sent = (settled.c.idempotency == idempotency) & (settled.c.key == key)
+    hashed = idempotency_key_of(idempotency)
+    of_key = settled.c.idempotency.between(hashed, f"{hashed}g")  # hexadecimal digits may follow
+    is_sent = of_key & (settled.c.key == key)
     ended = settled.c.state.in_([JobState.COMPLETED.value, JobState.CANCELLED.value])
-    query = select(settled.c.job).where(is_sent, settled.c.coop == coop, ended)
-    return str(connection.execute(query).scalar() or "")
+    query = select(settled.c.job, settled.c.idempotency).where(
+        is_sent, settled.c.coop == coop, ended
+    )
+    row = connection.execute(query).first()
+    return ("", "") if row is None else (row.job, row.idempotency)
 
 
 def count_settled(connection: Connection) -> int:

@@ -354,8 +354,8 @@ class Store:
         """Returns the settled receipt of a job with its sender, or None."""
         return await self.read(lambda c: settlements.read_receipt(c, job))
 
-    async def find_settled_key(self, coop: str, key: str, idempotency: str) -> str:
-        """Returns the job of a sender's idempotency key that is charged, or ""."""
+    async def find_settled_key(self, coop: str, key: str, idempotency: str) -> tuple[str, str]:
+        """Returns the job of a sender's key that is charged; see ``settlements.find_key``."""
         return await self.read(lambda c: settlements.find_key(c, coop, key, idempotency))
 
     async def count_settled(self) -> int:

@@ -123,7 +123,7 @@ class PoolApi:
         if not self._store.space.takes_live_work():
             raise refused("storage_full")
         parsed = openai.parse_request(submission.path, submission.body)
-        facts = self._facts_builder.build_facts(parsed, caller, submission.options, JobKind.LIVE)
+        facts = self._facts_builder.build_live_facts(parsed, caller, submission)
         return PreparedJob(caller, facts, parsed, submission)
 
     def stream(self, prepared: PreparedJob, sink: AnswerSink) -> str:
@@ -134,7 +134,7 @@ class PoolApi:
         Raises:
             Refused: its idempotency key is in use, or too many jobs run.
         """
-        earlier = self._repeats.find(prepared.facts, prepared.submission)
+        earlier = self._repeats.find(prepared.facts)
         if earlier is None:
             self._start(prepared, sink, is_held=True)
             return prepared.facts.job
@@ -147,8 +147,8 @@ class PoolApi:
         caller, facts, submission = prepared.caller, prepared.facts, prepared.submission
         running = self._running_jobs.find_repeated(facts)
         if running is not None:
-            raise refused("answer_not_held", job=running.facts.job)
-        repeatable = self._repeats.open(facts, submission, caller, is_held=is_held)
+            raise self._repeats.refusal(facts, running.facts)
+        repeatable = self._repeats.open(facts, caller, is_held=is_held)
         if repeatable is not None:
             repeatable.attach(sink)
         events = repeatable or sink
@@ -171,7 +171,7 @@ class PoolApi:
     def stream_reconnectably(self, prepared: PreparedJob, encoder: Encoder) -> ReconnectableStream:
         """Starts a live job whose client may come back; see ``stream``."""
         owner = Owner(prepared.caller.coop, prepared.caller.key)
-        earlier = self._repeats.find(prepared.facts, prepared.submission)
+        earlier = self._repeats.find(prepared.facts)
         if earlier is not None:
             known = self._streams.get(earlier.job, owner)
             if known is None or known.log.first:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import Struct, json, structs
 
 from entraide.types import Control, DataClass, JobClass, JobKind, RequestFacts, ServerPlace
 from entraide.units import UG_PER_G, round_half_up
@@ -424,6 +424,31 @@ class FactsBuilder:
             return ""
         key = hmac.digest(self._secret, scope.encode(), "sha256")
         return hashlib.blake2b(text.encode(), digest_size=12, key=key).hexdigest()
+
+    def build_live_facts(
+        self, parsed: ParsedRequest, caller: Caller, submission: Submission
+    ) -> RequestFacts:
+        """Returns the facts of a live request; see ``build_facts``."""
+        facts = self.build_facts(parsed, caller, submission.options, JobKind.LIVE)
+        if not facts.idempotency:
+            return facts
+        request = self._hash_request(caller, submission)
+        return structs.replace(facts, idempotency=facts.idempotency + request)
+
+    def _hash_request(self, caller: Caller, submission: Submission) -> str:
+        """Returns a keyed hash of a request's path, body and options.
+
+        Its key contains the client's idempotency key, which is stored nowhere: who has the pool's
+        secret cannot guess at the request.
+        """
+        options = structs.asdict(submission.options)
+        del options["names"]
+        scope = f"{caller.scope}\0{options.pop('idempotency')}"
+        key = hmac.digest(self._secret, scope.encode(), "sha256")
+        digest = hashlib.blake2b(digest_size=8, key=key)
+        for part in (submission.path.encode(), json.encode(options), submission.body):
+            digest.update(len(part).to_bytes(8) + part)
+        return digest.hexdigest()
 
     def build_facts(
         self, parsed: ParsedRequest, caller: Caller, options: Options, kind: JobKind

@@ -10,18 +10,15 @@ scheduler then refuses the request, whose answer is in the books.
 """
 
 import asyncio
-import hashlib
-import secrets
 from collections.abc import Callable, Iterable, Iterator
 
-import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from entraide.types import DataClass, RequestFacts, account_of
 from entraide.wire.messages import KeyRevoked, Revocation, SigninEnded
 from entraide_scheduler.gateway.answers import AnswerPart, CompleteAnswer
-from entraide_scheduler.gateway.jobs.options import Caller, Submission
-from entraide_scheduler.gateway.refusals import ErrorReply, refused
+from entraide_scheduler.gateway.jobs.options import Caller
+from entraide_scheduler.gateway.refusals import ErrorReply, Refused, refused
 from entraide_scheduler.gateway.requests import AnswerEvent, AnswerSink, AnswerStarted
 
 HELD_S = 600.0
@@ -46,7 +43,7 @@ class RepeatableAnswer:
     Attributes:
         key: the request's.
         job: identifier of its job.
-        digest: of the request.
+        idempotency: of the request, see ``RequestFacts``.
         signin_session: in which a person sent it.
         is_held: whether its events are held; those of a reconnectable stream are held there.
         has_ended: whether the last event has come.
@@ -59,13 +56,13 @@ class RepeatableAnswer:
         key: RepeatKey,
         job: str,
         *,
-        digest: bytes,
+        idempotency: str,
         signin_session: str,
         is_held: bool,
     ) -> None:
         self.key = key
         self.job = job
-        self.digest = digest
+        self.idempotency = idempotency
         self.signin_session = signin_session
         self.is_held = is_held
         self.has_ended = False
@@ -161,32 +158,35 @@ class RepeatableAnswers:
         self.cancel = cancel
         self._answers: dict[RepeatKey, RepeatableAnswer] = {}  # the oldest first
         self._by_job: dict[str, RepeatableAnswer] = {}
-        self._secret = secrets.token_bytes(32)
 
     def __len__(self) -> int:
         return len(self._answers)
 
-    def find(self, facts: RequestFacts, submission: Submission) -> RepeatableAnswer | None:
+    def find(self, facts: RequestFacts) -> RepeatableAnswer | None:
         """Returns the answer to the same request of the same caller, or None.
 
         Raises:
-            Refused: ``idempotency_mismatch``: the key is another request's; ``answer_not_held``.
+            Refused: ``idempotency_mismatch``: the key is another request's.
         """
         answer = self._answers.get(_key_of(facts)) if facts.idempotency else None
         if answer is None:
             return None
-        if answer.digest != self._digest(submission):
+        if answer.idempotency != facts.idempotency:
             raise refused("idempotency_mismatch", job=answer.job)
         return answer
 
+    def refusal(self, facts: RequestFacts, earlier: RequestFacts) -> Refused:
+        """Returns why a request gets nothing whose key another job has, with no answer held."""
+        is_same = earlier.idempotency == facts.idempotency
+        return refused("answer_not_held" if is_same else "idempotency_mismatch", job=earlier.job)
+
     def open(
-        self, facts: RequestFacts, submission: Submission, caller: Caller, *, is_held: bool
+        self, facts: RequestFacts, caller: Caller, *, is_held: bool
     ) -> RepeatableAnswer | None:
         """Begins an answer that may be repeated; None for a request without that right.
 
         Args:
             facts: of the request.
-            submission: the request.
             caller: who sent it.
             is_held: False for a reconnectable stream, which holds its own events.
         """
@@ -196,7 +196,7 @@ class RepeatableAnswers:
             self,
             _key_of(facts),
             facts.job,
-            digest=self._digest(submission),
+            idempotency=facts.idempotency,
             signin_session=caller.signin_session,
             is_held=is_held,
         )
@@ -261,14 +261,6 @@ class RepeatableAnswers:
     def _of(self, sender: str) -> Iterator[RepeatableAnswer]:
         return (each for each in self._answers.values() if each.key.sender == sender)
 
-    def _digest(self, submission: Submission) -> bytes:
-        options = structs.asdict(submission.options)
-        del options["names"], options["idempotency"]
-        digest = hashlib.blake2b(key=self._secret)
-        for part in (submission.path.encode(), msgspec.json.encode(options), submission.body):
-            digest.update(len(part).to_bytes(8) + part)
-        return digest.digest()
-
 
 def _key_of(facts: RequestFacts) -> RepeatKey:
-    return RepeatKey(facts.coop, facts.key, facts.idempotency)
+    return RepeatKey(facts.coop, facts.key, facts.idempotency_key)

@@ -101,7 +101,7 @@ class RunningJobs:
     def find_repeated(self, facts: RequestFacts) -> RunningJob | None:
         """Returns the sender's live job with the idempotency key of a request, or None."""
         for job in self.list_live() if facts.idempotency else ():
-            if job.facts.idempotency == facts.idempotency and job.facts.key == facts.key:
+            if job.facts.idempotency_key == facts.idempotency_key and job.facts.key == facts.key:
                 return job
         return None
 
