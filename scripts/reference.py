@@ -57,7 +57,8 @@ Made from the code by `python scripts/reference.py`; do not edit.
 
 Every refusal has a stable code. Over HTTP it has OpenAI's error format, in the language of
 `Accept-Language`; without one, in English, with the pool's language beside it. `Retry-After` is
-there if the time of a useful retry is known, `x-should-retry: false` if none is of use:
+there if the time of a useful retry is known, `x-should-retry: false` if none is of use,
+or the request has waited as long as it may:
 
 ```json
 {"error": {"message": "…", "message_fr": "…", "type": "insufficient_quota", "param": null,

@@ -5,6 +5,7 @@ import pytest
 from tests.cases import all_cases
 from tests.core.builders import MODEL, START, Pool, card, kinds, of, replica
 
+from entraide import i18n
 from entraide.types import Control, DataClass, JobState
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.policy import Period, Quota, QuotaKind
@@ -350,10 +351,19 @@ class TestQuotas:
         assert (left.used, left.left) == (200, 200)
 
     def test_a_request_beyond_the_whole_quota_need_not_come_back(self) -> None:
-        """No retry time is given when the request would never fit."""
+        """No retry time is given when the request would never fit, and the quota is not called
+        spent: nobody is told to wait for another period."""
         (refuse,) = limited(tokens(200)).ask("j1")
+        sentences = [i18n.error(refuse.code, lang, refuse.values) for lang in ("en", "fr")]
 
         assert (refuse.code, refuse.retry_after_s) == ("quota_tokens", None)
+        assert [True, True] == [
+            all(part in sentence for part in parts)
+            for sentence, parts in zip(sentences, (
+                ("does not suffice: 200 of 200", "No period"),
+                ("ne suffit pas", "Aucune période"),
+            ), strict=True)
+        ]  # fmt: skip
 
     def test_a_spent_quota_refuses_a_request_without_a_limit(self) -> None:
         """When less is left than the prompt and one token, the request is refused."""

@@ -91,6 +91,7 @@ async def test_each_interface_says_why_a_request_waits_and_then_that_it_waited_t
     assert ("no_node_live", True) == (notices[0].reason, "paused" in notices[0].message)
     assert ("waited_too_long", 30.0) == (from_client.code, from_client.retry_after_s)
     assert (503, "waited_too_long", "30") == (status, error["code"], headers["retry-after"])
+    assert "false" == headers["x-should-retry"]  # or OpenAI's clients wait as long again, twice
     assert ["not_accepting"] == [each["rule"] for each in why["excluded"]]
 
 

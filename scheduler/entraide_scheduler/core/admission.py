@@ -340,6 +340,8 @@ def _quota_refusal(state: State, facts: RequestFacts, shortage: Shortage) -> Ref
         "needed": shortage.needed,
         "period": quota.period.value,
     }
+    if shortage.never:
+        values["never"] = 1  # no period of this quota is enough
     if quota.project:
         values["project"] = quota.project
     if quota.key:

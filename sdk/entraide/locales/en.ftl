@@ -175,7 +175,11 @@ error-rate_limit_exceeded = Rate limit reached: your co-op's quota { $quota ->
     [requests] of requests per minute
     [energy_wh] of energy per minute
    *[other] of emissions per minute
-} is spent{ $limit ->
+} { $left ->
+    [none] is spent
+    [0] is spent
+   *[other] does not suffice
+}{ $limit ->
     [none] .
    *[other] : { $left } of { $limit } are left, and this request may take { $needed }.
 } Try again in the next minute.{ $project ->
@@ -186,13 +190,20 @@ error-rate_limit_exceeded = Rate limit reached: your co-op's quota { $quota ->
    *[other] {" "}(The quota is that of key { $key }.)
 }
     .otherwise = It would have passed this check in another minute, or with a larger quota.
-error-quota_tokens = Your co-op's quota of tokens is spent{ $limit ->
+error-quota_tokens = Your co-op's quota of tokens { $left ->
+    [none] is spent
+    [0] is spent
+   *[other] does not suffice
+}{ $limit ->
     [none] .
    *[other] : { $left } of { $limit }{ $period ->
         [none] {""}
        *[other] {" "}{ $period }
     } are left, and this request may take { $needed }.
-} Wait for the next period, or ask for a shorter answer.{ $project ->
+} { $never ->
+    [none] Wait for the next period, or ask for a shorter answer.
+   *[other] No period has that many: ask for a shorter answer, or send a shorter question.
+}{ $project ->
     [none] {""}
    *[other] {" "}(The quota is that of project { $project }.)
 }{ $key ->

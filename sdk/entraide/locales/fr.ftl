@@ -176,7 +176,11 @@ error-rate_limit_exceeded = Le quota par minute de votre coopérative{ $quota ->
     [requests] {""} (requêtes)
     [energy_wh] {""} (énergie)
    *[other] {""} (émissions)
-} est épuisé{ $limit ->
+} { $left ->
+    [none] est épuisé
+    [0] est épuisé
+   *[other] ne suffit pas
+}{ $limit ->
     [none] .
    *[other] {""} : il reste { $left } sur { $limit }, et cette requête peut en prendre { $needed }.
 } Réessayez à la minute suivante.{ $project ->
@@ -187,13 +191,20 @@ error-rate_limit_exceeded = Le quota par minute de votre coopérative{ $quota ->
    *[other] {" "}(Ce quota est celui de la clé { $key }.)
 }
     .otherwise = Elle aurait respecté ce quota à une autre minute, ou avec un quota plus grand.
-error-quota_tokens = Le quota de jetons de votre coopérative est épuisé{ $limit ->
+error-quota_tokens = Le quota de jetons de votre coopérative { $left ->
+    [none] est épuisé
+    [0] est épuisé
+   *[other] ne suffit pas
+}{ $limit ->
     [none] .
    *[other] {""} : il en reste { $left } sur { $limit }{ $period ->
         [none] {""}
        *[other] {" "}{ $period }
     }, et cette requête peut en prendre { $needed }.
-} Attendez la prochaine période ou demandez une réponse plus courte.{ $project ->
+} { $never ->
+    [none] Attendez la prochaine période ou demandez une réponse plus courte.
+   *[other] Aucune période n’en a autant : demandez une réponse plus courte ou posez une question plus courte.
+}{ $project ->
     [none] {""}
    *[other] {" "}(Ce quota est celui du projet { $project }.)
 }{ $key ->

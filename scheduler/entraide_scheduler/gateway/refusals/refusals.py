@@ -193,7 +193,13 @@ def is_retried(status: int) -> bool:
 
 
 def _may_pass(refusal: ErrorReply) -> bool:
-    """Whether waiting helps; it does not if a request exceeds a whole quota."""
+    """Whether trying again at once helps.
+
+    It does not if a request exceeds a whole quota, or has waited as long as it may: clients would
+    wait as long again, twice.
+    """
+    if refusal.known_code == "waited_too_long":
+        return False
     return refusal.retry_after_s is not None or not refusal.known_code.startswith("quota_")
 
 
