@@ -21,7 +21,7 @@ from entraide_scheduler.store.erasures import Erasure
 FILE = "erased.json"
 BESIDE_BACKUPS = "entraide-erased.json"
 LIST_BYTES_MAX = 64 * 1024 * 1024
-_NUMBER = re.compile(r"(?:person|key|node|kept|start-person)-[0-9A-Za-z_.-]{1,64}")
+_NUMBER = re.compile(r"(?:(?:person|key|node|kept|file|start-person)-|batch_)[0-9A-Za-z_.-]{1,64}")
 
 
 class ErasureList(Struct, frozen=True):

@@ -24,6 +24,7 @@ from entraide_scheduler.nodes import NodeRegistry
 from entraide_scheduler.people import NAME_MAX, Actor, People
 from entraide_scheduler.store import erasures
 from entraide_scheduler.store.ended_access import Revocation, list_revocations
+from entraide_scheduler.store.erasure_notes import is_noted
 from entraide_scheduler.store.erasures import Erasure
 from entraide_scheduler.store.store import Store
 from entraide_scheduler.store.writer import WhenFull
@@ -86,7 +87,7 @@ class Erasing:
         Raises:
             EntraideError: ``unknown_person``, ``unknown_key``, or ``role_refused``.
         """
-        if not await self._store.read(partial(erasures.is_erased, subject=person)):
+        if not await self._store.read(partial(is_noted, subject=person)):
             row = await self._people.find(actor, person)
             await self._check_keys(row.coop, keys)
             await self._people.disable(actor, person)

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, sel
 from entraide.decoding import MsgpackDecoder
 from entraide.types import Usage
 from entraide_scheduler.store.batch_results import add_result
+from entraide_scheduler.store.erasure_notes import note
 from entraide_scheduler.store.kept_jobs import put_job
 from entraide_scheduler.store.owners import is_owned
 from entraide_scheduler.store.rows import BatchProgress, BatchResultRow, BatchRow, KeptJobRow
@@ -23,6 +24,7 @@ from entraide_scheduler.store.schema import batch_results, batches, kept, settle
 _progress = MsgpackDecoder[BatchProgress](BatchProgress)
 _usage = MsgpackDecoder[Usage](Usage)
 _encode = msgspec.msgpack.Encoder().encode
+CANCELLING = "cancelling"  # the state of a batch whose lines are being cancelled
 LINE_DIGITS = 8  # hexadecimal, at the end of the identifier of a line's job
 
 
@@ -88,6 +90,14 @@ def change_batch(
     """Changes a batch that is in one of some states; returns whether it was."""
     at = (batches.c.batch == batch) & batches.c.state.in_(only_in)
     return bool(connection.execute(update(batches).where(at).values(**_values(changes))).rowcount)
+
+
+def cancel_batch(connection: Connection, batch: str, *, only_in: Sequence[str], now: float) -> bool:
+    """Begins to cancel a batch in one of some states, also again after a restore."""
+    is_begun = change_batch(connection, batch, only_in, state=CANCELLING, cancelling_at=now)
+    if is_begun:
+        note(connection, batch, now)
+    return is_begun
 
 
 def request_lines(

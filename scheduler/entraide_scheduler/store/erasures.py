@@ -1,10 +1,13 @@
-"""Erasures: what the store holds of a person, a key, a node or a kept job goes; a number is noted.
+"""Erasures: what the store holds of a person, key, node, job or file goes; a number is noted.
 
 The books keep their sums under the number, which is then nobody's. Where another row says a present
 or former name or address of a person (the label of a key, who changed a policy and why, who vouched
 for a node, the reason of a correction), the person's number stands in its place; for the name of a
 node its number, in explanations and statements. Signed receipts and the register of incidents never
 change.
+
+A file that was deleted, and a question or a batch that was cancelled, are noted, too: an earlier
+backup has them still, and a pool that is restored from it must neither keep nor run them.
 
 A person who begins empty (``erase_closed``) stays, and so does what was sent in the start that goes
 on: its sender is noted, after ``START_PREFIX``. All else that the person sent until then goes.
@@ -19,9 +22,17 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, select, update
 
 from entraide_scheduler.store import people as person_table
+from entraide_scheduler.store.batches import CANCELLING
+from entraide_scheduler.store.erasure_notes import (
+    BATCH_PREFIX,
+    FILE_PREFIX,
+    JOB_PREFIX,
+    is_noted,
+    note,
+)
 from entraide_scheduler.store.files import delete_file
 from entraide_scheduler.store.members import NODE_PREFIX, find_numbered
 from entraide_scheduler.store.owners import PERSON_PREFIX, is_sent_by, person_of
@@ -44,9 +55,9 @@ from entraide_scheduler.store.schema import (
 )
 from entraide_scheduler.store.settlements import rename_settled
 
-KEY_PREFIX, JOB_PREFIX, START_PREFIX = "key-", "kept-", "start-"
+KEY_PREFIX, START_PREFIX = "key-", "start-"
 SIGNINS = (signin_links, signin_sessions, signin_starts)
-JOBS_MAX = 100_000  # noted kept jobs; above, the oldest are forgotten first
+_RESULTS = re.compile(rf"{FILE_PREFIX}([0-9a-f]+)-(output|errors)")  # files of a batch's results
 _WORDS = (
     (keys, "label"), (policies, "author"), (policies, "reason"), (nodes, "vouched_by"),
     (corrections, "reason"),
@@ -60,8 +71,8 @@ class Erasure(Struct, frozen=True):
     """What was erased, by its number, and when, in seconds.
 
     Attributes:
-        subject: a person, a key, a node or a kept job; or ``START_PREFIX`` and the sender whose
-            things stayed as the person began empty.
+        subject: a person, a key, a node, a kept job, a file or a batch that was cancelled; or
+            ``START_PREFIX`` and the sender whose things stayed as the person began empty.
         at: the moment.
     """
 
@@ -76,7 +87,7 @@ def erase_person(connection: Connection, person: str, now: float) -> bool:
     files, batches and their results.
     """
     row = person_table.get_person(connection, person)
-    if row is None and not is_erased(connection, person):
+    if row is None and not is_noted(connection, person):
         return False
     if row is not None:
         former = person_table.list_former_names(connection, person)
@@ -87,7 +98,7 @@ def erase_person(connection: Connection, person: str, now: float) -> bool:
     for table in (*SIGNINS, former_names):
         connection.execute(delete(table).where(table.c.person == person))
     _erase_sent(connection, person)
-    _note(connection, person, now)
+    note(connection, person, now)
     return True
 
 
@@ -96,7 +107,7 @@ def erase_key(connection: Connection, key: str, now: float) -> None:
     changed = update(keys).where(keys.c.key == key).values(revoked=True, label="")
     connection.execute(changed)
     _erase_sent(connection, key)
-    _note(connection, key, now)
+    note(connection, key, now)
 
 
 def erase_node(connection: Connection, number: str, now: float) -> None:
@@ -104,7 +115,7 @@ def erase_node(connection: Connection, number: str, now: float) -> None:
     for name in find_numbered(connection, number):
         connection.execute(delete(nodes).where(nodes.c.node == name))
         rename_settled(connection, name, number)
-    _note(connection, number, now)
+    note(connection, number, now)
 
 
 def erase_job(connection: Connection, job: str, now: float) -> None:
@@ -112,7 +123,7 @@ def erase_job(connection: Connection, job: str, now: float) -> None:
     is_alone = (kept.c.job == job) & (kept.c.batch == "")
     connection.execute(delete(kept).where(is_alone))
     connection.execute(delete(explanations).where(explanations.c.job == job))
-    _note(connection, job, now)
+    note(connection, job, now)
 
 
 def list_closed_work(
@@ -151,13 +162,7 @@ def erase_closed(connection: Connection, sender: str, unless_in: Sequence[str], 
     connection.execute(delete(explanations).where(_is_closed(explanations, sender)))
     subject = START_PREFIX + sender
     connection.execute(delete(erasures).where(erasures.c.subject == subject))
-    _note(connection, subject, now)
-
-
-def is_erased(connection: Connection, subject: str) -> bool:
-    """Whether what has this number was erased."""
-    query = select(erasures.c.subject).where(erasures.c.subject == subject)
-    return connection.execute(query).first() is not None
+    note(connection, subject, now)
 
 
 def list_erasures(connection: Connection, since: float = 0.0) -> tuple[Erasure, ...]:
@@ -179,7 +184,7 @@ def repeat(connection: Connection, listed: Iterable[Erasure]) -> int:
         subject, at = erasure.subject, erasure.at
         count += _has_rows(connection, erasure)
         if subject.startswith(PERSON_PREFIX):
-            _note(connection, subject, at)
+            note(connection, subject, at)
             erase_person(connection, subject, at)
         elif subject.startswith(KEY_PREFIX):
             erase_key(connection, subject, at)
@@ -187,7 +192,11 @@ def repeat(connection: Connection, listed: Iterable[Erasure]) -> int:
             erase_node(connection, subject, at)
         elif subject.startswith(START_PREFIX):
             _erase_rows(connection, {table: _is_earlier(table, erasure) for table, _ in _SENT})
-            _note(connection, subject, at)
+            note(connection, subject, at)
+        elif subject.startswith(FILE_PREFIX):
+            _erase_file(connection, erasure)
+        elif subject.startswith(BATCH_PREFIX):
+            _cancel_batch(connection, erasure)
         else:
             erase_job(connection, subject, at)
     return count
@@ -198,7 +207,14 @@ def _has_rows(connection: Connection, erasure: Erasure) -> bool:
     if subject.startswith(NODE_PREFIX):
         return bool(find_numbered(connection, subject))
     if subject.startswith(JOB_PREFIX):
-        places: list[ColumnElement[bool]] = [(kept.c.job == subject) & (kept.c.batch == "")]
+        has_text = (kept.c.sealed_body != b"") | (kept.c.sealed_result != b"")
+        is_alone = (kept.c.job == subject) & (kept.c.batch == "")
+        places: list[ColumnElement[bool]] = [is_alone & has_text]
+    elif subject.startswith(FILE_PREFIX):
+        is_kept = (files.c.file == subject) & (files.c.expires_at > erasure.at)
+        places = [is_kept, *_find_results(subject)]
+    elif subject.startswith(BATCH_PREFIX):
+        places = [_is_running(subject) & (batches.c.state != CANCELLING)]
     elif subject.startswith(START_PREFIX):
         places = [_is_earlier(table, erasure) for table in (kept, files, batches)]
     else:
@@ -207,6 +223,44 @@ def _has_rows(connection: Connection, erasure: Erasure) -> bool:
         places += [is_sent_by(table.c.key, subject) for table in (kept, files, batches)]
         places += [table.c.person == subject for table in SIGNINS]
     return any(connection.execute(select(1).where(place).limit(1)).first() for place in places)
+
+
+def _find_results(file: str) -> tuple[ColumnElement[bool], ...]:
+    """Returns the conditions of what a file of results is made of, now or later; () for others."""
+    parts = _RESULTS.fullmatch(file)
+    if parts is None:
+        return ()
+    batch = BATCH_PREFIX + parts[1]
+    is_error = batch_results.c.code != ""
+    lines = (batch_results.c.batch == batch) & (is_error if parts[2] == "errors" else ~is_error)
+    return lines, _is_running(batch) & (batches.c.keep_s > 0.0)
+
+
+def _is_running(batch: str) -> ColumnElement[bool]:
+    return (batches.c.batch == batch) & (batches.c.ended_at == 0.0)
+
+
+def _erase_file(connection: Connection, erasure: Erasure) -> None:
+    """Erases a file; what a batch reads or writes that has not ended goes with its end."""
+    file = erasure.subject
+    if results := _find_results(file):
+        lines, running = results
+        connection.execute(update(batches).where(running).values(keep_s=0.0))
+        connection.execute(delete(batch_results).where(lines))
+    reading = (batches.c.input_file == file) & (batches.c.ended_at == 0.0)
+    if connection.execute(select(1).where(reading).limit(1)).first():
+        expired = update(files).where(files.c.file == file)
+        connection.execute(expired.values(expires_at=erasure.at))
+    else:
+        delete_file(connection, file)
+    note(connection, file, erasure.at)
+
+
+def _cancel_batch(connection: Connection, erasure: Erasure) -> None:
+    """Begins to cancel a batch that had been cancelled."""
+    cancelled = {"state": CANCELLING, "cancelling_at": erasure.at}
+    connection.execute(update(batches).where(_is_running(erasure.subject)).values(cancelled))
+    note(connection, erasure.subject, erasure.at)
 
 
 def _is_closed(table: Table, sender: str) -> ColumnElement[bool]:
@@ -233,17 +287,6 @@ def _erase_rows(connection: Connection, chosen: dict[Table, Any]) -> None:
         connection.execute(delete(table).where(chosen[table]))
     for file in connection.execute(select(files.c.file).where(chosen[files])).scalars().all():
         delete_file(connection, file)
-
-
-def _note(connection: Connection, subject: str, now: float) -> None:
-    if is_erased(connection, subject):
-        return
-    connection.execute(insert(erasures).values(subject=subject, at=now))
-    if subject.startswith(JOB_PREFIX):
-        jobs = select(erasures.c.subject).where(erasures.c.subject.startswith(JOB_PREFIX))
-        surplus = jobs.order_by(erasures.c.at.desc()).offset(JOBS_MAX).limit(1)
-        oldest = connection.execute(surplus).scalars().all()
-        connection.execute(delete(erasures).where(erasures.c.subject.in_(oldest)))
 
 
 def _replace_words(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
+from entraide_scheduler.store.erasure_notes import note
 from entraide_scheduler.store.owners import is_owned
 from entraide_scheduler.store.rows import FileRow
 from entraide_scheduler.store.schema import batches, file_parts, files
@@ -109,6 +110,14 @@ def delete_file(connection: Connection, file: str, unless_in: Sequence[str] = ()
     connection.execute(delete(file_parts).where(file_parts.c.file == file))
     connection.execute(delete(files).where(files.c.file == file))
     return True
+
+
+def erase_file(connection: Connection, file: str, unless_in: Sequence[str], now: float) -> bool:
+    """Deletes a file as ``delete_file`` does, also again after a restore."""
+    is_deleted = delete_file(connection, file, unless_in)
+    if is_deleted:
+        note(connection, file, now)
+    return is_deleted
 
 
 def expire_files(connection: Connection, now: float, unless_in: Sequence[str]) -> int:

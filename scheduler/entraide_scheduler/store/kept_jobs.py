@@ -10,6 +10,7 @@ from entraide.decoding import MsgpackDecoder
 from entraide.types import JobState, RequestFacts
 from entraide_scheduler.store.answered import AnsweredRun, add_run
 from entraide_scheduler.store.batch_results import add_result
+from entraide_scheduler.store.erasure_notes import note
 from entraide_scheduler.store.owners import is_owned
 from entraide_scheduler.store.rows import BatchResultRow, KeptJobRow
 from entraide_scheduler.store.schema import batch_results, batches, kept, settled
@@ -99,7 +100,8 @@ def end_job(
     """Ends a kept job; returns False if it had ended already.
 
     The job of a batch's line is deleted, and its result added to the batch's. The request of a
-    cancelled job is erased. The run of an answer is noted until it is settled.
+    cancelled job is erased, also again after a restore. The run of an answer is noted until it is
+    settled.
     """
     line = select(kept.c.batch, kept.c.line, kept.c.sealed_name).where(kept.c.job == job)
     row = connection.execute(line.where(kept.c.ended_at == 0.0)).first()
@@ -121,6 +123,7 @@ def end_job(
     }
     if state == JobState.CANCELLED:
         values["sealed_body"] = b""
+        note(connection, job, ended_at)
     connection.execute(update(kept).where(kept.c.job == job).values(**values))
     return True
 

@@ -7,6 +7,7 @@ gateways of the pool have them; they are deleted after their time.
 
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field, structs
@@ -151,7 +152,8 @@ class Files:
             Refused: ``unknown_file``, or ``file_in_use`` by a batch in one of some states.
         """
         await self.find(caller, file)
-        if not await self._store.write(lambda c: table.delete_file(c, file, unless_in)):
+        erase = partial(table.erase_file, file=file, unless_in=unless_in, now=time.time())
+        if not await self._store.write(erase):
             raise refused("file_in_use", file=file)
         await self._store.overwrite_log()
 

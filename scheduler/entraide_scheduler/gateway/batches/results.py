@@ -4,11 +4,13 @@ The files are not stored: each line is made from its result when it is read, in 
 the lines ended, also while the batch runs. A file's size is computed from the sizes of the results.
 """
 
+import time
 from collections.abc import AsyncIterator, Iterable
 from functools import partial
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
+from sqlalchemy import Connection
 
 from entraide_scheduler.gateway.batches.files import FileObject
 from entraide_scheduler.gateway.batches.outcome import EXPIRED_CODES
@@ -24,6 +26,7 @@ from entraide_scheduler.gateway.jobs import (
 from entraide_scheduler.gateway.refusals import ErrorReply, refusals, refused
 from entraide_scheduler.store import batch_results, batches
 from entraide_scheduler.store.batch_results import ResultGroup
+from entraide_scheduler.store.erasure_notes import note
 from entraide_scheduler.store.rows import BatchResultRow, BatchRow
 from entraide_scheduler.store.store import Store
 
@@ -194,7 +197,13 @@ class BatchResults:
 
     async def delete(self, row: BatchRow, *, failed: bool) -> None:
         """Deletes the results in a file."""
-        await self._store.write(lambda c: batch_results.delete_results(c, row.batch, failed=failed))
+        file, now = make_file_id(row.batch, failed=failed), time.time()
+
+        def erase(connection: Connection) -> None:
+            batch_results.delete_results(connection, row.batch, failed=failed)
+            note(connection, file, now)
+
+        await self._store.write(erase)
         await self._store.overwrite_log()
 
     def _render(self, row: BatchRow, result: BatchResultRow) -> bytes:

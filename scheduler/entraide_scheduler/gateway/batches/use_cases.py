@@ -188,10 +188,8 @@ class Batches:
     async def end(self, batch: str) -> bool:
         """Begins to cancel a batch, whosever it is; returns False if it was ending or ended."""
         cancellable = [state for state in BatchState if BATCH.allows(state, "cancel")]
-        changes = {"state": BatchState.CANCELLING.value, "cancelling_at": time.time()}
-        if not await self._store.write(
-            lambda c: batches.change_batch(c, batch, cancellable, **changes)
-        ):
+        cancel = partial(batches.cancel_batch, batch=batch, only_in=cancellable, now=time.time())
+        if not await self._store.write(cancel):
             return False
         self._on_change()
         return True
