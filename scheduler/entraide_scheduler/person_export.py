@@ -5,7 +5,7 @@ section begins with a sentence on what it is, in the reader's language. Without 
 document says so: the operator may hand it out and reads in it no question and no answer.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -24,7 +24,9 @@ TEXTS = {
 }
 NAMES = {"jobs": "job", "files": "file", "batches": "batch", "entries": "job"}
 SENT = tuple(NAMES)
+WITHHELD = "place_outside"  # the texts are read at a server that what was sent may pass
 Unseal = Callable[[str, str, bytes], bytes]
+MayPass = Callable[[str, str], Awaitable[bool]]
 
 
 async def export_person(
@@ -34,6 +36,7 @@ async def export_person(
     lang: str,
     senders: tuple[str, ...] = (),
     unseal: Unseal | None = None,
+    may_pass: MayPass | None = None,
 ) -> AsyncIterator[bytes]:
     """Yields the document.
 
@@ -43,6 +46,8 @@ async def export_person(
         lang: language of the sentences.
         senders: the person, in the starts that the session that asks may read; none for all.
         unseal: opens a text of an object, sealed for a purpose; None leaves the texts out.
+        may_pass: whether the texts of an object may pass the server that sends the document, by
+            section and name; None for all. ``withheld`` stands in the place of those that may not.
     """
     row = await store.read(partial(person_records.read_person, person=person))
     about = i18n.text("export-about", lang, texts="no" if unseal is None else "yes")
@@ -51,7 +56,9 @@ async def export_person(
         said = i18n.text(f"export-{section}", lang)
         yield b",\n" + _quoted(section) + b': {"about": ' + _quoted(said) + b', "rows": ['
         count = 0
-        async for item in _read_section(store, section, row, senders, unseal):
+        async for item in _read_section(
+            store, section, row, senders=senders, unseal=unseal, may_pass=may_pass
+        ):
             yield (b",\n" if count else b"\n") + msgspec.json.encode(item)
             count += 1
         yield b"]}"
@@ -62,8 +69,10 @@ async def _read_section(
     store: Store,
     section: str,
     person: dict[str, Any],
+    *,
     senders: tuple[str, ...],
     unseal: Unseal | None,
+    may_pass: MayPass | None,
 ) -> AsyncIterator[dict[str, Any]]:
     if section not in SENT:
         read = partial(person_records.read_section, section=section, person=person)
@@ -81,8 +90,12 @@ async def _read_section(
         )
         rows, after = await store.read(page)
         for row in rows:
-            texts = {} if unseal is None else await _read_texts(store, section, row, unseal)
-            yield row | texts
+            if unseal is None or section not in TEXTS:
+                yield row
+            elif may_pass is not None and not await may_pass(section, row[NAMES[section]]):
+                yield row | {"withheld": WITHHELD}
+            else:
+                yield row | await _read_texts(store, section, row, unseal)
         if not after:
             return
 
@@ -91,8 +104,6 @@ async def _read_texts(
     store: Store, section: str, row: dict[str, Any], unseal: Unseal
 ) -> dict[str, Any]:
     """Returns the texts of a row by their purpose."""
-    if section not in TEXTS:
-        return {}
     name = row[NAMES[section]]
     sealed = await store.read(lambda c: dict(person_records.read_sealed(c, section, name)))
     texts: dict[str, Any] = {}

@@ -18,6 +18,7 @@ from tests.scheduler.batch_support import (
     until,
 )
 from tests.scheduler.gateway_support import KEY_A, PLACE, Pool, ask, open_pool
+from tests.scheduler.people_support import add_person, open_people, signed_in
 
 from entraide.types import ServerPlace
 
@@ -84,6 +85,51 @@ async def test_what_names_a_jurisdiction_is_refused_elsewhere(tmp_path: Path) ->
     assert OUTSIDE == uploaded == asked
     assert ["a"] == [each["custom_id"] for each in here]
     assert [OUTSIDE, (200, "")] == there
+
+
+async def test_what_a_client_said_in_a_batch_is_not_shown_elsewhere(tmp_path: Path) -> None:
+    """The batch itself is seen there, without its metadata and without the faults of its file,
+    which quote it; the pool's own gateway shows both."""
+    metadata = {"metadata": {"dossier": "quetzal"}}
+    async with open_pool(tmp_path) as pool, answering_nodes(pool):
+        twice = jsonl(line("quetzal"), line("quetzal"))
+        _, batch = await create(pool, twice, **NAMED, **metadata)
+        _, plain = await create(pool, jsonl(line("b")), **metadata)
+        await until(pool, batch["id"], "failed")
+        paths = ("/v1/batches", f"/v1/batches/{batch['id']}", f"/v1/batches/{plain['id']}")
+        here = [await text_of(pool, path) for path in paths]
+        with elsewhere(pool):
+            listed, there, usual = [await text_of(pool, path) for path in paths]
+
+    assert [True] * 3 == ["quetzal" in text for text in here]
+    assert (False, True) == ("quetzal" in there, "quetzal" in usual)
+    assert 1 == listed.count("quetzal")
+    assert "failed" == json.loads(there)["status"]
+
+
+async def test_an_export_elsewhere_withholds_what_names_a_jurisdiction(tmp_path: Path) -> None:
+    """Its texts are left out, and the document says so; what names no place is in it."""
+    async with open_pool(tmp_path) as pool, answering_nodes(pool):
+        people = await open_people(pool)
+        ada = await signed_in(pool, people, await add_person(people))
+        for word, named in (("quetzal", NAMED), ("axolotl", {})):
+            request = {"request": ask(word, max_tokens=5) | named}
+            assert 202 == (await ada.call("POST", "/v1/jobs", request)).status
+        here = (await ada.call("GET", "/v1/session/export")).body
+        with elsewhere(pool):
+            there = (await ada.call("GET", "/v1/session/export")).body
+
+    assert (True, True) == (b"quetzal" in here, b"axolotl" in here)
+    assert (False, True) == (b"quetzal" in there, b"axolotl" in there)
+    withheld = [row.get("withheld") for row in json.loads(there)["jobs"]["rows"]]
+    assert ["place_outside", None] == withheld
+
+
+async def text_of(pool: Pool, path: str) -> str:
+    """The body of an answer to the first co-op's key."""
+    headers = {"authorization": f"Bearer {KEY_A}"}
+    async with pool.session.get(path, headers=headers) as answer:
+        return await answer.text()
 
 
 async def test_lines_know_which_gateway_their_file_passed(tmp_path: Path) -> None:

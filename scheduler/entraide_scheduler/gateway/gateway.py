@@ -333,6 +333,7 @@ class Gateway:
             pool=settings.pool,
             pool_url=self.pool_url,
             unseal=sealer.unseal,
+            may_pass=self._batches.may_pass,
         )
 
     def find_places(self) -> tuple[ServerPlace, ...]:

@@ -26,6 +26,7 @@ from entraide_scheduler.gateway.signin import (
     SigninSessions,
 )
 from entraide_scheduler.people import People
+from entraide_scheduler.person_export import MayPass, Unseal
 from entraide_scheduler.store.store import Store
 
 EXPIRE_EVERY_S = 3_600.0
@@ -54,7 +55,8 @@ class SigninParts:
         erase_closed: EraseClosed,
         pool: str,
         pool_url: Callable[[], str],
-        unseal: Callable[[str, str, bytes], bytes],
+        unseal: Unseal,
+        may_pass: MayPass,
     ) -> None:
         self.people = People(store, scheduler.end_signin)
         self.sessions = SigninSessions(store, scheduler.end_signin)
@@ -71,7 +73,7 @@ class SigninParts:
         )
         self._new_starts = NewStartRoutes(self.callers, views, erase_closed)
         self._oidc = OidcRoutes(provider, self.callers, self._signin, store)
-        self._export = ExportRoutes(self.callers, store, unseal)
+        self._export = ExportRoutes(self.callers, store, unseal, may_pass)
         self._people_routes = PeopleRoutes(self.callers, self.people, self.letters, pool_url)
 
     @property

@@ -155,7 +155,7 @@ class Batches:
         if not await self._store.write_new(created):
             raise refused("batches_full", limit=UNENDED_PER_COOP_MAX)
         self._on_change()
-        return describe_batch(row, self._sealer, lang, self._clock)
+        return self._describe(row, lang)
 
     async def get(self, caller: Caller, batch: str, lang: str) -> BatchObject:
         """Returns a batch of the caller.
@@ -163,14 +163,14 @@ class Batches:
         Raises:
             Refused: ``unknown_batch``.
         """
-        return describe_batch(await self.find(caller, batch), self._sealer, lang, self._clock)
+        return self._describe(await self.find(caller, batch), lang)
 
     async def list_batches(self, caller: Caller, *, after: str, limit: int, lang: str) -> BatchList:
         """Returns a page of the caller's batches, newest first."""
         own = partial(batches.list_of_coop, coop=caller.coop, senders=caller.senders)
         listed = partial(own, after=after, limit=limit + 1)
         rows = await self._store.read(listed)
-        page = [describe_batch(row, self._sealer, lang, self._clock) for row in rows[:limit]]
+        page = [self._describe(row, lang) for row in rows[:limit]]
         first, last = (page[0].id, page[-1].id) if page else (None, None)
         return BatchList(page, first, last, has_more=len(rows) > limit)
 
@@ -221,6 +221,18 @@ class Batches:
             if row is not None and caller.may_read(row.coop, row.key):
                 return row
         raise refused("unknown_batch", batch=clean_text(batch))
+
+    async def may_pass(self, section: str, name: str) -> bool:
+        """Whether the texts of a job or a batch, by its section of an export, may pass here."""
+        if section == "jobs":
+            job = await self._store.get_kept(name)
+            return job is None or self.way.fits_job(job.facts)
+        batch = await self._store.read(partial(batches.get_batch, batch=name))
+        return batch is None or self.way.fits(batch)
+
+    def _describe(self, row: BatchRow, lang: str) -> BatchObject:
+        sealer = self._sealer if self.way.fits(row) else None
+        return describe_batch(row, sealer, lang, self._clock)
 
     # Files of results.
 

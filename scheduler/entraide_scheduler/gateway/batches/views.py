@@ -166,16 +166,19 @@ class BatchList(Struct, frozen=True):
     object: str = field(default="list")
 
 
-def describe_batch(row: BatchRow, sealer: Sealer, lang: str, clock: Clock) -> BatchObject:
+def describe_batch(row: BatchRow, sealer: Sealer | None, lang: str, clock: Clock) -> BatchObject:
     """Returns a batch as its owner sees it.
 
     Args:
         row: the batch.
-        sealer: decrypts its metadata and its faults.
+        sealer: decrypts its metadata and its faults; None leaves them out, as they must not pass
+            this gateway.
         lang: language of the sentences about its faults.
         clock: the pool's.
     """
-    metadata = sealer.unseal(row.batch, "metadata", row.sealed_metadata)
+    metadata = (
+        b"null" if sealer is None else sealer.unseal(row.batch, "metadata", row.sealed_metadata)
+    )
     facts = row.progress.facts
     return BatchObject(
         id=row.batch,
@@ -202,8 +205,8 @@ def describe_batch(row: BatchRow, sealer: Sealer, lang: str, clock: Clock) -> Ba
     )
 
 
-def _describe_faults(row: BatchRow, sealer: Sealer, lang: str) -> BatchFaults | None:
-    if not row.sealed_faults:
+def _describe_faults(row: BatchRow, sealer: Sealer | None, lang: str) -> BatchFaults | None:
+    if sealer is None or not row.sealed_faults:
         return None
     unsealed = sealer.unseal(row.batch, "faults", row.sealed_faults)
     faults = decode_json(unsealed, type=list[LineFault])

@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 import msgspec
 
-from entraide.decoding import MsgpackDecoder
+from entraide.decoding import MsgpackDecoder, decode_msgpack
 from entraide.types import Control, RequestFacts, ServerPlace
-from entraide_scheduler.core.rules import PlaceWish, find_place_fault
+from entraide_scheduler.core.rules import PlaceWish, Values, find_place_fault
+from entraide_scheduler.gateway.chat import PoolFields
 from entraide_scheduler.gateway.jobs import Options
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused
 from entraide_scheduler.store.rows import BatchRow
@@ -56,10 +57,25 @@ class Way:
         for jurisdiction, controlled_by in row.progress.wishes:
             self._check(jurisdiction, controlled_by, ())
 
+    def fits(self, row: BatchRow) -> bool:
+        """Whether what a client said in a batch, its metadata for instance, may pass here."""
+        common = decode_msgpack(row.options, type=PoolFields) if row.options else PoolFields()
+        own = (common.jurisdiction or "", Control(common.controlled_by or ""))
+        return not any(self._find_fault(*wish, ()) for wish in (own, *row.progress.wishes))
+
+    def fits_job(self, facts: RequestFacts) -> bool:
+        """Whether the texts of a kept job may pass here."""
+        return not self._find_fault(facts.jurisdiction, facts.controlled_by, ())
+
     def _check(self, jurisdiction: str, controlled_by: Control, before: Places) -> None:
-        wish = PlaceWish(jurisdiction, controlled_by, (*self._find_places(), *before))
-        if fault := find_place_fault(wish, wish):
+        if fault := self._find_fault(jurisdiction, controlled_by, before):
             raise Refused(ErrorReply(*fault))
+
+    def _find_fault(
+        self, jurisdiction: str, controlled_by: Control, before: Places
+    ) -> tuple[str, Values] | None:
+        wish = PlaceWish(jurisdiction, controlled_by, (*self._find_places(), *before))
+        return find_place_fault(wish, wish)
 
 
 def read_passed(encoded: bytes) -> Places:

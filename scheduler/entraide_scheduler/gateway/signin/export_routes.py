@@ -1,12 +1,12 @@
 """Export routes: all that the pool holds of the person who asks, texts included, as JSON."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from entraide_scheduler.gateway.http import RouteCall, RouteHandler
 from entraide_scheduler.gateway.refusals import refused
 from entraide_scheduler.gateway.signin.callers import Callers
-from entraide_scheduler.person_export import export_person
+from entraide_scheduler.person_export import MayPass, Unseal, export_person
 from entraide_scheduler.store.store import Store
 
 EXPORT = "/v1/session/export"
@@ -16,16 +16,21 @@ FILE = ("content-disposition", 'attachment; filename="entraide.json"')
 class ExportRoutes:
     """Handles the requests of persons for what is held of them.
 
+    Args:
+        callers: authenticates persons.
+        store: the pool's store.
+        unseal: opens a text of an object, sealed for a purpose.
+        may_pass: whether the texts of an object may pass this gateway, by section and name.
+
     Attributes:
         handlers: by the name of the route.
     """
 
-    def __init__(
-        self, callers: Callers, store: Store, unseal: Callable[[str, str, bytes], bytes]
-    ) -> None:
+    def __init__(self, callers: Callers, store: Store, unseal: Unseal, may_pass: MayPass) -> None:
         self._callers = callers
         self._store = store
         self._unseal = unseal
+        self._may_pass = may_pass
         self.handlers: Mapping[str, RouteHandler] = MappingProxyType({"export": self._export})
 
     async def _export(self, call: RouteCall) -> None:
@@ -44,6 +49,7 @@ class ExportRoutes:
             lang=call.lang,
             senders=caller.readable,
             unseal=self._unseal,
+            may_pass=self._may_pass,
         ):
             if exchange.is_over:
                 return
