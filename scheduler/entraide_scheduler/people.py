@@ -25,6 +25,7 @@ from entraide_scheduler.store.person_rows import PersonRow, Role, SigninLinkRow
 from entraide_scheduler.store.store import Store
 
 LINK_DEFAULT_S, LINK_LEAST_S, LINK_MOST_S = 86_400.0, 600.0, 7 * 86_400.0
+LETTERS_PER_PERSON_MAX, LETTERS_WINDOW_S = 3, 900.0
 PEOPLE_PER_COOP_MAX = 5_000
 NAME_MAX = 200  # characters of a name or a project
 EMAIL_MAX = 254  # RFC 5321, 4.5.3.1.3, without the angle brackets
@@ -223,9 +224,11 @@ class People:
         row = await self.find(actor, person)
         if row.disabled_at:
             raise error_for("person_disabled", values={"person": row.person})
-        return await self._put_link(row, actor.person, valid_s)
+        token, link = self._draw_link(row, actor.person, valid_s)
+        await self._store.write(lambda c: table.put_link(c, hash_secret(token), link))
+        return self._made(token, row, link)
 
-    async def make_letter(self, row: PersonRow, email: str) -> MadeLink:
+    async def make_letter(self, row: PersonRow, email: str) -> MadeLink | None:
         """Makes a link that a letter to an address alone has.
 
         It goes on with the start in which the person confirmed the address.
@@ -233,20 +236,34 @@ class People:
         Args:
             row: whose address it is, or was.
             email: the address.
+
+        Returns:
+            None if the person has had ``LETTERS_PER_PERSON_MAX`` of late, whichever gateway made
+            them.
         """
         start = row.confirmed_start if email == row.confirmed_email else ""
         row = structs.replace(row, email=email)
-        return await self._put_link(row, row.email_by, LINK_DEFAULT_S, start=start, email=email)
+        token, link = self._draw_link(row, row.email_by, LINK_DEFAULT_S, start=start, email=email)
+        put = partial(
+            table.put_letter, token_hash=hash_secret(token), row=link,
+            most=LETTERS_PER_PERSON_MAX, since=link.made_at - LETTERS_WINDOW_S,
+        )  # fmt: skip
+        return self._made(token, row, link) if await self._store.write(put) else None
 
-    async def _put_link(
+    def _draw_link(
         self, row: PersonRow, made_by: str, valid_s: float, *, start: str = "", email: str = ""
-    ) -> MadeLink:
-        token, now = secrets.token_urlsafe(24), self._now()
+    ) -> tuple[str, SigninLinkRow]:
+        """Returns a token, and the link as it is stored."""
+        now = self._now()
         link = SigninLinkRow(
             row.person, now + valid_s, made_by=made_by, made_at=now, start=start, email=email
         )
-        await self._store.write(lambda c: table.put_link(c, hash_secret(token), link))
-        self._log.info("person.link_made", person=row.person, by=made_by, letter=bool(email))
+        return secrets.token_urlsafe(24), link
+
+    def _made(self, token: str, row: PersonRow, link: SigninLinkRow) -> MadeLink:
+        self._log.info(
+            "person.link_made", person=row.person, by=link.made_by, letter=bool(link.email)
+        )
         return MadeLink(token, row, link.made_at, link.expires_at)
 
     async def find(self, actor: Actor, person: str) -> PersonRow:

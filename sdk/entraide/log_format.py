@@ -22,6 +22,7 @@ SECRET_FIELDS = frozenset({"admin_key", "api_key", "key", "password", "secret", 
 # The password in a URL, and Entraide's own secrets: API keys, the operator's key, join tokens.
 # Both patterns are bounded, so that matching takes time linear in the length of the text.
 _URL_PASSWORD = re.compile(r"(://[^\s:/@]{0,256}):[^\s/@]{1,256}@")
+_QUERY_PASSWORD = re.compile(r"([?&](?:ssl)?password=)[^\s&#\"']{1,256}", re.IGNORECASE)
 _OUR_SECRET = re.compile(r"\b(ent|join)_[\w-]{8,}")
 
 
@@ -30,9 +31,12 @@ def without_secrets(text: str) -> str:
 
     >>> without_secrets("postgresql://ent:geheim@db/pool, ent_abcdefghijkl")
     'postgresql://ent:***@db/pool, ent_***'
+    >>> without_secrets("postgresql:///pool?host=db&password=geheim&user=ent")
+    'postgresql:///pool?host=db&password=***&user=ent'
     """
     if "://" in text:
         text = _URL_PASSWORD.sub(rf"\1:{HIDDEN}@", text)
+        text = _QUERY_PASSWORD.sub(rf"\1{HIDDEN}", text)
     return _OUR_SECRET.sub(rf"\1_{HIDDEN}", text)
 
 

@@ -157,7 +157,11 @@ async def test_a_server_that_comes_back_is_looked_at_again() -> None:
         assert PUBLIC_ONLY in engine.facts.features
 
 
-@pytest.mark.parametrize("option", ["--slot-save-path", "--verbose", "--enable-log-requests"])
+@pytest.mark.parametrize(
+    "option",
+    ["--slot-save-path", "--verbose", "--enable-log-requests", "--enable_log_requests=true",
+     "--log-prompts-dir", "-lv", "--verbosity"],
+)  # fmt: skip
 async def test_options_that_write_prompts_count(
     option: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

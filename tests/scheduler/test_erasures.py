@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy.exc import IntegrityError
 from structlog.testing import capture_logs
 from tests.scheduler.gateway_support import everything
+from tests.scheduler.postgres_support import programs, running_postgres
 
 from entraide_scheduler.store import erasures
 from entraide_scheduler.store import people as table
@@ -134,3 +136,26 @@ async def test_a_failed_write_is_logged_without_its_values(tmp_path: Path) -> No
 
 def _fields(row: PersonRow) -> dict[str, Any]:
     return {name: getattr(row, name) for name in row.__struct_fields__}
+
+
+async def test_the_log_of_postgresql_has_no_address() -> None:
+    """An address that somebody else has is refused before the database would log it."""
+    home = programs()
+    if home is None:
+        pytest.skip("no PostgreSQL here")
+    with running_postgres(home) as url:
+        store = await Store.open(url)
+        first, other = person(1), person(2)
+        add = [
+            await store.write(partial(table.add_person, row=row, coop_max=9))
+            for row in (first, other, replace(person(3), email=first.email))
+        ]
+        changed = await store.write(
+            lambda c: table.change_person(c, other.person, email=first.email)
+        )
+        await store.close()
+        log = (Path(url.rpartition("host=")[2]) / "log").read_text()
+
+    assert [True, True, False] == add
+    assert changed is None
+    assert first.email not in log

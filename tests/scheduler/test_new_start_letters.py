@@ -21,8 +21,8 @@ from tests.scheduler.test_new_starts import (
 from tests.scheduler.test_signin_letters import Letters, config, link_in, mail_server
 from tests.waiting import eventually
 
+from entraide_scheduler import people as people_module
 from entraide_scheduler.gateway import Settings
-from entraide_scheduler.gateway.signin import letters as signin_letters
 
 ADDRESS = "ada@example.coop"
 
@@ -30,7 +30,7 @@ ADDRESS = "ada@example.coop"
 @pytest.fixture
 def letters(monkeypatch: pytest.MonkeyPatch) -> Letters:
     """A mail server's letters, of which a person may ask for more than usual."""
-    monkeypatch.setattr(signin_letters, "LETTERS_PER_PERSON_MAX", 9)
+    monkeypatch.setattr(people_module, "LETTERS_PER_PERSON_MAX", 9)
     return Letters()
 
 

@@ -288,6 +288,31 @@ async def test_a_first_sign_in_at_the_provider_counts_by_an_address_that_the_per
     assert ({"", None} if case == "confirmed" else {"session_new_start", "oidc"}) == heard
 
 
+async def test_an_account_of_a_changed_address_gives_way_to_the_persons_own(
+    pool: Pool, people: People, provider: IdentityProvider
+) -> None:
+    """Somebody signs in at the provider with an address that an admin has put in the place of the
+    confirmed one; once that is back, the person's own account signs in, and the other no longer."""
+    row = await add_person(people, email="ada-own@example.coop")
+    path = await file_of(await signed_in(pool, people, row))
+    await pool.store.write(partial(bind_address, person=row.person, email=row.email))
+    await people.change(OPERATOR, row.person, email="spy-own@example.coop")
+    for name in ("spy", "ada"):
+        await provider.put_user(
+            f"{name}-own", email=f"{name}-own@example.coop", email_verified=True
+        )
+    spy = await Visit(pool, provider).sign_in("spy-own")
+    early = await Visit(pool, provider).sign_in("ada-own")
+    await people.change(OPERATOR, row.person, email=row.email)
+    ada = await browser_of(pool, await Visit(pool, provider).sign_in("ada-own"))
+    late = await Visit(pool, provider).sign_in("spy-own")
+
+    refused = "/#/entrer?fault=oidc_person_unknown"
+    assert ("/", refused) == (spy.headers["location"], early.headers["location"])
+    assert 200 == (await ada.call("GET", path)).status
+    assert refused == late.headers["location"]
+
+
 @pytest.mark.parametrize("case", ["first", "erased"])
 async def test_a_click_in_the_session_of_an_admins_link_draws_no_sign_in_at_the_provider_into_it(
     pool: Pool, people: People, provider: IdentityProvider, case: str

@@ -3,6 +3,7 @@
 import asyncio
 import email
 import email.policy
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from email.message import EmailMessage
@@ -19,9 +20,8 @@ from entraide.errors import EntraideError
 from entraide_scheduler.config import SmtpConfig, load_config
 from entraide_scheduler.gateway import Settings
 from entraide_scheduler.gateway.signin import SmtpMailer
-from entraide_scheduler.gateway.signin.letters import LETTERS_PER_PERSON_MAX
 from entraide_scheduler.nats.tls import ensure_files, make_server_context
-from entraide_scheduler.people import OPERATOR
+from entraide_scheduler.people import LETTERS_PER_PERSON_MAX, LETTERS_WINDOW_S, OPERATOR, People
 
 
 class Letters:
@@ -114,6 +114,20 @@ async def test_letters_are_limited_by_person_and_by_address(
 
             assert [202] * 5 + [429] == statuses
             assert LETTERS_PER_PERSON_MAX == len(letters.received)
+
+
+async def test_letters_to_a_person_are_counted_for_all_gateways(tmp_path: Path) -> None:
+    """Another gateway, or the same one after a restart, makes no more of them; later one does."""
+    async with open_pool(tmp_path) as pool:
+        people, now = await open_people(pool), [time.time()]
+        row = await add_person(people, email="a@example.coop")
+        gateways = [People(people._store, lambda _: None, lambda: now[0]) for _ in range(2)]
+        made = [await gateways[n % 2].make_letter(row, row.email) for n in range(5)]
+        now[0] += LETTERS_WINDOW_S + 1.0
+        later = await gateways[0].make_letter(row, row.email)
+
+    assert LETTERS_PER_PERSON_MAX == len(made) - made.count(None)
+    assert later is not None
 
 
 async def ask_for_letter(pool: Pool) -> int:

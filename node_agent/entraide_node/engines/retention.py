@@ -31,7 +31,8 @@ VLLM_BLOCK_TOKENS = 16  # the smallest block that vLLM finds again
 VLLM_HITS = b"vllm:prefix_cache_hits_total"
 # Options of llama-server and vLLM that write prompts to files or to the log.
 WRITING_OPTIONS = frozenset({
-    "--slot-save-path", "-v", "--verbose", "--log-verbose", "--enable-log-requests",
+    "--slot-save-path", "--log-prompts-dir", "-v", "--verbose", "--log-verbose", "-lv",
+    "--verbosity", "--log-verbosity", "--verbose-prompt", "--enable-log-requests",
     "--enable-log-outputs",
 })  # fmt: skip
 
@@ -58,7 +59,7 @@ async def find_retention(
         url: its address.
         shows_text: whether the model writes text; a probe of one that only embeds shows nothing.
     """
-    if WRITING_OPTIONS & set(_options_of(url)):
+    if WRITING_OPTIONS & {_name_of(option) for option in _options_of(url)}:
         return PromptRetention.WRITTEN
     if not shows_text:
         return PromptRetention.UNSHOWN
@@ -134,6 +135,11 @@ def _random_words() -> str:
     """A prompt that nobody has sent before."""
     source = random.SystemRandom()
     return " ".join("".join(source.choices(string.ascii_lowercase, k=5)) for _ in range(WORDS))
+
+
+def _name_of(option: str) -> str:
+    """Returns an option's name, which vLLM also takes with underscores and with its value."""
+    return option.partition("=")[0].replace("_", "-")
 
 
 def _options_of(url: str) -> list[str]:

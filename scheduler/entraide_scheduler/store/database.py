@@ -20,6 +20,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
 from entraide.errors import PoolError
+from entraide.log_format import without_secrets
 
 BUSY_TIMEOUT_MS = 15_000
 LOG_WAIT_MS = 250
@@ -151,7 +152,7 @@ def is_unreleased(revision: str) -> bool:
 
 def unreachable_error(engine: Engine, problem: OperationalError) -> PoolError:
     """Returns the error with the database's URL, without its password, and the driver's message."""
-    place = engine.url.render_as_string(hide_password=True)
+    place = without_secrets(engine.url.render_as_string(hide_password=True))
     lines = str(problem.orig).splitlines() or [""]
     return PoolError(
         "store_unreachable",

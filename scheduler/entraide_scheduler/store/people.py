@@ -43,6 +43,8 @@ def add_person(connection: Connection, row: PersonRow, coop_max: int) -> bool | 
     query = select(func.count()).select_from(people).where(people.c.coop == row.coop)
     if connection.execute(query).scalar_one() >= coop_max:
         return None
+    if row.email and find_by_email(connection, row.email):  # else PostgreSQL would log the address
+        return False
     try:
         with connection.begin_nested():
             connection.execute(insert(people).values(**_stored(msgspec.structs.asdict(row))))
@@ -83,10 +85,20 @@ def find_by_subject(connection: Connection, issuer: str, subject: str) -> Person
 def link_subject(
     connection: Connection, person: str, issuer: str, subject: str
 ) -> PersonRow | None:
-    """Notes by which subject a provider knows a person; returns None if one is noted already."""
-    is_new = (people.c.person == person) & people.c.oidc_subject.is_(None)
-    noted = update(people).where(is_new).values(oidc_issuer=issuer, oidc_subject=subject)
-    return get_person(connection, person) if connection.execute(noted).rowcount else None
+    """Notes by which subject a provider knows a person; returns None if one is noted already.
+
+    One that is noted gives way if the person has confirmed the address, and that account has not
+    shown to be the same person's: it signed in while somebody else had changed the address.
+    """
+    row = get_person(connection, person)
+    if row is None:
+        return None
+    closed = {each.start for each in list_starts(connection, person) if each.is_new}
+    if row.oidc_subject and not (row.has_confirmed and row.oidc_start in closed):
+        return None
+    noted = {"oidc_issuer": issuer, "oidc_subject": subject, "oidc_start": ""}
+    connection.execute(update(people).where(people.c.person == person).values(noted))
+    return get_person(connection, person)
 
 
 def list_people(connection: Connection, coop: str = "") -> tuple[PersonRow, ...]:
@@ -103,6 +115,9 @@ def change_person(connection: Connection, person: str, **changes: Any) -> Person
     A former name or address is kept until the person is erased with it.
     """
     former, changed_at = get_person(connection, person), time.time()
+    same = find_by_email(connection, changes["email"]) if changes.get("email") else None
+    if same is not None and same.person != person:
+        return None
     changed = update(people).where(people.c.person == person).values(**_stored(changes))
     try:
         with connection.begin_nested():
@@ -160,6 +175,18 @@ def list_projects(connection: Connection, coop: str) -> tuple[str, ...]:
 
 
 # Sign-in links.
+
+
+def put_letter(
+    connection: Connection, token_hash: str, row: SigninLinkRow, *, most: int, since: float
+) -> bool:
+    """Adds the link of a letter; returns False if a person had ``most`` letters since a moment."""
+    table = signin_links.c
+    recent = (table.person == row.person) & (table.email != "") & (table.made_at > since)
+    if connection.execute(select(func.count()).where(recent)).scalar_one() >= most:
+        return False
+    put_link(connection, token_hash, row)
+    return True
 
 
 def put_link(connection: Connection, token_hash: str, row: SigninLinkRow) -> None:

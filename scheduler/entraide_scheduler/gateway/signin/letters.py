@@ -5,7 +5,6 @@ sent before the store is asked.
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
@@ -13,12 +12,10 @@ from typing import Protocol
 import structlog
 
 from entraide.errors import EntraideError
-from entraide_scheduler.address_failures import FailuresPerAddress
 from entraide_scheduler.people import EMAIL_MAX, MadeLink, People, write_link
 from entraide_scheduler.store import people as table
 from entraide_scheduler.store.store import Store
 
-LETTERS_PER_PERSON_MAX, WINDOW_S = 3, 900.0
 PENDING_MAX = 100
 
 
@@ -50,7 +47,6 @@ class SigninLetters:
         self._people = people
         self._mailer = mailer
         self._pool_url = pool_url
-        self._sent = FailuresPerAddress(most=LETTERS_PER_PERSON_MAX, window_s=WINDOW_S)
         self._tasks: set[asyncio.Task[None]] = set()
         self._log = structlog.get_logger("entraide.signin")
 
@@ -89,10 +85,11 @@ class SigninLetters:
         row = await self._store.read(partial(table.find_by_letter, email=email))
         if row is None or row.disabled_at:
             return
-        if self._sent.count(row.person, time.monotonic()):
+        made = await self._people.make_letter(row, email)
+        if made is None:
             self._log.warning("signin.too_many_letters", person=row.person)
             return
         try:
-            await self.send(await self._people.make_letter(row, email), lang)
+            await self.send(made, lang)
         except EntraideError as problem:
             self._log.warning("signin.letter_failed", person=row.person, problem=problem.code)
