@@ -3675,7 +3675,7 @@ doctor-engine-public-cached = The server that you run keeps questions and finds 
 doctor-engine-public-listed = The server that you run shows questions to anybody who asks it ({ $model }): it gets public data only.
     .remedy = Start llama-server with --no-slots and --cache-ram 0, or let the agent run the model itself (kind = "llama.cpp" in node.toml).
 doctor-engine-public-written = The server that you run writes questions to files or to its log ({ $model }): it gets public data only.
-    .remedy = Start it without --slot-save-path, --verbose and --enable-log-requests, or let the agent run the model itself.
+    .remedy = Start it without --slot-save-path, --log-prompts-dir, --verbose, --verbosity and --enable-log-requests, or let the agent run the model itself.
 doctor-engine-public-unshown = The server that you run could not be shown to keep no question ({ $model }): it gets public data only.
     .remedy = Only llama-server and vLLM can show it (llama-server with --cache-ram 0, vLLM with /metrics). Or let the agent run the model itself (kind = "llama.cpp", "mlx-lm" or "vllm" in node.toml).
 doctor-engine-environment = { $engine } is not installed.

@@ -3685,7 +3685,7 @@ doctor-engine-public-cached = Le serveur que vous faites tourner garde les quest
 doctor-engine-public-listed = Le serveur que vous faites tourner montre les questions à quiconque les lui demande ({ $model }) : il ne reçoit que des données publiques.
     .remedy = Démarrez llama-server avec --no-slots et --cache-ram 0, ou laissez l’agent faire tourner le modèle (kind = "llama.cpp" dans node.toml).
 doctor-engine-public-written = Le serveur que vous faites tourner écrit les questions dans des fichiers ou dans son journal ({ $model }) : il ne reçoit que des données publiques.
-    .remedy = Démarrez-le sans --slot-save-path, --verbose ni --enable-log-requests, ou laissez l’agent faire tourner le modèle.
+    .remedy = Démarrez-le sans --slot-save-path, --log-prompts-dir, --verbose, --verbosity ni --enable-log-requests, ou laissez l’agent faire tourner le modèle.
 doctor-engine-public-unshown = Rien n’a montré que le serveur que vous faites tourner ne garde pas les questions ({ $model }) : il ne reçoit que des données publiques.
     .remedy = Seuls llama-server et vLLM peuvent le montrer (llama-server avec --cache-ram 0, vLLM avec /metrics). Ou laissez l’agent faire tourner le modèle (kind = "llama.cpp", "mlx-lm" ou "vllm" dans node.toml).
 doctor-engine-environment = { $engine } n’est pas installé.
