@@ -27,9 +27,11 @@ from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.recording import (
     RecordedEvent,
     RecordingHead,
+    UnreadableRecording,
     encode_recording,
     event_of,
     next_digest,
+    read_parts,
 )
 from entraide_sim.recordings import recording
 from entraide_sim.replay import policy_comparison
@@ -179,6 +181,36 @@ def test_snapshot_of_another_version_is_refused(tmp_path: Path) -> None:
     assert ("other_version", "0.0.1") == tuple(
         refused.value.values[name] for name in ("fault", "recorded")
     )
+
+
+def test_requests_are_read_without_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A simulation reads the requests of a long journal without decoding its heartbeats."""
+    path = write(tmp_path / "pool.journal", *short_life())
+    requests = [each for each in recording.read_events(path) if isinstance(each, JobRequested)]
+    decoded: list[RecordedEvent] = []
+
+    def count(line: RecordedEvent) -> Event:
+        decoded.append(line)
+        return event_of(line)
+
+    monkeypatch.setattr(recording, "event_of", count)
+
+    assert requests == list(recording.read_requests(path))
+    assert len(requests) == len(decoded) > 0
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 1 << 20])
+def test_a_recording_is_read_in_blocks_of_any_size(size: int) -> None:
+    """Parts that end in another block than they begin in are read whole; a cut one is noticed."""
+    raw = b"".join(encode_recording(*short_life()))
+    blocks = [raw[at : at + size] for at in range(0, len(raw), size)]
+
+    assert list(read_parts([raw])) == list(read_parts(blocks))
+    with pytest.raises(UnreadableRecording) as refused:
+        list(read_parts([*blocks[:-1], blocks[-1][:-1]]))
+    assert "cut" == refused.value.code
 
 
 # Under another policy.

@@ -22,6 +22,7 @@ DIGEST_BYTES = 16
 SEAL_BYTES = 32
 PART_BYTES_MAX = 1 << 30  # a snapshot of a large pool has megabytes
 LENGTH_BYTES = 4
+TAG_AT = 2  # place of an event's tag, after the headers of the array and of the text
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -92,6 +93,12 @@ def event_of(line: RecordedEvent) -> Event:
     return _events.decode(line.event)
 
 
+def lines_of(lines: Iterable[RecordedEvent], kind: type[Event]) -> Iterator[RecordedEvent]:
+    """Yields the lines whose events are of a kind, without decoding the events."""
+    tag = str(kind.__struct_config__.tag).encode()
+    return (line for line in lines if line.event.startswith(tag, TAG_AT))
+
+
 def encode_recording(head: RecordingHead, lines: Iterable[RecordedEvent]) -> Iterator[bytes]:
     """Yields the bytes of a recording, part by part."""
     seal = blake2b(MAGIC, digest_size=SEAL_BYTES)
@@ -104,43 +111,40 @@ def encode_recording(head: RecordingHead, lines: Iterable[RecordedEvent]) -> Ite
     yield _packed(RecordingTail(count, seal.digest()))
 
 
-def read_parts(blocks: Iterable[bytes]) -> Iterator[Part]:
+def read_parts(blocks: Iterable[bytes], *, verified: bool = False) -> Iterator[Part]:
     """Yields the parts of a recording: its head, its lines, its tail.
 
     Args:
         blocks: the bytes of the recording in order, in blocks of any size.
+        verified: whether the seal was found right before; then it is not computed again.
 
     Raises:
         UnreadableRecording: the bytes are no recording, are cut, or are altered; an alteration may
             be detected only at the end.
     """
-    seal = blake2b(digest_size=SEAL_BYTES)
-    source = _Source(blocks)
-    if source.take(len(MAGIC)) != MAGIC:
-        raise UnreadableRecording("no_journal")
-    seal.update(MAGIC)
-    lines = 0
-    while True:
-        length = source.take(LENGTH_BYTES)
-        size = int.from_bytes(length, "big")
-        if len(length) < LENGTH_BYTES or size > PART_BYTES_MAX:
-            raise UnreadableRecording("cut" if len(length) < LENGTH_BYTES else "altered")
-        packed = source.take(size)
-        if len(packed) < size:
+    seal = blake2b(MAGIC, digest_size=SEAL_BYTES)
+    lines, tail = 0, None
+    for packed in _split_parts(blocks):
+        if tail is not None:
+            raise UnreadableRecording("altered")
+        if not packed:
             raise UnreadableRecording("cut")
         try:
-            part = _parts.decode(packed)
+            part = _parts.decode(packed[LENGTH_BYTES:])
         except msgspec.DecodeError as problem:
             raise UnreadableRecording("altered") from problem
         if isinstance(part, RecordingTail):
-            if part != RecordingTail(lines, seal.digest()) or source.take(1):
+            tail = part
+            if not verified and part != RecordingTail(lines, seal.digest()):
                 raise UnreadableRecording("altered")
-            yield part
-            return
-        seal.update(length)
-        seal.update(packed)
+            continue
+        if not verified:
+            seal.update(packed)
         lines += isinstance(part, RecordedEvent)
         yield part
+    if tail is None:
+        raise UnreadableRecording("cut")
+    yield tail
 
 
 def _with_head(head: RecordingHead, lines: Iterable[RecordedEvent]) -> Iterator[Part]:
@@ -153,24 +157,30 @@ def _packed(part: Part) -> bytes:
     return len(packed).to_bytes(LENGTH_BYTES, "big") + packed
 
 
-class _Source:
-    """A stream of blocks that is read in other sizes."""
-
-    def __init__(self, blocks: Iterable[bytes]) -> None:
-        self._blocks = iter(blocks)
-        self._rest = memoryview(b"")
-
-    def take(self, size: int) -> bytes:
-        """Returns ``size`` bytes, or all remaining bytes if there are fewer."""
-        if len(self._rest) >= size:
-            taken, self._rest = self._rest[:size], self._rest[size:]
-            return bytes(taken)
-        buffer = bytearray(self._rest)
-        self._rest = memoryview(b"")
-        for block in self._blocks:
-            need = size - len(buffer)
-            buffer += block[:need]
-            if len(buffer) == size:
-                self._rest = memoryview(block)[need:]
+def _split_parts(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yields each part with its length; ``b""`` at the end for a part that is not complete."""
+    buffer, at = bytearray(), 0
+    is_begun = False
+    for block in blocks:
+        del buffer[:at]
+        buffer += block
+        at = 0
+        if not is_begun:
+            if len(buffer) < len(MAGIC):
+                continue
+            if not buffer.startswith(MAGIC):
                 break
-        return bytes(buffer)
+            is_begun, at = True, len(MAGIC)
+        while at + LENGTH_BYTES <= len(buffer):
+            size = int.from_bytes(buffer[at : at + LENGTH_BYTES], "big")
+            if size > PART_BYTES_MAX:
+                raise UnreadableRecording("altered")
+            end = at + LENGTH_BYTES + size
+            if end > len(buffer):
+                break
+            yield bytes(buffer[at:end])
+            at = end
+    if not is_begun:
+        raise UnreadableRecording("no_journal")
+    if at < len(buffer):
+        yield b""

@@ -69,6 +69,8 @@ class RecordedFaults:
     def observe(self, event: e.Event, commands: Sequence[c.Command]) -> None:
         """Processes an event and its commands."""
         match event:
+            case e.NodesSeen():  # first: nearly all events of a long recording
+                self._observe_signs(event.nodes, event.at)
             case e.RunReported(outcome=Outcome.FAILED):
                 self._codes[event.job] = event.code
                 if event.code in GIVEN_BACK:
@@ -88,9 +90,6 @@ class RecordedFaults:
 
     def _observe_node(self, event: e.Event) -> None:
         match event:
-            case e.NodesSeen():
-                for node in event.nodes:
-                    self._observe_sign(node, event.at)
             case e.NodeBeat() | e.NodeChanged():
                 self._observe_sign(event.node, event.at)
             case e.NodeJoined():
@@ -120,6 +119,14 @@ class RecordedFaults:
         self._observe_sign(node, event.at)
         self._add(event.at, node, FaultKind.RETURN)
         self._last_seen[node] = event.at
+
+    def _observe_signs(self, nodes: Sequence[str], at: float) -> None:
+        last_seen, soon = self._last_seen, at - self._lost_after_s
+        for node in nodes:
+            if self._gone_at or last_seen.get(node, 0.0) < soon:
+                self._observe_sign(node, at)
+            else:
+                last_seen[node] = at
 
     def _observe_sign(self, node: str, at: float) -> None:
         seen_at = self._last_seen.get(node)

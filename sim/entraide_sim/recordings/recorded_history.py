@@ -141,6 +141,9 @@ class RecordedHistory:
 
     def observe(self, event: e.Event, commands: Sequence[c.Command]) -> None:
         """Processes an event and its commands."""
+        self.faults.observe(event, commands)
+        if isinstance(event, e.NodesSeen) and not commands:  # nearly all of a long recording
+            return
         match event:
             case e.JobRequested():
                 if event.facts.job not in self._requests:
@@ -156,7 +159,6 @@ class RecordedHistory:
                 self._add_card(event.card)
             case _:
                 pass
-        self.faults.observe(event, commands)
         for command in commands:
             self._observe_command(command, event.at)
 

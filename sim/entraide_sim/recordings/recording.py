@@ -14,13 +14,14 @@ from msgspec import Struct
 
 from entraide.errors import RequestError
 from entraide_scheduler.core.commands import Command
-from entraide_scheduler.core.events import Event
+from entraide_scheduler.core.events import Event, JobRequested
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.recording import (
     RecordedEvent,
     RecordingHead,
     UnreadableRecording,
     event_of,
+    lines_of,
     next_digest,
     read_parts,
 )
@@ -92,12 +93,18 @@ def read_head(path: Path) -> RecordingHead:
 
 def read_lines(path: Path) -> Iterator[RecordedEvent]:
     """Yields the lines of a verified recording."""
-    return (part for part in read_parts(_read_blocks(path)) if isinstance(part, RecordedEvent))
+    parts = read_parts(_read_blocks(path), verified=True)
+    return (part for part in parts if isinstance(part, RecordedEvent))
 
 
 def read_events(path: Path) -> Iterator[Event]:
     """Yields the events of a recording that was replayed exactly."""
     return map(event_of, read_lines(path))
+
+
+def read_requests(path: Path) -> Iterator[Event]:
+    """Yields the requests of a recording that was replayed exactly; the rest is not decoded."""
+    return map(event_of, lines_of(read_lines(path), JobRequested))
 
 
 def restore_core(path: Path, head: RecordingHead) -> Core:

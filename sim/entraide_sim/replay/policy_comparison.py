@@ -390,7 +390,7 @@ def simulate_life(
             )
     known = [job.facts.job for job, _ in counterfactual_replay.unfinished_jobs(start_state)]
     requests = counterfactual_replay.recorded_requests(
-        read_events(path), history, known=known, lengths=lengths
+        recording.read_requests(path), history, known=known, lengths=lengths
     )
     world.run(
         grow_requests(requests, growth, end_at=end_at) if growth else requests,

@@ -7,6 +7,7 @@ scheduler was down, the simulated one is.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 import msgspec
 
@@ -23,7 +24,7 @@ HEARTBEAT_S = 1.0  # between heartbeats once the recording is over
 STOP_MIN_S = 1.5  # silence before a start of the scheduler from which it was down
 OWNER_GRACE_S = 30.0  # time that the runs of a machine have once it takes no work
 
-NOT_REPLAYED = (
+NOT_REPLAYED: Final = frozenset({
     e.Woke,  # the world's clock wakes the core itself
     e.JobRequested,
     e.RunAccepted,
@@ -35,7 +36,7 @@ NOT_REPLAYED = (
     e.JobAbandoned,
     e.LoadFailed,
     e.DeadlineDropped,  # recorded failures need not repeat
-)
+})  # fmt: skip
 
 
 class RecordedEnvironment:
@@ -117,9 +118,13 @@ class RecordedEnvironment:
             return not again  # the world delivers the first request itself
         if isinstance(event, e.PolicyChanged):
             return self._proposed is not None
-        return isinstance(event, NOT_REPLAYED)
+        return type(event) in NOT_REPLAYED
 
     def _replay_event(self, event: e.Event) -> None:
+        if isinstance(event, e.NodesSeen):  # nearly all events of a long recording
+            self._driver.deliver(e.NodesSeen, event.nodes)
+            self._schedule_next()
+            return
         match event:
             case e.IntensityChanged():
                 self._set_grid_intensity(event.zone, event.direct_g_per_kwh)
