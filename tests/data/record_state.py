@@ -24,6 +24,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -137,20 +138,25 @@ def asks(luck: Random, number: int) -> Iterable[Ask]:
 # The pool's life.
 
 
+def ask(pool: RunningPool, question: Ask) -> str:
+    """Asks a live request; returns how it ended."""
+    status, _, body = pool.chat(
+        question.text,
+        tokens=question.tokens,
+        coop=question.coop,
+        headers=question.headers,
+        **question.body,
+    )
+    return str(status) if status == 200 else str(body["error"]["code"])
+
+
 def ask_live(pool: RunningPool, luck: Random, number: int, *, kill: str = "") -> Counter[str]:
     """Asks live requests, many at once; returns how they ended.
 
     The agent of the node ``kill`` is killed with -9 while it works; ``up`` starts it again.
     """
-
-    def one(ask: Ask) -> str:
-        status, _, body = pool.chat(
-            ask.text, tokens=ask.tokens, coop=ask.coop, headers=ask.headers, **ask.body
-        )
-        return str(status) if status == 200 else str(body["error"]["code"])
-
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        ended = threads.map(one, list(asks(luck, number)))
+        ended = threads.map(partial(ask, pool), list(asks(luck, number)))
         if kill:
             pool.until(lambda: works(pool, kill), f"{kill} at work")
             os.kill(pool.file.pids[kill], signal.SIGKILL)
