@@ -48,9 +48,9 @@ def test_a_series_is_read_by_hour(tmp_path) -> None:
     ("line", "why"),
     [
         ("2023-01-16T02:00:00Z,1,1", "the hour before is missing"),
-        ("2023-01-16T01:00:00Z,,1", "is not an intensity"),
-        ("2023-01-16T01:00:00Z,-1,1", "is not an intensity"),
-        ("2023-01-16T01:00:00Z,nan,1", "is not an intensity"),
+        ("2023-01-16T01:00:00Z,,1", "is not a number"),
+        ("2023-01-16T01:00:00Z,-1,1", "is not a number"),
+        ("2023-01-16T01:00:00Z,nan,1", "is not a number"),
         ("soon,1,1", "is not a moment"),
     ],
 )

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from tests.sim.results import result
+from tests.sim.test_report_questions import money
 
 from entraide import i18n
 from entraide.errors import RequestError
 from entraide_sim.building import scenario_reader
-from entraide_sim.report import ADVICE, ReportContext
+from entraide_sim.report import ADVICE, ReportContext, write_report
 from entraide_sim.report.context import report_input
 from entraide_sim.report.day_charts import make_day_chart
 from entraide_sim.report.summary_text import fleet_name, share_sentence
@@ -60,3 +61,20 @@ def test_a_byte_order_mark_is_named(tmp_path: Path) -> None:
     assert "byte_order_mark" == problem.values["fault"]
     assert "byte-order mark" in i18n.error(problem.code, "en", problem.values)
     assert "ordre des octets" in i18n.error(problem.code, "fr", problem.values)
+
+
+def test_less_than_a_day_makes_no_figure_of_a_year(undrawn: Any, tmp_path: Path) -> None:
+    """A report of six hours has no amount a year and says why; one of a day has them."""
+    pages = {}
+    for hours, lang in ((6, "en"), (24, "en"), (6, "fr")):
+        path = tmp_path / f"{hours}-{lang}.html"
+        run = replace(result(hours=hours), money=money(1_234.0, price_cad=0.0))
+        write_report(path, [run], lang=lang)
+        pages[hours, lang] = path.read_text("utf-8")
+    short, day = pages[6, "en"], pages[24, "en"]
+
+    for sentence in ("The money, in a year", "This fleet costs", "a year is extrapolated"):
+        assert (False, True) == (sentence in short, sentence in day), sentence
+    assert "There is no figure of a year: the simulation covers 6\xa0hours" in short
+    assert "There is no figure of a year" not in day
+    assert "Il n’y a aucun chiffre pour un an" in pages[6, "fr"]

@@ -10,7 +10,12 @@ from tests.sim.scenarios import SMALL, small, text
 
 from entraide import i18n
 from entraide.errors import RequestError
-from entraide_sim.building import build_world, check_files, load_scenario
+from entraide_sim.building import (
+    build_world,
+    check_files,
+    load_scenario,
+    scenario_validation,
+)
 from entraide_sim.building.scenario_reader import parse_scenario, shipped_scenarios
 from entraide_sim.files import find_line, scenario_toml
 from entraide_sim.fleet.fleet import build_machines
@@ -76,7 +81,7 @@ WRONG: dict[str, tuple[Callable[[], str], str, str, str]] = {
         "no_lengths", "workloads.1.input_tokens", "input_tokens",
     ),
     "more requests than can be simulated": (
-        lambda: text(("requests_per_client_day = 60.0", "requests_per_client_day = 1e12")),
+        lambda: text(("requests_per_client_day = 60.0", "requests_per_client_day = 1e9")),
         "too_many_requests", "workloads.1.requests_per_client_day", "requests_per_client_day",
     ),
     "requests that end before they begin": (
@@ -359,3 +364,27 @@ def test_a_bad_spreadsheet_is_told_with_its_line(case: str, tmp_path: Path) -> N
 
     assert (fault, str(tmp_path / where)) == (problem.values["fault"], problem.values["path"])
     assert [] == [sentence for sentence in sentences if i18n.HOLE in sentence]
+
+
+def test_every_number_of_a_scenario_has_a_limit() -> None:
+    """No number of a scenario is so large that a sum or a product of it overflows."""
+    unlimited = {
+        (kind.__name__, name)
+        for kind, ranges in scenario_validation.RANGES.items()
+        for name, allowed in ranges.items()
+        if allowed.high > 1e12
+    }
+
+    assert set() == unlimited
+
+
+@pytest.mark.parametrize("number", ["1e308", "1" + 40 * "0"])
+def test_a_number_that_is_too_large_names_its_limit(number: str) -> None:
+    """A price a kilowatt-hour that makes a bill infinite is refused with line, key and limit."""
+    problem = refusal(lambda: small(("tariff_cad_per_kwh = 0.1", f"tariff_cad_per_kwh = {number}")))
+    sentences = [i18n.error(problem.code, lang, problem.values) for lang in i18n.LANGUAGES]
+
+    assert ("most", "small.toml:20") == (problem.values["fault"], problem.values["path"])
+    for sentence in sentences:
+        assert "tariff_cad_per_kwh" in sentence
+        assert "1000000000" in "".join(char for char in sentence if char not in ",\u202f\xa0 ")

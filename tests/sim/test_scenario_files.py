@@ -135,7 +135,7 @@ def test_a_trace_is_read_as_it_is_published(case: str, tmp_path: Path) -> None:
 BAD_TRACES = {
     "no request": ("", "empty_trace"),
     "never": ("inf,5,5", "bad_cell"),
-    "a prompt of twenty digits": ("1,12345678901234567890,5", "bad_cell"),
+    "a prompt of twenty digits": ("1,12345678901234567890,5", "most"),
     "after the scenario's hours": ("7300,5,5", "no_requests"),
     "repeated without end": ("0,5,5\nrepeat_h = 1e-9", "too_many_requests"),
 }
@@ -153,3 +153,42 @@ def test_a_bad_trace_is_refused(case: str, tmp_path: Path) -> None:
 
     assert fault == problem.values["fault"]
     assert [] == [sentence for sentence in sentences if i18n.HOLE in sentence]
+
+
+TOO_LARGE = {
+    "series": (
+        'zone = "CA-QC"', 'zone = "CA-QC"\nintensity = "f.csv"\ncolumn = "grams"',
+        "utc,grams\n2025-01-14T13:00:00Z,1e308\n2025-01-14T14:00:00Z,1e308\n", "grams",
+        "1000000000",
+    ),
+    "surplus": (
+        'zone = "CA-QC"', 'zone = "CA-QC"\nsurplus = "f.csv"',
+        "utc,surplus_w\n2025-01-14T13:00:00Z,1e308\n2025-01-14T14:00:00Z,1e308\n", "surplus_w",
+        "1000000000",
+    ),
+    "time of a request": (
+        "clients = 10", 'trace = "f.csv"',
+        "arrival_s,input_tokens,output_tokens\n1e300,5,5\n", "at_s", "1000000000",
+    ),
+    "length of a request": (
+        "clients = 10", 'trace = "f.csv"',
+        f"arrival_s,input_tokens,output_tokens\n1,{10**400},5\n", "input_tokens", "10000000",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", TOO_LARGE)
+def test_a_cell_that_is_too_large_names_its_row_and_limit(case: str, tmp_path: Path) -> None:
+    """Numbers whose sums overflow are refused with file, row, field and limit, in each language."""
+    old, new, content, field, limit = TOO_LARGE[case]
+    (tmp_path / "f.csv").write_text(content, "utf-8")
+    loaded = small((old, new), home=tmp_path)
+    problem = refusal(lambda: check_files(loaded))
+    sentences = [i18n.error(problem.code, lang, problem.values) for lang in i18n.LANGUAGES]
+
+    assert "most" == problem.values["fault"]
+    for sentence in sentences:
+        digits = "".join(char for char in sentence if char not in ",\u202f\xa0 ")
+        assert "f.csv:2" in sentence
+        assert field in sentence
+        assert limit in digits

@@ -2351,6 +2351,7 @@ sim-report-run-cost = { $per_1m ->
        *[energy] {" "}of electricity (the hardware is already owned).
     }
 }
+sim-report-cost-short = There is no figure of a year: the simulation covers { $span }, and less than a day says nothing of a year. Simulate a day or more.
 sim-report-cost-year = { $name ->
     [none] This fleet costs
    *[other] With { $name }, the fleet costs

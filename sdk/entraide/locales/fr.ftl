@@ -2355,6 +2355,7 @@ sim-report-run-cost = { $per_1m ->
        *[energy] {" "}d’électricité (le matériel est déjà acquis).
     }
 }
+sim-report-cost-short = Il n’y a aucun chiffre pour un an : la simulation couvre { $span }, et moins d’un jour ne dit rien d’une année. Simulez un jour ou plus.
 sim-report-cost-year = { $name ->
     [none] Ce parc coûte
    *[other] Avec { $name }, le parc coûte

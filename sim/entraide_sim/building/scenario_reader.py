@@ -38,6 +38,7 @@ _MESSAGE_CODES = (
     (re.compile(r"rows are (?P<value>.+) minutes apart"), "not_hourly"),
     (re.compile(r"no arrivals"), "empty_trace"),
     (re.compile(r"more than (?P<high>\d+) requests"), "too_many_requests"),
+    (re.compile(r"(?P<key>.+) (?P<value>\S+) is beyond (?P<high>\d+)"), "most"),
     (re.compile(r"(?P<value>.+) is not (?:an arrival|a moment|an intensity|a number)"), "bad_cell"),
 )
 _LOCATION = re.compile(
@@ -182,7 +183,7 @@ def _file_error(message: str, scenario_path: str) -> RequestError:
                 name: int(text) if name == "high" else text
                 for name, text in match.groupdict().items()
             }
-            return scenario_error(path, line, "", code, values)
+            return scenario_error(path, line, str(values.pop("key", "")), code, values)
     return scenario_error(path, line, "", "unreadable", {"detail": rest})
 
 

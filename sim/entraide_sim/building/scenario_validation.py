@@ -19,6 +19,7 @@ from entraide_node.core.owner_terms import parse_hours
 from entraide_scheduler.core.policy import COOPS_MAX, AllowedRange, find_faults
 from entraide_sim import catalogue
 from entraide_sim.building.world_builder import make_policy
+from entraide_sim.files import NUMBER_MAX
 from entraide_sim.fleet import RHYTHM_WEIGHTS, fleet, owner_presence
 from entraide_sim.grid import DAY_H, HOUR_S
 from entraide_sim.money import Path, ScenarioIssue, Values, cost_validation
@@ -33,9 +34,9 @@ FAMILIES = ("poisson", "gamma", "weibull")
 QUANTILES_ALLOWED = (1, 2, 8)
 FAULT_KINDS = ("vanish", "slow", "silent", "pause", "late", "broken")
 
-ABOVE_0 = AllowedRange(0, open_low=True)
-FROM_0 = AllowedRange(0)
-FROM_1 = AllowedRange(1)
+ABOVE_0 = AllowedRange(0, NUMBER_MAX, open_low=True)
+FROM_0 = AllowedRange(0, NUMBER_MAX)
+FROM_1 = AllowedRange(1, NUMBER_MAX)
 FRACTION = AllowedRange(0, 1)
 MOMENT_H = AllowedRange(0, HOURS_MAX)
 
@@ -155,7 +156,16 @@ def _check_numbers(struct: Any, path: Path) -> Iterator[ScenarioIssue]:
         elif allowed is not None and value is not None and not allowed.holds(value):
             shown = value if isfinite(value) else str(value)
             bounds: Values = {"value": shown, "low": allowed.low, "high": allowed.high}
-            yield ScenarioIssue(here, allowed.fault(value), bounds)
+            yield ScenarioIssue(here, _fault_code(allowed, value), bounds)
+
+
+def _fault_code(allowed: AllowedRange, value: float) -> str:
+    """Returns the code of a number outside a range; a general limit is told only beyond it."""
+    if allowed.high != NUMBER_MAX:
+        return allowed.fault(value)
+    if value > NUMBER_MAX:
+        return "most"
+    return AllowedRange(allowed.low, open_low=allowed.open_low).fault(value)
 
 
 def _check_required(scenario: s.Scenario) -> Iterator[ScenarioIssue]:

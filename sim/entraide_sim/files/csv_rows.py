@@ -8,13 +8,14 @@ empty text; cells beyond the header are ignored.
 import csv
 import datetime as dt
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from math import inf
+from math import inf, isfinite, nan
 from pathlib import Path
 from types import MappingProxyType
 
 SEPARATORS = (",", ";", "\t")
+NUMBER_MAX = 1e9  # of a cell: sums and products of such numbers stay finite
 PERIOD_S = 3_600.0  # an hour, of the values that are returned
 NO_ALIASES: Mapping[str, str] = MappingProxyType({})
 
@@ -80,11 +81,31 @@ def parse_moment(text: str, path: Path, line: int) -> float:
     return moment.timestamp()
 
 
+def parse_number(
+    row: Mapping[str, str], name: str, path: Path, line: int, *, least: float = -inf
+) -> float:
+    """Parses the cell of a column as a number.
+
+    Raises:
+        ValueError: the cell is not a finite number from ``least`` on, or beyond ``NUMBER_MAX``.
+    """
+    text = row[name]
+    try:
+        value = float(text or "")
+    except ValueError:
+        value = nan
+    if not (isfinite(value) and value >= least):
+        raise ValueError(f"{path}:{line}: {text!r} is not a number")
+    if abs(value) > NUMBER_MAX:
+        raise ValueError(f"{path}:{line}: {name} {value:g} is beyond {NUMBER_MAX:.0f}")
+    return value
+
+
 def read_hours(
     path: Path,
     columns: Sequence[str],
-    parse: Callable[[str, Path, int], float],
     *,
+    least: float = -inf,
     start_at: float = 0.0,
     end_at: float = inf,
 ) -> tuple[float, list[tuple[float, ...]]]:
@@ -96,7 +117,7 @@ def read_hours(
     Args:
         path: the file.
         columns: of the values.
-        parse: parses a cell.
+        least: smallest value of a cell.
         start_at: start of the period to read, seconds since the epoch.
         end_at: its end, excluded.
 
@@ -111,7 +132,8 @@ def read_hours(
     for line, row in numbered_rows(path, {"utc", *columns}):
         moment = parse_moment(row["utc"], path, line)
         if start_at <= moment < end_at:
-            rows.append((moment, line, tuple(parse(row[name], path, line) for name in columns)))
+            values = tuple(parse_number(row, name, path, line, least=least) for name in columns)
+            rows.append((moment, line, values))
     if not rows:
         raise ValueError(f"{path}: no hours from the start on")
     if rows[-1][0] < rows[0][0]:

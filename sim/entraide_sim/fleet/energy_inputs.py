@@ -6,7 +6,7 @@ records each as an assumption.
 """
 
 from collections.abc import Sequence
-from math import ceil, isfinite, nan
+from math import ceil
 from pathlib import Path
 
 import msgspec
@@ -227,24 +227,12 @@ def _solar_surplus(
 
 def _read_surplus(path: Path, start_at: float, hours: int) -> list[float]:
     end_at = start_at + hours * HOUR_S
-    first_at, rows = read_hours(
-        path, ("surplus_w",), _parse_watts, start_at=start_at, end_at=end_at
-    )
+    first_at, rows = read_hours(path, ("surplus_w",), start_at=start_at, end_at=end_at)
     if first_at > start_at:
         raise ValueError(f"{path}: no hours from the start on")
     if len(rows) < hours - DRAIN_H:
         raise ValueError(f"{path}: the series ends before the scenario does")
     return [max(0.0, surplus_w) for (surplus_w,) in rows]
-
-
-def _parse_watts(text: str, path: Path, line: int) -> float:
-    try:
-        watts = float(text)
-    except ValueError:
-        watts = nan
-    if not isfinite(watts):
-        raise ValueError(f"{path}:{line}: {text!r} is not a number")
-    return watts
 
 
 def _merge_equal_hours(values: Sequence[float], start_at: float) -> list[tuple[float, float]]:

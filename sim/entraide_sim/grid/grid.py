@@ -6,7 +6,7 @@ emissions are computed from the actual intensity. Hours are UTC.
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
-from math import cos, inf, isfinite, pi
+from math import cos, inf, pi
 from pathlib import Path
 
 import msgspec
@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from entraide_scheduler.core.events import ForecastIssued, IntensityChanged
 from entraide_sim.driver import Driver
-from entraide_sim.files import numbered_rows, parse_moment, read_hours
+from entraide_sim.files import numbered_rows, parse_moment, parse_number, read_hours
 
 HOUR_S = 3_600.0
 DAY_H = 24
@@ -222,7 +222,7 @@ def read_series(
     first_at, values = read_hours(
         path,
         columns,
-        _parse_intensity,
+        least=0.0,
         start_at=start_at,
         end_at=start_at + hours * HOUR_S if hours else inf,
     )
@@ -247,7 +247,7 @@ def read_forecasts(path: Path, *, zone: str) -> list[PublishedForecast]:
         values = issues.setdefault(parse_moment(row["issued_utc"], path, line), [])
         if values and moment != values[-1][0] + HOUR_S:
             raise ValueError(f"{path}:{line}: the hour before is missing")
-        values.append((moment, max(0.0, _parse_intensity(row[column], path, line, least=-inf))))
+        values.append((moment, max(0.0, parse_number(row, column, path, line))))
     return [
         PublishedForecast(zone, issued_at, values[0][0], tuple(value for _, value in values))
         for issued_at, values in issues.items()
@@ -324,16 +324,6 @@ def forecast_error_part(
                 error += abs(issued.direct[lead] - series.direct[begin + lead])
                 actual += series.direct[begin + lead]
     return error / actual if actual else 0.0
-
-
-def _parse_intensity(text: str | None, path: Path, line: int, *, least: float = 0.0) -> float:
-    try:
-        value = float(text or "")
-    except ValueError:
-        raise ValueError(f"{path}:{line}: {text!r} is not an intensity") from None
-    if not (isfinite(value) and value >= least):
-        raise ValueError(f"{path}:{line}: {text!r} is not an intensity")
-    return value
 
 
 def step_value(steps: Sequence[tuple[float, float]], moment: float) -> float:

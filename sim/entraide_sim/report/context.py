@@ -10,6 +10,7 @@ from functools import cached_property
 import msgspec
 from msgspec import Struct
 
+from entraide_sim.report import report_data
 from entraide_sim.runs import Comparison, SeededResult, compare_variants
 from entraide_sim.scenario import RunResult
 
@@ -113,6 +114,8 @@ def report_input(
         SeededResult((msgspec.structs.replace(result, seed=first.seed),), result)
         for result in results
     )
+    if not report_data.has_year(first):
+        variants = tuple(_without_years(variant) for variant in variants)
     kind = context.kind or (PLAN if goals else COMPARE if len(results) > 1 else RUN)
     return ReportInput(
         kind=kind,
@@ -122,3 +125,12 @@ def report_input(
         answers=context.answers,
         tables=context.tables,
     )
+
+
+def _without_years(variant: SeededResult) -> SeededResult:
+    """Returns a variant without the figures of a year, which hours do not tell."""
+    results = [
+        msgspec.structs.replace(result, money=None, footprint=None)
+        for result in (*variant.results, variant.mean)
+    ]
+    return SeededResult(tuple(results[:-1]), results[-1])

@@ -110,6 +110,9 @@ def _cost_sentences(report: ReportInput, lang: str) -> Iterator[str]:
     money = report.leader.mean.money
     if money is None:
         yield summary_text.cost_sentence(report.leader.mean, lang)
+        if not report_data.has_year(report.leader.mean):
+            hours = report_data.demand_hours(report.leader.mean)
+            yield text("sim-report-cost-short", lang, span=formatting.format_span(hours, lang))
         return
     yield text(
         "sim-report-cost-year",
@@ -218,12 +221,13 @@ def _left_out_sentences(report: ReportInput, lang: str) -> Iterator[str]:
     if result.money is not None and not result.money.maintenance_cad:
         yield text("sim-report-left_out-maintenance", lang)
     yield text("sim-report-left_out-quality", lang)
-    yield text(
-        "sim-report-left_out-season",
-        lang,
-        span=formatting.format_span(report_data.demand_hours(result), lang),
-        date=formatting.format_date_of(result.start_at, result.timezone, lang),
-    )
+    if report_data.has_year(result):
+        yield text(
+            "sim-report-left_out-season",
+            lang,
+            span=formatting.format_span(report_data.demand_hours(result), lang),
+            date=formatting.format_date_of(result.start_at, result.timezone, lang),
+        )
     footprint = result.footprint
     if footprint is not None and footprint.uncounted_idle_wh:
         idle = formatting.format_energy(footprint.uncounted_idle_wh, lang)

@@ -117,6 +117,11 @@ def demand_hours(result: RunResult) -> float:
     return result.demand_h or float(result.hours)
 
 
+def has_year(result: RunResult) -> bool:
+    """Tells whether a run is long enough for figures of a year."""
+    return demand_hours(result) >= DAY_H
+
+
 def whole_days_hours(result: RunResult) -> int:
     """Returns the hours of the complete days in which requests arrive."""
     return min(int(demand_hours(result)), result.hours) // DAY_H * DAY_H

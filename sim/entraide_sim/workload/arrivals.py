@@ -24,7 +24,7 @@ from msgspec import Struct
 
 from entraide.decoding import JsonDecoder
 from entraide.types import RequestFacts
-from entraide_sim.files import numbered_rows, parse_moment
+from entraide_sim.files import NUMBER_MAX, numbered_rows, parse_moment
 
 REQUESTS_MAX = 10_000_000  # of one scenario
 TOKENS_MAX = 10_000_000  # of one prompt or answer
@@ -126,7 +126,13 @@ def read_mooncake(path: Path) -> Iterator[Arrival]:
 
 def _check_arrival(arrival: Arrival, path: Path, line: int) -> Arrival:
     lengths = arrival.input_tokens, arrival.output_tokens
-    if 0.0 <= arrival.at_s < inf and all(1 <= length <= TOKENS_MAX for length in lengths):
+    if NUMBER_MAX < arrival.at_s < inf:
+        raise ValueError(f"{path}:{line}: at_s {arrival.at_s:g} is beyond {NUMBER_MAX:.0f}")
+    for name, length in zip(("input_tokens", "output_tokens"), lengths, strict=True):
+        if length > TOKENS_MAX:
+            shown = f"{length}" if length <= NUMBER_MAX else f"{min(length, 1 << 1_000):g}"
+            raise ValueError(f"{path}:{line}: {name} {shown} is beyond {TOKENS_MAX}")
+    if 0.0 <= arrival.at_s < inf and all(length >= 1 for length in lengths):
         return arrival
     shown = f"at_s={arrival.at_s}, input_tokens={lengths[0]}, output_tokens={lengths[1]}"
     raise ValueError(f"{path}:{line}: {shown} is not an arrival")

@@ -5,7 +5,6 @@ client in windows of 6 hours. A client without lengths gets the mean of the othe
 factor scales all rates.
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Iterator
 from heapq import merge
@@ -14,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from msgspec import Struct
 
-from entraide_sim.files import numbered_rows
+from entraide_sim.files import numbered_rows, parse_number
 from entraide_sim.workload.arrivals import (
     BLOCK,
     Arrival,
@@ -59,7 +58,7 @@ def read_servegen(
     by_client: dict[str, list[RateWindow]] = defaultdict(list)
     end_s = begin_s + until_s if until_s else float("inf")
     for line, row in numbered_rows(rates, RATES):
-        start, rate, param = (_parse_number(row[name], rates, line) for name in NUMBERS)
+        start, rate, param = (parse_number(row, name, rates, line) for name in NUMBERS)
         if begin_s <= start < end_s:
             window = RateWindow(
                 start - begin_s,
@@ -117,10 +116,10 @@ def _read_lengths(path: Path, begin_s: float) -> tuple[LengthTables, LengthTable
         names = [f"{prefix}_{name}" for name in QUANTILES]
         for line, row in numbered_rows(path, {"client", "window_start_s", *names}):
             part = int(
-                (_parse_number(row["window_start_s"], path, line) - begin_s) // LENGTH_WINDOW_S
+                (parse_number(row, "window_start_s", path, line) - begin_s) // LENGTH_WINDOW_S
             )
             quantiles_by_client[row["client"]][part] = [
-                _parse_number(row[name], path, line) for name in names
+                parse_number(row, name, path, line) for name in names
             ]
         if not quantiles_by_client:
             raise ValueError(f"{path}: no rows")
@@ -134,13 +133,3 @@ def _read_lengths(path: Path, begin_s: float) -> tuple[LengthTables, LengthTable
 
 def _make_distribution(quantiles: list[float]) -> LengthDistribution:
     return LengthDistribution(QUANTILE_PARTS, (1.0, *quantiles, quantiles[-1] * LONGEST_FACTOR))
-
-
-def _parse_number(text: str, path: Path, line: int) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise ValueError(f"{path}:{line}: {text!r} is not a number")
-    return number
