@@ -2,18 +2,20 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from tests.data.recorded import DATA
-from tests.sim.support import card
-from tests.sim.test_replay import reseal, told_here
+from tests.sim.support import MODEL, START, card, even_arrivals, grid, node, policy
+from tests.sim.test_replay import record, reseal, told_here, write
 
 from entraide.types import Basis, JobState, Outcome, Rates, Usage
 from entraide_scheduler.core import snapshot
 from entraide_scheduler.core.events import (
+    JobRequested,
     NodeDisconnected,
     NodeJoined,
     NodesSeen,
@@ -21,13 +23,15 @@ from entraide_scheduler.core.events import (
     SchedulerStarted,
 )
 from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.policy import CoopTerms, Period, Quota, QuotaKind
 from entraide_sim.machines import NodeSpec
 from entraide_sim.recordings import JobOutcome, MeasuredSpeed, RunTimes, added_power_w
-from entraide_sim.recordings.recorded_faults import RecordedFaults
+from entraide_sim.recordings.recorded_faults import FaultKind, RecordedFaults
 from entraide_sim.recordings.recorded_history import RecordedHistory, TrueLengths
 from entraide_sim.replay import baseline, counterfactual_replay, policy_comparison
 from entraide_sim.replay.recorded_environment import RecordedEnvironment
-from entraide_sim.world import node_agents
+from entraide_sim.workload import RequestTemplate, make_requests
+from entraide_sim.world import World, node_agents
 
 RATES = Rates(100.0, 0.05, 0.01, Basis.DECLARED)
 
@@ -338,3 +342,71 @@ def test_runs_end_for_the_owner_as_recorded() -> None:
     ended = RunReported(2, 7.0, *values, usage(1, 1, 0.1, 0.2, 0.0))
 
     assert [(7.0, "give_back")] == faults_of(ended)
+
+
+def test_runs_of_an_engine_that_exited_are_one_fault() -> None:
+    """The reports of the runs that an engine had come one by one, but it exited once."""
+    core, events = Core(), life_of(exits_at=(20.0,))
+    faults = RecordedFaults(snapshot.read(core.snapshot()))
+    lost = 0
+    for event in events:
+        faults.observe(event, core.handle(event))
+        lost += isinstance(event, RunReported) and event.code == "engine_exited"
+    exits = [fault for fault in faults.faults() if fault.kind is FaultKind.ENGINE_EXIT]
+
+    assert lost > 1
+    assert [("n1", "petit", "engine_exited")] == [
+        (fault.node, fault.model, fault.code) for fault in exits
+    ]
+
+
+# Lives of two machines.
+
+
+def life_of(*, exits_at: tuple[float, ...] = (), requests_limit: int = 0) -> list[Any]:
+    """Events of two machines for a minute; the first one's engine exits, a co-op has a quota."""
+    quotas = (Quota(QuotaKind.REQUESTS, requests_limit, Period.DAY),) if requests_limit else ()
+    events: list[Any] = []
+    world = World(
+        Core(),
+        start_at=START,
+        policy=policy(1.0, coops=(CoopTerms("alpha", quotas=quotas),)),
+        nodes=[node("n1", slots=8), node("n2", slots=8)],
+        grid=grid(),
+        watch=lambda event, _: events.append(event),
+    )
+    for at_s in exits_at:
+        world.driver.schedule(START + at_s, partial(_exit_engine, world))
+    arrivals = even_arrivals(2.0, 60.0, output_tokens=200)
+    world.run(
+        make_requests(arrivals, RequestTemplate(model=MODEL), start_at=START, coops=("alpha",))
+    )
+    return events
+
+
+def _exit_engine(world: World, _: None) -> None:
+    world.agents.fail_runs(world.nodes["n1"], "engine_exited")
+
+
+def test_runs_that_ended_with_their_engine_end_again(tmp_path: Path) -> None:
+    """Runs that an exiting engine lost are lost in the simulation too, and used what they used."""
+    events = life_of(exits_at=(20.0, 30.0, 40.0, 50.0))
+    compared = past_of(write(tmp_path / "exits.journal", *record(events, start=40)))
+    again = compared.simulated.energy_wh / compared.recorded.energy_wh
+
+    assert "equal" == compared.verdict
+    assert compared.recorded.served == compared.simulated.served < compared.recorded.jobs
+    assert 1.0 == pytest.approx(again, abs=0.02)
+
+
+def test_a_quota_used_before_the_journal_is_used_in_the_simulation(tmp_path: Path) -> None:
+    """Of 60 requests a day a part was asked before the journal began: only the rest is served."""
+    events = life_of(requests_limit=60)
+    asked = [at for at, event in enumerate(events) if isinstance(event, JobRequested)]
+    begin = asked[40]
+    compared = past_of(write(tmp_path / "quota.journal", *record(events, start=begin)))
+    served = {compared.recorded.served, compared.simulated.served}
+
+    assert ("equal", {}) == (compared.verdict, compared.otherwise)
+    assert 1 == len(served)
+    assert 20 <= served.pop() < 40 < compared.recorded.jobs

@@ -19,8 +19,8 @@ class Run(Struct, gc=False, eq=False):
         received_at, first_at: seconds; ``first_at`` is 0 before the first token.
         produced_tokens: output tokens, when it is over (``Engine.produced_tokens`` tells before).
         prefill_j, decode_j, wake_j, carbon_g: energy and emissions.
-        cancelled: whether it was cancelled, or ended for the owner.
-        given_back: whether it was ended for the owner.
+        cancelled: whether it was cancelled, or ended before its time.
+        fails_with: code with which it was ended; "" if it was not.
         begun_tokens: output tokens before it came to this engine; their prompt is read.
         payload: object of the caller.
     """
@@ -40,7 +40,7 @@ class Run(Struct, gc=False, eq=False):
     wake_j: float = 0.0
     carbon_g: float = 0.0
     cancelled: bool = False
-    given_back: bool = False
+    fails_with: str = ""
     begun_tokens: int = 0
     prefill_left_tokens: int = 0  # prompt tokens to prefill
     first_token_step: int = 0  # step at whose end its first token came

@@ -1,7 +1,8 @@
 """Recorded faults: what befell the machines and the scheduler, as a journal tells it.
 
-Input: events with their commands. Output: for each machine when it crashed, when its link was cut
-and when its owner had its runs ended; and the requests that fail by themselves, with the code.
+Input: events with their commands. Output: for each machine when it crashed, when its link was cut,
+when its owner had its runs ended and when one of its engines exited or hung; and the requests that
+fail by themselves, with the code.
 
 A machine whose agent comes back with another boot had crashed; one with the same boot had gone on
 without its link. Without a disconnection, a silence longer than the policy's ``lost_after_s`` tells
@@ -22,6 +23,8 @@ from entraide_scheduler.core.state import State
 
 GIVEN_BACK = ("owner_terms", "shutting_down")  # codes of runs that the machine's owner ended
 GATEWAY_LOST = "gateway_lost"
+ENGINE_GONE = ("engine_exited", "engine_hung")  # codes of runs that ended with their engine
+EXIT_APART_S = 1.0  # between two exits of an engine: its runs are reported one by one
 
 
 class FaultKind(StrEnum):
@@ -32,14 +35,17 @@ class FaultKind(StrEnum):
     CUT = "cut"
     HEAL = "heal"
     GIVE_BACK = "give_back"
+    ENGINE_EXIT = "engine_exit"
 
 
 class RecordedFault(Struct, frozen=True, order=True):
-    """A moment, and what befell a machine then."""
+    """A moment, and what befell a machine then; of an engine, its model and the runs' code."""
 
     at: float
     node: str
     kind: FaultKind
+    model: str = ""
+    code: str = ""
 
 
 class RecordedFaults:
@@ -60,6 +66,8 @@ class RecordedFaults:
         self._gone_at: dict[str, float] = {}  # nodes whose connection was closed
         self._codes: dict[str, str] = {}  # by job: code of the end of its last run
         self._faults: set[RecordedFault] = set()
+        self._models = {name: lease.terms.model for name, lease in start.leases.items()}  # by job
+        self._exited_at: dict[tuple[str, str], float] = {}  # by node and model
 
     def faults(self) -> Sequence[RecordedFault]:
         """Returns what befell the machines, in order of time."""
@@ -75,6 +83,8 @@ class RecordedFaults:
                 self._codes[event.job] = event.code
                 if event.code in GIVEN_BACK:
                     self._add(event.at, event.node, FaultKind.GIVE_BACK)
+                elif event.code in ENGINE_GONE:
+                    self._observe_exit(event)
             case e.RunDeclined() | e.JobAbandoned():
                 self._codes[event.job] = event.code
             case e.SchedulerStarted():
@@ -85,7 +95,9 @@ class RecordedFaults:
             case _:
                 self._observe_node(event)
         for command in commands:
-            if isinstance(command, c.EndJob | c.EndStalledJob):
+            if isinstance(command, c.Place):
+                self._models[command.job] = command.terms.model
+            elif isinstance(command, c.EndJob | c.EndStalledJob):
                 self._observe_end(command)
 
     def _observe_node(self, event: e.Event) -> None:
@@ -105,10 +117,19 @@ class RecordedFaults:
 
     def _observe_end(self, command: c.EndJob | c.EndStalledJob) -> None:
         code = self._codes.pop(command.job, "")
+        self._models.pop(command.job, None)
         if command.state is JobState.CANCELLED:
             self.cancelled.add(command.job)
         elif code == command.code and code not in ("", GATEWAY_LOST, *GIVEN_BACK):
             self.failures[command.job] = code
+
+    def _observe_exit(self, event: e.RunReported) -> None:
+        model = self._models.get(event.job, "")
+        before = self._exited_at.get((event.node, model))
+        self._exited_at[event.node, model] = event.at
+        if model and (before is None or event.at - before > EXIT_APART_S):
+            fault = RecordedFault(event.at, event.node, FaultKind.ENGINE_EXIT, model, event.code)
+            self._faults.add(fault)
 
     def _observe_hello(self, event: e.NodeJoined) -> None:
         node, boot = event.card.node, self._boots.get(event.card.node, "")

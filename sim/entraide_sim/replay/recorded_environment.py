@@ -187,6 +187,10 @@ class RecordedEnvironment:
                 self._world.agents.heal_link(node)
             case FaultKind.GIVE_BACK:
                 self._world.agents.return_to_owner(node)
+            case FaultKind.ENGINE_EXIT:
+                instance = node.instance_of(fault.model)
+                if instance is not None:
+                    self._world.agents.fail_runs(instance, fault.code)
 
     def _give_back(self, node_and_since: tuple[Node, float]) -> None:
         """Ends the runs of a machine that has taken no work since a moment."""

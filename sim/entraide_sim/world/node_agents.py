@@ -133,12 +133,16 @@ class NodeAgents:
     def return_to_owner(self, node: Node) -> None:
         """Ends all runs of a node because its owner needs the machine."""
         for instance in node.model_instances():
-            self._account_energy(instance)
-            for run in list(instance.runs.values()):
-                if not run.cancelled:
-                    run.given_back = True
-                    self._cancel_run(instance, run)
-            self._schedule_phase_end(instance)
+            self.fail_runs(instance, ENDED_FOR_OWNER)
+
+    def fail_runs(self, instance: Node, code: str) -> None:
+        """Ends all runs of an instance with a code, as when its engine exits."""
+        self._account_energy(instance)
+        for run in list(instance.runs.values()):
+            if not run.cancelled:
+                run.fails_with = code
+                self._cancel_run(instance, run)
+        self._schedule_phase_end(instance)
 
     def _receive_offer(self, offer: RunOffer) -> None:
         node, job = offer.node, offer.job
@@ -284,8 +288,8 @@ class NodeAgents:
         outcome = Outcome.CANCELLED if run.cancelled else Outcome.COMPLETED
         code = ""
         first = run.first_at > 0.0
-        if run.given_back:
-            outcome, code = Outcome.FAILED, ENDED_FOR_OWNER
+        if run.fails_with:
+            outcome, code = Outcome.FAILED, run.fails_with
         produced = run.produced_tokens
         whole = 1.0 + run.begun_tokens / max(1, produced)  # what it used before counts alike
         produced += run.begun_tokens
