@@ -396,7 +396,7 @@ def test_runs_that_ended_with_their_engine_end_again(tmp_path: Path) -> None:
 
     assert "equal" == compared.verdict
     assert compared.recorded.served == compared.simulated.served < compared.recorded.jobs
-    assert 1.0 == pytest.approx(again, abs=0.02)
+    assert 1.0 == pytest.approx(again, abs=0.05)
 
 
 def test_a_quota_used_before_the_journal_is_used_in_the_simulation(tmp_path: Path) -> None:
