@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -404,7 +405,7 @@ async def test_next_years_demand_is_simulated_and_its_report_saved(used: Operate
 
 @PATIENT
 async def test_a_policy_is_tried_before_it_counts(used: Operated) -> None:
-    """The table says what the changed text would have decided; the policy in force stays."""
+    """Both lives come first, then what the changed text would decide; the policy in force stays."""
     await ask_some(used)
     visit = await used.enter()
     page = visit.page
@@ -415,11 +416,18 @@ async def test_a_policy_is_tried_before_it_counts(used: Operated) -> None:
     await press(page, "Essayer ce texte")
     await page.locator(".replayed table").wait_for(timeout=OPERATION_WITHIN_MS)
     lead = await page.locator(".replayed").inner_text()
+    lives = [
+        await page.locator(f".replayed > :nth-child({place})").inner_text() for place in (1, 2)
+    ]
+    served = [int(next(iter(re.findall(r"\d+", line)))) for line in lives]
     flaws = await visit.flaws()
     await visit.picture("operator-tried")
     in_force = await used.pool.operator.ask("GetPolicy", admin_pb2.GetPolicyRequest())
 
     assert is_off
+    assert lives[0].startswith("Selon le journal")
+    assert lives[1].startswith("Simulé sous la même politique")
+    assert served[0] == served[1] > 0
     assert "vote" in lead
     assert "1" == in_force.version
     assert [] == flaws + visit.errors
