@@ -6,7 +6,9 @@
     │   ├── NotFoundError
     │   └── QuotaError      has ``retry_after_s``
     ├── PoolError           the pool failed
+    │   └── AnswerLost      it no longer has the answer that it had begun
     └── PoolUnreachable     the network between caller and pool failed
+        └── ConnectionLost  in the middle of an answer, and did not come back
 
 ``CODES`` has each code once, with its HTTP status, its gRPC status and whether trying again may
 help. The sentence that a person reads is in the message catalogue under ``error-CODE``. Expected
@@ -15,6 +17,7 @@ refusals are passed as codes (values); exceptions are raised to callers only.
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from msgspec import Struct
 
@@ -161,6 +164,7 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "batch_expired": _pool(504, "DEADLINE_EXCEEDED"),
         "batch_cancelled": CodeFacts(499, "CANCELLED", "cancelled", True),
         "pool_unreachable": _pool(503, "UNAVAILABLE"),
+        "connection_lost": _pool(502, "UNAVAILABLE"),
         "shutting_down": _pool(503, "UNAVAILABLE"),
         "upgrade_trial": _pool(503, "UNAVAILABLE"),
         "cancelled": CodeFacts(499, "CANCELLED", "cancelled", True),
@@ -185,6 +189,8 @@ class EntraideError(Exception):
         job: identifier of the job, or "" when there is none yet.
         retry_after_s: when to try again, if known.
         values: the numbers and names behind the sentence.
+        text: what had come of a streamed answer; ``go_on`` of the clients goes on from there.
+        request: the request of a chat, as it was sent; None for any other call.
     """
 
     def __init__(
@@ -202,6 +208,8 @@ class EntraideError(Exception):
         self.job = job
         self.retry_after_s = retry_after_s
         self.values = dict(values or {})
+        self.text = ""
+        self.request: Any = None
 
     @property
     def retryable(self) -> bool:
@@ -229,8 +237,30 @@ class PoolError(EntraideError):
     """The pool failed to serve the request."""
 
 
+class AnswerLost(PoolError):
+    """The pool no longer has the answer: its gateway has stopped, or the client came too late."""
+
+
 class PoolUnreachable(EntraideError):
-    """The pool could not be reached."""
+    """The pool could not be reached; ``values["fault"]`` says what failed.
+
+    ``refused`` (connection refused), ``host`` (the name is unknown), ``certificate`` (TLS),
+    ``timeout``, ``cut`` (the connection broke before an answer) or ``no_pool`` (something else
+    answered).
+    """
+
+
+class ConnectionLost(PoolUnreachable):
+    """The connection broke in the middle of an answer, and did not come back."""
+
+
+_KINDS: Mapping[str, type[EntraideError]] = MappingProxyType(
+    {
+        "pool_unreachable": PoolUnreachable,
+        "connection_lost": ConnectionLost,
+        "gateway_lost": AnswerLost,
+    }
+)
 
 
 def error_for(
@@ -245,7 +275,7 @@ def error_for(
     facts = CODES.get(code)
     kind: type[EntraideError]
     if facts is None or facts.http >= 500 or facts.http == 499:
-        kind = PoolUnreachable if code == "pool_unreachable" else PoolError
+        kind = _KINDS.get(code, PoolError)
     elif facts.http in (401, 403):
         kind = AuthenticationError
     elif facts.http in (404, 410):

@@ -13,7 +13,7 @@ from tests.scheduler.gateway_support import KEY_A, KEY_B, NodeRun, Pool, chunk, 
 from tests.waiting import eventually
 
 from entraide.client import AsyncClient, Client, _receive_watchdog, transport
-from entraide.errors import EntraideError
+from entraide.errors import AnswerLost, ConnectionLost, EntraideError
 from entraide.v1 import pool_pb2, pool_pb2_grpc
 
 WORDS = [f" mot-{number}" for number in range(60)]
@@ -156,22 +156,29 @@ async def test_a_gateway_that_forgot_the_job_is_lost(
         await asyncio.wait_for(reading, 60)
 
     assert ("gateway_lost", run.run.job) == (caught.value.code, caught.value.job)
+    assert isinstance(caught.value, AnswerLost)
     assert [WORDS[0]] == parts
-    assert caught.value.retryable
+    assert (WORDS[0], True) == (caught.value.text, caught.value.retryable)
+    assert "you can go on from there" in caught.value.message
 
 
 @pytest.mark.parametrize("kind", CLIENTS)
 async def test_a_gateway_that_stays_away_is_lost(
     service: Service, pool: Pool, proxy: CuttingProxy, kind: str
 ) -> None:
-    """The client gives up when the pool would have given up the job: ``gateway_lost``."""
-    reading, parts, _ = await begun(kind, pool, proxy, reconnect_s=0.5)
+    """The client gives up when the pool would have given up the job: ``connection_lost``."""
+    losses: list[bool] = []
+    reading, parts, _ = await begun(
+        kind, pool, proxy, reconnect_s=0.5, on_reconnecting=lambda: losses.append(True)
+    )
     await service.stop()
-    with pytest.raises(EntraideError) as caught:
+    with pytest.raises(ConnectionLost) as caught:
         await asyncio.wait_for(reading, 60)
 
-    assert "gateway_lost" == caught.value.code
-    assert [WORDS[0]] == parts
+    assert ("connection_lost", 0.5) == (caught.value.code, caught.value.values["lost_s"])
+    assert caught.value.message.startswith("The connection to the pool has been lost for 0.5")
+    assert ([WORDS[0]], WORDS[0]) == (parts, caught.value.text)
+    assert [True] == losses
 
 
 @pytest.mark.parametrize("kind", CLIENTS)
@@ -213,8 +220,49 @@ async def test_without_reconnection_a_cut_ends_the_answer(
     with pytest.raises(EntraideError) as caught:
         await asyncio.wait_for(reading, 60)
 
-    assert "pool_unreachable" == caught.value.code
+    assert "connection_lost" == caught.value.code
+    assert caught.value.message.startswith("The connection to the pool broke in mid-answer")
     assert run.run.job == (await pool.cancelled()).job
+
+
+@pytest.mark.parametrize("kind", CLIENTS)
+async def test_a_client_goes_on_from_what_came_of_a_cut_answer(
+    pool: Pool, proxy: CuttingProxy, kind: str
+) -> None:
+    """The next run gets the text that came and is asked to continue it; the answer has both."""
+    reading, _, _ = await begun(kind, pool, proxy, reconnect_s=0)
+    proxy.cut()
+    with pytest.raises(EntraideError) as caught:
+        await asyncio.wait_for(reading, 60)
+    await pool.cancelled()
+    address = f"127.0.0.1:{proxy.port}"
+
+    def go_on_synchronously() -> tuple[list[str], str]:
+        with Client(address, KEY_A, lang="en") as client, client.go_on(caught.value) as stream:
+            return list(stream), stream.answer().text
+
+    async def go_on() -> tuple[list[str], str]:
+        async with (
+            AsyncClient(address, KEY_A, lang="en") as client,
+            client.go_on(caught.value) as stream,
+        ):
+            return [part async for part in stream], (await stream.answer()).text
+
+    going = asyncio.ensure_future(
+        go_on() if kind == "async" else asyncio.to_thread(go_on_synchronously)
+    )
+    run = await pool.placed()
+    run.accept()
+    run.tokens(WORDS[1])
+    finish(run)
+    parts, text = await asyncio.wait_for(going, 60)
+
+    assert ([WORDS[1]], WORDS[0] + WORDS[1]) == (parts, text)
+    assert [
+        ("user", "Bonjour"),
+        ("assistant", WORDS[0]),
+        ("user", "Continue your answer from where it stopped."),
+    ] == [(message["role"], message["content"]) for message in run.body["messages"]]
 
 
 async def test_the_numbers_and_the_refusals_of_the_call(pool: Pool, service: Service) -> None:

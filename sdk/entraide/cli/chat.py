@@ -1,4 +1,8 @@
-"""``entraide chat``: sends a question, prints the answer as it arrives, then the receipt."""
+"""``entraide chat``: sends a question, prints the answer as it arrives, then the receipt.
+
+If the answer breaks off, what came stays; the command asks again and goes on from there, by itself
+(``--go-on``) or where a person at the terminal agrees.
+"""
 
 import sys
 from pathlib import Path
@@ -8,12 +12,15 @@ import typer
 
 from entraide import i18n
 from entraide.cli import options, output
-from entraide.cli.pool_access import PoolAccess, find_pool
+from entraide.cli.pool_access import find_pool
 from entraide.errors import EntraideError
 from entraide.printable import printable
 
 if TYPE_CHECKING:
-    from entraide.client import RequestOptions, Waiting
+    from entraide.client import Answer, Client, RequestOptions, Stream, Waiting
+
+GO_ON_MAX = 3  # with --go-on
+NO = ("n",)  # the first letter of an answer to a question, in both languages; Enter is yes
 
 
 def register(app: typer.Typer, lang: str) -> None:
@@ -41,6 +48,11 @@ def register(app: typer.Typer, lang: str) -> None:
                 "--temperature", min=0.0, max=2.0, help=i18n.text("opt-temperature", lang)
             ),
         ] = None,
+        max_wait: Annotated[
+            float,
+            typer.Option("--max-wait", metavar="S", min=0, help=i18n.text("opt-max-wait", lang)),
+        ] = 0.0,
+        go_on: Annotated[bool, typer.Option("--go-on", help=i18n.text("opt-go-on", lang))] = False,
         coop: Annotated[str, options.coop(lang)] = "",
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
@@ -51,40 +63,100 @@ def register(app: typer.Typer, lang: str) -> None:
             "jurisdiction": jurisdiction,
             "controlled_by": controlled_by,
             "max_output_tokens": max_tokens,
+            "max_wait_s": max_wait,
         }
         if temperature is not None:
             request["temperature"] = temperature
         text = sys.stdin.read() if question == "-" else question
-        _chat(find_pool(state, lang), text, coop=coop, model=model, options=request, json=json)
+        pool = find_pool(state, lang)
+        with pool.client(coop) as client:
+            conversation = _Conversation(client, lang, json=json, goes_on=go_on)
+            _print_answer(conversation.ask(text, model, request), lang, json=json)
 
 
-def _chat(
-    pool: PoolAccess, question: str, *, coop: str, model: str, options: "RequestOptions", json: bool
-) -> None:
-    options["on_waiting"] = _print_wait
-    with pool.client(coop) as client, client.stream(question, model=model, **options) as stream:
-        try:
-            for text in stream:
-                if not json:
-                    sys.stdout.write(printable(text))
-                    sys.stdout.flush()
-            answer = stream.answer()
-        except EntraideError:  # whose sentence follows
-            if stream.text and not json:
-                typer.echo()
-                typer.echo(i18n.text("chat-broken", pool.lang), err=True)
-            raise
+def _print_answer(answer: "Answer", lang: str, *, json: bool) -> None:
     if json:
         output.print_json(answer)
         return
     typer.echo()
     if answer.receipt is not None:
-        typer.echo(typer.style(i18n.receipt_line(answer.receipt, pool.lang), dim=True))
+        typer.echo(typer.style(i18n.receipt_line(answer.receipt, lang), dim=True))
         for line in (i18n.earlier_runs_line, i18n.place_line, i18n.smaller_line):
-            if sentence := line(answer.receipt, pool.lang):
+            if sentence := line(answer.receipt, lang):
                 typer.echo(typer.style(sentence, dim=True))
 
 
-def _print_wait(wait: "Waiting") -> None:
-    """Says on standard error why the question waits, so that an answer in a pipe stays whole."""
-    typer.echo(typer.style(printable(wait.message), dim=True), err=True)
+class _Conversation:
+    """One question, asked again for as long as its answer breaks off and somebody wants the rest.
+
+    Notes go to standard error, so that an answer in a pipe stays whole.
+    """
+
+    def __init__(self, client: "Client", lang: str, *, json: bool, goes_on: bool) -> None:
+        self._client, self._lang, self._json = client, lang, json
+        self._left = GO_ON_MAX if goes_on else 0
+        self._asks = not goes_on and sys.stdin.isatty() and sys.stderr.isatty()
+        self._goes_on = goes_on
+
+    def ask(self, question: str, model: str, options: "RequestOptions") -> "Answer":
+        """Returns the answer, whose text is printed already unless it is for a program."""
+        options["on_waiting"], options["on_reconnecting"] = self._note_wait, self._note_loss
+        stream = self._client.stream(question, model=model, **options)
+        while True:
+            try:
+                return self._read(stream)
+            except EntraideError as problem:
+                self._note_end(problem)
+                if not self._wants_rest(problem):
+                    raise
+                stream = self._client.go_on(
+                    problem, on_waiting=self._note_wait, on_reconnecting=self._note_loss
+                )
+
+    def _read(self, stream: "Stream") -> "Answer":
+        with stream:
+            for text in stream:
+                if not self._json:
+                    sys.stdout.write(printable(text))
+                    sys.stdout.flush()
+            return stream.answer()
+
+    def _note_end(self, problem: EntraideError) -> None:
+        if not problem.text:
+            return
+        if self._json:
+            error = {"code": problem.code, "message": problem.message}
+            output.print_json({"error": error, "job": problem.job, "text": problem.text})
+            return
+        typer.echo()
+        codes = ["chat-broken"]
+        if problem.retryable and not self._asks and not self._goes_on:
+            codes.append("chat-go-on-hint")
+        self._note(*codes)
+
+    def _wants_rest(self, problem: EntraideError) -> bool:
+        """Whether to ask again; says why the answer broke off where it goes on."""
+        if problem.request is None or not problem.retryable:
+            return False
+        if self._asks:
+            typer.echo(problem.message, err=True)
+            self._note("chat-go-on-ask" if problem.text else "chat-ask-again")
+            if input().strip().lower()[:1] in NO:
+                raise typer.Exit(1)
+            return True
+        if not self._left:
+            return False
+        self._left -= 1
+        typer.echo(problem.message, err=True)
+        self._note("chat-go-on" if problem.text else "chat-again")
+        return True
+
+    def _note_wait(self, wait: "Waiting") -> None:
+        typer.echo(typer.style(printable(wait.message), dim=True), err=True)
+
+    def _note_loss(self) -> None:
+        self._note("chat-reconnecting")
+
+    def _note(self, *codes: str) -> None:
+        sentences = " ".join(i18n.text(code, self._lang) for code in codes)
+        typer.echo(typer.style(sentences, dim=True), err=True)

@@ -33,9 +33,23 @@ from entraide.v1 import pool_pb2
 
 Prompt = str | Sequence[Mapping[str, str]]
 OnWaiting = Callable[[Waiting], object]
+OnReconnecting = Callable[[], object]
 
 
-class RequestOptions(TypedDict, total=False):
+class NoticeOptions(TypedDict, total=False):
+    """What a client tells while it waits for an answer.
+
+    Attributes:
+        on_waiting: is told why the request waits, and its place in line, each time that changes.
+        on_reconnecting: is told, without an argument, each time that the connection is lost and the
+            client tries to come back to the answer.
+    """
+
+    on_waiting: OnWaiting
+    on_reconnecting: OnReconnecting
+
+
+class RequestOptions(NoticeOptions, total=False):
     """Options of a request; the pool's defaults apply to omitted options and to None.
 
     An empty data class, jurisdiction or control is refused: it would restrict nothing.
@@ -61,7 +75,6 @@ class RequestOptions(TypedDict, total=False):
         max_wait_s: how long the request waits while no machine would accept it, seconds, at most as
             long as its class allows; then ``waited_too_long``.
         waiting_events: whether the pool says why the request waits; ``on_waiting`` asks for it.
-        on_waiting: is told why the request waits, and its place in line, each time that changes.
     """
 
     job_class: str
@@ -78,7 +91,6 @@ class RequestOptions(TypedDict, total=False):
     idempotency_key: str
     max_wait_s: float
     waiting_events: bool
-    on_waiting: OnWaiting
     temperature: float
     top_p: float
     seed: int
@@ -133,6 +145,20 @@ def build_request(
         raise _invalid_request(param, lang) from problem
 
 
+def continue_request(
+    request: pool_pb2.InferenceRequest, text: str, lang: str
+) -> pool_pb2.InferenceRequest:
+    """Returns the request that goes on from a part of its answer; the same one without a part."""
+    if not text:
+        return request
+    more = pool_pb2.InferenceRequest()
+    more.CopyFrom(request)
+    more.messages.add(role="assistant", content=text)
+    more.messages.add(role="user", content=i18n.text("chat-continue-question", lang))
+    more.options.idempotency_key = ""  # it stands for the request without this part
+    return more
+
+
 def build_embedding_request(
     texts: str | Sequence[str],
     *,
@@ -176,7 +202,7 @@ def _split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str
     job_options = {key: value for key, value in options.items() if key in _JOB_OPTIONS}
     if options.get("on_waiting") is not None:
         job_options["waiting_events"] = True
-    typed = _JOB_OPTIONS | {"max_output_tokens", "on_waiting"}
+    typed = _JOB_OPTIONS | {"max_output_tokens", "on_waiting", "on_reconnecting"}
     return job_options, {key: value for key, value in options.items() if key not in typed}
 
 
@@ -213,10 +239,18 @@ def _invalid_option(options: Mapping[str, Any]) -> str:
 
 
 class AnswerBuilder:
-    """Assembles an answer from the events of a stream; tells ``on_waiting`` why it waits."""
+    """Assembles an answer from the events of a stream; tells ``on_waiting`` why it waits.
 
-    def __init__(self, lang: str = i18n.DEFAULT_LANG, on_waiting: OnWaiting | None = None) -> None:
-        self._lang, self._on_waiting = lang, on_waiting
+    ``before`` is the part of the answer that an earlier stream brought.
+    """
+
+    def __init__(
+        self,
+        lang: str = i18n.DEFAULT_LANG,
+        on_waiting: OnWaiting | None = None,
+        before: str = "",
+    ) -> None:
+        self._lang, self._on_waiting, self._before = lang, on_waiting, before
         self.job = ""
         self.parts: list[str] = []
         self.seams: list[Seam] = []
@@ -239,7 +273,7 @@ class AnswerBuilder:
             if event.number < self.next_number:
                 return ""
             if event.number > self.next_number:
-                raise error_for("stream_broken", job=self.job)
+                raise self._broken()
             self.next_number += 1
         match kind:
             case "started":
@@ -261,10 +295,18 @@ class AnswerBuilder:
                 return self._add_text(text[len(received) :]) if text.startswith(received) else ""
         return ""
 
+    def _broken(self) -> EntraideError:
+        return error_for("stream_broken", i18n.error("stream_broken", self._lang), job=self.job)
+
     def _add_text(self, text: str) -> str:
         if text:
             self.parts.append(text)
         return text
+
+    @property
+    def text(self) -> str:
+        """The text that has arrived, with that of the earlier stream."""
+        return self._before + "".join(self.parts)
 
     @property
     def receipt(self) -> Receipt | None:
@@ -291,9 +333,9 @@ class AnswerBuilder:
             PoolError: the stream ended before the answer was complete (``stream_broken``).
         """
         if self.done is None:
-            raise error_for("stream_broken", job=self.job)
+            raise self._broken()
         return Answer(
-            text="".join(self.parts),
+            text=self.text,
             finish_reason=self.done.finish_reason,
             usage=_convert.usage(self.done.usage),
             receipt=self.receipt,
@@ -308,7 +350,7 @@ class AnswerBuilder:
             PoolError: the stream ended before the answer was complete (``stream_broken``).
         """
         if self.done is None:
-            raise error_for("stream_broken", job=self.job)
+            raise self._broken()
         return Embeddings(
             vectors=tuple(tuple(each.values) for each in self.done.embeddings),
             model=self.done.receipt.model,

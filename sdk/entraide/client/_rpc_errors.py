@@ -26,6 +26,27 @@ _BY_STATUS: Mapping[grpc.StatusCode, str] = {
     grpc.StatusCode.RESOURCE_EXHAUSTED: "queue_full",
 }
 
+# What the text of a failed call says of the reason, the first that it contains; gRPC has no code.
+_FAULTS = (
+    ("refused", ("connection refused",)),
+    ("host", ("errors resolving", "lookup", "name resolution", "dns resolution")),
+    ("certificate", ("certificate", "verification check", "tls handshake", "ssl handshake")),
+    ("timeout", ("timed out", "timeout", "handshaker shutdown")),
+    ("no_pool", ("failed to connect", "http2 header", "failed parsing")),
+)
+
+
+def fault_of(details: str) -> str:
+    """Returns what failed on the way to a pool; see ``PoolUnreachable``.
+
+    >>> fault_of("ipv4:127.0.0.1:1: Failed to connect to remote host: Connection refused")
+    'refused'
+    >>> fault_of("Socket closed")
+    'cut'
+    """
+    text = details.lower()
+    return next((name for name, words in _FAULTS if any(word in text for word in words)), "cut")
+
 
 def _number(text: str | None) -> float | None:
     try:
@@ -53,8 +74,13 @@ def error_from_rpc(error: grpc.RpcError, *, address: str, lang: str) -> Entraide
         if key == DETAILS_KEY:
             status = status_pb2.Status.FromString(raw)
             return _from_details(status, error.details() or status.message, lang)
+    detail = error.details() or ""
     code = _BY_STATUS.get(error.code(), "internal")
-    values = {"address": address, "detail": error.details() or ""}
+    values = {"address": address, "detail": detail}
+    if code == "internal" and fault_of(detail) == "no_pool":
+        code = "pool_unreachable"
+    if code == "pool_unreachable":
+        values["fault"] = fault_of(detail)
     return error_for(code, i18n.error(code, lang, values), values=values)
 
 

@@ -22,14 +22,17 @@ from entraide.client._constants import (
     RETRIES,
     TIMEOUT_S,
 )
-from entraide.client._reconnection import Reconnections
+from entraide.client._reconnection import Reconnections, explain_end
 from entraide.client._request import (
     AnswerBuilder,
+    NoticeOptions,
+    OnReconnecting,
     OnWaiting,
     Prompt,
     RequestOptions,
     build_embedding_request,
     build_request,
+    continue_request,
     first_model,
     retry_delay_s,
 )
@@ -56,6 +59,7 @@ class AsyncStream:
 
     If the connection is lost, the stream goes on by another one where the pool allows it
     (``reconnect_s``). Another transient failure is retried, but only before any text has arrived.
+    An error has the text so far; ``go_on`` of the client goes on from there.
     """
 
     def __init__(
@@ -67,24 +71,41 @@ class AsyncStream:
         retries: int,
         lang: str,
         on_waiting: OnWaiting | None = None,
+        on_reconnecting: OnReconnecting | None = None,
+        before: str = "",
     ) -> None:
-        self._transport, self._prepare, self._on_waiting = transport, prepare, on_waiting
+        self._transport, self._prepare = transport, prepare
+        self._on_waiting, self._on_reconnecting = on_waiting, on_reconnecting
         self._timeout_s, self._retries, self._lang = timeout_s, retries, lang
-        self._builder = AnswerBuilder(self._lang)
+        self._before = before
+        self._builder = AnswerBuilder(lang, before=before)
         self._texts = self._run()
 
     async def _run(self) -> AsyncGenerator[str, None]:
+        request: pool_pb2.InferenceRequest | None = None
+        try:
+            request = await self._prepare()
+            sent = continue_request(request, self._before, self._lang)
+            async with contextlib.aclosing(self._attempts(sent)) as texts:
+                async for text in texts:
+                    yield text
+        except EntraideError as problem:
+            last = explain_end(problem, self._builder, request, self._lang)
+            last.text, last.job = self._builder.text, last.job or self._builder.job
+            last.request = request if request and request.messages else None
+            raise last from problem.__cause__ if last is problem else problem
+
+    async def _attempts(self, request: pool_pb2.InferenceRequest) -> AsyncGenerator[str, None]:
+        """Yields the text of one job, or of another where the first has failed before any text."""
         ends_at = time.monotonic() + self._timeout_s
-        request = await self._prepare()
         for attempt in itertools.count():
-            self._builder = AnswerBuilder(self._lang, self._on_waiting)
+            self._builder = AnswerBuilder(self._lang, self._on_waiting, self._before)
             try:
                 async with contextlib.aclosing(self._read(request, ends_at)) as texts:
                     async for text in texts:
                         yield text
                 return
             except EntraideError as problem:
-                problem.job = problem.job or self._builder.job
                 wait_s = retry_delay_s(
                     problem,
                     attempt=attempt,
@@ -99,7 +120,7 @@ class AsyncStream:
         self, request: pool_pb2.InferenceRequest, ends_at: float
     ) -> AsyncGenerator[str, None]:
         """Yields the text of one job, over as many connections as it takes."""
-        builder, reconnections = self._builder, Reconnections(self._lang)
+        builder, reconnections = self._builder, Reconnections(self._lang, self._on_reconnecting)
         wait_s: float | None = 0.0
         while wait_s is not None:
             await asyncio.sleep(wait_s)
@@ -160,8 +181,8 @@ class AsyncStream:
 
     @property
     def text(self) -> str:
-        """The text received so far."""
-        return "".join(self._builder.parts)
+        """The text received so far; with what had come before ``go_on``."""
+        return self._builder.text
 
     @property
     def seams(self) -> tuple[Seam, ...]:
@@ -284,12 +305,36 @@ class AsyncClient:
             name = model or await self._first_model()
             return build_request(prompt, model=name, options=options, lang=self._lang)
 
-        return self._open_stream(prepare, options.get("on_waiting"))
+        return self._open_stream(prepare, options)
+
+    def go_on(self, problem: EntraideError, **options: Unpack[NoticeOptions]) -> AsyncStream:
+        """Asks again after an error of ``chat`` or ``stream``, and goes on from what had come.
+
+        The stream yields the new text; its ``text`` and its answer have the whole text. The pool
+        gets the same request, followed by the text that had come and a sentence that asks to
+        continue it; where no text had come, the same request alone.
+
+        Args:
+            problem: the error; it has the request and the text.
+            **options: ``on_waiting`` and ``on_reconnecting`` of ``RequestOptions``.
+
+        Raises:
+            ValueError: the error is not one of a chat.
+        """
+        request: pool_pb2.InferenceRequest | None = problem.request
+        if request is None:
+            raise ValueError("the error has no request of a chat")
+
+        async def prepare() -> pool_pb2.InferenceRequest:
+            return request
+
+        return self._open_stream(prepare, options, problem.text)
 
     def _open_stream(
         self,
         prepare: Callable[[], Awaitable[pool_pb2.InferenceRequest]],
-        on_waiting: OnWaiting | None,
+        options: NoticeOptions,
+        before: str = "",
     ) -> AsyncStream:
         return AsyncStream(
             self._transport,
@@ -297,7 +342,9 @@ class AsyncClient:
             timeout_s=self._timeout_s,
             retries=self._retries,
             lang=self._lang,
-            on_waiting=on_waiting,
+            on_waiting=options.get("on_waiting"),
+            on_reconnecting=options.get("on_reconnecting"),
+            before=before,
         )
 
     async def embeddings(
@@ -322,7 +369,7 @@ class AsyncClient:
             name = model or await self._first_model(embeddings=True)
             return build_embedding_request(texts, model=name, options=options, lang=self._lang)
 
-        async with self._open_stream(prepare, options.get("on_waiting")) as stream:
+        async with self._open_stream(prepare, options) as stream:
             end = await stream.read_end()
             return end.embeddings()
 

@@ -7,6 +7,7 @@ upload is sent, and an answer read, piece by piece.
 import contextlib
 import http.client
 import ipaddress
+import socket
 import ssl
 import urllib.error
 import urllib.request
@@ -87,14 +88,28 @@ def get_document(
     except urllib.error.HTTPError as problem:
         with problem:
             raise _read_refusal(problem.read(max_bytes), url, lang) from None
-    except OSError as problem:
-        raise unreachable(url, lang) from problem
+    except (OSError, http.client.HTTPException) as problem:
+        raise unreachable(url, lang, _fault_of(problem)) from problem
     return body
 
 
-def unreachable(url: str, lang: str) -> EntraideError:
+_FAULTS: tuple[tuple[type[Exception], str], ...] = (
+    (ConnectionRefusedError, "refused"),
+    (socket.gaierror, "host"),
+    (ssl.SSLError, "certificate"),
+    (TimeoutError, "timeout"),
+)
+
+
+def _fault_of(problem: Exception) -> str:
+    """Returns what failed on the way to a pool; see ``PoolUnreachable``."""
+    cause = problem.reason if isinstance(problem, urllib.error.URLError) else problem
+    return next((fault for kind, fault in _FAULTS if isinstance(cause, kind)), "cut")
+
+
+def unreachable(url: str, lang: str, fault: str = "no_pool") -> EntraideError:
     """Returns the error for an address that does not answer as a pool does."""
-    values = {"address": url}
+    values = {"address": url, "fault": fault}
     sentence = i18n.error("pool_unreachable", lang, values)
     return error_for("pool_unreachable", sentence, values=values)
 
@@ -203,7 +218,7 @@ class WebCaller:
                 body, wait = problem.read(DOCUMENT_BYTES_MAX), problem.headers["retry-after"]
                 raise _read_refusal(body, self._url, lang, wait) from None
         except (OSError, http.client.HTTPException) as problem:
-            raise unreachable(self._url, lang) from problem
+            raise unreachable(self._url, lang, _fault_of(problem)) from problem
         with answer:
             try:
                 while piece := answer.read1(PIECE_BYTES):

@@ -276,7 +276,7 @@ class AsyncGrpcTransport:
                 yield event
         except TimeoutError as problem:
             await self.close()  # the connection leads nowhere
-            raise unreachable(self._url, lang) from problem
+            raise unreachable(self._url, lang, "cut") from problem
         except grpc.RpcError as problem:
             raise error_from_rpc(problem, address=self._url, lang=lang) from problem
         finally:

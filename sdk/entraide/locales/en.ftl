@@ -367,14 +367,36 @@ error-engine_failed = The machine's engine failed{ $detail ->
 } Try again.
 error-engine_hung = The machine's engine stopped responding during the answer and was started again. Try again.
 error-owner_terms = The machine was paused by its owner's terms: the answer was interrupted. Try again: another machine will answer.
-error-gateway_lost = The gateway that held the request has stopped, or cannot be reached any more. Try again.
+error-gateway_lost = The pool has lost this answer: the gateway that held it has stopped or was cut off, or the client came back too late. { $kept ->
+    [yes] What came so far is kept, and you can go on from there.
+   *[none] Ask again.
+}
 error-deadline_exceeded = The job could not end before its deadline. Give it more time, or make it shorter.
 error-batch_expired = The batch's deadline came before this line could be answered. Send the line again in another batch.
 error-batch_cancelled = The batch was cancelled before this line was answered.
 error-pool_unreachable = The pool cannot be reached{ $address ->
-    [none] .
-   *[other] {" "}at { $address }.
-} Check the address, and that the pool runs ("entraide status").
+    [none] {""}
+   *[other] {" "}at { $address }
+}{ $fault ->
+    [refused] : nothing listens there (connection refused). Check the address, and that the pool runs ("entraide status").
+    [host] : no machine has that name (DNS). Check the address and your network.
+    [certificate] : its certificate or its encryption is not accepted (TLS). Check the address, and the authority in ENTRAIDE_CA.
+    [timeout] : nothing came back in time. Check your network, and that the pool runs.
+    [cut] : the connection broke before an answer came. Check your network, and that the pool runs.
+    [no_pool] : what answers there is not the pool. Check the address, and that the pool runs.
+   *[none] . Check the address, and that the pool runs ("entraide status").
+}{ $asked ->
+    [no] {" "}Your request did not get there.
+    [perhaps] {" "}Nobody knows whether your request got there.
+   *[none] {""}
+}
+error-connection_lost = The connection to the pool { $lost_s ->
+    [none] broke in mid-answer
+   *[other] has been lost for { $lost_s }
+}: the pool stops this answer. { $kept ->
+    [yes] What came so far is kept, and you can go on from there.
+   *[none] Ask again.
+}
 error-shutting_down = This gateway is stopping and takes no more requests. Try again in a few seconds.
 error-upgrade_trial = The pool is trying out another version, and takes no new kept jobs, files, batches or machines until that is over. Send the request again in a few seconds, unchanged; live requests are answered meanwhile.
 error-cancelled = The job was cancelled.
@@ -1809,6 +1831,8 @@ opt-data = Class of the data: public, internal or restricted.
 opt-control = Who must control the machine: member (a member co-op), canadian (any Canadian organisation) or other (any).
 opt-zone = Jurisdiction that the job must not leave: CA, CA-QC…
 opt-max-tokens = Maximum length of the answer, in tokens.
+opt-max-wait = How long the question waits while no machine would take it, in seconds; by default what its class allows.
+opt-go-on = If the answer breaks off, ask again and go on from there, up to 3 times.
 opt-temperature = How freely the model picks its words, from 0 (always the same answer) to 2.
 opt-jobs-erase = Also erase the request and the answer that the pool keeps, at once, even of a job that has ended.
 opt-limit = Maximum number of jobs to list.
@@ -4092,6 +4116,13 @@ wait-model_resting = Your question waits for its model: its last load failed, an
 wait-model_waits = Your question waits for its model: no machine is free to load it.
 wait-unexamined = Your question waits in line.
 chat-broken = The answer stops here. What arrived is above.
+chat-reconnecting = The connection was lost. Connecting again…
+chat-continue-question = Continue your answer from where it stopped.
+chat-go-on = Going on from there…
+chat-go-on-ask = Go on from there? [Y/n]
+chat-ask-again = Ask again? [Y/n]
+chat-again = Asking again…
+chat-go-on-hint = With --go-on, the command goes on from there by itself.
 waits-position = It is number { $position } in line.
 waits-expected = It most often starts within { $wait }.
 waiting-no_free_slot = For a free slot.

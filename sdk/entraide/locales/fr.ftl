@@ -368,14 +368,36 @@ error-engine_failed = Le moteur de la machine a échoué{ $detail ->
 } Réessayez.
 error-engine_hung = Le moteur de la machine a cessé de répondre pendant la réponse ; il a été relancé. Réessayez.
 error-owner_terms = Les conditions du propriétaire ont mis la machine en pause : la réponse a été interrompue. Réessayez : une autre machine répondra.
-error-gateway_lost = La passerelle qui détenait la requête s’est arrêtée ou n’est plus joignable. Réessayez.
+error-gateway_lost = Le parc a perdu cette réponse : la passerelle qui la détenait s’est arrêtée ou a été coupée du parc, ou le client est revenu trop tard. { $kept ->
+    [yes] Ce qui est arrivé est gardé, et vous pouvez poursuivre à partir de là.
+   *[none] Redemandez.
+}
 error-deadline_exceeded = La requête n’a pas pu se terminer avant son échéance. Donnez-lui plus de temps ou raccourcissez-la.
 error-batch_expired = L’échéance du lot est arrivée avant la réponse à cette ligne. Renvoyez la ligne dans un autre lot.
 error-batch_cancelled = Le lot a été annulé avant la réponse à cette ligne.
 error-pool_unreachable = Le parc d’entraide est injoignable{ $address ->
-    [none] .
-   *[other] {" "}à { $address }.
-} Vérifiez l’adresse, et que le parc est en marche (« entraide status »).
+    [none] {""}
+   *[other] {" "}à { $address }
+}{ $fault ->
+    [refused] {""} : rien n’écoute à cette adresse (connexion refusée). Vérifiez l’adresse, et que le parc est en marche (« entraide status »).
+    [host] {""} : aucune machine ne porte ce nom (DNS). Vérifiez l’adresse et votre réseau.
+    [certificate] {""} : son certificat ou son chiffrement n’est pas accepté (TLS). Vérifiez l’adresse, et l’autorité que nomme ENTRAIDE_CA.
+    [timeout] {""} : rien n’est revenu à temps. Vérifiez votre réseau, et que le parc est en marche.
+    [cut] {""} : la connexion s’est coupée avant toute réponse. Vérifiez votre réseau, et que le parc est en marche.
+    [no_pool] {""} : ce qui répond là n’est pas le parc. Vérifiez l’adresse, et que le parc est en marche.
+   *[none] . Vérifiez l’adresse, et que le parc est en marche (« entraide status »).
+}{ $asked ->
+    [no] {" "}Votre requête ne lui est pas parvenue.
+    [perhaps] {" "}Nul ne sait si votre requête lui est parvenue.
+   *[none] {""}
+}
+error-connection_lost = La connexion au parc { $lost_s ->
+    [none] s’est coupée en cours de réponse
+   *[other] est coupée depuis { $lost_s }
+} : le parc arrête cette réponse. { $kept ->
+    [yes] Ce qui est arrivé est gardé, et vous pouvez poursuivre à partir de là.
+   *[none] Redemandez.
+}
 error-shutting_down = Cette passerelle s’arrête et n’accepte plus de requêtes. Réessayez dans quelques secondes.
 error-upgrade_trial = Le parc essaie une autre version, et n’accepte pas de nouvelles tâches conservées, de nouveaux fichiers, de nouveaux lots ni de nouvelles machines jusqu’à la fin de l’essai. Renvoyez la requête telle quelle dans quelques secondes ; les requêtes directes obtiennent une réponse pendant ce temps.
 error-cancelled = La requête a été annulée.
@@ -1810,6 +1832,8 @@ opt-data = Classe des données : public, internal ou restricted.
 opt-control = Qui doit contrôler la machine : member (une coopérative membre), canadian (toute organisation canadienne) ou other (n’importe laquelle).
 opt-zone = Territoire dont la requête ne doit pas sortir : CA, CA-QC…
 opt-max-tokens = Longueur maximale de la réponse, en jetons.
+opt-max-wait = Temps pendant lequel la question attend sans qu’aucune machine puisse la prendre, en secondes ; à défaut, ce que permet sa classe.
+opt-go-on = Si la réponse s’interrompt, redemander et poursuivre à partir de là, trois fois au plus.
 opt-temperature = Liberté du modèle dans le choix des mots, de 0 (toujours la même réponse) à 2.
 opt-jobs-erase = Effacer aussi, sur-le-champ, la requête et la réponse que le parc conserve, même si la requête est terminée.
 opt-limit = Nombre maximal de requêtes.
@@ -4102,6 +4126,13 @@ wait-model_resting = Votre question attend son modèle : son dernier chargement
 wait-model_waits = Votre question attend son modèle : aucune machine n’est libre de le charger.
 wait-unexamined = Votre question attend dans la file.
 chat-broken = La réponse s’arrête ici. Ce qui est arrivé est affiché ci-dessus.
+chat-reconnecting = La connexion est coupée. Nouvelle tentative…
+chat-continue-question = Continue ta réponse là où elle s’est arrêtée.
+chat-go-on = La réponse se poursuit à partir de là…
+chat-go-on-ask = Poursuivre à partir de là ? [O/n]
+chat-ask-again = Redemander ? [O/n]
+chat-again = La question est posée de nouveau…
+chat-go-on-hint = Avec --go-on, la commande poursuit d’elle-même à partir de là.
 waits-position = Elle est au rang { $position }.
 waits-expected = Début attendu dans { $wait } au plus, le plus souvent.
 waiting-no_free_slot = Une place libre.
