@@ -8,7 +8,7 @@
     ├── PoolError           the pool failed
     │   └── AnswerLost      it no longer has the answer that it had begun
     └── PoolUnreachable     the network between caller and pool failed
-        └── ConnectionLost  in the middle of an answer, and did not come back
+        └── ConnectionCut  in the middle of an answer, and did not come back
 
 ``CODES`` has each code once, with its HTTP status, its gRPC status and whether trying again may
 help. The sentence that a person reads is in the message catalogue under ``error-CODE``. Expected
@@ -164,7 +164,7 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "batch_expired": _pool(504, "DEADLINE_EXCEEDED"),
         "batch_cancelled": CodeFacts(499, "CANCELLED", "cancelled", True),
         "pool_unreachable": _pool(503, "UNAVAILABLE"),
-        "connection_lost": _pool(502, "UNAVAILABLE"),
+        "connection_cut": _pool(502, "UNAVAILABLE"),
         "shutting_down": _pool(503, "UNAVAILABLE"),
         "upgrade_trial": _pool(503, "UNAVAILABLE"),
         "cancelled": CodeFacts(499, "CANCELLED", "cancelled", True),
@@ -250,14 +250,14 @@ class PoolUnreachable(EntraideError):
     """
 
 
-class ConnectionLost(PoolUnreachable):
+class ConnectionCut(PoolUnreachable):
     """The connection broke in the middle of an answer, and did not come back."""
 
 
 _KINDS: Mapping[str, type[EntraideError]] = MappingProxyType(
     {
         "pool_unreachable": PoolUnreachable,
-        "connection_lost": ConnectionLost,
+        "connection_cut": ConnectionCut,
         "gateway_lost": AnswerLost,
     }
 )

@@ -16,7 +16,7 @@ from tests.integration.nats_support import NatsPool
 from tests.waiting import eventually
 
 from entraide.client import AsyncClient, Client
-from entraide.errors import AnswerLost, ConnectionLost, EntraideError
+from entraide.errors import AnswerLost, ConnectionCut, EntraideError
 from entraide.types import Outcome
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
@@ -112,7 +112,7 @@ async def test_both_clients_tell_a_pool_that_stays_away_from_one_that_forgot(par
     def ask() -> EntraideError:
         with Client(address, key, lang="en") as client:
             stream = client.stream("Bonjour", model="petit", reconnect_s=1.0)
-            with pytest.raises(ConnectionLost) as raised, stream:
+            with pytest.raises(ConnectionCut) as raised, stream:
                 came.extend(stream)
             return raised.value
 
@@ -142,5 +142,5 @@ async def test_both_clients_tell_a_pool_that_stays_away_from_one_that_forgot(par
         await end(played, run)
         whole = await asyncio.wait_for(rest, 60)
 
-    assert ("connection_lost", "gateway_lost") == (away.code, forgot.code)
+    assert ("connection_cut", "gateway_lost") == (away.code, forgot.code)
     assert ("Il", "Il", "Il était") == (away.text, forgot.text, whole.text)

@@ -13,7 +13,7 @@ from tests.scheduler.gateway_support import KEY_A, KEY_B, NodeRun, Pool, chunk, 
 from tests.waiting import eventually
 
 from entraide.client import AsyncClient, Client, _receive_watchdog, transport
-from entraide.errors import AnswerLost, ConnectionLost, EntraideError
+from entraide.errors import AnswerLost, ConnectionCut, EntraideError
 from entraide.v1 import pool_pb2, pool_pb2_grpc
 
 WORDS = [f" mot-{number}" for number in range(60)]
@@ -166,16 +166,16 @@ async def test_a_gateway_that_forgot_the_job_is_lost(
 async def test_a_gateway_that_stays_away_is_lost(
     service: Service, pool: Pool, proxy: CuttingProxy, kind: str
 ) -> None:
-    """The client gives up when the pool would have given up the job: ``connection_lost``."""
+    """The client gives up when the pool would have given up the job: ``connection_cut``."""
     losses: list[bool] = []
     reading, parts, _ = await begun(
         kind, pool, proxy, reconnect_s=0.5, on_reconnecting=lambda: losses.append(True)
     )
     await service.stop()
-    with pytest.raises(ConnectionLost) as caught:
+    with pytest.raises(ConnectionCut) as caught:
         await asyncio.wait_for(reading, 60)
 
-    assert ("connection_lost", 0.5) == (caught.value.code, caught.value.values["lost_s"])
+    assert ("connection_cut", 0.5) == (caught.value.code, caught.value.values["lost_s"])
     assert caught.value.message.startswith("The connection to the pool has been lost for 0.5")
     assert ([WORDS[0]], WORDS[0]) == (parts, caught.value.text)
     assert [True] == losses
@@ -220,7 +220,7 @@ async def test_without_reconnection_a_cut_ends_the_answer(
     with pytest.raises(EntraideError) as caught:
         await asyncio.wait_for(reading, 60)
 
-    assert "connection_lost" == caught.value.code
+    assert "connection_cut" == caught.value.code
     assert caught.value.message.startswith("The connection to the pool broke in mid-answer")
     assert run.run.job == (await pool.cancelled()).job
 

@@ -144,7 +144,7 @@ def test_the_command_says_it_too(ports: dict[str, str]) -> None:
 
     assert (1, "") == (done.returncode, done.stdout)
     assert done.stderr.strip() == (
-        f"Le parc d’entraide est injoignable à {address} : rien n’écoute à cette adresse "
+        f"Le parc d’entraide est injoignable à {address}\u00a0: rien n’écoute à cette adresse "
         "(connexion refusée). Vérifiez l’adresse, et que le parc est en marche "
-        "(« entraide status »). Votre requête ne lui est pas parvenue."
+        "(«\u00a0entraide status\u00a0»). Votre requête ne lui est pas parvenue."
     )

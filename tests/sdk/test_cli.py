@@ -17,8 +17,6 @@ from entraide.cli.language import choose_language
 from entraide.i18n import Lang
 from entraide.v1 import admin_pb2
 
-GO_ON = "Continue ta réponse là où elle s’est arrêtée."
-
 
 def test_chat_streams_and_ends_with_a_receipt(served: ServedPool, cli: Cli) -> None:
     """The answer comes first, then receipt and place, and nothing is on the error output."""
@@ -49,63 +47,6 @@ def test_chat_says_on_the_error_output_why_the_question_waits(served: ServedPool
 
     assert ("Bonjour à toi", "Elle attend.") == (result.out.splitlines()[0], result.err.strip())
     assert served.pool.asked[0].options.waiting_events
-
-
-def test_chat_keeps_what_came_of_a_broken_answer(served: ServedPool, cli: Cli) -> None:
-    """What came ends with its line; then what happened, in the pool's words."""
-    result = cli(["chat", "Bonjour", "--model", "broken", "--state", str(served.state)])
-    stops, why = result.err.splitlines()
-
-    assert (1, "Bon\n") == (result.status, result.out)
-    assert why == i18n.error("stream_broken", "fr")
-    assert stops == (
-        "La réponse s’arrête ici. Ce qui est arrivé est affiché ci-dessus. "
-        "Avec --go-on, la commande poursuit d’elle-même à partir de là."
-    )
-
-
-def test_chat_goes_on_from_what_came(served: ServedPool, cli: Cli) -> None:
-    """With --go-on the command asks for the rest three times, then says what happened."""
-    state = ["--state", str(served.state)]
-    result = cli(["chat", "Bonjour", "--model", "broken", "--go-on", *state])
-    asked = [[message.content for message in request.messages] for request in served.pool.asked]
-
-    assert (1, "Bon\n" * 4) == (result.status, result.out)
-    assert [["Bonjour"], *(["Bonjour", "Bon" * n, GO_ON] for n in (1, 2, 3))] == asked
-    assert 4 == result.err.count(i18n.error("stream_broken", "fr"))
-    assert 3 == result.err.count("La réponse se poursuit")
-    assert "--go-on" not in result.err
-
-
-@pytest.mark.parametrize(("reply", "asked"), [("", 2), ("non", 1)])
-def test_chat_asks_a_person_whether_to_go_on(
-    served: ServedPool, cli: Cli, monkeypatch: pytest.MonkeyPatch, reply: str, asked: int
-) -> None:
-    """At a terminal the person decides: Enter goes on, « n » ends."""
-    replies = iter([reply, "n"])
-    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    monkeypatch.setattr("builtins.input", lambda: next(replies))
-    result = cli(["chat", "Bonjour", "--model", "broken", "--state", str(served.state)])
-
-    assert (1, asked) == (result.status, len(served.pool.asked))
-    assert asked == result.err.count("Poursuivre à partir de là ? [O/n]")
-
-
-def test_what_came_of_a_broken_answer_for_programs(served: ServedPool, cli: Cli) -> None:
-    """With --json the error comes with the text that came."""
-    result = cli(["chat", "a", "--model", "broken", "--json", "--state", str(served.state)])
-    end = json.loads(result.out)
-
-    assert ("stream_broken", "job-1", "Bon") == (end["error"]["code"], end["job"], end["text"])
-
-
-def test_chat_asks_for_a_shorter_wait(served: ServedPool, cli: Cli) -> None:
-    """``--max-wait`` is the request's own limit; without it the pool's holds."""
-    for more in (["--max-wait", "5"], []):
-        assert 0 == cli(["chat", "Bonjour", *more, "--state", str(served.state)]).status
-
-    assert [5.0, 0.0] == [request.options.max_wait_s for request in served.pool.asked]
 
 
 def test_embed_shows_the_beginning_of_each(served: ServedPool, cli: Cli) -> None:

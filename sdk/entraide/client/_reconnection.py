@@ -1,7 +1,7 @@
 """Reconnections: when a client asks again for the rest of a stream, and what became of it. No I/O.
 
 A stream ends early in one of three ways: the pool was not reached (``pool_unreachable``), the
-connection broke in the middle (``connection_lost``), or the pool no longer has the answer
+connection broke in the middle (``connection_cut``), or the pool no longer has the answer
 (``gateway_lost``).
 """
 
@@ -30,7 +30,7 @@ FORGOTTEN = frozenset({"unknown_job", "result_expired", "client_gone", "stream_n
 NOT_SENT = frozenset({"refused", "host", "certificate", "timeout"})
 
 
-def is_connection_lost(problem: EntraideError) -> bool:
+def is_connection_cut(problem: EntraideError) -> bool:
     """Whether an error says that the connection is lost, rather than what became of the job."""
     cause = problem.__cause__
     if isinstance(cause, grpc.RpcError):
@@ -51,8 +51,8 @@ def explain_end(
     """
     values, cause = dict(problem.values), problem.__cause__
     is_rpc = isinstance(cause, grpc.RpcError)
-    if builder.job and is_connection_lost(problem):
-        problem = _error("connection_lost", lang)
+    if builder.job and is_connection_cut(problem):
+        problem = _error("connection_cut", lang)
     elif not builder.job and not (isinstance(cause, grpc.RpcError) and is_from_pool(cause)):
         if problem.code == "deadline_exceeded" and is_rpc:
             values |= {"fault": "timeout", "asked": "no" if request is None else "perhaps"}
@@ -61,7 +61,7 @@ def explain_end(
             is_unsent = request is None or not is_rpc or values["fault"] in NOT_SENT
             values["asked"] = "no" if is_unsent else "perhaps"
             return _error("pool_unreachable", lang, values=values)
-    if builder.text and problem.code in ("connection_lost", "gateway_lost"):
+    if builder.text and problem.code in ("connection_cut", "gateway_lost"):
         return _error(problem.code, lang, values=problem.values | {"kept": "yes"})
     return problem
 
@@ -96,13 +96,13 @@ class Reconnections:
 
         Raises:
             AnswerLost: ``gateway_lost``: the pool no longer has the answer.
-            ConnectionLost: ``connection_lost``: it was not reached for as long as it holds it.
+            ConnectionCut: ``connection_cut``: it was not reached for as long as it holds it.
         """
         if not builder.reconnect_s:
             return None
         if self._attempts and problem.code in FORGOTTEN:
             raise _error("gateway_lost", self._lang, job=builder.job) from problem
-        if not is_connection_lost(problem):
+        if not is_connection_cut(problem):
             return None
         if self._lost_at is None or builder.next_number > self._events:
             self._lost_at, self._attempts, self._events = now, 0, builder.next_number
@@ -113,5 +113,5 @@ class Reconnections:
         self._attempts += 1
         if now + delay_s > self._lost_at + builder.reconnect_s:
             values = {"lost_s": builder.reconnect_s}
-            raise _error("connection_lost", self._lang, job=builder.job, values=values) from problem
+            raise _error("connection_cut", self._lang, job=builder.job, values=values) from problem
         return delay_s

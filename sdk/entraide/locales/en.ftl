@@ -349,6 +349,8 @@ error-waited_too_long = Your question waited { $waited_s ->
     [newcomer] they are new in the pool, and have had their part of the other co-ops' texts.
     [lend_limit] their co-ops lend no slot.
     [model_waits] none is free to load the model.
+    [carbon_cap] none keeps the cap on emissions that was asked for.
+    [lend_energy] they have lent all the energy that their co-ops lend in a day.
    *[other] they are paused, in use by their owners, or silent.
 } Try again later.
     .otherwise = It would have waited on if a machine that may run it accepted requests, or if its class allowed a longer wait.
@@ -379,10 +381,10 @@ error-pool_unreachable = The pool cannot be reached{ $address ->
    *[other] {" "}at { $address }
 }{ $fault ->
     [refused] : nothing listens there (connection refused). Check the address, and that the pool runs ("entraide status").
-    [host] : no machine has that name (DNS). Check the address and your network.
+    [host] : no machine has that name (DNS). Check the address and your connection.
     [certificate] : its certificate or its encryption is not accepted (TLS). Check the address, and the authority in ENTRAIDE_CA.
-    [timeout] : nothing came back in time. Check your network, and that the pool runs.
-    [cut] : the connection broke before an answer came. Check your network, and that the pool runs.
+    [timeout] : nothing came back in time. Check your connection, and that the pool runs.
+    [cut] : the connection broke before an answer came. Check your connection, and that the pool runs.
     [no_pool] : what answers there is not the pool. Check the address, and that the pool runs.
    *[none] . Check the address, and that the pool runs ("entraide status").
 }{ $asked ->
@@ -390,7 +392,7 @@ error-pool_unreachable = The pool cannot be reached{ $address ->
     [perhaps] {" "}Nobody knows whether your request got there.
    *[none] {""}
 }
-error-connection_lost = The connection to the pool { $lost_s ->
+error-connection_cut = The connection to the pool { $lost_s ->
     [none] broke in mid-answer
    *[other] has been lost for { $lost_s }
 }: the pool stops this answer. { $kept ->

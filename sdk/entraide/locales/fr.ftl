@@ -350,6 +350,8 @@ error-waited_too_long = Votre question a attendu { $waited_s ->
     [newcomer] elles sont nouvelles dans le parc et ont reçu leur part des textes des autres coopératives.
     [lend_limit] leurs coopératives ne prêtent aucune place.
     [model_waits] aucune n’est libre de charger le modèle.
+    [carbon_cap] aucune ne respecte le plafond d’émissions demandé.
+    [lend_energy] elles ont prêté toute l’énergie que leurs coopératives prêtent en un jour.
    *[other] elles sont en pause, occupées par leurs propriétaires ou hors ligne.
 } Réessayez plus tard.
     .otherwise = Elle aurait continué d’attendre si une machine qui peut l’exécuter avait accepté des requêtes, ou si la limite d’attente de sa classe était plus longue.
@@ -368,7 +370,7 @@ error-engine_failed = Le moteur de la machine a échoué{ $detail ->
 } Réessayez.
 error-engine_hung = Le moteur de la machine a cessé de répondre pendant la réponse ; il a été relancé. Réessayez.
 error-owner_terms = Les conditions du propriétaire ont mis la machine en pause : la réponse a été interrompue. Réessayez : une autre machine répondra.
-error-gateway_lost = Le parc a perdu cette réponse : la passerelle qui la détenait s’est arrêtée ou a été coupée du parc, ou le client est revenu trop tard. { $kept ->
+error-gateway_lost = Le parc a perdu cette réponse : la passerelle qui la détenait s’est arrêtée ou a été coupée du parc, ou le client est revenu trop tard. { $kept ->
     [yes] Ce qui est arrivé est gardé, et vous pouvez poursuivre à partir de là.
    *[none] Redemandez.
 }
@@ -379,22 +381,22 @@ error-pool_unreachable = Le parc d’entraide est injoignable{ $address ->
     [none] {""}
    *[other] {" "}à { $address }
 }{ $fault ->
-    [refused] {""} : rien n’écoute à cette adresse (connexion refusée). Vérifiez l’adresse, et que le parc est en marche (« entraide status »).
-    [host] {""} : aucune machine ne porte ce nom (DNS). Vérifiez l’adresse et votre réseau.
-    [certificate] {""} : son certificat ou son chiffrement n’est pas accepté (TLS). Vérifiez l’adresse, et l’autorité que nomme ENTRAIDE_CA.
-    [timeout] {""} : rien n’est revenu à temps. Vérifiez votre réseau, et que le parc est en marche.
-    [cut] {""} : la connexion s’est coupée avant toute réponse. Vérifiez votre réseau, et que le parc est en marche.
-    [no_pool] {""} : ce qui répond là n’est pas le parc. Vérifiez l’adresse, et que le parc est en marche.
-   *[none] . Vérifiez l’adresse, et que le parc est en marche (« entraide status »).
+    [refused] {""} : rien n’écoute à cette adresse (connexion refusée). Vérifiez l’adresse, et que le parc est en marche (« entraide status »).
+    [host] {""} : aucune machine ne porte ce nom (DNS). Vérifiez l’adresse et votre connexion.
+    [certificate] {""} : son certificat ou son chiffrement n’est pas accepté (TLS). Vérifiez l’adresse, et l’autorité que nomme ENTRAIDE_CA.
+    [timeout] {""} : rien n’est revenu à temps. Vérifiez votre connexion, et que le parc est en marche.
+    [cut] {""} : la connexion s’est coupée avant toute réponse. Vérifiez votre connexion, et que le parc est en marche.
+    [no_pool] {""} : ce qui répond là n’est pas le parc. Vérifiez l’adresse, et que le parc est en marche.
+   *[none] . Vérifiez l’adresse, et que le parc est en marche (« entraide status »).
 }{ $asked ->
     [no] {" "}Votre requête ne lui est pas parvenue.
     [perhaps] {" "}Nul ne sait si votre requête lui est parvenue.
    *[none] {""}
 }
-error-connection_lost = La connexion au parc { $lost_s ->
+error-connection_cut = La connexion au parc { $lost_s ->
     [none] s’est coupée en cours de réponse
    *[other] est coupée depuis { $lost_s }
-} : le parc arrête cette réponse. { $kept ->
+} : le parc arrête cette réponse. { $kept ->
     [yes] Ce qui est arrivé est gardé, et vous pouvez poursuivre à partir de là.
    *[none] Redemandez.
 }
@@ -1832,7 +1834,7 @@ opt-data = Classe des données : public, internal ou restricted.
 opt-control = Qui doit contrôler la machine : member (une coopérative membre), canadian (toute organisation canadienne) ou other (n’importe laquelle).
 opt-zone = Territoire dont la requête ne doit pas sortir : CA, CA-QC…
 opt-max-tokens = Longueur maximale de la réponse, en jetons.
-opt-max-wait = Temps pendant lequel la question attend sans qu’aucune machine puisse la prendre, en secondes ; à défaut, ce que permet sa classe.
+opt-max-wait = Temps pendant lequel la question attend sans qu’aucune machine puisse la prendre, en secondes ; à défaut, ce que permet sa classe.
 opt-go-on = Si la réponse s’interrompt, redemander et poursuivre à partir de là, trois fois au plus.
 opt-temperature = Liberté du modèle dans le choix des mots, de 0 (toujours la même réponse) à 2.
 opt-jobs-erase = Effacer aussi, sur-le-champ, la requête et la réponse que le parc conserve, même si la requête est terminée.
@@ -4129,8 +4131,8 @@ chat-broken = La réponse s’arrête ici. Ce qui est arrivé est affiché ci-de
 chat-reconnecting = La connexion est coupée. Nouvelle tentative…
 chat-continue-question = Continue ta réponse là où elle s’est arrêtée.
 chat-go-on = La réponse se poursuit à partir de là…
-chat-go-on-ask = Poursuivre à partir de là ? [O/n]
-chat-ask-again = Redemander ? [O/n]
+chat-go-on-ask = Poursuivre à partir de là ? [O/n]
+chat-ask-again = Redemander ? [O/n]
 chat-again = La question est posée de nouveau…
 chat-go-on-hint = Avec --go-on, la commande poursuit d’elle-même à partir de là.
 waits-position = Elle est au rang { $position }.
