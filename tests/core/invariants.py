@@ -397,7 +397,8 @@ def stalls_follow_the_fleet(state: State) -> None:
         if not state.fleet.eligible_nodes(shape).could_load  # a load's pause ends by itself
     }
     for job in state.queue.jobs():
-        assert bool(job.stalled_at) == stalled.get(job.shape, bool(job.stalled_at))
+        is_stalled = job.is_capped or stalled.get(job.shape, bool(job.stalled_at))
+        assert bool(job.stalled_at) == is_stalled
         is_limited = bool(job.stalled_at) and wait_limits.limit_of(state, job) > 0.0
         assert is_limited == state.deadlines.is_set(DeadlineKind.WAIT_LIMIT, job.facts.job)
 

@@ -156,6 +156,65 @@ def test_a_co_op_that_lends_no_slot_accepts_no_one(pool: Pool) -> None:
     assert [("theirs", "waited_too_long", 60.0)] == ends(pool)
 
 
+def test_a_cap_that_no_machine_keeps_ends_the_wait(pool: Pool) -> None:
+    """A job's own cap on grams that each machine exceeds counts as no machine that accepts."""
+    pool.join(card("ab", zone="CA-AB"), card("on", zone="CA-ON"))
+    pool.ask("capped", max_carbon_ug=100, max_wait_s=9.0)
+    pool.wait(10.0, seen=("ab", "on"))
+
+    (end,) = of(pool.asked, commands.EndStalledJob)
+    assert [("capped", "waited_too_long", 9.0)] == ends(pool)
+    assert {"reason": "carbon_cap", "waited_s": 9.0} == end.values
+    assert {"over_carbon_cap"} == {each.rule for each in end.explanation.excluded}
+
+
+def test_a_cap_beside_a_closed_machine_counts_and_beside_a_full_one_does_not(pool: Pool) -> None:
+    """A full machine may keep the cap later: only what is open or closed counts."""
+    pool.join(card("ab", zone="CA-AB"), card("qc", replicas=(replica(slots=1),)))
+    (place,) = of(pool.ask("other"), commands.Place)
+    assert "qc" == place.node
+    pool.accept(place)
+    pool.ask("capped", max_carbon_ug=100, max_wait_s=9.0)
+    for tokens in range(1, 20):
+        pool.progress(place, tokens)
+        pool.wait(1.0, seen=("ab", "qc"))
+    assert ends(pool) == []
+
+    pause(pool, "qc")
+    pool.ask("second", max_carbon_ug=100, max_wait_s=9.0)
+    pool.wait(10.0, seen=("ab", "qc"))
+    assert ("second", "waited_too_long") in [(job, code) for job, code, _ in ends(pool)]
+
+
+def test_lent_energy_that_is_spent_ends_the_wait() -> None:
+    """Where co-ops lend no more energy today, the others' live jobs end, with that reason."""
+    pool = Pool(CoopTerms("alpha", lend=Lend(energy_wh_per_day=1)), "beta")
+    names = tuple(f"n{number}" for number in range(30))
+    pool.join(*(card(name, coop="alpha") for name in names))
+    number = 0
+    while places := of(pool.ask(f"b{number}", "beta", kind=JobKind.KEPT), commands.Place):
+        pool.accept(places[0])
+        number += 1
+    pool.ask("theirs", "beta", max_wait_s=3.0)
+    assert of(pool.ask("own", "alpha"), commands.Place)
+    pool.wait(4.0, seen=names)
+
+    (end,) = of(pool.asked, commands.EndStalledJob)
+    assert ("theirs", "lend_energy") == (end.job, end.values["reason"])
+
+
+def test_a_greener_grid_begins_the_time_of_a_cap_anew(pool: Pool) -> None:
+    """A capped job that a machine takes in the end is not ended for what it waited before."""
+    pool.join(card("ab", zone="CA-AB", replicas=(replica(slots=1),)))
+    pool.ask("capped", max_carbon_ug=2_000, max_wait_s=9.0)
+    pool.wait(8.0, seen=("ab",))
+    cleaner = pool.tell(events.IntensityChanged, "CA-AB", 2.0, 20.0, "measured", START + 1e6)
+    (place,) = of(cleaner, commands.Place)
+    pool.accept(place)
+    pool.wait(5.0, seen=("ab",))
+    assert all(code != "waited_too_long" for _, code, _ in ends(pool))
+
+
 def test_a_restored_core_ends_the_same_jobs_at_the_same_time(paused: Pool) -> None:
     """A snapshot keeps since when a job is stalled."""
     paused.ask("j1")

@@ -15,7 +15,7 @@ The constants below bound the work per event; the rest is done ``SKIPPED_RETRY_S
 
 from collections.abc import Iterator
 
-from entraide_scheduler.core import evaluation, leases
+from entraide_scheduler.core import evaluation, leases, wait_limits
 from entraide_scheduler.core.fleet import ReplicaView, is_open, may_admit
 from entraide_scheduler.core.placement import PlacementResult, exceeded_limit, pick, predict
 from entraide_scheduler.core.records import DeadlineKind, Job
@@ -123,6 +123,7 @@ def _set_aside(state: State, job: Job, result: PlacementResult) -> None:
     """Blocks a job that a limit of its own excludes from a node; otherwise blocks its shape."""
     if job.alone:
         evaluation.reserve_replica(state, job)
+    wait_limits.note_cap(state, job, result)
     if job.shape.limited and not LIMIT_CODES.isdisjoint(result.counts):
         state.queue.block_job(job)
     else:

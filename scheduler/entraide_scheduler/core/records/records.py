@@ -150,6 +150,8 @@ class Job(Struct, gc=False):
             answer; "" if it has none.
         stalled_at: since when it waits while no node would accept it, seconds since the epoch; 0
             while one would, and while it does not wait.
+        is_capped: whether its own cap on grams, or the energy that co-ops lend, kept it from each
+            node that would accept it when it was examined last.
     """
 
     facts: RequestFacts
@@ -176,6 +178,7 @@ class Job(Struct, gc=False):
     earlier_runs: "tuple[EarlierRun, ...]" = ()
     revision: str = ""
     stalled_at: float = 0.0
+    is_capped: bool = False
 
     def step(self, trigger: str) -> None:
         """Applies a trigger of ``JOB``; raises ``IllegalTransition`` and changes nothing."""

@@ -25,6 +25,7 @@ from entraide_scheduler.core.rules.job_rules import (
     JOB_RULES,
     LEND_ENERGY_SPENT,
     LIMIT_RULES,
+    OVER_CARBON_CAP,
     SAME_ENGINE,
     TRIED_BEFORE,
     limits_exceeded,
@@ -52,6 +53,7 @@ from entraide_scheduler.core.rules.rule import (
 )
 from entraide_scheduler.core.rules.temporary import (
     CLOSED_BITS,
+    CLOSED_CODES,
     OUT_OF_SERVICE_BITS,
     REQUESTER_MASKS,
     RESERVED_BITS,

@@ -66,6 +66,7 @@ OUT_OF_SERVICE_BITS = sum(bit for bit, each in _FILTERS if each.out_of_service)
 CLOSED_BITS = OUT_OF_SERVICE_BITS | sum(
     bit for bit, each in _FILTERS if each.node_excludes is not None
 )
+CLOSED_CODES = frozenset(code for code, bit in _BITS.items() if bit & CLOSED_BITS)
 
 _KINDS = tuple(dict.fromkeys(each.affects.jobs for _, each in _FILTERS))
 _KIND_BITS = {kind: _bits_of(kind) for kind in _KINDS}

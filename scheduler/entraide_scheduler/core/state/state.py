@@ -126,6 +126,9 @@ class State:
         """Removes a job from the waiting jobs."""
         self.shift_planner.remove_job(job)
         self.queue.remove(job)
+        if job.stalled_at:
+            job.stalled_at, job.is_capped = 0.0, False
+            self.deadlines.clear(DeadlineKind.WAIT_LIMIT, job.facts.job)
 
     def end_resume_wait(self, job: str) -> None:
         """Ends the wait of a job, if it waits for a node that continues its answer."""
