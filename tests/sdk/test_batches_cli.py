@@ -143,6 +143,9 @@ def test_what_the_pool_expects_is_said_once(
     state = ["--state", str(tmp_path)]
     shown = cli(["batches", "show", "batch_9", *state])
     waited = cli(["batches", "wait", "batch_9", *state])
+    ended["entraide"] |= {"saved_g": 9.39e-7, "carbon_lifecycle_gco2e": 0.0}
+    pool._answers["GET /v1/batches/batch_9"] = [msgspec.json.encode(ended)] * 2
+    saved_nothing = cli(["batches", "wait", "batch_9", *state])
 
     assert "Les lignes attendent." in shown.out
     assert "21,5\u00a0g\u00a0CO2e/kWh" in shown.out
@@ -152,6 +155,8 @@ def test_what_the_pool_expects_is_said_once(
     assert "1 200 jetons de questions" in waited.out.replace("\u00a0", " ").replace("\u202f", " ")
     assert "Les lignes ont consommé." in waited.out
     assert "Le choix des heures et des machines a épargné 1,5" in waited.out
+    assert "aucune différence qui compte" in saved_nothing.out
+    assert "épargné" not in saved_nothing.out
     assert "projet: bulletin" in waited.out
     assert 1 == waited.status
 

@@ -21,7 +21,7 @@ def list_signin_links(pool: PoolFile, lang: str) -> list[str]:
             person = enabled.get((site.coop, role.value)) or _add(admin, site, role, lang)
             asked = admin_pb2.MakeSigninLinkRequest(person=person)
             link = admin.call("MakeSigninLink", asked).link
-            values = {"coop": site.coop, "role": i18n.text(f"role-{role.value}", lang)}
+            values = {"coop": site.coop_name, "role": i18n.text(f"role-{role.value}", lang)}
             lines.append(i18n.text("up-signin-of", lang, **values, link=link))
     return lines
 
