@@ -11,6 +11,8 @@ from tests.sim.test_report_questions import money
 from entraide import i18n
 from entraide.errors import RequestError
 from entraide_sim.building import scenario_reader
+from entraide_sim.replay.baseline import DIFFERENT, Baseline, LifeFigures
+from entraide_sim.replay.replay_text import refusal_reasons
 from entraide_sim.report import ADVICE, ReportContext, write_report
 from entraide_sim.report.context import report_input
 from entraide_sim.report.day_charts import make_day_chart
@@ -78,3 +80,15 @@ def test_less_than_a_day_makes_no_figure_of_a_year(undrawn: Any, tmp_path: Path)
     assert "There is no figure of a year: the simulation covers 6\xa0hours" in short
     assert "There is no figure of a year" not in day
     assert "Il n’y a aucun chiffre pour un an" in pages[6, "fr"]
+
+
+def test_how_requests_ended_otherwise_is_said_in_words() -> None:
+    """The two ends of a request are words of the reader's language, not English states."""
+    life = LifeFigures(*([0] * len(LifeFigures.__struct_fields__)))
+    ends = {"completed > open": 1, "engine_failed > completed": 2}
+    said = refusal_reasons(Baseline(life, life, DIFFERENT, (), ends), "fr").replace("\u00a0", " ")
+
+    assert said == (
+        "une requête a fini autrement (« en cours à la fin » et non « terminée ») ; "
+        "2 requêtes ont fini autrement (« terminée » et non « le moteur a échoué »)"
+    )

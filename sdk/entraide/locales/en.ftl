@@ -3153,6 +3153,7 @@ sim-replay-differs-served = Requests served: { $recorded } recorded, { $simulate
 sim-replay-differs-tokens = Tokens: { $recorded } recorded, { $simulated } simulated ({ $allowed } apart are allowed)
 sim-replay-differs-energy_wh = Energy: { $recorded } recorded, { $simulated } simulated ({ $allowed } apart are allowed)
 sim-replay-differs-ttft_s_p95 = First word in 95% of cases: { $recorded } recorded, { $simulated } simulated ({ $allowed } apart are allowed)
+sim-replay-open = open at the end
 sim-replay-otherwise = { $count ->
     [one] one request ended as { $after } and not as { $before }
    *[other] { $count } requests ended as { $after } and not as { $before }

@@ -3160,9 +3160,10 @@ sim-replay-differs-served = Requêtes servies : { $recorded } selon le journal,
 sim-replay-differs-tokens = Jetons : { $recorded } selon le journal, { $simulated } simulés (écart permis : { $allowed })
 sim-replay-differs-energy_wh = Énergie : { $recorded } selon le journal, { $simulated } simulés (écart permis : { $allowed })
 sim-replay-differs-ttft_s_p95 = Premier mot dans 95 % des cas : { $recorded } selon le journal, { $simulated } simulés (écart permis : { $allowed })
+sim-replay-open = en cours à la fin
 sim-replay-otherwise = { $count ->
-    [one] une requête a fini par { $after } et non par { $before }
-   *[other] { $count } requêtes ont fini par { $after } et non par { $before }
+    [one] une requête a fini autrement (« { $after } » et non « { $before } »)
+   *[other] { $count } requêtes ont fini autrement (« { $after } » et non « { $before } »)
 }
 sim-replay-change-completed = Requêtes servies : { $before } sous l’ancienne politique, { $after } sous la proposition.
 sim-replay-change-waited = Attente dans 95 % des cas : { $before } sous l’ancienne politique, { $after } sous la proposition.

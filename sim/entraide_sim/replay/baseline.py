@@ -20,6 +20,7 @@ SERVED_PART = TOKENS_PART = 0.02  # greatest differences, as parts of the record
 ENERGY_PART = 0.15
 TTFT_PART, TTFT_LEAST_S = 0.25, 0.5  # the larger counts
 CODES_MAX = 3  # causes that are named
+OPEN = "open"  # end of a job that has none
 
 EQUAL, DIFFERENT, EMPTY = "equal", "different", "empty"
 
@@ -100,7 +101,7 @@ def compare_lives(
 
 
 def _end(outcome: JobOutcome) -> str:
-    return outcome.code or ("open" if outcome.state is None else outcome.state.value)
+    return outcome.code or (OPEN if outcome.state is None else outcome.state.value)
 
 
 def _figures(outcomes: list[JobOutcome], ttft_classes: Collection[str]) -> LifeFigures:

@@ -11,7 +11,7 @@ from functools import partial
 from entraide import i18n
 from entraide.i18n import Value, text
 from entraide.units import compare_g
-from entraide_sim.replay.baseline import EQUAL, Baseline, Difference, LifeFigures
+from entraide_sim.replay.baseline import EQUAL, OPEN, Baseline, Difference, LifeFigures
 from entraide_sim.replay.policy_comparison import CoopMetrics, PolicyComparison
 from entraide_sim.report import formatting
 
@@ -46,9 +46,16 @@ def refusal_reasons(baseline: Baseline, lang: str) -> str:
     """Returns why nothing is compared: the figures that differ, and how jobs ended otherwise."""
     parts = [_difference_text(each, lang) for each in baseline.differences]
     for ends, count in baseline.otherwise.items():
-        before, _, after = ends.partition(" > ")
+        before, after = (_end_words(end, lang) for end in ends.split(" > "))
         parts.append(text("sim-replay-otherwise", lang, count=count, before=before, after=after))
     return " ; ".join(parts) if i18n.lang_of(lang) == "fr" else "; ".join(parts)
+
+
+def _end_words(end: str, lang: str) -> str:
+    """Returns how a job ended: in words for a state or a failure, else the error code itself."""
+    if end == OPEN:
+        return text("sim-replay-open", lang)
+    return i18n.word("failure", i18n.word("state", end, lang), lang)
 
 
 def change_sentences(compared: PolicyComparison, lang: str) -> Iterator[str]:
