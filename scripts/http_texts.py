@@ -264,7 +264,9 @@ knows. The codes are those of the [explanations](explanations.md). While *no* ma
 the request (each one that may run it is paused, silent or at rest), it waits as long as the
 policy's `max_wait_s` of its class allows, 60 s by default, or the `max_wait_s` that it asks for;
 then it ends with 503 `waited_too_long`, in a stream that has begun with an error event of that
-code. A line that moves, and a model that is being loaded, are waited for.
+code, which names the path of the explanation (`explanation`). A cap on grams that no open machine
+keeps, or energy that co-ops lend no more today, counts likewise. A line that moves, and a model
+that is being loaded, are waited for.
 """,
     """
 ## Les réponses
@@ -289,7 +291,9 @@ sait. Les codes sont ceux des [explications](explanations.md). Tant qu’*aucune
 n’accepterait la requête (chacune de celles qui conviennent est en pause, hors ligne ou mise à
 l’écart après des échecs), elle attend ce que permet le `max_wait_s` de sa classe dans la
 politique, 60 s à défaut, ou le `max_wait_s` qu’elle demande ; puis elle se termine par 503
-`waited_too_long`, dans un flux commencé par un événement d’erreur de ce code. Le parc attend, en
+`waited_too_long`, dans un flux commencé par un événement d’erreur de ce code, qui donne le chemin
+de l’explication (`explanation`). Un plafond de grammes qu’aucune machine ouverte ne respecte, ou
+l’énergie que les coopératives ne prêtent plus ce jour-là, comptent de même. Le parc attend, en
 revanche, une file qui avance et un modèle en cours de chargement.
 """,
 )

@@ -20,6 +20,7 @@ from tests.scheduler.gateway_support import (
     open_pool,
 )
 
+from entraide import i18n
 from entraide.client._convert import receipt as read_receipt
 from entraide.v1 import pool_pb2, pool_pb2_grpc
 
@@ -141,6 +142,23 @@ async def test_refusals_have_status_and_details(
 
     assert expected == (caught.value.code(), reason(caught.value))
     assert caught.value.details()
+
+
+async def test_why_a_job_ended_is_said_as_errors_are(pool: Pool, stub: Stub) -> None:
+    """Without a language in the call the sentence is in English, with the pool's beside it."""
+    submission = pool_pb2.SubmitRequest(request=chat())
+    job = (await stub.Submit(submission, metadata=KEY)).job
+    await stub.Cancel(pool_pb2.CancelRequest(job=job), metadata=KEY)
+    request = pool_pb2.JobRequest(job=job)
+    plain = await stub.Get(request, metadata=KEY[:1])
+    english = await stub.Get(request, metadata=KEY)
+    french = await stub.Get(request, metadata=(KEY[0], ("accept-language", "fr")))
+
+    sentences = (i18n.error("cancelled", "en"), i18n.error("cancelled", "fr"))
+    assert sentences == (plain.message, plain.message_fr)
+    assert [(sentences[0], ""), (sentences[1], "")] == [
+        (each.message, each.message_fr) for each in (english, french)
+    ]
 
 
 async def test_kept_job_over_grpc(pool: Pool, stub: Stub) -> None:

@@ -74,8 +74,8 @@ async def test_each_interface_says_why_a_request_waits_and_then_that_it_waited_t
             body = {**QUESTION, "entraide": {"max_wait_s": 1.0}}
             answer = await session.post("/v1/chat/completions", json=body)
             error = (await answer.json())["error"]
-            path = f"/v1/jobs/{error['job']}/explanation"
-            return answer.status, answer.headers, (error, await (await session.get(path)).json())
+            why = await session.get(error["explanation"])
+            return answer.status, answer.headers, (error, await why.json())
 
     _, from_client, (status, headers, (error, why)) = await asyncio.gather(
         read_events(pool, key, streamed, waiting_events=True, max_wait_s=5.0),
@@ -87,7 +87,9 @@ async def test_each_interface_says_why_a_request_waits_and_then_that_it_waited_t
     assert ("no_node_live", None) == (first["reason"], first["retry_after_s"])
     assert first["position"] >= 1
     assert ("paused" in first["message"], "en pause" in first["message_fr"]) == (True, True)
-    assert "waited_too_long" == streamed[-1]["error"]["code"]
+    last = streamed[-1]["error"]
+    assert "waited_too_long" == last["code"]
+    assert f"/v1/jobs/{last['job']}/explanation" == last["explanation"]
     assert ("no_node_live", True) == (notices[0].reason, "paused" in notices[0].message)
     assert ("waited_too_long", 30.0) == (from_client.code, from_client.retry_after_s)
     assert (503, "waited_too_long", "30") == (status, error["code"], headers["retry-after"])

@@ -28,6 +28,11 @@ def language(context: Context, default: str = i18n.DEFAULT_LANG) -> i18n.Lang:
     return i18n.lang_of_header(metadata(context).get("accept-language"), i18n.lang_of(default))
 
 
+def error_languages(context: Context, default: str = i18n.DEFAULT_LANG) -> str:
+    """Returns the languages of an error to the caller; see ``entraide.language.error_langs``."""
+    return i18n.error_langs(metadata(context).get("accept-language"), i18n.lang_of(default))
+
+
 def metadata(context: Context) -> dict[str, str]:
     """Returns a call's textual metadata, the last value of each key."""
     pairs = context.invocation_metadata() or ()
@@ -56,8 +61,7 @@ async def abort(
     known_code = code if code in CODES else "internal"
     if isinstance(context, LocalContext):
         raise error_for(known_code, job=job, retry_after_s=retry_after_s, values=values)
-    accepted = metadata(context).get("accept-language")
-    lang, *others = i18n.error_langs(accepted, i18n.lang_of(default_lang)).split()
+    lang, *others = error_languages(context, default_lang).split()
     named = values | ({"job": job} if job else {})
     info = error_details_pb2.ErrorInfo(
         reason=known_code,

@@ -475,6 +475,7 @@ class Job(_message.Message):
     ENDED_AT_FIELD_NUMBER: _builtins.int
     RESULT_JSON_FIELD_NUMBER: _builtins.int
     RECEIPT_FIELD_NUMBER: _builtins.int
+    MESSAGE_FR_FIELD_NUMBER: _builtins.int
     job: _builtins.str
     state: _builtins.str
     code: _builtins.str
@@ -485,6 +486,8 @@ class Job(_message.Message):
     ended_at: _builtins.float
     result_json: _builtins.bytes
     """OpenAI-shaped JSON of the answer, once completed."""
+    message_fr: _builtins.str
+    """The message in the pool's language, if the call names no language and that is not English."""
     @_builtins.property
     def receipt(self) -> _common_pb2.Receipt: ...
     def __init__(
@@ -500,10 +503,11 @@ class Job(_message.Message):
         ended_at: _builtins.float = ...,
         result_json: _builtins.bytes = ...,
         receipt: _common_pb2.Receipt | None = ...,
+        message_fr: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "ended_at", b"ended_at", "job", b"job", "job_class", b"job_class", "message", b"message", "model", b"model", "receipt", b"receipt", "result_json", b"result_json", "state", b"state", "submitted_at", b"submitted_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "ended_at", b"ended_at", "job", b"job", "job_class", b"job_class", "message", b"message", "message_fr", b"message_fr", "model", b"model", "receipt", b"receipt", "result_json", b"result_json", "state", b"state", "submitted_at", b"submitted_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

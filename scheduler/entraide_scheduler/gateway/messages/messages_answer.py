@@ -138,6 +138,8 @@ def error_body(refusal: ErrorReply, langs: str) -> bytes:
         "code": refusal.known_code,
         "param": refusals.find_param(refusal),
     }
+    if path := refusals.explanation_path(refusal):
+        error["explanation"] = path
     return msgspec.json.encode({"type": "error", "error": error, "request_id": refusal.job or None})
 
 

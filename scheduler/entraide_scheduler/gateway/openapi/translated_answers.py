@@ -207,6 +207,7 @@ class MessageErrorFields(Struct):
     code: str
     param: str | None
     message_fr: str | UnsetType = UNSET
+    explanation: str | UnsetType = UNSET
 
 
 class MessageError(Struct):
@@ -243,6 +244,7 @@ class ErrorFields(Struct):
     code: str
     job: str | UnsetType = UNSET
     message_fr: str | UnsetType = UNSET
+    explanation: str | UnsetType = UNSET
 
 
 class Error(Struct):

@@ -159,7 +159,15 @@ def error_body(refusal: ErrorReply, langs: str) -> bytes:
     }
     if refusal.job:
         error["job"] = refusal.job
+    if path := explanation_path(refusal):
+        error["explanation"] = path
     return msgspec.json.encode({"error": error})
+
+
+def explanation_path(refusal: ErrorReply) -> str:
+    """Returns where the explanation of a request that waited too long is read; "" for others."""
+    is_explained = refusal.job and refusal.known_code == "waited_too_long"
+    return f"/v1/jobs/{refusal.job}/explanation" if is_explained else ""
 
 
 def quota_headers(quotas: Iterable[QuotaLeft]) -> list[tuple[str, str]]:

@@ -199,6 +199,7 @@ def job_message(view: JobStatus, result: bytes = b"") -> pool_pb2.Job:
         state=view.state,
         code=view.code,
         message=view.message,
+        message_fr=view.message_fr,
         model=view.model,
         job_class=view.job_class,
         submitted_at=view.submitted_at,

@@ -14,7 +14,7 @@ from entraide import i18n
 from entraide.errors import CODES, EntraideError
 from entraide.v1 import common_pb2, pool_pb2, pool_pb2_grpc
 from entraide_scheduler.control.convert import model_message
-from entraide_scheduler.control.errors import Context, abort, language, metadata
+from entraide_scheduler.control.errors import Context, abort, error_languages, language, metadata
 from entraide_scheduler.gateway.api import PoolApi
 from entraide_scheduler.gateway.jobs import Caller, Metrics, ReconnectableStream
 from entraide_scheduler.gateway.pages import Pages
@@ -56,12 +56,16 @@ class PoolService(pool_pb2_grpc.PoolServicer):
         return await self._authenticator.authenticate(sent.get("authorization", ""))
 
     async def _answer(
-        self, name: str, context: Context, make_reply: Callable[[Caller, str], Awaitable[Reply]]
+        self,
+        name: str,
+        context: Context,
+        make_reply: Callable[[Caller, str], Awaitable[Reply]],
+        read_language: Callable[[Context, str], str] = language,
     ) -> Reply:
         """Answers a call with one message; ``make_reply`` gets the caller and the language."""
         try:
             caller = await self._authenticate(context)
-            reply = await make_reply(caller, language(context, self._lang))
+            reply = await make_reply(caller, read_language(context, self._lang))
         except Exception as problem:  # noqa: BLE001  (each error becomes a status)
             await self._refuse(context, name, problem)
         self._metrics.count_request(f"Pool/{name}", 200)
@@ -167,43 +171,43 @@ class PoolService(pool_pb2_grpc.PoolServicer):
     async def Submit(self, request: pool_pb2.SubmitRequest, context: Context) -> pool_pb2.Job:
         """Submits a kept job."""
 
-        async def submit(caller: Caller, lang: str) -> pool_pb2.Job:
+        async def submit(caller: Caller, langs: str) -> pool_pb2.Job:
             submission = pool_messages.read_submission(
                 request.request, stream=False, keep_s=request.keep_s
             )
-            details = await self._api.submit(caller, submission, lang)
+            details = await self._api.submit(caller, submission, langs)
             return pool_messages.job_message(details.view, details.result)
 
-        return await self._answer("Submit", context, submit)
+        return await self._answer("Submit", context, submit, error_languages)
 
     async def Get(self, request: pool_pb2.JobRequest, context: Context) -> pool_pb2.Job:
         """Returns a job, with its result if it is completed."""
 
-        async def get(caller: Caller, lang: str) -> pool_pb2.Job:
-            details = await self._api.get(caller, request.job, lang)
+        async def get(caller: Caller, langs: str) -> pool_pb2.Job:
+            details = await self._api.get(caller, request.job, langs)
             return pool_messages.job_message(details.view, details.result)
 
-        return await self._answer("Get", context, get)
+        return await self._answer("Get", context, get, error_languages)
 
     async def Cancel(self, request: pool_pb2.CancelRequest, context: Context) -> pool_pb2.Job:
         """Cancels a job, or erases it."""
 
-        async def cancel(caller: Caller, lang: str) -> pool_pb2.Job:
+        async def cancel(caller: Caller, langs: str) -> pool_pb2.Job:
             end = self._api.erase if request.erase else self._api.cancel
-            return pool_messages.job_message(await end(caller, request.job, lang))
+            return pool_messages.job_message(await end(caller, request.job, langs))
 
-        return await self._answer("Cancel", context, cancel)
+        return await self._answer("Cancel", context, cancel, error_languages)
 
     async def ListJobs(
         self, request: pool_pb2.ListJobsRequest, context: Context
     ) -> pool_pb2.ListJobsResponse:
         """Lists the caller's jobs, newest first."""
 
-        async def list_jobs(caller: Caller, lang: str) -> pool_pb2.ListJobsResponse:
-            views = await self._api.list_jobs(caller, request.limit, lang)
+        async def list_jobs(caller: Caller, langs: str) -> pool_pb2.ListJobsResponse:
+            views = await self._api.list_jobs(caller, request.limit, langs)
             return pool_pb2.ListJobsResponse(jobs=map(pool_messages.job_message, views))
 
-        return await self._answer("ListJobs", context, list_jobs)
+        return await self._answer("ListJobs", context, list_jobs, error_languages)
 
     async def Explain(
         self, request: pool_pb2.JobRequest, context: Context
