@@ -18,7 +18,9 @@ from tests.scheduler.pool_support import MODEL, RunningScheduler, ScriptedNode
 from tests.waiting import eventually
 
 from entraide.errors import PoolError
+from entraide.v1 import admin_pb2
 from entraide.wire import messages as m
+from entraide_scheduler.gateway.jobs.scheduler_watch import CALLERS_EVERY_S
 from entraide_scheduler.gateway_run import load_gateway_config
 from entraide_scheduler.people import OPERATOR
 
@@ -160,6 +162,32 @@ async def test_a_session_that_ends_at_one_gateway_ends_its_streams_at_the_other(
 
     assert "not_signed_in" in text
     assert ("admin_elsewhere", 401) == (refused, after)
+
+
+@pytest.mark.engines
+async def test_a_revoked_key_stops_at_a_gateway_of_its_own(
+    tmp_path: Path, bus: NatsPool, pool: RunningScheduler
+) -> None:
+    """The key is revoked at the scheduler: its stream at the other gateway ends with the reason,
+    and so does its next request; another key goes on there."""
+    node = await pool.join()
+    async with used_gateway(tmp_path, bus, pool) as (session, _):
+        other = {"authorization": f"Bearer {await pool.operator.key('beta')}"}
+        await there(pool, node)
+        pending = asyncio.ensure_future(session.post("/v1/chat/completions", json=ask(stream=True)))
+        run = await next_run(node)
+        await node.send(m.Accept(run.job, run.epoch))
+        keys = (await pool.operator.ask("ListKeys", admin_pb2.ListKeysRequest())).keys
+        name = next(key.key for key in keys if key.coop == "alpha")
+        await pool.operator.ask("RevokeKey", admin_pb2.RevokeKeyRequest(key=name))
+        async with await pending as answer:  # the gateway looks by itself later only
+            text = await asyncio.wait_for(answer.text(), CALLERS_EVERY_S / 2.0)
+        async with session.get("/v1/models") as refused:
+            assert 401 == refused.status
+        async with session.get("/v1/models", headers=other) as served:
+            assert 200 == served.status
+
+    assert '"unauthorised"' in text
 
 
 @pytest.mark.engines
