@@ -203,7 +203,7 @@ error-quota_tokens = Le quota de jetons de votre coopérative { $left ->
     }, et cette requête peut en prendre { $needed }.
 } { $never ->
     [none] Attendez la prochaine période ou demandez une réponse plus courte.
-   *[other] Aucune période n’en a autant : demandez une réponse plus courte ou posez une question plus courte.
+   *[other] Aucune période n’en a autant : demandez une réponse plus courte ou posez une question plus courte.
 }{ $project ->
     [none] {""}
    *[other] {" "}(Ce quota est celui du projet { $project }.)
@@ -1512,7 +1512,7 @@ pool-restore-done =
     2. Si cette machine a une autre adresse, faites mener ici le nom du parc.
     3. Démarrez-le :
         entraide pool run { $path }
-    4. Retirez de nouveau les coopératives retirées après la sauvegarde, et refaites ce qui a changé d’autre depuis : rôles des personnes, politique, ce dont vous répondez des machines, incidents. Plus personne n’est connecté, et les liens de connexion d’avant ne valent plus.
+    4. Retirez de nouveau les coopératives retirées après la sauvegarde, et refaites ce qui a changé d’autre depuis : rôles des personnes, politique, ce dont vous répondez des machines, incidents. Plus personne n’est connecté, et les liens de connexion d’avant ne valent plus.
 pool-restore-erased = { $lists ->
     [none] Aucune liste d’effacements et de révocations (entraide-erased.json) n’était à côté de la sauvegarde. Effacez de nouveau les personnes, les machines et les requêtes effacées depuis, supprimez et annulez de nouveau les fichiers, les requêtes et les lots supprimés ou annulés depuis, révoquez de nouveau les machines et les clés révoquées depuis, et désactivez de nouveau les personnes désactivées depuis.
    *[other] Répétés d’après { $lists } : effacements { $erased }, révocations { $revoked }. Répétez vous-même ce qui a été effacé ou révoqué après l’écriture de cette liste.
@@ -2381,7 +2381,7 @@ sim-report-run-cost = { $per_1m ->
        *[energy] {" "}d’électricité (le matériel est déjà acquis).
     }
 }
-sim-report-cost-short = Il n’y a aucun chiffre pour un an : la simulation couvre { $span }, et moins d’un jour ne dit rien d’une année. Simulez un jour ou plus.
+sim-report-cost-short = Il n’y a aucun chiffre pour un an : la simulation couvre { $span }, et moins d’un jour ne dit rien d’une année. Simulez un jour ou plus.
 sim-report-cost-year = { $name ->
     [none] Ce parc coûte
    *[other] Avec { $name }, le parc coûte
