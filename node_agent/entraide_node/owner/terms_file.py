@@ -192,8 +192,8 @@ def save_terms(folder: Path, terms: OwnerTerms) -> None:
         except tomllib.TOMLDecodeError:
             had = {}
         table, default = (
-            tomllib.loads(format_terms(terms)),
-            tomllib.loads(format_terms(OwnerTerms())),
+            decode_toml(format_terms(terms)),
+            decode_toml(format_terms(OwnerTerms())),
         )
         kept = {key: each for key, each in table.items() if key in had or each != default[key]}
         edited = tomli_w.dumps(kept)
@@ -205,7 +205,7 @@ def _edit_terms(text: str, terms: OwnerTerms) -> str:
     before = parse_terms(text)
     if isinstance(before, TermsProblem):
         return text
-    old, new = (_flat(tomllib.loads(format_terms(each))) for each in (before, terms))
+    old, new = (_flat(decode_toml(format_terms(each))) for each in (before, terms))
     for key, value in new.items():
         if value == old[key]:
             continue

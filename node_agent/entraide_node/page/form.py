@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from entraide.decoding import decode_json
 from entraide.types import DataClass
 from entraide_node.core.owner_terms import (
     OwnerTerms,
@@ -77,7 +78,7 @@ def merge_changes(
         allowed: data classes of the node's configuration.
     """
     try:
-        shown = msgspec.json.decode(field_text(fields, SHOWN), type=OwnerTerms)
+        shown = decode_json(field_text(fields, SHOWN), type=OwnerTerms)
     except msgspec.DecodeError:
         shown = now
     before = fields_to_terms(show_terms(shown, allowed))

@@ -168,7 +168,7 @@ CASES: dict[str, Case] = {
         (UnreadableRecording, RequestError),
         (
             "entraide_scheduler.core.recording:",
-            "entraide_scheduler.core.recording:read_parts",
+            "entraide_scheduler.core.recording:_split_parts",
             "entraide_scheduler.core.snapshot:read",
         ),
     ),
