@@ -1,7 +1,7 @@
 """Trials: recorded lives beside their simulations under the same policy, and what is refused.
 
-Five journals that the simulation was made with, five that it had not seen, and one of them again
-with a fault planted in the simulated world. ``live`` journals are of a real pool (llama.cpp on a
+Five journals that the simulation was made with, five that it had not seen, one of an hour, and one
+of the ten again with a fault planted in the simulated world. ``live`` journals are of a real pool (llama.cpp on a
 shared machine, minutes), recorded by ``support.live_journal`` and in ``data/trial``; ``generated``
 ones are of a simulated pool with noise, a crash, a pause and a restart, by seed, and begin in the
 middle of its work. Live journals get the digests of this version, which may decide otherwise.
@@ -48,9 +48,11 @@ LIVE = {
     "101": DATA / "live-101.journal",
     "102": DATA / "live-102.journal",
     "103": DATA / "live-103.journal",
+    "104": DATA / "live-104.journal",
 }
 TUNED = ("live:base", "live:base-busy", "live:101", "generated:1", "generated:11")
 UNSEEN = ("live:102", "live:103", "generated:12", "generated:13", "generated:14")
+HOUR = ("live:104",)  # the pool lived for 58 minutes, on a machine whose speed changed
 PLANTED = "generated:12"
 SLOWER = 1.5  # the planted fault: times of the simulated machines
 BEGIN_PART = 0.25  # of the simulated time before the recording begins
@@ -355,6 +357,7 @@ def main() -> None:
             return
         rows = [measure(journal, "tuned", folder) for journal in TUNED]
         rows += [measure(journal, "unseen", folder) for journal in UNSEEN]
+        rows += [measure(journal, "an hour", folder) for journal in HOUR]
         rows.append(measure(PLANTED, "planted fault", folder, slower=SLOWER))
         print_rows(rows, as_json=options.json)
 
