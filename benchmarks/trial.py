@@ -1,10 +1,11 @@
 """Trials: recorded lives beside their simulations under the same policy, and what is refused.
 
 Five journals that the simulation was made with, five that it had not seen, one of an hour, and one
-of the ten again with a fault planted in the simulated world. ``live`` journals are of a real pool (llama.cpp on a
-shared machine, minutes), recorded by ``support.live_journal`` and in ``data/trial``; ``generated``
-ones are of a simulated pool with noise, a crash, a pause and a restart, by seed, and begin in the
-middle of its work. Live journals get the digests of this version, which may decide otherwise.
+of the ten again with a fault planted in the simulated world. ``live`` journals are of a real pool
+(llama.cpp on a shared machine, minutes; the last one nearly an hour), recorded by
+``support.live_journal`` and in ``data/trial``; ``generated`` ones are of a simulated pool with
+noise, a crash, a pause and a restart, by seed, and begin in the middle of its work. Live journals
+get the digests of this version, which may decide otherwise.
 
     python -m benchmarks.trial [--json] [--month]
 

@@ -41,10 +41,17 @@ def past_of(path: Path) -> baseline.Baseline:
     return policy_comparison.repeat_past(policy_comparison.replay_journal(path)).baseline
 
 
-@pytest.mark.parametrize("name", ["journal-base.gz", "journal-base-busy.gz"])
+JOURNALS = {
+    "base": DATA / "journal-base.gz",
+    "base-busy": DATA / "journal-base-busy.gz",  # begins when most jobs waited
+    "an hour": DATA.parents[1] / "benchmarks" / "data" / "trial" / "live-104.journal",
+}
+
+
+@pytest.mark.parametrize("name", JOURNALS)
 def test_a_recorded_life_is_simulated_as_it_was(name: str, tmp_path: Path) -> None:
-    """A real pool's requests by name, alias and size end as recorded; one life began when busy."""
-    compared = past_of(reseal(DATA / name, tmp_path / "pool.journal"))
+    """A real pool's requests by name, alias and size end as recorded; one pool lived an hour."""
+    compared = past_of(reseal(JOURNALS[name], tmp_path / "pool.journal"))
 
     assert ("equal", ()) == (compared.verdict, compared.differences)
     assert compared.recorded.served > 20
@@ -242,6 +249,24 @@ def test_speed_and_power_are_those_of_the_reports() -> None:
     assert 40.0 == pytest.approx(added_power_w([times]), rel=0.001)
     assert 50.0 == pytest.approx(speed.rates.prefill_tokens_per_s, rel=0.05)
     assert 0.1 == pytest.approx(speed.rates.tpot_base_s + speed.rates.tpot_per_sequence_s, rel=0.05)
+
+
+def test_a_machine_that_became_slower_is_slower_from_then_on() -> None:
+    """Twenty minutes at one speed, twenty at half of it: each window has its factor of the mean."""
+    times = RunTimes()
+    for number in range(80):
+        begun_at, slow = 30.0 * number, 2.0 if number >= 40 else 1.0
+        read, produced = 20 + 10 * (number % 4), 5 + 3 * (number % 5)
+        ttft_s, decode_s = slow * read / 50.0, slow * 0.1 * (produced - 1)
+        report = usage(read, produced, ttft_s, ttft_s + decode_s, 0.0)
+        times.add(begun_at + ttft_s + decode_s, report, choices=1)
+    slowdowns = times.speed(MeasuredSpeed(RATES, 0.0)).slowdowns
+    before, after = ([factor for at, factor in slowdowns if (at >= 1_200.0) == late]
+                     for late in (False, True))  # fmt: skip
+
+    assert (4, 4) == (len(before), len(after))
+    assert 0.67 == pytest.approx(sum(before) / 4, abs=0.1)
+    assert 1.33 == pytest.approx(sum(after) / 4, abs=0.1)
 
 
 def test_lost_runs_shared_the_power() -> None:

@@ -62,6 +62,8 @@ class NodeSpec(Struct, frozen=True, kw_only=True):
         prefix_block_tokens: tokens of one prefix block of the workload.
         sleep_after_s: idle time before it sleeps, where its card has a wake time or energy.
         energy_basis: basis of its reported energy.
+        slowdowns: (from, factor on all times), ascending, seconds since the epoch; of a machine
+            with one model.
         energy_told: ratio of reported to used energy.
     """
 
@@ -83,6 +85,7 @@ class NodeSpec(Struct, frozen=True, kw_only=True):
     prefix_block_tokens: int = 512
     sleep_after_s: float = 0.0
     energy_basis: Basis = Basis.MEASURED
+    slowdowns: tuple[tuple[float, float], ...] = ()
     energy_told: float = 1.0
     model_specs: tuple["NodeSpec", ...] = ()
     transfer_rates: TransferRates = TransferRates()

@@ -30,6 +30,9 @@ PRIOR_WEIGHT = 0.02  # of the speed that was known before, as a part of the weig
 FIELDS = 6
 TOGETHER_MAX = 0.5  # gap between first tokens, as a part of a reading time, of one step
 TINY_S = 1e-4
+WINDOW_S = 300.0  # a machine's speed changes with what else it does
+WINDOW_PRIOR = 4.0  # weight of the mean speed in a window, in mean times
+SLOWDOWN_MOST = 5.0
 
 Floats = npt.NDArray[np.float64]
 
@@ -41,11 +44,13 @@ class MeasuredSpeed(Struct, frozen=True):
         rates: of prefill and decode.
         start_s: time of each prompt that does not depend on its length.
         batches_prefill: whether prompts that wait together are read in one step.
+        slowdowns: (from, factor on all times), ascending, where its speed changed.
     """
 
     rates: Rates
     start_s: float
     batches_prefill: bool = True
+    slowdowns: tuple[tuple[float, float], ...] = ()
 
 
 class RunTimes:
@@ -106,11 +111,12 @@ class RunTimes:
         if not len(self):
             return prior
         begun, first, end, read, produced, _ = self.columns()
+        moments = np.concatenate([begun, first])
         others = np.concatenate([np.empty((2, 0)), *(times.busy() for times in beside)], axis=1)
         if others.size:
             lost = _Integral(*others, weigh=lambda counts: counts / (1.0 + counts))
             begun, first, end = (at - lost.until(at) for at in (begun, first, end))
-        times, terms = _equations(begun, first, end, read, produced)
+        times, terms, known = _equations(begun, first, end, read, produced)
         if not len(times):
             return prior
         rates = prior.rates
@@ -118,9 +124,12 @@ class RunTimes:
             [prior.start_s, 1.0 / rates.prefill_tokens_per_s, rates.tpot_base_s,
              rates.tpot_per_sequence_s]
         )  # fmt: skip
-        start_s, prefill_s, base_s, sequence_s = _solve(terms, times, before)
+        solution = _solve(terms, times, before)
+        start_s, prefill_s, base_s, sequence_s = solution
+        slowdowns = _slowdowns(moments[known], times, terms @ np.array(solution))
         rates = Rates(1.0 / prefill_s, base_s, sequence_s, Basis.MEASURED)
-        return MeasuredSpeed(rates, start_s, _reads_together(begun, first, read * prefill_s))
+        together = _reads_together(begun, first, read * prefill_s)
+        return MeasuredSpeed(rates, start_s, together, slowdowns)
 
 
 def added_power_w(every_model: list[RunTimes]) -> float | None:
@@ -139,8 +148,11 @@ def added_power_w(every_model: list[RunTimes]) -> float | None:
 
 def _equations(
     begun: Floats, first: Floats, end: Floats, read: Floats, produced: Floats
-) -> tuple[Floats, Floats]:
-    """Returns the times and, for each, the factors of start, prompt token, step and sequence."""
+) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
+    """Returns the times, for each the factors of start, prompt token, step and sequence, and which.
+
+    The last value tells for each first token and each rest whether it is among the times.
+    """
     decoding = _Integral(first, end)
     ones = np.ones_like(read)
     ahead = [
@@ -162,7 +174,7 @@ def _equations(
     times = np.concatenate([first - begun, end - first])
     terms = np.concatenate([ttft, decode])
     known = (times > TINY_S) & np.concatenate([read > 0, steps > 0])
-    return times[known], terms[known]
+    return times[known], terms[known], known
 
 
 def _solve(terms: Floats, times: Floats, before: Floats) -> tuple[float, float, float, float]:
@@ -188,6 +200,19 @@ def _solve(terms: Floats, times: Floats, before: Floats) -> tuple[float, float, 
     solution *= times.sum() / (terms @ solution).sum()
     start_s, prefill_s, base_s, sequence_s = (float(value) for value in solution)
     return start_s, prefill_s, base_s, sequence_s
+
+
+def _slowdowns(moments: Floats, times: Floats, expected: Floats) -> tuple[tuple[float, float], ...]:
+    """Returns by how much a machine was slower than its mean, from the begin of each window on."""
+    windows = np.floor(moments / WINDOW_S)
+    prior_s = WINDOW_PRIOR * float(times.mean())
+    steps = []
+    for window in np.unique(windows):
+        here = windows == window
+        factor = float((times[here].sum() + prior_s) / (expected[here].sum() + prior_s))
+        limited = min(SLOWDOWN_MOST, max(1.0 / SLOWDOWN_MOST, factor))
+        steps.append((float(window) * WINDOW_S, limited))
+    return tuple(steps) if len(steps) > 1 else ()
 
 
 def _reads_together(begun: Floats, first: Floats, reading_s: Floats) -> bool:

@@ -91,6 +91,7 @@ def _model_spec(
         alone_s=speed.start_s,
         mixed_s=speed.start_s,
         batches_prefill=speed.batches_prefill,
+        slowdowns=speed.slowdowns,
         prefix_tokens=tokens if reuses else 0,
         prefix_block_tokens=BLOCK_TOKENS,
         energy_basis=Basis(history.energy_basis.get(card.node, Basis.ESTIMATED.value)),

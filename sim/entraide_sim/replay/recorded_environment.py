@@ -87,6 +87,10 @@ class RecordedEnvironment:
                 node.up = record.state in (NodeState.LIVE, NodeState.SUSPECT)
                 node.copy_state()
                 self._set_node_state(name, record.accepting, record.reason, record.energy)
+        for node in self._world.nodes.values():
+            if not node.other_instances:
+                for at, factor in node.spec.slowdowns:
+                    driver.schedule(at, self._set_slowdown, (node, factor))
         for fault in self._faults:
             driver.schedule(fault.at, self._apply_fault, fault)
         if self._proposed is not None:
@@ -191,6 +195,10 @@ class RecordedEnvironment:
                 instance = node.instance_of(fault.model)
                 if instance is not None:
                     self._world.agents.fail_runs(instance, fault.code)
+
+    def _set_slowdown(self, node_and_factor: tuple[Node, float]) -> None:
+        node, factor = node_and_factor
+        node.engine.slowdown = factor
 
     def _give_back(self, node_and_since: tuple[Node, float]) -> None:
         """Ends the runs of a machine that has taken no work since a moment."""
