@@ -161,7 +161,7 @@ def _check_numbers(struct: Any, path: Path) -> Iterator[ScenarioIssue]:
 
 def _fault_code(allowed: AllowedRange, value: float) -> str:
     """Returns the code of a number outside a range; a general limit is told only beyond it."""
-    if allowed.high != NUMBER_MAX:
+    if not any(allowed is general for general in (ABOVE_0, FROM_0, FROM_1)):
         return allowed.fault(value)
     if value > NUMBER_MAX:
         return "most"
