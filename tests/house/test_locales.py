@@ -113,6 +113,15 @@ def test_a_machines_state_has_one_word(lang: str) -> None:
     assert "".join(pages["op-found-silent"].texts).lower().startswith(words["lost"])
 
 
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_command_and_page_say_a_lost_connection_alike(lang: str) -> None:
+    """The chat page and ``entraide chat`` have the same words, and ask alike for the rest."""
+    page, command = (entries(lang, name) for name in ("pages", "sdk"))
+
+    for code in ("chat-reconnecting", "chat-continue-question"):
+        assert page[code].texts == command[code].texts != []
+
+
 def test_silence_is_no_state() -> None:
     """No French sentence calls a machine or a gateway « silencieuse » or « muette » any more."""
     silent = [
