@@ -22,6 +22,7 @@ from entraide_node import run_manager
 from entraide_node.engines.base import ChunkReceiver, EngineChunk, EngineEnd, EngineRequest
 from entraide_node.join import JoinOptions, join_pool
 from entraide_scheduler.core.leases.backoff import NO_ANSWER
+from entraide_scheduler.core.policy import Timing
 
 CHAT = {
     "model": MODEL,
@@ -77,7 +78,9 @@ async def test_the_answer_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(run_manager, "REPORT_AFTER_S", 3_600.0)
     async with contextlib.AsyncExitStack() as stack:
         bus = await stack.enter_async_context(running_pool(tmp_path))
-        scheduler = await stack.enter_async_context(running_scheduler(tmp_path, bus))
+        scheduler = await stack.enter_async_context(
+            running_scheduler(tmp_path, bus, timing=Timing())
+        )
         port = urlsplit(bus.url).port or 0
         links = {
             name: await stack.enter_async_context(machine(scheduler, tmp_path, name, port))

@@ -30,7 +30,6 @@ from entraide_node.core.phases import PhaseEvent
 from entraide_node.join import JoinOptions, join_pool
 from entraide_node.machine_setup import MachineSetup, start_machine
 from entraide_node.model_manager.catalogue_source import CatalogueSource
-from entraide_scheduler.core import events
 from entraide_scheduler.gateway.batches import feeder
 from entraide_scheduler.gateway.requests import answer_writers
 
@@ -222,22 +221,6 @@ def held_heartbeats(agent: Agent) -> Iterator[None]:
         yield
 
 
-def allow_silence(scheduler: RunningScheduler) -> None:
-    """A node without a heartbeat stays live as long as a traced request may take."""
-    driver = scheduler.driver
-    policy = driver.core._state.policy
-    patient = replace(
-        policy.timing,
-        suspect_after_s=SILENCE_S,
-        lost_after_s=2 * SILENCE_S,
-        busy_suspect_after_s=SILENCE_S,
-        busy_lost_after_s=2 * SILENCE_S,
-        lease_s=SILENCE_S,
-    )
-    changed = replace(policy, timing=patient)
-    driver.feed(events.PolicyChanged(*events.UNNUMBERED, policy=changed))
-
-
 async def trace_requests(folder: Path, tracer: CallTracer) -> list[list[Call]]:
     """The first calls of each request, from its connection until its receipt is settled."""
     traces = []
@@ -246,7 +229,6 @@ async def trace_requests(folder: Path, tracer: CallTracer) -> list[list[Call]]:
         running_scheduler(folder, bus) as scheduler,
         running_node(scheduler, folder / "node") as agent,
     ):
-        allow_silence(scheduler)
         for _ in range(REQUESTS):
             key = await scheduler.operator.key()  # a new one, which the gateway has to look up
             with held_heartbeats(agent):

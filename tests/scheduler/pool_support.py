@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import aiohttp
 import grpc
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 from tests.core.builders import MODEL, card, usage
 from tests.integration.nats_support import NatsPool
 from tests.waiting import eventually
@@ -21,10 +22,22 @@ from entraide.wire import messages as m
 from entraide.wire.bus_connection import BusConnection
 from entraide.wire.enrolment import JoinRequest
 from entraide.wire.nats import Identity, connect, new_user_key, public_user_key
-from entraide_scheduler.config import SchedulerConfig, load_config
+from entraide_scheduler import service as service_module
+from entraide_scheduler.config import SchedulerConfig, load_config, load_first_policy
+from entraide_scheduler.core.policy import Policy, Timing
 from entraide_scheduler.service import Service
 
 ADMIN_KEY = "ent_operator"
+
+
+# The nodes of these tests send a heartbeat only where a test says so, however slow the machine is.
+PATIENT = Timing(
+    suspect_after_s=600.0,
+    lost_after_s=1_200.0,
+    busy_suspect_after_s=600.0,
+    busy_lost_after_s=1_200.0,
+    lease_s=600.0,
+)
 
 
 def write_config(folder: Path, nats_url: str, more: str = "") -> SchedulerConfig:
@@ -229,11 +242,20 @@ class RunningScheduler:
 
 @asynccontextmanager
 async def running_scheduler(
-    folder: Path, bus: NatsPool, more: str = ""
+    folder: Path, bus: NatsPool, more: str = "", *, timing: Timing = PATIENT
 ) -> AsyncIterator[RunningScheduler]:
-    """Runs a scheduler on a bus; the same folder twice is the same pool, started again."""
+    """Runs a scheduler on a bus; the same folder twice is the same pool, started again.
+
+    The first version of its policy has this timing, unless it comes from a file.
+    """
+
+    def load(config: SchedulerConfig) -> Policy:
+        policy = load_first_policy(config)
+        return policy if config.policy_file else replace(policy, timing=timing)
+
     service = Service(write_config(folder, bus.url, more))
-    await service.start()
+    with patch.object(service_module, "load_first_policy", load):
+        await service.start()
     running = RunningScheduler(service)
     try:
         yield running
