@@ -156,7 +156,7 @@ def unpack(name: str, folder: Path) -> Path:
 
 
 def _complete_schema(state: Path) -> None:
-    """Adds the tables and columns that the base schema got since a recording.
+    """Gives a recording the tables and columns that the base schema has today.
 
     Until the first release, the base schema changes without a migration.
     """
@@ -169,6 +169,8 @@ def _complete_schema(state: Path) -> None:
                 if column.name not in present:
                     added = CreateColumn(column).compile(dialect=engine.dialect)
                     connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {added}"))
+            for gone in present - {column.name for column in table.columns}:
+                connection.execute(text(f"ALTER TABLE {table.name} DROP COLUMN {gone}"))
     engine.dispose()
 
 

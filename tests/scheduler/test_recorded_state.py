@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, inspect
 from tests.data.recorded import (
     NAMES,
     decisions,
@@ -20,6 +21,7 @@ from tests.scheduler.driver_support import SentMessages, recovered_driver, store
 from entraide.wire import messages as m
 from entraide_scheduler.core import events as e
 from entraide_scheduler.driver import Clock, LiveDriver, recover
+from entraide_scheduler.store.schema import metadata
 from entraide_scheduler.store.store import Store
 
 RECORDED_JOURNALS = [file for name in NAMES for file in journals(name)]
@@ -48,6 +50,18 @@ def test_there_is_a_recording() -> None:
 async def test_state_folder_holds_what_it_held(name: str, state: Path) -> None:
     """This version finds the snapshot, policy, keys, nodes, ledger and kept jobs."""
     assert golden(name).state == await state_facts(state)
+
+
+def test_state_folder_has_the_schema_of_today(state: Path) -> None:
+    """Each table has the columns that this version writes, and no other."""
+    engine = create_engine(store_url(state))
+    found = {
+        table.name: {column["name"] for column in inspect(engine).get_columns(table.name)}
+        for table in metadata.sorted_tables
+    }
+    engine.dispose()
+
+    assert {table.name: set(table.columns.keys()) for table in metadata.sorted_tables} == found
 
 
 async def test_journal_in_the_store_is_replayed_from_the_oldest_snapshot(
