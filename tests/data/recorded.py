@@ -169,8 +169,8 @@ def _complete_schema(state: Path) -> None:
                 if column.name not in present:
                     added = CreateColumn(column).compile(dialect=engine.dialect)
                     connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {added}"))
-            for gone in present - {column.name for column in table.columns}:
-                connection.execute(text(f"ALTER TABLE {table.name} DROP COLUMN {gone}"))
+            for name in present - {column.name for column in table.columns}:
+                connection.execute(text(f"ALTER TABLE {table.name} DROP COLUMN {name}"))
     engine.dispose()
 
 
