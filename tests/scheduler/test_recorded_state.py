@@ -55,13 +55,13 @@ async def test_state_folder_holds_what_it_held(name: str, state: Path) -> None:
 def test_state_folder_has_the_schema_of_today(state: Path) -> None:
     """Each table has the columns that this version writes, and no other."""
     engine = create_engine(store_url(state))
-    found = {
+    columns = {
         table.name: {column["name"] for column in inspect(engine).get_columns(table.name)}
         for table in metadata.sorted_tables
     }
     engine.dispose()
 
-    assert {table.name: set(table.columns.keys()) for table in metadata.sorted_tables} == found
+    assert {table.name: set(table.columns.keys()) for table in metadata.sorted_tables} == columns
 
 
 async def test_journal_in_the_store_is_replayed_from_the_oldest_snapshot(
