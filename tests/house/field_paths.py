@@ -127,6 +127,7 @@ def _coops_set(policy: Policy, path: Path, name: str) -> Iterator[str]:
         f"--quota {quota.kind.value}=9/{quota.period.value}": structs.replace(
             terms, quotas=(structs.replace(quota, limit=9),)
         ),
+        "--name Tournesol": structs.replace(terms, name="Tournesol"),
         "--lend-part 0.5": structs.replace(terms, lend=structs.replace(terms.lend, part=0.5)),
         "--lend-wh 700": structs.replace(
             terms, lend=structs.replace(terms.lend, energy_wh_per_day=700)
@@ -205,7 +206,7 @@ def _simulator(policy: Policy, path: Path, name: str) -> Iterator[str]:
     raw = decode_toml(write_document(policy))
     version, coops = raw.pop("version"), raw.pop("coops")
     for coop in coops:
-        coop["name"] = coop.pop("coop")
+        coop |= {"shown_name": coop.pop("name"), "name": coop.pop("coop")}
     scenario = Scenario(
         name=version, policy=raw, coops=msgspec.convert(coops, tuple[ScenarioCoop, ...])
     )

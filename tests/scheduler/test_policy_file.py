@@ -128,6 +128,25 @@ def test_json_says_the_same_as_toml(tmp_path: Path) -> None:
         ('version = "1"\n[[coops]]\ncoop = "a"\nshares = 0', "coops.a.shares", 0.0),
         ('version = "1"\n[[coops]]\ncoop = "a"\n[[coops]]\ncoop = "a"', "coops", "a"),
         ('version = "1"\n[[coops]]\ncoop = "a"\nlend = {part = 2}', "coops.a.lend.part", 2.0),
+        *(
+            (f'version = "1"\n[[coops]]\ncoop = "a"\nname = {text}', "coops.a.name", value)
+            for text, value in (
+                (f'"{"é" * 81}"', "é" * 37 + " […] " + "é" * 18),
+                (r'"a\u202eb"', "ab"),
+                (r'"a\u200bb"', "a\u200bb"),
+                (r'"a\nb"', "a b"),
+                ('" a"', " a"),
+                ('"B"\n[[coops]]\ncoop = "b"', "B"),
+            )
+        ),
+        (
+            (
+                'version = "1"\n[[coops]]\ncoop = "a"\nname = "Four"\n'
+                '[[coops]]\ncoop = "b"\nname = "FOUR"'
+            ),
+            "coops.b.name",
+            "FOUR",
+        ),
         (
             (
                 'version = "1"\n[[coops]]\ncoop = "a"\n'

@@ -214,6 +214,19 @@ async def test_change_of_one_coop_is_a_version_with_its_author(pool: RunningSche
     assert (35.0, 5_000_000) == (listed.journal.keep_days, listed.journal.events_max)
 
 
+async def test_name_of_a_coop_is_kept_until_it_is_changed(pool: RunningScheduler) -> None:
+    """A change that does not speak of the name keeps it; an empty one takes it away."""
+    names = []
+    for change in (a.Coop(name="Les Abeilles"), a.Coop(shares=2.0), a.Coop(name="")):
+        change.coop = "alpha"
+        names.append((await pool.operator.ask("SetCoop", change)).name)
+    taken = a.Coop(coop="alpha", name="BETA")
+    problem = await refusal(pool.operator.ask("SetCoop", taken))
+
+    assert ["Les Abeilles", "Les Abeilles", ""] == names
+    assert "policy_refused" == reason(problem)
+
+
 async def test_operator_tries_applies_and_rolls_back_by_the_command(
     pool: RunningScheduler, folder: Path
 ) -> None:

@@ -234,6 +234,18 @@ def test_coops_change_only_what_is_asked(served: ServedPool, cli: Cli) -> None:
     assert ["tokens", "jobs_in_flight"] == [quota.kind for quota in served.admin.coop.quotas]
 
 
+def test_a_coop_is_named(served: ServedPool, cli: Cli) -> None:
+    """``--name`` names a co-op, other changes keep its name, and lists show both."""
+    state = ["--state", str(served.state)]
+    cli(["coops", "set", "boreale", "--name", "Coop Boréale", *state])
+    cli(["coops", "set", "boreale", "--shares", "2", *state])
+    listed = cli(["coops", "list", *state]).out.splitlines()[1]
+    cli(["coops", "set", "boreale", "--name", "", *state])
+
+    assert ["boreale", "Coop", "Boréale", "2"] == listed.split()[:4]
+    assert "" == served.admin.coop.name
+
+
 @pytest.mark.parametrize(
     "quota",
     [

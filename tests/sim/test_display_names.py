@@ -8,7 +8,7 @@ from entraide_sim.building import load_scenario
 from entraide_sim.fleet import display_name, scenario_titles
 from entraide_sim.fleet.display_names import PARTS
 from entraide_sim.report import formatting
-from entraide_sim.scenario import Scenario, ScenarioCoop, ScenarioSite, expand_coops
+from entraide_sim.scenario import Scenario, ScenarioCoop, ScenarioSite, expand_coops, identifier_of
 
 SHIPPED = ("quartier", "trois-provinces", "verglas", "gpu-ou-minis", "province")
 
@@ -19,12 +19,12 @@ def test_shipped_scenarios_name_their_parts(name) -> None:
     scenario = load_scenario(name).scenario
     titles = scenario_titles(scenario)
     missing = [
-        (kind, part.name, lang)
+        (kind, identifier_of(part), lang)
         for kind, field in PARTS.items()
         if kind != "group"  # machines are called by their device and site
         for part in getattr(scenario, field)
         for lang in ("fr", "en")
-        if not titles.get(kind, {}).get(part.name, {}).get(lang)
+        if not titles.get(kind, {}).get(identifier_of(part), {}).get(lang)
     ]
 
     assert [] == missing
@@ -39,6 +39,7 @@ def test_a_title_is_one_text_or_one_by_language() -> None:
             ScenarioCoop(coop="b", title={"fr": "La Ferme", "en": "The Farm"}),
             ScenarioCoop(coop="c", title={"fr": "Le Four"}),
             ScenarioCoop(coop="d"),
+            ScenarioCoop(coop="e", name="Les Abeilles"),
         ),
     )
     titles = scenario_titles(scenario)
@@ -49,6 +50,7 @@ def test_a_title_is_one_text_or_one_by_language() -> None:
     ]
     assert "Le Four" == display_name(titles, "coop", "c", "en")
     assert "d" == display_name(titles, "coop", "d", "fr")
+    assert "Les Abeilles" == display_name(titles, "coop", "e", "fr")
 
 
 def test_identical_coops_are_numbered() -> None:

@@ -101,6 +101,7 @@ def coop_message(
     """Returns a co-op with its quotas and its balance."""
     return admin_pb2.Coop(
         coop=terms.coop,
+        name=terms.name,
         shares=terms.shares,
         quotas=[
             admin_pb2.Quota(
@@ -144,6 +145,7 @@ def read_coop_terms(message: admin_pb2.Coop, before: Sequence[CoopTerms]) -> Coo
         shares=message.shares or 1.0,
         quotas=tuple(_read_quota(quota, known.quotas) for quota in message.quotas),
         lend=_read_lend(message.lend, known.lend) if message.HasField("lend") else known.lend,
+        name=message.name if message.HasField("name") else known.name,
     )
 
 

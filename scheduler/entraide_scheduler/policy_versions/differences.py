@@ -26,7 +26,12 @@ NONE = ""  # the value of a key that holds nothing
 COMPARED_APART = ("version", "coops", "classes")  # keys of the policy
 # Codes of the keys of a co-op's terms that have a sentence of their own.
 COOP_CODES: Mapping[str, str] = MappingProxyType(
-    {"shares": "shares", "lend.part": "lend_part", "lend.energy_wh_per_day": "lend_energy"}
+    {
+        "name": "coop_name",
+        "shares": "shares",
+        "lend.part": "lend_part",
+        "lend.energy_wh_per_day": "lend_energy",
+    }
 )
 
 Value = str | int | float
@@ -37,8 +42,8 @@ class PolicyChange(Struct, frozen=True):
 
     Attributes:
         code: ``coop_added``, ``coop_removed``, ``shares``, ``quota_added``, ``quota_removed``,
-            ``quota``, ``quota_key``, ``lend_part``, ``lend_energy``, ``coop_key``, ``class_key`` or
-            ``key``.
+            ``quota``, ``quota_key``, ``lend_part``, ``lend_energy``, ``coop_name``, ``coop_key``,
+            ``class_key`` or ``key``.
         values: names, and the values before (``old``) and after (``new``); "" for none.
     """
 

@@ -5,6 +5,7 @@ the document was made, if a comment names it (``# base = "3"``, as ``write_docum
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
@@ -24,6 +25,7 @@ DOCUMENT_BYTES_MAX = 16 * 1024 * 1024
 FAULTS_MAX = 100  # of the document's form; the rest is found once these are corrected
 VALUE_CHARS_MAX = 60
 VERSION_CHARS_MAX = 64
+COOP_NAME_CHARS_MAX = 80
 INDENT = "  "
 
 _BASE = re.compile(r'^# base = "(?P<base>[^"\n]+)"$', re.MULTILINE)
@@ -89,6 +91,22 @@ def _name_faults(policy: Policy) -> Iterator[PolicyFault]:
         if terms.coop and not ID_PATTERN.fullmatch(terms.coop):
             shown = shortened(terms.coop, VALUE_CHARS_MAX)
             yield PolicyFault(f"coops.{number}.coop", "coop_form", {"value": shown})
+    yield from _coop_name_faults(policy)
+
+
+def _coop_name_faults(policy: Policy) -> Iterator[PolicyFault]:
+    """Checks the names that people read: no two co-ops may be taken for each other."""
+    owners = {terms.coop: terms.coop for terms in policy.coops}
+    for terms in policy.coops:
+        name, key = terms.name, f"coops.{terms.coop}.name"
+        shown = " ".join(shortened(name, VALUE_CHARS_MAX).splitlines())
+        if len(name) > COOP_NAME_CHARS_MAX or not name.isprintable() or name != name.strip():
+            values: dict[str, str | int | float] = {"value": shown, "high": COOP_NAME_CHARS_MAX}
+            yield PolicyFault(key, "shown_name_form", values)
+            continue
+        compared = unicodedata.normalize("NFKC", name).casefold()
+        if name and owners.setdefault(compared, terms.coop) != terms.coop:
+            yield PolicyFault(key, "taken", {"value": shown, "other": owners[compared]})
 
 
 def fault_line(fault: PolicyFault, lang: str) -> str:

@@ -98,6 +98,9 @@ def _register_terms(coops: typer.Typer, lang: str, name: str) -> None:
             list[str] | None,
             typer.Option("--quota", metavar="Q", help=i18n.text("opt-quota", lang)),
         ] = None,
+        shown_name: Annotated[
+            str | None, typer.Option("--name", help=i18n.text("opt-coop-name", lang))
+        ] = None,
         lend_part: Annotated[
             float | None,
             typer.Option("--lend-part", min=0, max=1, help=i18n.text("opt-lend-part", lang)),
@@ -128,6 +131,8 @@ def _register_terms(coops: typer.Typer, lang: str, name: str) -> None:
                 before, quotas=changes, shares=shares, lend_part=lend_part, lend_wh=lend_wh
             )
             request.coop = coop
+            if shown_name is not None:
+                request.name = shown_name
             request.author = author or getpass.getuser()
             request.reason = reason or f"entraide coops {name} {coop}"
             after = admin.call("SetCoop", request)
@@ -247,10 +252,11 @@ def _print(coops: "Sequence[admin_pb2.Coop]", lang: str, *, json: bool) -> None:
     if json:
         output.print_json(list(coops))
         return
-    names = ("coop", "shares", "balance", "energy", "carbon", "quotas")
+    names = ("coop", "name", "shares", "balance", "energy", "carbon", "quotas")
     rows = [
         [
             coop.coop,
+            coop.name,
             i18n.decimal(coop.shares, lang),
             i18n.decimal(coop.balance_tokens, lang),
             f"{i18n.decimal(coop.balance_wh, lang)} Wh",

@@ -2039,6 +2039,8 @@ policy-fault = { $key ->
     [none] .
     [empty] {" "}must not be empty: give it a name.
     [twice] {" "}names "{ $value }" twice: keep one of the two.
+    [taken] {" "}is "{ $value }", which already means the co-op "{ $other }": give another name.
+    [shown_name_form] {" "}is "{ $value }": write { $high } characters at most on one line, without invisible characters or a space at either end.
     [too_many] {" "}has { $value } entries: there may be { $high } at most.
     [above] {" "}is { $value }: write a number above { $low }.
     [least] {" "}is { $value }: write { $low } or more.
@@ -2119,6 +2121,13 @@ policy-diff = { $count ->
 }
 policy-change-coop_added = { $coop } becomes a member, with shares of { $shares }.
 policy-change-coop_removed = { $coop } is no longer a member: its jobs are refused.
+policy-change-coop_name = { $coop }: shown name { $old ->
+    [none] none
+   *[other] "{ $old }"
+} → { $new ->
+    [none] none
+   *[other] "{ $new }"
+}.
 policy-change-shares = { $coop }: shares { $old } → { $new }.
 policy-change-quota_added = { $coop }: new quota of { $new } { $quota }{ $period ->
     [none] {""}
@@ -2219,6 +2228,7 @@ opt-reason = Reason, which the members will read.
 opt-tokens = Tokens.
 opt-wh = Energy, Wh.
 opt-gco2e = Direct emissions, gCO2e.
+opt-coop-name = Name that people read in place of the identifier (empty: the identifier).
 opt-lend-part = Share of its own machines' slots that other co-ops may hold at once, 0 to 1.
 opt-lend-wh = Watt-hours per day that other co-ops may use on its machines; none for no limit.
 cli-bad-lend = "{ $text }" is not a number of watt-hours: write 2000, or none for no limit.

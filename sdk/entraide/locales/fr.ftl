@@ -2040,6 +2040,8 @@ policy-fault = { $key ->
     [none] .
     [empty] {" "}ne doit pas être vide : donnez-lui un nom.
     [twice] {" "}nomme deux fois « { $value } » : n’en gardez qu’un.
+    [taken] {" "}vaut « { $value } », qui désigne déjà la coopérative « { $other } » : donnez un autre nom.
+    [shown_name_form] {" "}vaut « { $value } » : écrivez { $high } caractères au plus sur une ligne, sans caractère invisible ni espace au début ou à la fin.
     [too_many] {" "}a { $value } entrées : il peut y en avoir { $high } au plus.
     [above] {" "}vaut { $value } : écrivez un nombre supérieur à { $low }.
     [least] {" "}vaut { $value } : écrivez { $low } ou plus.
@@ -2120,6 +2122,13 @@ policy-diff = { $count ->
 }
 policy-change-coop_added = { $coop } devient membre, avec { $shares } de parts.
 policy-change-coop_removed = { $coop } n’est plus membre : ses requêtes sont refusées.
+policy-change-coop_name = { $coop } : nom affiché { $old ->
+    [none] aucun
+   *[other] « { $old } »
+} → { $new ->
+    [none] aucun
+   *[other] « { $new } »
+}.
 policy-change-shares = { $coop } : parts { $old } → { $new }.
 policy-change-quota_added = { $coop } : nouveau quota de { $new } { $quota }{ $period ->
     [none] {""}
@@ -2220,6 +2229,7 @@ opt-reason = Motif, que les membres liront.
 opt-tokens = Jetons.
 opt-wh = Énergie, en Wh.
 opt-gco2e = Émissions directes, en g de CO2e.
+opt-coop-name = Nom que les gens lisent à la place de l’identifiant (vide : l’identifiant).
 opt-lend-part = Part des places de ses propres machines que les autres peuvent occuper à la fois, de 0 à 1.
 opt-lend-wh = Wattheures par jour que les autres peuvent consommer sur ses machines ; none pour ne rien limiter.
 cli-bad-lend = « { $text } » n’est pas un nombre de wattheures : écrivez 2000, ou none pour ne rien limiter.

@@ -543,6 +543,7 @@ class Coop(_message.Message):
     LEND_FIELD_NUMBER: _builtins.int
     AUTHOR_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
     coop: _builtins.str
     shares: _builtins.float
     balance_tokens: _builtins.int
@@ -552,6 +553,8 @@ class Coop(_message.Message):
     author: _builtins.str
     """In SetCoop: who changes the policy, and why."""
     reason: _builtins.str
+    name: _builtins.str
+    """What people read in place of the identifier. In SetCoop: left out, it stays as it is."""
     @_builtins.property
     def quotas(self) -> _containers.RepeatedCompositeFieldContainer[Global___Quota]: ...
     @_builtins.property
@@ -570,12 +573,15 @@ class Coop(_message.Message):
         lend: Global___Lend | None = ...,
         author: _builtins.str = ...,
         reason: _builtins.str = ...,
+        name: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["lend", b"lend"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "lend", b"lend", "name", b"name"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "balance_gco2e", b"balance_gco2e", "balance_tokens", b"balance_tokens", "balance_wh", b"balance_wh", "coop", b"coop", "lend", b"lend", "quotas", b"quotas", "reason", b"reason", "shares", b"shares"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "author", b"author", "balance_gco2e", b"balance_gco2e", "balance_tokens", b"balance_tokens", "balance_wh", b"balance_wh", "coop", b"coop", "lend", b"lend", "name", b"name", "quotas", b"quotas", "reason", b"reason", "shares", b"shares"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
+    _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__name) -> _WhichOneofReturnType__name | None: ...
 
 Global___Coop: _TypeAlias = Coop  # noqa: Y015
 

@@ -186,7 +186,9 @@ def _check_required(scenario: s.Scenario) -> Iterator[ScenarioIssue]:
 
 def _check_names(scenario: s.Scenario) -> Iterator[ScenarioIssue]:
     for kind in ("sites", "coops", "models", "workloads", "alternatives"):
-        yield from _find_duplicates(kind, [entry.name for entry in getattr(scenario, kind)])
+        yield from _find_duplicates(
+            kind, [s.identifier_of(entry) for entry in getattr(scenario, kind)]
+        )
     for alternative in scenario.alternatives or (s.FleetAlternative(name=""),):
         yield from _find_duplicates(
             "nodes", [group.name for group in scenario.nodes + alternative.nodes]
@@ -239,7 +241,7 @@ def _check_known(name: str, names: Iterable[str], path: Path) -> Iterator[Scenar
 
 def _check_member(scenario: s.Scenario, name: str, path: Path) -> Iterator[ScenarioIssue]:
     if not scenario.members((name,)):
-        yield from _check_known(name, [coop.name for coop in scenario.coops], path)
+        yield from _check_known(name, [coop.coop for coop in scenario.coops], path)
 
 
 def _check_group(scenario: s.Scenario, group: s.NodeGroup, path: Path) -> Iterator[ScenarioIssue]:

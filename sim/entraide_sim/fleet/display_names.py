@@ -1,7 +1,8 @@
 """Display names: what people call the parts of a scenario.
 
 Input: the ``title`` keys of a scenario. Output: a title for each kind of part, name and language.
-A part without a title is called by its name; a group of machines, by its device and site.
+A part without a title is called by its name, a co-op by the policy's name for it, and a group of
+machines by its device and site.
 """
 
 import re
@@ -11,7 +12,7 @@ from typing import Any
 from entraide import i18n
 from entraide.i18n import text
 from entraide_sim import catalogue
-from entraide_sim.scenario import NodeGroup, Scenario, Title
+from entraide_sim.scenario import NodeGroup, Scenario, Title, identifier_of
 
 # By kind of part, name and language.
 Titles = dict[str, dict[str, dict[str, str]]]
@@ -46,7 +47,11 @@ def scenario_titles(scenario: Scenario) -> Titles:
         kind: getattr(scenario, field) for kind, field in PARTS.items()
     }
     titles = {
-        kind: {part.name: title_by_language(part.title) for part in listed if part.title}
+        kind: {
+            identifier_of(part): title_by_language(title)
+            for part in listed
+            if (title := part.title or (part.name if kind == "coop" else ""))
+        }
         for kind, listed in parts.items()
     }
     groups = (*scenario.nodes, *scenario.plan.purchases)

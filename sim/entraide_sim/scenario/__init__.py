@@ -43,6 +43,7 @@ from entraide_sim.scenario.scenario import (
     Title,
     Workload,
     expand_coops,
+    identifier_of,
 )
 from entraide_sim.scenario.spreadsheet import SpreadsheetError, read_machines
 
@@ -78,6 +79,7 @@ __all__ = [
     "Workload",
     "ZoneHours",
     "expand_coops",
+    "identifier_of",
     "read_machines",
     "scenario",
     "version",

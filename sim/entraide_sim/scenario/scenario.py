@@ -100,18 +100,15 @@ class ScenarioCoop(CoopTerms, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     Attributes:
         coop: ``name`` in the file.
+        name: ``shown_name`` in the file: the policy's name for people; ``title`` goes before it.
         title: shown in reports instead of the name; with ``count``, a number follows it.
         count: number of identical members, named ``NAME-001`` and so on; None for one member.
     """
 
     coop: str = field(name="name")
+    name: str = field(default="", name="shown_name")
     title: Title = ""
     count: int | None = None
-
-    @property
-    def name(self) -> str:
-        """Identifier, as other parts of a scenario call theirs."""
-        return self.coop
 
     @property
     def terms(self) -> CoopTerms:
@@ -427,9 +424,9 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def members(self, names: tuple[str, ...] = ("*",)) -> tuple[str, ...]:
         """Returns the co-ops whose names match one of the patterns, in the scenario's order."""
         return tuple(
-            coop.name
+            coop.coop
             for coop in self.coops
-            if any(fnmatchcase(coop.name, pattern) for pattern in names)
+            if any(fnmatchcase(coop.coop, pattern) for pattern in names)
         )
 
     @property
@@ -446,6 +443,12 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 _terms_of = make_copier(ScenarioCoop, CoopTerms)
 
 
+def identifier_of(part: Any) -> str:
+    """Returns what a scenario's file calls ``name`` in any of its parts."""
+    identifier: str = part.coop if isinstance(part, ScenarioCoop) else part.name
+    return identifier
+
+
 def expand_coops(scenario: Scenario) -> Scenario:
     """Returns the scenario with each ``count`` of co-ops expanded to single co-ops."""
     coops: list[ScenarioCoop] = []
@@ -456,7 +459,8 @@ def expand_coops(scenario: Scenario) -> Scenario:
         coops += [
             msgspec.structs.replace(
                 coop,
-                coop=f"{coop.name}-{number:03}",
+                coop=f"{coop.coop}-{number:03}",
+                name=f"{coop.name} {number}" if coop.name else "",
                 title=_number_title(coop.title, number),
                 count=None,
             )

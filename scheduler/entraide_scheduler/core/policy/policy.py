@@ -75,12 +75,14 @@ class CoopTerms(Struct, frozen=True, forbid_unknown_fields=True):
         shares: weight in the fair share (one member, one vote: 1 by default).
         quotas: hard limits.
         lend: how much of its own nodes it lends.
+        name: what people read in place of the identifier; "" for the identifier itself.
     """
 
     coop: str
     shares: float = 1.0
     quotas: tuple[Quota, ...] = ()
     lend: Lend = Lend()
+    name: str = ""
 
 
 class ClassTerms(Struct, frozen=True, forbid_unknown_fields=True):
