@@ -12,7 +12,7 @@ def test_the_pages_are_current() -> None:
 
     made = reference.pages()
 
-    assert {path: path.read_text("utf-8") for path in made} == made
+    assert [] == [path.name for path, text in made.items() if path.read_text("utf-8") != text]
     assert 9 == len(made)
 
 
