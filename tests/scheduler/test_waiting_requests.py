@@ -69,18 +69,19 @@ async def test_each_interface_says_why_a_request_waits_and_then_that_it_waited_t
                 )
         return raised.value
 
-    async def ask_whole() -> tuple[int, Any, Any]:
+    async def ask_whole(path: str = "/v1/chat/completions") -> tuple[int, Any, Any]:
         async with pool.session(key) as session:
             body = {**QUESTION, "entraide": {"max_wait_s": 1.0}}
-            answer = await session.post("/v1/chat/completions", json=body)
+            answer = await session.post(path, json=body)
             error = (await answer.json())["error"]
             why = await session.get(error["explanation"])
             return answer.status, answer.headers, (error, await why.json())
 
-    _, from_client, (status, headers, (error, why)) = await asyncio.gather(
+    _, from_client, (status, headers, (error, why)), anthropics = await asyncio.gather(
         read_events(pool, key, streamed, waiting_events=True, max_wait_s=5.0),
         ask_client(),
         ask_whole(),
+        ask_whole("/v1/messages"),
     )
 
     first = streamed[0]
@@ -94,7 +95,9 @@ async def test_each_interface_says_why_a_request_waits_and_then_that_it_waited_t
     assert ("waited_too_long", 30.0) == (from_client.code, from_client.retry_after_s)
     assert (503, "waited_too_long", "30") == (status, error["code"], headers["retry-after"])
     assert "false" == headers["x-should-retry"]  # or OpenAI's clients wait as long again, twice
-    assert ["not_accepting"] == [each["rule"] for each in why["excluded"]]
+    assert (503, "waited_too_long") == (anthropics[0], anthropics[2][0]["code"])
+    for explained in (why, anthropics[2][1]):  # each error has the address of its explanation
+        assert ["not_accepting"] == [each["rule"] for each in explained["excluded"]]
 
 
 async def test_a_request_that_is_placed_in_the_end_says_so(pool: RunningScheduler) -> None:

@@ -107,7 +107,7 @@ def test_a_reading_that_breaks_off_goes_on_after_the_last_line(run: Run) -> None
         ).encode()
         for name in "abc"
     ]
-    broken = [lines[0] + b"\n" + lines[1][:9], error_for("stream_broken")]
+    broken = [lines[0] + b"\n" + lines[1][:9], error_for("connection_cut")]
     script = {"GET /v1/files/batch_1-output/content": [broken, b"\n".join(lines) + b"\n"]}
     _, results, _ = run(["x"], script)
 

@@ -1,6 +1,7 @@
 """The clients over a real gRPC server: refusals keep their code, and leaving cancels."""
 
 import http.server
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +10,13 @@ import msgspec
 import pytest
 from tests.sdk.conftest import ServedPool
 
+from entraide import i18n
 from entraide.client import AsyncClient, Client
 from entraide.client._address import Address, resolve
+from entraide.client.http import WebCaller, WebRequest
 from entraide.errors import (
     AuthenticationError,
+    ConnectionCut,
     NotFoundError,
     PoolUnreachable,
     QuotaError,
@@ -147,6 +151,30 @@ def test_a_web_address_that_is_no_pool(body: bytes) -> None:
         pytest.raises(PoolUnreachable, match="http"),
     ):
         client.models()
+
+
+@pytest.mark.parametrize(
+    "body", [b"content-length: 9\r\n\r\nab", b"transfer-encoding: chunked\r\n\r\n9\r\nab"]
+)
+def test_a_body_that_breaks_off_is_a_cut_connection(body: bytes) -> None:
+    """Where files and batches are read, too, the connection broke, and what came is no whole."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer_partly() -> None:
+            visit, _ = server.accept()
+            with visit:
+                visit.recv(65_536)
+                visit.sendall(b"HTTP/1.1 200 OK\r\n" + body)
+
+        thread = threading.Thread(target=answer_partly)
+        thread.start()
+        caller = WebCaller(f"http://127.0.0.1:{server.getsockname()[1]}", KEY)
+        pieces = caller.send(WebRequest("GET", "/v1/files"), timeout_s=9.0, lang="fr")
+        with pytest.raises(ConnectionCut) as cut:
+            list(pieces)
+        thread.join()
+
+    assert i18n.error("connection_cut", "fr") == cut.value.message
 
 
 @pytest.mark.parametrize(

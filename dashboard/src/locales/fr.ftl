@@ -119,12 +119,12 @@ op-replay-policy = Les requêtes du { $from } au { $until }, décidées une fois
    *[other] { $now }
 }.
 op-replay-demand = Les requêtes du { $from } au { $until }, une fois telles qu’elles sont venues et une fois avec { $percent } % de plus, sur les mêmes machines.
-op-replay-recorded = Selon le journal : { $served } requêtes répondues sur { $jobs }, { $tokens } jetons, { $energy } Wh ; premier mot en { $first } s ou moins pour 95 % d’entre elles.
-op-replay-simulated = Simulé sous la même politique : { $served } répondues sur { $jobs }, { $tokens } jetons, { $energy } Wh ; premier mot en { $first } s ou moins. Le simulateur refait le passé : la comparaison tient.
+op-replay-recorded = Selon le journal : { $served } requêtes servies sur { $jobs }, { $tokens } jetons, { $energy } Wh ; premier mot en { $first } s ou moins pour 95 % d’entre elles.
+op-replay-simulated = Simulé sous la même politique : { $served } servies sur { $jobs }, { $tokens } jetons, { $energy } Wh ; premier mot en { $first } s ou moins. Le simulateur refait le passé : la comparaison tient.
 op-replay-read = Avant → après ; un seul chiffre là où rien ne change. Les deux sont simulés. Les délais sont ceux que 95 % des requêtes ne dépassent pas.
 op-replay-table = Avant et après, par coopérative
 op-replay-all = Toutes
-op-replay-served = Répondues
+op-replay-served = Servies
 op-replay-refused = Refusées ou échouées
 op-replay-waited = Attente (s)
 op-replay-ttft = Premier mot (s)

@@ -51,7 +51,7 @@ from entraide_scheduler.store.ended_access import (
     repeat_ended,
     repeat_revocations,
 )
-from entraide_scheduler.store.erasures import repeat
+from entraide_scheduler.store.erasures import Erasure, list_erasures, repeat
 
 SQLITE = "sqlite"  # as --database: the store in the pool's directory
 DATABASE_LINE = re.compile(r"^database\s*=.*$", re.MULTILINE)
@@ -208,7 +208,8 @@ def put_back(file: Path, passphrase: str, state: Path) -> None:
     """Puts a backup's files and rows in the place of a pool's own. Blocks.
 
     No node has joined since, because a trial lets none join. What was taken away since
-    stays so: revoked keys, disabled people, ended sessions, used sign-in links.
+    stays so: what was erased, deleted or cancelled, revoked keys, disabled people, ended sessions,
+    used sign-in links.
 
     Args:
         file: the backup of this pool.
@@ -228,7 +229,7 @@ def put_back(file: Path, passphrase: str, state: Path) -> None:
             rows = _Rows(read_records(reader.read), draft)
             config = load_pool_config(draft)
             with _writing(database_url(config.database or f"sqlite:///{state / 'store.db'}")) as c:
-                ended = _read_ended(c)
+                ended, erased = _read_ended(c), _read_erased(c, state)
                 drop_all(c)
                 fill(c, head.schema, rows, reader)
                 if ended is None:
@@ -236,8 +237,7 @@ def put_back(file: Path, passphrase: str, state: Path) -> None:
                 else:
                     repeat_ended(c, ended)
                 _keep_revocations(state, draft)
-                if (own := state / FILE_OF_ERASURES).exists():
-                    repeat(c, read_list(own).erased)
+                repeat(c, erased)
                 for path in filter(Path.is_file, sorted(draft.rglob("*"))):
                     write_private(state / path.relative_to(draft), path.read_bytes())
                 joined_until = read_mark(draft).joined_until
@@ -254,6 +254,15 @@ def _read_ended(connection: Connection) -> EndedAccess | None:
     with suppress(SQLAlchemyError), connection.begin_nested():
         return read_ended(connection)
     return None
+
+
+def _read_erased(connection: Connection, state: Path) -> tuple[Erasure, ...]:
+    """Returns what was erased in a trial: by its store, and by the list, which lags behind it."""
+    own = state / FILE_OF_ERASURES
+    listed = read_list(own) if own.exists() else ErasureList()
+    with suppress(SQLAlchemyError), connection.begin_nested():
+        listed = merge_lists(listed, ErasureList(list_erasures(connection)))
+    return listed.erased
 
 
 def _keep_revocations(state: Path, draft: Path) -> None:

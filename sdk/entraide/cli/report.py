@@ -43,6 +43,8 @@ def register(app: typer.Typer, lang: str) -> None:
         from entraide.statements import to_csv
 
         pool = find_pool(state, lang)
+        if pool.is_operators and not coop:
+            raise error_for("invalid_request", i18n.text("cli-report-coop", lang))
         if pdf is not None:
             _write_file(pdf, _render(pool, coop, month), lang)
             return

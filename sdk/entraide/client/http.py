@@ -196,7 +196,7 @@ class WebCaller:
 
         Raises:
             EntraideError: the pool's refusal; ``PoolUnreachable`` where it does not answer;
-                ``stream_broken`` where its answer breaks off.
+                ``ConnectionCut`` where its answer breaks off.
         """
         if not self._url:
             raise error_for("invalid_request", i18n.text("client-no-web", lang))
@@ -223,5 +223,7 @@ class WebCaller:
             try:
                 while piece := answer.read1(PIECE_BYTES):
                     yield piece
+                if answer.length:  # ``read1`` is silent about an end that comes too early
+                    raise http.client.IncompleteRead(b"", answer.length)
             except (OSError, http.client.HTTPException) as problem:
-                raise error_for("stream_broken", i18n.error("stream_broken", lang)) from problem
+                raise error_for("connection_cut", i18n.error("connection_cut", lang)) from problem

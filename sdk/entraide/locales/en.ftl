@@ -1671,6 +1671,7 @@ cli-resting = { $model } until { $until } ({ $failure })
 cli-probing = { $model }: one run at a time ({ $failure })
 cli-no-pool = No pool runs in { $path }. Start one with "entraide up", or give its address in ENTRAIDE_URL.
 cli-no-key-of = There is no key of the co-op "{ $coop }" here. Create one with "entraide keys create --coop { $coop }".
+cli-report-coop = Name the co-op with --coop: the operator's key is of none.
 cli-no-admin-key = This command needs the operator's key: that of a local pool (--state), or ENTRAIDE_ADMIN_KEY.
 cli-token-once = One-time token for { $coop }, valid until { $until }. On the machine that joins: entraide node join ADDRESS --token TOKEN. "entraide invite" makes one link of both.
 cli-invited = One machine of { $coop } joins with this link until { $until }. You vouch for: { $vouched }.

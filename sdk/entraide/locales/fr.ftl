@@ -1672,6 +1672,7 @@ cli-resting = { $model } jusqu’à { $until } ({ $failure })
 cli-probing = { $model } : une requête à la fois ({ $failure })
 cli-no-pool = Aucun parc en marche dans { $path }. Démarrez-en un avec « entraide up », ou donnez son adresse dans ENTRAIDE_URL.
 cli-no-key-of = Aucune clé de la coopérative « { $coop } » ici. Créez-en une avec « entraide keys create --coop { $coop } ».
+cli-report-coop = Nommez la coopérative avec --coop : la clé d’exploitation n’est celle d’aucune.
 cli-no-admin-key = Cette commande demande la clé d’exploitation : celle d’un parc local (--state), ou la variable ENTRAIDE_ADMIN_KEY.
 cli-token-once = Jeton à usage unique pour { $coop }, valable jusqu’au { $until }. Sur la machine qui adhère : entraide node join ADRESSE --token JETON. « entraide invite » fait des deux un seul lien.
 cli-invited = Une machine de { $coop } adhère avec ce lien jusqu’au { $until }. Vous répondez de : { $vouched }.

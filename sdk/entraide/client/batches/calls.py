@@ -322,7 +322,7 @@ def check_window(window: str, lang: str) -> None:
 
 def may_have_arrived(problem: EntraideError) -> bool:
     """Whether a request that failed may have been carried out: no refusal came back."""
-    return problem.code in ("pool_unreachable", "stream_broken", "internal")
+    return problem.code in ("pool_unreachable", "connection_cut", "internal")
 
 
 class ResumedRead:

@@ -1034,12 +1034,12 @@ op-replay-policy = Les requêtes du { $from } au { $until }, décidées une fois
    *[other] { $now }
 }.
 op-replay-demand = Les requêtes du { $from } au { $until }, une fois telles qu’elles sont venues et une fois avec { $percent }\xA0% de plus, sur les mêmes machines.
-op-replay-recorded = Selon le journal\xA0: { $served } requêtes répondues sur { $jobs }, { $tokens } jetons, { $energy }\xA0Wh\xA0; premier mot en { $first }\xA0s ou moins pour 95\xA0% d’entre elles.
-op-replay-simulated = Simulé sous la même politique\xA0: { $served } répondues sur { $jobs }, { $tokens } jetons, { $energy }\xA0Wh\xA0; premier mot en { $first }\xA0s ou moins. Le simulateur refait le passé\xA0: la comparaison tient.
+op-replay-recorded = Selon le journal\xA0: { $served } requêtes servies sur { $jobs }, { $tokens } jetons, { $energy }\xA0Wh\xA0; premier mot en { $first }\xA0s ou moins pour 95\xA0% d’entre elles.
+op-replay-simulated = Simulé sous la même politique\xA0: { $served } servies sur { $jobs }, { $tokens } jetons, { $energy }\xA0Wh\xA0; premier mot en { $first }\xA0s ou moins. Le simulateur refait le passé\xA0: la comparaison tient.
 op-replay-read = Avant → après\xA0; un seul chiffre là où rien ne change. Les deux sont simulés. Les délais sont ceux que 95\xA0% des requêtes ne dépassent pas.
 op-replay-table = Avant et après, par coopérative
 op-replay-all = Toutes
-op-replay-served = Répondues
+op-replay-served = Servies
 op-replay-refused = Refusées ou échouées
 op-replay-waited = Attente (s)
 op-replay-ttft = Premier mot (s)
