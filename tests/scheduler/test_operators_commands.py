@@ -9,7 +9,7 @@ import pytest
 from pypdf import PdfReader
 from tests.core.builders import MODEL
 from tests.scheduler.pool_support import ADMIN_KEY, RunningScheduler
-from tests.scheduler.test_service import live_node, submit
+from tests.scheduler.test_service import CHAT, live_node, submit
 
 from entraide.cli.app import run_command
 
@@ -74,8 +74,12 @@ async def test_the_operator_lists_jobs_without_text_and_sender(
     as_json = await command.run("jobs", "list", "--json")
     of_beta = await command.run("jobs", "list", "--coop", "beta", "--json")
     row = json.loads(as_json[1])[0]
+    (sent,) = pool.driver.core.jobs("alpha")
+    told = said + as_json[1]
 
     assert (0, True, True) == (status, job in said, "alpha" in said)
+    assert [] == [each for each in (sent.key, CHAT["messages"][0]["content"]) if each in told]
+    assert sent.project not in row.values()
     assert {"job", "coop", "state", "job_class", "model", "submitted_at", "ended_at"} == row.keys()
     assert (job, "alpha") == (row["job"], row["coop"])
     assert [] == json.loads(of_beta[1])

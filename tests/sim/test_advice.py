@@ -215,7 +215,13 @@ def test_enough_and_buying_nothing_come_first(
     assert written["enough"]
     assert purchases
     assert not any(row["put_forward"] for row in purchases)
-    assert {"low", "high", "mean"} == set(purchases[0]["intervals"]["cad_per_year"])
+    assert {"low", "high", "mean"} == set(purchases[0]["intervals"]["missed_part"])
+    span = {"fr": "en 0,5\u00a0heure.", "en": "in 0.5\u00a0hours."}[lang]
+    assert lines[3].endswith(span)  # less than a day tells nothing of a year
+    assert not re.search("par année|a year", "\n".join(lines))
+    assert {None} == {row["cad_per_year"] for row in (written["as_is"], *written["changes"])}
+    assert {None} == {row["g_per_year"] for row in (written["as_is"], *written["changes"])}
+    assert not any("cad_per_year" in row["intervals"] for row in written["changes"])
 
 
 # Words.

@@ -17,6 +17,7 @@ from entraide_sim.report import ADVICE, ReportContext, write_report
 from entraide_sim.report.context import report_input
 from entraide_sim.report.day_charts import make_day_chart
 from entraide_sim.report.summary_text import fleet_name, share_sentence
+from entraide_sim.scenario import Assumption
 
 NAMES = {
     ("en", True): "what you have", ("en", False): "the fleet of the scenario",
@@ -70,12 +71,18 @@ def test_less_than_a_day_makes_no_figure_of_a_year(undrawn: Any, tmp_path: Path)
     pages = {}
     for hours, lang in ((6, "en"), (24, "en"), (6, "fr")):
         path = tmp_path / f"{hours}-{lang}.html"
-        run = replace(result(hours=hours), money=money(1_234.0, price_cad=0.0))
+        year = Assumption("year", "default", {"hours": hours})
+        run = replace(result(hours=hours), money=money(1_234.0, price_cad=0.0), assumptions=(year,))
         write_report(path, [run], lang=lang)
         pages[hours, lang] = path.read_text("utf-8")
     short, day = pages[6, "en"], pages[24, "en"]
 
-    for sentence in ("The money, in a year", "This fleet costs", "a year is extrapolated"):
+    for sentence in (
+        "The money, in a year",
+        "This fleet costs",
+        "a year is extrapolated",
+        "stand for the whole year",
+    ):
         assert (False, True) == (sentence in short, sentence in day), sentence
     assert "There is no figure of a year: the simulation covers 6\xa0hours" in short
     assert "There is no figure of a year" not in day

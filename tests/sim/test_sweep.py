@@ -211,6 +211,9 @@ def test_run_writes_its_files_and_the_same_again(
     assert summaries[0]["jobs"] == len(jobs)
     assert (first / "report.html").stat().st_size > 10_000
     assert not (first / "done").exists()
+    result = json.loads((first / "result.json").read_text())
+    assert result["money"] is None  # half an hour tells nothing of a year
+    assert "year" not in {each["code"] for each in result["assumptions"]}
 
 
 @pytest.mark.parametrize("lang", ["fr", "en"])

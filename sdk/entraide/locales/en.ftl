@@ -2817,15 +2817,24 @@ sim-advice-need = { $base ->
 sim-advice-nothing = { $base ->
     [own] Buy nothing
    *[other] Choose { $base }
-}: expenses of { $cost } and { $carbon } a year.
+}: expenses of { $cost } and { $carbon } { $span ->
+    [none] a year
+   *[other] in { $span }
+}.
 sim-advice-no_change = Of the changes that were tried, none is worth making.
 sim-advice-effect = { $change }: { $effects }.
 sim-advice-cost = { $sign ->
-    [less] { $mean } less a year{ $exact ->
+    [less] { $mean } less { $span ->
+        [none] a year
+       *[other] in { $span }
+    }{ $exact ->
         [yes] {""}
        *[no] {" "}({ $low } to { $high })
     }
-    [more] { $mean } more a year{ $exact ->
+    [more] { $mean } more { $span ->
+        [none] a year
+       *[other] in { $span }
+    }{ $exact ->
         [yes] {""}
        *[no] {" "}({ $low } to { $high })
     }
@@ -2841,11 +2850,17 @@ sim-advice-wait = { $sign ->
    *[none] no measurable change of the wait
 }
 sim-advice-grams = { $sign ->
-    [less] { $mean } less a year{ $exact ->
+    [less] { $mean } less { $span ->
+        [none] a year
+       *[other] in { $span }
+    }{ $exact ->
         [yes] {""}
        *[no] {" "}({ $low } to { $high })
     }
-    [more] { $mean } more a year{ $exact ->
+    [more] { $mean } more { $span ->
+        [none] a year
+       *[other] in { $span }
+    }{ $exact ->
         [yes] {""}
        *[no] {" "}({ $low } to { $high })
     }

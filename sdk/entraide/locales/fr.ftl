@@ -2821,15 +2821,24 @@ sim-advice-need = { $base ->
 sim-advice-nothing = { $base ->
     [own] Ne rien acheter
    *[other] Choisir { $base }
-} : { $cost } de dépenses et { $carbon } par année.
+} : { $cost } de dépenses et { $carbon } { $span ->
+    [none] par année
+   *[other] en { $span }
+}.
 sim-advice-no_change = Parmi les changements essayés, aucun ne vaut la peine.
 sim-advice-effect = { $change } : { $effects }.
 sim-advice-cost = { $sign ->
-    [less] { $mean } de moins par année{ $exact ->
+    [less] { $mean } de moins { $span ->
+        [none] par année
+       *[other] en { $span }
+    }{ $exact ->
         [yes] {""}
        *[no] {" "}(de { $low } à { $high })
     }
-    [more] { $mean } de plus par année{ $exact ->
+    [more] { $mean } de plus { $span ->
+        [none] par année
+       *[other] en { $span }
+    }{ $exact ->
         [yes] {""}
        *[no] {" "}(de { $low } à { $high })
     }
@@ -2845,11 +2854,17 @@ sim-advice-wait = { $sign ->
    *[none] aucun effet mesurable sur l’attente
 }
 sim-advice-grams = { $sign ->
-    [less] { $mean } de moins par année{ $exact ->
+    [less] { $mean } de moins { $span ->
+        [none] par année
+       *[other] en { $span }
+    }{ $exact ->
         [yes] {""}
        *[no] {" "}(de { $low } à { $high })
     }
-    [more] { $mean } de plus par année{ $exact ->
+    [more] { $mean } de plus { $span ->
+        [none] par année
+       *[other] en { $span }
+    }{ $exact ->
         [yes] {""}
        *[no] {" "}(de { $low } à { $high })
     }

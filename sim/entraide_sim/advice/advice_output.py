@@ -12,9 +12,15 @@ import typer
 
 from entraide import i18n
 from entraide_sim.advice.advice_text import AdviceText
-from entraide_sim.advice.scenario_advice import LEAST_DIFFERENCE, Advice, ChangeEffect, measure
+from entraide_sim.advice.scenario_advice import (
+    LEAST_DIFFERENCE,
+    YEARLY,
+    Advice,
+    ChangeEffect,
+    measure,
+)
 from entraide_sim.planning import Sensitivity, sensitivity_text, sensitivity_to_json
-from entraide_sim.report import ADVICE, ReportContext, formatting
+from entraide_sim.report import ADVICE, ReportContext, formatting, has_year
 from entraide_sim.runs import SeededResult, interval_to_json
 from entraide_sim.scenario import RunResult
 from entraide_sim.seed_statistics import Interval
@@ -105,7 +111,10 @@ def advice_to_json(advice: Advice, sensitivity: Sensitivity | None = None) -> di
     return {
         "enough": advice.is_enough,
         "seeds": list(advice.base.seeds),
-        "as_is": measure(advice.base.mean),
+        "as_is": {
+            key: value if _is_told(advice, key) else None
+            for key, value in measure(advice.base.mean).items()
+        },
         "put_forward": [effect.change.label for effect in advice.recommended],
         "changes": [_effect_to_json(advice, effect) for effect in advice.effects],
         "by_dollars": ranked("cad_per_year"),
@@ -117,14 +126,15 @@ def advice_to_json(advice: Advice, sensitivity: Sensitivity | None = None) -> di
 
 def _effect_to_json(advice: Advice, effect: ChangeEffect) -> dict[str, Any]:
     change = effect.change
-    known = {key: of for key, of in effect.differences.items() if of is not None}
+    told = {key: of if _is_told(advice, key) else None for key, of in effect.differences.items()}
+    known = {key: of for key, of in told.items() if of is not None}
     return {
         "change": change.label,
         "code": change.code,
         "values": change.values,
         "words": _change_words(advice, effect),
         "price_cad": change.price_cad,
-        **{key: _mean(effect.differences[key]) for key in LEAST_DIFFERENCE},
+        **{key: _mean(told[key]) for key in LEAST_DIFFERENCE},
         "intervals": {key: interval_to_json(of) for key, of in known.items()},
         "put_forward": effect.put_forward,
         "reason": effect.reason,
@@ -135,6 +145,11 @@ def _effect_to_json(advice: Advice, effect: ChangeEffect) -> dict[str, Any]:
 
 def _change_words(advice: Advice, effect: ChangeEffect) -> dict[str, str]:
     return {str(lang): AdviceText(advice, lang).change(effect.change) for lang in i18n.LANGUAGES}
+
+
+def _is_told(advice: Advice, key: str) -> bool:
+    """Whether a measure is told: less than a day has no figure of a year."""
+    return key not in YEARLY or has_year(advice.base.mean)
 
 
 def _mean(of: Interval | None) -> float | None:

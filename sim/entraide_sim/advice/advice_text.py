@@ -11,6 +11,7 @@ from entraide import i18n
 from entraide_sim import catalogue
 from entraide_sim.advice.scenario_advice import (
     CARBON_CAD_PER_G,
+    YEARLY,
     Advice,
     ChangeEffect,
     change_sign,
@@ -18,8 +19,9 @@ from entraide_sim.advice.scenario_advice import (
 )
 from entraide_sim.advice.scenario_changes import ScenarioChange
 from entraide_sim.fleet import displayed_values
+from entraide_sim.money import YEAR_H
 from entraide_sim.planning import Sensitivity, sensitivity_text
-from entraide_sim.report import formatting
+from entraide_sim.report import formatting, has_year
 from entraide_sim.runs import KEPT_ENOUGH, is_enough, served_part
 from entraide_sim.scenario import NodeGroup, RunResult
 
@@ -52,6 +54,10 @@ class AdviceText:
         self._sensitivity = sensitivity
         self._base = advice.base.mean
         self._lang = lang
+        # Less than a day tells nothing of a year: its amounts are those of its hours.
+        hours, is_short = self._base.demand_h, not has_year(self._base)
+        self._part = hours / YEAR_H if is_short else 1.0
+        self._span = {"span": formatting.format_span(hours, lang)} if is_short else {}
 
     # Answers.
 
@@ -76,13 +82,13 @@ class AdviceText:
         )
 
     def nothing(self) -> str:
-        """Returns what the unchanged fleet costs and emits in a year."""
+        """Returns what the unchanged fleet costs and emits in a year, or in less than a day."""
         measures = measure(self._base)
+        cost, carbon = (
+            FORMATS[key]((measures[key] or 0.0) * self._part, self._lang) for key in YEARLY
+        )
         return self._text(
-            "sim-advice-nothing",
-            base=self._base_machines(),
-            cost=formatting.format_dollars(measures["cad_per_year"], self._lang),
-            carbon=formatting.format_carbon(measures["g_per_year"], self._lang),
+            "sim-advice-nothing", base=self._base_machines(), cost=cost, carbon=carbon, **self._span
         )
 
     def effect(self, effect: ChangeEffect) -> str:
@@ -195,8 +201,11 @@ class AdviceText:
         difference, show = effect.differences[key], FORMATS[key]
         if difference is None:
             return self._text(f"sim-advice-{name}", sign="none")
+        part = self._part if key in YEARLY else 1.0
         bounds = sorted((abs(difference.low), abs(difference.high)))
-        mean, low, high = (show(value, self._lang) for value in (abs(difference.mean), *bounds))
+        mean, low, high = (
+            show(value * part, self._lang) for value in (abs(difference.mean), *bounds)
+        )
         return self._text(
             f"sim-advice-{name}",
             sign=_sign_name(effect, key),
@@ -204,6 +213,7 @@ class AdviceText:
             low=low,
             high=high,
             exact="yes" if bounds[1] - bounds[0] <= EXACT_PART * bounds[1] else "no",
+            **self._span,
         )
 
     def _text(self, code: str, **values: i18n.Value) -> str:
@@ -229,7 +239,8 @@ class AdviceText:
         people = money.people if money is not None else None
         cost = effect.differences["cad_per_year"]
         if people and cost is not None:
-            values["per_person"] = formatting.format_money(cost.mean / people, self._lang)
+            each_cad = cost.mean * self._part / people
+            values["per_person"] = formatting.format_money(each_cad, self._lang)
         return self._text(
             "sim-advice-alternative",
             machines=self.machines(effect.change.machines),

@@ -45,7 +45,8 @@ LEAST_DIFFERENCE = {
     "missed_part": 0.01,
     "ttft_s_p95": 0.1,
 }
-COMPARED = ("cad_per_year", "g_per_year", "missed_part")  # what decides whether a change is better
+YEARLY = ("cad_per_year", "g_per_year")
+COMPARED = (*YEARLY, "missed_part")  # what decides whether a change is better
 GAIN = "gain"
 NOTHING = "nothing"  # the change that is none
 

@@ -16,6 +16,7 @@ import msgspec
 
 from entraide.files import write_atomically
 from entraide_sim.planning import EvaluatedFleet, FleetPlan, Sensitivity, sensitivity_to_json
+from entraide_sim.report import without_year
 from entraide_sim.runs import KEYS, Comparison, SeededResult, interval_to_json, summary_to_json
 
 RUNS_FOLDER = "runs"
@@ -47,7 +48,7 @@ def write_variants(
 def write_result(out: Path, seeded: SeededResult, table: bytes = b"") -> None:
     """Writes the files of a scenario's runs: the mean of all seeds, and the first seed's jobs."""
     write_json(out / "summary.json", summary_to_json(seeded))
-    write_atomically(out / "result.json", msgspec.json.encode(seeded.mean))
+    write_atomically(out / "result.json", msgspec.json.encode(without_year(seeded.mean)))
     if table:
         write_atomically(out / "jobs.parquet", table)
 

@@ -21,7 +21,7 @@ from entraide_sim.report import formatting
 from entraide_sim.report.context import ADVICE, PLAN, REPLAY, ReportContext, TextTable
 from entraide_sim.report.measures import FormatValue, format_interval
 from entraide_sim.report.page import write_report
-from entraide_sim.report.report_data import is_owned
+from entraide_sim.report.report_data import has_year, is_owned, without_year
 
 __all__ = [
     "ADVICE",
@@ -32,6 +32,8 @@ __all__ = [
     "TextTable",
     "format_interval",
     "formatting",
+    "has_year",
     "is_owned",
+    "without_year",
     "write_report",
 ]

@@ -130,7 +130,7 @@ def report_input(
 def _without_years(variant: SeededResult) -> SeededResult:
     """Returns a variant without the figures of a year, which hours do not tell."""
     results = [
-        msgspec.structs.replace(result, money=None, footprint=None)
+        msgspec.structs.replace(report_data.without_year(result), money=None, footprint=None)
         for result in (*variant.results, variant.mean)
     ]
     return SeededResult(tuple(results[:-1]), results[-1])

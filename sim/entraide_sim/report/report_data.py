@@ -6,6 +6,7 @@ co-ops are shown when there are many, and the profile of a run over the hours of
 
 from collections.abc import Sequence
 
+import msgspec
 from msgspec import Struct
 
 from entraide_sim.grid import DAY_H, HOUR_S
@@ -120,6 +121,14 @@ def demand_hours(result: RunResult) -> float:
 def has_year(result: RunResult) -> bool:
     """Tells whether a run is long enough for figures of a year."""
     return demand_hours(result) >= DAY_H
+
+
+def without_year(result: RunResult) -> RunResult:
+    """Returns a run; if it is too short, without a year's money and the assumption of a year."""
+    if has_year(result):
+        return result
+    stated = tuple(each for each in result.assumptions if each.code != "year")
+    return msgspec.structs.replace(result, money=None, assumptions=stated)
 
 
 def whole_days_hours(result: RunResult) -> int:
