@@ -1,6 +1,7 @@
 """The operator's view in a real browser, on a scheduler with a bus."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -259,3 +260,41 @@ async def test_the_first_part_says_why_requests_wait(used: Operated) -> None:
         said.startswith("1") and "aucune de celles qui conviennent" in said,
         flaws,
     )
+
+
+ENGLISH = re.compile(  # names of classes and states in the code, that no French word equals
+    r"(?i)\b(standard|batch|background|realtime|internal|restricted|confidential|live|paused|lost"
+    r"|unseen|waiting|approved|revoked|ready|draining|queued|offered|running|completed|failed)\b"
+)
+
+
+async def test_a_page_in_french_has_no_english_name(used: Operated) -> None:
+    """With requests of each class that wait for a paused machine, and machines in other states,
+    chat, co-op, pool and operation name classes and states in French. The policy is a file, and
+    has the words of files."""
+    (node,) = used.nodes
+    await used.approve_by_hand()
+    await used.join("serre", "CA-ON")
+    used.nodes.remove(node)  # its heartbeats are this test's
+    await node.send_heartbeat(reason="paused")
+    await eventually(lambda: not used.pool.driver.core.nodes()[0].accepting)
+    visit = await used.enter()
+    question = {"model": MODEL, "messages": [{"role": "user", "content": "Bonjour"}]}
+    classes = ("interactive", "standard", "batch")
+    parts = (f"#/exploitation{part}" for part in PARTS if part != "/politique")
+    texts = {}
+    async with used.pool.session(await used.pool.operator.key()) as session:
+        for name in classes:
+            body = {"path": "/v1/chat/completions", "request": question}
+            kept = await session.post("/v1/jobs", json=body, headers={"X-Entraide-Class": name})
+            assert 202 == kept.status, await kept.text()
+        for part in ("#/", "#/chat", "#/coop", *parts):
+            await visit.go(part)
+            await visit.page.locator("h2, #question").first.wait_for()
+            await visit.settled()
+            texts[part] = await visit.page.inner_text("body")
+
+    waiting = {job.job_class for job in used.pool.driver.core.jobs("alpha")}
+    assert set(classes) == waiting
+    assert {} == {part: found for part, text in texts.items() if (found := ENGLISH.findall(text))}
+    assert "une différée" in texts["#/"]
