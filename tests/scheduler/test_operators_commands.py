@@ -75,10 +75,10 @@ async def test_the_operator_lists_jobs_without_text_and_sender(
     of_beta = await command.run("jobs", "list", "--coop", "beta", "--json")
     row = json.loads(as_json[1])[0]
     (sent,) = pool.driver.core.jobs("alpha")
-    told = said + as_json[1]
+    texts = said + as_json[1]
 
     assert (0, True, True) == (status, job in said, "alpha" in said)
-    assert [] == [each for each in (sent.key, CHAT["messages"][0]["content"]) if each in told]
+    assert [] == [each for each in (sent.key, CHAT["messages"][0]["content"]) if each in texts]
     assert sent.project not in row.values()
     assert {"job", "coop", "state", "job_class", "model", "submitted_at", "ended_at"} == row.keys()
     assert (job, "alpha") == (row["job"], row["coop"])

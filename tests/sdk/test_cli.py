@@ -311,22 +311,6 @@ def test_a_statement_says_what_was_given_to_whom(served: ServedPool, cli: Cli) -
     assert 1_500 == statement["others"][0]["given"]["tokens"]
 
 
-@pytest.mark.parametrize("kind", [(), ("--pdf", "x.pdf")], ids=["text", "pdf"])
-def test_the_operator_is_asked_for_the_co_op_of_a_statement(
-    served: ServedPool, cli: Cli, kind: tuple[str, ...]
-) -> None:
-    """With the operator's key alone there is no own co-op: the command asks for --coop."""
-    file = served.state / "pool.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"keys": {}}))
-    french, english = (
-        cli(["report", *kind, "--lang", lang, "--state", str(served.state)]).err
-        for lang in ("fr", "en")
-    )
-
-    assert "Nommez la coopérative avec --coop" in french
-    assert "Name the co-op with --coop" in english
-
-
 def test_a_secret_is_shown_once(served: ServedPool, cli: Cli) -> None:
     """A new key's secret alone is on the output; the list of keys never has one."""
     state = ["--state", str(served.state)]

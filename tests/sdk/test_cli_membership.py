@@ -1,7 +1,9 @@
 """The operator's commands on machines and co-ops: inviting, approving, revoking, forgetting."""
 
+import json
 import re
 
+import pytest
 from tests.sdk.conftest import Cli, ServedPool
 
 
@@ -140,3 +142,19 @@ def test_a_word_is_taken_back(served: ServedPool, cli: Cli) -> None:
     assert 2 == said.count("non attesté")
     assert ("", True) == (request.controlled_by, request.HasField("controlled_by"))
     assert ("", True) == (request.evidence, request.HasField("evidence"))
+
+
+@pytest.mark.parametrize("kind", [(), ("--pdf", "x.pdf")], ids=["text", "pdf"])
+def test_the_operator_is_asked_for_the_co_op_of_a_statement(
+    served: ServedPool, cli: Cli, kind: tuple[str, ...]
+) -> None:
+    """With the operator's key alone there is no own co-op: the command asks for --coop."""
+    file = served.state / "pool.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"keys": {}}))
+    french, english = (
+        cli(["report", *kind, "--lang", lang, "--state", str(served.state)]).err
+        for lang in ("fr", "en")
+    )
+
+    assert "Nommez la coopérative avec --coop" in french
+    assert "Name the co-op with --coop" in english

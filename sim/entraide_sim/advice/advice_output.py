@@ -126,15 +126,18 @@ def advice_to_json(advice: Advice, sensitivity: Sensitivity | None = None) -> di
 
 def _effect_to_json(advice: Advice, effect: ChangeEffect) -> dict[str, Any]:
     change = effect.change
-    told = {key: of if _is_told(advice, key) else None for key, of in effect.differences.items()}
-    known = {key: of for key, of in told.items() if of is not None}
+    known = {
+        key: of
+        for key, of in effect.differences.items()
+        if of is not None and _is_told(advice, key)
+    }
     return {
         "change": change.label,
         "code": change.code,
         "values": change.values,
         "words": _change_words(advice, effect),
         "price_cad": change.price_cad,
-        **{key: _mean(told[key]) for key in LEAST_DIFFERENCE},
+        **{key: _mean(known.get(key)) for key in LEAST_DIFFERENCE},
         "intervals": {key: interval_to_json(of) for key, of in known.items()},
         "put_forward": effect.put_forward,
         "reason": effect.reason,
