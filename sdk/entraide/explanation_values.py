@@ -5,6 +5,8 @@ candidates and exclusions: the predictions for the picked node, for the next bes
 node, the excluded node that the core names, how the next best compares, and each time in words.
 """
 
+from msgspec.structs import replace
+
 from entraide import i18n, relative_time
 from entraide.i18n import Value
 from entraide.types import Candidate, Exclusion, Explanation
@@ -12,6 +14,30 @@ from entraide.units import g_from_ug, wh_from_uwh
 
 Values = dict[str, Value]
 NEARLY = 0.05  # relative difference of grams up to which a sentence says "nearly as much"
+
+
+def with_coop_names(explanation: Explanation) -> Explanation:
+    """Returns an explanation for sentences, with names in place of co-ops' identifiers."""
+    names = explanation.coop_names
+    if not names:
+        return explanation
+
+    def named(values: Values) -> Values:
+        return {
+            key: names.get(str(value), value) if key == "coop" or key.endswith("_coop") else value
+            for key, value in values.items()
+        }
+
+    coops = [names.get(coop, coop) for coop in explanation.candidates.coop]
+    return replace(
+        explanation,
+        values=named(explanation.values),
+        candidates=replace(explanation.candidates, coop=coops),
+        excluded=tuple(
+            replace(each, coop=names.get(each.coop, each.coop), values=named(each.values))
+            for each in explanation.excluded
+        ),
+    )
 
 
 def gather(explanation: Explanation, lang: str, clock: relative_time.Clock | None) -> Values:

@@ -57,6 +57,7 @@ def render(explanation: Explanation, lang: str, clock: relative_time.Clock | Non
 
 def sentence(explanation: Explanation, lang: str) -> str:
     """Returns the decision, its reason and what would have changed it, in a few sentences."""
+    explanation = explanation_values.with_coop_names(explanation)
     values = explanation_values.gather(explanation, lang, None)
     sentences = (
         _decision(explanation, lang, values),
@@ -66,11 +67,16 @@ def sentence(explanation: Explanation, lang: str) -> str:
     return " ".join(filter(None, sentences))
 
 
-def rule_sentence(excluded: Exclusion, lang: str, at: float) -> str:
-    """Returns why a machine was excluded; times are relative to ``at``, seconds since the epoch."""
-    return i18n.rule(
-        excluded.rule, lang, explanation_values.format_times(excluded.values, lang, at, None)
-    )
+def rule_sentences(explanation: Explanation, lang: str) -> list[str]:
+    """Returns why each excluded machine was excluded; times are relative to the decision."""
+    return [
+        i18n.rule(
+            each.rule,
+            lang,
+            explanation_values.format_times(each.values, lang, explanation.at, None),
+        )
+        for each in explanation_values.with_coop_names(explanation).excluded
+    ]
 
 
 def parts(
@@ -84,6 +90,7 @@ def parts(
         clock: the reader's clock; None where it is unknown, so that times are given only as
             their distance from the decision.
     """
+    explanation = explanation_values.with_coop_names(explanation)
     values = explanation_values.gather(explanation, lang, clock)
     result = [
         Part(PartKind.DECISION, _decision(explanation, lang, values)),

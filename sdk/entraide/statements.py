@@ -98,6 +98,7 @@ class Statement(Struct, frozen=True):
         lent: jobs of others on its nodes, by day, model, node and co-op.
         complete: whether ``usage`` and ``lent`` have all their lines; else the first ones.
         place: where the pool's server stands when the statement is made; None from older pools.
+        coop_names: what people read in place of the identifiers of co-ops that it names.
     """
 
     coop: str
@@ -114,6 +115,11 @@ class Statement(Struct, frozen=True):
     lent: tuple[UsageLine, ...] = ()
     complete: bool = True
     place: ServerPlace | None = None
+    coop_names: dict[str, str] = {}
+
+    def name_of(self, coop: str) -> str:
+        """Returns what people read for a co-op."""
+        return self.coop_names.get(coop, coop)
 
 
 class NodeShare(Struct, frozen=True):

@@ -470,6 +470,7 @@ class Explanation(Struct, frozen=True, gc=False):
         excluded_counts: number of nodes that each rule excluded, listed or not.
         waiting_helps: whether waiting could change the decision.
         objective_ttft_s: promised time to first token, seconds; None where the class has none.
+        coop_names: what people read in place of the identifiers of co-ops that it names.
     """
 
     job: str
@@ -485,3 +486,4 @@ class Explanation(Struct, frozen=True, gc=False):
     excluded_counts: dict[str, int]
     waiting_helps: bool
     objective_ttft_s: float | None
+    coop_names: dict[str, str] = {}

@@ -101,6 +101,20 @@ async def test_an_auditor_sees_figures_only(used: CoopPool) -> None:
     assert [] == [url for url in visit.requested if "/v1/people" in url or "/v1/admin" in url]
 
 
+async def test_people_read_the_name_of_their_coop(used: CoopPool) -> None:
+    """The co-op's name stands on its page and on that of the sessions, as text and never markup."""
+    named = admin_pb2.Coop(coop="alpha", name="Les <b>Abeilles</b>")
+    await used.scheduler.operator.ask("SetCoop", named)
+    visit = await used.open("person", lang="fr")
+    heading = await visit.page.inner_text("main h1")
+    await visit.go("#/sessions")
+    who = await visit.page.get_by_text("de la coopérative").inner_text()
+
+    assert "Les <b>Abeilles</b>" == heading
+    assert "Les <b>Abeilles</b>" in who
+    assert [] == visit.errors
+
+
 async def test_an_admin_invites_by_a_link_that_signs_in(used: CoopPool) -> None:
     """The link is shown once, with the focus on it, and opens the pool to the new person."""
     visit = await used.open("coop_admin", lang="fr")

@@ -64,7 +64,7 @@ FIELDS = {
         "Site", "Zone du réseau électrique",
     },
     "#/exploitation/cooperatives": {
-        "Nom court", "Parts dans le partage", "Ce qu’elle prête de ses places (%)",
+        "Nom court", "Nom complet", "Parts dans le partage", "Ce qu’elle prête de ses places (%)",
         "Énergie prêtée par jour, au plus (Wh)", "Compte", "Limite", "Période", "Raison",
         "Coopérative", "Projet", "À quoi elle sert", "Montrer aussi les clés révoquées",
         f"Quota de \u2068{hostile('quota')}\u2069",

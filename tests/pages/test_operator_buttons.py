@@ -184,15 +184,17 @@ async def test_co_ops_and_keys_come_and_go(used: Operated) -> None:
     await visit.go("#/exploitation/cooperatives")
     await press(page, "Ajouter une coopérative")
     await page.get_by_label("Nom court").fill("gamma")
+    await page.get_by_label("Nom complet").fill("Les <b>Abeilles</b>")
     await press(page, "Enregistrer")
-    await said(page, "gamma")
-    await press(page, "Changer gamma")
+    await said(page, "Les <b>Abeilles</b>")
+    await press(page, "Changer Les <b>Abeilles</b>")
     await press(page, "Ajouter un quota")
     await press(page, "Ajouter un quota")
     await page.get_by_role("button", name="Enlever ce quota").first.click()
     await page.get_by_label("Parts dans le partage").fill("2")
     await press(page, "Enregistrer")
     await said(page, "gamma")
+    listed = await page.locator(".nodes .what").last.inner_text()
     ask = used.pool.operator.ask
     changed = (await ask("ListCoops", admin_pb2.ListCoopsRequest())).coops[-1]
     await page.get_by_label("À quoi elle sert").fill("courriel")
@@ -202,12 +204,13 @@ async def test_co_ops_and_keys_come_and_go(used: Operated) -> None:
     await said(page, "courriel")
     await page.get_by_label("Montrer aussi les clés révoquées").check()
     await page.locator(".rows .tag.off").wait_for()
-    removed = await confirm(page, "Retirer gamma")
-    await said(page, "gamma")
+    removed = await confirm(page, "Retirer Les <b>Abeilles</b>")
+    await said(page, "Abeilles")
     (key,) = (await ask("ListKeys", admin_pb2.ListKeysRequest())).keys
     left = [coop.coop for coop in (await ask("ListCoops", admin_pb2.ListCoopsRequest())).coops]
 
     assert ("gamma", 2.0, 1) == (changed.coop, changed.shares, len(changed.quotas))
+    assert ("Les <b>Abeilles</b>", "Les <b>Abeilles</b> gamma") == (changed.name, listed)
     assert "refusé" in revoked
     assert key.key in revoked
     assert "quitte le parc" in removed

@@ -14,6 +14,7 @@ from tests.waiting import eventually
 
 from entraide.errors import PoolUnreachable
 from entraide.types import JobKind, JobState, Outcome
+from entraide.v1 import admin_pb2
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
 from entraide_scheduler.bus import NatsNodeChannel, NatsSchedulerAdapter, subscribe_answers
@@ -91,6 +92,7 @@ async def test_gateway_apart_asks_places_runs_and_hears_the_end(
     """A job of a gateway apart goes its whole way over the bus, receipt included."""
     adapter, sink = apart
     node = await join_live_node(pool)
+    await pool.operator.ask("SetCoop", admin_pb2.Coop(coop="beta", name="Les Abeilles"))
     adapter.submit(facts("job-1", gateway="second"))
     await eventually(lambda: sink.down)
     placed = sink.down[0]
@@ -109,6 +111,7 @@ async def test_gateway_apart_asks_places_runs_and_hears_the_end(
     assert JobState.COMPLETED == sink.down[1].state
     assert explained.explanation is not None
     assert explained.receipt is not None
+    assert {"beta": "Les Abeilles"} == explained.explanation.coop_names
     assert ("placed", True) == (explained.explanation.decision, explained.receipt.settled)
     assert m.ExplanationReply(None) == await adapter.explain("job-1", "beta")
     assert m.ExplanationReply(None) == await adapter.explain("job-2", "alpha")

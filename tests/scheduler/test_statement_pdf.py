@@ -1,5 +1,6 @@
 """A statement as PDF: the figures of the JSON, French typography, names as text, same bytes."""
 
+import asyncio
 import io
 import re
 import time
@@ -20,10 +21,11 @@ from entraide.statements import Amounts, PostedCorrection, Statement, UsageLine
 from entraide.types import Basis
 from entraide_scheduler.books import month_span
 from entraide_scheduler.core.commands import Entry
+from entraide_scheduler.core.policy import CoopTerms, Policy
 from entraide_scheduler.statement_pdf import render
 from entraide_scheduler.statement_pdf.content import PageSource, make_page
 from entraide_scheduler.statement_pdf.figures import SHOWN_RANGES, make_figures, show_name
-from entraide_scheduler.store.rows import CorrectionRow
+from entraide_scheduler.store.rows import CorrectionRow, PolicyRow
 
 MONTH = "2026-10"
 TORONTO = ZoneInfo("America/Toronto")
@@ -193,6 +195,20 @@ async def test_names_are_text_and_never_markup(pool: Pool) -> None:
     assert "(aucun)" in text
     assert b"/URI" not in pdf
     assert b"/JavaScript" not in pdf
+
+
+async def test_page_has_the_names_of_coops(pool: Pool) -> None:
+    """Co-ops have their names in the tables, as text; the facts have the identifier beside it."""
+    coops = (CoopTerms("alpha", name="Les *Abeilles*"), CoopTerms("beta", name="Le Soleil"))
+    row = PolicyRow("v2", 1.0, "", "")
+    await asyncio.wrap_future(pool.store.put_policy(Policy("v2", coops), row))
+    names = (await statement_of(pool)).coop_names
+    text = text_of((await get(pool, **PDF))[1])
+
+    assert {"alpha": "Les *Abeilles*", "beta": "Le Soleil"} == names
+    assert "Les *Abeilles* (alpha)" in text
+    assert "Le Soleil" in text
+    assert "beta" not in text
 
 
 async def test_page_shows_no_single_key(pool: Pool) -> None:

@@ -209,6 +209,7 @@ class Admin(admin_pb2_grpc.AdminServicer):
             given=given,
             others=[admin_pb2.Exchange(coop="soleil", given=given)],
             corrections=self.corrections,
+            coop_names={"soleil": "Le Soleil"},
         )
 
     def PostCorrection(

@@ -305,8 +305,8 @@ def test_a_statement_says_what_was_given_to_whom(served: ServedPool, cli: Cli) -
 
     assert "c1" in posted.out
     assert "Relevé de boreale, 2027-01" in text
-    assert re.search(r"donné à +soleil +3 +1\u00a0500 +0,25 Wh +0,0012 g +0,008 g", text)
-    assert re.search(r"c1 +soleil .* -0,5 Wh +0 g +compteur", text)
+    assert re.search(r"donné à +Le Soleil +3 +1\u00a0500 +0,25 Wh +0,0012 g +0,008 g", text)
+    assert re.search(r"c1 +Le Soleil .* -0,5 Wh +0 g +compteur", text)
     assert "reçu de" not in text
     assert 1_500 == statement["others"][0]["given"]["tokens"]
 

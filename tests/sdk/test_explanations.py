@@ -210,6 +210,20 @@ def test_a_newer_pools_codes_are_shown_as_they_are(lang: str) -> None:
     assert all(code in text for code in ("of_today", "of_tomorrow", "of_yesterday"))
 
 
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("name", CASES)
+def test_a_coop_is_called_by_its_name(name: str, lang: str) -> None:
+    """Wherever an explanation names a co-op, people read its name, not its identifier."""
+    slugs = {candidate.coop for candidate in CASES[name].candidates}
+    slugs |= {excluded.coop for excluded in CASES[name].excluded}
+    named = structs.replace(CASES[name], coop_names={slug: f"Nom {slug[::-1]}" for slug in slugs})
+    text = explanations.render(named, lang) + explanations.sentence(named, lang)
+    shown = [slug for slug in slugs if re.search(rf"\b{slug}\b", text)]
+
+    assert [] == shown
+    assert all(f"Nom {each.coop[::-1]}" in text for each in named.candidates)
+
+
 def test_an_older_pools_facts_are_filled_from_its_candidates() -> None:
     """What the values do not say of picked and next node is read off the list of candidates."""
     facts = placed("greenest", BUSY, candidates=(ON, QC))

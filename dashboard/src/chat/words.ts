@@ -1,5 +1,6 @@
 // The chat's sentences that are put together from values.
 import { number, t } from "../i18n.ts";
+import { coopName } from "../coop_names.ts";
 import { session } from "../session.ts";
 import type { Message } from "./conversation.ts";
 import { earlierRuns, microwaveSeconds, roundedGrams, stayedInCanada, type Receipt } from "./footprint.ts";
@@ -29,7 +30,7 @@ export function grams(value: number): string {
 function answerMachine(receipt: Receipt): string {
   const whose = receipt.node_coop === session.value?.person.coop ? "own" : "machine";
   const { node: machine, node_coop: coop, province } = receipt;
-  return t(`answer-${whose}`, { machine, coop, province: zoneName(province) });
+  return t(`answer-${whose}`, { machine, coop: coopName(coop), province: zoneName(province) });
 }
 
 /** The line under an answer: whose machine, where, what it took. */
@@ -37,7 +38,7 @@ export function receiptLine(receipt: Receipt): string {
   const parts = [
     answerMachine(receipt),
     ...earlierRuns(receipt).map((run) =>
-      t("answer-begun", { machine: run.node, coop: run.node_coop, province: zoneName(run.province) }),
+      t("answer-begun", { machine: run.node, coop: coopName(run.node_coop), province: zoneName(run.province) }),
     ),
     grams(receipt.carbon_gco2e),
     microwave(receipt.energy_wh),
@@ -58,14 +59,14 @@ export function receiptSentences(receipt: Receipt): string[] {
   const sentences = [
     t("receipt-machine", {
       machine: receipt.node,
-      coop: receipt.node_coop,
+      coop: coopName(receipt.node_coop),
       site: receipt.site,
       province: zoneName(receipt.province),
     }),
     ...earlierRuns(receipt).map((run) =>
       t("receipt-begun", {
         machine: run.node,
-        coop: run.node_coop,
+        coop: coopName(run.node_coop),
         site: run.site,
         province: zoneName(run.province),
         tokens: run.output_tokens,

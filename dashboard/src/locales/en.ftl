@@ -281,6 +281,8 @@ op-coops-title = The co-ops
 op-coop-add = Add a co-op
 op-coop-name = Short name
 op-coop-name-hint = Small plain letters, digits and hyphens, no space; it stays.
+op-coop-full-name = Full name
+op-coop-full-name-hint = As people read it; if it is empty, the short name is shown.
 op-coop-shares = Shares: { $shares }.
 op-coop-lends = Lends { $part }% of its slots{ $limit ->
     [none] {""}.

@@ -281,6 +281,8 @@ op-coops-title = Les coopératives
 op-coop-add = Ajouter une coopérative
 op-coop-name = Nom court
 op-coop-name-hint = Minuscules sans accent, chiffres et tirets, sans espace ; il ne change plus.
+op-coop-full-name = Nom complet
+op-coop-full-name-hint = Comme les gens le lisent ; vide, le nom court est montré.
 op-coop-shares = Parts : { $shares }.
 op-coop-lends = Prête { $part } % de ses places{ $limit ->
     [none] {""}.

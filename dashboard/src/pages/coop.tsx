@@ -8,6 +8,7 @@ import {
 import { Figures } from "../coop/figures_view.tsx";
 import { Keys, Projects } from "../coop/keys.tsx";
 import { People } from "../coop/people.tsx";
+import { coopName } from "../coop_names.ts";
 import { Statement } from "../coop/statement.tsx";
 import { lang, t } from "../i18n.ts";
 import { Loading } from "../parts/loading.tsx";
@@ -54,7 +55,7 @@ function Own() {
   return (
     <div class="coop">
       <h1>
-        <bdi>{person.coop}</bdi>
+        <bdi>{coopName(person.coop)}</bdi>
       </h1>
       <p role="alert" class={problem ? "notice bad" : "unseen"}>
         {problem ? sentenceOf(problem) : ""}

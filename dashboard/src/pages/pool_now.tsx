@@ -1,6 +1,7 @@
 // The pool now, for people of its co-ops: provinces, machines, what waits and why, as it changes.
 import { useEffect } from "preact/hooks";
 import { inOrder } from "../bidi.ts";
+import { coopName } from "../coop_names.ts";
 import { clockTime, lang, list, number, t } from "../i18n.ts";
 import { Loading } from "../parts/loading.tsx";
 import { HoursPlot, workOf } from "../pool/hours_plot.tsx";
@@ -128,11 +129,11 @@ function Load({ province }: { province: PoolProvince }) {
 
 function Site({ site }: { site: PoolSite }) {
   return (
-    <section class="site" aria-label={t("site-name", { site: site.site, coop: site.coop })}>
+    <section class="site" aria-label={t("site-name", { site: site.site, coop: coopName(site.coop) })}>
       <h4>
         <bdi>{site.site}</bdi>{" "}
         <span class="soft">
-          <bdi>{site.coop}</bdi>
+          <bdi>{coopName(site.coop)}</bdi>
         </span>
       </h4>
       <ul class="machines">

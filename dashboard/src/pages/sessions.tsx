@@ -1,5 +1,6 @@
 // Where a person is signed in, with what ends each; and signing out here.
 import { useEffect, useState } from "preact/hooks";
+import { coopName } from "../coop_names.ts";
 import { api, sentenceOf, take } from "../api.ts";
 import { dateTime, t } from "../i18n.ts";
 import { NewStart } from "../parts/new_start.tsx";
@@ -50,7 +51,7 @@ function List() {
   return (
     <div class="narrow">
       <h1>{t("view-sessions")}</h1>
-      <p>{t("sessions-who", { name: own.person.name, coop: own.person.coop })}</p>
+      <p>{t("sessions-who", { name: own.person.name, coop: coopName(own.person.coop) })}</p>
       <p>
         <button type="button" onClick={() => attempt(leave)}>
           {t("sign-out")}

@@ -50,7 +50,11 @@ async def make_statement(
     days = day_starts(start_at, end_at, zone)
     usage = await store.get_usage(coop, days=days, end_at=end_at)
     lent = await store.get_lent(coop, days=days, end_at=end_at)
+    named = {coop, *(other.coop for other in totals.others)}
+    named |= {each.other for each in totals.corrections}
+    names = await store.get_coop_names()
     return Statement(
+        coop_names={each: names[each] for each in sorted(named & names.keys())},
         coop=coop,
         month=month,
         timezone=zone.key,

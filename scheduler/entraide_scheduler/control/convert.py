@@ -201,6 +201,7 @@ def statement_message(statement: Statement) -> admin_pb2.Statement:
         place=common_pb2.ServerPlace(**structs.asdict(statement.place))
         if statement.place
         else None,
+        coop_names=statement.coop_names,
     )
 
 

@@ -32,6 +32,7 @@ from entraide.wire.pool_state import PoolState
 from entraide_scheduler.bus import GatewaySink, Publisher
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.carbon import BatchExpectation
+from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.views import JobView, ModelView
 from entraide_scheduler.driver import LiveDriver, Outbound
 from entraide_scheduler.gateways.pool_state import ZoneSources, describe_pool
@@ -323,6 +324,8 @@ class LocalSchedulerAdapter:
             stored = await self._store.get_explanation(job)
             if stored is not None and (stored.coop, person_of(stored.key)) == owner:
                 explanation, sender = _explanation.decode(stored.document), stored.key
+        if explanation is not None:
+            explanation = _name_coops(explanation, self._driver.policy)
         settled = await self._store.get_receipt(job)
         is_own = settled is not None and (settled.coop, person_of(settled.key)) == owner
         receipt = settled.receipt if settled and is_own else None
@@ -349,6 +352,16 @@ class LocalSchedulerAdapter:
     async def enrol(self, request: JoinRequest, address: str) -> m.EnrolmentReply:
         """Takes a machine into the pool, or refuses it; ``address`` is the machine's."""
         return await self._enrolment.join(request, address)
+
+
+def _name_coops(explanation: Explanation, policy: Policy) -> Explanation:
+    """Returns an explanation with the present names of the co-ops in it."""
+    coops = {*explanation.candidates.coop, *(each.coop for each in explanation.excluded)}
+    for values in (explanation.values, *(each.values for each in explanation.excluded)):
+        coops |= {str(value) for key, value in values.items() if key.endswith("coop")}
+    names = {terms.coop: terms.name for terms in policy.coops if terms.name}
+    named = {coop: names[coop] for coop in sorted(coops & names.keys())}
+    return msgspec.structs.replace(explanation, coop_names=named)
 
 
 def _code(text: str) -> str:

@@ -17,6 +17,7 @@ from entraide.statements import Amounts, Statement, UsageLine
 from entraide.types import UNKNOWN_PLACE
 from entraide_scheduler.books import amounts_of
 from entraide_scheduler.statement_pdf.figures import (
+    NAME_SHOWN_MAX_CHARS,
     TEXT_SHOWN_MAX_CHARS,
     Figures,
     make_figures,
@@ -102,7 +103,7 @@ def make_page(source: PageSource, lang: str) -> StatementPage:
     statement = source.statement
     figures = make_figures(lang, (statement.given, statement.received, statement.own))
     zone = ZoneInfo(statement.timezone)
-    coop = show_name(statement.coop, TEXT_SHOWN_MAX_CHARS)
+    coop = _coop_name(statement, statement.coop, TEXT_SHOWN_MAX_CHARS)
     month = figures.month(statement.start_at, zone)
     sections = (
         _exchange(statement, figures),
@@ -122,11 +123,19 @@ def make_page(source: PageSource, lang: str) -> StatementPage:
         sections=tuple(section for section in sections if section is not None),
         checks=(_text("checked-by", lang), _text("checked-on", lang)),
         footer=_text(
-            "footer", lang, coop=show_name(statement.coop), month=month, pool=show_name(source.pool)
+            "footer",
+            lang,
+            coop=_coop_name(statement, statement.coop),
+            month=month,
+            pool=show_name(source.pool),
         ),
         page=_text("page", lang),
         of=_text("of", lang),
     )
+
+
+def _coop_name(statement: Statement, coop: str, chars: int = NAME_SHOWN_MAX_CHARS) -> str:
+    return show_name(statement.name_of(coop), chars)
 
 
 def _text(code: str, lang: str, /, **values: i18n.Value) -> str:
@@ -152,8 +161,13 @@ def _facts(source: PageSource, figures: Figures, zone: ZoneInfo) -> tuple[tuple[
         timezone=statement.timezone,
     )
     state = _text("state-open" if source.is_open else "state-closed", lang)
+    named = _coop_name(statement, statement.coop, TEXT_SHOWN_MAX_CHARS)
+    identifier = show_name(statement.coop, TEXT_SHOWN_MAX_CHARS)
     facts = [
-        (_text("fact-coop", lang), show_name(statement.coop, TEXT_SHOWN_MAX_CHARS)),
+        (
+            _text("fact-coop", lang),
+            named if named == identifier else f"{named} ({identifier})",
+        ),
         (_text("fact-pool", lang), show_name(source.pool, TEXT_SHOWN_MAX_CHARS)),
         (_text("fact-place", lang), i18n.place_name(statement.place or UNKNOWN_PLACE, lang)),
         (_text("fact-month", lang), figures.month(statement.start_at, zone)),
@@ -167,13 +181,16 @@ def _exchange(statement: Statement, figures: Figures) -> PageSection:
     lang = figures.lang
     rows = [(_text("given", lang), statement.given)]
     rows += [
-        (_text("given-to", lang, coop=show_name(other.coop)), other.given)
+        (_text("given-to", lang, coop=_coop_name(statement, other.coop)), other.given)
         for other in statement.others
         if other.given.jobs
     ]
     rows += [(_text("received", lang), statement.received)]
     rows += [
-        (_text("received-from", lang, coop=show_name(other.coop)), other.received)
+        (
+            _text("received-from", lang, coop=_coop_name(statement, other.coop)),
+            other.received,
+        )
         for other in statement.others
         if other.received.jobs
     ]
@@ -256,7 +273,7 @@ def _by_project(statement: Statement, figures: Figures) -> PageSection | None:
 def _by_machine(statement: Statement, figures: Figures) -> PageSection | None:
     if not statement.usage:
         return None
-    sums = _sum_lines(statement.usage, lambda line: (line.node, line.coop))
+    sums = _sum_lines(statement.usage, lambda line: (line.node, statement.name_of(line.coop)))
     total = statement.received.plus(statement.own)
     table = _sums_table(sums, ("machine", "coop"), figures, total)
     return PageSection(_text("by-machine", figures.lang), table)
@@ -265,7 +282,7 @@ def _by_machine(statement: Statement, figures: Figures) -> PageSection | None:
 def _given(statement: Statement, figures: Figures) -> PageSection | None:
     if not statement.lent:
         return None
-    sums = _sum_lines(statement.lent, lambda line: (line.node, line.coop))
+    sums = _sum_lines(statement.lent, lambda line: (line.node, statement.name_of(line.coop)))
     table = _sums_table(sums, ("machine", "for"), figures, statement.given)
     return PageSection(_text("given-by-machine", figures.lang), table)
 
@@ -302,7 +319,7 @@ def _corrections(statement: Statement, figures: Figures, zone: ZoneInfo) -> Page
         (
             show_name(each.correction),
             figures.moment(each.posted_at, zone),
-            show_name(each.coop),
+            _coop_name(statement, each.coop),
             show_name(each.reason, TEXT_SHOWN_MAX_CHARS),
             figures.whole(each.tokens),
             figures.energy(each.energy_wh),

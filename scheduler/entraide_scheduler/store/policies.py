@@ -4,6 +4,7 @@ Queries are functions on a connection. The newest version is in force; none is e
 """
 
 import msgspec
+from msgspec import Struct
 from sqlalchemy import Connection, delete, func, insert, select
 
 from entraide.decoding import JsonDecoder
@@ -12,6 +13,18 @@ from entraide_scheduler.store.rows import PolicyRow
 from entraide_scheduler.store.schema import policies
 
 _policy = JsonDecoder[Policy](Policy)
+
+
+class _NamedCoop(Struct, frozen=True):
+    coop: str
+    name: str = ""
+
+
+class _NamedCoops(Struct, frozen=True):
+    coops: tuple[_NamedCoop, ...] = ()
+
+
+_named_coops = JsonDecoder[_NamedCoops](_NamedCoops)
 _COLUMNS = (policies.c.version, policies.c.at, policies.c.author, policies.c.reason)
 
 
@@ -20,6 +33,14 @@ def get_newest(connection: Connection) -> Policy | None:
     query = select(policies.c.document).order_by(policies.c.number.desc()).limit(1)
     document = connection.execute(query).scalar()
     return None if document is None else _policy.decode(document)
+
+
+def get_coop_names(connection: Connection) -> dict[str, str]:
+    """Returns what people read in place of co-ops' identifiers, for those that have a name."""
+    query = select(policies.c.document).order_by(policies.c.number.desc()).limit(1)
+    document = connection.execute(query).scalar()
+    coops = () if document is None else _named_coops.decode(document).coops
+    return {terms.coop: terms.name for terms in coops if terms.name}
 
 
 def get_version(connection: Connection, version: str) -> Policy | None:

@@ -200,6 +200,10 @@ class Store:
             return await self.read(policies.get_newest)
         return await self.read(lambda c: policies.get_version(c, version))
 
+    async def get_coop_names(self) -> dict[str, str]:
+        """Returns the names of the co-ops that have one, by identifier."""
+        return await self.read(policies.get_coop_names)
+
     async def list_policies(self) -> tuple[PolicyRow, ...]:
         """Returns all versions of the policy, newest first."""
         return await self.read(policies.list_versions)

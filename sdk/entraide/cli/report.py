@@ -156,6 +156,7 @@ def _read_message(message: "admin_pb2.Statement") -> "Statement":
         lent=tuple(_read_line(line) for line in message.lent),
         complete=message.complete,
         place=convert.place(message.place) if message.HasField("place") else None,
+        coop_names=dict(message.coop_names),
     )
 
 
@@ -179,7 +180,8 @@ def _read_amounts(message: "admin_pb2.Amounts") -> "Amounts":
 
 
 def _print_statement(statement: "Statement", lang: str) -> None:
-    typer.echo(i18n.text("report-title", lang, coop=statement.coop, month=statement.month))
+    name_of = statement.name_of
+    typer.echo(i18n.text("report-title", lang, coop=name_of(statement.coop), month=statement.month))
     if statement.place is not None:
         place = i18n.place_name(statement.place, lang)
         typer.echo(i18n.text("report-place", lang, place=place))
@@ -187,12 +189,12 @@ def _print_statement(statement: "Statement", lang: str) -> None:
     rows = [
         _amounts_row("report-given", "", statement.given, lang),
         *(
-            _amounts_row("report-given-to", partner.coop, partner.given, lang)
+            _amounts_row("report-given-to", name_of(partner.coop), partner.given, lang)
             for partner in statement.others
         ),
         _amounts_row("report-received", "", statement.received, lang),
         *(
-            _amounts_row("report-received-from", partner.coop, partner.received, lang)
+            _amounts_row("report-received-from", name_of(partner.coop), partner.received, lang)
             for partner in statement.others
         ),
         _amounts_row("report-own", "", statement.own, lang),
@@ -233,7 +235,7 @@ def _print_corrections(statement: "Statement", lang: str) -> None:
         [
             [
                 correction.correction,
-                correction.coop,
+                statement.name_of(correction.coop),
                 output.format_time(correction.posted_at, lang),
                 i18n.decimal(correction.tokens, lang),
                 f"{i18n.decimal(correction.energy_wh, lang)} Wh",

@@ -172,6 +172,7 @@ def explanation(message: common_pb2.Explanation) -> Explanation:
         excluded_counts=dict(message.excluded_counts),
         waiting_helps=message.waiting_helps,
         objective_ttft_s=objective,
+        coop_names=dict(message.coop_names),
     )
 
 

@@ -1186,6 +1186,26 @@ Global___UsageLine: _TypeAlias = UsageLine  # noqa: Y015
 class Statement(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class CoopNamesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     COOP_FIELD_NUMBER: _builtins.int
     MONTH_FIELD_NUMBER: _builtins.int
     START_AT_FIELD_NUMBER: _builtins.int
@@ -1200,6 +1220,7 @@ class Statement(_message.Message):
     TIMEZONE_FIELD_NUMBER: _builtins.int
     COMPLETE_FIELD_NUMBER: _builtins.int
     PLACE_FIELD_NUMBER: _builtins.int
+    COOP_NAMES_FIELD_NUMBER: _builtins.int
     coop: _builtins.str
     month: _builtins.str
     start_at: _builtins.float
@@ -1233,6 +1254,10 @@ class Statement(_message.Message):
     def place(self) -> _common_pb2.ServerPlace:
         """Where the pool's server stands when the statement is made."""
 
+    @_builtins.property
+    def coop_names(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What people read in place of the identifiers of co-ops that it names."""
+
     def __init__(
         self,
         *,
@@ -1250,10 +1275,11 @@ class Statement(_message.Message):
         timezone: _builtins.str = ...,
         complete: _builtins.bool = ...,
         place: _common_pb2.ServerPlace | None = ...,
+        coop_names: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["given", b"given", "own", b"own", "place", b"place", "received", b"received"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete", b"complete", "coop", b"coop", "corrections", b"corrections", "end_at", b"end_at", "given", b"given", "lent", b"lent", "month", b"month", "others", b"others", "own", b"own", "place", b"place", "received", b"received", "start_at", b"start_at", "timezone", b"timezone", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete", b"complete", "coop", b"coop", "coop_names", b"coop_names", "corrections", b"corrections", "end_at", b"end_at", "given", b"given", "lent", b"lent", "month", b"month", "others", b"others", "own", b"own", "place", b"place", "received", b"received", "start_at", b"start_at", "timezone", b"timezone", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -425,6 +425,26 @@ class Explanation(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class CoopNamesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     JOB_FIELD_NUMBER: _builtins.int
     AT_FIELD_NUMBER: _builtins.int
     POLICY_VERSION_FIELD_NUMBER: _builtins.int
@@ -438,6 +458,7 @@ class Explanation(_message.Message):
     WAITING_HELPS_FIELD_NUMBER: _builtins.int
     OBJECTIVE_TTFT_S_FIELD_NUMBER: _builtins.int
     SENTENCE_FIELD_NUMBER: _builtins.int
+    COOP_NAMES_FIELD_NUMBER: _builtins.int
     job: _builtins.str
     at: _builtins.float
     policy_version: _builtins.str
@@ -455,6 +476,10 @@ class Explanation(_message.Message):
     def excluded(self) -> _containers.RepeatedCompositeFieldContainer[Global___Exclusion]: ...
     @_builtins.property
     def excluded_counts(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]: ...
+    @_builtins.property
+    def coop_names(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What people read in place of the identifiers of co-ops that it names."""
+
     def __init__(
         self,
         *,
@@ -471,10 +496,11 @@ class Explanation(_message.Message):
         waiting_helps: _builtins.bool = ...,
         objective_ttft_s: _builtins.float | None = ...,
         sentence: _builtins.str = ...,
+        coop_names: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_objective_ttft_s", b"_objective_ttft_s", "objective_ttft_s", b"objective_ttft_s", "values", b"values"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_objective_ttft_s", b"_objective_ttft_s", "at", b"at", "candidates", b"candidates", "decision", b"decision", "excluded", b"excluded", "excluded_counts", b"excluded_counts", "job", b"job", "node", b"node", "objective_ttft_s", b"objective_ttft_s", "policy_version", b"policy_version", "reason", b"reason", "sentence", b"sentence", "values", b"values", "waiting_helps", b"waiting_helps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_objective_ttft_s", b"_objective_ttft_s", "at", b"at", "candidates", b"candidates", "coop_names", b"coop_names", "decision", b"decision", "excluded", b"excluded", "excluded_counts", b"excluded_counts", "job", b"job", "node", b"node", "objective_ttft_s", b"objective_ttft_s", "policy_version", b"policy_version", "reason", b"reason", "sentence", b"sentence", "values", b"values", "waiting_helps", b"waiting_helps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__objective_ttft_s: _TypeAlias = _typing.Literal["objective_ttft_s"]  # noqa: Y015
     _WhichOneofArgType__objective_ttft_s: _TypeAlias = _typing.Literal["_objective_ttft_s", b"_objective_ttft_s"]  # noqa: Y015

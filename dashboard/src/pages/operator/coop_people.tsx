@@ -1,5 +1,6 @@
 // The people of any co-op, for the pool's operator: the first one, and one who left.
 import { useEffect, useState } from "preact/hooks";
+import { coopName } from "../../coop_names.ts";
 import { api, take } from "../../api.ts";
 import type { Person } from "../../coop/figures.ts";
 import { People } from "../../coop/people.tsx";
@@ -23,7 +24,7 @@ export function CoopPeople({ coops }: { coops: string[] }) {
   }, [coop]);
   const choice = (
     <div class="fields">
-      <Choice label={t("op-coop")} value={coop} onValue={setCoop} choices={coops.map((each) => [each, each] as const)} />
+      <Choice label={t("op-coop")} value={coop} onValue={setCoop} choices={coops.map((each) => [each, coopName(each)] as const)} />
     </div>
   );
   return (

@@ -1,5 +1,6 @@
 // Co-ops with their terms, and their API keys.
 import { useState } from "preact/hooks";
+import { coopName, noteCoopNames } from "../../coop_names.ts";
 import { number, t } from "../../i18n.ts";
 import { admin, mayAct, worded, type Coop, type Key, type Quota } from "./admin.ts";
 import { CoopPeople } from "./coop_people.tsx";
@@ -10,6 +11,7 @@ const PERIODS = ["day", "month", "minute", "none"];
 
 async function readCoops(): Promise<{ coops: Coop[]; keys: Key[] }> {
   const [coops, keys] = await Promise.all([admin("ListCoops", {}), admin("ListKeys", {})]);
+  noteCoopNames(coops.coops);
   return { coops: coops.coops as Coop[], keys: keys.keys as Key[] };
 }
 
@@ -53,8 +55,9 @@ function CoopLine({ coop, act, busy }: { coop: Coop; act: Act; busy: boolean }) 
     <li>
       <p class="what">
         <b>
-          <bdi>{coop.coop}</bdi>
-        </b>
+          <bdi>{coopName(coop.coop)}</bdi>
+        </b>{" "}
+        {coop.name && <code class="soft">{coop.coop}</code>}
       </p>
       <p>{t("op-coop-shares", { shares: number(coop.shares, 2) })}</p>
       <p>
@@ -72,17 +75,17 @@ function CoopLine({ coop, act, busy }: { coop: Coop; act: Act; busy: boolean }) 
             type="button"
             class="quiet"
             aria-expanded={changing}
-            aria-label={`${t("op-change")} ${coop.coop}`}
+            aria-label={`${t("op-change")} ${coopName(coop.coop)}`}
             onClick={() => setChanging(!changing)}
           >
             {t("op-change")}
           </button>
           <Confirmed
             label={t("op-remove")}
-            name={coop.coop}
+            name={coopName(coop.coop)}
             consequence={t("op-remove-means")}
             disabled={busy}
-            onYes={() => act(() => admin("RemoveCoop", { coop: coop.coop }), t("op-removed", { coop: coop.coop }))}
+            onYes={() => act(() => admin("RemoveCoop", { coop: coop.coop }), t("op-removed", { coop: coopName(coop.coop) }))}
           />
         </p>
       )}
@@ -105,7 +108,7 @@ function quotaSentence(quota: Quota): string {
 const NAME = "[a-z0-9][a-z0-9\\-]{0,62}";
 
 const NEW: Coop = {
-  coop: "", shares: 1, quotas: [], balanceTokens: "0", balanceWh: 0, balanceGco2e: 0, author: "", reason: "",
+  coop: "", name: "", shares: 1, quotas: [], balanceTokens: "0", balanceWh: 0, balanceGco2e: 0, author: "", reason: "",
 };
 
 function NewCoop({ act }: { act: Act }) {
@@ -123,7 +126,8 @@ function NewCoop({ act }: { act: Act }) {
 }
 
 function CoopForm({ coop, act, onDone }: { coop: Coop; act: Act; onDone: () => void }) {
-  const [name, setName] = useState(coop.coop);
+  const [identifier, setIdentifier] = useState(coop.coop);
+  const [name, setName] = useState(coop.name);
   const [shares, setShares] = useState(String(coop.shares));
   const [part, setPart] = useState(String(Math.round((coop.lend?.part ?? 1) * 100)));
   const [daily, setDaily] = useState(coop.lend?.limited ? coop.lend.energyWhPerDay : "");
@@ -132,13 +136,14 @@ function CoopForm({ coop, act, onDone }: { coop: Coop; act: Act; onDone: () => v
   const keep = async () => {
     const lend = { part: Number(part) / 100, limited: daily !== "", energyWhPerDay: daily || "0" };
     const terms = quotas.map(({ used: _, ...rest }) => rest);
-    const body = { coop: name, shares: Number(shares), lend, quotas: terms, reason };
-    if (await act(() => admin("SetCoop", body), t(coop.coop ? "op-coop-kept" : "op-coop-added", { coop: name }))) onDone();
+    const body = { coop: identifier, name, shares: Number(shares), lend, quotas: terms, reason };
+    if (await act(() => admin("SetCoop", body), t(coop.coop ? "op-coop-kept" : "op-coop-added", { coop: name || identifier }))) onDone();
   };
   const replace = (at: number, quota: Quota) => setQuotas(quotas.map((each, i) => (i === at ? quota : each)));
   return (
     <form class="fields" onSubmit={(event) => [event.preventDefault(), void keep()]}>
-      {!coop.coop && <TextField label={t("op-coop-name")} value={name} onValue={setName} hint={t("op-coop-name-hint")} pattern={NAME} required />}
+      {!coop.coop && <TextField label={t("op-coop-name")} value={identifier} onValue={setIdentifier} hint={t("op-coop-name-hint")} pattern={NAME} required />}
+      <TextField label={t("op-coop-full-name")} value={name} onValue={setName} hint={t("op-coop-full-name-hint")} />
       <TextField label={t("op-shares")} value={shares} onValue={setShares} kind="number" min={0} step="any" required />
       <TextField label={t("op-lend-part")} value={part} onValue={setPart} kind="number" min={0} step={1} required />
       <TextField label={t("op-lend-daily")} value={daily} onValue={setDaily} kind="number" min={0} step={1} hint={t("op-lend-daily-hint")} />
@@ -211,7 +216,7 @@ function Keys({ coops, keys, onChange }: { coops: string[]; keys: Key[]; onChang
       <Said of={acting} />
       {made && (
         <div class="made" role="status">
-          <p>{t("op-key-made", { coop: made.coop, key: made.key })}</p>
+          <p>{t("op-key-made", { coop: coopName(made.coop), key: made.key })}</p>
           <CopyLine text={made.secret} label={t("op-key-secret")} />
         </div>
       )}
@@ -241,7 +246,7 @@ function NewKey({ coops, acting, onMade }: { coops: string[]; acting: Acting; on
     });
   return (
     <form class="fields" onSubmit={(event) => [event.preventDefault(), void make()]}>
-      <Choice label={t("op-coop")} value={coop} onValue={setCoop} choices={coops.map((each) => [each, each] as const)} />
+      <Choice label={t("op-coop")} value={coop} onValue={setCoop} choices={coops.map((each) => [each, coopName(each)] as const)} />
       <TextField label={t("op-project")} value={project} onValue={setProject} hint={t("op-project-hint")} />
       <TextField label={t("op-label")} value={label} onValue={setLabel} hint={t("op-label-hint")} />
       <p class="whole">
@@ -267,7 +272,7 @@ function KeyLine({ of, act, busy }: { of: Key; act: Act; busy: boolean }) {
           {isHeld && <span class="tag off">{t("op-state-quarantined")}</span>}
         </p>
         <p class="soft">
-          <bdi>{[of.coop, of.project, of.key].join(" · ")}</bdi>
+          <bdi>{[coopName(of.coop), of.project, of.key].join(" · ")}</bdi>
         </p>
       </div>
       {mayAct() && !of.revoked && (
@@ -285,7 +290,7 @@ function KeyLine({ of, act, busy }: { of: Key; act: Act; busy: boolean }) {
           <Confirmed
             label={t("op-revoke")}
             name={of.label || name}
-            consequence={t("op-key-revoke-means", { key: name, coop: of.coop })}
+            consequence={t("op-key-revoke-means", { key: name, coop: coopName(of.coop) })}
             disabled={busy}
             onYes={() => act(() => admin("RevokeKey", { key: name }), t("op-revoked", { name: of.label || name }))}
           />

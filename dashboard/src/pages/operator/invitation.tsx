@@ -1,5 +1,6 @@
 // Inviting one machine: what the operator vouches for, then a link that serves once.
 import { useState } from "preact/hooks";
+import { coopName } from "../../coop_names.ts";
 import { dateTime, t } from "../../i18n.ts";
 import { admin } from "./admin.ts";
 import { Choice, CopyLine, Read, Said, TextField, useActing, useReading } from "./parts.tsx";
@@ -38,7 +39,7 @@ function InvitationForm({ coops }: { coops: string[] }) {
   const hours = ["1", "24", "168"].map((each) => [each, t(`op-hours-${each}`)] as const);
   return (
     <form class="fields" onSubmit={(event) => [event.preventDefault(), void invite()]}>
-      <Choice label={t("op-coop")} value={wish.coop} onValue={set("coop")} choices={coops.map((each) => [each, each])} />
+      <Choice label={t("op-coop")} value={wish.coop} onValue={set("coop")} choices={coops.map((each) => [each, coopName(each)])} />
       <TextField label={t("op-site")} value={wish.site} onValue={set("site")} hint={t("op-site-hint")} />
       <Choice
         label={t("op-zone")}
@@ -77,7 +78,7 @@ function InvitationForm({ coops }: { coops: string[] }) {
         <Said of={acting} />
         {made && (
           <div class="made" role="status">
-            <p>{t("op-invited", { coop: made.coop, when: dateTime(made.expiresAt) })}</p>
+            <p>{t("op-invited", { coop: coopName(made.coop), when: dateTime(made.expiresAt) })}</p>
             <CopyLine text={made.link} label={t("op-invite-link")} />
             <p>{t("op-invite-line")}</p>
             <CopyLine text={`entraide node join '${made.link}'`} label={t("op-command")} />

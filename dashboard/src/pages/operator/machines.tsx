@@ -1,5 +1,6 @@
 // The machines by state and version: approve, revoke, vouch, forget.
 import { useState } from "preact/hooks";
+import { coopName } from "../../coop_names.ts";
 import { dateTime, list, t } from "../../i18n.ts";
 import { admin, mayAct, worded, type Node } from "./admin.ts";
 import { Choice, Confirmed, Read, Said, TextField, useActing, useReading } from "./parts.tsx";
@@ -92,7 +93,7 @@ function NodeLine({ node, act, busy }: { node: Node; act: Act; busy: boolean }) 
         <span class={`tag state-${state}`}>{worded(`op-state-${state}`, state)}</span>
       </p>
       <p class="soft">
-        <bdi>{[node.coop, node.site, node.zone || t("op-zone-unknown", { said: node.saidZone || "none" })].join(" · ")}</bdi>
+        <bdi>{[coopName(node.coop), node.site, node.zone || t("op-zone-unknown", { said: node.saidZone || "none" })].join(" · ")}</bdi>
       </p>
       <p>{t("op-node-version", { version: node.agent || "none", when: node.seenAt ? dateTime(node.seenAt) : "none" })}</p>
       {node.models.length > 0 && <p>{t("op-node-models", { models: list(node.models) })}</p>}

@@ -1,4 +1,5 @@
 // What a replay of the recorded past came to: before and after, in total and by co-op.
+import { coopName } from "../../coop_names.ts";
 import { dateTime, number, t } from "../../i18n.ts";
 import { useActing, Said } from "./parts.tsx";
 import { saveReport, type Kind, type Operation } from "./operation.tsx";
@@ -41,7 +42,7 @@ export function Replayed({ operation, kind }: { operation: Operation; kind: Kind
           <tbody>
             {replay.coops.map((row) => (
               <tr key={row.coop}>
-                <th scope="row">{row.coop ? <bdi>{row.coop}</bdi> : t("op-replay-all")}</th>
+                <th scope="row">{row.coop ? <bdi>{coopName(row.coop)}</bdi> : t("op-replay-all")}</th>
                 {cells(row).map((cell, at) => (
                   <td key={COLUMNS[at]}>{cell}</td>
                 ))}

@@ -1,5 +1,6 @@
 // What needs a hand now, each with its remedy.
 import { useEffect, useState } from "preact/hooks";
+import { coopName } from "../../coop_names.ts";
 import { inOrder } from "../../bidi.ts";
 import { dateTime, lang, number, t } from "../../i18n.ts";
 import { live, watchPool } from "../../pool/live.ts";
@@ -104,7 +105,7 @@ function Line({ finding, act, busy }: LineProps) {
         </b>{" "}
         {finding.coop && (
           <span class="soft">
-            <bdi>{finding.coop}</bdi>
+            <bdi>{coopName(finding.coop)}</bdi>
           </span>
         )}
       </p>

@@ -38,6 +38,7 @@ class ExplanationView(Struct, frozen=True, kw_only=True):
     excluded_counts: dict[str, int]
     waiting_helps: bool
     objective_ttft_s: float | None
+    coop_names: dict[str, str]
     sentence: Sentences
     text: Sentences
 
@@ -95,16 +96,16 @@ def explain_in_words(explanation: Explanation) -> ExplanationView:
     fields["excluded"] = [
         ExclusionView(
             **structs.asdict(exclusion),
-            sentence=in_both(partial(_rule_sentence, exclusion, explanation.at)),
+            sentence=Sentences(french, english),
         )
-        for exclusion in explanation.excluded
+        for exclusion, french, english in zip(
+            explanation.excluded,
+            *(explanations.rule_sentences(explanation, lang) for lang in ("fr", "en")),
+            strict=True,
+        )
     ]
     return ExplanationView(
         **fields,
         sentence=in_both(partial(explanations.sentence, explanation)),
         text=in_both(partial(explanations.render, explanation)),
     )
-
-
-def _rule_sentence(exclusion: Exclusion, at: float, lang: str) -> str:
-    return explanations.rule_sentence(exclusion, lang, at)

@@ -252,12 +252,15 @@ def explanation_message(facts: Explanation, lang: str) -> common_pb2.Explanation
                 rule=exclusion.rule,
                 values=_struct_message(exclusion.values),
                 waiting_helps=exclusion.waiting_helps,
-                sentence=explanations.rule_sentence(exclusion, lang, facts.at),
+                sentence=sentence,
             )
-            for exclusion in facts.excluded
+            for exclusion, sentence in zip(
+                facts.excluded, explanations.rule_sentences(facts, lang), strict=True
+            )
         ],
         excluded_counts=facts.excluded_counts,
         waiting_helps=facts.waiting_helps,
         objective_ttft_s=facts.objective_ttft_s,
         sentence=explanations.sentence(facts, lang),
+        coop_names=facts.coop_names,
     )

@@ -80,6 +80,7 @@ class SessionView(Struct, frozen=True):
             if the person has not confirmed it; "" if there is nothing to confirm.
         email_proven: whether a letter to that address began this session.
         new_start: why what the person sent before is closed to the session; null if it is not.
+        coop_names: what people read in place of co-ops' identifiers, for co-ops that have a name.
     """
 
     person: SignedInPerson
@@ -90,6 +91,7 @@ class SessionView(Struct, frozen=True):
     email_to_confirm: str
     email_proven: bool
     new_start: NewStart | None
+    coop_names: dict[str, str]
 
 
 class OpenSession(Struct, frozen=True):
@@ -213,6 +215,7 @@ class SessionViews:
             email_to_confirm=row.email if is_open and self._uses_addresses else "",
             email_proven=signed_in.session.proven_email == row.email,
             new_start=await self._describe_start(signed_in, lang),
+            coop_names=await self._callers.sessions.get_coop_names(),
         )
 
     async def _describe_start(self, signed_in: SignedIn, lang: str) -> NewStart | None:

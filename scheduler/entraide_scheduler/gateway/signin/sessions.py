@@ -298,6 +298,10 @@ class SigninSessions:
         row = await self._store.read(lambda c: table.get_person(c, person))
         return i18n.text("signin-made-by-gone", lang) if row is None else row.name
 
+    async def get_coop_names(self) -> dict[str, str]:
+        """Returns what people read in place of co-ops' identifiers."""
+        return await self._store.get_coop_names()
+
     async def end(self, person: str, session: str) -> None:
         """Ends a session of a person, with its streams.
 

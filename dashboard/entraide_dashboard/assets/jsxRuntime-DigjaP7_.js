@@ -282,6 +282,8 @@ op-coops-title = The co-ops
 op-coop-add = Add a co-op
 op-coop-name = Short name
 op-coop-name-hint = Small plain letters, digits and hyphens, no space; it stays.
+op-coop-full-name = Full name
+op-coop-full-name-hint = As people read it; if it is empty, the short name is shown.
 op-coop-shares = Shares: { $shares }.
 op-coop-lends = Lends { $part }% of its slots{ $limit ->
     [none] {""}.
@@ -1196,6 +1198,8 @@ op-coops-title = Les coopératives
 op-coop-add = Ajouter une coopérative
 op-coop-name = Nom court
 op-coop-name-hint = Minuscules sans accent, chiffres et tirets, sans espace\xA0; il ne change plus.
+op-coop-full-name = Nom complet
+op-coop-full-name-hint = Comme les gens le lisent\xA0; vide, le nom court est montré.
 op-coop-shares = Parts\xA0: { $shares }.
 op-coop-lends = Prête { $part }\xA0% de ses places{ $limit ->
     [none] {""}.
