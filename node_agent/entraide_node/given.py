@@ -54,7 +54,7 @@ def given_sentences(folder: Path, lang: str) -> list[str]:
     ]
     for share in statement.shares[:SHARES_SHOWN_MAX]:
         code = "node-given-own" if share.coop == statement.coop else "node-given-to"
-        sentences.append(_sentence(code, share.coop, share.month, lang, tariff))
+        sentences.append(_sentence(code, statement.name_of(share.coop), share.month, lang, tariff))
     return sentences
 
 

@@ -139,6 +139,7 @@ class NodeStatement(Struct, frozen=True):
         shares: the month without today by co-op, sorted by name: if they grew with each request,
             whoever reads what runs on the machine would learn who sent it.
         complete: whether all lines of the month were summed.
+        coop_names: what people read in place of the identifiers of co-ops that it names.
     """
 
     node: str
@@ -149,6 +150,11 @@ class NodeStatement(Struct, frozen=True):
     this_month: Amounts
     shares: tuple[NodeShare, ...] = ()
     complete: bool = True
+    coop_names: dict[str, str] = {}
+
+    def name_of(self, coop: str) -> str:
+        """Returns what people read for a co-op."""
+        return self.coop_names.get(coop, coop)
 
 
 def to_csv(statement: Statement) -> str:

@@ -250,7 +250,8 @@ async def test_a_pool_that_does_not_answer_keeps_nobody_waiting(
     answered = threading.Event()
     statement = NodeStatement(
         "mini", "boreale", "2026-11-27", "2026-11", Amounts(jobs=2), Amounts(jobs=7),
-        (NodeShare("<b>lac</b>", Amounts(jobs=5)),),
+        (NodeShare("<b>lac</b>", Amounts(jobs=5)), NodeShare("pre", Amounts(jobs=6))),
+        coop_names={"pre": "Le <i>Pré</i>"},
     )  # fmt: skip
 
     def read_slowly(_: Path) -> NodeStatement:
@@ -270,6 +271,7 @@ async def test_a_pool_that_does_not_answer_keeps_nobody_waiting(
     assert "<dd>2</dd>" in figures
     assert "<dd>7</dd>" in figures
     assert "&lt;b&gt;lac&lt;/b&gt;" in figures
+    assert "Le &lt;i&gt;Pré&lt;/i&gt;" in figures
 
 
 MONDAY = dt.datetime(2026, 11, 30, 17, 30)  # noqa: DTZ001  (the machine's own clock)

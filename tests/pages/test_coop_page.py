@@ -105,7 +105,7 @@ async def test_people_read_the_name_of_their_coop(used: CoopPool) -> None:
     """The co-op's name stands on its page and on that of the sessions, as text and never markup."""
     named = admin_pb2.Coop(coop="alpha", name="Les <b>Abeilles</b>")
     await used.scheduler.operator.ask("SetCoop", named)
-    visit = await used.open("person", lang="fr")
+    visit = await used.open("auditor", lang="fr")
     heading = await visit.page.inner_text("main h1")
     await visit.go("#/sessions")
     who = await visit.page.get_by_text("de la coopérative").inner_text()

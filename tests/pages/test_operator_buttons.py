@@ -193,7 +193,7 @@ async def test_co_ops_and_keys_come_and_go(used: Operated) -> None:
     await page.get_by_role("button", name="Enlever ce quota").first.click()
     await page.get_by_label("Parts dans le partage").fill("2")
     await press(page, "Enregistrer")
-    await said(page, "gamma")
+    await said(page, "Les <b>Abeilles</b>")
     listed = await page.locator(".nodes .what").last.inner_text()
     ask = used.pool.operator.ask
     changed = (await ask("ListCoops", admin_pb2.ListCoopsRequest())).coops[-1]

@@ -57,7 +57,7 @@ def make_given_figures(
         month=_figures(statement.this_month, lang, tariff=tariff, lent_s=lent.month_s),
         coops=[
             CoopLine(
-                shortened(share.coop, NAME_CHARS_MAX),
+                shortened(statement.name_of(share.coop), NAME_CHARS_MAX),
                 share.coop == statement.coop,
                 _figures(share.month, lang),
             )

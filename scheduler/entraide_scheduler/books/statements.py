@@ -111,7 +111,9 @@ async def make_node_statement(
             today_amounts = today_amounts.plus(amounts)
         else:
             earlier[row.borrower] = earlier.get(row.borrower, Amounts()).plus(amounts)
+    names = await store.get_coop_names()
     return NodeStatement(
+        coop_names={each: names[each] for each in sorted({coop, *earlier} & names.keys())},
         node=node,
         coop=coop,
         day=today.date().isoformat(),

@@ -70,7 +70,7 @@ def write_scheduler_config(
         "pool": "demo",
         "lang": lang,
         "admin_key": admin_key,
-        "coops": [{"coop": site.coop} for site in SITES],
+        "coops": [{"coop": site.coop, "name": site.coop_name} for site in SITES],
         "nats": {"urls": [nats_url]},
         "http": {"port": http_port},
         "grpc": {"port": grpc_port},

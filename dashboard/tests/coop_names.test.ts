@@ -1,0 +1,24 @@
+// What people read for a co-op: its name, or its identifier.
+import { expect, test } from "vitest";
+import { coopName, noteCoopNames } from "../src/coop_names.ts";
+import { session } from "../src/session.ts";
+
+test("a co-op has its name, or its identifier where it has none", () => {
+  session.value = { coop_names: { alpha: "Les Abeilles" } } as never;
+
+  expect(["alpha", "beta", "constructor"].map(coopName)).toEqual(["Les Abeilles", "beta", "constructor"]);
+});
+
+test("names that the pool has told since replace the session's", () => {
+  session.value = { coop_names: { alpha: "Les Abeilles" } } as never;
+  noteCoopNames([{ coop: "alpha", name: "" }, { coop: "beta", name: "Le Soleil" }]);
+
+  expect(["alpha", "beta"].map(coopName)).toEqual(["alpha", "Le Soleil"]);
+});
+
+test("nobody signed in: the identifier", () => {
+  session.value = null;
+  noteCoopNames([{ coop: "beta", name: "Le Soleil" }]);
+
+  expect(coopName("beta")).toEqual("beta");
+});
