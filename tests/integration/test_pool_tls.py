@@ -60,7 +60,7 @@ async def invite_and_join(folder: Path, ca: Path) -> None:
     node = next(node for node in json.loads(shown) if node["node"] != "node-1")
 
     assert install_command(link) == line
-    assert "CA-ON · member · public" in sentence
+    assert "CA-ON · a member co-op · public" in sentence
     assert link.startswith("https://127.0.0.1:")
     assert [64, 43] == [len(part) for part in link.split(".")[-2:]]
     assert 0 == first[0], first

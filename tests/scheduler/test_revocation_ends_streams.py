@@ -75,17 +75,19 @@ async def test_streams_of_a_revoked_key_end_and_another_keys_go_on(pool: Running
 
 
 async def test_streams_of_a_revoked_node_end(pool: RunningScheduler) -> None:
-    """A node is revoked in mid-answer and the other has no room: the client is told at once."""
+    """A node is revoked in mid-answer and the other has no room: the client is told after the wait
+    that it allows."""
     other = await pool.join("n2")
     await other.send_hello()
     await other.send_heartbeat(reason="owner_active")
     await eventually(lambda: not all(view.accepting for view in pool.driver.core.nodes()))
     node = await pool.join_live("n1")
     async with pool.session(await pool.operator.key("alpha")) as session:
-        pending = asyncio.ensure_future(session.post("/v1/chat/completions", json=QUESTION))
+        brief = QUESTION | {"entraide": {"max_wait_s": 1.0}}
+        pending = asyncio.ensure_future(session.post("/v1/chat/completions", json=brief))
         run = await run_of(node)
         await begun(node, run)
         answer = await pending
         await pool.operator.ask("RevokeNode", admin_pb2.NodeRequest(node=node.name))
 
-        assert 1 == len(await codes(answer))
+        assert ["waited_too_long"] == await codes(answer)
