@@ -293,7 +293,28 @@ async def it_closes_while_the_server_is_away(pool: NatsPool) -> None:
     assert node.is_closed
 
 
+async def it_closes_after_another_task_gave_up_waiting_for_that(pool: NatsPool) -> None:
+    """asyncio cancels what both tasks wait for; the connection closes and says so all the same."""
+    node, _, _ = await pair(pool)
+    told: list[str] = []
+
+    async def tell() -> None:
+        told.append("closed")
+
+    node._closed_cb = tell
+    transport: Any = node._transport
+    waiting = asyncio.ensure_future(transport.wait_closed())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    await node.close()
+
+    assert node.is_closed
+    assert ["closed"] == told
+
+
 SCENARIOS = (
+    it_closes_after_another_task_gave_up_waiting_for_that,
     a_flush_cancelled_as_it_ends_is_cancelled,
     a_flush_cancelled_before_it_is_written_is_cancelled,
     a_flush_that_gave_up_stops_no_reading,

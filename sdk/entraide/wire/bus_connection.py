@@ -223,7 +223,7 @@ class BusConnection(Client):
         await self._write_last()
         if status == Client.CLOSED:
             self._receivers.clear()  # nothing is received while it closes
-        await super()._close(status, do_cbs)
+        await self._close_and_tell(status, do_cbs)
         if self._reconnection_task is not asyncio.current_task():
             await cancel_until_ended(self._reconnection_task)
         if not self.is_closed:  # an attempt missed its cancellation, and succeeded
@@ -231,6 +231,21 @@ class BusConnection(Client):
         # nats-py's ``_close`` does nothing on a connection that counts as closed. It does so from
         # the beginning of another ``_close``, which may have been cancelled before it closed it.
         await self._drop_transport()
+
+    async def _close_and_tell(self, status: int, do_cbs: bool) -> None:
+        """Closes as nats-py does, also where another task gave up waiting for the same transport.
+
+        asyncio cancels what both wait for with that task, and this one would end as if cancelled.
+        """
+        try:
+            await super()._close(status, do_cbs)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            for tell in (self._disconnected_cb, self._closed_cb) if do_cbs else ():
+                if tell is not None:
+                    await tell()
 
     async def _write_last(self) -> None:
         """Writes what waits if it can; nats-py's ``_close`` would raise if the server is away."""
