@@ -296,12 +296,12 @@ async def it_closes_while_the_server_is_away(pool: NatsPool) -> None:
 async def it_closes_after_another_task_gave_up_waiting_for_that(pool: NatsPool) -> None:
     """asyncio cancels what both tasks wait for; the connection closes and says so all the same."""
     node, _, _ = await pair(pool)
-    told: list[str] = []
+    calls: list[str] = []
 
-    async def tell() -> None:
-        told.append("closed")
+    async def closed() -> None:
+        calls.append("closed")
 
-    node._closed_cb = tell
+    node._closed_cb = closed
     transport: Any = node._transport
     waiting = asyncio.ensure_future(transport.wait_closed())
     await asyncio.sleep(0)
@@ -310,7 +310,7 @@ async def it_closes_after_another_task_gave_up_waiting_for_that(pool: NatsPool) 
     await node.close()
 
     assert node.is_closed
-    assert ["closed"] == told
+    assert ["closed"] == calls
 
 
 SCENARIOS = (

@@ -243,9 +243,9 @@ class BusConnection(Client):
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            for tell in (self._disconnected_cb, self._closed_cb) if do_cbs else ():
-                if tell is not None:
-                    await tell()
+            for callback in (self._disconnected_cb, self._closed_cb) if do_cbs else ():
+                if callback is not None:
+                    await callback()
 
     async def _write_last(self) -> None:
         """Writes what waits if it can; nats-py's ``_close`` would raise if the server is away."""
