@@ -138,15 +138,23 @@ def row_of(call: Call, rows: Sequence[Row]) -> int | None:
     return None
 
 
-def misplaced_names(rows: Sequence[Row], trace: Sequence[Call]) -> list[str]:
-    """A sentence for each name beside a row from inside of which it is not entered first."""
+def first_row(name: str, rows: Sequence[Row], trace: Sequence[Call]) -> int | None:
+    """The number of the row from inside of which a name is entered first."""
+    entries = [row_of(call, rows) for call in trace if covers(name, call.module)]
+    return next((entry for entry in entries if entry is not None), None)
+
+
+def misplaced_names(rows: Sequence[Row], traces: Sequence[Sequence[Call]]) -> list[str]:
+    """A sentence for each name beside a row from inside of which no request enters it first.
+
+    What an engine sends is read inside of the call that asked, or when it arrives.
+    """
     wrong = []
     for number, row in enumerate(rows):
         for name in row.beside:
-            entries = [row_of(call, rows) for call in trace if covers(name, call.module)]
-            first = next((entry for entry in entries if entry is not None), None)
-            if first != number:
-                place = "in none" if first is None else f"in row {first + 1}"
+            entered = [first_row(name, rows, trace) for trace in traces]
+            if number not in entered:
+                place = "in none" if entered[0] is None else f"in row {entered[0] + 1}"
                 wrong.append(f"{name} stands in row {number + 1}, and is entered {place}")
     return wrong
 
@@ -170,7 +178,7 @@ def faults(rows: Sequence[Row], traces: Sequence[Sequence[Call]]) -> list[str]:
     """A sentence for each thing in the table that the traced requests did otherwise."""
     return [
         *misplaced_calls(rows, traces),
-        *misplaced_names(rows, traces[0]),
+        *misplaced_names(rows, traces),
         *unnamed_modules(rows, traces[0]),
     ]
 
