@@ -7,10 +7,12 @@ export PYTHONDONTWRITEBYTECODE :=
 
 PY     := .venv/bin/python
 PYTEST := $(PY) -m pytest
-# Two processes more than there are cores: many tests wait for processes that they started.
-# The tests of a file run in one process, which makes what they share once.
-PROCESSES := -n $(shell python3 -c 'import os; print(os.cpu_count() + 2)')
-SPREAD := $(PROCESSES) --dist loadfile
+# Three processes more than there are cores: many tests wait for processes that they started.
+# The tests of a file run in one process, which makes what they share once; tests/shares.py says
+# which files begin.
+PROCESSES := -n $(shell python3 -c 'import os; print(os.cpu_count() + 3)')
+SPREAD := $(PROCESSES) --dist loadfile --no-loadscope-reorder
+THREE  := -n 3 --dist loadfile --no-loadscope-reorder
 # The test files with a marker, so that the others are not collected; tests/house/test_marked.py
 # holds that no marked test is left out.
 marked = $(shell grep -rlE --include='test_*.py' 'mark\.$(1)\b' tests | LC_ALL=C sort)
@@ -19,8 +21,15 @@ ONCE_MORE := --timeout=400 --reruns 1 -rR
 ENGINES := $(ONCE_MORE) -m "engines and not clients and not long"
 MODEL  ?=
 FUZZ_S ?= 600
+SEEDS  ?= 100
+FIRST  ?= 1
 NEWER  ?= python3.13
 REPLAY := tests/core/test_replay.py
+# The folders of test-unit lie in memory where there is much: a flush to a disk takes milliseconds.
+MEMORY := $(shell python3 -c 'import shutil; print(shutil.disk_usage("/dev/shm").free > 8e9 and "-p /dev/shm" or "")' 2>/dev/null)
+in_memory = folder=$$(mktemp -d $(MEMORY)) && chmod 711 "$$folder" && trap 'rm -rf "$$folder"' EXIT INT TERM && TMPDIR=$$folder $(1)
+# test-replay and test-wheel run the others.
+UNIT   := -m "not engines and not long" --ignore=$(REPLAY) --ignore=tests/wheel
 NEWER_TESTS := tests/contract tests/core tests/node tests/scheduler tests/sdk
 NODE_LOCK := scheduler/entraide_scheduler/pool/node.lock
 CLIENT_LOCKS := tests/scanner/wapiti.lock $(wildcard tests/clients/locks/*.lock tests/clients/locks/*/package-lock.json)
@@ -28,8 +37,8 @@ MODEL_OPTION := $(if $(MODEL),--model $(MODEL))
 CPU_FEATURES := import numpy; print(*numpy.show_config(mode="dicts")["SIMD Extensions"]["found"])
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo run test test-rest fuzz fuzz-http test-unit test-replay test-replay-seed test-replay-bare \
-        test-times test-wheel test-newer test-engines test-engines-alone test-engines-in-pools \
+.PHONY: help env demo run test test-rest fuzz fuzz-core fuzz-http test-unit test-replay test-replay-seed test-replay-bare \
+        test-times test-wheel test-newer test-engines \
         test-long test-clients check protos sync-client bench chaos mutants planted-faults wheel lock \
         lock-clients clean pages check-pages
 
@@ -52,24 +61,27 @@ test-rest:
 	@$(MAKE) --no-print-directory --output-sync=target -j 3 test-replay-seed test-replay-bare test-wheel
 
 test-unit: env ## Run all tests but the engines' and the replays, with warnings as errors. | Lancer tous les tests sauf ceux des moteurs et les rejeux ; un avertissement y est une erreur.
-	$(PYTEST) $(SPREAD) -m "not engines and not long" --ignore=$(REPLAY)
+	@$(call in_memory,$(PYTEST) $(SPREAD) $(UNIT))
 
 test-replay: env ## Replay a recorded journal under two hash seeds and without the CPU's extensions. | Rejouer un journal sous deux graines de hachage et sans les extensions du processeur.
 	@$(MAKE) --no-print-directory -j 2 test-replay-seed test-replay-bare
 
-# Both at once.
+# Both at once. The test of other seeds starts its own processes under both, so that it runs once.
 test-replay-seed:
 	PYTHONHASHSEED=1 $(PYTEST) -q $(REPLAY)
 
 test-replay-bare:
 	PYTHONHASHSEED=2 NPY_DISABLE_CPU_FEATURES="$$($(PY) -c '$(CPU_FEATURES)')" \
-	  $(PYTEST) -q $(REPLAY)
+	  $(PYTEST) -q $(REPLAY) -k "not other_seeds"
 
 test-times: env ## Run the tests of test-unit and list the twenty dearest files, with wall-clock and CPU time. | Lancer les tests de test-unit et énumérer les vingt fichiers les plus coûteux, avec le temps réel et le temps processeur.
-	$(PYTEST) $(SPREAD) -q -p tests.times -m "not engines and not long" --ignore=$(REPLAY)
+	@$(call in_memory,$(PYTEST) $(SPREAD) -q -p tests.times $(UNIT))
 
 fuzz: env ## Feed every decoder with random bytes for ten minutes in all (FUZZ_S=seconds). | Soumettre chaque décodeur à des octets aléatoires, dix minutes en tout (FUZZ_S=secondes).
 	ENTRAIDE_FUZZ_S=$(FUZZ_S) $(PYTEST) $(PROCESSES) -q -m fuzz --timeout=$(FUZZ_S) $(call marked,fuzz)
+
+fuzz-core: env ## Put the scheduler’s core through random worlds, under an oracle that reads events and commands only (SEEDS=n, FIRST=seed). | Soumettre le cœur de l’ordonnanceur à des mondes aléatoires, sous un oracle qui ne lit que les événements et les commandes (SEEDS=n, FIRST=graine).
+	@$(PY) -m tests.core.fuzz --seeds $(SEEDS) --first $(FIRST)
 
 fuzz-http: env ## Send a real pool requests made from /openapi.json for ten minutes (FUZZ_S=seconds). | Envoyer à un vrai parc des requêtes tirées de /openapi.json, dix minutes (FUZZ_S=secondes).
 	ENTRAIDE_API_FUZZ_S=$(FUZZ_S) $(PYTEST) -q tests/integration/test_api_document.py -m engines
@@ -80,23 +92,15 @@ test-wheel: env ## Build the wheel and test it with the sources out of reach. | 
 test-newer: env ## Test what needs no engine with a newer Python, in a clone of its own (NEWER=python3.13). | Tester avec un Python plus récent, dans son propre clone, ce qui ne demande aucun moteur (NEWER=python3.13).
 	rm -rf .cache/newer
 	git clone -q --shared . .cache/newer
-	$(MAKE) -C .cache/newer PYTHON=$(NEWER) env
-	cd .cache/newer && $(PYTEST) -q $(SPREAD) -m "not engines and not long and not checkout" $(NEWER_TESTS)
+	$(MAKE) -C .cache/newer PYTHON=$(NEWER) UNIT='-q -m "not engines and not long and not checkout" $(NEWER_TESTS)' test-unit
 
-test-engines: test-engines-alone test-engines-in-pools ## Run the tests that start real engines. | Lancer les tests qui démarrent de vrais moteurs.
-
-# All mostly wait for their processes, so three run at a time; the longest files begin, so that none
-# ends alone. The chaos test needs the machine.
-test-engines-alone: env
-	$(PYTEST) $(ENGINES) -n 3 --dist loadfile --no-loadscope-reorder \
-	  tests/engines/test_install.py tests/engines/test_testbed.py tests/engines
-
-test-engines-in-pools: env
-	$(PYTEST) $(ENGINES) -n 3 --dist loadfile $(filter-out tests/engines/% tests/chaos/%,$(call marked,engines))
+# All mostly wait for their processes, so three run at a time. The chaos test needs the machine.
+test-engines: env ## Run the tests that start real engines. | Lancer les tests qui démarrent de vrais moteurs.
+	$(PYTEST) $(ENGINES) $(THREE) $(filter-out tests/chaos/%,$(call marked,engines))
 	$(PYTEST) $(ENGINES) tests/chaos
 
 test-long: env ## Run the tests that take minutes: long simulations, whole days of a pool. | Lancer les tests de plusieurs minutes : longues simulations, journées entières d’un parc.
-	$(PYTEST) $(ONCE_MORE) -m long -n 2 --dist loadfile $(call marked,long)
+	$(PYTEST) $(ONCE_MORE) -m long $(THREE) $(call marked,long)
 
 chaos: env ## Kill and cut the parts of a pool under load for 20 minutes, with outside checks (SEED=n, SHORT=1, MINUTES=n). | Tuer et couper les parties d’un parc chargé pendant 20 minutes, sous contrôle extérieur (SEED=n, SHORT=1, MINUTES=n).
 	@$(PY) -m tests.chaos --seed $(or $(SEED),$(error SEED=n is missing)) $(if $(SHORT),--short) $(if $(MINUTES),--minutes $(MINUTES))

@@ -8,6 +8,9 @@ optimum's, both against least loaded. Energy is ``linear`` (each token costs wha
 batch) or that of the ``batch_curve`` (less per token in a fuller batch). ``no_headroom``:
 ``carbon.headroom = 0``.
 
+``frontier``: saving against late first words for values of ``carbon.late_weight``, in the regions
+``chosen_on_2023`` and ``similar_zones_2023`` on Azure's services.
+
 Regions (``support/regions``): ``chosen_on_2023``, on which the pool's constants were chosen, is
 ``in_sample``; all others are ``held_out``: the same zones in 2022, three zones with nearly equal
 means (5 % apart), and three with means closer together than those of the first (1 to 1.6).
@@ -26,8 +29,8 @@ once with slots to spare; see ``support/batch_shifting``. ``saved_part`` is agai
 on arrival. Deferral was tuned on Ontario 2023 (``in_sample``); Ontario 2022, Alberta 2023 and
 California 2023 are ``held_out``.
 
-    python -m benchmarks.carbon [--json] [--quick] [--only PART …] [--machines N …] [--seed N]
-                                [--every-h N] [--workers N]
+    python -m benchmarks.carbon [--json] [--quick] [--only PART …] [--loads LOAD …]
+                                [--machines N …] [--seed N] [--every-h N] [--workers N]
 """
 
 import argparse
@@ -71,7 +74,12 @@ WAYS = (
 HELD_OUT_WAYS = (REFERENCE, PlacementMethod("greedy_green", Picker.GREEDY_GREEN), OURS, NO_HEADROOM)
 HEADROOMS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)  # of which one is chosen
 MISSED_MORE_PART = 0.001  # of all objectives: a headroom that misses more is not chosen
-PARTS = ("in_sample", "other_year", "other_zones", "similar_zones", "split", "hours")
+PARTS = (
+    "in_sample", "other_year", "other_zones", "similar_zones", "alike_zones", "hydro_zones",
+    "eastern_zones", "frontier", "split", "hours",
+)  # fmt: skip
+LOADS = ("servegen_week", "azure_day", "azure_services_day")  # that ``--loads`` selects from
+LATE_WEIGHTS = (0.0, 2.0, 5.0, 10.0, 20.0, 1_000.0)  # of the frontier
 
 
 class PlacementRow(Struct, frozen=True):
@@ -237,7 +245,7 @@ def placement_rows(
     return [
         PlacementRow(
             begun.region.name,
-            IN_SAMPLE if begun.region == regions.CHOSEN_ON else HELD_OUT,
+            IN_SAMPLE if begun.region in (regions.CHOSEN_ON, regions.ALIKE_ZONES) else HELD_OUT,
             load.name,
             load.machines,
             energy,
@@ -252,7 +260,7 @@ def placement_rows(
             best,
             metrics.by_zone[zones[0]],
             metrics.by_zone[zones[1]],
-            metrics.by_zone[zones[2]],
+            metrics.by_zone[zones[-1]],
             metrics.last_work_part,
             pooled.part,
             pooled.patient_part,
@@ -317,6 +325,9 @@ def placement_rows_of(
         "other_year": (regions.OTHER_YEAR, small),
         "other_zones": (regions.OTHER_ZONES, small),
         "similar_zones": (regions.SIMILAR_ZONES, small),
+        "alike_zones": (regions.ALIKE_ZONES, small),
+        "hydro_zones": (regions.HYDRO_ZONES, small),
+        "eastern_zones": (regions.EASTERN_ZONES, small),
     }
     begun = [
         submit_runs(pool, region, load, WAYS if region == regions.CHOSEN_ON else HELD_OUT_WAYS)
@@ -324,9 +335,24 @@ def placement_rows_of(
         if part in options.only
         for machines in fleets
         for load in make_loads(size, machines, options.seed)
+        if load.name in options.loads
     ]
     for pending in begun:
         yield from placement(pending)
+
+
+def frontier(
+    pool: ProcessPoolExecutor, size: BenchmarkSize, machines: int
+) -> Iterator[PlacementRow]:
+    """Yields saving and late first words by the weight of a late first word, and by headroom."""
+    ways = [
+        PlacementMethod(f"late_weight_{weight:g}", Picker.GREENEST, late_weight=weight)
+        for weight in LATE_WEIGHTS
+    ]
+    ways += [PlacementMethod(f"headroom_{each:g}", Picker.GREENEST, each) for each in HEADROOMS]
+    *_, load = azure_loads(size, machines)
+    for region in (regions.CHOSEN_ON, regions.SIMILAR_ZONES, regions.EASTERN_ZONES):
+        yield from placement(submit_runs(pool, region, load, (REFERENCE, *ways)))
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -334,6 +360,7 @@ def main(arguments: Sequence[str]) -> None:
     parser = make_parser(__doc__)
     parser.add_argument("--quick", action="store_true", help="little of it: does it run at all?")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART")
+    parser.add_argument("--loads", nargs="+", choices=LOADS, default=LOADS, metavar="LOAD")
     parser.add_argument("--machines", type=int, nargs="+", default=FLEETS, help="of each fleet")
     parser.add_argument("--seed", type=int, default=1, help="of all luck")
     parser.add_argument("--every-h", type=int, default=1, help="a sample in every such hour")
@@ -345,6 +372,8 @@ def main(arguments: Sequence[str]) -> None:
     rows: list[Struct] = []
     with ProcessPoolExecutor(options.workers) as pool:
         rows += placement_rows_of(pool, options, size)
+        if "frontier" in options.only:
+            rows += frontier(pool, size, options.machines[0])
         if "split" in options.only:
             rows += split(pool, size, options.machines[0], options.seed)
     if "hours" in options.only:

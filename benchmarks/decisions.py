@@ -21,7 +21,8 @@ Measured for both:
 
 References: one ``min()`` in plain Python over as many precomputed numbers, and the plain scan of
 every node, which defines the pick, on the same core and state. Other rows: the longest single event
-(``support/worst_events``).
+(``support/worst_events``), also of those by which a member could stall all others
+(``support/member_events``).
 
     python -m benchmarks.decisions [--json] [--secs S] [--only PART ...]
 
@@ -45,6 +46,7 @@ from statistics import fmean
 
 import msgspec
 from benchmarks.support.common import make_parser, print_rows
+from benchmarks.support.member_events import WORKLOADS, member_row
 from benchmarks.support.requests import make_request
 from benchmarks.support.worst_events import COOPS as HELLO_COOPS
 from benchmarks.support.worst_events import ZONES, caps_row, hellos_row
@@ -83,7 +85,7 @@ ASKED, FULL = "asked", "full"
 SLOTS = 8  # of each node, of the model ``ASKED``
 CAP_TOKENS = 1 << 22  # above what a co-op's part of all slots holds: no cap keeps a slot free
 IDLE, WAITING = "idle", "waiting"
-PARTS = (IDLE, WAITING, "caps", "hellos")
+PARTS = (IDLE, WAITING, "caps", "hellos", "members")
 
 
 class Row(Struct, frozen=True):
@@ -382,6 +384,8 @@ def main(arguments: Sequence[str]) -> None:
     worst: list[Struct] = [caps_row()] if "caps" in options.only else []
     if "hellos" in options.only:
         worst += [hellos_row(coops) for coops in HELLO_COOPS]
+    if "members" in options.only:
+        worst += [member_row(workload) for workload in WORKLOADS]
     if options.json:
         print(json.dumps(to_builtins([*rows, *worst])))
         return

@@ -80,6 +80,10 @@ left out. Pictures are `data:` URLs of PNG, JPEG, WebP or GIF, at most {images};
 are refused. A result of a tool answers a call of the assistant's message just before it, each call
 once; `arguments` is the text of a JSON object, or empty.
 
+A model thinks before its answer only if the request or the pool's policy asks for it. Fields that
+contradict each other about that are refused. A thought is counted in the answer's limit, and an
+answer with a thought ends with `stream_broken` if its machine is lost.
+
 Tools, pictures and JSON formats need an engine that supports them. A 400 `feature_unsupported`
 means that no machine of the pool supports it with this model, a 503 `no_node_live` that the
 machines which do are offline.
@@ -100,6 +104,11 @@ d’un message, d’une partie, d’un outil ou d’un appel (`reasoning_content
 au plus {images} ; le son et les fichiers sont refusés. Le résultat d’un outil répond à un appel du
 message de l’assistant qui le précède, une fois par appel ; `arguments` est le texte d’un objet
 JSON, ou vide.
+
+Un modèle ne réfléchit avant sa réponse que si la requête ou la politique du parc le demande. Des
+champs qui se contredisent là-dessus sont refusés. La réflexion compte dans la longueur de la
+réponse, et une réponse qui contient une réflexion se termine par `stream_broken` si sa machine est
+perdue.
 
 Les outils, les images et les formats JSON demandent un moteur qui les permet. Une erreur 400
 `feature_unsupported` veut dire qu’aucune machine du parc ne le permet avec ce modèle ; une erreur
@@ -264,9 +273,10 @@ knows. The codes are those of the [explanations](explanations.md). While *no* ma
 the request (each one that may run it is paused, silent or at rest), it waits as long as the
 policy's `max_wait_s` of its class allows, 60 s by default, or the `max_wait_s` that it asks for;
 then it ends with 503 `waited_too_long`, in a stream that has begun with an error event of that
-code, which names the path of the explanation (`explanation`). A cap on grams that no open machine
-keeps, or energy that co-ops lend no more today, counts likewise. A line that moves, and a model
-that is being loaded, are waited for.
+code, which names the path of the explanation (`explanation`). A cap on grams that no machine
+keeps, or energy that co-ops lend no more today, counts likewise. So does a [quota of energy or
+emissions](../concepts/quotas.md#when-nothing-is-left) that does not suffice: then the error is that
+of the quota (429). A line that moves, and a model that is being loaded, are waited for.
 """,
     """
 ## Les réponses
@@ -292,9 +302,11 @@ n’accepterait la requête (chacune de celles qui conviennent est en pause, hor
 l’écart après des échecs), elle attend ce que permet le `max_wait_s` de sa classe dans la
 politique, 60 s à défaut, ou le `max_wait_s` qu’elle demande ; puis elle se termine par 503
 `waited_too_long`, dans un flux commencé par un événement d’erreur de ce code, qui donne le chemin
-de l’explication (`explanation`). Un plafond de grammes qu’aucune machine ouverte ne respecte, ou
-l’énergie que les coopératives ne prêtent plus ce jour-là, comptent de même. Le parc attend, en
-revanche, une file qui avance et un modèle en cours de chargement.
+de l’explication (`explanation`). Un plafond de grammes qu’aucune machine ne respecte, ou l’énergie
+que les coopératives ne prêtent plus ce jour-là, comptent de même. Il en va ainsi d’un [quota
+d’énergie ou d’émissions](../concepts/quotas.md#when-nothing-is-left) qui ne suffit pas : l’erreur
+est alors celle du quota (429). Le parc attend, en revanche, une file qui avance et un modèle en
+cours de chargement.
 """,
 )
 ANSWER_FIELDS = (

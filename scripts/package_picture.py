@@ -65,7 +65,7 @@ PARTS = (
     (Part("entraide_scheduler", "administration", "administration", "control"),),
     (
         Part("entraide_scheduler", "listeners", "écoute",
-             "nodes gateways periodic catalogue books statement_pdf"),
+             "nodes gateways periodic catalogue books statement_pdf clock_check"),
         Part("entraide_scheduler", "operations", "opérations", "operations"),
     ),
     (
@@ -87,6 +87,7 @@ PARTS = (
     ),
     (
         Part("entraide_scheduler", "store", "base", "store"),
+        Part("entraide_scheduler", "findings", "problèmes signalés", "findings"),
         Part("entraide", "client", "client", "client"),
     ),
     (
@@ -97,14 +98,15 @@ PARTS = (
              "i18n explanations explanation_values message_catalogue relative_time log_format"),
         Part("entraide", "messages", "messages", "wire v1"),
         Part("entraide", "receipts and statements", "reçus et relevés",
-             "receipts statements"),
+             "receipts statements closed_months merkle"),
         Part("entraide", "system services", "services du système", "system_service event_loop"),
-        Part("entraide", "model catalogue", "catalogue de modèles", "catalogue"),
+        Part("entraide", "model catalogue", "catalogue de modèles", "catalogue evaluation"),
     ),
     (
         Part("entraide", "vocabulary", "vocabulaire",
              "types enums settlements errors models units state_machine decoding files language "
-             "printable versions metrics resuming lent_terms shared_fields cancellation"),
+             "own_version printable versions metrics resuming thinking lent_terms shared_fields "
+             "cancellation coop_names quality_terms"),
     ),
 )  # fmt: skip
 

@@ -31,6 +31,7 @@ from entraide.metrics import MetricSpec
 from entraide_node.metrics_server import NODE_METRICS
 from entraide_scheduler.core.rules import RULES, Rule
 from entraide_scheduler.gateway.jobs.metrics import GATEWAY_METRICS
+from entraide_scheduler.metrics.finding_metrics import FINDING_METRICS
 from entraide_scheduler.metrics.pool_metrics import COOPS_SHOWN_MAX, OTHER_COOPS, POOL_METRICS
 from entraide_scheduler.metrics.process_metrics import PROCESS_METRICS
 from entraide_scheduler.node_validation import bounds, rate_limits
@@ -41,10 +42,11 @@ DECISIONS = ROOT / "docs/concepts/decisions.md"
 RULES_BLOCK = re.compile(r"(<!-- table: rules -->\n).*?(<!-- end -->)", re.DOTALL)
 HTTP_PAGE = ROOT / "scripts/http_reference.py"
 LIMITS_PAGE = ROOT / "scripts/limits_page.py"
+FINDINGS_PAGE = ROOT / "scripts/findings_page.py"
 HIDDEN = {"--help"}
 
 METRICS: dict[str, tuple[MetricSpec, ...]] = {
-    "The pool, from the scheduler": POOL_METRICS,
+    "The pool, from the scheduler": (*POOL_METRICS, *FINDING_METRICS),
     "Each scheduler and gateway process": PROCESS_METRICS,
     "Each gateway, also the one inside the scheduler": GATEWAY_METRICS,
     "Each node agent, on loopback": NODE_METRICS,
@@ -262,7 +264,9 @@ def decisions_page() -> str:
 
 
 def commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Yields every command that is not a group, with its path, in alphabetical order."""
+    """Yields every command that is not a group or hidden, with its path, in alphabetical order."""
+    if command.hidden:
+        return
     if not hasattr(command, "commands"):
         yield path, command
         return
@@ -403,6 +407,7 @@ def pages() -> dict[Path, str]:
     """Returns each page's path and text."""
     http_page = runpy.run_path(str(HTTP_PAGE))["http_page"]
     all_limits_page = runpy.run_path(str(LIMITS_PAGE))["limits_page"]
+    findings = runpy.run_path(str(FINDINGS_PAGE))
     return {
         DECISIONS: decisions_page(),
         PAGES / "errors.md": errors_page(),
@@ -413,6 +418,8 @@ def pages() -> dict[Path, str]:
         PAGES / "metrics.md": metrics_page(),
         PAGES / "node-limits.md": limits_page(),
         PAGES / "limits.md": all_limits_page(),
+        PAGES / "findings.md": findings["findings_page"](),
+        ROOT / "deploy/prometheus/findings.yaml": findings["alert_rules"](),
     }
 
 

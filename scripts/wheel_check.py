@@ -39,6 +39,7 @@ CHOSEN = (
     "node/test_environments.py", "node/test_page.py", "node/test_page_form.py",
     "node/test_service.py",
 )  # fmt: skip
+BUILT_VERSION = "entraide/built_version.txt"
 SMALL_BYTES = 512  # an asset below this has no compressed form
 UNPACK = {"gz": gzip.decompress, "br": brotli.decompress}
 SPREAD = ("-n", "logical", "--dist", "worksteal")
@@ -47,8 +48,9 @@ LEFT_OUT = ("sdk/test_i18n.py", "sdk/test_explanations.py")
 # What those tests borrow from the others.
 BORROWED = (
     "browser.py", "cases.py", "conftest.py", "fuzzing.py", "ports.py", "small_disk.py",
-    "store_template.py", "waiting.py",
-    "house/source.py", "integration/nats_support.py",
+    "shares.py", "store_template.py", "waiting.py",
+    "core/builders.py", "core/placement_checks.py", "house/source.py",
+    "integration/nats_support.py", "scheduler/rows.py",
 )  # fmt: skip
 
 
@@ -96,7 +98,7 @@ def difference(wheel: Path) -> list[str]:
             if UNPACK[name.rpartition(".")[2]](archive.read(name))
             != archive.read(name.rpartition(".")[0])
         ]
-    expected = sources() | forms
+    expected = sources() | forms | {BUILT_VERSION}
     lacking = [f"the wheel lacks {name}" for name in sorted(expected - held)]
     return (
         altered

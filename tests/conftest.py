@@ -1,6 +1,8 @@
 """What every test gets: that no process outlives the run, and that the data it reads is there."""
 
+import gc
 import os
+import re
 import shutil
 import tempfile
 import uuid
@@ -15,12 +17,15 @@ import pytest_asyncio
 if TYPE_CHECKING:
     from playwright.async_api import Browser
 
-pytest_plugins = ["tests.fuzzing", "tests.store_template"]
+pytest_plugins = ["tests.fuzzing", "tests.shares", "tests.store_template"]
 
 MARK = "ENTRAIDE_TEST_RUN"
 RATES = "ENTRAIDE_RATES"
 RATES_OF_RUN = "ENTRAIDE_TEST_RATES"
 SHARED_DATA = Path(__file__).resolve().parent.parent.parent / "shared/data"
+
+# The marks of all tests of a file.
+FILE_MARKS = re.compile(r"^pytestmark = (?:pytest\.\S+|\[[^\]]*\])", re.MULTILINE)
 
 # Python's own helpers, which end with the interpreter.
 NOT_OURS = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
@@ -32,6 +37,34 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = tempfile.mkdtemp(prefix="entraide-rates-")
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
         os.environ[RATES_OF_RUN] = str(Path(folder) / "rates.json")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves out a file, without importing it, where ``-m`` leaves out all of its tests."""
+    if collection_path.suffix != ".py" or not config.option.markexpr:
+        return None
+    return is_left_out(collection_path.read_text("utf-8"), config.option.markexpr) or None
+
+
+def is_left_out(source: str, expression: str) -> bool:
+    """Whether an expression of markers, for instance ``not engines``, leaves out a whole file."""
+    marks = FILE_MARKS.search(source)
+    if marks is None or re.search(r"[()]|\bor\b", expression):
+        return False
+    left_out = re.findall(r"\bnot (\w+)", expression)
+    return any(re.search(rf"mark\.{name}\b", marks[0]) for name in left_out)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Hides what collecting makes from the garbage collector: it lives as long as the process."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -50,7 +50,7 @@ class CuttingProxy:
         self._whole = asyncio.Event()
         self._whole.set()
         self._pairs: set[Pair] = set()
-        self._silent: set[Pair] = set()
+        self._downstreams: list[asyncio.StreamWriter] = []
 
     @property
     def url(self) -> str:
@@ -79,8 +79,8 @@ class CuttingProxy:
     async def close(self) -> None:
         """Ends everything."""
         await self._ending.aclose()
-        for pair in self._pairs | self._silent:
-            self._cut(pair, Cut.RESET)
+        for downstream in self._downstreams:
+            downstream.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -95,6 +95,7 @@ class CuttingProxy:
         except OSError:
             _reset(writer)
             return
+        self._downstreams.append(downstream)
         pair = (writer, downstream)
         self._pairs.add(pair)
         await asyncio.gather(
@@ -135,7 +136,6 @@ class CuttingProxy:
             for end in pair:
                 _reset(end)
         else:
-            self._silent.add(pair)
             self.silenced.set()
 
 

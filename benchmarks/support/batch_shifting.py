@@ -196,10 +196,13 @@ def make_node(slots: int, zone: str) -> NodeSpec:
     return NodeSpec(card=card, curve=LINEAR)
 
 
-def make_policy() -> Policy:
+def make_policy(heartbeat_s: float = HEARTBEAT_S) -> Policy:
     """Returns the default policy with rare heartbeats and no batch objective.
 
     Batch jobs have only their own deadlines, and the only co-op has no effective cap.
+
+    Args:
+        heartbeat_s: interval of the heartbeats.
     """
     classes = tuple(
         msgspec.structs.replace(terms, completion_s=None)
@@ -211,7 +214,7 @@ def make_policy() -> Policy:
         "deferral",
         (CoopTerms("alpha"),),
         classes=classes,
-        timing=slow_heartbeat_timing(HEARTBEAT_S),
+        timing=slow_heartbeat_timing(heartbeat_s),
         fair_share=FairShare(cap_tokens=1 << 24),
     )
 

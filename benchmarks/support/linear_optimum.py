@@ -85,6 +85,37 @@ def min_shift_cost(
     return _solve(solver)
 
 
+def min_deferral_cost(
+    groups: Sequence[tuple[int, int, int]], cost: Sequence[float], room: Sequence[float]
+) -> tuple[float, float]:
+    """Returns the least cost of jobs with deadlines, and the number that find no room in time.
+
+    As few jobs as possible find none.
+
+    Args:
+        groups: first hour, last hour and number of equal jobs.
+        cost: of a job in each hour.
+        room: jobs that each hour can hold.
+    """
+    solver = _make_solver()
+    held: list[list[highspy.highs.highs_var]] = [[] for _ in cost]
+    unplaced, penalty = [], 100.0 * max(cost)
+    for first, last, count in groups:
+        late = solver.addVariable(0.0, count, penalty)
+        hours = range(first, min(last + 1, len(cost)))
+        placed = [solver.addVariable(0.0, count, cost[hour]) for hour in hours]
+        for hour, variable in zip(hours, placed, strict=True):
+            held[hour].append(variable)
+        solver.addConstr(sum(placed) + late == count)
+        unplaced.append(late)
+    for variables, most in zip(held, room, strict=True):
+        if variables:
+            solver.addConstr(sum(variables) <= most)
+    least = _solve(solver)
+    left = sum(float(solver.val(variable)) for variable in unplaced)
+    return least - penalty * left, left
+
+
 def _solve(solver: highspy.Highs) -> float:
     solver.run()
     status = solver.getModelStatus()

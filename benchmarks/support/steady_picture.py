@@ -23,7 +23,7 @@ from entraide_sim.report.chart import mark_ticks
 from entraide_sim.report.svg import DASHES, Tooltips, mark_colour, render_svg, series_colour
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -108,26 +108,46 @@ def to_file(inline: str, width_px: int) -> str:
     return f"{start}<style>{style}{font}</style>{paper}{broad[opening.end() :]}\n"
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Draws the picture."""
+def run_program(
+    arguments: Sequence[str],
+    draw_rows: Callable[[Figure, bytes], None],
+    *,
+    usage: str | None,
+    picture: Path,
+    label: str,
+    height_in: float,
+) -> int:
+    """Draws a benchmark's result (first argument) to a file (the second one, or ``picture``)."""
     if not arguments:
-        print(__doc__, file=sys.stderr)
+        print(usage, file=sys.stderr)
         return 2
-    result = msgspec.json.decode(Path(arguments[0]).read_bytes(), type=Steady)
-    target = Path(arguments[1]) if len(arguments) > 1 else PICTURE
+    result = Path(arguments[0]).read_bytes()
+    target = Path(arguments[1]) if len(arguments) > 1 else picture
 
     def draw_result(figure: Figure, _: Tooltips) -> None:
-        draw(figure, result)
+        draw_rows(figure, result)
 
     inline = render_svg(
         draw_result,
-        name="steady",
-        label="Memory, descriptors, answer times and CPU use of a pool by minute",
-        height_in=HEIGHT_IN,
-        narrow_height_in=HEIGHT_IN,
+        name=picture.stem,
+        label=label,
+        height_in=height_in,
+        narrow_height_in=height_in,
     )
     target.write_text(to_file(inline, 740), "utf-8")
     return 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Draws the picture."""
+    return run_program(
+        arguments,
+        lambda figure, result: draw(figure, msgspec.json.decode(result, type=Steady)),
+        usage=__doc__,
+        picture=PICTURE,
+        label="Memory, descriptors, answer times and CPU use of a pool by minute",
+        height_in=HEIGHT_IN,
+    )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Zone placement: one load, one placement method, one energy model; emissions and SLO attainment.
 
-A fleet of identical machines in three zones, so that a linear program over hours and zones bounds
-what any placement can save. Only requests of the samples count, not those of the lead-ins; the
-bound ignores the lead-ins, so it is slightly lower than achievable. The simulator models the nodes,
-the core places the jobs.
+A fleet of identical machines in two or three zones, so that a linear program over hours and zones
+bounds what any placement can save. Only requests of the samples count, not those of the lead-ins;
+the bound ignores the lead-ins, so it is slightly lower than achievable. The simulator models the
+nodes, the core places the jobs.
 """
 
 from collections.abc import Sequence
@@ -58,11 +58,12 @@ PROGRESS_S = 30.0
 
 
 class PlacementMethod(Struct, frozen=True):
-    """A placement method: a picker, and the policy's headroom for pickers that use it."""
+    """A placement method: a picker, and the policy's weights for pickers that use them."""
 
     name: str
     picker: Picker
     headroom: float = Carbon().headroom
+    late_weight: float = Carbon().late_weight
 
 
 class PlacementMetrics(Struct, frozen=True):
@@ -114,7 +115,7 @@ def make_fleet(load: Load, energy: str, zones: Sequence[str]) -> list[NodeSpec]:
 
 def _node_zones(green: int, machines: int, zones: Sequence[str]) -> list[str]:
     """Returns the zones by node, the first zone's in the middle: a tie goes to the first name."""
-    others = [zones[1 + number % 2] for number in range(machines - green)]
+    others = [zones[1 + number % (len(zones) - 1)] for number in range(machines - green)]
     middle = len(others) // 2
     return [*others[:middle], *([zones[0]] * green), *others[middle:]]
 
@@ -126,7 +127,7 @@ def make_policy(method: PlacementMethod) -> Policy:
         tuple(CoopTerms(coop) for coop in COOPS),
         timing=slow_heartbeat_timing(HEARTBEAT_S),
         picker=method.picker,
-        carbon=Carbon(headroom=method.headroom),
+        carbon=Carbon(headroom=method.headroom, late_weight=method.late_weight),
     )
 
 

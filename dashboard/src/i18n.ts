@@ -6,6 +6,7 @@
 import { FluentBundle, FluentResource, type FluentVariable } from "@fluent/bundle";
 import { signal } from "@preact/signals";
 import { isolated } from "./bidi.ts";
+import { withWord } from "./coop_word.ts";
 import english from "./locales/en.ftl?raw";
 import french from "./locales/fr.ftl?raw";
 
@@ -14,7 +15,8 @@ export type Lang = "fr" | "en";
 const CHOICE = "lang"; // the name under which the browser keeps the choice
 
 function bundle(lang: Lang, source: string): FluentBundle {
-  const made = new FluentBundle(`${lang}-CA`, { useIsolating: false });
+  const functions = { COOP: ([name, word]: unknown[]) => withWord(String(name), String(word)) };
+  const made = new FluentBundle(`${lang}-CA`, { useIsolating: false, functions });
   made.addResource(new FluentResource(source));
   return made;
 }

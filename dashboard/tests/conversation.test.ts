@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { before, fromStore, isRestricted, newConversation, promptText, requestMessages, sentAs, titleOf, withLast } from "../src/chat/conversation.ts";
 import { fileName, toJson, toMarkdown } from "../src/chat/export.ts";
-import { microwaveSeconds, roundedGrams, stayedInCanada } from "../src/chat/footprint.ts";
+import { microwaveSeconds, roundedGrams, stayedInCanada, thoughtEnergy, type Receipt } from "../src/chat/footprint.ts";
 import type { Conversation } from "../src/chat/conversation.ts";
 
 const TALK: Conversation = {
@@ -117,4 +117,11 @@ test.each([
   [345.6, 350],
 ])("%s g is written as %s g", (value, rounded) => {
   expect(roundedGrams(value)).toBe(rounded);
+});
+
+test("what a thought costs is the mean of the answers that had one", () => {
+  const receipt = (energy_wh: number, reasoning_tokens = 0, reasoning_wh = 0) => ({ energy_wh, reasoning_tokens, reasoning_wh }) as Receipt;
+  const measured = thoughtEnergy([receipt(1, 80, 0.5), receipt(3, 90, 1.5), receipt(0.5)]);
+  expect(measured).toEqual({ answers: 2, withWh: 2, thoughtWh: 1, withoutWh: 0.5 });
+  expect(thoughtEnergy([])).toEqual({ answers: 0, withWh: 0, thoughtWh: 0, withoutWh: 0 });
 });

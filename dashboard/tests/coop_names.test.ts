@@ -1,6 +1,7 @@
 // What people read for a co-op: its name, or its identifier.
 import { expect, test } from "vitest";
 import { coopName, noteCoopNames } from "../src/coop_names.ts";
+import { withWord } from "../src/coop_word.ts";
 import { session } from "../src/session.ts";
 
 test("a co-op has its name, or its identifier where it has none", () => {
@@ -21,4 +22,16 @@ test("nobody signed in: the identifier", () => {
   noteCoopNames([{ coop: "beta", name: "Le Soleil" }]);
 
   expect(coopName("beta")).toEqual("beta");
+});
+
+test.each([
+  ["Les Abeilles", "coop Les Abeilles"],
+  ["Coop Boréale", "Coop Boréale"],
+  ["COOPÉRATIVE du Nord", "COOPÉRATIVE du Nord"],
+  ["Prairie Co-op", "Prairie Co-op"],
+  ["The Prairie Cooperative", "coop The Prairie Cooperative"],
+  ["Coopérateurs réunis", "coop Coopérateurs réunis"],
+  ["Scoop", "coop Scoop"],
+])("the word for a co-op is said once: %s", (name, shown) => {
+  expect(withWord(name, "coop")).toEqual(shown);
 });

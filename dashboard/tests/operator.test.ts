@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { compareLines } from "../src/pages/operator/diff.ts";
 import { isPinned, readCatalogue } from "../src/pages/operator/catalogue.ts";
-import { findWork, isOlder, type SeenNode } from "../src/pages/operator/hand.ts";
+import { listWork, type Finding } from "../src/pages/operator/remedy.ts";
 import { writeScenario } from "../src/pages/operator/scenario.ts";
 
 function shown(old: string, now: string, around = 2): string[] {
@@ -45,40 +45,23 @@ describe("a diff by lines", () => {
 });
 
 describe("what needs a hand", () => {
-  const node = (name: string, more: Partial<SeenNode> = {}): SeenNode => ({
-    node: name, coop: "alpha", approval: "approved", state: "live", agent: "0.3.1", seenAt: 5,
-    loadRefusals: [], ...more,
+  const finding = (code: string, more: Partial<Finding> = {}): Finding => ({
+    level: "warn", code, sentence: "", remedy: "", since: 0, names: {}, watched: true, ...more,
   });
 
-  test("is nothing where all is well", () => {
-    const zones = [{ zone: "CA-QC", source: "annual", chosen: "" }];
-    expect(findWork([node("a")], [{ key: "k", coop: "alpha", revoked: false }], zones, "0.3.0")).toEqual([]);
-  });
-
-  test("is listed by kind, the most pressing first", () => {
-    const quarantine = { reason: "event_raised", detail: "Hello", since: 7 };
-    const nodes = [
-      node("old", { agent: "0.2.9" }),
-      node("lost", { state: "lost" }),
-      node("full", { loadRefusals: [{ model: "m", code: "out_of_memory", at: 3 }] }),
-      node("odd", { quarantine }),
-      node("new", { approval: "waiting", state: "" }),
+  test("is what the pool finds now and what only its doctor does, the most pressing first", () => {
+    const running = [finding("bus-lost", { level: "fail" }), finding("node-lost"), finding("node-waiting")];
+    const doctor = [
+      finding("node-waiting"), // of some seconds before
+      finding("node-old"),
+      finding("node-lost", { watched: false }),
+      finding("port-taken", { level: "fail", watched: false }),
+      finding("disk-ok", { level: "ok", watched: false }),
+      finding("place-unknown", { watched: false }),
     ];
-    const keys = [
-      { key: "k", coop: "beta", revoked: false, quarantine },
-      { key: "gone", coop: "beta", revoked: true, quarantine },
-    ];
-    const zones = [{ zone: "CA-ON", source: "annual", chosen: "series" }];
-    const found = findWork(nodes, keys, zones, "0.3.0").map((each) => `${each.kind} ${each.name}`);
 
-    expect(found).toEqual([
-      "waiting new", "node-quarantine odd", "key-quarantine k", "silent lost", "refusal full", "old old", "grid CA-ON",
-    ]);
-  });
-
-  test("a version is older from one minor version on", () => {
-    expect([isOlder("0.1.9", "0.2.0"), isOlder("0.2.0", "0.2.7"), isOlder("", "0.2.0"), isOlder("1.0", "0.9")]).toEqual([
-      true, false, false, false,
+    expect(listWork(running, doctor).map((each) => each.code)).toEqual([
+      "bus-lost", "port-taken", "node-waiting", "node-lost", "place-unknown",
     ]);
   });
 });

@@ -173,7 +173,8 @@ class Memory:
         for number, (path, text) in enumerate(passages, 1):
             print(f"    [{number}] {path} – {text.splitlines()[0]}")
         receipt = answer.model_extra["entraide"]
-        self.say("where", node=receipt["node"], coop=receipt["node_coop"])
+        coop = receipt["node_coop"]
+        self.say("where", node=receipt["node"], coop=receipt["coop_names"].get(coop, coop))
 
 
 def main() -> None:

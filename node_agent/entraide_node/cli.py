@@ -384,7 +384,8 @@ def _print_joined(joined: "Joined", lang: str, *, as_json: bool) -> None:
     from entraide_node.hardware_output import models_sentence
 
     zone = i18n.zone_name(config.zone, lang)
-    typer.echo(i18n.text("node-joined", lang, node=config.node, coop=config.coop, place=zone))
+    coop = response.coop_name or config.coop
+    typer.echo(i18n.text("node-joined", lang, node=config.node, coop=coop, place=zone))
     typer.echo(models_sentence(detect_hardware(), lang))
     for field, (said, counts) in joined.contradicted.items():
         typer.echo(i18n.text("node-contradicted", lang, field=field, said=said, counts=counts))

@@ -379,6 +379,7 @@ class RunManager:
             energy_basis=energy.basis,
             ttft_s=first_s - active.since_s if first_s else 0.0,
             run_s=now_s - active.since_s,
+            reasoning_tokens=counts.reasoning_tokens if counts else 0,
         )
 
     def _record_timing(self, active: _ActiveRun, end: EngineEnd | None) -> None:

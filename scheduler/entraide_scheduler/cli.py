@@ -31,6 +31,10 @@ def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
     def scheduler_run(config: Config) -> None:
         raise typer.Exit(run_command(lambda: run_scheduler(config), lang))
 
+    @scheduler.command("export-month", hidden=True)
+    def export_month() -> None:
+        raise typer.Exit(run_command(run_export, lang))
+
     @gateway.command("run", help=i18n.text("help-gateway-run", lang))
     def gateway_run(config: Config) -> None:
         raise typer.Exit(run_command(lambda: run_gateway(config), lang))
@@ -63,6 +67,14 @@ def run_scheduler(path: Path) -> int:
     from entraide_scheduler.run import run_scheduler as run
 
     return run(load_config(path))
+
+
+def run_export() -> int:
+    """Writes the file of the month that the environment names; returns the exit status."""
+    from entraide_scheduler.books import export_from_environment
+
+    export_from_environment()
+    return 0
 
 
 def run_gateway(path: Path) -> int:

@@ -6,6 +6,7 @@ unreachable, jobs wait and are submitted again; see ``scheduler_watch``.
 """
 
 import ssl
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import msgspec
 import structlog
 
 from entraide import i18n
+from entraide.receipts import ReceiptKey
 from entraide.v1 import pool_pb2, pool_pb2_grpc
 from entraide.wire.bus_connection import BusConnection
 from entraide.wire.nats import client_context, connect
@@ -35,6 +37,7 @@ from entraide_scheduler.gateway.machines import FOLDER
 from entraide_scheduler.metrics import make_process_collectors
 from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key
 from entraide_scheduler.nats.keyfiles import lock_home
+from entraide_scheduler.store.closed_files import ClosedFiles
 from entraide_scheduler.store.store import Store
 from entraide_scheduler.supervision.foreground import stop_event
 from entraide_scheduler.upgrade_trial import refuse_during_trial
@@ -86,9 +89,9 @@ async def run_gateway(config: GatewayConfig) -> None:
     log.info("gateway.starting", config=msgspec.to_builtins(config))
     stopped = stop_event()
     state = Path(config.dir)
-    url = config.store_url or f"sqlite:///{state / 'store.db'}"
     lock = lock_home(state, f"gateway-{config.gateway}.lock")
-    store = await Store.open(url, check_new=partial(refuse_during_trial, state))
+    signer = ReceiptSigner.load(state)
+    store = await _open_store(config, signer.keys)
     identity = PoolIdentity(state)
     connection = await connect(
         config.nats.urls,
@@ -96,6 +99,7 @@ async def run_gateway(config: GatewayConfig) -> None:
         name=f"gateway {config.gateway}",
         tls=_bus_context(config.nats.ca_file),
         ping_interval_s=PING_INTERVAL_S,
+        on_reconnected=lambda: scheduler.repeat_answers(),  # noqa: PLW0108  (it is made below)
     )
     scheduler = NatsSchedulerAdapter(connection, config.gateway)
     certificates = ServerCertificates(state, config.http, config.tls)
@@ -105,7 +109,7 @@ async def run_gateway(config: GatewayConfig) -> None:
         nodes=NatsNodeChannel(scheduler.publisher),
         store=store,
         sealing_key=load_sealing_key(state),
-        signer=ReceiptSigner.load(state),
+        signer=signer,
         settings=Settings(
             http=config.http,
             pool=config.pool,
@@ -140,6 +144,14 @@ async def run_gateway(config: GatewayConfig) -> None:
         await certificates.stop()
         await store.close()
         lock.close()
+
+
+async def _open_store(config: GatewayConfig, keys: Mapping[str, ReceiptKey]) -> Store:
+    state = Path(config.dir)
+    url = config.store_url or f"sqlite:///{state / 'store.db'}"
+    store = await Store.open(url, check_new=partial(refuse_during_trial, state))
+    store.closed = ClosedFiles(state, keys)
+    return store
 
 
 async def _stop(

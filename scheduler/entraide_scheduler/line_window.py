@@ -85,7 +85,7 @@ class LineWindow:
             batch: identifier.
             batches: number of the co-op's running batches, which share its window.
             left: lines of the batch that are not yet requested.
-            at: now, seconds since the epoch.
+            at: now, seconds of a clock that only goes on.
         """
         share = -(-WINDOW // max(1, batches))
         room = max(0, min(WINDOW - self._by_coop[coop], share - self._by_batch[batch], left))
@@ -114,7 +114,7 @@ class LineWindow:
             job: identifier of the line's job.
             code: why the core refused the job.
             retry_after_s: time after which it may be requested again; None if waiting is no help.
-            at: now, seconds since the epoch.
+            at: now, as in ``count_refill``.
         """
         line = self._lines.get(job)
         if retry_after_s is None and code in PASSING:

@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 from msgspec import Struct, structs
 
+from entraide.coop_names import typed_name
 from entraide.errors import EntraideError, error_for
 from entraide.printable import is_printable, shortened
 from entraide.wire.messages import SigninEnded
@@ -287,7 +288,9 @@ class People:
         policy = await self._store.get_policy()
         known = sorted(terms.coop for terms in policy.coops) if policy is not None else []
         if coop not in known:
-            values = {"coop": shortened(coop, NAME_MAX), "coops": ", ".join(known)}
+            names = await self._store.get_coop_names()
+            coops = ", ".join(typed_name(each, names) for each in known)
+            values = {"coop": shortened(coop, NAME_MAX), "coops": coops}
             raise error_for("unknown_coop", values=values)
 
 

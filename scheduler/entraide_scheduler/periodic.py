@@ -1,11 +1,12 @@
 """Periodic tasks of the scheduler: once a second, and at the end of each hour.
 
-They feed quota periods, grid intensity and forecasts to the core, report silent nodes and gateways,
-write snapshots, renew identities and delete old explanations.
+They compare the clocks, feed quota periods, grid intensity and forecasts to the core, report silent
+nodes and gateways, write snapshots, renew identities and delete old explanations.
 """
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -13,12 +14,14 @@ import structlog
 from entraide_scheduler.books import PERIODS, period_end
 from entraide_scheduler.core import events as e
 from entraide_scheduler.driver import LiveDriver
+from entraide_scheduler.findings import Sort
 from entraide_scheduler.gateways import GatewayListener
 from entraide_scheduler.grid.feed import IntensityFeed, IntensityReading
 from entraide_scheduler.nodes import NodeListener
 from entraide_scheduler.store.store import Store
 
 TICK_S = 1.0
+STORE_FAULTS = {"storage_full": Sort.DISK, "store_away": Sort.STORE}
 
 
 class PeriodicTasks:
@@ -33,6 +36,7 @@ class PeriodicTasks:
         gateways: GatewayListener,
         feed: IntensityFeed,
         timezone: str,
+        check_clock: Callable[[], None],
     ) -> None:
         self._driver = driver
         self._store = store
@@ -40,6 +44,7 @@ class PeriodicTasks:
         self._gateways = gateways
         self._feed = feed
         self._zone = ZoneInfo(timezone)
+        self._check_clock = check_clock
         self._hour_ends_at = 0.0
         self._fed_forecasts: dict[str, float] = {}
         self._fed_readings: dict[str, IntensityReading] = {}
@@ -73,7 +78,10 @@ class PeriodicTasks:
                 self._log.exception("periodic.failed")
 
     async def _run_once(self) -> None:
-        self._check_space()
+        self._check_store()
+        if not self._driver.may_handle():
+            return
+        self._check_clock()
         self._nodes.report_seen_nodes()
         self._gateways.report_lost_gateways()
         self._gateways.report_waits()
@@ -87,12 +95,20 @@ class PeriodicTasks:
             await self._nodes.renew_due_identities()
             await self._store.expire_explanations(self._driver.now())
 
-    def _check_space(self) -> None:
+    def _check_store(self) -> None:
+        """Records why new work is refused because of the store, or that it no longer is."""
+        faults = {
+            "storage_full": not self._store.space.takes_kept_work(),
+            "store_away": self._store.outage.is_away,
+        }
         health = self._driver.health
-        if self._store.space.takes_kept_work():
-            health.clear("storage_full")
-        elif all(incident.code != "storage_full" for incident in health.incidents()):
-            health.add("storage_full")
+        known = {incident.code for incident in health.incidents()}
+        for code, is_present in faults.items():
+            if not is_present:
+                health.clear(code)
+            elif code not in known:
+                health.add(code)
+                self._driver.occurrences.add(STORE_FAULTS[code])
 
     def _feed_periods(self) -> None:
         now = self._driver.now()

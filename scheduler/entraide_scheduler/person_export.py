@@ -14,6 +14,7 @@ from msgspec import Raw
 
 from entraide import i18n
 from entraide_scheduler.store import person_records
+from entraide_scheduler.store.closed_files import ClosedFiles
 from entraide_scheduler.store.store import Store
 
 # The texts of a row by their sealed column, with the purposes for which they were sealed.
@@ -97,7 +98,27 @@ async def _read_section(
             else:
                 yield row | await _read_texts(store, section, row, unseal)
         if not after:
-            return
+            break
+    if section == "entries" and store.closed is not None:
+        async for row in _read_closed(store, store.closed, person["person"], senders):
+            yield row
+
+
+async def _read_closed(
+    store: Store, closed: ClosedFiles, person: str, senders: tuple[str, ...]
+) -> AsyncIterator[dict[str, Any]]:
+    """Yields the person's rows of closed months."""
+    for month in await store.read(partial(closed.list_months_of, person=person)):
+        first = 0
+        while True:
+            page = partial(
+                closed.read_entries, row=month, person=person, senders=senders, first=first
+            )
+            rows, first = await store.read(page)
+            for row in rows:
+                yield row
+            if not first:
+                break
 
 
 async def _read_texts(

@@ -1,8 +1,9 @@
 """Run: a scheduler as a process, from its config to its exit status.
 
 The process ends on SIGTERM or SIGINT, when its parent's pipe closes (``ENTRAIDE_PARENT_PIPE=1``),
-or when the core cannot be recovered or a settlement cannot be written. In the last two cases it
-exits with ``EXIT_BROKEN``, and its supervisor restarts it from the journal.
+when the core cannot be recovered, a write of the books has failed, or the term is lost. In the last
+three cases it exits with ``EXIT_BROKEN``, and its supervisor restarts it from the journal; beside
+another scheduler with another store, with ``FINAL_STATUS``, and it is not restarted.
 """
 
 import asyncio
@@ -12,10 +13,13 @@ from typing import Any
 
 import structlog
 
+from entraide import i18n
 from entraide.event_loop import run_event_loop
 from entraide.files import PRIVATE_UMASK
 from entraide.log_format import json_processors, terminal_processors
+from entraide.system_service.units import FINAL_STATUS
 from entraide_scheduler.config import SchedulerConfig
+from entraide_scheduler.driver import SchedulerElsewhere
 from entraide_scheduler.service import Service
 from entraide_scheduler.supervision.foreground import stop_event
 
@@ -60,6 +64,9 @@ async def _run_until_stopped(config: SchedulerConfig) -> int:
     ends: set[asyncio.Future[Any]] = {waiting, failed}
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
-    broken = failed.done()
+    problem = failed.exception() if failed.done() else None
     await service.stop()
-    return EXIT_BROKEN if broken else 0
+    if isinstance(problem, SchedulerElsewhere):
+        sys.stderr.write(f"{i18n.error(problem.code, config.lang, problem.values)}\n")
+        return FINAL_STATUS
+    return EXIT_BROKEN if problem is not None else 0

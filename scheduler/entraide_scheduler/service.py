@@ -1,12 +1,11 @@
 """Service: creates, connects, starts and stops the parts of a scheduler process.
 
-The journal is recovered before any message is received. The gateway starts to listen last and
-stops first.
+The term is taken and the journal recovered before any message is received. The gateway starts to
+listen last and stops first.
 """
 
 import contextlib
 import ssl
-import time
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -14,17 +13,17 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from entraide.catalogue.model_store import WEIGHTS_FOLDER
 from entraide.i18n import lang_of
 from entraide.metrics import ReadAtScrape
 from entraide.v1 import admin_pb2_grpc, enrolment_pb2_grpc, pool_pb2_grpc
 from entraide.wire.bus_connection import BusConnection
 from entraide.wire.messages import AnswerReceived, Revocation
 from entraide.wire.nats import client_context, connect
-from entraide_scheduler.bus import NatsNodeChannel, Publisher, subscribe_answers
+from entraide_scheduler.bus import NatsNodeChannel, Publisher, TermClaims, subscribe_answers
 from entraide_scheduler.catalogue import PoolCatalogue
 from entraide_scheduler.certificates import ServerCertificates
-from entraide_scheduler.config import SchedulerConfig, load_first_policy
+from entraide_scheduler.clock_check import ClockWatch, act_on_decision, wait_until_decided
+from entraide_scheduler.config import SchedulerConfig
 from entraide_scheduler.control.admin import AdminService
 from entraide_scheduler.control.enrolment import EnrolmentService
 from entraide_scheduler.control.grid_admin import GridAdmin
@@ -36,27 +35,28 @@ from entraide_scheduler.control.policy_in_force import PolicyInForce
 from entraide_scheduler.control.server import GrpcServer
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Policy
-from entraide_scheduler.driver import Clock, LiveDriver, RecoveredState, recover
+from entraide_scheduler.driver import Clock, LiveDriver, RecoveredState, hold_term, recover
+from entraide_scheduler.findings import Sort, note_end, note_start
 from entraide_scheduler.gateway import Gateway, PoolEndpoints, ReceiptSigner, Settings
 from entraide_scheduler.gateway.machines import FOLDER as MIRROR_FOLDER
 from entraide_scheduler.gateway.machines import NodePasses, NodeStatements, WeightServer
-from entraide_scheduler.gateways import (
-    GatewayListener,
-    LocalSchedulerAdapter,
-    MessageRouter,
-)
+from entraide_scheduler.gateways import GatewayListener, LocalSchedulerAdapter, MessageRouter
 from entraide_scheduler.grid.feed import IntensityFeed
 from entraide_scheduler.grid.sources import GridSources
-from entraide_scheduler.metrics import PoolMetrics, build_pool_status, make_process_collectors
+from entraide_scheduler.metrics import (
+    FindingMetrics,
+    PoolMetrics,
+    build_pool_status,
+    make_process_collectors,
+)
+from entraide_scheduler.monitor import Monitor
 from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key
 from entraide_scheduler.nats.keyfiles import load_admin_key, lock_home
 from entraide_scheduler.nats.receipt_keys import describe_key, load_catalogue_key
 from entraide_scheduler.nodes import (
     ConnectionWatcher,
-    Enrolment,
     NodeListener,
     NodeRegistry,
-    PoolFacts,
     UnrecordedKeys,
 )
 from entraide_scheduler.operations.operation_runner import OperationRunner
@@ -66,17 +66,22 @@ from entraide_scheduler.restored import read_mark
 from entraide_scheduler.service_parts import (
     Parts,
     align_fleet,
+    end_superseded,
     feed_catalogue,
     find_zone_sources,
+    load_policy,
+    make_enrolment,
     make_erasing,
+    make_grid_sources,
     make_record_admins,
+    make_weight_server,
+    start_closing,
 )
-from entraide_scheduler.store.rows import PolicyRow
+from entraide_scheduler.store.leader import Term
 from entraide_scheduler.store.store import Store
 from entraide_scheduler.upgrade_trial import refuse_during_trial
 
 GRPC_GRACE_S = 2.0
-GRID_FOLDER = "grid"
 
 
 class Service:
@@ -85,6 +90,7 @@ class Service:
     Attributes:
         home: the pool's directory.
         grpc: its gRPC server.
+        monitor: looks for findings.
     """
 
     def __init__(self, config: SchedulerConfig) -> None:
@@ -93,8 +99,10 @@ class Service:
         self._log = structlog.get_logger("entraide.scheduler")
         self._cleanup = contextlib.AsyncExitStack()
         self._parts: Parts | None = None
+        self._term: Term  # taken at the start
         self._certificates: ServerCertificates  # read at the start
         self.grpc: GrpcServer  # made at the start
+        self.monitor: Monitor  # likewise
 
     @property
     def parts(self) -> Parts:
@@ -119,9 +127,11 @@ class Service:
         await self._cleanup.aclose()
 
     async def _start(self) -> None:
-        self._cleanup.enter_context(contextlib.closing(lock_home(self.home, "scheduler.lock")))
-        tls = self._config.tls
-        self._certificates = ServerCertificates(self.home, self._config.http, tls)
+        lock = self._cleanup.enter_context(lock_home(self.home, "scheduler.lock"))
+        clock_state = await wait_until_decided(self._config)
+        note_start(self.home, Sort.SCHEDULER)  # at a time that is right
+        self._cleanup.callback(self._note_end)
+        self._certificates = ServerCertificates(self.home, self._config.http, self._config.tls)
         identity = PoolIdentity(self.home)
         store = await Store.open(
             self._config.effective_store_url,
@@ -129,9 +139,12 @@ class Service:
             check_new=partial(refuse_during_trial, self.home),
         )
         self._cleanup.push_async_callback(store.close)
-        policy = await self._load_policy(store)
+        least = read_mark(self.home).least_incarnation
+        self._term = await hold_term(self._cleanup, store, lock, least=least)
+        policy = await load_policy(store, self._config)
         recovered = await recover(store)
-        recovered.incarnation = max(recovered.incarnation, read_mark(self.home).least_incarnation)
+        recovered = await act_on_decision(clock_state, recovered, store, self._config)
+        recovered.incarnation = max(recovered.incarnation, least)
         bus = await self._connect(identity)
         self._cleanup.callback(self._stop_listening)
         self._cleanup.push_async_callback(bus.close)
@@ -157,6 +170,10 @@ class Service:
     def _add_waiting(self, jobs: list[str]) -> None:
         self.parts.node_listener.reports.add_waiting(jobs)
 
+    def _note_end(self) -> None:
+        if self._parts is not None and not self._parts.driver.failed.done():
+            note_end(self.home, Sort.SCHEDULER)
+
     def _stop_listening(self) -> None:
         if self._parts is not None:
             self._parts.node_listener.stop()
@@ -170,7 +187,7 @@ class Service:
         recovered: RecoveredState,
     ) -> Parts:
         """Creates the parts around the recovered state; none has received a message yet."""
-        publisher = Publisher(bus)
+        publisher = Publisher(bus, term=self._term)
         self._cleanup.push_async_callback(publisher.close)
         registry = await NodeRegistry.load(store, restored_at=read_mark(self.home).joined_until)
         router = MessageRouter(publisher, registry.get_public_key)
@@ -180,9 +197,10 @@ class Service:
         self._cleanup.push_async_callback(driver.stop)
         catalogue = PoolCatalogue(self.home, catalogue_key, now=driver.now)
         passes = NodePasses(key_of=registry.get_public_key, now=driver.now)
-        enrolment = self._make_enrolment(
-            driver, store, registry, identity, describe_key(catalogue_key).ed25519
-        )
+        enrolment = make_enrolment(
+            self._config, self._certificates.ca_pem, driver=driver, store=store, registry=registry,
+            identity=identity, signing_key=describe_key(catalogue_key).ed25519,
+        )  # fmt: skip
         feed = IntensityFeed.from_config(self._config.grid)
         scheduler = LocalSchedulerAdapter(
             driver, store, router, enrolment, self._config.gateway, place=self._config.place.place,
@@ -197,7 +215,7 @@ class Service:
             publisher=publisher,
             bus=bus,
             signer=signer,
-            weights=self._make_weight_server(passes, catalogue),
+            weights=make_weight_server(self._config, self.home, passes, catalogue),
             node_statements=self._make_node_statements(passes, store, registry),
         )
         router.attach(self._config.gateway, gateway)
@@ -213,7 +231,7 @@ class Service:
             results=gateway,
             gateway=self._config.gateway,
         )
-        gateway_listener = GatewayListener(driver, scheduler, router)
+        gateway_listener = GatewayListener(driver, scheduler, router, node_listener.reports)
         catalogue.add_listener(node_listener.send_catalogue)
         return Parts(
             bus=bus, store=store, identity=identity, policy=policy, signer=signer, driver=driver,
@@ -225,6 +243,9 @@ class Service:
     async def _start_parts(self, parts: Parts) -> None:
         """Starts the parts in order; the servers for clients and nodes come last."""
         driver, feed = parts.driver, parts.feed
+        claims = TermClaims(parts.bus, self._term, partial(end_superseded, parts))
+        await claims.start()
+        self._cleanup.push_async_callback(claims.stop)
         periodic = PeriodicTasks(
             driver,
             store=parts.store,
@@ -232,8 +253,9 @@ class Service:
             gateways=parts.gateway_listener,
             feed=feed,
             timezone=self._config.timezone,
+            check_clock=ClockWatch(driver, parts.store, self.home).check,
         )
-        grid = self._make_grid_sources(feed, parts, periodic)
+        grid = make_grid_sources(self._config, parts, self.home, periodic.feed_intensity)
         await grid.load()
         answered = await parts.store.list_answered_kept()
         await driver.start(self._config.gateway, answered=answered)
@@ -258,6 +280,11 @@ class Service:
         self._cleanup.push_async_callback(periodic.stop)
         grid.start()
         self._cleanup.push_async_callback(grid.stop)
+        self._cleanup.push_async_callback(start_closing(parts, self._config).stop)
+        tls = self._config.tls
+        self.monitor = Monitor(parts, self.home, tls.cert_file, stale_zones=grid.list_stale_zones)
+        self.monitor.start()
+        self._cleanup.push_async_callback(self.monitor.stop)
         admin_key = self._config.admin_key or load_admin_key(self.home)
         access = OperatorAccess(admin_key, lang=self._config.lang)
         self.grpc = GrpcServer([OperatorInterceptor(access)])
@@ -269,29 +296,11 @@ class Service:
         return LiveDriver(
             recovered,
             store=store,
-            clock=Clock(last=recovered.at),
+            clock=Clock(last=recovered.at, waits=self._config.clock.wait),
             outbound=router,
             retention=self._config.journal.retention,
+            term=self._term,
         )
-
-    def _make_grid_sources(
-        self, feed: IntensityFeed, parts: Parts, periodic: PeriodicTasks
-    ) -> GridSources:
-        return GridSources(
-            self._config.grid.electricity_maps,
-            feed,
-            store=parts.store,
-            folder=self.home / GRID_FOLDER,
-            now=parts.driver.now,
-            on_change=periodic.feed_intensity,
-        )
-
-    async def _load_policy(self, store: Store) -> Policy:
-        policy = await store.get_policy()
-        if policy is None:
-            policy = load_first_policy(self._config)
-            await store.put_policy(policy, PolicyRow(policy.version, at=time.time()))
-        return policy
 
     async def _connect(self, identity: PoolIdentity) -> BusConnection:
         nats, tls = self._config.nats, self._bus_context()
@@ -352,7 +361,11 @@ class Service:
             node_statements=node_statements,
             planner=scheduler,
             tls=self._certificates.http.context if self._certificates.http else None,
-            collectors=(ReadAtScrape(PoolMetrics(driver, self.home).read), *process),
+            collectors=(
+                ReadAtScrape(PoolMetrics(driver, self.home).read),
+                ReadAtScrape(FindingMetrics(lambda: self.monitor, self.home).read),
+                *process,
+            ),
         )
 
     def _make_node_statements(
@@ -360,33 +373,6 @@ class Service:
     ) -> NodeStatements:
         zone = ZoneInfo(self._config.timezone)
         return NodeStatements(passes, store=store, coop_of=registry.get_coop, zone=zone)
-
-    def _make_weight_server(self, passes: NodePasses, catalogue: PoolCatalogue) -> WeightServer:
-        folders = [self.home / WEIGHTS_FOLDER, *map(Path, self._config.weights_folders)]
-        return WeightServer(catalogue=lambda: catalogue.catalogue, folders=folders, passes=passes)
-
-    def _make_enrolment(
-        self,
-        driver: LiveDriver,
-        store: Store,
-        registry: NodeRegistry,
-        identity: PoolIdentity,
-        signing_key: str,
-    ) -> Enrolment:
-        nats = self._config.nats
-        return Enrolment(
-            store=store,
-            registry=registry,
-            identity=identity,
-            now=driver.now,
-            approval=lambda: driver.policy.approval,
-            facts=PoolFacts(
-                nats_urls=nats.node_urls or nats.urls,
-                ca_pem=_text(nats.ca_file) if nats.ca_file else self._certificates.ca_pem,
-                pool=self._config.pool,
-                signing_key=signing_key,
-            ),
-        )
 
     def _make_admin(
         self, parts: Parts, grid: GridSources, access: OperatorAccess, admin_key: str
@@ -436,6 +422,7 @@ class Service:
             access=access,
             catalogue=parts.catalogue,
             operations=operations,
+            watched=self.monitor.findings,
             backup_at=partial(read_backup_at, self.home),
             grpc=lambda: f"{self._config.grpc.host}:{self.grpc.port}",
             admin_key=key,

@@ -1,33 +1,45 @@
 """Service parts: the parts of a scheduler process that others are made from, and their links."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
 
+from entraide.catalogue.model_store import WEIGHTS_FOLDER
 from entraide.types import NodeState
 from entraide.wire.bus_connection import BusConnection
+from entraide_scheduler.books import ClosingTerms, MonthCloser, export_in_child
+from entraide_scheduler.bus import TermClaim
 from entraide_scheduler.catalogue import PoolCatalogue
+from entraide_scheduler.config import SchedulerConfig, load_first_policy
 from entraide_scheduler.control.erasing import Erasing
 from entraide_scheduler.control.incident_admin import IncidentAdmin
 from entraide_scheduler.control.operator_access import OperatorAccess
 from entraide_scheduler.control.person_admin import PersonAdmin
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Policy
-from entraide_scheduler.driver import LiveDriver
+from entraide_scheduler.driver import LiveDriver, SchedulerElsewhere
 from entraide_scheduler.gateway import Gateway, ReceiptSigner
+from entraide_scheduler.gateway.machines import NodePasses, WeightServer
 from entraide_scheduler.gateways import GatewayListener, ZoneSources
 from entraide_scheduler.grid.feed import IntensityFeed
+from entraide_scheduler.grid.sources import GridSources
 from entraide_scheduler.nats.identity import PoolIdentity
 from entraide_scheduler.nodes import (
     REVOKED,
     Enrolment,
     NodeListener,
     NodeRegistry,
+    PoolFacts,
     UnrecordedKeys,
 )
+from entraide_scheduler.store.closed_files import ClosedFiles
 from entraide_scheduler.store.members import number_node
+from entraide_scheduler.store.rows import PolicyRow
 from entraide_scheduler.store.store import Store
+
+GRID_FOLDER = "grid"
 
 
 class Parts(Struct, frozen=True):
@@ -47,6 +59,15 @@ class Parts(Struct, frozen=True):
     node_listener: NodeListener
     gateway_listener: GatewayListener
     unrecorded_keys: UnrecordedKeys
+
+
+async def load_policy(store: Store, config: SchedulerConfig) -> Policy:
+    """Returns the policy in force, at the first start that of the configuration."""
+    policy = await store.get_policy()
+    if policy is None:
+        policy = load_first_policy(config)
+        await store.put_policy(policy, PolicyRow(policy.version, at=time.time()))
+    return policy
 
 
 def feed_catalogue(catalogue: PoolCatalogue, driver: LiveDriver) -> None:
@@ -71,10 +92,98 @@ def align_fleet(registry: NodeRegistry, driver: LiveDriver) -> None:
             driver.feed(e.NodeLeft(*e.UNNUMBERED, node=card.node, reason="revoked"))
 
 
+async def end_superseded(parts: Parts, claim: TermClaim) -> None:
+    """Ends a scheduler when another one on the bus has a higher term.
+
+    If its own store has that term, it may start again and wait; otherwise it may not.
+    """
+    try:
+        await parts.store.committed()
+    except Exception as problem:  # noqa: BLE001  (``TermLost``, or what halted the store before)
+        parts.driver.fail(problem)
+    else:
+        parts.driver.fail(SchedulerElsewhere(claim.leader, claim.term))
+
+
+def make_weight_server(
+    config: SchedulerConfig, home: Path, passes: NodePasses, catalogue: PoolCatalogue
+) -> WeightServer:
+    """Returns the server of the weights in the pool's folders."""
+    folders = [home / WEIGHTS_FOLDER, *map(Path, config.weights_folders)]
+    return WeightServer(catalogue=lambda: catalogue.catalogue, folders=folders, passes=passes)
+
+
 def find_zone_sources(feed: IntensityFeed, at: float) -> ZoneSources:
     """Returns where each zone's intensity is from, and the time of that data."""
     sourced = feed.sources_at(at)
     return {each.reading.zone: (each.source.value, each.data_at) for each in sourced}
+
+
+def make_grid_sources(
+    config: SchedulerConfig, parts: Parts, home: Path, on_change: Callable[[], None]
+) -> GridSources:
+    """Returns the sources of the zones' intensities, not loaded yet."""
+    return GridSources(
+        config.grid.electricity_maps,
+        parts.feed,
+        store=parts.store,
+        folder=home / GRID_FOLDER,
+        now=parts.driver.now,
+        on_change=on_change,
+    )
+
+
+def make_enrolment(
+    config: SchedulerConfig,
+    ca_pem: str,
+    *,
+    driver: LiveDriver,
+    store: Store,
+    registry: NodeRegistry,
+    identity: PoolIdentity,
+    signing_key: str,
+) -> Enrolment:
+    """Returns what lets machines join.
+
+    Args:
+        config: of the scheduler.
+        ca_pem: certificate of the pool's CA, which nodes trust unless the bus has another.
+        driver: of the core.
+        store: holds the records.
+        registry: the nodes that have joined.
+        identity: of the pool.
+        signing_key: public key of the catalogue.
+    """
+    nats = config.nats
+    return Enrolment(
+        store=store,
+        registry=registry,
+        identity=identity,
+        now=driver.now,
+        approval=lambda: driver.policy.approval,
+        facts=PoolFacts(
+            nats_urls=nats.node_urls or nats.urls,
+            ca_pem=Path(nats.ca_file).read_text("ascii") if nats.ca_file else ca_pem,
+            pool=config.pool,
+            signing_key=signing_key,
+        ),
+    )
+
+
+def start_closing(parts: Parts, config: SchedulerConfig) -> MonthCloser:
+    """Lets the store read closed months, and returns what closes them until it is stopped."""
+    home = Path(config.dir)
+    parts.store.closed = ClosedFiles(home, parts.signer.keys)
+    terms = ClosingTerms(
+        store_url=config.effective_store_url,
+        home=home,
+        pool=config.pool,
+        timezone=config.timezone,
+        grace_days=config.books.grace_days,
+    )
+    closer = MonthCloser(parts.store, terms, parts.driver.now, export_in_child)
+    closer.start()
+    return closer
 
 
 def make_erasing(parts: Parts, home: Path, find_backup: Callable[[], tuple[float, str]]) -> Erasing:

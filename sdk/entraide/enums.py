@@ -73,6 +73,18 @@ class Basis(StrEnum):
     DEFAULT = "default"
 
 
+class Task(StrEnum):
+    """The kind of a question, by which the quality of a model's answers is measured."""
+
+    ANSWER = "answer"
+    EXTRACT = "extract"
+    CLASSIFY = "classify"
+    SUMMARISE = "summarise"
+    REWRITE = "rewrite"
+    TRANSLATE = "translate"
+    COMPUTE = "compute"
+
+
 class Outcome(StrEnum):
     """How a run, or a whole job, ended."""
 

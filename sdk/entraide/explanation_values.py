@@ -8,6 +8,7 @@ node, the excluded node that the core names, how the next best compares, and eac
 from msgspec.structs import replace
 
 from entraide import i18n, relative_time
+from entraide.coop_names import shown_name
 from entraide.i18n import Value
 from entraide.types import Candidate, Exclusion, Explanation
 from entraide.units import g_from_ug, wh_from_uwh
@@ -24,17 +25,17 @@ def with_coop_names(explanation: Explanation) -> Explanation:
 
     def named(values: Values) -> Values:
         return {
-            key: names.get(str(value), value) if key == "coop" or key.endswith("_coop") else value
+            key: shown_name(str(value), names) if key == "coop" or key.endswith("_coop") else value
             for key, value in values.items()
         }
 
-    coops = [names.get(coop, coop) for coop in explanation.candidates.coop]
+    coops = [shown_name(coop, names) for coop in explanation.candidates.coop]
     return replace(
         explanation,
         values=named(explanation.values),
         candidates=replace(explanation.candidates, coop=coops),
         excluded=tuple(
-            replace(each, coop=names.get(each.coop, each.coop), values=named(each.values))
+            replace(each, coop=shown_name(each.coop, names), values=named(each.values))
             for each in explanation.excluded
         ),
     )

@@ -129,8 +129,14 @@ def _reason(explanation: Explanation, lang: str, values: Values) -> str:
     reason = i18n.text(code, lang, **values) if code else explanation.reason
     if "obstacle_node" in values:
         reason = f"{reason} {_obstacle(explanation, lang, values)}"
+    if "always_thinks" in values:
+        reason = f"{reason} {i18n.text('explain-always-thinks', lang, **values)}"
     if "alias" in values and "model" in values:
-        return f"{i18n.text('explain-alias', lang, **values)} {reason}"
+        meaning = i18n.text("explain-alias", lang, **values)
+        if "quality" in values:
+            quality = i18n.text(f"explain-quality-{values['quality']}", lang, **values)
+            meaning = f"{meaning} {quality}"
+        return f"{meaning} {reason}"
     return reason
 
 

@@ -37,6 +37,14 @@ def write_private(path: Path, content: bytes) -> None:
     sync_directory(path.parent)
 
 
+def append_private(path: Path, content: bytes) -> None:
+    """Adds to a private file, durably; after a crash it may have a part of it."""
+    with path.open("ab") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def sync_file(path: Path) -> None:
     """Makes a file's content durable."""
     handle = os.open(path, os.O_RDWR)

@@ -58,6 +58,7 @@ __all__ = [
     "seconds",
     "smaller_line",
     "text",
+    "thought_line",
     "value_names",
     "word",
     "words",
@@ -68,7 +69,9 @@ __all__ = [
 SAVING_MIN = 1 / 3  # share of the energy that a smaller model must save to be mentioned
 
 # Values from 0 to 1 that are shown in percent.
-PERCENTS = frozenset({"confidence", "credit", "credit_most", "kept_share"})
+PERCENTS = frozenset(
+    {"confidence", "credit", "credit_most", "kept_share", "right_least", "right_low"}
+)
 
 # Values that are codes of rules; their sentences use the other values.
 RULES = frozenset({"rule", "greener_rule", "obstacle_rule"})
@@ -95,6 +98,7 @@ _CODE_PREFIXES: Mapping[str, str] = {
     "features": "feature",
     "role": "role",
     "basis": "basis",
+    "task": "task",
     "expected": "kind",
     "got": "kind",
     "zone": "zone",
@@ -144,6 +148,10 @@ def text(code: str, lang: str = DEFAULT_LANG, /, **values: Value) -> str:
     texts = {key: _value_text(key, values, chosen) for key in values}
     if FAULT in values and code not in FIELD_MESSAGES:
         texts[FAULT] = values[FAULT]  # it selects a variant of the message
+    if values.get("coop_name"):
+        texts["coop"] = texts["coop_name"]  # what people read in its place
+    if "features" in values:
+        texts["feature"] = values["features"]  # likewise; the codes themselves
     return messages.format(code, texts)
 
 
@@ -287,6 +295,19 @@ def smaller_line(receipt: Receipt, lang: str) -> str:
     )
 
 
+def thought_line(receipt: Receipt, lang: str) -> str:
+    """Returns one line on the model's thought; "" where it did not think."""
+    if not receipt.reasoning_tokens and not receipt.always_thinks:
+        return ""
+    return text(
+        "receipt-thought",
+        lang,
+        tokens=receipt.reasoning_tokens,
+        energy=f"{decimal(receipt.reasoning_wh, lang, digits_min=3)}\u00a0Wh",
+        model=receipt.model if receipt.always_thinks else ABSENT,
+    )
+
+
 def earlier_runs_line(receipt: Receipt, lang: str) -> str:
     """Returns one line on the machines that began an answer; "" where one machine made it all."""
     if not receipt.runs:
@@ -297,7 +318,7 @@ def earlier_runs_line(receipt: Receipt, lang: str) -> str:
             "receipt-begun-machine",
             lang,
             node=run.node,
-            coop=run.node_coop,
+            coop=receipt.name_of(run.node_coop),
             where=zone_in(run.province, lang),
             output_tokens=run.output_tokens,
         )
@@ -339,7 +360,7 @@ def receipt_line(receipt: Receipt, lang: str) -> str:
         "receipt-line",
         lang,
         node=receipt.node,
-        coop=receipt.node_coop,
+        coop=receipt.name_of(receipt.node_coop),
         where=zone_in(receipt.province, lang),
         controlled_by=receipt.controlled_by or ABSENT,
         energy=f"{decimal(receipt.energy_wh, lang, digits_min=3)}\u00a0Wh",

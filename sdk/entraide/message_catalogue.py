@@ -15,6 +15,7 @@ from fluent.runtime.types import FluentType, fluent_number
 from fluent.syntax import ast
 from fluent.syntax.visitor import Visitor
 
+from entraide.coop_names import with_word
 from entraide.language import LANGUAGES
 from entraide.printable import shortened
 
@@ -71,7 +72,8 @@ class MessageCatalogue:
     def __init__(self, lang: str) -> None:
         text = (files("entraide") / "locales" / f"{lang}.ftl").read_text("utf-8")
         self._sources = dict(_entries(text))
-        self._bundle = FluentBundle([f"{lang}-CA"], use_isolating=False)
+        functions: dict[str, Any] = {"COOP": _coop}
+        self._bundle = FluentBundle([f"{lang}-CA"], functions=functions, use_isolating=False)
         self._variables: dict[str, dict[str, frozenset[str]]] = {}
 
     @property
@@ -125,6 +127,11 @@ class MessageCatalogue:
         if pattern is not None:
             collector.visit(pattern)
         return frozenset(collector.names).union(*map(self.variables, sorted(collector.messages)))
+
+
+def _coop(name: Any, word: str) -> str:
+    """The function ``COOP($name, "word")`` of the catalogues."""
+    return with_word(HOLE if isinstance(name, _Absent) else str(name), word)
 
 
 @cache

@@ -10,18 +10,24 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from entraide.enums import Basis, Task
+from entraide.thinking import Thinking, ThinkingSigns
+
 # Features of a model that computes embeddings. A replica with ``embeddings_only`` answers no chat
 # and no completion; one with ``dimensions`` shortens its embeddings to the requested length.
 EMBEDDINGS = "embeddings"
 EMBEDDINGS_ONLY = "embeddings_only"
 DIMENSIONS = "dimensions"
 # Features that are fields of a request, which only some engines honour.
-ENGINE_OPTIONS = REPETITION_PENALTY, STOP_TOKEN_IDS = ("repetition_penalty", "stop_token_ids")
+ENGINE_OPTIONS = REPETITION_PENALTY, STOP_TOKEN_IDS, THINKING_BUDGET = (
+    "repetition_penalty", "stop_token_ids", "thinking_budget_tokens",
+)  # fmt: skip
 # Mark of a replica whose engine may bring a prompt into a later answer: it gets public data only.
 PUBLIC_ONLY = "public_only"
 
 FORMATS = ("gguf", "safetensors", "mlx")
 FOLDER_DIGEST_DIGITS = 12  # hexadecimal digits of a checksum in the name of the weights' folder
+EVALUATED_LANGUAGES = ("fr", "en")  # languages in which the quality of answers is measured
 DISK_RESERVE_BYTES = 2 * 1024**3  # disk space that weights never use
 ENGINE_FORMATS = {"llama.cpp": "gguf", "vllm": "safetensors", "mlx-lm": "mlx"}
 
@@ -135,6 +141,68 @@ class TransferRates(Struct, frozen=True):
     disk_bytes_per_s: float = 500e6
 
 
+class TaskQuality(Struct, frozen=True, gc=False):
+    """Part of right answers of a model to one kind of question, measured on the pool's machines.
+
+    Attributes:
+        task: kind of the questions.
+        language: of questions and answers: ``fr`` or ``en``.
+        rate: part of the answers that the checkers accepted, in [0, 1].
+        low, high: interval that holds the model's true rate with a probability of 95 %, whenever
+            the evaluation stopped.
+        n: number of answers.
+        items_version: version of the templates from which the questions were made.
+        digest: SHA-256 of these templates, hexadecimal.
+        weights: checksum of the weights that answered, as a replica's revision.
+    """
+
+    task: Task
+    language: str
+    rate: float
+    low: float
+    high: float
+    n: int
+    items_version: str
+    digest: str
+    weights: str = ""
+
+
+class MachineFigures(Struct, frozen=True, gc=False):
+    """Speed and energy of a model's answers on one kind of machine, from receipts.
+
+    Attributes:
+        machine: identifier in the hardware catalogue.
+        engine: the engine.
+        answers: number of answers.
+        tokens_per_s: output tokens per second of the whole answers, over all of them.
+        energy_wh_per_answer: mean energy of an answer, Wh.
+        basis: how the energy was obtained; the weakest of the receipts'.
+        weights: checksum of the weights.
+    """
+
+    machine: str
+    engine: str
+    answers: int
+    tokens_per_s: float
+    energy_wh_per_answer: float
+    basis: Basis
+    weights: str = ""
+
+
+class PublishedScore(Struct, frozen=True, gc=False):
+    """A score that others published; it stands beside measured quality, and decides nothing.
+
+    Attributes:
+        benchmark: its name, such as ``COLE`` or ``QFrCoRE``.
+        score: as they state it, with its unit.
+        source: where it is published.
+    """
+
+    benchmark: str
+    score: str
+    source: str
+
+
 class ModelEntry(Struct, frozen=True, gc=False):
     """A model.
 
@@ -148,8 +216,6 @@ class ModelEntry(Struct, frozen=True, gc=False):
         languages: ISO 639-1 codes that its authors list; ``mul`` where they list none.
         features: its features beyond text (``tools``, ``schema``, ``images``); of an embedding
             model ``embeddings`` and ``embeddings_only``.
-        reasoning: whether it writes its reasoning before the answer, at about twice the energy and
-            time.
         context_tokens_max: longest prompt plus answer that it was trained for.
         kv_bytes_per_token: memory of one token of context, bytes, at 16 bits.
         energy_wh_per_1k_tokens: energy of 1,000 output tokens on the reference machine, one
@@ -159,6 +225,11 @@ class ModelEntry(Struct, frozen=True, gc=False):
         source: source of these facts.
         kv_bytes_per_sequence: memory of one sequence regardless of its length, bytes: the layers
             with sliding-window attention.
+        quality: measured quality by task and language; a cell that was not measured is missing.
+        figures: speed and energy by kind of machine, measured with the quality.
+        published: scores that others published.
+        thinking: how its chat template is told whether it thinks before the answer.
+        thinking_signs: the signs of a template that is told by a sign.
     """
 
     name: str
@@ -170,7 +241,6 @@ class ModelEntry(Struct, frozen=True, gc=False):
     openness: Openness
     languages: tuple[str, ...]
     features: tuple[str, ...]
-    reasoning: bool
     context_tokens_max: int
     kv_bytes_per_token: int
     artefacts: tuple[Artefact, ...]
@@ -178,6 +248,11 @@ class ModelEntry(Struct, frozen=True, gc=False):
     energy_class: str = ""
     source: str = ""
     kv_bytes_per_sequence: int = 0
+    quality: tuple[TaskQuality, ...] = ()
+    figures: tuple[MachineFigures, ...] = ()
+    published: tuple[PublishedScore, ...] = ()
+    thinking: Thinking = Thinking.NEVER
+    thinking_signs: ThinkingSigns = ThinkingSigns()
 
 
 class Catalogue(Struct, frozen=True, gc=False):

@@ -37,6 +37,7 @@ DOCUMENT_MAX_BYTES = 64 * 1024 * 1024
 # Fields without which older receipts were signed; left out of the canonical form where empty.
 ADDED_LATER = (
     "smaller", "controlled_by", "surplus_evidence", "runs", "place", "further_places", "node_key",
+    "coop_names", "reasoning_tokens", "reasoning_wh", "always_thinks",
 )  # fmt: skip
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
@@ -244,18 +245,17 @@ def _judge(receipt: Receipt, signed: bytes, keys: Mapping[str, ReceiptKey]) -> V
     key = keys.get(receipt.key)
     if key is None:
         return Verdict.UNKNOWN_KEY
-    public = Ed25519PublicKey.from_public_bytes(base64.b64decode(key.ed25519))
-    if not _fits(receipt, signed, public):
+    signature = _decode_strictly(receipt.signature)
+    if signature is None or not is_signed(signed, signature, key):
         return Verdict.ALTERED
     if key.until and receipt.issued_at > key.until:
         return Verdict.RETIRED_KEY
     return Verdict.GENUINE
 
 
-def _fits(receipt: Receipt, signed: bytes, public: Ed25519PublicKey) -> bool:
-    signature = _decode_strictly(receipt.signature)
-    if signature is None:
-        return False
+def is_signed(signed: bytes, signature: bytes, key: ReceiptKey) -> bool:
+    """Whether a signature is that of a published key over these bytes."""
+    public = Ed25519PublicKey.from_public_bytes(base64.b64decode(key.ed25519))
     try:
         public.verify(signature, signed)
     except InvalidSignature:

@@ -6,6 +6,7 @@ watt-hours, carbon in micrograms or grams of CO2 equivalent, as the names say.
 
 from msgspec import Struct
 
+from entraide.coop_names import shown_name
 from entraide.enums import Basis, Control, JobClass, Promise, SurplusEvidence
 
 
@@ -88,12 +89,16 @@ class Receipt(Struct, frozen=True, gc=False):
     ``settled`` is false on the receipt inside the answer and true on the one in the ledger; one
     function computes both from the same facts. ``signature`` is Ed25519, base64, over the receipt's
     canonical JSON without ``signature`` and ``key``, and without ``smaller``, ``controlled_by``,
-    ``surplus_evidence``, ``runs``, ``place``, ``further_places`` and ``node_key`` where they are
-    empty. ``runs`` has a line for each run, oldest first, where a second machine continued the
-    answer; node, site and province are then the last run's, and all amounts are of the whole
-    answer. ``place`` is that of the pool's own server, None on receipts of before;
-    ``further_places`` has each other server through which the text passed, such as a gateway
-    elsewhere. ``node_key`` is the public key of the machine that answered.
+    ``surplus_evidence``, ``runs``, ``place``, ``further_places``, ``node_key``, ``coop_names``,
+    ``reasoning_tokens``, ``reasoning_wh`` and ``always_thinks`` where they are empty. ``runs`` has
+    a line for each run, oldest first, where a second machine continued the answer; node, site and
+    province are then the last run's, and all amounts are of the whole answer. ``place`` is that of
+    the pool's own server, None on receipts of before; ``further_places`` has each other server
+    through which the text passed, such as a gateway elsewhere. ``node_key`` is the public key of
+    the machine that answered. ``coop_names`` is what people read in place of the identifiers of the
+    machines' co-ops, those that have a name. ``reasoning_tokens`` are the output tokens of the
+    model's thought, and ``reasoning_wh`` their share of the energy; ``always_thinks`` tells that
+    the model cannot be asked not to think.
     """
 
     job: str
@@ -133,3 +138,11 @@ class Receipt(Struct, frozen=True, gc=False):
     place: ServerPlace | None = None
     further_places: tuple[ServerPlace, ...] = ()
     node_key: str = ""
+    coop_names: dict[str, str] = {}
+    reasoning_tokens: int = 0
+    reasoning_wh: float = 0.0
+    always_thinks: bool = False
+
+    def name_of(self, coop: str) -> str:
+        """Returns what people read for a co-op."""
+        return shown_name(coop, self.coop_names)

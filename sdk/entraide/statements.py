@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import astuple
 
+from entraide.coop_names import shown_name
 from entraide.settlements import ServerPlace
 
 NODE_PATH = "/node/statement"  # with a node pass
@@ -99,6 +100,8 @@ class Statement(Struct, frozen=True):
         complete: whether ``usage`` and ``lent`` have all their lines; else the first ones.
         place: where the pool's server stands when the statement is made; None from older pools.
         coop_names: what people read in place of the identifiers of co-ops that it names.
+        closed_at: when the books of the month were closed, seconds since the epoch; 0 before.
+        root: of the signed file in which they are since, hexadecimal; "" before.
     """
 
     coop: str
@@ -116,10 +119,12 @@ class Statement(Struct, frozen=True):
     complete: bool = True
     place: ServerPlace | None = None
     coop_names: dict[str, str] = {}
+    closed_at: float = 0.0
+    root: str = ""
 
     def name_of(self, coop: str) -> str:
         """Returns what people read for a co-op."""
-        return self.coop_names.get(coop, coop)
+        return shown_name(coop, self.coop_names)
 
 
 class NodeShare(Struct, frozen=True):
@@ -154,7 +159,7 @@ class NodeStatement(Struct, frozen=True):
 
     def name_of(self, coop: str) -> str:
         """Returns what people read for a co-op."""
-        return self.coop_names.get(coop, coop)
+        return shown_name(coop, self.coop_names)
 
 
 def to_csv(statement: Statement) -> str:

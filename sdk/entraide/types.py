@@ -24,6 +24,7 @@ from entraide.enums import (
     Outcome,
     Promise,
     SurplusEvidence,
+    Task,
 )
 from entraide.lent_terms import LentTerms
 from entraide.models import EMBEDDINGS
@@ -36,13 +37,15 @@ from entraide.settlements import (
     Settlement,
     SmallerModel,
 )
+from entraide.thinking import Effort, ThinkingTerms
 
 __all__ = [
     "START_MARK", "UNKNOWN", "UNKNOWN_PLACE", "Basis", "Candidate", "Candidates", "Control",
-    "DataClass", "EnergyStatus", "Exclusion", "Explanation", "JobClass", "JobKind", "JobState",
-    "Lending", "Loadable", "NodeCard", "NodeState", "Outcome", "Power", "Promise", "Rates",
-    "Receipt", "ReceiptRun", "Replica", "RequestFacts", "ServerPlace", "Settlement",
-    "SmallerModel", "SmallerQuote", "SurplusEvidence", "Terms", "Usage", "account_of",
+    "DataClass", "Effort", "EnergyStatus", "Exclusion", "Explanation", "JobClass", "JobKind",
+    "JobState", "Lending", "Loadable", "NodeCard", "NodeState", "Outcome", "Power", "Promise",
+    "Rates", "Receipt", "ReceiptRun", "Replica", "RequestFacts", "ServerPlace", "Settlement",
+    "SmallerModel", "SmallerQuote", "SurplusEvidence", "Task", "Terms", "ThinkingTerms", "Usage",
+    "account_of",
 ]  # fmt: skip
 
 
@@ -221,10 +224,9 @@ class RequestFacts(Struct, frozen=True, gc=False):
         job_class, data_class, jurisdiction: as requested, else the pool's defaults. Jurisdiction
             is a prefix of the node's zone (``CA``, ``CA-QC``).
         model: the public model name.
-        input_tokens_est: expected prompt tokens.
-        input_tokens_max: an upper bound on the prompt tokens.
+        input_tokens_est, input_tokens_max: expected prompt tokens, and an upper bound on them.
         output_tokens_max: the client's own limit; None where it set none.
-        choices: number of answers requested (``n``).
+        choices: number of answers (``n``).
         features: features that the engine must have.
         stream: whether the answer is streamed.
         session: conversation identifier for affinity, or "".
@@ -233,15 +235,14 @@ class RequestFacts(Struct, frozen=True, gc=False):
         max_carbon_ug: the client's cap on the job's emissions, micrograms.
         idempotency: keyed hash of the client's idempotency key, of a live request followed by one
             of the whole request; or "".
-        controlled_by: control that the node must have, or a closer one; as requested, else the
-            policy's default.
-        longest_input_est: a low estimate of the longest input's tokens, where inputs are read
-            one by one (embeddings); 0 where the request is read as a whole.
+        controlled_by: control that the node must have, or a closer one; else the policy's default.
+        longest_input_est: low estimate of the longest input's tokens, for embeddings; else 0.
         resumable: whether a second node may continue its answer if the first is lost.
         places: where its text passes beside the nodes: the pool's server, then each server
             elsewhere; () where it is not checked, as in a simulation.
-        max_wait_s: how long it waits at most while no node would accept it, seconds; None where
-            the client set no limit.
+        max_wait_s: longest wait while no node would accept it, seconds; None without a limit.
+        effort, thinking_budget_tokens: length of the thought and its limit (0: none), as requested.
+        task, language: of the question, for the choice of an alias; None and "" where unknown.
     """
 
     job: str
@@ -270,6 +271,10 @@ class RequestFacts(Struct, frozen=True, gc=False):
     resumable: bool = False
     places: tuple[ServerPlace, ...] = ()
     max_wait_s: float | None = None
+    effort: Effort = Effort.UNSTATED
+    thinking_budget_tokens: int = 0
+    task: Task | None = None
+    language: str = ""
 
     @property
     def idempotency_key(self) -> str:
@@ -287,7 +292,7 @@ class RequestFacts(Struct, frozen=True, gc=False):
         return account_of(self.key)
 
 
-class Usage(Struct, frozen=True, gc=False):
+class Usage(Struct, frozen=True, gc=False, omit_defaults=True):
     """Tokens, energy and time of one run.
 
     Attributes:
@@ -297,6 +302,7 @@ class Usage(Struct, frozen=True, gc=False):
         energy_basis: how the energy was obtained.
         ttft_s: seconds from the node's receipt of the run to the first token or to the embeddings.
         run_s: time from the node's receipt of the run to its end, seconds.
+        reasoning_tokens: output tokens of the model's thought; left out where there are none.
     """
 
     input_tokens: int
@@ -308,6 +314,7 @@ class Usage(Struct, frozen=True, gc=False):
     energy_basis: Basis
     ttft_s: float
     run_s: float
+    reasoning_tokens: int = 0
 
 
 class SmallerQuote(Struct, frozen=True, gc=False):
@@ -350,6 +357,8 @@ class Terms(Struct, frozen=True, gc=False):
             out where unstated, so that terms of before keep their bytes and the digests over them.
         places: of the request; likewise.
         node_key: public key of the node, to whose subjects the run goes; left out likewise.
+        lender_name: what people read in place of ``lender``; left out likewise.
+        thinking: whether and how the model thinks; left out where it does not.
     """
 
     job: str
@@ -377,6 +386,8 @@ class Terms(Struct, frozen=True, gc=False):
     surplus_evidence: SurplusEvidence | UnsetType = UNSET
     places: tuple[ServerPlace, ...] | UnsetType = UNSET
     node_key: str | UnsetType = UNSET
+    lender_name: str | UnsetType = UNSET
+    thinking: ThinkingTerms | UnsetType = UNSET
 
 
 class Candidate(Struct, frozen=True, gc=False):

@@ -1,5 +1,6 @@
 """What the carbon benchmark reckons without a world: optima, hours fixed on arrival, loads."""
 
+from functools import cache
 from itertools import product
 from math import inf
 from pathlib import Path
@@ -16,6 +17,7 @@ from benchmarks.support.pooled_capacity import overflow_part
 from benchmarks.support.sampled_loads import (
     LEAD_S,
     SAMPLE_BEGIN_S,
+    Load,
     azure_day,
     expected_work_s,
     is_counted,
@@ -29,6 +31,7 @@ from entraide.types import Basis, Rates
 from entraide_scheduler.core.policy import Carbon
 from entraide_sim import (
     Arrival,
+    JobRecords,
     LengthDistribution,
     PublishedForecast,
     RateWindow,
@@ -38,6 +41,22 @@ from entraide_sim import (
 from entraide_sim.workload.servegen import ServeGenClient, generate_servegen
 
 BEGIN_AT = 1_672_531_200.0
+
+# Read or made once for the tests of this file.
+region_series = cache(regions.region_intensities)
+
+
+@cache
+def quick_load() -> Load:
+    """The first load of a quick benchmark."""
+    return next(iter(make_loads(QUICK, 9, seed=1)))
+
+
+@cache
+def reference_run() -> tuple[zone_placement.PlacementMetrics, JobRecords]:
+    """That load under the reference, with linear energy."""
+    series = region_series(regions.CHOSEN_ON)
+    return zone_placement.simulate_load(quick_load(), "linear", REFERENCE, series)
 
 
 def job(at_h: float) -> Arrival:
@@ -258,11 +277,12 @@ def test_without_published_data_a_benchmark_says_so(
     assert 1 == len(capsys.readouterr().err.splitlines())
 
 
+@pytest.mark.long
 @pytest.mark.shared_data
 def test_no_placement_emits_less_than_the_optimum() -> None:
     """Under linear energy the core in the world stays above what the linear program finds."""
-    load = next(iter(make_loads(QUICK, 9, seed=1)))
-    series = regions.region_intensities(regions.CHOSEN_ON)
+    load = quick_load()
+    series = region_series(regions.CHOSEN_ON)
     least, parts = zone_placement.optimal_emissions(load, series)
     ours, _ = zone_placement.simulate_load(load, "linear", OURS, series)
 
@@ -271,13 +291,14 @@ def test_no_placement_emits_less_than_the_optimum() -> None:
     assert 1.0 == pytest.approx(sum(parts.values()))
 
 
+@pytest.mark.long
 @pytest.mark.shared_data
 def test_a_sample_begins_with_busy_engines() -> None:
     """Runs of the lead-in are under way when a sample begins; without one the fleet is empty."""
-    load = next(iter(make_loads(QUICK, 9, seed=1)))
-    series = regions.region_intensities(regions.CHOSEN_ON)
+    load = quick_load()
+    series = region_series(regions.CHOSEN_ON)
     cold = msgspec.structs.replace(load, arrivals=load.counted_arrivals())
-    warm_outcome, _ = zone_placement.simulate_load(load, "linear", REFERENCE, series)
+    warm_outcome, _ = reference_run()
     cold_outcome, _ = zone_placement.simulate_load(cold, "linear", REFERENCE, series)
 
     assert warm_outcome.jobs == cold_outcome.jobs == len(load.counted_arrivals())
@@ -288,7 +309,7 @@ def test_a_sample_begins_with_busy_engines() -> None:
 @pytest.mark.shared_data
 def test_requests_of_the_lead_in_are_served_and_not_counted() -> None:
     """A load comes before its samples, too, and its work is that of the samples alone."""
-    load = next(iter(make_loads(QUICK, 9, seed=1)))
+    load = quick_load()
     device = read_catalogue()[zone_placement.DEVICE]
     counted = work_by_hour(
         load.counted_arrivals(), work_model(device, zone_placement.SLOTS), hours=load.hours
@@ -317,12 +338,15 @@ def test_the_ablation_differs_by_the_headroom_alone() -> None:
         regions.OTHER_YEAR,
         regions.OTHER_ZONES,
         regions.SIMILAR_ZONES,
+        regions.ALIKE_ZONES,
+        regions.HYDRO_ZONES,
+        regions.EASTERN_ZONES,
     ],
     ids=lambda region: region.name,
 )
-def test_a_region_is_a_complete_week_of_three_zones(region: regions.Region) -> None:
+def test_a_region_is_a_complete_week_of_its_zones(region: regions.Region) -> None:
     """Each zone has all hours of the same week, also where a year has blank hours elsewhere."""
-    series = regions.region_intensities(region)
+    series = region_series(region)
 
     assert [regions.zone_label(zone) for zone in region.zones] == [
         zone_series.zone for zone_series in series
@@ -336,19 +360,19 @@ def test_the_halves_of_a_year_share_no_week() -> None:
     """The week on which a constant is chosen lies in the first half, the other in the second."""
     middle_at = BEGIN_AT + 8_760 * 3_600.0 / 2
     first, second = (
-        regions.region_intensities(region)[0].start_at
+        region_series(region)[0].start_at
         for region in (regions.FIRST_HALF_2023, regions.SECOND_HALF_2023)
     )
 
     assert first + 168 * 3_600.0 <= middle_at <= second
 
 
+@pytest.mark.long
 @pytest.mark.shared_data
 def test_linear_energy_is_reckoned_as_it_is_lived() -> None:
     """What runs would emit with linear energy, reckoned from records, is what they emit with it."""
-    load = next(iter(make_loads(QUICK, 9, seed=1)))
-    series = regions.region_intensities(regions.CHOSEN_ON)
-    _, records = zone_placement.simulate_load(load, "linear", REFERENCE, series)
+    series = region_series(regions.CHOSEN_ON)
+    _, records = reference_run()
 
     counted = np.array([is_counted(at) for at in records.column("asked_at") - series[0].start_at])
     grams = records.column("carbon_g")[counted].sum()

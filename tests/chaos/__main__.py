@@ -1,6 +1,7 @@
 """Chaos test: kills, cuts, wrong clocks and full disks on a pool under load, with outside checks.
 
-    python -m tests.chaos --seed N [--short] [--minutes M] [--only KIND ...] [--folder DIR]
+    python -m tests.chaos --seed N [--short] [--minutes M] [--only KIND ...] [--node NAME ...]
+                          [--streams N] [--folder DIR]
 
 Ctrl-C stops a run; the same command goes on with it. The report is JSON; exit status 1 means that
 a promise is broken, 2 that the machine cannot have the test bed.
@@ -17,7 +18,7 @@ import msgspec
 from tests.chaos.driver import Driver, MountedDisk, Stopped, inside_namespace
 from tests.chaos.report import make_report
 from tests.chaos.run_folder import Broken, RunFolder, Setting
-from tests.chaos.schedule import KINDS
+from tests.chaos.schedule import KINDS, NODES
 from tests.testbed.network import Network, find_obstacle
 
 MINUTES, SHORT_MINUTES = 20.0, 2.0
@@ -34,7 +35,8 @@ def main(arguments: list[str]) -> int:
         print(f"no test bed on this machine: {obstacle}", file=sys.stderr)
         return 2
     minutes = options.minutes or (SHORT_MINUTES if options.short else MINUTES)
-    setting = Setting(options.seed, minutes, options.streams, tuple(options.only or ()))
+    kinds, nodes = tuple(options.only or ()), tuple(options.node or ())
+    setting = Setting(options.seed, minutes, options.streams, kinds, nodes)
     folder = open_folder(options.folder or CACHE / f"seed-{options.seed}", setting)
     print(f"seed {setting.seed}, {minutes:g} min, {folder.path}", file=sys.stderr)
     try:
@@ -54,6 +56,7 @@ def read_options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--short", action="store_true", help=f"{SHORT_MINUTES:g} minutes")
     parser.add_argument("--minutes", type=float, default=0.0)
     parser.add_argument("--only", action="append", choices=KINDS, help="kind of fault")
+    parser.add_argument("--node", action="append", choices=NODES, help="of a smaller pool")
     parser.add_argument("--streams", type=int, default=STREAMS)
     parser.add_argument("--folder", type=Path)
     return parser.parse_args(arguments)

@@ -7,12 +7,16 @@ and a later run has a higher one; no part of a run comes twice; a usage report t
 process sends again is the same. What the watcher misses while its own connection is down it does
 not judge. The last messages of a killed process may come after the first of the next one, once a
 cut link is whole.
+
+At its end it writes ``runs.json``: how many runs of each job count as attempts (a node that says
+that it is full has not tried), and when the watcher was without a connection.
 """
 
 import asyncio
 import contextlib
 import signal
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -21,7 +25,7 @@ from nats.aio.msg import Msg
 from tests.chaos.pool import BUS_PORT
 from tests.chaos.run_folder import RunFolder
 
-from entraide.wire import codec
+from entraide.wire import codec, subjects
 from entraide.wire import messages as m
 from entraide.wire.nats import client_context, connect
 from entraide_node.report_outbox import AFTER_RESTART
@@ -30,7 +34,8 @@ from entraide_scheduler.nats.identity import PoolIdentity
 QUESTION = b"Count from "  # in each request of the clients
 PENDING_BYTES_MAX = 256 * 1024 * 1024
 PENDING_MESSAGES_MAX = 1_000_000
-WRITE_S = 5.0
+WRITE_S = 1.0
+RUNS = "runs.json"
 
 
 class Messages:
@@ -44,6 +49,13 @@ class Messages:
         self._epochs: dict[str, int] = {}  # the highest by job
         self._sent: dict[tuple[str, int], int] = {}  # tokens by job and epoch
         self._reports: dict[str, dict[tuple[str, int], bytes]] = {}  # by node
+        self._term = 0
+        self._full: set[tuple[str, int]] = set()  # runs that a node declined as full
+        self.gaps: list[list[float]] = []  # begin and end, seconds since the epoch
+
+    def count_attempts(self) -> dict[str, int]:
+        """The runs of each job that count as its attempts."""
+        return dict(Counter(job for job, epoch in self._runs if (job, epoch) not in self._full))
 
     def forget_positions(self) -> None:
         """After a gap: the next part of a run may begin anywhere, and processes be other ones."""
@@ -52,6 +64,9 @@ class Messages:
 
     def take(self, subject: str, data: bytes) -> None:
         """Takes one message."""
+        if subject == subjects.SCHEDULER_CLAIMS:
+            self._take_claim(data)
+            return
         kind, owner, direction, plane = subject.split(".")[:4]
         decoder = {
             ("node", "up", "ctl"): codec.node_up, ("node", "down", "ctl"): codec.node_down_ctl,
@@ -75,6 +90,13 @@ class Messages:
             if fault:
                 self._folder.broken("bus", subject, fault)
 
+    def _take_claim(self, data: bytes) -> None:
+        """Takes the term of the scheduler, which grows at each of its starts."""
+        term = int(data.split()[0])
+        if term < self._term:
+            self._folder.broken("bus", "scheduler", f"term {term} after {self._term}")
+        self._term = max(term, self._term)
+
     def _fault(self, owner: str, message: object, data: bytes) -> str:
         match message:
             case m.Hello() | m.Heartbeat():
@@ -85,6 +107,9 @@ class Messages:
                 return "" if message.seq > last else f"seq {message.seq} after {last}"
             case m.StartRun():
                 return self._run_fault(owner, message)
+            case m.Decline(code="full"):
+                self._full.add((message.job, message.epoch))
+                return ""
             case m.Tokens():
                 run = message.job, message.epoch
                 expected = self._sent.get(run, message.first)
@@ -121,13 +146,19 @@ async def watch(folder: RunFolder) -> None:
 
     async def on_gap() -> None:
         messages.forget_positions()
+        messages.gaps.append([time.time(), time.time()])
+
+    async def on_reconnected() -> None:
+        messages.forget_positions()
+        if messages.gaps:
+            messages.gaps[-1][1] = time.time()
 
     connection = await connect(
         f"tls://127.0.0.1:{BUS_PORT}",
         identity=PoolIdentity(folder.pool).make_scheduler_identity,
         name="chaos-watcher",
         tls=client_context((folder.pool / "tls/ca.pem").read_text()),
-        on_reconnected=on_gap,
+        on_reconnected=on_reconnected,
         on_disconnected=on_gap,
     )
     for subject in ("node.>", "gw.>"):
@@ -140,6 +171,7 @@ async def watch(folder: RunFolder) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(over.wait(), WRITE_S)
     folder.write("bus.json", messages.counts)
+    folder.write(RUNS, {"attempts": messages.count_attempts(), "gaps": messages.gaps})
     await connection.close()
 
 

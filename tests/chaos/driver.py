@@ -23,7 +23,7 @@ from tests.chaos.faults import FaultMaker
 from tests.chaos.parts import Part, PartSpec
 from tests.chaos.pool import ChaosPool
 from tests.chaos.run_folder import RunFolder, Setting
-from tests.chaos.watchers import MARK, ProcessWatcher, Sample, StoreWatcher
+from tests.chaos.watchers import GHOST_S, MARK, ProcessWatcher, Sample, StoreWatcher
 from tests.small_disk import SmallDisk
 from tests.testbed.network import Network
 
@@ -34,6 +34,7 @@ SAMPLE_S, GHOSTS_S, PROGRESS_S = 10.0, 10.0, 5.0
 READY_S = 240.0
 END_S = 180.0  # fair seconds for all that was begun, after the last fault
 QUIET_S = 30.0
+RESTART_S = 3.0  # after a restart, until a run that should not be has begun
 CLONE_NEWNET = 0x40000000
 
 
@@ -58,7 +59,7 @@ class Driver:
         self._network, self._disk = network, disk
         os.environ[MARK] = str(folder.path)
         sites = {site: network.namespace(f"site-{site}") for site in schedule.SITES}
-        self._pool = ChaosPool(folder, sites)
+        self._pool = ChaosPool(folder, sites, setting.nodes)
         self._clock = FairClock()
         self._store = StoreWatcher(folder.pool / "store.db", folder)
         self._processes = ProcessWatcher(self._pool, folder, self._clock)
@@ -103,7 +104,7 @@ class Driver:
         if not self._pool.is_made:
             self._pool.make()
         self._pool.start_edges()
-        self._until(lambda: self._live() == len(schedule.NODES), "all nodes are live", scheduler)
+        self._until(lambda: self._live() == len(self._pool.nodes), "all nodes are live", scheduler)
 
     def _make_faults(self, run_s: float, begin: int) -> None:
         """Makes the faults from one of them on, and watches."""
@@ -158,11 +159,37 @@ class Driver:
             status = self._status()
             left = f"running {status.running}, queued {status.queued}" if status else "no answer"
             self._folder.broken("ghost", "scheduler", left)
-        self._within(QUIET_S, lambda: not self._processes.look_for_ghosts())
+        self._await_no_ghost()
         status = self._status()
         alarms = sum(node.false_alarms for node in status.nodes) if status else 0
         self._folder.write("end.json", {**self._store.check_end(), "false_alarms": alarms})
-        return self._processes.sample(60.0 * self._setting.minutes)
+        last = self._processes.sample(60.0 * self._setting.minutes)
+        self._check_restart()
+        return last
+
+    def _await_no_ghost(self) -> None:
+        self._within(GHOST_S + 1.0, lambda: not self._processes.look_for_ghosts())
+
+    def _check_restart(self) -> None:
+        """Kills scheduler and agents once all is over: nothing of what has ended runs again."""
+        before = self._runs_started()
+        names = (schedule.SCHEDULER, *self._pool.nodes)
+        for name in names:
+            self._pool.parts[name].kill(0.0)
+        for name in names:
+            self._pool.start(name)
+        scheduler = self._pool.parts[schedule.SCHEDULER]
+        self._until(lambda: self._live() == len(self._pool.nodes), "all nodes are back", scheduler)
+        self._within(RESTART_S, lambda: self._runs_started() > before)
+        again = self._runs_started() - before
+        if again:
+            self._folder.broken("ghost", "scheduler", f"{again} runs began after a restart")
+        if not self._within(QUIET_S, self._is_quiet):
+            self._folder.broken("ghost", "scheduler", "runs or waiting jobs after a restart")
+        self._await_no_ghost()
+
+    def _runs_started(self) -> int:
+        return int((self._folder.document("bus.json") or {}).get("StartRun", 0))
 
     def _is_quiet(self) -> bool:
         status = self._status()

@@ -123,16 +123,35 @@ class FaultMaker:
                 return self._kill_engine(_from(fault.target, schedule.NODES))
             case schedule.LINK_CUT:
                 return self._cut(_from(fault.target, schedule.SITES), fault.lasts_s)
-            case schedule.CLOCK_MOVED:
+            case schedule.CLOCK_MOVED | schedule.CLOCK_DAYS:
                 return self._move_clock(fault)
+            case schedule.CLOCK_AT_START:
+                return self._start_wrong(fault)
+            case schedule.ALL_SILENT:
+                return self._silence(fault.lasts_s)
             case _:
                 return self._fill(fault.lasts_s)
 
     def _kill(self, names: Sequence[str], again_in_s: float) -> str:
-        return next((name for name in names if self._pool.parts[name].kill(again_in_s)), "")
+        parts = self._pool.parts
+        return next((name for name in names if name in parts and parts[name].kill(again_in_s)), "")
+
+    def _silence(self, lasts_s: float) -> str:
+        """Has every agent stand still; those that are killed meanwhile start as always."""
+        if schedule.ALL_NODES in self._undo:
+            return ""
+        parts = [self._pool.parts[name] for name in self._pool.nodes]
+
+        def send(number: signal.Signals) -> None:
+            for part in parts:
+                part.send(number)
+
+        send(signal.SIGSTOP)
+        self._later(schedule.ALL_NODES, lasts_s, lambda: send(signal.SIGCONT))
+        return schedule.ALL_NODES
 
     def _kill_engine(self, names: Sequence[str]) -> str:
-        for name in names:
+        for name in filter(self._pool.parts.__contains__, names):
             pid = self._pool.engine_pid(name)
             if pid is not None:
                 try:
@@ -157,6 +176,12 @@ class FaultMaker:
         self._pool.move_clock(name, fault.by_s)
         self._later(f"clock {name}", fault.lasts_s, lambda: self._pool.move_clock(name, 0.0))
         return name
+
+    def _start_wrong(self, fault: Fault) -> str:
+        """Kills a process, which is started again at once, and whose clock is wrong then."""
+        if f"clock {fault.target}" in self._undo or not self._kill([fault.target], 0.0):
+            return ""
+        return self._move_clock(fault)
 
     def _fill(self, lasts_s: float) -> str:
         if schedule.DISK in self._undo:

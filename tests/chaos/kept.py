@@ -2,7 +2,7 @@
 
 What was accepted is noted in ``kept.jsonl`` at once, and again when its answer has been checked; so
 a run that goes on knows what it still waits for. An accepted job without its right answer at the
-end of the run breaks a promise.
+end of the run breaks a promise, unless it was tried as often as the policy allows (``attempts``).
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from typing import Any
 
 import aiohttp
 from msgspec import Struct
+from msgspec.structs import replace
 from tests.chaos.fair_clock import FairClock
 from tests.chaos.pool import HTTP_PORTS, MODEL
 from tests.chaos.run_folder import RunFolder
@@ -28,6 +29,11 @@ CHAT = "/v1/chat/completions"
 JOB, BATCH = "job", "batch"
 CALL = aiohttp.ClientTimeout(total=10.0)
 FAILURES = (aiohttp.ClientError, OSError, TimeoutError, ValueError)
+GIVEN_UP = "too_many_attempts"
+
+
+class Lost(Exception):
+    """Accepted work has no right answer."""
 
 
 class KeptWork(Struct, frozen=True):
@@ -39,6 +45,8 @@ class KeptWork(Struct, frozen=True):
         start: number after which its answer begins; each line of a batch begins 1,000 later.
         at: when it was accepted, or when its answer was checked; seconds since the epoch.
         is_done: whether its answer was checked.
+        jobs: whose answers it has, once it is done; ``TOKENS`` tokens each.
+        given_up: jobs that ended with ``too_many_attempts``.
     """
 
     kind: str
@@ -46,6 +54,8 @@ class KeptWork(Struct, frozen=True):
     start: int
     at: float
     is_done: bool = False
+    jobs: tuple[str, ...] = ()
+    given_up: tuple[str, ...] = ()
 
 
 class KeptClient:
@@ -135,54 +145,71 @@ class KeptClient:
     async def _look(self, session: aiohttp.ClientSession, work: KeptWork) -> None:
         """Checks an answer if it is there; else the work goes to the end of the line."""
         del self._open[work.name]
-        fetch = self._job_fault if work.kind == JOB else self._batch_fault
+        fetch = self._fetch_job if work.kind == JOB else self._fetch_batch
         try:
-            fault = await fetch(session, work)
+            done = await fetch(session, work)
         except FAILURES:
-            fault = None
-        if fault is None:
+            done = None
+        except Lost as lost:
+            self._folder.broken("kept_lost", work.name, str(lost))
+            done = work
+        if done is None:
             self._open[work.name] = work
             return
-        if fault:
-            self._folder.broken("kept_lost", work.name, fault)
-        done = KeptWork(work.kind, work.name, work.start, time.time(), is_done=True)
-        self._folder.add("kept", done)
+        self._folder.add("kept", replace(done, at=time.time(), is_done=True))
 
-    async def _job_fault(self, session: aiohttp.ClientSession, work: KeptWork) -> str | None:
-        """What is wrong with a job's answer, "" for nothing; None while there is no answer."""
+    async def _fetch_job(self, session: aiohttp.ClientSession, work: KeptWork) -> KeptWork | None:
+        """A job whose answer is right, or that was given up; None while there is no answer.
+
+        Raises:
+            Lost: the job or its right answer is gone.
+        """
         async with session.get(f"{self._url()}/v1/jobs/{work.name}") as answer:
             if answer.status == 404:
-                return "unknown_job"
+                raise Lost("unknown_job")
             view = await answer.json()
-        state = view.get("state")
+        state, code = view.get("state"), view.get("code")
         if state == "completed":
-            return text_fault(view["result"], work.start)
-        return str(view.get("error") or state) if state in ("failed", "refused") else None
+            check_text(view["result"], work.start)
+            return replace(work, jobs=(work.name,))
+        if state not in ("failed", "refused"):
+            return None
+        if code != GIVEN_UP:
+            raise Lost(f"{state}: {code}")
+        return replace(work, given_up=(work.name,))
 
-    async def _batch_fault(self, session: aiohttp.ClientSession, work: KeptWork) -> str | None:
+    async def _fetch_batch(self, session: aiohttp.ClientSession, work: KeptWork) -> KeptWork | None:
+        """Likewise, a batch; each of its lines has its answer, or was given up."""
         async with session.get(f"{self._url()}/v1/batches/{work.name}") as answer:
             if answer.status == 404:
-                return "unknown_batch"
+                raise Lost("unknown_batch")
             view = await answer.json()
         if view.get("status") in ("failed", "expired", "cancelled"):
-            return str(view["status"])
+            raise Lost(str(view["status"]))
         if view.get("status") != "completed":
             return None
-        if not view.get("output_file_id"):
-            return f"no output, {view.get('request_counts')}"
-        url = f"{self._url()}/v1/files/{view['output_file_id']}/content"
-        async with session.get(url) as answer:
-            if answer.status != 200:
-                return None
-            lines = [json.loads(line) for line in (await answer.text()).splitlines()]
-        names = sorted(line["custom_id"] for line in lines)
+        answers = await self._lines(session, view.get("output_file_id"))
+        errors = await self._lines(session, view.get("error_file_id"))
+        names = sorted(line["custom_id"] for line in answers + errors)
         if names != sorted(map(str, range(LINES))):
-            return f"lines {names}"
-        faults = [
-            text_fault(line["response"]["body"], work.start + 1_000 * int(line["custom_id"]))
-            for line in lines
-        ]
-        return next(filter(None, faults), "")
+            raise Lost(f"lines {names}")
+        for line in answers:
+            start = work.start + 1_000 * int(line["custom_id"])
+            check_text(line["response"]["body"], start)
+        for line in errors:
+            if line["response"] is None or line["response"]["body"]["error"]["code"] != GIVEN_UP:
+                raise Lost(f"line {line}")
+        jobs, given_up = (
+            tuple(line["response"]["request_id"] for line in lines) for lines in (answers, errors)
+        )
+        return replace(work, jobs=jobs, given_up=given_up)
+
+    async def _lines(self, session: aiohttp.ClientSession, file: str | None) -> list[Any]:
+        if not file:
+            return []
+        async with session.get(f"{self._url()}/v1/files/{file}/content") as answer:
+            answer.raise_for_status()
+            return [json.loads(line) for line in (await answer.text()).splitlines()]
 
     def _url(self) -> str:
         return f"http://127.0.0.1:{HTTP_PORTS[next(self._gateways)]}"
@@ -194,8 +221,13 @@ def question(start: int) -> dict[str, Any]:
     return {"model": MODEL, "messages": messages, "max_tokens": TOKENS}
 
 
-def text_fault(body: dict[str, Any], start: int) -> str:
-    """What is wrong with a whole answer, or ""."""
+def check_text(body: dict[str, Any], start: int) -> None:
+    """Checks a whole answer.
+
+    Raises:
+        Lost: it is not the right one.
+    """
     words = body["choices"][0]["message"]["content"].split()
     expected = [str(start + n + 1) for n in range(TOKENS)]
-    return "" if words == expected else f"{words[:3]} … of {len(words)} instead of {expected[:3]}"
+    if words != expected:
+        raise Lost(f"{words[:3]} … of {len(words)} instead of {expected[:3]}")

@@ -4,7 +4,8 @@
 
 Everything of ours reads the wall clock by ``time.time``; that is what is moved, by the number of
 seconds in the file (a double). In the scheduler the rule is off that refuses a request during
-which engines exit: here it is the test that ends them (``tests/engines/test_exits.py``).
+which engines exit: here it is the test that ends them (``tests/engines/test_exits.py``). Its
+environment may name defects that the run has to find (``defects``).
 """
 
 import mmap
@@ -12,6 +13,8 @@ import struct
 import sys
 import time
 from pathlib import Path
+
+from defects import install
 
 OFFSET = struct.Struct("d")
 
@@ -35,6 +38,7 @@ def main() -> None:
         from entraide_scheduler.core.leases import engine_exits
 
         engine_exits.ENGINE_EXITED = "engine_exited_here"
+    install(part)
     run()
 
 

@@ -90,11 +90,16 @@ class Part:
             return None
         return None
 
-    def terminate(self) -> None:
-        """Asks the process to end."""
+    def send(self, number: signal.Signals) -> None:
+        """Sends the process a signal, if it runs."""
         pid = self.pid
         if pid is not None:
-            os.kill(pid, signal.SIGTERM)
+            os.kill(pid, number)
+
+    def terminate(self) -> None:
+        """Asks the process to end; also one that stands still."""
+        self.send(signal.SIGTERM)
+        self.send(signal.SIGCONT)
 
     def wait(self) -> None:
         """Waits until the process has ended, and makes it end."""

@@ -38,7 +38,6 @@ BUS_PORT, MONITOR_PORT = 4222, 8222
 HTTP_PORTS = {"main": 8080, "g1": 8081, "g2": 8082}
 GRPC_PORTS = {"main": 9080, "g1": 9081, "g2": 9082}
 SLOTS, CONTEXT_TOKENS = 16, 4_096
-ATTEMPTS = 50  # of one job: here machines fail far more often than elsewhere
 RESUME_S = 20.0  # below the 30 s of silence that break a promise
 BUS_HOSTS = (POOL_ADDRESS, POOL_NAME)
 CALL_S = 10.0
@@ -48,18 +47,23 @@ class ChaosPool:
     """The pool of a run.
 
     Attributes:
+        nodes: names of its nodes.
         parts: its processes by name, in the order in which they are started.
     """
 
-    def __init__(self, folder: RunFolder, namespaces: dict[str, str]) -> None:
+    def __init__(
+        self, folder: RunFolder, namespaces: dict[str, str], nodes: tuple[str, ...] = ()
+    ) -> None:
         """Starts nothing yet.
 
         Args:
             folder: of the run.
             namespaces: of sites ``a`` and ``b``.
+            nodes: that it has; empty for all.
         """
         self._folder = folder
         self._namespaces = namespaces
+        self.nodes = nodes or schedule.NODES
         self.parts: dict[str, Part] = {}
 
     @property
@@ -91,7 +95,7 @@ class ChaosPool:
             config = str(self._folder.path / f"{name}.toml")
             self._add(name, self._launch("gateway", "gateway", "--config", config, clock=name))
             self.start(name)
-        for name, site in schedule.SITE_BY_NODE.items():
+        for name in self.nodes:
             folder = str(self._folder.node(name))
             folders = (str(HERE / "counting_engine"), os.environ.get("PYTHONPATH", ""))
             counting = {"PYTHONPATH": os.pathsep.join(filter(None, folders))}
@@ -100,7 +104,7 @@ class ChaosPool:
                 name,
                 self._launch("node", "run", "--dir", folder, clock=name),
                 env={} if is_real else counting,
-                namespace=self._namespaces.get(site, ""),
+                namespace=self._namespaces.get(schedule.SITE_BY_NODE[name], ""),
                 niceness=5 if is_real else 0,
             )
             self.start(name)
@@ -123,7 +127,7 @@ class ChaosPool:
 
     def stop(self) -> None:
         """Ends the nodes, the gateways, the scheduler, then the bus."""
-        groups = (schedule.NODES, schedule.GATEWAYS, (schedule.SCHEDULER,), (schedule.BUS,))
+        groups = (self.nodes, schedule.GATEWAYS, (schedule.SCHEDULER,), (schedule.BUS,))
         for names in groups:
             running = [self.parts[name] for name in names if name in self.parts]
             for part in running:
@@ -151,7 +155,8 @@ class ChaosPool:
         weights = self._folder.path / "weights" / f"{MODEL}.gguf"
         write_weights(weights)
         joining = []
-        for name, site in schedule.SITE_BY_NODE.items():
+        for name in self.nodes:
+            site = schedule.SITE_BY_NODE[name]
             coop = COOP_BY_SITE[site]
             request = admin_pb2.CreateJoinTokenRequest(
                 coop=coop, valid_s=600.0, zone=ZONE_BY_SITE[site]
@@ -198,7 +203,6 @@ class ChaosPool:
         policy = {
             "version": "1",
             "coops": [{"coop": coop} for coop in COOP_BY_SITE.values()],
-            "limits": {"attempts": ATTEMPTS},
             "timing": {"resume_s": RESUME_S},
         }
         (path / "policy.toml").write_text(tomli_w.dumps(policy))

@@ -5,20 +5,27 @@ the agent or the engine was killed between the last token before the seam and th
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from tests.chaos import schedule
+from tests.chaos.books import FIRST, check_books, gateway_kills, read_books
+from tests.chaos.bus_watcher import RUNS
 from tests.chaos.faults import DONE, Executed
-from tests.chaos.kept import KeptWork
-from tests.chaos.pool import MODEL
+from tests.chaos.kept import GIVEN_UP, KeptWork
+from tests.chaos.pool import MODEL, RESUME_S
 from tests.chaos.run_folder import Broken, Exit, RunFolder
-from tests.chaos.streams import CLOSED, COMPLETE, ERROR, RESUMED, Outcome
-from tests.chaos.watchers import Sample, StoreWatcher
+from tests.chaos.streams import CLOCK_PAGE, CLOSED, COMPLETE, ERROR, RESUMED, Outcome
+from tests.chaos.watchers import Sample
+
+from entraide_scheduler.core.policy.policy import Limits
 
 SLACK_S = 2.0  # a token on its way when the process was killed
 MEMORY_FACTOR, MEMORY_MB = 1.5, 40.0
 TIMES = ("p50", "p99", "max")
+ATTEMPTS = Limits().attempts  # of one job, at its real limit
+GIVEN_UP_CODES = (GIVEN_UP, "stream_broken")
 
 
 def make_report(folder: RunFolder) -> dict[str, Any]:
@@ -26,9 +33,17 @@ def make_report(folder: RunFolder) -> dict[str, Any]:
     faults = folder.read("faults", Executed)
     outcomes = folder.read("outcomes", Outcome)
     check_memory(folder)
-    bills = check_bills(folder, outcomes)
+    kept = folder.read("kept", KeptWork)
+    bills = check_books(
+        folder,
+        read_books(folder.pool / "store.db"),
+        outcomes=outcomes,
+        kept=kept,
+        faults=faults,
+    )
     bills["receipt_less"] = check_receipts(folder, faults, outcomes)
     check_closed(folder, faults, outcomes)
+    check_given_up(folder, faults, outcomes=outcomes, kept=kept)
     made = Counter(fault.kind for fault in faults if fault.result == DONE)
     setting = folder.document("setting.json")
     samples = folder.read("samples", Sample)
@@ -43,7 +58,7 @@ def make_report(folder: RunFolder) -> dict[str, Any]:
         "answers": dict(Counter(line.outcome for line in outcomes)),
         "errors": dict(Counter(line.code for line in outcomes if line.outcome == ERROR)),
         "bills": bills,
-        "kept": kept_counts(folder),
+        "kept": kept_counts(kept),
         "exits": dict(Counter(line.part for line in folder.read("exits", Exit))),
         "seams": sum(len(line.seams) for line in outcomes),
         "seam_codes": dict(Counter(seam.code for line in outcomes for seam in line.seams)),
@@ -64,12 +79,10 @@ def make_report(folder: RunFolder) -> dict[str, Any]:
     }
 
 
-def kept_counts(folder: RunFolder) -> dict[str, int]:
+def kept_counts(kept: Sequence[KeptWork]) -> dict[str, int]:
     """Kept jobs and batches that were accepted, and whose answers were checked."""
-    counts = Counter(
-        f"{line.kind}_{'checked' if line.is_done else 'accepted'}"
-        for line in folder.read("kept", KeptWork)
-    )
+    counts = Counter(f"{line.kind}_{'checked' if line.is_done else 'accepted'}" for line in kept)
+    counts["given_up"] = sum(len(line.given_up) for line in kept)
     return dict(sorted(counts.items()))
 
 
@@ -122,14 +135,21 @@ def check_memory(folder: RunFolder) -> None:
 
 
 def check_closed(folder: RunFolder, faults: list[Executed], outcomes: list[Outcome]) -> None:
-    """Checks that a connection closed without an end only where its gateway was killed."""
-    kills: dict[str, list[float]] = {}
-    for fault in faults:
-        if fault.kind in (schedule.GATEWAY_KILLED, schedule.SCHEDULER_KILLED):
-            gateway = "main" if fault.target == schedule.SCHEDULER else fault.target
-            kills.setdefault(gateway, []).append(fault.at)
+    """Checks that a connection closed without an end only where its gateway was killed.
+
+    In place of an answer, the first gateway may send a page while its start waits for its clock.
+    """
+    kills = gateway_kills(faults)
+    waits = [
+        (fault.at, fault.at + fault.lasts_s + SLACK_S)
+        for fault in faults
+        if fault.kind == schedule.CLOCK_AT_START
+    ]
     for line in outcomes:
-        if line.outcome != CLOSED:
+        is_page = line.code == CLOCK_PAGE and line.gateway == FIRST
+        if line.outcome != CLOSED or (
+            is_page and any(begin <= line.began_at <= end for begin, end in waits)
+        ):
             continue
         ends = (line.began_at - SLACK_S, line.ended_at + SLACK_S)
         if not any(ends[0] <= at <= ends[1] for at in kills.get(line.gateway, ())):
@@ -137,14 +157,48 @@ def check_closed(folder: RunFolder, faults: list[Executed], outcomes: list[Outco
             folder.broken("closed", subject, f"{line.gateway} closed it and was not killed")
 
 
-def check_receipts(folder: RunFolder, faults: list[Executed], outcomes: list[Outcome]) -> int:
+def check_given_up(
+    folder: RunFolder,
+    faults: Sequence[Executed],
+    *,
+    outcomes: Sequence[Outcome],
+    kept: Sequence[KeptWork],
+) -> None:
+    """Checks that work which lost its machine goes on, as long as the policy allows.
+
+    An answer may be given up after ``ATTEMPTS`` runs that count, as the bus has seen them, or once
+    it has waited for a machine for ``RESUME_S``. It is not judged if the scheduler was killed
+    meanwhile, which may not know of its last run, or the bus, of which the watcher misses a part.
+    """
+    watched = folder.document(RUNS)
+    killed = [(fault.at, fault.at) for fault in faults if fault.kind in schedule.SCHEDULER_ENDED]
+    unknown = [*killed, *watched["gaps"]]
+    ended = [
+        (line.job, line.began_at, line.ended_at, line.last_at or line.began_at)
+        for line in outcomes
+        if line.outcome == ERROR and line.code in GIVEN_UP_CODES
+    ]
+    begun = {line.name: line.at for line in kept if not line.is_done}
+    ended += [(job, begun[line.name], line.at, line.at) for line in kept for job in line.given_up]
+    for job, began_at, ended_at, last_at in ended:
+        attempts = watched["attempts"].get(job, 0)
+        is_judged = job and not any(
+            began_at - SLACK_S <= end and begin <= ended_at + SLACK_S for begin, end in unknown
+        )
+        if is_judged and attempts < ATTEMPTS and ended_at - last_at < RESUME_S - SLACK_S:
+            folder.broken("given_up", job, f"after {attempts} of {ATTEMPTS} attempts")
+
+
+def check_receipts(
+    folder: RunFolder, faults: Sequence[Executed], outcomes: Sequence[Outcome]
+) -> int:
     """Checks that receipts count the tokens that their clients have.
 
     Returns:
         Number of those that count fewer, which may be where the scheduler was killed during the
         answer: it does not know of a run that it placed in its last moment.
     """
-    killed = [fault.at for fault in faults if fault.kind == schedule.SCHEDULER_KILLED]
+    killed = [fault.at for fault in faults if fault.kind in schedule.SCHEDULER_ENDED]
     less = 0
     for line in outcomes:
         is_whole = line.outcome in (COMPLETE, RESUMED) and line.model == MODEL
@@ -158,29 +212,3 @@ def check_receipts(folder: RunFolder, faults: list[Executed], outcomes: list[Out
             detail = f"receipt {line.output_tokens}, received {line.tokens}"
             folder.broken("receipt", line.job, detail)
     return less
-
-
-def check_bills(folder: RunFolder, outcomes: list[Outcome]) -> dict[str, int]:
-    """Checks that no whole answer is billed for more output tokens than its receipt has.
-
-    Returns:
-        Whole answers that are billed exactly, for less than all output tokens, and with an
-        estimated prompt: the word that they had come was lost with the scheduler, and the report of
-        their node with the agent.
-    """
-    settled = StoreWatcher(folder.pool / "store.db", folder).settled_usage()
-    bills = {"exact": 0, "less": 0, "prompt_estimated": 0}
-    for line in outcomes:
-        if line.outcome not in (COMPLETE, RESUMED):
-            continue
-        prompt, output = settled.get(line.job, (0, 0))
-        if output > line.output_tokens:
-            detail = f"receipt {line.output_tokens} output tokens, settled {output}"
-            folder.broken("billed_once", line.job, detail)
-        elif output < line.output_tokens:
-            bills["less"] += 1
-        elif prompt + output != line.billed_tokens:
-            bills["prompt_estimated"] += 1
-        else:
-            bills["exact"] += 1
-    return bills

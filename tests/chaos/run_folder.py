@@ -25,12 +25,14 @@ class Setting(Struct, frozen=True):
         minutes: its length.
         streams: clients that stream from the counting engine at the same time.
         only: the kinds of faults; empty for all.
+        nodes: those of the pool; empty for all.
     """
 
     seed: int
     minutes: float
     streams: int
     only: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
 
 
 class Broken(Struct, frozen=True):

@@ -1,7 +1,8 @@
 """Schedule: the faults of a run, a pure function of its seed and its length.
 
 Kills are of agents, engines, gateways, the scheduler and the bus; a cut takes a site's link away.
-Faults of a kind are spread evenly over the time, each moved a little by chance.
+Where all machines are silent, every agent stands still and goes on later, as it was. Faults of a
+kind are spread evenly over the time, each moved a little by chance.
 """
 
 import random
@@ -17,10 +18,14 @@ GATEWAYS = ("g1", "g2")
 SITES = ("a", "b")
 SCHEDULER, BUS = "scheduler", "bus"
 DISK = "disk"
+ALL_NODES = "all nodes"
 
 AGENT_KILLED, ENGINE_KILLED, GATEWAY_KILLED = "agent_killed", "engine_killed", "gateway_killed"
 SCHEDULER_KILLED, BUS_KILLED = "scheduler_killed", "bus_killed"
 LINK_CUT, CLOCK_MOVED, DISK_FULL = "link_cut", "clock_moved", "disk_full"
+CLOCK_DAYS, CLOCK_AT_START = "clock_days", "clock_at_start"
+ALL_SILENT = "all_silent"
+SCHEDULER_ENDED = (SCHEDULER_KILLED, CLOCK_AT_START)
 KILLS = (AGENT_KILLED, ENGINE_KILLED, GATEWAY_KILLED, SCHEDULER_KILLED, BUS_KILLED)
 
 
@@ -30,9 +35,9 @@ class Fault(Struct, frozen=True):
     Attributes:
         at_s: time of the run at which it happens, seconds.
         kind: see above.
-        target: node, gateway or site; ``scheduler``, ``bus`` or ``disk``.
-        lasts_s: time until the process is started again, the link is mended, the clock is right
-            or the disk has space; seconds.
+        target: node, gateway or site; ``scheduler``, ``bus``, ``disk`` or ``all nodes``.
+        lasts_s: time until the process is started again or goes on, the link is mended, the clock
+            is right or the disk has space; seconds.
         by_s: how far a clock is moved, seconds.
     """
 
@@ -67,9 +72,12 @@ KINDS = {
     BUS_KILLED: Kind(1.25, (BUS,), 0.2, 1.5),
     LINK_CUT: Kind(5.0, SITES, 0.5, 6.0),
     CLOCK_MOVED: Kind(1.0, (*NODES, *GATEWAYS, SCHEDULER), 5.0, 20.0),
+    CLOCK_DAYS: Kind(0.5, (*NODES, *GATEWAYS, SCHEDULER), 5.0, 12.0),
+    CLOCK_AT_START: Kind(0.25, (SCHEDULER,), 3.0, 12.0),  # it is killed, too, and waits meanwhile
     DISK_FULL: Kind(0.5, (DISK,), 2.0, 6.0),
+    ALL_SILENT: Kind(0.5, (ALL_NODES,), 4.0, 9.0),
 }
-CLOCK_MAX_S = 7_200.0
+CLOCK_MAX_S = {CLOCK_MOVED: 7_200.0, CLOCK_DAYS: 400 * 86_400.0, CLOCK_AT_START: 400 * 86_400.0}
 
 
 def make_schedule(
@@ -86,12 +94,12 @@ def make_schedule(
     for name in kinds:
         draw = random.Random(f"{seed} {name}")
         kind = KINDS[name]
-        number = round(kind.per_min * minutes)
+        number = max(round(kind.per_min * minutes), len(kinds) < len(KINDS))  # a chosen one happens
         every_s = 60.0 * minutes / max(1, number)
         for index in range(number):
             at_s = (index + draw.random()) * every_s
             lasts_s = draw.uniform(kind.shortest_s, kind.longest_s)
-            by_s = draw.uniform(-CLOCK_MAX_S, CLOCK_MAX_S) if name == CLOCK_MOVED else 0.0
+            by_s = draw.uniform(-1.0, 1.0) * CLOCK_MAX_S[name] if name in CLOCK_MAX_S else 0.0
             target = draw.choice(kind.targets)
             faults.append(Fault(round(at_s, 2), name, target, round(lasts_s, 2), round(by_s, 1)))
     return tuple(sorted(faults, key=lambda fault: (fault.at_s, fault.kind)))

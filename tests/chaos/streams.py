@@ -3,7 +3,9 @@
 The counting engine writes the numbers after the one in the question, so a client knows what comes
 next: a number that is missing, repeated or out of turn breaks a promise, and so does a silence of
 more than ``SILENCE_S`` fair seconds, an answer that ends without an end, and an error whose code is
-not documented. Each answer gives one line of ``outcomes.jsonl``.
+not documented. llama.cpp is asked for numbers, too: the small model is certain of each token of
+that answer, so its text is known, on any machine and after any seam. Each answer gives one line of
+``outcomes.jsonl``.
 """
 
 import asyncio
@@ -25,11 +27,13 @@ SILENCE_S = 30.0
 READ_S = 0.5  # between two looks at the fair clock
 RETRY_S = 0.5
 SHORTEST, LONGEST = 20, 120  # tokens of an answer
-REAL_TOKENS, REAL_PAUSE_S = 40, 6.0
+REAL_TOKENS, REAL_CHARS, REAL_PAUSE_S = 40, 30, 6.0
 ERRORS_PAGE = Path(__file__).parents[2] / "docs/reference/errors.md"
-QUESTION = "Write a long story about a cat."
+QUESTION = "Write the numbers from 1 to 50, separated by commas."
+NUMBERS = ", ".join(map(str, range(1, 51)))
 
 COMPLETE, RESUMED, ERROR = "complete", "resumed", "error"
+CLOCK_PAGE = "page"  # in place of an answer: the scheduler's start waits for its clock
 CLOSED, REFUSED, STOPPED, HUNG = "closed", "refused", "stopped", "hung"
 
 
@@ -64,7 +68,8 @@ class Outcome(Struct, frozen=True):
         billed_tokens: of the receipt: prompt and output; 0 without one.
         output_tokens: of the receipt.
         seams: of the answer.
-        first_at: time of the first token, seconds since the epoch; 0 if none came.
+        first_at, last_at: time of the first and the last token, seconds since the epoch; 0 if none
+            came.
     """
 
     outcome: str
@@ -80,6 +85,7 @@ class Outcome(Struct, frozen=True):
     output_tokens: int
     seams: tuple[Seam, ...] = ()
     first_at: float = 0.0
+    last_at: float = 0.0
 
 
 class _Answer:
@@ -89,7 +95,7 @@ class _Answer:
         self.gateway, self.model, self.start, self.asked = gateway, model, start, tokens
         self.began_at = time.time()
         self.job, self.code, self.finish = "", "", ""
-        self.tokens = 0
+        self.tokens, self.text = 0, ""
         self.first_at = self.last_at = 0.0
         self.receipt: dict[str, Any] = {}
         self.seams: list[Seam] = []
@@ -128,6 +134,7 @@ class _Answer:
         self.last_at = now
         if self.model != MODEL:
             self.tokens += 1
+            self.text += text
             return
         for word in text.split():
             self.tokens += 1
@@ -142,7 +149,7 @@ class _Answer:
         return Outcome(
             ended, self.gateway, self.job, self.model, self.began_at, time.time(), self.tokens,
             self.code, str(receipt.get("node", "")), billed, output, tuple(self.seams),
-            self.first_at,
+            self.first_at, self.last_at,
         )  # fmt: skip
 
 
@@ -212,6 +219,9 @@ class Streams:
         try:
             async with session.post(url, json=body) as response:
                 has_begun = True
+                if response.status != 200 and response.content_type == "text/html":
+                    answer.code = CLOCK_PAGE
+                    return CLOSED
                 if response.status != 200:
                     answer.code = (await response.json())["error"]["code"]
                     return ERROR
@@ -241,9 +251,13 @@ class Streams:
             self._folder.broken("hang", subject, f"silent for {SILENCE_S:g} s at {line.gateway}")
         if ended == ERROR and answer.code not in self._codes:
             self._folder.broken("stable_error", subject, f"code {answer.code!r}")
-        if ended not in (COMPLETE, RESUMED) or answer.model != MODEL:
+        if ended not in (COMPLETE, RESUMED):
             return
-        if (answer.asked, "length") != (line.tokens, answer.finish):
+        if answer.model != MODEL:
+            is_right = answer.finish == "length" and NUMBERS.startswith(answer.text)
+            if not is_right or len(answer.text) < REAL_CHARS:
+                self._folder.broken("text", subject, f"{answer.text!r}, {answer.finish!r}")
+        elif (answer.asked, "length") != (line.tokens, answer.finish):
             detail = f"{line.tokens} of {answer.asked} tokens, {answer.finish!r}"
             self._folder.broken("complete", subject, detail)
 

@@ -7,10 +7,13 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import msgspec
 import pytest
 from tests.chaos import schedule
-from tests.chaos.faults import Executed
+from tests.chaos.faults import Executed, FaultMaker
 from tests.chaos.report import check_closed, kill_times_s, quantiles
 from tests.chaos.run_folder import RunFolder, Setting
 from tests.chaos.streams import CLOSED, RESUMED, Outcome, Seam, documented_codes
@@ -85,6 +88,44 @@ def test_schedule_is_a_function_of_its_seed() -> None:
     assert [fault.at_s for fault in faults] == sorted(fault.at_s for fault in faults)
 
 
+def test_clocks_are_wrong_by_days_also_at_a_start() -> None:
+    """A run has clocks that are months ahead and behind, on nodes, the scheduler and a start."""
+    faults = schedule.make_schedule(7, 20.0)
+    days = {
+        kind: [fault.by_s / 86_400.0 for fault in faults if fault.kind == kind]
+        for kind in (schedule.CLOCK_DAYS, schedule.CLOCK_AT_START)
+    }
+
+    assert {schedule.CLOCK_DAYS: 10, schedule.CLOCK_AT_START: 5} == {
+        kind: len(each) for kind, each in days.items()
+    }
+    moved = [by for each in days.values() for by in each]
+    assert min(moved) < -30.0
+    assert max(moved) > 30.0
+
+
+def test_a_wrong_start_kills_first_and_sets_the_clock_right_again(tmp_path: Path) -> None:
+    """The process that is started again has the wrong clock, until the fault ends."""
+    done: list[tuple[str, object]] = []
+    part: Any = SimpleNamespace(
+        pid=1, status=None, restart_at=0.0,
+        kill=lambda again_in_s: not done.append(("kill", again_in_s)),
+    )  # fmt: skip
+    pool: Any = SimpleNamespace(
+        parts={schedule.SCHEDULER: part}, move_clock=lambda _, by_s: done.append(("clock", by_s))
+    )
+    folder = RunFolder(tmp_path / "run")
+    folder.make()
+    fault = schedule.Fault(0.0, schedule.CLOCK_AT_START, schedule.SCHEDULER, 0.0, 9e6)
+    nothing: Any = SimpleNamespace()
+    maker = FaultMaker([fault], 0, pool=pool, network=nothing, disk=nothing, folder=folder)
+    maker.tick(0.0)
+    maker.tick(0.0)
+
+    assert [("kill", 0.0), ("clock", 9e6), ("clock", 0.0)] == done
+    assert maker.is_over
+
+
 def test_time_from_a_kill_is_that_of_the_machine_of_the_seam() -> None:
     """A kill counts for an answer if it is of the machine that wrote before the seam, meanwhile."""
     kills = [
@@ -124,7 +165,7 @@ def test_folder_keeps_lines_and_documents(tmp_path: Path) -> None:
     with (folder.path / "broken.jsonl").open("ab") as file:
         file.write(b'{"promise": "ha')
 
-    assert {"seed": 1, "minutes": 2.0, "streams": 3, "only": []} == folder.document("setting.json")
+    assert Setting(1, 2.0, 3) == msgspec.convert(folder.document("setting.json"), Setting)
     assert ["job-1"] == [line["subject"] for line in folder.read("broken", dict)]
 
 

@@ -11,18 +11,16 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import psutil
 from msgspec import Struct
 from tests.chaos.fair_clock import FairClock
 from tests.chaos.pool import ChaosPool
 from tests.chaos.run_folder import RunFolder
 
-from entraide.types import Usage
 from entraide_node.engines.llamacpp_child import MODULE as ENGINE_MODULE
 
 MARK = "ENTRAIDE_CHAOS_RUN"
-GHOST_S = 30.0
+GHOST_S = 10.0
 BUSY_S = 30.0
 
 
@@ -83,15 +81,6 @@ class StoreWatcher:
             if counts[name]:
                 self._folder.broken(name, "store", f"{counts[name]} left at the end")
         return counts
-
-    def settled_usage(self) -> dict[str, tuple[int, int]]:
-        """Prompt and output tokens that each settled job was billed for, over all its runs."""
-        settled: dict[str, tuple[int, int]] = {}
-        for job, encoded in self.rows("SELECT job, usage FROM settled"):
-            used = msgspec.msgpack.decode(encoded, type=Usage)
-            before = settled.get(job, (0, 0))
-            settled[job] = (before[0] + used.input_tokens, before[1] + used.output_tokens)
-        return settled
 
 
 class ProcessWatcher:

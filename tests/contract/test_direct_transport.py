@@ -2,12 +2,18 @@
 
 import asyncio
 from collections.abc import Iterator
+from urllib.parse import urlparse
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from entraide.wire.direct_transport import LINE_BYTES_MAX, DirectProtocol, Receiver
+from entraide.wire.direct_transport import (
+    LINE_BYTES_MAX,
+    DirectProtocol,
+    DirectTransport,
+    Receiver,
+)
 
 DIRECT = 7
 HEADERS = b"NATS/1.0\r\nTrace: MSG direct 7 1\r\n\r\n"
@@ -32,7 +38,7 @@ class Bytes:
         self._protocol = DirectProtocol(
             self._reader,
             receivers,
-            lambda receiver, subject, data: receiver(subject.decode(), data),
+            lambda receiver, subject, data, _headers: receiver(subject.decode(), data),
             is_tls=False,
         )
 
@@ -120,3 +126,27 @@ async def test_a_large_message_in_small_pieces() -> None:
 
     assert [("direct", data)] == bus.messages
     assert b"PING\r\n" == await bus.passed()
+
+
+async def test_a_connection_that_has_ended_is_aborted_without_an_error() -> None:
+    """It was closed while data waited; the server took it, and asyncio forgot the loop."""
+    takes, ended = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await takes.wait()
+        await reader.read()
+        writer.close()
+        ended.set()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    transport = DirectTransport({}, lambda *_: None, tls_first=False)
+    await transport.connect(urlparse(f"nats://127.0.0.1:{port}"), 1 << 16, 5)
+    transport.write(bytes(1 << 24))
+    transport.close()
+    takes.set()
+    await ended.wait()
+    await transport.wait_closed()
+    transport.abort()
+    server.close()
+    await server.wait_closed()

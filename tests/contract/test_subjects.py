@@ -18,6 +18,7 @@ SAID = {
     subjects.gateway_down("G"): "gw.G.down.ctl",
     subjects.gateway_inbox("G"): "_INBOX.gw-G",
     subjects.SCHEDULER_INBOX: "_INBOX.scheduler",
+    subjects.SCHEDULER_CLAIMS: "gw.all.down.claim",
 }
 HEARD = {
     subjects.ALL_NODES_CTL: subjects.node_ctl_up("on-1"),

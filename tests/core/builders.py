@@ -83,7 +83,6 @@ def entry(name: str, size: ModelSize = ModelSize.SMALL, **changes: Any) -> Model
         "openness": Openness.OPEN_SOURCE,
         "languages": ("fr", "en"),
         "features": (),
-        "reasoning": False,
         "context_tokens_max": 4_096,
         "kv_bytes_per_token": 1_000,
         "artefacts": (),
@@ -286,6 +285,11 @@ class Pool:
 
     def places(self) -> list[commands.Place]:
         return of(self.asked, commands.Place)
+
+
+def expect_green_hour(pool: Pool, zone: str) -> None:
+    """Has a zone expected to emit nothing in the next hour, so that a low cap may be kept then."""
+    pool.tell(events.ForecastIssued, zone, pool.now, pool.now, (0.0, 0.0))
 
 
 def of(asked: list[commands.Command], kind: type[Any]) -> list[Any]:

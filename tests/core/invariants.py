@@ -4,18 +4,23 @@ Some are checked on the events fed and the commands returned, the others on the 
 """
 
 from collections import Counter
+from math import inf
 
 from msgspec import structs
+from tests.core import eligibility_checks
 from tests.core.builders import Pool, of
 
 from entraide.types import JobKind, JobState, NodeState
 from entraide_scheduler.core import commands, events, wait_limits
 from entraide_scheduler.core.accounting.ledger import UNITS
 from entraide_scheduler.core.accounting.quotas import AT_PLACEMENT
+from entraide_scheduler.core.carbon import RunLengths
 from entraide_scheduler.core.carbon.batch_backlog import BatchBacklog
 from entraide_scheduler.core.evaluation import evaluation, shape_of
+from entraide_scheduler.core.evaluation.carbon_shifting import CAPACITY_RETRY_S
 from entraide_scheduler.core.fleet import Fleet
 from entraide_scheduler.core.leases.backoff import BACKOFF_MAX_S
+from entraide_scheduler.core.leases.feedback import SHORTER_RECHECK_S
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.model_loading import is_reachable
 from entraide_scheduler.core.policy import QuotaKind
@@ -52,7 +57,6 @@ def check(pool: Pool) -> None:
     loads_are_sums_of_leases(state)
     queue_counters_are_consistent(state)
     backlog_is_that_of_the_waiting_jobs(state)
-    no_runnable_job_waits(pool.core)
     own_slots_match_own_nodes(state)
     ledger_sums_to_zero(pool)
     quotas_hold(state)
@@ -66,8 +70,10 @@ def check(pool: Pool) -> None:
     no_unservable_job_waits(state)
     stalls_follow_the_fleet(state)
     earlier_runs_are_those_of_open_answers(state)
-    indexes_equal_a_rebuild(pool.core)
-    snapshots_restore_the_state(pool.core)
+    eligibility_checks.eligible_nodes_are_kept_up_to_date(state)
+    restored = snapshots_restore_the_state(pool.core)
+    indexes_equal_those_of(restored, pool.core)
+    no_runnable_job_waits(restored)
 
 
 def no_job_is_lost(pool: Pool) -> None:
@@ -188,23 +194,38 @@ def backlog_is_that_of_the_waiting_jobs(state: State) -> None:
     backlog = state.shift_planner.backlog
     models = {*state.fleet.contexts, *(job.shape.model for job in jobs),
               *(batch.facts.model for batch in state.batches.values())}  # fmt: skip
+    lengths = RunLengths(1.0, 1.0, 1.0)
 
-    assert [rebuilt.work(model) for model in models] == [backlog.work(model) for model in models]
+    assert [rebuilt.work(model, lengths) for model in models] == [
+        backlog.work(model, lengths) for model in models
+    ]
     assert [rebuilt.jobs(coop) for coop in state.coops] == [
         backlog.jobs(coop) for coop in state.coops
     ]
 
 
-def no_runnable_job_waits(core: Core) -> None:
+def no_runnable_job_waits(restored: Core) -> None:
     """No job waits while a node could run it, unless a deadline for its evaluation is set.
 
-    The check uses a restored core, so that evaluation changes nothing.
+    The core was restored from a snapshot for this check, so that evaluation changes nothing.
     """
-    state = Core.restore(core.snapshot())._state
+    state = restored._state
     queue, known = state.queue, set()
+    retries = [at for kind, _, at in state.deadlines.listed() if kind == DeadlineKind.GREENER_HOUR]
+    retry_at = min(retries, default=inf)
+    rechecks = [at for kind, _, at in state.deadlines.listed() if kind == DeadlineKind.BLOCKED_JOBS]
+    recheck_at = min(rechecks, default=inf)
     for job in queue.jobs():
-        if job.shape in queue.unexamined_shapes or queue.blocked.is_due(job):
+        if (
+            job.shape in queue.unexamined_shapes
+            or queue.blocked.is_due(job)
+            or state.job_sweep.ranges
+        ):
             assert state.deadlines.is_set(DeadlineKind.SKIPPED_SHAPES, "")
+        elif (job.wait is not None and retry_at <= state.now + CAPACITY_RETRY_S) or (
+            job in queue.blocked and recheck_at <= state.now + SHORTER_RECHECK_S
+        ):
+            continue
         elif job.shape.limited or job.shape not in known:
             known.add(job.shape)
             request = evaluation.make_request(state, job, state.now)
@@ -376,6 +397,8 @@ def every_change_was_followed(state: State) -> None:
 
 def shapes_follow_the_fleet(state: State) -> None:
     """A waiting job has the shape that it would get now; only its latest start was rounded then."""
+    if state.job_sweep.shapes:
+        return  # those that are not visited yet have an earlier one
     for job in state.queue.jobs():
         now = structs.replace(shape_of(state, job), green_h=job.shape.green_h)
 
@@ -384,6 +407,8 @@ def shapes_follow_the_fleet(state: State) -> None:
 
 def no_unservable_job_waits(state: State) -> None:
     """A reachable node serves, or can load, what each waiting live job needs."""
+    if state.job_sweep.ranges:
+        return  # those that are not visited yet may
     live = {job.shape for job in state.queue.jobs() if job.facts.kind is JobKind.LIVE}
 
     assert all(is_reachable(state, shape) for shape in live)
@@ -391,6 +416,8 @@ def no_unservable_job_waits(state: State) -> None:
 
 def stalls_follow_the_fleet(state: State) -> None:
     """The waiting jobs that no node would accept are marked, and have their deadline."""
+    if state.job_sweep.ranges:
+        return  # those that are not visited yet may not
     stalled = {
         shape: wait_limits.is_stalled(state, shape)
         for shape in state.queue.shapes
@@ -423,7 +450,12 @@ def earlier_runs_are_those_of_open_answers(state: State) -> None:
 
 def indexes_equal_a_rebuild(core: Core) -> None:
     """Views, contexts and offers are those of a fleet that is built anew from the nodes."""
-    fleet, rebuilt = core._state.fleet, Core.restore(core.snapshot())._state.fleet
+    indexes_equal_those_of(Core.restore(core.snapshot()), core)
+
+
+def indexes_equal_those_of(restored: Core, core: Core) -> None:
+    """Views, contexts and offers are those of a core that was restored just now."""
+    fleet, rebuilt = core._state.fleet, restored._state.fleet
 
     assert rebuilt.contexts == fleet.contexts
     assert rebuilt.loadable_index.contexts == fleet.loadable_index.contexts
@@ -444,8 +476,8 @@ def _views(fleet: Fleet) -> dict[tuple[str, str], tuple[object, ...]]:
     }
 
 
-def snapshots_restore_the_state(core: Core) -> None:
-    """A restored core has the same snapshot, next deadline and indices."""
+def snapshots_restore_the_state(core: Core) -> Core:
+    """A restored core has the same snapshot, next deadline and indices; returns it."""
     data = core.snapshot()
     restored = Core.restore(data)
 
@@ -456,3 +488,4 @@ def snapshots_restore_the_state(core: Core) -> None:
     assert restored._state.blocked_jobs.dump() == core._state.blocked_jobs.dump()
     assert {*restored._state.queue.shapes} == {*core._state.queue.shapes}
     assert restored._state.fleet.contexts == core._state.fleet.contexts
+    return restored

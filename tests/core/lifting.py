@@ -11,6 +11,12 @@ from entraide_scheduler.core.rules import LOADABLE_RULES, RULES
 from entraide_scheduler.core.rules.rule import Fields
 from entraide_scheduler.core.state import State
 
+# What a node is predicted to miss of the promise, by code.
+PARTS = {
+    "promise_at_risk": "ttft_left_s",
+    "stream_at_risk": "tpot_s",
+    "end_at_risk": "completion_left_s",
+}
 RULE_BY_CODE = {rule.code: rule for rule in RULES}
 
 
@@ -32,7 +38,7 @@ def change_node(state: State, node: Node, fields: Fields, load: Fields) -> None:
         index.update_node(node, state.now)
         set_fields(view.load, load)
         index.refresh(view, state.now)
-    state.fleet._eligible.clear()
+    state.fleet.eligibility.update_node(node.card.node, (MODEL,))
 
 
 def _load_model(state: State, node: Node) -> None:
@@ -49,8 +55,9 @@ def _load_model(state: State, node: Node) -> None:
 
 def lifted(state: State, node: Node, code: str, request: PlacementRequest) -> PlacementRequest:
     """Changes the node, the job or its limits so that the node no longer breaks one rule."""
-    if code == "promise_at_risk":
-        part = "completion_left_s" if request.objective.ttft_s is None else "ttft_left_s"
+    if code in PARTS:
+        only_end = code == "promise_at_risk" and request.objective.ttft_s is None
+        part = "completion_left_s" if only_end else PARTS[code]
         return structs.replace(request, **{part: inf})
     rule = RULE_BY_CODE[code]
     if rule in LOADABLE_RULES:

@@ -57,7 +57,10 @@ def carbon_cap_is_kept(lease: Lease, job: Job) -> None:
 
 
 def lender_lends_so_much(state: State, node: Node, lease: Lease) -> None:
-    """A co-op's nodes run no more for others than its part of the slots and its watt-hours."""
+    """A co-op's nodes run no more for others than its part of the slots and its watt-hours.
+
+    A part above 0 is one slot at least.
+    """
     lender, lent = node.card.coop, state.quotas.lent
     assert lease.foreign == (lender != lease.terms.borrower)
     if lease.foreign:
@@ -66,7 +69,7 @@ def lender_lends_so_much(state: State, node: Node, lease: Lease) -> None:
         load = node.loads[lease.terms.model]
         slots = node.replicas[lease.terms.model].slots
 
-        assert load.foreign <= terms.part * slots
+        assert load.foreign <= (max(1.0, terms.part * slots) if terms.part else 0.0)
         most_wh = terms.energy_wh_per_day
         assert most_wh is None or lent.lent_uwh.get(lender, 0) <= most_wh * UWH_PER_WH
 

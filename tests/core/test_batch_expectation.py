@@ -2,7 +2,7 @@
 
 import pytest
 from tests.core.builders import Pool, card, facts, replica
-from tests.core.test_carbon_shifting import HOUR_S, NOON, ontario
+from tests.core.test_carbon_shifting import HOUR_S, NOON, make_known, ontario
 
 from entraide.types import JobClass, JobKind
 from entraide_scheduler.core import events
@@ -17,6 +17,7 @@ def pool_of(*cards, worth: float = 0.0) -> Pool:
     """A pool in Ontario, with one node of one slot if no other is named."""
     pool = ontario(*HOURS, deferral=Deferral(worth=worth, margin=0.0, slots_part=1.0))
     pool.join(*(cards or (card("n1", zone="CA-ON", replicas=(replica(slots=1),)),)))
+    make_known(pool)
     return pool
 
 

@@ -1,7 +1,9 @@
 """An answer that has begun keeps its turn when it moves to another machine."""
 
-from tests.core.builders import Pool, card, place_in, placed, replica
+from tests.core import invariants
+from tests.core.builders import Pool, card, of, place_in, placed, replica
 
+from entraide.types import Outcome
 from entraide_scheduler.core import commands, events
 
 ABLE = ("resume",)
@@ -52,3 +54,24 @@ def test_it_keeps_its_turn_when_the_scheduler_starts_again(pool: Pool) -> None:
     pool.core = type(pool.core).restore(pool.core.snapshot())
 
     assert "begun" == place_in(pool.report(other)).job
+
+
+def test_it_waits_for_engines_that_are_started_again(pool: Pool) -> None:
+    """Those of both machines have ended, one soon after the other: neither accepts work now."""
+    for name, coop in (("n1", "beta"), ("n2", "gamma")):
+        pool.join(card(name, coop, replicas=(replica(features=ABLE),)))
+    first = placed(pool, "begun", resumable=True, stream=True)
+    pool.accept(first)
+    pool.progress(first, 30)
+    for _ in range(2):
+        place = pool.places()[-1]
+        pool.tell(events.NodeChanged, place.node, False, "engine_down", None)
+        pool.report(place, Outcome.FAILED, code="engine_failed", delivered=True, output_tokens=5)
+    before = of(pool.asked, commands.EndJob)
+    pool.wait(5.0, seen=("n1", "n2"))
+    pool.tell(events.NodeChanged, first.node, True, "", None)
+    pool.wait(5.0, seen=("n1", "n2"))
+
+    assert [] == before
+    assert 3 == len(pool.places())
+    invariants.check(pool)

@@ -2,15 +2,16 @@
 
 import pytest
 from tests.core import invariants
-from tests.core.builders import START, Pool, card, of, replica
+from tests.core.builders import START, Pool, card, expect_green_hour, of, replica
 
-from entraide.types import DataClass, JobKind
+from entraide.types import Basis, DataClass, JobKind, Power
 from entraide_scheduler.core import commands, dispatch, events
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.policy import Period, Quota, QuotaKind
+from entraide_scheduler.core.policy import CoopTerms, Lend, Period, Quota, QuotaKind
 from entraide_scheduler.core.policy.policy import Limits
 from entraide_scheduler.core.records import DeadlineKind
 
+HALF_LENT = CoopTerms("beta", lend=Lend(0.5))  # a slot may be free that others cannot have
 IDLE_AB_UG = 25_000  # what a job of a hundred tokens emits at most on an idle machine in Alberta
 
 
@@ -51,7 +52,8 @@ def test_a_job_within_its_quota_passes_one_that_is_over_it() -> None:
     """The same where a quota of energy holds the larger one back."""
     pool = Pool(quotas=energy(1))
     pool.join(card("ab", zone="CA-AB"))
-    long = placed(pool.ask("long", output_tokens_max=2_000, choices=60))
+    placed(pool.ask("first", "alpha", choices=10))
+    long = placed(pool.ask("long", choices=30))
     short = placed(pool.ask("short"))
 
     assert [] == long
@@ -67,6 +69,26 @@ def test_a_batch_that_got_cheaper_lets_a_capped_job_in(pool: Pool) -> None:
 
     assert [] == capped
     assert ["beside", "capped"] == beside
+
+
+@pytest.mark.parametrize("answers", [0, 4])
+def test_a_short_answer_of_another_co_op_lets_a_capped_job_in(pool: Pool, answers: int) -> None:
+    """Lengths are shared until a co-op has four answers of its own: the job starts in 10 s; then
+    another's change none, and nothing is checked."""
+    pool.join(card("ab", zone="CA-AB"))
+    for number in range(answers):
+        (place,) = of(pool.ask(f"earlier-{number}"), commands.Place)
+        pool.report(place, output_tokens=100)
+    (place,) = of(pool.ask("other", "beta"), commands.Place)
+    capped = placed(pool.ask("capped", kind=JobKind.KEPT, max_carbon_ug=10_000))
+    pool.report(place, output_tokens=20)
+    checks = [at for kind, _, at in pool.core._state.deadlines.listed()
+              if kind is DeadlineKind.BLOCKED_JOBS]  # fmt: skip
+    soon = placed(pool.wait(10.0, seen=("ab",)))
+
+    assert ([], [] if answers else ["capped"]) == (capped, soon)
+    assert [START + (60.0 if answers else 10.0)] == checks
+    checked(pool)
 
 
 def test_quota_freed_by_a_run_of_another_model_is_noticed() -> None:
@@ -101,6 +123,7 @@ def test_a_period_that_begins_lets_kept_jobs_start() -> None:
 
 def test_a_grid_that_emits_less_lets_capped_jobs_start_in_their_order(pool: Pool) -> None:
     """Blocked jobs keep their place: the one that came first starts first."""
+    expect_green_hour(pool, "CA-AB")
     pool.join(card("ab", zone="CA-AB", replicas=(replica(slots=1),)))
     waits = [placed(pool.ask(f"j{number}", max_carbon_ug=2_000)) for number in range(3)]
     cleaner = pool.tell(events.IntensityChanged, "CA-AB", 2.0, 20.0, "measured", START + 1e6)
@@ -111,6 +134,7 @@ def test_a_grid_that_emits_less_lets_capped_jobs_start_in_their_order(pool: Pool
 
 def test_a_blocked_job_that_is_cancelled_leaves_no_trace(pool: Pool) -> None:
     """Its co-op waits for nothing then."""
+    expect_green_hour(pool, "CA-AB")
     pool.join(card("ab", zone="CA-AB"))
     pool.ask("capped", max_carbon_ug=1)
     pool.tell(events.JobCancelled, "capped", "client_gone")
@@ -124,6 +148,7 @@ class TestExplained:
 
     def test_a_cap_is_named_with_what_the_job_would_emit(self, pool: Pool) -> None:
         """The cap, and what the greenest free machine would emit."""
+        expect_green_hour(pool, "CA-ON")
         pool.join(card("ab", zone="CA-AB"), card("on", zone="CA-ON"))
         pool.ask("capped", max_carbon_ug=100)
         explanation = pool.core.explain("capped", pool.now)
@@ -138,16 +163,17 @@ class TestExplained:
         """What is left of the day's energy, and what this job would take of it."""
         pool = Pool(quotas=energy(1))
         pool.join(card("ab", zone="CA-AB"))
-        pool.ask("long", output_tokens_max=2_000, choices=60)
+        pool.ask("first", choices=10)
+        pool.ask("long", choices=30)
         explanation = pool.core.explain("long", pool.now)
 
         assert "quota_energy" == explanation.reason
-        assert 1.0 == explanation.values["left"]
-        assert explanation.values["needed"] > 1.0
+        assert 0.0 < explanation.values["left"] < explanation.values["needed"]
 
     def test_nobody_ahead_is_no_turn_of_others(self, pool: Pool) -> None:
         """A job that fits and was not reached yet is told that it is next."""
         pool.join(card("ab", zone="CA-AB", replicas=(replica(slots=1),)))
+        expect_green_hour(pool, "CA-AB")
         (place,) = of(pool.ask("runs"), commands.Place)
         for number in range(2 * dispatch.SEARCHES_PER_EVENT):
             pool.ask(f"j{number}", max_carbon_ug=1)
@@ -177,6 +203,7 @@ class TestBounded:
         """A pool of one slot, taken, and as many jobs that wait under different caps."""
         pool = Pool()
         pool.join(card("ab", zone="CA-AB", replicas=(replica(slots=1),)))
+        expect_green_hour(pool, "CA-AB")
         (place,) = of(pool.ask("runs", "beta"), commands.Place)
         for number in range(jobs):
             pool.ask(f"j{number}", max_carbon_ug=1 + number)
@@ -216,20 +243,39 @@ class TestBounded:
         assert once <= 1 + dispatch.RECHECKS_PER_EVENT
         checked(pool)
 
+    @pytest.mark.parametrize(("nodes", "late_s"), [(8, 0.0), (9, dispatch.SKIPPED_RETRY_S)])
+    def test_many_nodes_that_get_cheaper_at_once_are_tried_soon(
+        self, nodes: int, late_s: float
+    ) -> None:
+        """A job is tried on eight nodes in the same event; if there are nine, 50 ms later."""
+        pool = Pool()
+        expect_green_hour(pool, "CA-AB")
+        pool.join(*(card(f"n{number}", zone="CA-AB") for number in range(nodes)))
+        expect_green_hour(pool, "CA-AB")
+        waits = placed(pool.ask("capped", max_carbon_ug=2_000))
+        cleaner = pool.tell(events.IntensityChanged, "CA-AB", 2.0, 20.0, "measured", START + 1e6)
+        settle(pool)
+
+        assert [] == waits
+        assert (["capped"] if not late_s else []) == placed(cleaner)
+        assert ["capped"] == placed(pool.asked)
+        assert START + late_s == pytest.approx(pool.now)
+        checked(pool)
+
     def test_the_kinds_of_a_coops_jobs_are_limited(self) -> None:
-        """Beyond the limit of shapes a co-op's job is refused; another co-op's is not."""
-        features = tuple(f"f{number}" for number in range(300))
-        pool = Pool(limits=Limits(queued_per_coop=1_000))
+        """Beyond the policy's limit of shapes a job is refused; another co-op's is not."""
+        features = tuple(f"f{number}" for number in range(30))
+        pool = Pool(limits=Limits(shapes_per_coop=20))
         pool.join(card("ab", replicas=(replica(slots=1, features=features),)))
         pool.ask("runs", "beta")
         refused = [
-            refuse.code
+            (refuse.code, refuse.values["limit"])
             for feature in features
             for refuse in of(pool.ask(feature, features=(feature,)), commands.Refuse)
         ]
-        other = pool.ask("other", "beta", features=("f299",))
+        other = pool.ask("other", "beta", features=("f29",))
 
-        assert ["queue_shapes"] * (300 - 256) == refused
+        assert [("queue_shapes", 20)] * (30 - 20) == refused
         assert [] == of(other, commands.Refuse)
 
     def test_shapes_that_there_was_no_time_for_come_soon(
@@ -237,12 +283,12 @@ class TestBounded:
     ) -> None:
         """An event searches for at most ``SEARCHES_PER_EVENT`` shapes; later events do the rest."""
         features = tuple(f"f{number}" for number in range(200))
-        pool = Pool()
+        pool = Pool("alpha", HALF_LENT, "gamma")
         pool.join(
-            card("ab", replicas=(replica(slots=1, features=features),)),
+            card("ab", "beta", replicas=(replica(slots=2, features=features),)),
             card("b", "beta", replicas=(replica(slots=1),), data_classes=(DataClass.PUBLIC,)),
         )
-        (place,) = of(pool.ask("runs", "beta"), commands.Place)
+        (place,) = of(pool.ask("runs", "gamma"), commands.Place)
         for feature in features:
             pool.ask(feature, features=(feature,))
         done = self.searches(monkeypatch)
@@ -261,23 +307,24 @@ class TestMoments:
     """Skipped work is done by its deadline, whatever events come meanwhile."""
 
     def crowded(self, monkeypatch: pytest.MonkeyPatch) -> tuple[Pool, list[tuple[str, float]]]:
-        """A blocked job, and more shapes that wait for a full node than an event may look at.
+        """A blocked job, and more shapes that wait for a lent slot than an event may look at.
 
         Returns:
             The pool, and from then on each search of all nodes: the job and the time.
         """
         monkeypatch.setattr(dispatch, "SEARCHES_PER_EVENT", 4)
         features = tuple(f"f{number}" for number in range(6))
-        pool = Pool()
+        pool = Pool("alpha", HALF_LENT)
         pool.join(
-            card("full", replicas=(replica(slots=1, features=features),)),
+            card("full", "beta", replicas=(replica(slots=2, features=features),)),
             card("open", zone="CA-AB"),
         )
         (place,) = of(pool.ask("runs", features=features), commands.Place)
         pool.accept(place)
         for feature in features:
             pool.ask(feature, features=(feature,), max_carbon_ug=10**9)
-        pool.ask("blocked", max_carbon_ug=1)
+        expect_green_hour(pool, "CA-AB")
+        pool.ask("blocked", max_carbon_ug=1, kind=JobKind.KEPT)  # a live one would end
         searches: list[tuple[str, float]] = []
         search = dispatch.evaluation.may_fit
 
@@ -352,6 +399,7 @@ def test_a_restored_core_looks_at_blocked_jobs_in_the_same_order() -> None:
     """Blocked jobs, due jobs and skipped shapes are in the snapshot."""
     pool = Pool(limits=Limits(queued_per_coop=1_000))
     pool.join(card("ab", zone="CA-AB", replicas=(replica(slots=1),)))
+    expect_green_hour(pool, "CA-AB")
     (place,) = of(pool.ask("runs", "gamma"), commands.Place)
     for number in range(150):
         pool.ask(f"j{number}", ("alpha", "beta")[number % 2], max_carbon_ug=1 + number)
@@ -364,3 +412,21 @@ def test_a_restored_core_looks_at_blocked_jobs_in_the_same_order() -> None:
 
     assert [pool.core.handle(event) for event in rest] == [twin.handle(event) for event in rest]
     assert pool.core.snapshot() == twin.snapshot()
+
+
+def test_a_restored_core_tries_nodes_in_the_same_order() -> None:
+    """Nodes that get cheaper at once are tried by name, not in the order in which they joined."""
+    pool = Pool()
+    expect_green_hour(pool, "CA-AB")
+    small = card("small", zone="CA-AB")
+    large = card("large", zone="CA-AB", power=Power("bench", 10.0, 2_010.0, Basis.DECLARED))
+    pool.join(small, large, small)
+    expect_green_hour(pool, "CA-AB")
+    for number in range(dispatch.JOBS_PER_VIEW + 8):
+        fits = number == dispatch.JOBS_PER_VIEW + 3  # the second node that is tried tries it
+        pool.ask(f"j{number}", max_carbon_ug=2_000 if fits else 1)
+    twin = Core.restore(pool.core.snapshot())
+    cleaner = events.IntensityChanged(99, pool.now, "CA-AB", 20.0, 20.0, "measured", START + 1e6)
+
+    assert ["j35"] == placed(pool.core.handle(cleaner))
+    assert ["j35"] == placed(twin.handle(cleaner))

@@ -42,3 +42,12 @@ def test_cleared_it_starts_anew() -> None:
     cache.put(8, 8)
 
     assert [None, 7, 8] == [cache.get(key) for key in (0, 7, 8)]
+
+
+def test_what_is_needed_stays_while_anything_else_can_go() -> None:
+    """A thousand values that nobody needs replace none of those that somebody does."""
+    cache: BoundedCache[int] = BoundedCache(64)
+    for key in range(1_000):
+        cache.put(key, key, lambda value: value < 32)
+
+    assert list(range(32)) == [cache.get(key) for key in range(32)]

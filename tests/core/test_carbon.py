@@ -1,7 +1,7 @@
 """Carbon: effective intensity, settlement and receipt, by numbers worked out by hand."""
 
 import pytest
-from tests.core.builders import START, Pool, card, of, surplus, usage
+from tests.core.builders import START, Pool, card, of, placed, surplus, usage
 
 from entraide.types import (
     Basis,
@@ -20,11 +20,13 @@ from entraide_scheduler.core.carbon import (
     ZoneIntensity,
     effective_intensity,
     make_receipt,
+    make_resumed_receipt,
     settle,
+    settle_resumed,
     status_valid_until,
     surplus_w,
 )
-from entraide_scheduler.core.policy import Carbon, Evidence
+from entraide_scheduler.core.policy import Carbon, CoopTerms, Evidence
 
 ONTARIO = ZoneIntensity(40.0, 80.0, Basis.MEASURED, START + 3_600.0)
 CASES = {
@@ -258,6 +260,26 @@ def test_the_receipt_has_each_fact_in_its_place() -> None:
         issued_at=START + 5.0,
         smaller=SmallerModel("mini", 0.0206, 0.00206, Basis.ESTIMATED),
     ) == make_receipt(fixed, used, settle(fixed, used), settled=True, issued_at=START + 5.0)
+
+
+def test_a_receipt_has_the_name_of_the_machines_co_op() -> None:
+    """The name that the policy had when the job was placed; of several machines, each one's."""
+    pool = Pool(CoopTerms("alpha", name="Les Abeilles"), "beta")
+    pool.join(card("n1"))
+    fixed, used = placed(pool, coop="beta").terms, usage()
+    others = terms(lender="beta")
+    made = make_receipt(fixed, used, settle(fixed, used), settled=True, issued_at=START)
+    runs = settle_resumed([(fixed, used, "node_lost"), (others, used, "")])
+    resumed = make_resumed_receipt(runs, settled=True, issued_at=START)
+
+    assert "Les Abeilles" == fixed.lender_name
+    assert {"alpha": "Les Abeilles"} == made.coop_names == resumed.coop_names
+    assert (
+        {}
+        == make_receipt(
+            others, used, settle(others, used), settled=True, issued_at=START
+        ).coop_names
+    )
 
 
 def test_a_smaller_model_reads_no_cached_prompt() -> None:

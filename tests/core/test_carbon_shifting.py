@@ -4,7 +4,8 @@ from tests.core.builders import START, Pool, card, of, replica
 
 from entraide.types import Basis, EnergyStatus, JobClass, JobKind, Power
 from entraide_scheduler.core import commands, events
-from entraide_scheduler.core.policy import CoopTerms, Deferral, Timing
+from entraide_scheduler.core.estimation import WEEK_HOURS
+from entraide_scheduler.core.policy import Deferral, Period, Quota, QuotaKind, Timing
 from entraide_scheduler.core.policy.policy import Limits
 
 HOUR_S = 3_600.0
@@ -15,11 +16,17 @@ NOON = (START // HOUR_S + 1) * HOUR_S
 def ontario(now_g: float, *later_g: float, **terms) -> Pool:
     """A pool at the beginning of an hour that knows what Ontario's next hours will be."""
     values = {"timing": PATIENT, "deferral": Deferral(worth=0.0, margin=0.0), **terms}
-    pool = Pool(CoopTerms("alpha"), CoopTerms("beta"), **values)
+    pool = Pool("alpha", "beta", **values)
     pool.now = NOON
     pool.tell(events.IntensityChanged, "CA-ON", now_g, now_g, "measured", NOON + HOUR_S)
     pool.tell(events.ForecastIssued, "CA-ON", NOON, NOON, (now_g, *later_g))
     return pool
+
+
+def make_known(pool: Pool) -> None:
+    """Makes the pool's nodes ones that were there in each hour of the last weeks."""
+    for node in pool.core._state.fleet.nodes.values():
+        node.availability.hours = 5 * WEEK_HOURS
 
 
 def batch(pool: Pool, job: str, *, hours: float = 6.0, **changes) -> list[str]:
@@ -114,3 +121,53 @@ def test_live_requests_do_not_fill_the_queue_of_deferred_work() -> None:
 
     assert codes == ["queue_full"]
     assert of(asked, commands.Refuse) == []
+
+
+def test_three_usual_runs_are_reserved_before_a_deadline() -> None:
+    """A job starts at once where less than three runs would be left after the greener hour."""
+    pool = ontario(90.0, 10.0, 10.0, 10.0, 10.0)
+    pool.core._state.length_predictor.learn(
+        "alpha", "petit", output_tokens=10, run_s=HOUR_S, input_tokens=100
+    )
+    pool.join(card("n1", zone="CA-ON"))
+    make_known(pool)
+
+    assert batch(pool, "soon", hours=4.9) == ["n1"]
+    assert batch(pool, "late", hours=5.1) == []
+
+
+def close(pool: Pool, node: str) -> tuple[list[commands.Command], list[commands.Command]]:
+    """Has a node accept no more work; returns what follows at once, and within a second."""
+    at_once = pool.tell(events.NodeChanged, node, False, "paused", None)
+    pool.now += 1.0
+    return at_once, pool.tell(events.Woke)
+
+
+def test_a_deferred_job_is_tried_again_when_the_plan_loses_a_node() -> None:
+    """The hours of a job are planned by the slots of the nodes that accept work: if the only node
+    with a greener hour stops accepting, the job starts on the other one within a second."""
+    for changes in ({}, {"max_carbon_ug": 10**9}):
+        pool = ontario(90.0, 10.0, 10.0)
+        pool.join(card("green", zone="CA-ON"), card("other", zone="CA-AB"))
+        pool.tell(events.IntensityChanged, "CA-AB", 300.0, 300.0, "measured", NOON + HOUR_S)
+        waits = batch(pool, "j1", **changes)
+        at_once, soon = close(pool, "green")
+
+        assert (waits, at_once) == ([], [])
+        assert [place.node for place in of(soon, commands.Place)] == ["other"]
+
+
+def test_a_blocked_job_is_tried_again_when_the_plan_loses_a_node() -> None:
+    """The same for a job that its energy quota keeps from a third node, so that it is blocked."""
+    quotas = (Quota(QuotaKind.ENERGY_WH, 1, Period.DAY),)
+    pool = ontario(90.0, 10.0, 10.0, quotas={"alpha": quotas})
+    pool.tell(events.IntensityChanged, "CA-AB", 300.0, 300.0, "measured", NOON + HOUR_S)
+    large = {"power": watts(9_000.0), "energy": solar_surplus(1e6)}
+    pool.join(card("green", zone="CA-ON"), card("other", zone="CA-AB"))
+    pool.join(card("sunny", zone="CA-AB", site="farm", **large))
+    waits = batch(pool, "j1")
+    blocked = [job.facts.job for job in pool.core._state.blocked_jobs.jobs()]
+    _, soon = close(pool, "green")
+
+    assert (waits, blocked) == ([], ["j1"])
+    assert [place.node for place in of(soon, commands.Place)] == ["other"]

@@ -42,7 +42,14 @@ from entraide_scheduler.core.evaluation import evaluation
 from entraide_scheduler.core.explanations import counterfactuals
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.placement import scan
-from entraide_scheduler.core.policy import Carbon, CoopTerms, Lend, Period, Quota, QuotaKind
+from entraide_scheduler.core.policy import (
+    Carbon,
+    CoopTerms,
+    Lend,
+    Period,
+    Quota,
+    QuotaKind,
+)
 from entraide_scheduler.core.policy.policy import Limits
 from entraide_scheduler.core.records import Job
 
@@ -138,14 +145,14 @@ def test_a_node_that_failed_at_this_job_is_not_told_by_its_pause(pool: Pool) -> 
 
 
 def test_a_model_that_could_be_loaded_must_be_lent_too() -> None:
-    """With the model there, a co-op that lends no slot would still have kept the job out."""
-    for part, named in ((0.0, False), (1.0, True)):
+    """With the model there, a co-op that lends nothing would still have kept the job out."""
+    for part, rule, named in ((0.0, "lends_nothing", False), (1.0, "model_loadable", True)):
         pool = Pool("alpha", CoopTerms("beta", lend=Lend(part)))
         could = card("could", "beta", replicas=(), loadable=(loadable(),), models_bytes=9**12)
         pool.join(card("here"), could)
         explanation = explained(pool)
 
-        assert [exclusion.rule for exclusion in explanation.excluded] == ["model_loadable"]
+        assert [exclusion.rule for exclusion in explanation.excluded] == [rule]
         assert ("could_node" in explanation.values) == named
 
 
@@ -179,14 +186,38 @@ def test_a_greener_node_that_would_be_late_is_not_named(pool: Pool) -> None:
     assert "greener_node" not in explanation.values
 
 
-def test_more_time_to_the_first_word_does_not_undo_a_slow_stream(pool: Pool) -> None:
-    """A node that misses another part of the promise is not named with the first word's."""
-    slow = replica(rates=rates(tpot_base_s=0.5))
+@pytest.mark.parametrize(
+    ("code", "speed", "changes"),
+    [
+        ("promise_at_risk", {"prefill_tokens_per_s": 20.0}, {}),
+        ("stream_at_risk", {"tpot_base_s": 0.5}, {}),
+        ("end_at_risk", {"tpot_base_s": 0.11}, {"deadline_at": START + 12.0}),
+        ("promise_at_risk", {"tpot_base_s": 2.0}, {"job_class": JobClass.STANDARD}),
+    ],
+)
+def test_the_part_of_the_promise_that_decided_is_named(
+    pool: Pool, code: str, speed: dict[str, float], changes: dict[str, object]
+) -> None:
+    """The first word, the pace after it, or the end: each has its own code."""
+    slow = replica(rates=rates(**speed))
     pool.join(card("slow", zone="CA-QC", replicas=(slow,)), card("fast", zone="CA-AB"))
-    explanation = explained(pool)
+    explanation = explained(pool, **changes)
 
     assert explanation.node == "fast"
-    assert "greener_node" not in explanation.values
+    assert ("slow", code) == (
+        explanation.values["greener_node"],
+        explanation.values["greener_rule"],
+    )
+
+
+def test_a_machine_that_misses_two_parts_has_no_single_condition(pool: Pool) -> None:
+    """Neither more time to the first word nor a slower stream would have been enough."""
+    slow = replica(rates=rates(prefill_tokens_per_s=20.0, tpot_base_s=0.5))
+    pool.join(card("slow", zone="CA-QC", replicas=(slow,)), card("fast", zone="CA-AB"))
+    values = explained(pool).values
+
+    assert "greener_node" not in values
+    assert ("slow", "promise_at_risk") == (values["obstacle_node"], values["obstacle_rule"])
 
 
 def test_the_next_greenest_is_named_where_the_greenest_breaks_two_rules(pool: Pool) -> None:
@@ -261,10 +292,10 @@ def test_a_machine_that_can_take_a_job_is_not_passed_over_in_silence() -> None:
 
 
 def test_a_job_beyond_a_whole_quota_is_not_told_to_wait_for_the_next_period() -> None:
-    """The quota is short even when it is whole."""
+    """The quota is short even when it is whole, unless the machine has other work beside it."""
     pool = Pool(quotas={"alpha": (Quota(QuotaKind.CARBON_G, 1, Period.DAY),)})
-    pool.join(card("n1", zone="CA-AB", replicas=(replica(context_tokens=250_000),)))
-    explanation = explained(pool, input_tokens_est=200_000, input_tokens_max=200_000)
+    pool.join(card("n1", zone="CA-AB"))
+    explanation = explained(pool, choices=50)
 
     assert (explanation.reason, explanation.values["beyond_whole"]) == ("quota_carbon", 1)
 
@@ -394,7 +425,7 @@ def check(core: Core, job: Job, explanation: Explanation) -> str:
         exclusion.rule for exclusion in explanation.excluded if exclusion.node == name
     )
     policy, want = state.policy, evaluation.make_request(state, job, explanation.at)
-    if rule == "little_room":
+    if rule in ("little_room", "shared_now"):
         policy = structs.replace(policy, carbon=Carbon(headroom=0.0))
     else:
         want = lifted(state, state.fleet.nodes[name], rule, want)
@@ -405,7 +436,7 @@ def check(core: Core, job: Job, explanation: Explanation) -> str:
     assert name in fits, rule
     if greener:
         assert fits[name].keeps, rule
-    if rule == "little_room":
+    if rule in ("little_room", "shared_now"):
         assert fits[name].carbon_ug <= looked.least_ug * (1.0 + policy.carbon.tolerance)
     return rule
 

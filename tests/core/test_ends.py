@@ -156,7 +156,7 @@ class TestAgain:
         pool = Pool("alpha", limits=Limits(attempts=9))
         pool.join(*(card(f"n{number}") for number in range(4)))
         place = placed(pool)
-        for code in ("full", "full", "owner_terms"):
+        for code in ("not_loaded", "not_loaded", "owner_terms"):
             (place,) = of(pool.decline(place, code), commands.Place)
 
         assert pool.core._state.jobs["j1"].attempts == 3

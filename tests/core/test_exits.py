@@ -2,11 +2,12 @@
 
 import pytest
 from tests.core import invariants
-from tests.core.builders import Pool, card, excluded, of, place_in, placed
+from tests.core.builders import Pool, card, excluded, of, place_in, placed, policy
 
-from entraide.types import DataClass, JobState, Outcome
+from entraide.types import Basis, DataClass, JobKind, JobState, Outcome, Power
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.policy import CoopTerms, Lend
 from entraide_scheduler.core.records import ENGINES_ENDED, SenderKind
 
 
@@ -75,6 +76,18 @@ def test_a_job_alone_waits_for_an_empty_replica(pool: Pool) -> None:
     assert ("j1", "n2") == (starts.job, starts.node)
 
 
+def test_no_replica_is_kept_for_a_job_that_its_cap_keeps_from_it(pool: Pool) -> None:
+    """The job could not run there alone either: others run there, and it waits."""
+    pool.join(card("n1"), card("n2", "beta", "CA-ON"))
+    waits = exits(pool, placed(pool, "j1", max_carbon_ug=1_000))
+    others = [placed(pool, f"o{number}", "beta", jurisdiction="CA-ON") for number in range(2)]
+
+    assert [] == of(waits, commands.Place)
+    assert {} == pool.core._state.exclusive_replicas
+    assert ["n2", "n2"] == [place.node for place in others]
+    invariants.check(pool)
+
+
 def test_a_retry_prefers_another_co_ops_engine(pool: Pool) -> None:
     """Two machines of one co-op cannot together have another's requests refused."""
     pool.join(card("n1"), card("n2"), card("n3", "beta", "CA-AB"))
@@ -82,6 +95,18 @@ def test_a_retry_prefers_another_co_ops_engine(pool: Pool) -> None:
 
     assert "n3" == second.node
     assert "same_engine" == excluded(second)["n2"]
+
+
+def test_a_machine_that_a_limit_keeps_from_the_job_is_no_other_engine(pool: Pool) -> None:
+    """Where alone the job exceeds all that the other co-op lends, its own engine runs it again."""
+    lender = CoopTerms("beta", lend=Lend(energy_wh_per_day=1))
+    pool.tell(events.PolicyChanged, policy("alpha", lender))
+    large = Power("bench", 10.0, 2_010.0, Basis.DECLARED)  # 1.3 Wh alone, 0.4 Wh in a full batch
+    pool.join(card("n1"), card("n2", "beta", power=large))
+    asked = exits(pool, placed(pool, "j1", kind=JobKind.KEPT))
+    asked += pool.wait(6.0, seen=("n1", "n2"))
+
+    assert "n1" == place_in(asked).node
 
 
 def test_the_same_node_counts_only_where_there_is_no_other(pool: Pool) -> None:

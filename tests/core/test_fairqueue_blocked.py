@@ -61,7 +61,8 @@ def test_shapes_merge_when_what_is_served_changes() -> None:
     pool.turns(2)
     pool.queue.block_shape(shape())
     merged = Shape("petit", (), "CA", DataClass.INTERNAL, "", 8_192)
-    pool.queue.reorder(lambda _: merged)
+    for job in pool.queue.jobs():
+        pool.queue.reshape(job, merged)
 
     assert [merged] == pool.queue.shapes
     assert () == pool.queue.blocked_shapes

@@ -7,6 +7,7 @@ from tests.core.fair_jobs import own_kind, policy
 from tests.core.fairpool import FairPool, live
 
 from entraide_scheduler.core.fair_queue import FairQueue
+from entraide_scheduler.core.fair_queue import queue as queues
 from entraide_scheduler.core.fair_queue.counters import ServiceCounters
 from entraide_scheduler.core.policy import CoopTerms, Policy
 from entraide_scheduler.core.rules import OwnSlotsChange
@@ -115,6 +116,40 @@ def test_the_bound_is_nearly_reached() -> None:
 
     assert [] == pool.breaches
     assert pool.widest > 0.9
+
+
+def come_back() -> FairPool:
+    """A co-op with 900 of its 1,000 tokens in flight waits again, beside one that uses its cap."""
+    pool = FairPool(FairQueue(), policy(cap_tokens=1_000), slots=50, seed=0)
+    pool.ask("alpha", prompt=1, answer=899)
+    pool.start(pool.queue.next_job(), answer=0, expected=899)
+    for answer in [499] * 10 + [999]:
+        pool.ask("beta", prompt=1, answer=answer)
+        run = pool.start(pool.queue.next_job(), answer=answer, expected=0)
+        if answer == 499:
+            pool.produce(run, answer)
+            pool.end(run)
+    pool.ask("alpha", prompt=1, answer=1)
+    pool.produce(run, 999)
+    pool.check()
+    return pool
+
+
+def test_a_head_start_leaves_room_for_what_is_in_flight() -> None:
+    """A co-op that comes back with runs comes to the bound, not beyond it."""
+    pool = come_back()
+
+    assert [] == pool.breaches
+    assert pool.widest > 0.99
+
+
+def test_a_head_start_beside_what_is_in_flight_breaks_the_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """If the head start is all of the cap, whatever is in flight, the same runs break the bound."""
+    monkeypatch.setattr(queues, "head_start", lambda _coop, share, _: 2.0 * share.cap_tokens)
+
+    assert come_back().breaches
 
 
 class Unlifted(FairQueue):

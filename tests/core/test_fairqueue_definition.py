@@ -238,11 +238,16 @@ class Both:
 
         assert kept == msgspec.msgpack.encode(dump(self.queue))
 
-    def reorder(self, _: Random) -> None:
+    def merge(self, _: Random) -> None:
         """Merges two shapes, as a change of what nodes serve may do."""
         first, second = SHAPES[0], SHAPES[1]
-        self.queue.reorder(lambda job: first if job.shape == second else job.shape)
-        self.defined.blocked_shapes, self.defined.blocked, self.defined.turn = [], [], None
+        moved = [job for job in self.queue.jobs() if job.shape == second]
+        for job in moved:
+            self.queue.reshape(job, first)
+        defined = self.defined
+        defined.blocked_shapes = [shape for shape in defined.blocked_shapes if shape != second]
+        defined.blocked = [job for job in defined.blocked if job not in moved]
+        defined.turn = None
 
     def check(self) -> None:
         assert self.defined.next_job() is self.queue.next_job()
@@ -266,7 +271,7 @@ ODDS = {
     Both.add: 33, Both.serve: 30, Both.produce: 15, Both.end: 14,
     Both.cancel: 6, Both.block_shape: 3, Both.block: 6, Both.unblock: 4, Both.unblock_shapes: 5,
     Both.serve_out_of_turn: 1, Both.add_own_slots: 6, Both.set_credit: 1, Both.restart: 1,
-    Both.reorder: 1, Both.serve_owner_first: 8,
+    Both.merge: 1, Both.serve_owner_first: 8,
 }  # fmt: skip
 
 

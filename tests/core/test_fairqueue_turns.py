@@ -5,7 +5,7 @@ from tests.core.fair_jobs import COOPS, make_job, own_slots, policy, shape
 from tests.core.fairslots import Slots, coops
 
 from entraide.types import JobClass
-from entraide_scheduler.core.fair_queue.queue import CapReached
+from entraide_scheduler.core.fair_queue.formulas import CapReached
 from entraide_scheduler.core.policy import CoopTerms
 
 SCARCE = shape("grand")
@@ -374,11 +374,11 @@ def test_what_goes_before_a_job_is_counted() -> None:
     mine = pool.ask("beta", 5)
     pool.ask("alpha", 7)
     pool.ask("gamma", 2, where=SCARCE)
-    before = pool.queue.count_ahead(mine[3])
+    before = pool.queue.count_ahead(mine[3], lambda _coop, _shape: True)
     pool.start(pool.queue.next_job())
 
     assert (3, 1) == before
-    assert (3, 0) == pool.queue.count_ahead(mine[3])
+    assert (3, 0) == pool.queue.count_ahead(mine[3], lambda _coop, _shape: True)
 
 
 def test_a_long_queue_leaves_no_dead_entries_behind() -> None:

@@ -6,7 +6,7 @@ from tests.core.builders import Pool, card, kinds, of, replica
 from entraide.types import Lending, Outcome
 from entraide_scheduler.core.commands import EndJob, Place
 from entraide_scheduler.core.events import NodeChanged, NodeJoined
-from entraide_scheduler.core.leases.run_events import OWNER_ENDS_MAX
+from entraide_scheduler.core.leases.run_events import UNCOUNTED_ENDS_MAX
 from entraide_scheduler.core.policy.policy import Limits
 
 OWN_ONLY, OWN_FIRST = Lending.OWN_ONLY, Lending.OWN_FIRST
@@ -39,7 +39,7 @@ def test_a_node_that_never_stops_giving_back_is_not_asked_for_ever(pair: Pool) -
     """Beyond a great many such ends each one counts."""
     (place,) = of(pair.ask("j1"), Place)
     ends: list[EndJob] = []
-    for _ in range(OWNER_ENDS_MAX + 4):
+    for _ in range(UNCOUNTED_ENDS_MAX + 4):
         asked = pair.report(place, Outcome.FAILED, code="owner_terms")
         ends = of(asked, EndJob)
         if ends:

@@ -6,6 +6,7 @@ from tests.core.builders import START, Pool, card, kinds, of, place_in, placed, 
 
 from entraide.types import Basis, JobClass, JobKind, JobState, Outcome
 from entraide_scheduler.core import commands, events
+from entraide_scheduler.core.leases.run_events import UNCOUNTED_ENDS_MAX
 from entraide_scheduler.core.policy.policy import Limits
 from entraide_scheduler.core.settlement import settlement
 from entraide_scheduler.core.state import EPOCHS_PER_INCARNATION
@@ -158,6 +159,22 @@ class TestDeclines:
         asked = pool.wait(1.0, seen=("n1",))
 
         assert [place.node for place in of(asked, commands.Place)] == ["n1"]
+
+    def test_a_full_node_takes_no_attempt(self) -> None:
+        """A slot that the core believed free is taken by a run that it has given up: the job waits
+        for it, whatever its policy's attempts, but a bounded number of times."""
+        pool = Pool("alpha", limits=Limits(attempts=2))
+        pool.join(card("n1"))
+        place = placed(pool)
+        for _ in range(UNCOUNTED_ENDS_MAX):
+            pool.decline(place, "full")
+            place = place_in(pool.wait(1.0, seen=("n1",)))
+        attempts = pool.core._state.jobs["j1"].attempts
+        pool.decline(place, "full")
+        (end,) = pool.decline(place_in(pool.wait(1.0, seen=("n1",))), "full")
+
+        assert 1 == attempts
+        assert ("too_many_attempts", {"attempts": 2}) == (end.code, end.values)
 
     def test_too_many_attempts_end_the_job(self) -> None:
         """After as many placements as the policy allows the job fails, and says how many."""

@@ -365,7 +365,9 @@ def test_a_plan_can_be_looked_at_without_being_carried_out(pool: Pool) -> None:
     node.accepting = False
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize(
+    "seed", [*range(2), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 8))]
+)
 @pytest.mark.parametrize("faults", [0.0, 0.3], ids=["honest", "faulty"])
 def test_every_job_is_served_and_no_node_thrashes(seed: int, faults: float) -> None:
     """Under any demand no node is asked for more memory than it gives, nor to load more often in

@@ -8,9 +8,11 @@ from msgspec import structs
 from tests.core.builders import GB, MODEL, Pool, card, catalogue, entry, loadable, of, replica
 from tests.core.loading import loads, offering, with_model
 
-from entraide.models import ModelEntry, ModelSize
-from entraide.types import JobKind
+from entraide.models import ModelEntry, ModelSize, TaskQuality
+from entraide.thinking import Thinking
+from entraide.types import Effort, JobKind, Task
 from entraide_scheduler.core import commands, events
+from entraide_scheduler.core.machine import Core
 
 SMALL, LARGE = ModelSize.SMALL, ModelSize.LARGE
 
@@ -23,7 +25,8 @@ def sized(name: str, active_b: float, size: ModelSize = SMALL, **changes: Any) -
 
 ENTRIES = (
     sized("tiny-1b", 1),
-    sized("thinker-1b", 0.9, reasoning=True),
+    sized("thinker-1b", 0.9, thinking=Thinking.ARGUMENT),
+    sized("musing-1b", 0.8, thinking=Thinking.ALWAYS),  # no alias means it unless asked
     sized("tools-2b", 2),
     sized("mixture-30b", 3, LARGE, parameters=30 * GB),
     sized("dense-30b", 30, LARGE),
@@ -43,9 +46,15 @@ MEANS: dict[str, tuple[Any, str, dict[str, Any], str]] = {
     "the smallest of its size": (served(*ALL), "small", {}, "thinker-1b"),
     "in French too": (served(*ALL), "petit", {}, "thinker-1b"),
     "by active parameters first": (served(*ALL), "grand", {}, "mixture-30b"),
-    "auto: the smallest that does not reason": (served(*ALL), "auto", {}, "tiny-1b"),
-    "auto: one that reasons, if there is no other": (
+    "auto: the smallest that never thinks": (served(*ALL), "auto", {}, "tiny-1b"),
+    "auto: one that can be told not to think, if there is no other": (
         served("thinker-1b"), "auto", {}, "thinker-1b",
+    ),
+    "one that always thinks, where a thought is asked for": (
+        served("musing-1b", "tiny-1b"), "auto", {"effort": Effort.LOW}, "musing-1b",
+    ),
+    "one that always thinks, asked for by its name": (
+        served("musing-1b"), "musing-1b", {}, "musing-1b",
     ),
     "one with the feature": (served(*ALL), "auto", {"features": ("tools",)}, "tools-2b"),
     "one whose context holds the prompt": (
@@ -219,3 +228,18 @@ def test_a_receipt_can_tell_what_a_smaller_model_takes(pool: Pool) -> None:
     assert 0.05 == pytest.approx(figures.input_uwh / view.cost.input_uwh)
     assert ("tiny-1b", "estimated") == (pace.model, pace.basis)
     assert smallest.terms.smaller is None
+
+
+def test_measured_quality_is_part_of_the_state(pool: Pool) -> None:
+    """The event of a catalogue brings measured quality to each view, and a snapshot keeps it."""
+    cell = TaskQuality(Task.ANSWER, "fr", 0.9, 0.82, 0.95, 60, "1", "ab" * 32)
+    entries = [sized("tiny-1b", 1, quality=(cell,)), sized("tools-2b", 2, quality=(cell,))]
+    pool.join(served("tiny-1b", loadable=(loadable("tools-2b"),), models_bytes=8 * GB))
+    pool.tell(events.CatalogueChanged, catalogue(*entries))
+    restored = Core.restore(pool.core.snapshot())
+
+    for core in (pool.core, restored):
+        shown = [*core.models(), *core.loadable_models()]
+        assert [("tiny-1b", (cell,)), ("tools-2b", (cell,))] == [
+            (view.model, view.quality) for view in shown
+        ]

@@ -4,12 +4,13 @@ import random
 from collections import Counter
 
 import pytest
-from tests.core.builders import Pool, card, excluded, placed, policy
+from tests.core.builders import Pool, card, excluded, of, packed, place_in, placed, policy, replica
 from tests.core.invariants import indexes_equal_a_rebuild
 
 from entraide import i18n
 from entraide.types import DataClass
 from entraide_scheduler.core import commands, events
+from entraide_scheduler.core.dispatch import SKIPPED_RETRY_S
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Newcomer
 from entraide_scheduler.core.records import SenderKind
@@ -207,6 +208,30 @@ def test_the_members_decide(terms: Newcomer, nodes: set[str]) -> None:
     pool.tell(events.PolicyChanged, policy("alpha", "beta", "gamma", version="v2", newcomer=terms))
 
     assert nodes == {run(pool, f"j{number}", "gamma") for number in range(20)}
+
+
+def test_a_job_for_which_a_placement_opens_a_newcomer_starts_soon() -> None:
+    """What is placed elsewhere may give a newcomer its next part; a restored core knows it, too."""
+    pool = Pool("alpha", "beta", "gamma", newcomer=Newcomer(RUNS, PART))
+    pool.join(card("known", "beta", "CA-AB", replicas=(replica(slots=1),)))
+    for number in range(RUNS):
+        run(pool, f"earlier-{number}", "gamma")
+    pool.join(card("a-new", "alpha"))
+    running = placed(pool, "j1", "gamma")
+    assert "a-new" == run(pool, "j2", "gamma")
+    pool.ask("long", "gamma", jurisdiction="CA-AB", input_tokens_est=2_000, input_tokens_max=2_000)
+    pool.ask("waits", "gamma", jurisdiction="CA-QC")
+    asked = pool.report(running)
+    assert ["long"] == [place.job for place in of(asked, commands.Place)]
+    restored = Core.restore(pool.core.snapshot())
+    due = pool.core.next_deadline()
+    assert due is not None
+    pool.now = due
+    asked = pool.tell(events.Woke)
+
+    assert ("waits", "a-new") == (place_in(asked).job, place_in(asked).node)
+    assert due <= running.terms.placed_at + SKIPPED_RETRY_S
+    assert packed(asked) == packed(restored.handle(pool.events[-1]))
 
 
 def test_without_newcomers_no_job_differs() -> None:

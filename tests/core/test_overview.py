@@ -2,7 +2,7 @@
 
 import pytest
 from tests.core.builders import START, Pool, card, facts, replica
-from tests.core.test_carbon_shifting import HOUR_S, batch, ontario, solar_surplus
+from tests.core.test_carbon_shifting import HOUR_S, batch, make_known, ontario, solar_surplus
 
 from entraide.types import Basis, JobClass, JobKind
 from entraide_scheduler.core import events
@@ -15,6 +15,7 @@ def green_pool() -> Pool:
     """A pool in Ontario with one slot, where the third hour is by far the greenest."""
     pool = ontario(*HOURS, deferral=Deferral(worth=0.0, margin=0.0, slots_part=1.0))
     pool.join(card("n1", zone="CA-ON", replicas=(replica(slots=1),)))
+    make_known(pool)
     return pool
 
 

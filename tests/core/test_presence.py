@@ -1,9 +1,13 @@
 """Node lifecycle: silent, lost, returning and departed nodes; lost gateways; restarts."""
 
-import pytest
-from tests.core.builders import START, Pool, card, kinds, of, rates, replica
+from itertools import permutations
 
-from entraide.types import JobKind, JobState, NodeState
+import pytest
+from tests.core.builders import START, Pool, card, kinds, of, placed, rates, replica
+from tests.core.test_resumption import moved, resumed
+from tests.core.test_resumption import node as able
+
+from entraide.types import JobKind, JobState, NodeState, Outcome
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.state import EPOCHS_PER_INCARNATION
 
@@ -214,6 +218,98 @@ def test_a_lost_gateway_takes_its_live_jobs_along(three: Pool) -> None:
     assert kinds(asked) == ["CancelRun", "EndJob"]
     assert (asked[1].job, asked[1].code) == ("mine", "gateway_lost")
     assert three.core.job("other").state is JobState.OFFERED
+
+
+def test_a_lost_gateways_streams_are_billed_by_what_it_said(three: Pool) -> None:
+    """Its clients have 37 tokens of one and none of the other, though nodes have written 60."""
+    named, other = (placed(three, job, gateway="gw-2", stream=True) for job in ("j1", "j2"))
+    for place in (named, other):
+        three.accept(place)
+        three.progress(place, 50)
+    three.tell(events.GatewayLost, "gw-2", (("j1", named.epoch, 37),))
+    for place in (named, other):
+        three.report(place, Outcome.CANCELLED, delivered=True, output_tokens=60)
+    (settled,) = of(three.asked, commands.Settle)
+
+    assert ("j1", 37, 90) == (
+        settled.job,
+        settled.usage.output_tokens,
+        settled.usage.input_tokens,
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "billed"), [("the newest", [4, 35]), ("nothing since", [4]), ("the first", [4])]
+)
+def test_a_lost_gateways_word_counts_for_a_run_that_has_ended_before_it(
+    pool: Pool, said: str, billed: list[int]
+) -> None:
+    """The second machine fails after 44 tokens, and its gateway is lost before it heard of that."""
+    pool.join(able("n1", "beta"), able("n2", "gamma"), able("n3", "delta"))
+    first = placed(pool, resumable=True, stream=True)
+    pool.accept(first)
+    pool.report(first, Outcome.FAILED, code="owner_terms", delivered=True, output_tokens=4)
+    second = pool.places()[-1]
+    resumed(pool, second, (first, 4))
+    pool.accept(second)
+    pool.report(second, Outcome.FAILED, code="owner_terms", delivered=True, output_tokens=44)
+    sent = {"the newest": (second, 35), "the first": (first, 3)}
+    words = tuple((place.job, place.epoch, n) for place, n in [sent[said]]) if said in sent else ()
+    pool.tell(events.GatewayLost, "gw", words)
+    pool.report(pool.places()[-1], Outcome.CANCELLED, output_tokens=0)
+    (settled,) = of(pool.asked, commands.SettleResumed)
+
+    assert billed == [run.usage.output_tokens for run in settled.runs]
+
+
+def test_text_of_a_run_that_is_not_billed_is_no_prompt(pool: Pool) -> None:
+    """The gateway of a resumed answer is lost: of the first run, which its node has not reported,
+    nothing is billed; the second one read its 30 tokens with the 90 of the prompt."""
+    pool.join(able("n1", "beta"), able("n2", "gamma"))
+    first, second = moved(pool)
+    resumed(pool, second, (first, 30))
+    pool.accept(second)
+    pool.progress(second, 12)
+    pool.tell(events.GatewayLost, "gw", (("j1", second.epoch, 10),))
+    pool.report(second, Outcome.CANCELLED, delivered=True, input_tokens=120, output_tokens=12)
+    (settled,) = of(pool.asked, commands.Settle)
+
+    assert (90, 10) == (settled.usage.input_tokens, settled.usage.output_tokens)
+
+
+def test_what_was_placed_before_the_schedulers_start_is_billed_by_its_node(three: Pool) -> None:
+    """The word that its answer had come was said while no scheduler was there."""
+    place = placed(three, gateway="gw-2", stream=True)
+    three.accept(place)
+    three.tell(events.SchedulerStarted, 2, "gw")
+    three.tell(events.GatewayLost, "gw-2")
+    (settled,) = of(three.report(place, output_tokens=60), commands.Settle)
+
+    assert 60 == settled.usage.output_tokens
+
+
+NOTICES = ("lost", "abandoned", "started")
+
+
+@pytest.mark.parametrize(
+    "notices", [order for count in (1, 2, 3) for order in permutations(NOTICES, count)]
+)
+def test_the_loss_of_a_gateway_takes_one_attempt_at_most(
+    three: Pool, notices: tuple[str, ...]
+) -> None:
+    """In whichever ways, and in whichever order, it is noticed."""
+    place = placed(three, gateway="gw-2", kind=JobKind.KEPT)
+    for notice in notices:
+        match notice:
+            case "lost":
+                three.tell(events.GatewayLost, "gw-2")
+            case "abandoned":
+                three.tell(events.JobAbandoned, "j1", place.epoch, "gateway_lost")
+            case _:
+                three.tell(events.SchedulerStarted, 2, "gw-2")
+                three.tell(events.NodesSeen, ("qc-1", "on-1", "ab-1"))
+
+    assert three.core._state.jobs["j1"].attempts <= 2
 
 
 def test_a_lost_gateways_kept_job_runs_again(three: Pool) -> None:

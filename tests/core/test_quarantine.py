@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from tests.core.builders import START, Pool, card, facts, kinds, of, replica, usage
+from tests.core.loading import loads, offering
 
 from entraide.types import JobKind, JobState, NodeState, Outcome
 from entraide_scheduler.core import commands, events, fault_isolation
@@ -27,6 +28,22 @@ def test_jobs_of_a_node_in_quarantine_run_elsewhere(three: Pool) -> None:
 
     assert first.node != second.node
     assert {first.node: "node_quarantined"} == excluded
+
+
+def test_a_core_restored_after_a_quarantine_plans_what_was_due() -> None:
+    """Where a node that was to load a model is put in quarantine, another one loads it, soon."""
+    pool = Pool()
+    pool.join(offering("n1", "small-1b"), offering("n2", "small-1b"))
+    first = loads(pool.ask("j1", model="small-1b", kind=JobKind.KEPT))
+    node = first[0][0]
+    pool.tell(SenderQuarantined, NODE, node, EVENT_RAISED)
+    twin, due = Core.restore(pool.core.snapshot()), pool.core.next_deadline()
+    woke = events.Woke(99, due)
+    (other,) = {"n1", "n2"} - {node}
+
+    assert due < pool.now + 0.1
+    assert [(other, "small-1b")] == loads(pool.core.handle(woke))
+    assert [(other, "small-1b")] == loads(twin.handle(woke))
 
 
 @pytest.mark.parametrize("ends_work", [True, False])

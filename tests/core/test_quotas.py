@@ -5,11 +5,14 @@ What holds of tokens, requests and jobs in flight at admission stands in ``test_
 
 import msgspec
 import pytest
-from tests.core.builders import START, Pool, card, facts, kinds, of
+from tests.cases import all_cases
+from tests.core import invariants
+from tests.core.builders import START, Pool, card, facts, kinds, of, placed, policy, replica
 
 from entraide.types import JobKind
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.accounting import Quotas, QuotasState
+from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import CoopTerms, Lend, Period, Quota, QuotaKind
 
 WH, G = 1_000_000, 1_000_000
@@ -268,3 +271,149 @@ class TestLent:
         quotas.apply_policy((CoopTerms("alpha", lend=Lend(energy_wh_per_day=5)),))
 
         assert quotas.lent.left_uwh["alpha"] == 3 * WH
+
+
+def requests(limit: int, **whose: str) -> Quota:
+    return Quota(QuotaKind.REQUESTS, limit, Period.DAY, **whose)
+
+
+def agree(pool: Pool, *quotas: Quota, version: str = "v2") -> list[commands.Command]:
+    """Puts a policy with other quotas of alpha in force."""
+    terms = CoopTerms("alpha", quotas=quotas), CoopTerms("beta")
+    return pool.tell(events.PolicyChanged, policy(*terms, version=version))
+
+
+def left(pool: Pool) -> list[float]:
+    """What is left of alpha's quotas."""
+    return [view.left for view in pool.core.quota_left("alpha")]
+
+
+class TestPolicies:
+    """Usage belongs to an owner, a kind and a period, and outlasts the policy that limited it."""
+
+    def pool(self, *quotas: Quota) -> Pool:
+        pool = Pool("alpha", "beta", quotas={"alpha": quotas})
+        pool.tell(events.PeriodBegan, Period.DAY, START + 3_600.0)
+        pool.join(card("n1", replicas=(replica(slots=2),)), card("n2", replicas=(replica(),)))
+        return pool
+
+    def test_usage_is_kept_while_no_policy_names_the_quota(self) -> None:
+        """What was used before a vote, and between two, counts after the next: per owner."""
+        pool = self.pool(requests(5), requests(3, project="chat"), requests(9, key="k1"))
+        pool.ask("j1", project="chat", key="k1")
+        agree(pool)
+        pool.ask("j2", project="chat", key="k1")
+        agree(pool, requests(5), requests(3, project="chat"), requests(9, key="k1"), version="v3")
+
+        assert [3, 1, 7] == left(pool)
+
+    def test_usage_of_a_former_policy_goes_with_its_period(self) -> None:
+        """The next day knows nothing of it, and keeps no entry of it."""
+        pool = self.pool(requests(2))
+        pool.ask("j1")
+        agree(pool)
+        pool.tell(events.PeriodBegan, Period.DAY, START + 90_000.0)
+        pool.ask("j2")
+        kept = pool.core._state.quotas.usages
+        agree(pool, requests(2), version="v3")
+
+        assert ({}, [2]) == (kept, left(pool))
+
+    @pytest.mark.parametrize("quota", [energy(10), carbon(10)])
+    def test_energy_and_emissions_count_on_as_well(self, quota: Quota) -> None:
+        """A run that is placed between two policies counts in full."""
+        pool = self.pool(quota)
+        first = placed(pool, "j1")
+        agree(pool)
+        second = placed(pool, "j2")
+        for place in (first, second):
+            pool.report(place, energy_prefill_uwh=0, energy_decode_uwh=2 * WH)
+        agree(pool, quota, version="v3")
+        used = 4 * WH if quota.kind is QuotaKind.ENERGY_WH else 4 * WH * 1.3 / 1e3
+
+        assert left(pool) == pytest.approx([10 - used / 1e6])
+
+    @pytest.mark.parametrize("whose", [{}, {"project": "main"}, {"key": "key-alpha"}])
+    def test_open_jobs_count_when_a_limit_on_them_appears(self, whose: dict[str, str]) -> None:
+        """Those that run and those that wait hold the new limit, until they end."""
+        pool = self.pool()
+        pool.join(card("n2", replicas=(replica("other"),)))
+        places = [placed(pool, f"j{number}") for number in range(2)]
+        pool.ask("waits")
+        agree(pool, Quota(QuotaKind.JOBS_IN_FLIGHT, 2, **whose))
+        invariants_of_holds(pool)
+        (refuse,) = pool.ask("more")
+        for place in places:
+            pool.report(place)
+        invariants_of_holds(pool)
+
+        assert "quota_jobs" == refuse.code
+        assert [] == of(pool.ask("again"), commands.Refuse)
+        assert [0] == left(pool)
+
+    def test_open_jobs_count_once(self) -> None:
+        """A second policy with the limit takes nothing more, nor does one without it give back."""
+        pool = self.pool(Quota(QuotaKind.JOBS_IN_FLIGHT, 3))
+        place = placed(pool, "j1")
+        agree(pool)
+        pool.ask("j2")
+        for version in ("v3", "v4"):
+            agree(pool, Quota(QuotaKind.JOBS_IN_FLIGHT, 3), version=version)
+        between = left(pool)
+        pool.report(place)
+
+        assert ([1], [2]) == (between, left(pool))
+
+    def test_a_restored_core_counts_on(self) -> None:
+        """Former quotas are found again in a snapshot, and give the same state."""
+        pool = self.pool(requests(3), Quota(QuotaKind.JOBS_IN_FLIGHT, 2))
+        pool.ask("j1")
+        agree(pool)
+        pool.core = Core.restore(pool.core.snapshot())
+        pool.ask("j2")
+        restored = Core.restore(pool.core.snapshot())
+        agree(pool, requests(3), version="v3")
+
+        assert [1] == left(pool)
+        assert restored.snapshot() == Core.restore(restored.snapshot()).snapshot()
+
+    @pytest.mark.parametrize("limits", [(1, 3), (3, 1)])
+    def test_of_two_like_quotas_in_an_old_policy_the_smaller_counts(self, limits) -> None:
+        """No new policy may have them; one in a journal is applied, whatever their order."""
+        pool = self.pool(*(requests(limit) for limit in limits))
+        pool.ask("j1")
+        (refuse,) = pool.ask("j2")
+
+        assert ("quota_requests", 1) == (refuse.code, refuse.values["limit"])
+        assert [0] == left(pool)
+
+
+def invariants_of_holds(pool: Pool) -> None:
+    """Checks that reservations are those of the open jobs; a new limit may be below them."""
+    state = pool.core._state
+    held = [hold for job in state.jobs.values() for hold in job.holds]
+    reserved = [usage.reserved for usage in state.quotas.usages.values()]
+
+    assert [sum(hold.amount for hold in held)] == reserved or not held
+    invariants.snapshots_restore_the_state(pool.core)
+
+
+@pytest.mark.parametrize(("part", "starts"), [(1.01, True), (0.99, False), (0.7, False)])
+@all_cases("kind", (QuotaKind.ENERGY_WH, QuotaKind.CARBON_G))
+def test_a_run_must_fit_into_the_rest_of_the_quota(
+    kind: QuotaKind, part: float, starts: bool
+) -> None:
+    """A kept job starts if its predicted amount is left, and waits if a little is missing."""
+    pool = Pool(quotas={"alpha": (Quota(kind, 10, Period.DAY),)})
+    pool.tell(events.PeriodBegan, Period.DAY, START + 3_600.0)
+    pool.join(card("ab", zone="CA-AB"))
+    probe = placed(pool, "probe")
+    expected = pool.core._state.leases["probe"].expected
+    needed = {QuotaKind.ENERGY_WH: expected.energy_uwh, QuotaKind.CARBON_G: expected.carbon_ug}
+    pool.decline(probe, "engine_refused")
+    used = 10_000_000 - round(part * needed[kind])
+    quotas = pool.core._state.quotas
+    quotas.settle("alpha", quotas.reserve_at_placement(ALPHA, 0, 0), {kind: used})
+    asked = pool.ask("j1", kind=JobKind.KEPT)
+
+    assert starts == bool(of(asked, commands.Place))

@@ -40,7 +40,7 @@ def lends(lending: Lending) -> Callable[[Pool], object]:
 CASES: dict[str, tuple[Callable[[Pool], object], str]] = {
     "a policy comes into force": (
         lambda pool: pool.tell(events.PolicyChanged, policy()),
-        "credits service shapes",
+        "aliases credits servable service shapes",
     ),
     "a period begins": (
         lambda pool: pool.tell(events.PeriodBegan, Period.DAY, pool.now + 86_400.0),
@@ -83,7 +83,9 @@ def test_a_change_is_recorded_by_who_makes_it(
     recorded: list[Changes] = []
 
     def spy(state: State) -> None:
-        recorded.append(structs.replace(state.changes, opened=dict(state.changes.opened)))
+        names = ("opened", "servable", "service")
+        copies = {name: dict(getattr(state.changes, name)) for name in names}
+        recorded.append(structs.replace(state.changes, **copies))
         reconcile(state)
 
     terms = Timing(suspect_after_s=3.0, lost_after_s=30.0)

@@ -10,6 +10,7 @@ from tests.core import invariants
 from tests.core.builders import Pool, card, excluded, of, place_in, placed, replica, usage
 
 from entraide.types import Basis, JobState, Outcome, Promise, Usage
+from entraide.units import uwh_from_joules
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.accounting import DeliveredRun, bill_resumed
 from entraide_scheduler.core.carbon import make_resumed_receipt, settle_resumed
@@ -446,7 +447,29 @@ def test_each_token_is_billed_once(earlier: list[DeliveredRun], last: Usage | No
     assert [run.delivered_tokens for run in earlier] == [
         run.output_tokens for run in billed[: len(earlier)]
     ]
-    assert all(run.energy_decode_uwh >= 0 for run in billed)
+    assert all(
+        0 <= run.energy_decode_uwh <= known.usage.energy_decode_uwh
+        for run, known in zip(billed, earlier, strict=False)
+    )
+
+
+def test_a_lost_run_bills_no_more_than_its_machine_can(two: Pool) -> None:
+    """Tokens that the core did not know of add none to an estimate that is at the lease's limit."""
+    two.tell(events.NodeJoined, node("n1", "beta"), True, "", peak_w=1.0)
+    two.tell(events.NodeJoined, node("n2", "gamma"), True, "", peak_w=1.0)
+    first = ask(two)
+    two.progress(first, 30)
+    two.now += 2.0
+    leave(two, first)
+    second = two.places()[-1]
+    resumed(two, second, (first, 60))
+    two.report(second)
+    lost = settled(two).runs[0].usage
+
+    assert (60, uwh_from_joules(1.5 * 1.0 * 2.0)) == (
+        lost.output_tokens,
+        lost.energy_prefill_uwh + lost.energy_decode_uwh,
+    )
 
 
 def test_the_receipt_names_both_machines_and_sums_them(two: Pool) -> None:

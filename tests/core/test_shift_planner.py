@@ -5,26 +5,27 @@ from itertools import product
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from msgspec import structs
 from tests.core import green_year
 from tests.core.builders import START
 
 from entraide_scheduler.core import events
-from entraide_scheduler.core.admission import NO_SHAPE
 from entraide_scheduler.core.carbon import (
     HOUR_S,
     STEP_S,
+    BatchSlots,
     GreenerHour,
+    RunLengths,
     ShiftPlanner,
     Signal,
     StartLimit,
     ZoneCapacity,
-    batch_work_of,
+    latest_start_hour,
 )
-from entraide_scheduler.core.carbon.batch_backlog import BatchBacklog, BatchWork
+from entraide_scheduler.core.carbon.batch_backlog import BatchBacklog
 from entraide_scheduler.core.carbon.intensity_forecast import IntensityForecast
 from entraide_scheduler.core.carbon.shift_planner import ShiftReason, latest_hour, plan_starts
 from entraide_scheduler.core.policy import Deferral
+from entraide_scheduler.core.records import BatchWork
 
 HOUR = int(START) // HOUR_S + 1
 AT = float(HOUR * HOUR_S)
@@ -190,19 +191,52 @@ def test_a_forecast_that_promises_for_ever_is_not_believed_for_ever() -> None:
 
 def test_the_margin_is_a_part_of_the_time_that_is_left() -> None:
     """A tenth of the time that is left is kept for surprises, less as the hour comes nearer."""
-    assert [HOUR + 18, HOUR + 19, HOUR + 9, HOUR - 2] == [
+    assert [HOUR + 18, HOUR + 19, HOUR - 2] == [
         latest_hour(HOUR + 20, at=AT, margin=0.1),
         latest_hour(HOUR + 20, at=AT + 12 * HOUR_S, margin=0.1),
-        latest_hour(HOUR + 10, at=AT, margin=0.1),
         latest_hour(HOUR - 2, at=AT, margin=0.1),
     ]
 
 
+def test_an_hour_within_the_margin_counts_where_it_is_sure() -> None:
+    """Work waits for the green last hour before its latest start if its slots are sure then."""
+    forecast, work = forecast_of(CA_ON=(*[50.0] * 19, 10.0)), [(HOUR + 20, float(HOUR_S))]
+    for sure in (1.0, 0.0):
+        slots = (ZoneCapacity("CA-ON", 1.0, expected=(1.0,) * 20, sure=(*[1.0] * 18, sure, sure)),)
+        limit = plan_starts(work, slots, forecast, at=AT, terms=Deferral())[HOUR + 20]
+
+        assert starts(limit, forecast) != bool(sure)
+
+
 def test_the_latest_start_leaves_time_to_run() -> None:
     """A job must start so early that even a long run ends by its deadline."""
-    assert BatchWork(HOUR + 22, 90_500) == batch_work_of(
-        AT + 24 * HOUR_S, upper_s=3_601.0, run_s=90.5
-    )
+    lengths = RunLengths(0.0, 1.0, 0.0, 90.0, 1_800.0)
+
+    assert 90.0 == lengths.expected_s(BatchWork(0, 1, 50, 5_000))
+    assert 3_600.0 == lengths.upper_s(50, 5_000)
+    assert HOUR + 22 == latest_start_hour(AT + 24 * HOUR_S - 1.0, lengths.upper_s(50, 5_000))
+
+
+def test_hours_hold_the_slots_that_are_expected_in_them() -> None:
+    """Work that the green hours hold only with all slots also takes the next best one."""
+    forecast = forecast_of(CA_ON=(50.0, 10.0, 90.0))
+    half = (ZoneCapacity("CA-ON", 1.0, expected=(1.0, 0.5, 1.0), sure=(1.0,) * 3),)
+
+    assert [(), ("CA-ON",)] == [
+        starts(limit_for(forecast, latest=3, work_h=0.8, capacities=capacities), forecast)
+        for capacities in (ONE, half)
+    ]
+
+
+def test_work_that_later_hours_do_not_hold_for_sure_starts_now() -> None:
+    """Work does not wait for slots that are only likely to be there."""
+    forecast = forecast_of(CA_ON=(50.0, 10.0, 10.0))
+    likely = (ZoneCapacity("CA-ON", 1.0, expected=(1.0, 0.9, 0.9), sure=(1.0, 0.5, 0.1)),)
+    limits = [
+        limit_for(forecast, latest=3, work_h=hours, capacities=likely) for hours in (0.9, 1.0)
+    ]
+
+    assert [ShiftReason.LATER, ShiftReason.SHORT] == [limit.reason for limit in limits]
 
 
 # Shared capacity.
@@ -338,7 +372,8 @@ def test_nothing_is_promised_where_nobody_can_work() -> None:
 
 def test_a_backlog_forgets_the_order() -> None:
     """The same waiting jobs give the same work, whatever came and went before."""
-    waits = [BatchWork(HOUR + n % 5, 100 + 37 * n) for n in range(40)]
+    waits = [BatchWork((HOUR + n % 5) * 4, 1, 100 + 37 * n, n) for n in range(40)]
+    lengths = RunLengths(0.1, 1.0, 0.0)
     once, again = BatchBacklog(), BatchBacklog()
     for wait in waits:
         again.add("petit", "alpha", wait)
@@ -346,12 +381,12 @@ def test_a_backlog_forgets_the_order() -> None:
         again.remove("petit", "alpha", wait)
     for wait in reversed(waits[1::2]):
         once.add("petit", "alpha", wait)
-    left, jobs = again.work("petit"), again.jobs("alpha")
+    left, jobs = again.work("petit", lengths), again.jobs("alpha")
     for wait in waits[1::2]:
         again.remove("petit", "alpha", wait)
 
-    assert (once.work("petit"), 20) == (left, jobs)
-    assert ([], 0) == (again.work("petit"), again.jobs("alpha"))
+    assert (once.work("petit", lengths), 20) == (left, jobs)
+    assert ([], 0) == (again.work("petit", lengths), again.jobs("alpha"))
 
 
 @given(
@@ -383,16 +418,16 @@ def test_planning_again_is_as_good_as_planning_perfectly(
 @settings(max_examples=100, deadline=None)
 def test_a_kept_plan_is_what_a_fresh_one_would_be(data: st.DataObject) -> None:
     """After any sequence of changes and queries, a limit equals that of a new planner."""
-    green, waits, shape = ShiftPlanner(), [], structs.replace(NO_SHAPE, model="petit")
+    green, waits = ShiftPlanner(), []
+    slots, lengths = BatchSlots(ONE), RunLengths(1.0, 0.0, 0.0)
     green.forecast = forecast_of(CA_ON=(50.0, 30.0, 60.0, 10.0, 30.0, 20.0))
     for _ in range(data.draw(st.integers(1, 12))):
         if waits and data.draw(st.booleans()):
             wait = waits.pop(data.draw(st.integers(0, len(waits) - 1)))
             green.backlog.remove("petit", "alpha", wait)
         else:
-            waits.append(
-                BatchWork(HOUR + data.draw(st.integers(0, 6)), data.draw(st.integers(1, 9**7)))
-            )
+            due = (HOUR + data.draw(st.integers(0, 6))) * HOUR_S // STEP_S
+            waits.append(BatchWork(due, 1, data.draw(st.integers(1, 5_000)), 0))
             green.backlog.add("petit", "alpha", waits[-1])
         fresh = ShiftPlanner()
         fresh.forecast = green.forecast
@@ -401,14 +436,19 @@ def test_a_kept_plan_is_what_a_fresh_one_would_be(data: st.DataObject) -> None:
         at = AT + data.draw(st.sampled_from((0.0, 100.0, 1_000.0, 4_000.0)))
         given_now, given_fresh = (
             [
-                capacity.start_limit(
-                    shape, wait.hour, at=at, terms=Deferral(), tokens=(9.0, 1.0), version=0,
-                    capacities=lambda: ONE,
+                planner.start_limit(
+                    "petit",
+                    latest_start_hour(wait.due * STEP_S, lengths.upper_line_s(wait)),
+                    at=at,
+                    terms=Deferral(),
+                    tokens=(9.0, 1.0),
+                    slots=slots,
+                    lengths=lengths,
                 )
                 for wait in waits
             ]
-            for capacity in (green, fresh)
-        )  # fmt: skip
+            for planner in (green, fresh)
+        )
 
         assert given_fresh == given_now
 

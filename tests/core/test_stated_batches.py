@@ -2,10 +2,11 @@
 
 import pytest
 from tests.core.builders import Pool, card, facts, of, replica
-from tests.core.test_carbon_shifting import HOUR_S, NOON, batch, ontario
+from tests.core.test_carbon_shifting import HOUR_S, NOON, batch, make_known, ontario
 
 from entraide.types import JobClass, JobKind
 from entraide_scheduler.core import commands, events
+from entraide_scheduler.core.carbon import RunLengths
 from entraide_scheduler.core.evaluation import stated_batches
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Deferral
@@ -18,6 +19,7 @@ def one_slot() -> Pool:
     """A pool in Ontario with one slot for batch work; a run takes ten seconds."""
     pool = ontario(*HOURS, deferral=Deferral(worth=0.0, margin=0.0, slots_part=1.0))
     pool.join(card("n1", zone="CA-ON", replicas=(replica(slots=1),)))
+    make_known(pool)
     return pool
 
 
@@ -34,10 +36,8 @@ def state_lines(pool: Pool, lines: int, name: str = "batch-1", **changes) -> lis
 
 def work_h(pool: Pool) -> float:
     """The hours of slot time in the backlog."""
-    return (
-        sum(seconds for _, seconds in pool.core._state.shift_planner.backlog.work("petit"))
-        / 3_600.0
-    )
+    backlog = pool.core._state.shift_planner.backlog
+    return sum(seconds for _, seconds in backlog.work("petit", RunLengths())) / 3_600.0
 
 
 def test_lines_to_come_fill_the_greenest_hours() -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.core.builders import Pool, card, of, usage
+from tests.core.builders import Pool, card, of, placed, usage
 
 from entraide.types import Basis, Outcome
 from entraide_scheduler.core import commands, events
@@ -95,6 +95,21 @@ def test_report_beyond_the_lease_ends_the_job_well_and_marks_the_node() -> None:
     assert settle.settlement.energy_uwh == energy_limit_uwh(65.0, 2.0)
     assert {INPUT: 1, OUTPUT: 1, ENERGY: 1} == marks(pool)
     assert 3 == len(of(asked, commands.NodeMarked))
+
+
+def test_energy_is_bounded_from_the_placement_on() -> None:
+    """The time for which a job waited before its run gives the run no more energy."""
+    pool = lent()
+    slots = pool.core._state.fleet.nodes["n1"].replicas["petit"].slots
+    running = [placed(pool, f"r{number}", "alpha") for number in range(slots)]
+    pool.ask("waited", "alpha")
+    pool.wait(4.0, seen=("n1",))
+    (place,) = of(pool.report(running[0]), commands.Place)
+    pool.now += 2.0
+    (settle,) = of(pool.report(place, energy_decode_uwh=2**53), commands.Settle)
+
+    assert "waited" == place.job
+    assert energy_limit_uwh(65.0, 2.0) == settle.settlement.energy_uwh
 
 
 def test_marks_survive_hellos_and_restarts() -> None:

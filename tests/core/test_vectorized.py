@@ -39,7 +39,7 @@ from entraide_scheduler.core.policy import (
     QuotaKind,
 )
 from entraide_scheduler.core.policy.policy import Limits
-from entraide_scheduler.core.prediction import make_cost_model
+from entraide_scheduler.core.prediction import late_risk, make_cost_model, margin_part
 from entraide_scheduler.core.records import Job, Shape
 from entraide_scheduler.core.rules import (
     REPLICA_RULES,
@@ -99,6 +99,7 @@ def any_pool(draw: random.Random, nodes: int, examples: Draw = None) -> Pool:
     sections: dict[str, Fields] = {
         "evidence": {"undocumented_part": draw.choice((1.0, 0.0, 0.5))},
         "limits": {"explained_nodes": 8, "explained_best": 3},
+        "carbon": {"late_weight": draw.choice((20.0, 5.0, 1.0, 0.0))},
     }
     pool = Pool(
         *(replace(each, **drawn_terms(examples)) for each in terms),
@@ -267,6 +268,7 @@ def test_a_job_may_fit_a_replica_of_its_own_co_op_only(explained: int, job_class
     job = state.jobs["j1"]
     for node in ("here", "other"):
         pool.tell(events.NodeChanged, node, True, "", None, Lending.OWN_ONLY)
+    job.shape = shape_of(state, job)
 
     assert evaluation.may_fit(state, job)
 
@@ -291,12 +293,25 @@ def test_cost_models_kept_up_to_date_equal_new_ones(seed: int) -> None:
                     shape = replace(job.shape, coop=coop, batch=batch, alone=alone)
 
                     assert plain_rule(view, shape, state.policy) is blocking_rule(view, shape)
-        table_and_rows = index.tables.get(MODEL)
-        if table_and_rows is not None:
-            table, rows = table_and_rows
-            for row, view in enumerate(rows):
-                asked = list(astuple(view.cost))
+        table, rows = index.tables.get(MODEL)
+        for row, view in enumerate(rows):
+            asked = list(astuple(view.cost))
 
-                assert table.cells[: len(asked), row].tolist() == asked
-                assert table.blocked_bits[row] == view.blocked_bits
-                assert tuple(table.blocked_by[:, row].tolist()) == blocked_codes(view.blocked_bits)
+            assert row == view.row
+            assert table.cells[: len(asked), row].tolist() == asked
+            assert table.blocked_bits[row] == view.blocked_bits
+            assert tuple(table.blocked_by[:, row].tolist()) == blocked_codes(view.blocked_bits)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1.0, 1.815259])
+@pytest.mark.parametrize("late_weight", [0.0, 1.0, 20.0, 1_000.0])
+def test_with_less_than_the_margins_part_no_risk_is_worth_it(
+    scale: float, late_weight: float
+) -> None:
+    """A late first token then weighs more than all grams that could be saved, and not beyond."""
+    part = margin_part(scale, late_weight)
+    below = [late_weight * late_risk(0.0, 1.0, part * left, scale) for left in (0.0, 0.5, 0.999)]
+    at_most = late_weight * late_risk(0.0, 1.0, min(1.0, part + 1e-6), scale)
+
+    assert part == 0.0 or min(below) > 1.0
+    assert part > 0.999 or at_most <= 1.0

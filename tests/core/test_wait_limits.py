@@ -6,7 +6,7 @@ from tests.core.builders import START, Pool, card, facts, loadable, of, placed, 
 from entraide.types import JobClass, JobKind, Lending
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.policy import CoopTerms, Lend
+from entraide_scheduler.core.policy import CoopTerms, Lend, Period, Quota, QuotaKind
 
 PAUSED = "paused"
 
@@ -146,20 +146,10 @@ def test_a_node_that_serves_its_own_co_op_only_is_closed_to_the_others(pool: Poo
     ]
 
 
-def test_a_co_op_that_lends_no_slot_accepts_no_one(pool: Pool) -> None:
-    """Where nothing is lent, the others' jobs wait for nothing, and end."""
-    pool = Pool(CoopTerms("alpha", lend=Lend(part=0.0)), "beta")
-    pool.join(card("n1", coop="alpha"))
-    pool.ask("theirs", "beta")
-    pool.wait(61.0, seen=("n1",))
-
-    assert [("theirs", "waited_too_long", 60.0)] == ends(pool)
-
-
 def test_a_cap_that_no_machine_keeps_ends_the_wait(pool: Pool) -> None:
-    """A job's own cap on grams that each machine exceeds counts as no machine that accepts."""
+    """A job's own cap on grams that each idle machine exceeds counts as no machine that accepts."""
     pool.join(card("ab", zone="CA-AB"), card("on", zone="CA-ON"))
-    pool.ask("capped", max_carbon_ug=100, max_wait_s=9.0)
+    pool.ask("capped", max_carbon_ug=1_500, max_wait_s=9.0)
     pool.wait(10.0, seen=("ab", "on"))
 
     (end,) = of(pool.asked, commands.EndStalledJob)
@@ -203,9 +193,85 @@ def test_lent_energy_that_is_spent_ends_the_wait() -> None:
     assert ("theirs", "lend_energy") == (end.job, end.values["reason"])
 
 
+def short_pool(
+    period: Period, kind: QuotaKind = QuotaKind.ENERGY_WH, *, left: int = 10_000
+) -> Pool:
+    """A pool whose alpha has almost nothing left of a quota of 1 Wh or 1 g."""
+    pool = Pool(CoopTerms("alpha", quotas=(Quota(kind, 1, period),)), "beta")
+    pool.join(card("n1", zone="CA-AB", replicas=(replica(slots=1),)))
+    pool.tell(events.PeriodBegan, period, START + 7_200.0)
+    quotas, asked = pool.core._state.quotas, facts("used")
+    quotas.settle("alpha", quotas.reserve_at_placement(asked, 0, 0), {kind: 1_000_000 - left})
+    return pool
+
+
+@pytest.mark.parametrize(
+    ("period", "kind", "code"),
+    [
+        (Period.DAY, QuotaKind.ENERGY_WH, "quota_energy"),
+        (Period.MONTH, QuotaKind.CARBON_G, "quota_carbon"),
+        (Period.MINUTE, QuotaKind.ENERGY_WH, "rate_limit_exceeded"),
+    ],
+)
+def test_a_quota_that_does_not_suffice_ends_the_wait(
+    period: Period, kind: QuotaKind, code: str
+) -> None:
+    """A live job ends after its class's minute with the quota's code, and the period's end."""
+    pool = short_pool(period, kind)
+    pool.ask("short")
+    pool.ask("kept", kind=JobKind.KEPT)
+    pool.wait(61.0, seen=("n1",))
+
+    (end,) = of(pool.asked, commands.EndStalledJob)
+    assert [("short", code, 60.0)] == ends(pool)
+    assert (1, 0.01, period, 60.0) == tuple(
+        end.values[name] for name in ("limit", "left", "period", "waited_s")
+    )
+    assert 0.01 < end.values["needed"] < 1.0
+    assert (7_140.0, "waiting") == (end.retry_after_s, end.explanation.decision)
+    assert end.explanation.reason in ("quota_energy", "quota_carbon")
+
+
+def test_a_quota_that_begins_anew_in_time_runs_the_job() -> None:
+    """The next minute's quota is there before the longest wait is over."""
+    pool = short_pool(Period.MINUTE)
+    pool.ask("short")
+    pool.wait(50.0, seen=("n1",))
+    begun = pool.tell(events.PeriodBegan, Period.MINUTE, pool.now + 60.0)
+
+    assert ["short"] == [place.job for place in of(begun, commands.Place)]
+    pool.wait(20.0, seen=("n1",))
+    assert ends(pool) == []
+
+
+def test_a_quota_ends_the_wait_beside_a_full_machine_too() -> None:
+    """Where the job would exceed its quota on a full machine as well, its end helps nothing."""
+    pool = short_pool(Period.DAY)
+    pool.ask("short")
+    place = placed(pool, "theirs", "beta")
+    pool.accept(place)
+    for tokens in range(1, 62):
+        pool.progress(place, tokens)
+        pool.wait(1.0, seen=("n1",))
+
+    (end,) = of(pool.asked, commands.EndStalledJob)
+    assert [("short", "quota_energy", 60.0)] == ends(pool)
+    assert "quota_energy" == end.explanation.reason
+
+
+def test_a_job_that_waits_for_a_quota_is_told_when_its_period_ends() -> None:
+    """The reason and the time until the quota begins anew reach the client that waits."""
+    pool = short_pool(Period.DAY)
+    pool.ask("short")
+    ((view,), _) = pool.core.live_waits(pool.now, 0)
+
+    assert ("quota_energy", True) == (view.reason, (view.retry_after_s or 0.0) >= 7_200.0)
+
+
 def test_a_greener_grid_begins_the_time_of_a_cap_anew(pool: Pool) -> None:
     """A capped job that a machine takes in the end is not ended for what it waited before."""
     pool.join(card("ab", zone="CA-AB", replicas=(replica(slots=1),)))
+    pool.tell(events.ForecastIssued, "CA-AB", START, START, (372.0, 2.0))
     pool.ask("capped", max_carbon_ug=2_000, max_wait_s=9.0)
     pool.wait(8.0, seen=("ab",))
     cleaner = pool.tell(events.IntensityChanged, "CA-AB", 2.0, 20.0, "measured", START + 1e6)

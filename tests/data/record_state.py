@@ -93,7 +93,7 @@ def options_of(luck: Random, keys: dict[str, str]) -> dict[str, str]:
         "class": job_class,
         "data": luck.choice(("internal", "internal", "public", "restricted")),
         "deadline": deadline,
-        "jurisdiction": luck.choice(("", "", "", "CA", "CA-QC", "CA-ON")),
+        "jurisdiction": luck.choice(("", "", "", "CA", "CA", "CA-QC")),
         "grams": luck.choice(("", "", "", "", "5")),
         "session": luck.choice(("", "", f"séance-{luck.randint(1, 5)}")),
     }

@@ -6,6 +6,8 @@ first release), and files beside this module:
 - ``state-NAME.tar.xz``: the state folder of a pool that was stopped, without logs, process files
   and checksums of weights. All of its keys are of a pool that no longer runs.
 - ``journal-NAME.gz``: what ``entraide scheduler journal export`` gave for that folder.
+  That of ``base`` is of a later life, recorded when late work was placed otherwise: a journal whose
+  placements are no longer made tells little after the first of them.
 - ``journal-NAME-busy.gz``: the part of the same journal that begins with a snapshot taken when
   most jobs waited and ran.
 - ``golden-NAME.json``: what the code that recorded found in these files.
@@ -28,6 +30,7 @@ from typing import Any
 
 import msgspec
 import tomli_w
+from alembic.script import ScriptDirectory
 from msgspec import Struct
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.schema import CreateColumn
@@ -46,6 +49,7 @@ from entraide_scheduler.driver import recover
 from entraide_scheduler.gateway.jobs import Sealer
 from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key
 from entraide_scheduler.nats.receipt_keys import load_catalogue_key, load_receipt_keys
+from entraide_scheduler.store.database import migration_config
 from entraide_scheduler.store.rows import KeptJobRow
 from entraide_scheduler.store.schema import metadata
 from entraide_scheduler.store.store import Store
@@ -156,7 +160,7 @@ def unpack(name: str, folder: Path) -> Path:
 
 
 def _complete_schema(state: Path) -> None:
-    """Gives a recording the tables and columns that the base schema has today.
+    """Gives a recording the tables, columns and number that the base schema has today.
 
     Until the first release, the base schema changes without a migration.
     """
@@ -171,6 +175,8 @@ def _complete_schema(state: Path) -> None:
                     connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {added}"))
             for name in present - {column.name for column in table.columns}:
                 connection.execute(text(f"ALTER TABLE {table.name} DROP COLUMN {name}"))
+        head = ScriptDirectory.from_config(migration_config()).get_current_head()
+        connection.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": head})
     engine.dispose()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.local_pool import RunningPool, up
+from tests.integration.local_pool import MODEL, RunningPool, up
 from tests.testbed.guides import POOL, Guide, read_blocks
 from tests.testbed.hosts import Host
 
@@ -15,10 +15,10 @@ PAGE = "batches.fr.md"
 BATCH = re.compile(r"batch_[0-9a-f]{22}")
 
 
-@pytest.fixture
-def pool(tmp_path: Path) -> Iterator[RunningPool]:
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPool]:
     """A pool with two machines."""
-    running = up(tmp_path / "pool", "--nodes", "2")
+    running = up(tmp_path_factory.mktemp("state") / "pool", "--nodes", "2")
     try:
         yield running
     finally:
@@ -60,3 +60,27 @@ def test_the_guide_runs_batches(pool: RunningPool, tmp_path: Path) -> None:
     steps = {block.step for block in read_blocks(PAGE)}
     assert {"settings", "questions", "once", "submit", "follow", "lines", "sdk", "openai", "mock",
             "cancel"} == steps  # fmt: skip
+
+
+@pytest.mark.engines
+@pytest.mark.timeout(600)
+def test_the_toy_fails_french(pool: RunningPool) -> None:
+    """The real small model is measured, 40 items at most: it fails French."""
+    evaluate = ["models", "evaluate", MODEL, "--task", "answer", "--task", "compute"]
+    measured = pool.entraide(*evaluate, "--language", "fr", "--items", "20", "--yes", "--json")
+    entry = pool.entraide("models", "show", MODEL, "--json")
+    checksums = {artefact["files"][0]["sha256"] for artefact in entry["artefacts"][:1]}
+
+    assert ["answer", "compute"] == [cell["task"] for cell in entry["quality"]]
+    assert {"quality": entry["quality"], "figures": entry["figures"]} == measured
+    for cell in entry["quality"]:
+        assert cell["rate"] <= cell["high"] < 0.8, cell
+        assert cell["n"] <= 20
+        assert checksums == {cell["weights"].removeprefix("sha256:")}
+    assert sum(cell["n"] for cell in entry["quality"]) == sum(
+        figures["answers"] for figures in entry["figures"]
+    )
+    for figures in entry["figures"]:
+        assert figures["tokens_per_s"] > 0
+        assert figures["energy_wh_per_answer"] > 0
+        assert ("llama.cpp", True) == (figures["engine"], figures["machine"] != "unknown")

@@ -54,6 +54,7 @@ async def test_facts(engine: SupervisedEngine) -> None:
         "repetition_penalty",
         "resume",
         "schema",
+        "thinking_budget_tokens",
     ) == facts.features  # this model's template has no tools
     assert facts.api_base.startswith(("unix://", "http://127.0.0.1:"))
     assert await engine.ready() is None

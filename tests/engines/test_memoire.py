@@ -143,7 +143,7 @@ async def test_the_documents_answer_with_their_sources(office: Office) -> None:
         if f"] {QUESTIONS[question]}" not in answer
     }
     assert "] tarifs.txt – Les Trois Clochers" in guide
-    assert {True} == {f"Répondu par own, une machine de la coopérative {OWN}." in answer
+    assert {True} == {f"Répondu par own ({OWN})." in answer
                       for answer in (*answers.values(), guide)}  # fmt: skip
 
 

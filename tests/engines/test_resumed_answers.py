@@ -5,16 +5,17 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.engines import resuming
+from msgspec import UNSET
 from tests.engines.hub_folder import with_template
 from tests.engines.own_environments import cache_folder
 from tests.engines.resuming import ANSWERS, Cut, cuts_of, post, resumed, spread, streamed
-from tests.engines.support import demo_model, llamacpp, ran
+from tests.engines.support import demo_model, llamacpp
 
 from entraide.resuming import RESUME
-from entraide_node.engines.base import BAD_REQUEST, CHAT, COMPLETIONS
+from entraide_node.engines.base import CHAT, COMPLETIONS
 from entraide_node.engines.supervised_engine import SupervisedEngine
 from entraide_node.models.model_files import ModelFile, find_model
+from entraide_scheduler.gateway.chat.thinking import engine_fields
 
 pytestmark = [
     pytest.mark.engines,
@@ -209,9 +210,11 @@ THINKING = (
     "{{- '<think>\\n\\n</think>\\n\\n' }}{%- endif %}{%- endif %}"
 )
 
+OFF = engine_fields(UNSET)
 
-async def test_a_model_that_thinks_first(engine: SupervisedEngine) -> None:
-    """llama.cpp would put an empty thought before the earlier text, so it resumes nothing."""
+
+async def test_a_model_that_thinks_first() -> None:
+    """Where thinking is off, a model whose template opens a thought goes on after the text."""
     copy = with_template(
         demo_model().path, cache_folder() / "smollm2-thinking-3.gguf", chat_template=THINKING
     )
@@ -220,12 +223,14 @@ async def test_a_model_that_thinks_first(engine: SupervisedEngine) -> None:
     async with llamacpp(model=model) as thinking:
         messages = [{"role": "user", "content": "?"}, {"role": "assistant", "content": "!"}]
         prompt = (await post(thinking, "/apply-template", {"messages": messages}))["prompt"]
-        request = resuming.asked(CHAT, "Compte.", max_tokens=4, earlier=Cut(2, "Un, "))
-        chunks, end = await ran(thinking, request)
+        went_on = await resumed(thinking, CHAT, "Compte.", Cut(2, "Un, "), max_tokens=4, **OFF)
+        asked = {"messages": [{"role": "user", "content": "Compte."}], **OFF}
+        begun = (await post(thinking, "/apply-template", asked))["prompt"] + "Un, "
+        body = {"prompt": begun, "n_predict": 4, "temperature": 0}
+        raw = (await post(thinking, "/completion", body))["content"]
         offered = thinking.facts.features
 
     assert prompt.endswith("<think>\n\n</think>\n\n!")
-    assert RESUME not in offered
-    assert RESUME in engine.facts.features
-    assert end.failure is not None
-    assert ([], BAD_REQUEST) == (chunks, end.failure.code)
+    assert begun.endswith("<think>\n\n</think>\n\nUn, ")
+    assert RESUME in offered
+    assert raw == went_on.text

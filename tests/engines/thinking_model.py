@@ -1,5 +1,6 @@
 """The small model as one that thinks first: its chat template opens a thought, as many models' do.
 
+Told by the argument ``enable_thinking``, the template closes the thought at once, as Qwen3's does.
 The template shows three short conversations, which the model follows: it closes its thought by
 itself, and engines separate the thought from the answer.
 """
@@ -10,7 +11,7 @@ from tests.engines.hub_folder import hub_folder, with_template
 from tests.engines.own_environments import cache_folder
 from tests.engines.support import demo_model
 
-FORM = 1  # of the copy that is kept; a new number where it changes
+FORM = 2  # of the copy that is kept; a new number where it changes
 ALIAS = f"smollm2-thought-{FORM}"
 QUESTION = [{"role": "user", "content": "Name three animals of Canada."}]
 SHOWN = (
@@ -30,7 +31,9 @@ TEMPLATE = (
     "{%- if message.role == 'assistant' and message.reasoning_content %}"
     "{{- '<think>\\n' + message.reasoning_content + '\\n</think>\\n\\n' }}{%- endif %}"
     "{{- message.content + '<|im_end|>\\n' }}{%- endfor %}"
-    "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n<think>\\n' }}{%- endif %}"
+    "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n<think>\\n' }}"
+    "{%- if enable_thinking is defined and not enable_thinking %}{{- '\\n</think>\\n\\n' }}"
+    "{%- endif %}{%- endif %}"
 )
 
 

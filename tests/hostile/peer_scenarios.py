@@ -38,6 +38,10 @@ LONG = HttpLimits(
     connections=12, connections_without_key=6, connections_without_key_per_address=4,
     requests_per_key=3,
 )  # fmt: skip
+FEW = HttpLimits(
+    connections=12, connections_without_key=6, connections_without_key_per_address=6,
+    connections_per_coop=3, keys_per_coop=1,
+)  # fmt: skip
 READ_MAX_BYTES = 512 * 1024  # of one read of an event loop, with room to spare
 
 Scenario = Callable[[Pool, Address], Coroutine[Any, Any, None]]

@@ -9,12 +9,13 @@ import msgspec
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from msgspec import Struct
+from tests.fuzzing import EXAMPLES
 
 from entraide.wire import messages as m
 from entraide_scheduler.node_validation import bounds
 
-# As many examples as the profile says: few in `make test`, more in `make fuzz`.
-FUZZ = settings(deadline=None, suppress_health_check=list(HealthCheck))
+# Few examples in `make test`, more in `make fuzz`.
+FUZZ = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 EXTREME_FLOATS = (float("nan"), float("inf"), -float("inf"), 1e308, -1e308, 5e-324, -1.0, 0.0)
 EXTREME_INTS = (-(2**63), -1, 0, 1, 2**31, 2**53, 2**53 + 1, 2**63 - 1, 2**63, 2**64 - 1)
 

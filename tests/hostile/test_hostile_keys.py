@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import time
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ import msgspec
 import pytest
 from tests.hostile import peers
 from tests.hostile.peer_scenarios import (
+    FEW,
     LONG,
     LOOPS,
     MODELS,
@@ -36,7 +38,9 @@ from tests.hostile.peers import Address, head
 from tests.scheduler.gateway_support import KEY_A, Pool, ask
 from tests.waiting import eventually
 
-from entraide_scheduler.config import HttpLimits
+from entraide_scheduler.config import KEY_GRACE_S, HttpLimits
+from entraide_scheduler.gateway.signin.auth import hash_key
+from entraide_scheduler.store.rows import KeyRow
 
 IN_A_ROW = (
     head("GET", "/healthz")
@@ -124,6 +128,47 @@ async def key_has_so_many_requests_under_way(pool: Pool, address: Address) -> No
     assert not pool.gateway._http._head_check._under_way
 
 
+@SCENARIOS.under(FEW)
+async def coop_has_so_many_connections(pool: Pool, address: Address) -> None:
+    """Beyond them, a further connection of its keys is refused in words; one that closes helps."""
+    last = head("GET", MODELS, KEY_A, Connection="close")
+    with many(address, FEW.connections_per_coop, head("GET", MODELS, KEY_A)):
+        await eventually(lambda: server(pool)._by_coop["alpha"] == FEW.connections_per_coop)
+        with peers.dialled(address) as peer:
+            peer.sendall(last)
+            beyond = await asyncio.to_thread(peers.until_closed, peer)
+        await serves(pool)
+    await eventually(lambda: not server(pool)._by_coop["alpha"])
+    afterwards = await asyncio.to_thread(peers.answers, address, last)
+
+    assert [429] == peers.statuses(beyond)
+    assert b"Your co-op already has as many connections open here" in beyond
+    assert [200] == afterwards
+    assert 1.0 == refused(pool, "connections_per_coop")
+
+
+@SCENARIOS.under(FEW)
+async def coop_has_so_many_keys(pool: Pool, address: Address) -> None:
+    """While so many have requests under way a further one is refused, but not another co-op's."""
+    row = KeyRow("key-alpha-2", "alpha", "main", "another")
+    await pool.store.create_key(row, hash_key("ent_another"))
+    another = head("GET", MODELS, "ent_another", Connection="close")
+    with many(address, 1, post(json.dumps(ask()).encode(), Connection="close")) as (peer,):
+        run = await pool.placed()
+        with peers.dialled(address) as further:
+            further.sendall(another)
+            beyond = await asyncio.to_thread(peers.until_closed, further)
+        await serves(pool)
+        run.finish()
+        await asyncio.to_thread(peers.until_closed, peer)
+    afterwards = await asyncio.to_thread(peers.answers, address, another)
+
+    assert [429] == peers.statuses(beyond)
+    assert b"As many keys and people of your co-op" in beyond
+    assert [200] == afterwards
+    assert 1.0 == refused(pool, "keys_per_coop")
+
+
 @SCENARIOS.under(LONG)
 async def left_requests_are_not_under_way(pool: Pool, address: Address) -> None:
     """A client that leaves gives its place back."""
@@ -166,6 +211,26 @@ async def connections_without_key_are_few(pool: Pool, address: Address) -> None:
     assert [200] == peers.statuses(served)
     assert [200] == peers.statuses(still)
     assert most == keyless
+
+
+def stand_still(seconds: float) -> None:
+    """Keeps the event loop from everything else."""
+    time.sleep(seconds)
+
+
+@SCENARIOS.under(msgspec.structs.replace(LONG, requests_per_key=LONG.connections))
+async def keys_that_wait_for_the_gateway_are_no_missing_keys(pool: Pool, address: Address) -> None:
+    """Clients that show their keys at once keep their connections, though the gateway is busy."""
+    total = LONG.connections_without_key
+    pool.gateway.clear_key_cache()
+    with many(address, total) as opened:
+        await eventually(lambda: len(server(pool)._keyless) == total)
+        for peer in opened:
+            peer.sendall(head("GET", MODELS, KEY_A))
+        stand_still(KEY_GRACE_S + 0.1)
+        answers = [await asyncio.to_thread(peer.recv, 65_536) for peer in opened]
+
+    assert [[200]] * total == [peers.statuses(answer) for answer in answers]
 
 
 @SCENARIOS.under(LONG)

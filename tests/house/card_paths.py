@@ -105,7 +105,8 @@ def _offers(card: NodeCard, path: Path, name: str) -> Iterator[str]:
         return
     fleet = builders.Pool().core._state.fleet
     fleet.add_or_update(BASE, accepting=True, reason="", at=NOW)
-    fleet._changes.aliases = fleet._changes.servable = False
+    fleet._changes.aliases = False
+    fleet._changes.servable.clear()
     fleet.add_or_update(card, accepting=True, reason="", at=NOW)
     if not (fleet._changes.aliases and fleet._changes.servable):
         yield "a card that changes it is no change of the node's offers"

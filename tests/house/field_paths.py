@@ -25,11 +25,19 @@ from typer.testing import CliRunner
 from entraide import i18n
 from entraide.cli import coops as coops_cli
 from entraide.decoding import decode_toml
+from entraide.quality_terms import QualityException
+from entraide.types import Task
 from entraide_scheduler.control.admin import AdminService
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core import recording
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.policy import DEFAULT_CLASSES, CoopTerms, Period, Policy, Quota
+from entraide_scheduler.core.policy import (
+    DEFAULT_CLASSES,
+    CoopTerms,
+    Period,
+    Policy,
+    Quota,
+)
 from entraide_scheduler.policy_versions.cli_output import change_line
 from entraide_scheduler.policy_versions.differences import PolicyChange, find_changes
 from entraide_scheduler.policy_versions.documents import (
@@ -48,6 +56,7 @@ GIVEN: dict[type, dict[str, Any]] = {
     Policy: {"version": "v1", "classes": DEFAULT_CLASSES},
     CoopTerms: {"coop": COOP},
     Quota: {"period": Period.DAY},
+    QualityException: {"task": Task.ANSWER, "language": "fr"},
 }
 BASE: Policy = make_sample(Policy, GIVEN)
 PATHS = [path for path in list_paths(BASE) if path != ("classes", 1)]
@@ -108,7 +117,7 @@ def _shown_losses(
     if not any(name in str(change.values.get("key")) for change in changes):
         yield "no change names it"
     for lang in i18n.LANGUAGES:
-        lines = "\n".join(change_line(change, lang) for change in changes)
+        lines = "\n".join(change_line(change, lang, {}) for change in changes)
         shown = [
             text if isinstance(value, tuple | str) else i18n.decimal(value, lang) for text in texts
         ]

@@ -60,6 +60,7 @@ def _commands(added: Mapping[str, Any]) -> Iterator[str]:
         outbound = Mock()
         executor = Executor(
             store=Mock(), journal=Mock(), outbound=outbound, health=Mock(), counts=Counter(),
+            occurrences=Mock(),
             stop=Mock(), peak_w=lambda _: 0.0, sender_of=lambda _: ("", ""),
             idempotency_of=lambda _: "",
             earlier_runs=lambda _: (), quotas_left=lambda *_: (),

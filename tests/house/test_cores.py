@@ -20,9 +20,10 @@ from entraide_scheduler.core.records import Backoff, Load, Node
 ALLOWED = {
     "abc", "bisect", "collections", "dataclasses", "enum", "fractions", "functools", "hashlib",
     "heapq", "itertools", "math", "msgspec", "numpy", "operator", "types", "typing",
-    "entraide.decoding", "entraide.errors", "entraide.models", "entraide.resuming",
+    "entraide.decoding", "entraide.errors", "entraide.models", "entraide.quality_terms",
+    "entraide.resuming",
     "entraide.lent_terms", "entraide.settlements", "entraide.shared_fields",
-    "entraide.state_machine", "entraide.types", "entraide.units",
+    "entraide.state_machine", "entraide.thinking", "entraide.types", "entraide.units",
 }  # fmt: skip
 
 # Exact, or correctly rounded by IEEE 754: everything else in `math` differs between libraries.
@@ -120,10 +121,10 @@ def test_core_computes_the_same_everywhere(module: str) -> None:
 def test_the_simulator_knows_no_shell(module: str) -> None:
     """The simulator imports of ours the vocabulary, files, output, the two cores, itself, and what
     it shares with the gateway."""
-    ours = (*CORES, *SHARED, "entraide_sim", "entraide.cli.output", "entraide.decoding",
-            "entraide.errors", "entraide.files", "entraide.i18n", "entraide.models",
-            "entraide.resuming", "entraide.shared_fields", "entraide.types",
-            "entraide.units")  # fmt: skip
+    ours = (*CORES, *SHARED, "entraide_sim", "entraide.cli.output", "entraide.coop_names",
+            "entraide.decoding", "entraide.errors", "entraide.files", "entraide.i18n",
+            "entraide.models", "entraide.resuming", "entraide.shared_fields", "entraide.thinking",
+            "entraide.types", "entraide.units")  # fmt: skip
     imported = [
         name
         for name in imports(module, modules()[module])

@@ -34,6 +34,10 @@ OWN_TEST = "what a client of the same test sent"
 CHECKED = "values that a decoder above has read"
 
 OURS = {
+    "entraide.cli.evaluation_run:read_state": WRITTEN_BY_US,
+    "entraide.cli.model_evaluation:_read_terms": "the policy of the pool that the caller chose",
+    "entraide.evaluation.templates:_Draw.below": "a digest that was computed in the line before",
+    "entraide.evaluation.templates:load_templates": SHIPPED,
     "entraide.cli.models:_entries": TYPED,
     "entraide.cli.moments:read_moment": "what a person types; its error is caught",
     "entraide.cli.pool_access:_read_pool_file": WRITTEN_BY_US,
@@ -69,6 +73,8 @@ OURS = {
     "entraide_node.pool_address:read_pool_address": WRITTEN_BY_US,
     "entraide_scheduler.pool.mirror:_read_origin": TYPED,
     "entraide_node.models.model_files:_load_checksums": WRITTEN_BY_US,
+    "entraide.catalogue.chat_template:render_prompts": OWN_PROCESS,
+    "entraide.catalogue.template_child:main": OWN_PROCESS,
     "entraide.catalogue.model_store:ModelStore.transfer_rates": WRITTEN_BY_US,
     "entraide.catalogue.model_store:ModelStore._read_proofs": WRITTEN_BY_US,
     "entraide_node.owner.files:read_status": WRITTEN_BY_US,
@@ -88,6 +94,10 @@ OURS = {
     "entraide_node.report_outbox:": WRITTEN_BY_US,
     "entraide_scheduler.books.calendar:month_span": "the operator's; its error is caught by the "
     "service",
+    "entraide_scheduler.books.month_export:export_from_environment": OWN_PROCESS,
+    "entraide_scheduler.clock_check.decision:read_clock_file": WRITTEN_BY_US,
+    "entraide_scheduler.clock_check.reading:": STORE,
+    "entraide_scheduler.core.clock_setting:set_clock": STORE,
     "entraide_scheduler.driver.checkpoint:": STORE,
     "entraide_scheduler.gateways.scheduler_adapters:": STORE,
     "entraide_scheduler.driver.export:_read_snapshot": STORE,
@@ -123,10 +133,12 @@ OURS = {
     "entraide_scheduler.store.answered:": STORE,
     "entraide_scheduler.store.batches:": STORE,
     "entraide_scheduler.store.kept_jobs:": STORE,
+    "entraide_scheduler.store.month_records:": STORE,
     "entraide_scheduler.store.policies:": STORE,
     "entraide_scheduler.restored:read_mark": WRITTEN_BY_US,
     "entraide_scheduler.pool.grid_check:_read_grid_events": WRITTEN_BY_US,
     "entraide_scheduler.pool.trial:read_trial": WRITTEN_BY_US,
+    "entraide_scheduler.findings.starts:_read": WRITTEN_BY_US,
     "entraide_scheduler.pool.facts:read_last_backup": WRITTEN_BY_US,
     "entraide_scheduler.supervision.poolfile:read": WRITTEN_BY_US,
     "entraide_scheduler.operations.bounded_child:main": OWN_PROCESS,

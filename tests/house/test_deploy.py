@@ -8,18 +8,21 @@ import pytest
 from tests.cases import all_cases
 from tests.house.source import ROOT
 
+from entraide_scheduler.findings import WATCHED
 from entraide_scheduler.gateway.jobs.metrics import GATEWAY_METRICS
+from entraide_scheduler.metrics.finding_metrics import FINDING_METRICS
 from entraide_scheduler.metrics.pool_metrics import POOL_METRICS
 from entraide_scheduler.metrics.process_metrics import PROCESS_METRICS
 
 DEPLOY = ROOT / "deploy"
-RULES = DEPLOY / "prometheus/rules.yaml"
+RULES = (DEPLOY / "prometheus/rules.yaml", DEPLOY / "prometheus/findings.yaml")
 BOARD = DEPLOY / "grafana/pool.json"
 METRIC = re.compile(r"\bentraide_[a-z_]+")
 LABELS = re.compile(r"\b(?:by|without) ?\(([^)]*)\)")
 ANY_METRIC = {"le", "instance", "job"}  # labels of Prometheus' own
 
-SPECS = {spec.sample: spec for spec in (*POOL_METRICS, *PROCESS_METRICS, *GATEWAY_METRICS)}
+TABLES = (*POOL_METRICS, *FINDING_METRICS, *PROCESS_METRICS, *GATEWAY_METRICS)
+SPECS = {spec.sample: spec for spec in TABLES}
 
 
 def metric_of(name: str) -> str:
@@ -34,10 +37,14 @@ def board_expressions() -> list[str]:
     return [target["expr"] for panel in board["panels"] for target in panel["targets"]]
 
 
+def rules() -> str:
+    """The text of all rules."""
+    return "".join(path.read_text("utf-8") for path in RULES)
+
+
 def rule_expressions() -> list[str]:
     """The queries of the rules: the text after ``expr:`` up to the next key."""
-    text = RULES.read_text("utf-8")
-    return re.findall(r"expr: (.*?)\n        (?:for|labels):", text, re.DOTALL)
+    return re.findall(r"expr: (.*?)\n        (?:for|labels):", rules(), re.DOTALL)
 
 
 @all_cases("query", [*rule_expressions(), *board_expressions()])
@@ -54,7 +61,15 @@ def test_each_query_names_metrics_and_labels_that_exist(query: str) -> None:
 
 def test_each_rule_has_its_query() -> None:
     """No rule escapes the test above."""
-    assert RULES.read_text("utf-8").count("- alert: ") == len(rule_expressions())
+    assert rules().count("- alert: ") == len(rule_expressions())
+
+
+def test_each_watched_finding_has_an_alert() -> None:
+    """What the running scheduler looks for has a rule with its remedy."""
+    codes = re.findall(r'entraide_finding\{code="([a-z_-]+)"\}', rules())
+
+    assert [kind.code for kind in WATCHED] == codes
+    assert 'description: ""' not in rules()
 
 
 def test_board_has_distinct_panels() -> None:
@@ -79,7 +94,7 @@ def test_image_is_built_on_the_base_that_is_given() -> None:
 def test_prometheus_accepts_the_rules() -> None:
     """Prometheus' own checker reads the rules; without it this test is left out."""
     checked = subprocess.run(
-        ["promtool", "check", "rules", RULES], capture_output=True, text=True, check=False
+        ["promtool", "check", "rules", *RULES], capture_output=True, text=True, check=False
     )
 
     assert 0 == checked.returncode, checked.stderr

@@ -14,6 +14,7 @@ from tests.house.source import ROOT
 from tests.house.test_bounds import structs_in
 
 from entraide import statements
+from entraide.models import TaskQuality
 from entraide.settlements import Receipt, ReceiptRun, ServerPlace, SmallerModel
 from entraide.types import Candidate, Exclusion, Explanation, NodeCard, RequestFacts
 from entraide.v1 import admin_pb2, common_pb2, enrolment_pb2, pool_pb2
@@ -40,6 +41,7 @@ MESSAGES: Mapping[type[Struct], tuple[type[Message], Mapping[str, str]]] = Mappi
         enrolment.JoinRequest: (enrolment_pb2.JoinRequest, {}),
         enrolment.JoinResponse: (enrolment_pb2.JoinResponse, {}),
         cards.ModelCard: (pool_pb2.Model, {}),
+        TaskQuality: (pool_pb2.TaskQuality, {}),
         ServerPlace: (common_pb2.ServerPlace, {}),
         ReceiptRun: (common_pb2.ReceiptRun, {}),
         SmallerModel: (common_pb2.SmallerModel, {}),
@@ -47,7 +49,14 @@ MESSAGES: Mapping[type[Struct], tuple[type[Message], Mapping[str, str]]] = Mappi
             common_pb2.Receipt,
             {"usage": "the counts of tokens, together"}
             | dict.fromkeys(
-                ("input_tokens", "cached_tokens", "output_tokens", "tokens_basis"), "in usage"
+                (
+                    "input_tokens",
+                    "cached_tokens",
+                    "output_tokens",
+                    "tokens_basis",
+                    "reasoning_tokens",
+                ),
+                "in usage",
             ),
         ),
         Candidate: (

@@ -35,7 +35,7 @@ NOT_IMPORTED = {
 # who pins a model brings the hub's, each process with metrics Prometheus' client, and each one that
 # serves for long uvloop.
 BORROWED = {("entraide", "nats-py"), ("entraide", "nkeys"), ("entraide", "cryptography"),
-            ("entraide", "structlog"), ("entraide", "huggingface-hub"),
+            ("entraide", "structlog"), ("entraide", "huggingface-hub"), ("entraide", "jinja2"),
             ("entraide", "aiohttp"), ("entraide", "prometheus-client"),
             ("entraide", "uvloop")}  # fmt: skip
 

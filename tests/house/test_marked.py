@@ -5,7 +5,9 @@ import re
 import subprocess
 
 import pytest
+from tests.conftest import is_left_out
 from tests.house.source import ROOT, nodes, where, written
+from tests.shares import LONGEST
 
 MARKERS = ("engines", "long", "fuzz")  # those for which the Makefile makes a list
 TESTS = tuple(path for path in written() if path.is_relative_to(ROOT / "tests"))
@@ -102,3 +104,34 @@ def test_marks_stand_where_the_tests_stand() -> None:
 def test_the_reader_notices(line: str) -> None:
     """A mark is seen that is given in another form, or borrowed from another file."""
     assert any(map(is_other_form, ast.walk(ast.parse(line))))
+
+
+@pytest.mark.parametrize(
+    ("source", "expression", "expected"),
+    [
+        ("pytestmark = pytest.mark.engines  # real", "not engines and not long", True),
+        ("pytestmark = [\n    pytest.mark.needs(N),\n    pytest.mark.long,\n]", "not long", True),
+        ("pytestmark = pytest.mark.engines", "engines and not long", False),
+        ("pytestmark = pytest.mark.longer", "not long", False),
+        ("pytestmark = pytest.mark.engines", "not engines or long", False),
+        ("pytestmark = pytest.mark.engines", "not (engines and long)", False),
+        ("pytestmark = [pytest.mark.needs(N)]\n\n@pytest.mark.long", "not long", False),
+        ("    pytestmark = pytest.mark.long", "not long", False),
+    ],
+)
+def test_a_file_is_left_out_only_with_all_of_its_tests(
+    source: str, expression: str, expected: bool
+) -> None:
+    """A file is not imported where the marks of all of its tests are excluded, else it is."""
+    assert expected == is_left_out(source, expression)
+
+
+@pytest.mark.checkout
+def test_the_longest_files_begin() -> None:
+    """Each file that is named to begin is there, and xdist keeps the order that the tests get."""
+    spread = re.findall(
+        r"^.*--dist loadfile\b.*$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE
+    )
+
+    assert [] == [name for name in LONGEST if not (ROOT / "tests" / name).is_file()]
+    assert "SPREAD := $(PROCESSES) --dist loadfile --no-loadscope-reorder" in spread

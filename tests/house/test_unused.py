@@ -18,6 +18,7 @@ PROGRAMS = ("benchmarks", "scripts")
 # Classes of others call the methods of these by name.
 CALLED_BY_OTHERS = {
     "asyncio.Protocol": "the event loop calls it, and httptools its callbacks",
+    "_KnownEnd": "a stream protocol of asyncio",
     "asyncio.StreamReaderProtocol": "the event loop calls it",
     "Client": "nats-py calls itself",
     "Collector": "the registry of prometheus-client calls it",

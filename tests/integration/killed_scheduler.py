@@ -39,14 +39,20 @@ main()
 
 
 class SchedulerProcess:
-    """A scheduler in a process of its own, on a bus that outlives it."""
+    """A scheduler in a process of its own, on a bus that outlives it.
+
+    Attributes:
+        program: what the process runs; its first argument is ``seconds``.
+    """
+
+    program = RUN
 
     def __init__(self, folder: Path, bus: NatsPool, *, state: Path | None = None) -> None:
         self.folder, self.bus = folder, bus
         self.state = state or folder
         self.lines: list[dict[str, Any]] = []
         self.environment: dict[str, str] = {}
-        self.report_timeout_s = 2.0
+        self.seconds = 2.0
         self._reader: asyncio.Task[None] | None = None
         self._process: asyncio.subprocess.Process | None = None
         self.operator: Operator | None = None
@@ -62,14 +68,14 @@ class SchedulerProcess:
         """Starts the scheduler and waits until it is ready."""
         self.lines.clear()
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", RUN, str(self.report_timeout_s), "run"),
+            *(sys.executable, "-c", self.program, str(self.seconds), "run"),
             *("--config", str(self.folder / "scheduler.toml")),
             stderr=asyncio.subprocess.PIPE,
             env={**os.environ, **self.environment},
         )
         self._reader = asyncio.create_task(self._read())
         await eventually(lambda: self.said(READY) or self.process.returncode is not None)
-        (ready,) = self.said(READY)
+        (ready,) = self.said(READY) or self.lines[-1:]
         self.url = ready["http"]
         self.operator = Operator(ready["grpc"])
 
@@ -162,6 +168,19 @@ class PlayedNode:
         return (run.job, run.epoch) in self.node.acknowledged()
 
 
+async def play_node(scheduler: SchedulerProcess) -> PlayedNode:
+    """Joins a node of the co-op ``beta`` and connects it; it has said nothing yet."""
+    assert scheduler.operator is not None
+    seed, public = new_user_key()
+    token = await scheduler.operator.token("beta")
+    joined = await scheduler.operator.join(token, seed)
+    identity = Identity(joined.jwt, seed, subjects.node_inbox(public))
+    connection = await connect([scheduler.bus.url], identity=identity, name="n1", deadline_s=10.0)
+    node = ScriptedNode(joined.node, identity, connection)
+    await node.listen()
+    return PlayedNode(node)
+
+
 @asynccontextmanager
 async def killable(
     folder: Path, bus: NatsPool, more: str = ""
@@ -173,14 +192,8 @@ async def killable(
     try:
         await scheduler.start()
         assert scheduler.operator is not None
-        seed, public = new_user_key()
-        token = await scheduler.operator.token("beta")
-        joined = await scheduler.operator.join(token, seed)
-        identity = Identity(joined.jwt, seed, subjects.node_inbox(public))
-        connection = await connect([bus.url], identity=identity, name="n1", deadline_s=10.0)
-        node = ScriptedNode(joined.node, identity, connection)
-        await node.listen()
-        played = PlayedNode(node)
+        played = await play_node(scheduler)
+        connection = played.node.connection
         beating = asyncio.create_task(played.beat())
         await played.come()
         yield scheduler, played, await scheduler.operator.key("alpha")

@@ -40,7 +40,7 @@ async def patient(parts: Parts) -> Parts:
     """The same, with a scheduler that waits an hour for a report before it settles an answer."""
     scheduler, played, _ = parts
     await scheduler.end()
-    scheduler.report_timeout_s = 3_600.0
+    scheduler.seconds = 3_600.0
     await scheduler.start()
     await played.come()
     return parts

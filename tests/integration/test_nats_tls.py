@@ -18,6 +18,7 @@ from tests.cases import all_cases
 from tests.cutting_proxy import cutting_proxy
 from tests.integration.nats_support import NatsPool, listen, node_key, running_pool
 from tests.serving import hang_up, serving
+from tests.suspending import suspended
 from tests.waiting import eventually
 
 from entraide.errors import AuthenticationError, PoolError, PoolUnreachable
@@ -75,6 +76,23 @@ async def test_end_of_a_server_is_no_warning(
         await eventually(lambda: pool.returns(node) == 1)
 
     assert [] == [record.message for record in caplog.records if record.name == "asyncio"]
+
+
+async def test_a_close_that_is_given_up_leaves_no_socket_open(tmp_path: Path) -> None:
+    """A TLS connection closes when its server answers that; one that may not wait ends at once."""
+    async with running_pool(tmp_path, tls_hosts=NAMES) as pool:
+        node = await pool.node("a", tls=trusted(pool))
+        connection: Any = node._transport._io_writer.get_extra_info("socket")
+        async with suspended(pool.server.pid):
+            closing = asyncio.ensure_future(node.close())
+            await eventually(lambda: node.is_closed)
+            closing.cancel()
+            await asyncio.wait([closing])
+            await asyncio.sleep(0)
+            descriptor = connection.fileno()
+
+    assert closing.cancelled()
+    assert -1 == descriptor
 
 
 async def test_revocation_over_tls(tmp_path: Path) -> None:
@@ -257,12 +275,13 @@ def test_certificate_is_what_was_promised(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("days", "hosts", "renewed"), [
     (0, ["a.example"], False), (334, ["a.example"], False), (336, ["a.example"], True),
-    (400, ["a.example"], True), (1, ["a.example", "b.example"], True), (1, ["b.example"], True),
+    (400, ["a.example"], True), (-400, ["a.example"], True),
+    (1, ["a.example", "b.example"], True), (1, ["b.example"], True),
 ])  # fmt: skip
 def test_certificate_is_renewed_when_due(
     tmp_path: Path, days: int, hosts: list[str], renewed: bool
 ) -> None:
-    """It is made again with less than 30 days left or for other names; the CA never is."""
+    """It is made again with less than 30 days left, from a future or for other names; no CA is."""
     now = 1_800_000_000.0
     files = ensure_files(tmp_path, ["a.example"], now=lambda: now)
     ca, before = files.ca.read_bytes(), files.cert.read_bytes()

@@ -140,11 +140,9 @@ async def test_the_doctor_speaks_the_callers_language(pool: RunningScheduler) ->
         for lang in ("fr", "en")
     ]
 
-    assert ("config", "warn", "unfounded") == (
-        french.findings[0].check, french.findings[0].level, french.findings[0].code,
-    )  # fmt: skip
+    assert ("warn", "config-unfounded") == (french.findings[0].level, french.findings[0].code)
     assert "entraide pool create" in french.findings[0].remedy
     assert "pas de pool.toml" in french.findings[0].sentence
     assert "no pool.toml" in english.findings[0].sentence
-    assert ("disk", "ok") == (english.findings[-1].check, english.findings[-1].level)
+    assert ("disk-ok", "ok") == (english.findings[-1].code, english.findings[-1].level)
     assert 0.0 == english.backup_at

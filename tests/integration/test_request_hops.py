@@ -8,8 +8,9 @@ beside them the other modules and packages that the request enters from inside o
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import cache
 from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,6 +44,7 @@ SILENCE_S = 60.0
 UNNAMED = {
     "entraide": "the vocabulary and the codecs: types, units, errors, subjects, messages",
     "entraide_scheduler.driver.clock": "the current time, which any module may read",
+    "entraide_scheduler.driver.event_observer": "notes which parts ended unasked",
     "entraide_scheduler.core.records": "what the core's packages keep in the state",
     "entraide_scheduler.core.state": "the state that each handler of the core gets",
     "entraide_scheduler.gateway.jobs.metrics": "counts what the gateway does",
@@ -82,23 +84,29 @@ def read_rows(page: Path) -> list[Row]:
     ]
 
 
+@cache
 def covers(name: str, module: str) -> bool:
     """Whether a name is the module's, or that of a package which it is in."""
     return f"{module}.".startswith(f"{name}.")
 
 
-def is_call(listed: ListedCall, made: tuple[str, str]) -> bool:
-    """Whether a listed call is the call that was made."""
-    return listed[1] == made[1] and covers(listed[0], made[0])
+def list_by_function(rows: Sequence[Row]) -> dict[str, list[tuple[ListedCall, int]]]:
+    """The listed calls by the name of their function, each with the number of its row."""
+    listed: dict[str, list[tuple[ListedCall, int]]] = {}
+    for number, row in enumerate(rows):
+        for call in row.calls:
+            listed.setdefault(call[1], []).append((call, number))
+    return listed
 
 
 def find_calls(rows: Sequence[Row], trace: Sequence[Call]) -> dict[ListedCall, Place]:
     """For each listed call that a trace has: its number, and the outermost call around it."""
     places: dict[ListedCall, Place] = {}
+    by_function = list_by_function(rows)
     for number, call in enumerate(trace):
         made = (call.module, call.function)
-        for listed in (listed for row in rows for listed in row.calls):
-            if is_call(listed, made):
+        for listed, _ in by_function.get(call.function, ()):
+            if covers(listed[0], call.module):
                 places.setdefault(listed, (number, (made, *call.callers)[-1]))
     return places
 
@@ -129,18 +137,19 @@ def misplaced_calls(rows: Sequence[Row], traces: Sequence[Sequence[Call]]) -> li
     return wrong
 
 
-def row_of(call: Call, rows: Sequence[Row]) -> int | None:
+def row_of(call: Call, by_function: Mapping[str, Sequence[tuple[ListedCall, int]]]) -> int | None:
     """The number of the row with the nearest listed call that a call is inside of, or is."""
-    for made in ((call.module, call.function), *call.callers):
-        for number, row in enumerate(rows):
-            if any(is_call(listed, made) for listed in row.calls):
+    for module, function in ((call.module, call.function), *call.callers):
+        for listed, number in by_function.get(function, ()):
+            if covers(listed[0], module):
                 return number
     return None
 
 
 def first_row(name: str, rows: Sequence[Row], trace: Sequence[Call]) -> int | None:
     """The number of the row from inside of which a name is entered first."""
-    entries = [row_of(call, rows) for call in trace if covers(name, call.module)]
+    by_function = list_by_function(rows)
+    entries = (row_of(call, by_function) for call in trace if covers(name, call.module))
     return next((entry for entry in entries if entry is not None), None)
 
 

@@ -138,7 +138,12 @@ VERSIONS = {
     ("0.1.0", "0.2.0"): True,
     ("0.9.0", "1.0.0"): True,
     ("0.10.0", "0.9.0"): False,
-    ("0.2.0", "0.2.9"): False,
+    ("0.2.0", "0.2.9"): True,
+    ("0.2.9", "0.2.0"): False,
+    ("0.1.0.dev99+g9a0461c6", "0.1.0.dev100+g07cd2b1e"): True,
+    ("0.1.0.dev100+g07cd2b1e", "0.1.0.dev100+g9a0461c6"): False,
+    ("0.1.0.dev100+g07cd2b1e", "0.1.0"): True,
+    ("0.1.0", "0.1.0.dev100+g07cd2b1e"): False,
     ("0.2.0", ""): False,
     ("?", "0.2.0"): False,
 }
@@ -146,7 +151,7 @@ VERSIONS = {
 
 @pytest.mark.parametrize(("mine", "pools"), VERSIONS)
 def test_versions(mine: str, pools: str) -> None:
-    """A node is older than its pool from a minor version on; versions are numbers, not text."""
+    """Versions are numbers, not text; in a release line, the one with fewer commits is older."""
     assert VERSIONS[mine, pools] == is_older(mine, pools)
 
 

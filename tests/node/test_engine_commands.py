@@ -4,6 +4,7 @@ import pytest
 from tests.cases import all_cases
 
 from entraide.language import LANGUAGES, Lang
+from entraide.models import THINKING_BUDGET
 from entraide_node.engines.base import EngineMetrics, EngineProblem
 from entraide_node.engines.commands import problem_sentence
 from entraide_node.engines.engine_metrics import parse_metrics
@@ -159,17 +160,17 @@ PROPS = {
             b'{"chat_template_caps":{"supports_tools":false},"modalities":{"vision":false},'
             b'"default_generation_settings":{"n_ctx":2048}}'
         ),
-        (("logprobs", "repetition_penalty", "schema"), 2048),
+        (("logprobs", "repetition_penalty", "schema", THINKING_BUDGET), 2048),
     ),
     "tools and images": (
         (
             b'{"chat_template_caps":{"supports_tools":true,"supports_tool_calls":true},'
             b'"modalities":{"vision":true},"default_generation_settings":{"n_ctx":8192}}'
         ),
-        (("images", "logprobs", "repetition_penalty", "schema", "tools"), 8192),
+        (("images", "logprobs", "repetition_penalty", "schema", THINKING_BUDGET, "tools"), 8192),
     ),
-    "nothing told": (b"{}", (("logprobs", "repetition_penalty", "schema"), 0)),
-    "not JSON": (b"<html>", (("logprobs", "repetition_penalty", "schema"), 0)),
+    "nothing told": (b"{}", (("logprobs", "repetition_penalty", "schema", THINKING_BUDGET), 0)),
+    "not JSON": (b"<html>", (("logprobs", "repetition_penalty", "schema", THINKING_BUDGET), 0)),
 }
 
 

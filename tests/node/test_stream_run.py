@@ -105,6 +105,7 @@ def test_whole_chat_answer() -> None:
             "completion_tokens": 3,
             "total_tokens": 8,
             "prompt_tokens_details": {"cached_tokens": 2},
+            "completion_tokens_details": {"reasoning_tokens": 0},
         },
     }
 
@@ -124,6 +125,7 @@ def test_whole_text_answer() -> None:
             "completion_tokens": 2,
             "total_tokens": 3,
             "prompt_tokens_details": {"cached_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": 0},
         },
     }
 

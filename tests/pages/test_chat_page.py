@@ -13,7 +13,7 @@ from tests.pages.signed_in import UsedPool, finish, used_pool
 from tests.pages.support import VIEWS
 from tests.scheduler.gateway_support import chunk
 
-from entraide.types import Control, ServerPlace, SurplusEvidence
+from entraide.types import Control, Effort, ServerPlace, SurplusEvidence
 from entraide_node.models.model_files import DEMO_ALIAS as TOY
 from entraide_scheduler.core import events as e
 from entraide_scheduler.gateway import Settings
@@ -231,20 +231,26 @@ async def test_a_conversation_of_five_turns_sends_all_that_was_said(used: UsedPo
     roles = [message["role"] for message in last.body["messages"]]
 
     assert ["user", *["assistant", "user"] * 4] == roles
+    assert not last.body["chat_template_kwargs"]["enable_thinking"]
     assert 10 == await ada.page.locator(".messages > li").count()
 
 
-async def test_the_model_and_the_class_of_the_data_are_asked_for(used: UsedPool) -> None:
-    """What is chosen below the question goes with it; each class has its sentence."""
+async def test_what_is_chosen_below_the_question_goes_with_it(used: UsedPool) -> None:
+    """Model, class of the data and thought; each class has its sentence, and thinking is off."""
     visit = await used.chat()
     sentences = []
     for name in ("public", "internal", "restricted"):
         await visit.page.select_option("#data-class", name)
         sentences.append(await visit.page.inner_text(".meaning"))
     await visit.page.select_option("#model", "petit")
+    thinks = await visit.page.is_checked("#think")
+    await visit.page.check("#think")
+    cost = await visit.page.locator(".meaning").nth(1).inner_text()
     run = await used.asked(visit, "Bonjour")
     facts = used.pool.gateway._running_jobs.get(run.run.job).facts
 
+    assert (False, Effort.MEDIUM) == (thinks, facts.effort)
+    assert "mesuré" in cost
     assert 3 == len(set(sentences))
     assert ("petit", "restricted") == (facts.model, facts.data_class)
     assert facts.session

@@ -87,7 +87,7 @@ FIELDS = {
 CHAT_FIELDS = {
     "documents", "Votre question", "Modèle", "Classe des données", "Modifier la question",
     "Phrase de passe (12 caractères ou plus)", "La même, encore une fois",
-    "Votre phrase de passe", "Code de secours",
+    "Votre phrase de passe", "Code de secours", "Réfléchir d’abord",
 }  # fmt: skip
 
 

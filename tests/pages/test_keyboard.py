@@ -202,14 +202,14 @@ async def test_the_focus_stays_near_a_button_that_goes_away(used: Operated) -> N
     opened = await used.enter(lang="fr")
     page = opened.page
     await opened.go("#/exploitation")
-    await page.locator(".finding.waiting").nth(2).wait_for()
+    await page.locator(".finding.node-waiting").nth(2).wait_for()
     places = []
     await press_named(page, "Approuver serre")
-    await page.locator(".finding.waiting", has_text="serre").wait_for(state="detached")
+    await page.locator(".finding.node-waiting", has_text="serre").wait_for(state="detached")
     places.append(await page.evaluate(PLACE))
     await press_named(page, "Révoquer grange")
     await press_named(page, "Révoquer")
-    await page.locator(".finding.waiting", has_text="grange").wait_for(state="detached")
+    await page.locator(".finding.node-waiting", has_text="grange").wait_for(state="detached")
     places.append(await page.evaluate(PLACE))
     await opened.go("#/exploitation/machines")
     await press_named(page, "Approuver moulin")

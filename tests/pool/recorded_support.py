@@ -1,5 +1,6 @@
 """The state folder of a recorded pool as a founded pool's directory, and what a store holds."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ from tests.data.recorded import StateFacts, state_facts, unpack
 from tests.pool.support import pool_config
 
 from entraide.files import write_private
-from entraide_scheduler.driver import recover
+from entraide_scheduler.clock_check import decide
+from entraide_scheduler.driver import ClockState, recover
 from entraide_scheduler.nats.config import ensure_server_files
 from entraide_scheduler.nats.keyfiles import load_admin_key
 from entraide_scheduler.pool.config import (
@@ -34,6 +36,7 @@ def recorded_pool(folder: Path, config: PoolConfig | None = None) -> Path:
     write_private(state / FILE, format_config(config).encode())
     load_admin_key(state)
     ensure_server_files(bus_settings(config, state))
+    decide(state, ClockState.AHEAD, time.time())  # it was recorded long ago
     return state
 
 

@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,8 +81,12 @@ class RunningPool:
         context = ssl.create_default_context(cadata=ca or self.ca)
         headers = {"authorization": f"Bearer {key}"} if key else {}
         asked = urllib.request.Request((url or self.file.http) + path, None, headers)
-        with urllib.request.urlopen(asked, timeout=20, context=context) as answer:
-            return json.loads(answer.read())
+        try:
+            with urllib.request.urlopen(asked, timeout=20, context=context) as answer:
+                return json.loads(answer.read())
+        except urllib.error.HTTPError as refused:
+            refused.close()  # it holds the connection
+            raise
 
     def logs(self) -> str:
         """The last lines of every log."""

@@ -201,7 +201,7 @@ def test_memory_does_not_grow_with_the_journal(tmp_path: Path) -> None:
     """A journal of 40 MB is written and restored with some MiB of memory."""
     state = tmp_path / "pool"
     create_pool(state, pool_config())
-    asyncio.run(_fill_journal(store_url(state), rows=40_000, size=1_000))
+    asyncio.run(_fill_journal(store_url(state), rows=10_000, size=4_000))
     tracemalloc.start()
     write_backup(state, tmp_path / "pool.backup", PASSPHRASE)
     restore_pool(tmp_path / "pool.backup", tmp_path / "again", PASSPHRASE)

@@ -1,7 +1,10 @@
 """``pool status`` and ``pool doctor``: what a pool is like, and what it lacks."""
 
 import asyncio
+import contextlib
 import json
+import os
+import signal
 import socket
 import ssl
 import time
@@ -10,28 +13,26 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec import structs
 from tests.commands import forked_entraide
-from tests.pool.support import HOST, RunningPool, pool_config, running_pool
+from tests.pool.support import HOST, RunningPool, pool_config, running_pool, wait_until
 
-from entraide import i18n
+from entraide.errors import EntraideError
 from entraide.types import Basis
 from entraide.v1 import admin_pb2
+from entraide_scheduler.core.events import Woke
+from entraide_scheduler.findings import Finding, Severity, note_start, report
 from entraide_scheduler.grid.feed import IntensityFeed, ZoneSource
 from entraide_scheduler.grid.series import IntensitySeries
 from entraide_scheduler.grid.sources import CONFIGURED, GridSources
 from entraide_scheduler.nats.tls import ensure_files
-from entraide_scheduler.pool.checks import PoolCheck, Severity
 from entraide_scheduler.pool.config import PoolConfig
 from entraide_scheduler.pool.create import create_pool
-from entraide_scheduler.pool.doctor import (
-    check_alarms,
-    check_gateways,
-    check_zones,
-    inspect_pool,
-)
-from entraide_scheduler.pool.status_cli import report_check
+from entraide_scheduler.pool.doctor import check_gateways, inspect_pool
+from entraide_scheduler.pool.facts import call_findings
+from entraide_scheduler.store.journal import JournalRow
 from entraide_scheduler.store.store import Store
 
 
@@ -45,12 +46,15 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPool]:
 def test_running_pool_is_well(pool: RunningPool) -> None:
     """Nothing keeps a new pool from working; it lacks a backup, and says so."""
     done = forked_entraide("pool", "doctor", str(pool.state), "--json")
-    report = json.loads(done.stdout)
-    levels = {(check["name"], check["level"]) for check in report["checks"]}
+    document = json.loads(done.stdout)
+    levels = {(check["code"], check["level"]) for check in document["checks"]}
+    (backup,) = (check for check in document["checks"] if check["code"] == "backup-none")
 
-    assert (0, True) == (done.returncode, report["ok"])
-    assert {("bus", "ok"), ("scheduler", "ok"), ("port", "ok"), ("backup", "warn")} <= levels
-    assert [] == [check for check in report["checks"] if check["level"] == "fail"]
+    assert (0, True) == (done.returncode, document["ok"])
+    assert {("bus-ok", "ok"), ("scheduler-ok", "ok"), ("port-ok", "ok")} <= levels
+    assert [] == [check for check in document["checks"] if check["level"] == "fail"]
+    assert "warn" == backup["level"]
+    assert 0.0 < time.time() - backup["since"] < 600.0  # the running scheduler knows since when
 
 
 def test_status_of_a_running_pool(pool: RunningPool) -> None:
@@ -82,8 +86,8 @@ def test_the_page_is_told_what_the_doctor_finds(pool: RunningPool, tmp_path: Pat
     made = forked_entraide("pool", "backup", str(tmp_path / "pool.backup"), *state)
     after = list_findings(pool, lang="fr")
     levels = [finding["level"] for finding in before["findings"]]
-    (none,) = (each for each in before["findings"] if each["check"] == "backup")
-    (backup,) = (each for each in after["findings"] if each["check"] == "backup")
+    (none,) = (each for each in before["findings"] if each["code"] == "backup-none")
+    (backup,) = (each for each in after["findings"] if each["code"] == "backup-ok")
 
     assert "warn" == none["level"]
     assert f"entraide pool backup FILE --state {pool.state}" in none["remedy"]
@@ -105,7 +109,7 @@ def test_a_place_outside_of_the_policys_default_is_found(pool: RunningPool, plac
     path.write_text(before.replace('[place]\nzone = "unknown"', f"[place]\n{place}"))
     checks = inspect_pool(pool.state, "en")
     path.write_text(before)
-    outside = [each.severity for each in checks if (each.name, each.code) == ("place", "outside")]
+    outside = [each.severity for each in checks if each.code == "place-outside"]
 
     assert ([Severity.FAIL] if "US" in place else []) == outside
 
@@ -126,9 +130,9 @@ def test_a_pool_that_nobody_founded_is_told_apart(tmp_path: Path) -> None:
     (tmp_path / "store.db").touch()
     checks = inspect_pool(tmp_path, "fr")
 
-    assert [("config", "unfounded"), ("disk", "ok")] == [(each.name, each.code) for each in checks]
+    assert ["config-unfounded", "disk-ok"] == [each.code for each in checks]
     for lang in ("fr", "en"):
-        assert "entraide pool create" in report_check(checks[0], lang)["remedy"]
+        assert "entraide pool create" in report(checks[0], lang).remedy
 
 
 def test_status_of_a_stopped_pool(tmp_path: Path) -> None:
@@ -177,6 +181,18 @@ def age(days: float) -> Callable[[Path, PoolConfig], Any]:
     return apply
 
 
+def event_at(days: float) -> Callable[[Path, PoolConfig], Any]:
+    """Writes an event of so many days from now."""
+
+    async def put(state: Path) -> None:
+        store = await Store.open(f"sqlite:///{state / 'store.db'}")
+        event = Woke(1, time.time() + days * 86_400.0)
+        await store.append_journal([JournalRow(1, msgspec.msgpack.encode(event))])
+        await store.close()
+
+    return lambda state, _config: asyncio.run(put(state))
+
+
 def backup(days: float) -> Callable[[Path, PoolConfig], Any]:
     """Records a backup of days ago."""
 
@@ -213,44 +229,46 @@ def choose(source: str, *, age_h: int = 0) -> Callable[[Path, PoolConfig], Any]:
 MAPS = '[grid.electricity_maps]\nzones = ["CA-QC"]\n\n[tls]'
 LOST = '{"event": "grid.lost", "zone": "CA-QC", "what": "intensity"}\n'
 
-FAULTS: dict[str, tuple[tuple[Callable[[Path, PoolConfig], Any], ...], str, str, Severity]] = {
+FAULTS: dict[str, tuple[tuple[Callable[[Path, PoolConfig], Any], ...], str, Severity]] = {
     "unknown name": (
         (change('address = "localhost"', 'address = "no-such-host.invalid"'),),
-        "name", "unknown", Severity.FAIL),
-    "taken port": ((taken_port,), "port", "taken", Severity.FAIL),
-    "expired certificate": ((age(366),), "certificate", "pool-expired", Severity.FAIL),
-    "certificate that was not renewed": ((age(350),), "certificate", "pool-ending", Severity.WARN),
+        "name-unknown", Severity.FAIL),
+    "taken port": ((taken_port,), "port-taken", Severity.FAIL),
+    "expired certificate": ((age(366),), "certificate-pool-expired", Severity.FAIL),
+    "certificate that was not renewed": ((age(350),), "certificate-pool-ending", Severity.WARN),
     "damaged certificate": (
-        (write("tls/server.pem", "Bonjour"),), "certificate", "unreadable", Severity.FAIL),
-    "clock that is behind": ((age(-30),), "clock", "behind", Severity.FAIL),
+        (write("tls/server.pem", "Bonjour"),), "certificate-unreadable", Severity.FAIL),
+    "clock far after the last event": ((event_at(-400.0),), "clock-far-ahead", Severity.FAIL),
+    "clock before the last event": ((event_at(400.0),), "clock-far-back", Severity.FAIL),
+    "clock that is behind": ((age(-30),), "clock-behind", Severity.FAIL),
     "lost store": (
-        (lambda state, _config: (state / "store.db").unlink(),), "store", "absent", Severity.FAIL),
+        (lambda state, _config: (state / "store.db").unlink(),), "store-absent", Severity.FAIL),
     "unreachable database": (
         (change('database = ""', 'database = "postgresql://a@127.0.0.1:1/b?connect_timeout=2"'),),
-        "store", "unreachable", Severity.FAIL),
-    "no backup": ((), "backup", "none", Severity.WARN),
-    "unknown place": ((), "place", "unknown", Severity.WARN),
-    "unknown place of backups": ((), "backup-place", "unknown", Severity.WARN),
-    "old backup": ((backup(9),), "backup", "old", Severity.WARN),
+        "store-unreachable", Severity.FAIL),
+    "no backup": ((), "backup-none", Severity.WARN),
+    "unknown place": ((), "place-unknown", Severity.WARN),
+    "unknown place of backups": ((), "backup-place-unknown", Severity.WARN),
+    "old backup": ((backup(9),), "backup-old", Severity.WARN),
     "no token": (
         (change("[tls]", MAPS), write("logs/scheduler.log", '{"event": "grid.no_token"}\n')),
-        "grid", "no_token", Severity.WARN),
+        "grid-no_token", Severity.WARN),
     "stale zone": (
         (change("[tls]", MAPS), write("logs/scheduler.log", LOST)),
-        "grid", "stale", Severity.WARN),
-    "imported hours of before": ((choose("series", age_h=48),), "grid", "stale", Severity.WARN),
+        "grid-stale", Severity.WARN),
+    "imported hours of before": ((choose("series", age_h=48),), "grid-stale", Severity.WARN),
     "chosen API that gives nothing": (
         (choose("electricity_maps"), write("logs/scheduler.log", LOST)),
-        "grid", "stale", Severity.WARN),
+        "grid-stale", Severity.WARN),
     "zone left to the configuration": (
         (change("[tls]", MAPS), write("logs/scheduler.log", LOST), choose("configured")),
-        "grid", "stale", Severity.WARN),
-    "unreadable configuration": ((write("pool.toml", "name = 1"),), "config", "problem",
+        "grid-stale", Severity.WARN),
+    "unreadable configuration": ((write("pool.toml", "name = 1"),), "config-problem",
                                  Severity.FAIL),
     "lost key": (
         (lambda state, _config: (state / "identity/operator.seed").unlink(),),
-        "config", "problem", Severity.FAIL),
-    "stopped pool": ((), "scheduler", "stopped", Severity.WARN),
+        "config-problem", Severity.FAIL),
+    "stopped pool": ((), "scheduler-stopped", Severity.WARN),
 }  # fmt: skip
 
 # What is not missing: a source that the operator chose, and that has the present hour.
@@ -270,7 +288,8 @@ def test_chosen_source_that_has_the_hour_is_well(tmp_path: Path, case: str) -> N
     (tmp_path / "pool/logs").mkdir(exist_ok=True)
     for make in GRID_WELL[case]:
         make(tmp_path / "pool", config)
-    (grid,) = (each for each in inspect_pool(tmp_path / "pool", "fr") if each.name == "grid")
+    checks = inspect_pool(tmp_path / "pool", "fr")
+    (grid,) = (each for each in checks if each.code.startswith("grid-"))
 
     assert Severity.OK is grid.severity
 
@@ -278,7 +297,7 @@ def test_chosen_source_that_has_the_hour_is_well(tmp_path: Path, case: str) -> N
 @pytest.mark.parametrize("case", FAULTS)
 def test_fault_is_found_with_its_remedy(tmp_path: Path, case: str) -> None:
     """Each fault has a sentence and a remedy in both languages."""
-    changes, name, code, severity = FAULTS[case]
+    changes, code, severity = FAULTS[case]
     state, config = tmp_path / "pool", pool_config()
     create_pool(state, config)
     held = [apply(state, config) for apply in changes]
@@ -286,14 +305,14 @@ def test_fault_is_found_with_its_remedy(tmp_path: Path, case: str) -> None:
     for each in held:
         if isinstance(each, socket.socket):
             each.close()
-    matching = [check for check in checks if (check.name, check.code) == (name, code)]
+    matching = [check for check in checks if check.code == code]
 
     assert [severity] == [check.severity for check in matching]
     for lang in ("fr", "en"):
-        report = report_check(matching[0], lang)
+        words = report(matching[0], lang)
 
-        assert report["sentence"]
-        assert report["remedy"] or matching[0].problem
+        assert words.sentence
+        assert words.remedy or matching[0].problem
 
 
 def test_exit_status_says_whether_the_pool_can_work(tmp_path: Path) -> None:
@@ -306,41 +325,6 @@ def test_exit_status_says_whether_the_pool_can_work(tmp_path: Path) -> None:
     assert 1 == done.returncode
     assert "✗ La base de données" in done.stdout
     assert "  → Restaurez-la" in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("alarms", "code", "named"),
-    [({"n1": 2, "n2": 0}, "ok", "2"), ({"n1": 3, "n2": 1}, "frequent", "n1 (4")],
-)
-def test_machines_given_up_again_and_again_are_named(
-    alarms: dict[str, int], code: str, named: str
-) -> None:
-    """Three false alarms of one machine in an hour are a warning, with a remedy."""
-    nodes = [admin_pb2.Node(node=name, false_alarms=number) for name, number in alarms.items()]
-    check = check_alarms(admin_pb2.Status(nodes=nodes))
-    reports = [report_check(check, lang) for lang in ("en", "fr")]
-
-    assert code == check.code
-    assert all(named in report["sentence"] for report in reports)
-    assert all(bool(report["remedy"]) == (code == "frequent") for report in reports)
-
-
-@pytest.mark.parametrize(
-    ("zones", "code", "named"),
-    [({"n1": "CA-QC", "n2": "CA-ON"}, "ok", "2"), ({"n1": "CA-QC", "n2": ""}, "none", "n2")],
-)
-def test_machines_without_a_zone_are_named(zones: dict[str, str], code: str, named: str) -> None:
-    """They get no requests until the operator records where they are; revoked ones need none."""
-    nodes = [
-        admin_pb2.Node(node=name, zone=zone, approval="approved") for name, zone in zones.items()
-    ]
-    nodes.append(admin_pb2.Node(node="gone", approval="revoked"))
-    check = check_zones(admin_pb2.Status(nodes=nodes))
-    reports = [report_check(check, lang) for lang in ("en", "fr")]
-
-    assert code == check.code
-    assert all(named in report["sentence"] for report in reports)
-    assert all(bool(report["remedy"]) == (code == "none") for report in reports)
 
 
 @pytest.mark.parametrize(
@@ -364,16 +348,39 @@ def test_silent_gateways_are_named(gateways: dict[str, str], code: str, named: s
     ]
     config = structs.replace(pool_config(), gateways=2)
     (check,) = check_gateways(config, admin_pb2.Status(gateways=listed))
-    reports = [report_check(check, lang) for lang in ("en", "fr")]
+    words = [report(check, lang) for lang in ("en", "fr")]
 
-    assert code == check.code
-    assert all(named in report["sentence"] for report in reports)
-    assert all(bool(report["remedy"]) == (code != "ok") for report in reports)
+    assert f"gateways-{code}" == check.code
+    assert all(named in each.sentence for each in words)
+    assert all(bool(each.remedy) == (code != "ok") for each in words)
 
 
-def test_old_node_is_named() -> None:
-    """A node of an earlier version is named, with what its owner does."""
-    check = PoolCheck("nodes", Severity.WARN, "old", {"nodes": "mini", "version": "9.0"})
+def test_scheduler_that_starts_again_and_again_is_named(tmp_path: Path) -> None:
+    """Also while it never answers: its unasked ends are counted in the pool's directory."""
+    state = tmp_path / "pool"
+    create_pool(state, pool_config())
+    for _ in range(4):  # none is asked to end, but for the last one, which runs
+        note_start(state, "scheduler")
+    (loop,) = (each for each in inspect_pool(state, "fr") if each.code.startswith("restarts-"))
 
-    assert "mini" in report_check(check, "fr")["sentence"]
-    assert i18n.has_message("pool-doctor-nodes-old.remedy")
+    assert ("restarts-loop", Severity.FAIL) == (loop.code, loop.severity)
+    assert "3" in report(loop, "fr").sentence
+
+
+def test_killed_scheduler_is_named_by_the_next_one(pool: RunningPool) -> None:
+    """The doctor is told by the process that runs now, which has counted the one before."""
+    before = pool.file.pids["scheduler"]
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: pool.file.pids.get("scheduler") not in (None, before), "a new process")
+
+    def restarts() -> list[Finding]:
+        with contextlib.suppress(EntraideError):  # it starts
+            return [each for each in call_findings(pool.file, "fr") if "part" in each.values]
+        return []
+
+    wait_until(restarts, "the restart is named")
+    said = forked_entraide("pool", "doctor", str(pool.state), lang="fr").stdout
+
+    assert ["restarts-recent"] == [each.code for each in restarts()]
+    assert "! L’ordonnanceur s’est arrêté sans qu’on le lui demande" in said
+    assert "(depuis le 20" in said

@@ -1,14 +1,18 @@
 """Erasures and restores: what was erased after a backup is erased again, from a list of numbers."""
 
+import asyncio
 import json
+import shutil
 import stat
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec import structs
 from sqlalchemy import Connection, select, update
+from tests.data.recorded import TOP
 from tests.pool.recorded_support import clear_postgres, recorded_pool, store_url
 from tests.scheduler.postgres_support import programs, running_postgres
 from tests.scheduler.rows import kept_row
@@ -18,7 +22,7 @@ from entraide.wire.nats import new_user_key
 from entraide_scheduler.erasure_list import BESIDE_BACKUPS, FILE, ErasureList, merge_into, read_list
 from entraide_scheduler.nats.identity import PoolIdentity
 from entraide_scheduler.pool import sealed_file
-from entraide_scheduler.pool.backup import record_backup, write_backup
+from entraide_scheduler.pool.backup import RECORD_FILE, BackupRecord, record_backup, write_backup
 from entraide_scheduler.pool.backup_cli import format_restore
 from entraide_scheduler.pool.restore import put_back, restore_pool
 from entraide_scheduler.store import erasures, members
@@ -89,13 +93,11 @@ async def change(state: Path, *steps: Callable[[Connection], None]) -> None:
     await store.close()
 
 
-@pytest.fixture
-async def lost(tmp_path: Path) -> Path:
-    """A pool of which there is a backup, and in which much was erased afterwards; the lists are as
-    the pool writes them."""
-    state = recorded_pool(tmp_path / "lost")
+async def lose(folder: Path) -> None:
+    """Makes ``lost``, a pool of which there is a backup, and in which much was erased afterwards;
+    the lists are as the pool writes them."""
+    state, place = recorded_pool(folder / "lost"), folder / "backups"
     await change(state, fill)
-    place = tmp_path / "backups"
     place.mkdir()
     record_backup(state, write_backup(state, place / "old.backup", PASSPHRASE))
     await change(state, erase)
@@ -105,6 +107,24 @@ async def lost(tmp_path: Path) -> Path:
     merge_into(state / FILE, listed)
     await store.close()
     merge_into(place / BESIDE_BACKUPS, read_list(state / FILE))
+
+
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of that pool and of its backups."""
+    folder = tmp_path_factory.mktemp("lost")
+    asyncio.run(lose(folder))
+    return folder
+
+
+@pytest.fixture
+def lost(made_once: Path, tmp_path: Path) -> Path:
+    """A copy of that pool, whose last backup lies among the copies."""
+    shutil.copytree(made_once, tmp_path, dirs_exist_ok=True)
+    state = tmp_path / "lost" / TOP
+    record = msgspec.json.decode((state / RECORD_FILE).read_bytes(), type=BackupRecord)
+    file = str(tmp_path / "backups" / "old.backup")
+    (state / RECORD_FILE).write_bytes(msgspec.json.encode(structs.replace(record, file=file)))
     return state
 
 

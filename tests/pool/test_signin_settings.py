@@ -18,12 +18,11 @@ from tests.scheduler.test_signin_letters import Letters, link_in
 
 from entraide.errors import EntraideError
 from entraide_scheduler.config import OidcConfig, SmtpConfig
+from entraide_scheduler.findings import Finding, Severity, report
 from entraide_scheduler.nats.tls import ensure_files, make_server_context
-from entraide_scheduler.pool.checks import PoolCheck, Severity
 from entraide_scheduler.pool.config import PoolConfig, load_pool_config
 from entraide_scheduler.pool.create import create_pool
 from entraide_scheduler.pool.signin_check import check_signin
-from entraide_scheduler.pool.status_cli import report_check
 
 pytestmark = pytest.mark.engines  # a founded pool with two gateways
 
@@ -70,8 +69,8 @@ def call(pool: RunningPool, port: int, path: str, body: Any = None) -> Any:
         return json.loads(answer.read())
 
 
-def severities(checks: list[PoolCheck]) -> list[tuple[str, Severity]]:
-    return [(each.name, each.severity) for each in checks]
+def severities(checks: list[Finding]) -> list[tuple[str, Severity]]:
+    return [(each.code.partition("-")[0], each.severity) for each in checks]
 
 
 def test_a_founded_pool_sends_a_link_that_signs_in(
@@ -98,9 +97,8 @@ def test_a_founded_pool_sends_a_link_that_signs_in(
         (way["email"], way["oidc"]["name"]) for way in ways
     ]
     assert "Zoé" == entered["person"]["name"]
-    assert {"ok"} == {
-        each["level"] for each in doctor["checks"] if each["name"] in ("mail", "provider")
-    }
+    asked = ("mail-", "provider-")
+    assert {"ok"} == {each["level"] for each in doctor["checks"] if each["code"].startswith(asked)}
     assert PASSWORD not in written
     assert SECRETS[0] in written
 
@@ -115,7 +113,7 @@ def test_the_doctor_says_who_does_not_answer(tmp_path: Path, settings: dict[str,
     assert oidc is not None
     (tmp_path / "wrong").write_text("other")
 
-    def check(**changed: Any) -> list[PoolCheck]:
+    def check(**changed: Any) -> list[Finding]:
         return check_signin(state, structs.replace(config, **changed))
 
     wrong = check(smtp=structs.replace(smtp, password_file=str(tmp_path / "wrong")))
@@ -134,7 +132,7 @@ def test_the_doctor_says_who_does_not_answer(tmp_path: Path, settings: dict[str,
     assert [] == check(smtp=None, oidc=None)
     for lang in ("fr", "en"):
         for each in (*wrong[:1], *silent, *lost):
-            assert report_check(each, lang)["remedy"]
+            assert report(each, lang).remedy
 
 
 @pytest.mark.parametrize("table", ["smtp", "oidc"])

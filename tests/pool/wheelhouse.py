@@ -13,12 +13,12 @@ from pathlib import Path, PurePosixPath
 from packaging.requirements import Requirement
 from packaging.tags import sys_tags
 
+from entraide.own_version import BUILT
+
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("sdk", "scheduler", "node_agent", "sim", "dashboard")
-FILES = ("README.md", "LICENSE")
-OWN_VERSION = re.compile(r'^__version__ = ".*"$', re.MULTILINE)
+FILES = ("pyproject.toml", "README.md", "LICENSE", "scripts/build_hook.py")
 SUPPORTED = frozenset(map(str, sys_tags()))
-VERSION = re.compile(r'^version = ".*"$', re.MULTILINE)
 MIGRATION = '''"""A later schema."""
 
 import sqlalchemy as sa
@@ -42,12 +42,10 @@ def build_version(folder: Path, version: str, change: Callable[[Path], None]) ->
     source.mkdir()
     for name in SOURCES:
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (source / "scripts").mkdir()
     for name in FILES:
-        shutil.copy(ROOT / name, source)
-    project = (ROOT / "pyproject.toml").read_text("utf-8")
-    (source / "pyproject.toml").write_text(VERSION.sub(f'version = "{version}"', project), "utf-8")
-    face = source / "sdk/entraide/__init__.py"
-    face.write_text(OWN_VERSION.sub(f'__version__ = "{version}"', face.read_text("utf-8")), "utf-8")
+        shutil.copy(ROOT / name, source / name)
+    (source / "sdk/entraide" / BUILT).write_text(version, "ascii")
     change(source)
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory"]
     subprocess.run([*command, str(out)], cwd=source, check=True, capture_output=True)
@@ -67,10 +65,10 @@ def break_start(source: Path) -> None:
     add_migration(source)
     path = source / "scheduler/entraide_scheduler/service.py"
     text = path.read_text("utf-8")
-    assert text.count("        policy = await self._load_policy(store)\n") == 1
+    assert text.count("        policy = await load_policy(store, self._config)\n") == 1
     path.write_text(
         text.replace(
-            "        policy = await self._load_policy(store)\n",
+            "        policy = await load_policy(store, self._config)\n",
             '        raise RuntimeError("broken on purpose")\n',
         ),
         "utf-8",

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.scheduler.documented import checked_answers
 from tests.scheduler.driver_support import SILENT
 
+from entraide.models import THINKING_BUDGET
 from entraide.types import (
     Basis,
     DataClass,
@@ -57,7 +58,8 @@ def name_in(key: str) -> str:
 
 def card(node: str, zone: str = "CA-QC") -> NodeCard:
     rates = Rates(1_000.0, 0.02, 0.002, Basis.MEASURED)
-    replica = Replica(MODEL, "sha256:abc", "llama.cpp/1", 4_096, 4, ("tools", "schema"), rates)
+    features = ("tools", "schema", THINKING_BUDGET)
+    replica = Replica(MODEL, "sha256:abc", "llama.cpp/1", 4_096, 4, features, rates)
     power = Power("bench", 10.0, 110.0, Basis.DECLARED)
     return NodeCard(
         node, "gamma", f"{node}-site", zone, power, (replica,), tuple(DataClass), None, 0.01, "0.1",
@@ -224,6 +226,7 @@ class Pool:
             handle_report=self._feed_report,
             handle_loss=lambda *_: None,
             holds_run=driver.core.holds_run,
+            may_complete=driver.core.may_complete,
             is_elsewhere=lambda _: False,
             now=driver.now,
         )

@@ -22,7 +22,7 @@ from entraide.wire import messages as m
 from entraide.wire.bus_connection import BusConnection
 from entraide.wire.enrolment import JoinRequest
 from entraide.wire.nats import Identity, connect, new_user_key, public_user_key
-from entraide_scheduler import service as service_module
+from entraide_scheduler import service_parts
 from entraide_scheduler.config import SchedulerConfig, load_config, load_first_policy
 from entraide_scheduler.core.policy import Policy, Timing
 from entraide_scheduler.service import Service
@@ -255,7 +255,7 @@ async def running_scheduler(
         return policy if config.policy_file else replace(policy, timing=timing)
 
     service = Service(write_config(folder, bus.url, more))
-    with patch.object(service_module, "load_first_policy", load):
+    with patch.object(service_parts, "load_first_policy", load):
         await service.start()
     running = RunningScheduler(service)
     try:

@@ -2,12 +2,16 @@
 
 from typing import Any
 
+from sqlalchemy import Connection, delete
 from tests.core.builders import facts, usage
 
 from entraide.types import Basis, JobClass, JobState, Terms
 from entraide_scheduler.core.carbon import make_receipt, settle
 from entraide_scheduler.core.commands import Entry
+from entraide_scheduler.store import trusted_time
 from entraide_scheduler.store.rows import KeptJobRow, SettlementRow
+from entraide_scheduler.store.schema import trusted_time as table
+from entraide_scheduler.store.store import Store
 
 
 def kept_row(job: str, coop: str = "alpha", **changes: Any) -> KeptJobRow:
@@ -69,3 +73,13 @@ def settle_row(
         receipt=make_receipt(fixed, used, come_to, settled=True, issued_at=at),
         entries=(Entry(lender, "tokens", 7), Entry(borrower, "tokens", -7)),
     )
+
+
+async def trust(store: Store, at: float) -> None:
+    """Lets a time count for deletions by age, as after days that a test does not wait for."""
+
+    def begin(connection: Connection) -> None:
+        connection.execute(delete(table))
+        trusted_time.advance(connection, at)
+
+    await store.write(begin)

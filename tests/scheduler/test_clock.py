@@ -2,10 +2,10 @@
 
 import pytest
 
-from entraide_scheduler.driver import Clock
+from entraide_scheduler.driver import Clock, ClockState
 from entraide_scheduler.driver.clock import BELIEVED_AFTER_S
 
-HOUR_S = 3_600.0
+HOUR_S, DAY_S = 3_600.0, 86_400.0
 
 
 class Times:
@@ -50,6 +50,38 @@ def test_a_clock_that_stays_ahead_is_believed() -> None:
 
     assert 1_000.0 + BELIEVED_AFTER_S == before
     assert times.wall == after
+
+
+def test_a_jump_of_400_days_waits_for_the_operator() -> None:
+    """It is not believed however long it lasts; accepted, it is the time at once."""
+    times = Times()
+    times.wall += 400 * DAY_S
+    before = times.pass_by(2 * BELIEVED_AFTER_S)
+    state, offset_s = times.clock.state, times.clock.offset_s
+    times.clock.accept()
+    after = times.pass_by(1)
+
+    assert (1_120.0, ClockState.AHEAD, 400 * DAY_S) == (before, state, offset_s)
+    assert times.wall == after
+
+
+def test_400_days_for_two_minutes_change_nothing() -> None:
+    """Set right again, the clock has gone on as if nothing had happened."""
+    times = Times()
+    times.wall += 400 * DAY_S
+    times.pass_by(120)
+    times.wall -= 400 * DAY_S
+
+    assert (1_180.0, ClockState.RIGHT) == (times.pass_by(60), times.clock.state)
+
+
+def test_a_clock_that_is_hours_back_does_not_slow_the_pool() -> None:
+    """It would take days until both agree: the clock keeps its speed, and says how far it is."""
+    times = Times()
+    times.wall -= 5 * HOUR_S
+
+    assert 1_100.0 == times.pass_by(100)
+    assert (ClockState.BACK, -5 * HOUR_S) == (times.clock.state, times.clock.offset_s)
 
 
 def test_a_small_step_is_followed_at_once() -> None:

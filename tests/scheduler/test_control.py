@@ -250,11 +250,13 @@ async def test_quarantine_of_a_node_ends_with_its_revocation(pool: RunningSchedu
 
 
 async def test_unknown_coop_gets_no_key_and_no_token(pool: RunningScheduler) -> None:
-    """Keys and tokens are made for members only."""
+    """Keys and tokens are made for members only; the refusal lists them by both names."""
+    await pool.operator.ask("SetCoop", a.Coop(coop="alpha", name="Les Abeilles", shares=1.0))
     key = await refusal(pool.operator.ask("CreateKey", a.CreateKeyRequest(coop="x")))
     token = await refusal(pool.operator.ask("CreateJoinToken", a.CreateJoinTokenRequest(coop="x")))
 
     assert ["unknown_coop"] * 2 == [reason(key), reason(token)]
+    assert "Il y a\u00a0: Les Abeilles (alpha), beta." in (key.details() or "")
 
 
 async def test_standard_health_and_reflection_answer(pool: RunningScheduler) -> None:

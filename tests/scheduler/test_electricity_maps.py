@@ -402,8 +402,9 @@ def test_the_core_hears_of_a_change_at_once_and_once() -> None:
     driver: Any = RecordingDriver(NOON + 400.0)
     nothing: Any = None
     periodic = PeriodicTasks(
-        driver, store=nothing, nodes=nothing, gateways=nothing, feed=feed, timezone="UTC"
-    )
+        driver, store=nothing, nodes=nothing, gateways=nothing, feed=feed, timezone="UTC",
+        check_clock=nothing,
+    )  # fmt: skip
     periodic.feed_intensity()
     feed.put_hour(HourlyIntensity(ZONE, NOON, 41.0, 73.5, Basis.MEASURED))
     periodic.feed_intensity()

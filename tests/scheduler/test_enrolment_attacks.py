@@ -112,12 +112,17 @@ async def test_a_stolen_token_lets_one_machine_in(pool: RunningScheduler) -> Non
 
 
 async def test_a_refused_machine_uses_no_token_up(pool: RunningScheduler) -> None:
-    """Whose record is another co-op's is refused; the machine that was meant then joins."""
+    """Whose record is another co-op's is refused; the machine that was meant then joins. Both are
+    told the name of the co-op, not its identifier."""
+    named = a.Coop(coop="alpha", name="Les Abeilles", shares=1.0)
+    await pool.operator.ask("SetCoop", named)
     key, foreign = await vouched_machine(pool), await invite(pool, "alpha")
     refused, answer, _ = await post(pool, word(foreign.token, key))
-    joined, _, _ = await post(pool, word(foreign.token, new_user_key()))
+    joined, member, _ = await post(pool, word(foreign.token, new_user_key()))
 
     assert (403, "join_token_refused", 200) == (refused, answer["error"]["code"], joined)
+    assert "l’invitation vaut pour Les Abeilles\u00a0:" in answer["error"]["message"]
+    assert ("alpha", "Les Abeilles") == (member["coop"], member["coop_name"])
 
 
 async def test_a_machine_whose_record_is_not_written_uses_no_token_up(

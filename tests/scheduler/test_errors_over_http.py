@@ -9,7 +9,7 @@ from tests.scheduler.gateway_support import CHAT, KEY_A, MODEL, Pool, ask, open_
 
 from entraide.errors import CODES
 from entraide_scheduler.gateway.refusals import ErrorReply, error_body
-from entraide_scheduler.gateway.refusals.refusals import FEATURE_PARAMS, PARAMS
+from entraide_scheduler.gateway.refusals.refusals import FEATURE_PARAMS, PARAMS, error_headers
 
 COMPLETION, EMBEDDINGS, JOBS = "/v1/completions", "/v1/embeddings", "/v1/jobs"
 LONG = "mot " * 6_000
@@ -72,6 +72,18 @@ REFUSED: dict[str, tuple[str, str, Any, tuple[int, str, str | None]]] = {
 async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
     async with open_pool(tmp_path) as opened:
         yield opened
+
+
+def test_errors_that_pass_by_themselves_say_when_to_ask_again() -> None:
+    """Clients wait until machines or the gateway may be back, or as long as the error says."""
+    replies = (
+        ErrorReply("shutting_down"), ErrorReply("no_node_live"),
+        ErrorReply("no_node_live", retry_after_s=3.2), ErrorReply("node_lost"),
+    )  # fmt: skip
+
+    assert ["10", "10", "4", None] == [
+        dict(error_headers(reply)).get("retry-after") for reply in replies
+    ]
 
 
 async def test_each_refusal_has_parameter_and_code(pool: Pool) -> None:

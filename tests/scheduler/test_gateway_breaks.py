@@ -290,7 +290,7 @@ async def test_head_and_first_event_leave_together(pool: Pool) -> None:
 
 
 async def test_stop_tells_who_still_waits(tmp_path: Path) -> None:
-    """At a stop a live job is told that the pool shuts down, and its node stops."""
+    """At a stop a live job is told that the pool shuts down and when to ask, and its node stops."""
     async with open_pool(tmp_path) as pool:
         pending = asyncio.ensure_future(pool.send(ask()))
         run = await pool.placed()
@@ -300,6 +300,7 @@ async def test_stop_tells_who_still_waits(tmp_path: Path) -> None:
         cancel = await pool.cancelled()
 
     assert (503, "shutting_down") == (answer.status, body["error"]["code"])
+    assert "10" == answer.headers["retry-after"]  # or OpenAI's clients give up after 2 s
     assert run.run.job == cancel.job
 
 

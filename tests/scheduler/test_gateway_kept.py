@@ -59,7 +59,7 @@ async def test_kept_job_is_answered_later(tmp_path: Path) -> None:
     receipt = msgspec.convert(view["receipt"], Receipt)
 
     assert (202, "queued", "kept") == (status, job["state"], job["kind"])
-    assert {"model", "messages", "max_tokens", "stream"} == set(run.body)
+    assert {"model", "messages", "max_tokens", "stream", "chat_template_kwargs"} == set(run.body)
     assert run.body["stream"] is False
     assert "completed" == view["state"]
     assert "Salut" == view["result"]["choices"][0]["message"]["content"]

@@ -9,6 +9,7 @@ import grpc
 import pytest
 from tests.commands import forked_entraide
 from tests.scheduler.pool_support import ADMIN_KEY, RunningScheduler
+from tests.scheduler.rows import trust
 from tests.scheduler.test_admin_http import Pages
 
 from entraide.v1 import admin_pb2
@@ -117,6 +118,7 @@ async def test_an_entry_outlives_five_years_and_every_expiry(pool: RunningSchedu
     """All that deletes old rows runs six years later: the register is whole."""
     entered = await pool.operator.ask("AddIncident", admin_pb2.ConfidentialityIncident(**ENTRY))
     store, later = pool.service.parts.store, entered.entered_at + YEARS_6_S
+    await trust(store, later)
     await store.write(partial(people.expire_signins, now=later))
     await store.write(partial(expire_explanations, now=later))
     await store.expire_kept(later)

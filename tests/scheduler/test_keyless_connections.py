@@ -31,6 +31,18 @@ def test_next_connection_closes_the_old_ones_above_the_limit() -> None:
     assert 2 == len(connections)
 
 
+def test_connections_whose_keys_wait_for_the_process_are_not_closed_for_their_age() -> None:
+    """Nobody is old for what this process has not read yet; beyond the many, age does not count."""
+    connections = KeylessConnections[int](
+        most=100, most_per_address=2, is_unchecked=lambda number: number < 2
+    )
+    for number in range(4):
+        connections.add(number, ADDRESS, 0.0)
+
+    assert [] == connections.remove_aged(ADDRESS, KEY_GRACE_S)
+    assert [2] == connections.add(4, ADDRESS, KEY_GRACE_S)
+
+
 def test_old_connections_above_the_limit_are_closed_without_a_next_one() -> None:
     """An address cannot hold them by opening no more."""
     connections = opened(5)

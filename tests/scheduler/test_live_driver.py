@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from sqlalchemy.exc import IntegrityError
 from tests.core.builders import card, facts, usage
 from tests.scheduler.driver_support import (
     POLICY,
@@ -325,13 +326,18 @@ async def test_what_an_answer_leads_to_is_fed_after_it(tmp_path: Path) -> None:
 
 
 async def test_two_drivers_on_one_journal_cannot_both_write(tmp_path: Path) -> None:
-    """A second driver on the same store fails at its first write, and says so."""
-    async with running_driver(tmp_path) as (driver, store, _):
-        other = await recovered_driver(store, SentMessages())
+    """A second driver on the same database fails at its first write, and says so; nothing that it
+    was told is committed is missing."""
+    async with running_driver(tmp_path) as (driver, _, _):
+        second = await Store.open(store_url(tmp_path))
+        other = await recovered_driver(second, SentMessages())
         driver.feed(e.NodesSeen(*e.UNNUMBERED, nodes=("n1",)))
         await driver.committed()
         other.feed(e.NodesSeen(*e.UNNUMBERED, nodes=("n2",)))
+        with pytest.raises(IntegrityError):
+            await other.committed()
         await asyncio.wait({other.failed})
+        await second.close()
 
         assert other.failed.exception() is not None
         assert not driver.failed.done()

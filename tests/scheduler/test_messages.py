@@ -97,8 +97,11 @@ async def test_the_clients_stream_helper_reads_it(
 
     pieces = [event(reasoning_content="Hm."), event(content="Je "), event(content="regarde.")]
     pieces += [call(0, name="meteo", arguments='{"ville":'), call(0, arguments='"Lévis"}')]
-    _, (texts, message) = await answered(pool, ask(), *pieces, finish="tool_calls")
+    run, (texts, message) = await answered(pool, ask(), *pieces, finish="tool_calls")
 
+    assert (1_024, "medium") == (
+        run.body["thinking_budget_tokens"], run.body["reasoning_effort"],
+    )  # fmt: skip
     assert ["Je ", "regarde."] == texts
     assert ["thinking", "text", "tool_use"] == [block.type for block in message.content]
     assert ("Hm.", {"ville": "Lévis"}) == (message.content[0].thinking, message.content[2].input)
@@ -152,7 +155,7 @@ async def test_calls_and_their_results_go_back(
     assert "Voyons." == messages[1]["content"]
     assert "call-0" == messages[1]["tool_calls"][0]["id"] == messages[2]["tool_call_id"]
     assert ("required", False) == (run.body["tool_choice"], run.body["parallel_tool_calls"])
-    assert "high" == run.body["reasoning_effort"]
+    assert "reasoning_effort" not in run.body  # the effort of the answer, without a thought
     assert WEATHER == run.body["response_format"]["json_schema"]["schema"]
     assert WEATHER == run.body["tools"][0]["function"]["parameters"]
 
@@ -192,6 +195,30 @@ ERRORS: dict[str, tuple[dict[str, Any], tuple[int, str, str | None]]] = {
         (400, "invalid_request_error", "messages"),
     ),
 }  # fmt: skip
+
+
+async def test_the_clients_tool_runner_works(pool: Pool, client: anthropic.AsyncAnthropic) -> None:
+    """The client's own loop of calls goes on without threads, which only Anthropic's server has."""
+    from anthropic import beta_async_tool
+
+    @beta_async_tool
+    async def meteo(ville: str) -> str:
+        """Gives the weather in a town."""
+        return f"12 °C à {ville}"
+
+    runner = client.beta.messages.tool_runner(
+        model=MODEL, max_tokens=9, messages=ASK, tools=[meteo], max_iterations=3
+    )
+    pending = asyncio.ensure_future(runner.until_done())
+    first = await pool.placed()
+    first.accept()
+    first.end(body=document("tool_calls", tool_calls=CALLS[:1]))
+    first.report()
+    second, message = await answered(pool, pending, body=document(content="Il fait 12 °C."))
+
+    assert "Il fait 12 °C." == message.content[0].text
+    assert ["user", "assistant", "tool"] == [item["role"] for item in second.body["messages"]]
+    assert "12 °C à Lévis" == second.body["messages"][2]["content"]
 
 
 async def test_errors_have_anthropics_form(pool: Pool) -> None:

@@ -18,6 +18,7 @@ from tests.waiting import eventually
 from entraide.metrics import MetricSpec
 from entraide_scheduler.gateway.jobs.metrics import GATEWAY_METRICS
 from entraide_scheduler.metrics import PoolMetrics
+from entraide_scheduler.metrics.finding_metrics import FINDING_METRICS
 from entraide_scheduler.metrics.pool_metrics import FRESH_S, OTHER_COOPS, POOL_METRICS
 from entraide_scheduler.metrics.process_metrics import PROCESS_METRICS
 from entraide_scheduler.pool.backup import RECORD_FILE, BackupRecord
@@ -66,7 +67,7 @@ def assert_labels(families: Iterable[Metric], specs: Iterable[MetricSpec]) -> No
 
 async def test_scheduler_exposes_what_its_tables_declare(pool: RunningScheduler) -> None:
     """Each metric of the tables is on the page with its type and labels, and no other one."""
-    specs = (*POOL_METRICS, *PROCESS_METRICS, *GATEWAY_METRICS)
+    specs = (*POOL_METRICS, *FINDING_METRICS, *PROCESS_METRICS, *GATEWAY_METRICS)
     async with pool.session(await pool.operator.key()) as session:
         families = await read_page(session)
 

@@ -69,6 +69,8 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "reconnect_s": (30.0, None),  # tests/scheduler/test_reconnection.py
     "waiting_events": (True, None),  # tests/scheduler/test_waiting_requests.py
     "max_wait_s": (12.5, lambda facts: facts.max_wait_s == 12.5),
+    "task": ("summarise", lambda facts: facts.task == "summarise"),
+    "language": ("fr", lambda facts: facts.language == "fr"),
     "idempotency": (
         "une-fois",
         lambda facts: facts.idempotency and "fois" not in facts.idempotency,
@@ -150,7 +152,7 @@ async def test_each_option_by_each_door(pool: Pool, address: str, door: str) -> 
 
 # What options change in the facts; of a deadline, its time within a second.
 FACTS = ("job_class", "data_class", "jurisdiction", "controlled_by", "max_carbon_ug", "session",
-         "idempotency", "max_wait_s")  # fmt: skip
+         "idempotency", "max_wait_s", "task", "language")  # fmt: skip
 
 
 OF_STREAMS = {"resume_events", "reconnect_s", "waiting_events"}

@@ -7,13 +7,14 @@ import msgspec
 import pytest
 from tests.scheduler.test_config import written
 
-from entraide import i18n
+from entraide import i18n, quality_terms
 from entraide.errors import PoolError
+from entraide.types import Task
 from entraide_scheduler.config import load_config, load_first_policy
 from entraide_scheduler.core.policy import find_faults
 from entraide_scheduler.core.policy import policy as p
 from entraide_scheduler.core.policy.policy_validation import RANGES
-from entraide_scheduler.policy_versions.documents import read_file
+from entraide_scheduler.policy_versions.documents import read_document, read_file, write_document
 
 WHOLE = """
 version = "2027-01"
@@ -69,6 +70,14 @@ margin = 0.2
 
 [weights]
 per_wh = 0.1
+
+[quality]
+least = 0.75
+exceptions = [
+  { least = 0.95, task = "compute" },
+  { least = 0.6, task = "compute", language = "en" },
+  { least = 0.7, language = "fr" },
+]
 """
 
 
@@ -88,7 +97,7 @@ def test_every_section_is_read(tmp_path: Path) -> None:
     policy = load_first_policy(load_config(config(tmp_path, WHOLE)))
     (boreale,) = policy.coops
     sections = (policy.charge, policy.timing, policy.limits, policy.fair_share, policy.carbon,
-                policy.evidence, policy.deferral, policy.weights)  # fmt: skip
+                policy.evidence, policy.deferral, policy.weights, policy.quality)  # fmt: skip
 
     assert ("2027-01", "CA-QC", "member", p.Picker.WEIGHTED) == (
         policy.version,
@@ -100,6 +109,20 @@ def test_every_section_is_read(tmp_path: Path) -> None:
     assert p.Quota(p.QuotaKind.ENERGY_WH, 900, p.Period.DAY, project="chat") == boreale.quotas[1]
     assert p.ClassTerms(p.JobClass.BATCH, 2, green_hours=True) == policy.classes[2]
     assert all(section != type(section)() for section in sections)
+
+
+def test_the_exception_that_says_most_counts(tmp_path: Path) -> None:
+    """A task in a language precedes a task, which precedes a language."""
+    (tmp_path / "policy.toml").write_text(WHOLE)
+    policy = read_file(tmp_path / "policy.toml").policy
+    assert policy is not None
+    compute, answer = Task.COMPUTE, Task.ANSWER
+
+    assert (0.6, 0.95, 0.7, 0.75) == tuple(
+        policy.quality.least_of(task, language)
+        for task, language in ((compute, "en"), (compute, "fr"), (answer, "fr"), (answer, "en"))
+    )
+    assert policy == read_document(write_document(policy).encode()).policy
 
 
 def test_json_says_the_same_as_toml(tmp_path: Path) -> None:
@@ -168,9 +191,34 @@ def test_json_says_the_same_as_toml(tmp_path: Path) -> None:
             "coops.a.quotas.1",
             "p, k",
         ),
+        (
+            (
+                'version = "1"\n[[coops]]\ncoop = "a"\nquotas = '
+                '[{kind = "requests", limit = 1, period = "day", project = "p"},'
+                ' {kind = "requests", limit = 2, period = "day"},'
+                ' {kind = "requests", limit = 3, period = "day", project = "p"}]'
+            ),
+            "coops.a.quotas",
+            "requests, day, p",
+        ),
         ('version = "1"\n[[classes]]\njob_class = "batch"\nrank = 0', "classes", "interactive"),
         ('version = "1"\nwieghts = 1', "wieghts", None),
         ('version = "1"\n[fair_share.credit]\nmost = "a lot"', "fair_share.credit.most", "a lot"),
+        *(
+            (f'version = "1"\n[quality]\n{text}', f"quality.{key}", value)
+            for text, key, value in (
+                ("least = 1.5", "least", 1.5),
+                ("exceptions = [{least = 0.5}]", "exceptions.1.task", None),
+                ('exceptions = [{least = 2, task = "answer"}]', "exceptions.1.least", 2.0),
+                ('exceptions = [{least = 1, task = "sing"}]', "exceptions.1.task", "sing"),
+                ('exceptions = [{least = 1, language = "de"}]', "exceptions.1.language", "de"),
+                (
+                    'exceptions = [{least = 1, language = "fr"}, {least = 0, language = "fr"}]',
+                    "exceptions.2",
+                    "fr",
+                ),
+            )
+        ),
         ("version = ", "policy", None),
     ],
 )
@@ -206,7 +254,8 @@ def numbers(struct: type[msgspec.Struct]) -> set[str]:
 
 def test_every_number_has_its_range() -> None:
     """No number of a policy goes unchecked: a new key needs a range."""
-    structs = {struct for struct in vars(p).values() if isinstance(struct, type)}
+    structs = {struct for struct in (*vars(p).values(), *vars(quality_terms).values())
+               if isinstance(struct, type)}  # fmt: skip
     policies = {s for s in structs if issubclass(s, msgspec.Struct) and s is not msgspec.Struct}
 
     assert {s: set(RANGES.get(s, ())) for s in policies} == {s: numbers(s) for s in policies}
@@ -260,6 +309,7 @@ DIVISORS = {
 FACTORS = {
     "carbon.tolerance": "[carbon]\ntolerance = {}",
     "carbon.headroom": "[carbon]\nheadroom = {}",
+    "carbon.late_weight": "[carbon]\nlate_weight = {}",
     "carbon.own_direct_g_per_kwh": "[carbon]\nown_direct_g_per_kwh = {}",
     "charge.input_weight": "[charge]\ninput_weight = {}",
     "deferral.worth": "[deferral]\nworth = {}",

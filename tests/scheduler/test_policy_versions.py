@@ -236,7 +236,9 @@ async def test_operator_tries_applies_and_rolls_back_by_the_command(
     file = folder / "voted.toml"
     _, printed, _ = await entraide(folder, "policy", "show")
     file.write_text(printed.replace('version = "1"', 'version = "2027-01"', 1))
-    file.write_text(file.read_text().replace("shares = 1.0", "shares = 4.0", 1))
+    named = 'shares = 4.0\nname = "Les Abeilles"'
+    unnamed = file.read_text().replace('name = ""\n', "", 1)
+    file.write_text(unnamed.replace("shares = 1.0", named, 1))
     checked = await entraide(folder, "policy", "check", str(file))
     _, differences, _ = await entraide(folder, "policy", "diff", str(file))
     out = folder / "try"
@@ -254,7 +256,9 @@ async def test_operator_tries_applies_and_rolls_back_by_the_command(
     replay = json.loads((out / "replay.json").read_text())
 
     assert (0, f"{file} is valid.\n", "") == checked
-    assert "alpha: shares 1 → 4." in differences
+    assert 'Les Abeilles (alpha): shown name none → "Les Abeilles"' in differences
+    assert "Les Abeilles: shares 1 → 4." in differences
+    assert "\nLes Abeilles " in tried[1]  # its row of the table
     assert "of the 30 asked for" in tried[1]
     assert {"alpha", "beta"} >= set(replay["compared"]["coops"]) >= {"alpha"}
     assert replay["exact"]

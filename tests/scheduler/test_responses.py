@@ -206,23 +206,36 @@ async def test_what_the_pool_does_not_do_is_refused_by_name(pool: Pool) -> None:
 async def test_lost_node_ends_the_stream_with_a_failed_response(
     pool: Pool, client: openai.AsyncOpenAI
 ) -> None:
-    """After the first words a failure is an event that the client reads as a failed response."""
+    """After the first words a failure is an event, after which the client raises an exception.
+
+    Programs that pass over the event would take what came for the whole answer.
+    """
     import asyncio
 
-    pending = asyncio.ensure_future(
-        collect(client.responses.create(model=MODEL, input="Bonjour", stream=True))
-    )
+    import openai
+
+    got = []
+
+    async def read() -> None:
+        events = await client.responses.create(model=MODEL, input="Bonjour", stream=True)
+        while True:
+            got.append(await anext(events))
+
+    pending = asyncio.ensure_future(read())
     run = await pool.placed()
     run.accept()
     run.raw(event(content="Sa"))
     pool.gateway._running_jobs.cancel(run.run.job, "stream_broken")
-    got = await pending
+    with pytest.raises(openai.APIError, match="The answer was interrupted") as raised:
+        await pending
 
+    assert "stream_broken" == raised.value.code
     assert "response.failed" == got[-1].type
     assert ("failed", "stream_broken") == (
         got[-1].response.status,
         got[-1].response.error.code,
     )
+    assert list(range(len(got))) == [part.sequence_number for part in got]
 
 
 async def test_kept_response_is_one(pool: Pool) -> None:

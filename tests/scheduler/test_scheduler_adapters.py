@@ -1,13 +1,14 @@
 """Scheduler adapters: gateways in processes of their own, over the bus."""
 
 import math
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from tests.core.builders import facts, usage
+from tests.core.builders import facts, replica, usage
 from tests.integration.nats_support import NatsPool, listen
 from tests.scheduler.pool_support import RunningScheduler, ScriptedNode, running_scheduler
 from tests.waiting import eventually
@@ -254,6 +255,119 @@ async def test_answer_is_reported_again_when_the_scheduler_asks_for_its_job(
     )
 
     assert (True, False) == known
+
+
+async def test_answers_of_the_last_time_are_reported_again_after_an_outage_of_the_bus(
+    bus: NatsPool, apart: tuple[NatsSchedulerAdapter, RecordingSink]
+) -> None:
+    """What was said just before the bus went may be lost; older words have come."""
+    adapter, _ = apart
+    heard = await listen(await bus.scheduler(), subjects.gateway_up("second"))
+    old, new = (m.AnswerReceived(job, 1, "n1", usage()) for job in ("job-1", "job-2"))
+    adapter.report_answer(old)
+    adapter._answers["job-1"] = time.monotonic() - 60.0, old
+    adapter.report_answer(new)
+    await adapter.repeat_answers()
+    await eventually(lambda: [data for _, data in heard.messages].count(codec.encode(new)) == 2)
+
+    assert 1 == [data for _, data in heard.messages].count(codec.encode(old))
+
+
+async def moved_answer(
+    pool: RunningScheduler, gateway: tuple[NatsSchedulerAdapter, RecordingSink]
+) -> tuple[ScriptedNode, m.JobPlaced, m.JobPlaced]:
+    """A streamed answer whose machine has started again after two tokens, and its placements."""
+    adapter, sink = gateway
+    able = (replica(features=("resume",)),)
+    node = await pool.join()
+    await node.send_hello(replicas=able)
+    await eventually(lambda: pool.state("n1") == "live")
+    adapter.submit(facts("job-1", gateway="second", stream=True, resumable=True))
+    await eventually(lambda: sink.down)
+    first = sink.down[0]
+    assert isinstance(first, m.JobPlaced)
+    await node.send(m.Progress("job-1", first.epoch, 2))
+    await eventually(lambda: pool.driver.core.job("job-1").state is JobState.ACTIVE)
+    node.boot = "b2"
+    await node.send_hello(replicas=able)
+    await eventually(lambda: len(sink.down) == 2)
+    second = sink.down[1]
+    assert isinstance(second, m.JobPlaced)
+    return node, first, second
+
+
+async def billed_tokens(pool: RunningScheduler) -> int:
+    """The output tokens of the settled receipt."""
+    await eventually(lambda: pool.driver.counts["settled"])
+    settled = await pool.service.parts.store.get_receipt("job-1")
+    assert settled is not None
+    return settled.receipt.output_tokens
+
+
+async def test_whole_answer_of_a_run_that_was_given_up_is_billed(
+    pool: RunningScheduler, apart: tuple[NatsSchedulerAdapter, RecordingSink]
+) -> None:
+    """The client has all seven tokens, the word of it was lost, and the job is placed again: it
+    ends at once, with what came."""
+    adapter, _ = apart
+    _, first, second = await moved_answer(pool, apart)
+    answer = m.AnswerReceived("job-1", first.epoch, "n1", usage(output_tokens=7))
+    unknown = adapter.complete_answered(second)
+    adapter._answers["job-1"] = time.monotonic(), answer
+    known = adapter.complete_answered(second)
+
+    assert (False, True) == (unknown, known)
+    assert 7 == await billed_tokens(pool)
+    assert JobState.COMPLETED == pool.driver.core.job("job-1").state
+
+
+async def test_what_came_before_a_seam_is_billed_though_the_word_of_it_was_lost(
+    pool: RunningScheduler, apart: tuple[NatsSchedulerAdapter, RecordingSink]
+) -> None:
+    """The core knows of two tokens; the gateway says at the end that three had come."""
+    adapter, _ = apart
+    node, first, second = await moved_answer(pool, apart)
+    await node.send(m.Accept("job-1", second.epoch))
+    used = usage(output_tokens=5)
+    delivered = ((first.epoch, 3),)
+    adapter.report_answer(m.AnswerReceived("job-1", second.epoch, "n1", used, delivered))
+    report = m.UsageReport("job-1", second.epoch, Outcome.COMPLETED, "", True, used)
+    await node.send(report)
+
+    assert 8 == await billed_tokens(pool)
+
+
+@pytest.mark.parametrize("starts_again", [False, True])
+async def test_stream_of_a_gateway_that_is_lost_is_billed_by_what_it_said_last(
+    pool: RunningScheduler,
+    bus: NatsPool,
+    apart: tuple[NatsSchedulerAdapter, RecordingSink],
+    starts_again: bool,
+) -> None:
+    """It said two tokens, then three, then nothing; the node writes seven before it is stopped."""
+    adapter, _ = apart
+    node, _, second = await moved_answer(pool, apart)
+    await node.send(m.Progress("job-1", second.epoch, 7))
+    adapter.report_sent([("job-0", 1, 5), ("job-1", second.epoch, 2)])
+    adapter.report_sent([("job-1", second.epoch, 3)])
+    await eventually(
+        lambda: (
+            pool.service.parts.gateway_listener._known["second"].sent
+            == {"job-1": (second.epoch, 3)}
+        )
+    )
+    if starts_again:
+        present = NatsSchedulerAdapter(await bus.gateway("second"), "second")
+        await present.start(RecordingSink())
+    else:
+        await adapter.stop()
+    await eventually(lambda: pool.driver.core.job("job-1").ended_at)
+    used = usage(output_tokens=7)
+    await node.send(m.UsageReport("job-1", second.epoch, Outcome.CANCELLED, "", True, used))
+
+    assert 3 == await billed_tokens(pool)
+    if starts_again:
+        await present.stop()
 
 
 async def test_gateway_cannot_ask_in_the_name_of_another(

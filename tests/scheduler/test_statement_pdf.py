@@ -166,6 +166,20 @@ async def test_a_large_month_is_in_kilowatt_hours_on_several_pages(
     assert "fin" in text.split()
 
 
+@pytest.mark.parametrize("lang", ["fr", "en"])
+def test_a_closed_month_names_the_root_of_its_file(lang: str) -> None:
+    """The statement names it, so that a reader of the file can compare."""
+    start_at, end_at = month_span(MONTH, TORONTO)
+    nothing = (Amounts(), Amounts(), Amounts(), (), (), (), (), True)
+    statement = Statement(
+        "alpha", MONTH, TORONTO.key, start_at, end_at, *nothing, closed_at=end_at, root="5d" * 32
+    )
+    page = make_page(PageSource(statement, (), "Parc", (), is_open=False), lang)
+    text = text_of(render.render_pdf(page, dated_at=end_at))
+
+    assert "5d" * 32 in re.sub(r"\s|\u200b", "", text)
+
+
 @pytest.mark.parametrize(
     ("lang", "words"), [("fr", "n’ont traité aucune requête"), ("en", "ran no request")]
 )

@@ -33,6 +33,7 @@ from entraide_scheduler.store.dump import open_view
 from entraide_scheduler.store.erasures import erase_node
 from entraide_scheduler.store.journal import JournalRow
 from entraide_scheduler.store.members import digest_name, list_names, number_node
+from entraide_scheduler.store.outage import StoreHalted
 from entraide_scheduler.store.rows import (
     JoinTokenRow,
     KeyRow,
@@ -218,19 +219,37 @@ async def test_snapshot_takes_the_place_of_the_events_before_it(store: Store) ->
 
 async def test_write_that_fails_takes_nobody_with_it(store: Store) -> None:
     """Of writes committed together, one that cannot be fails alone; the others are kept."""
+    await store.create_key(KeyRow("key-1", "alpha", "main", "laptop"), "ab" * 32)
+    outcomes = await asyncio.gather(
+        store.append_journal([JournalRow(1, b"a")]),
+        store.create_key(KeyRow("key-2", "alpha", "main", "other"), "ab" * 32),
+        store.append_journal([JournalRow(2, b"b")]),
+        return_exceptions=True,
+    )
+
+    assert [type(None), IntegrityError, type(None)] == [type(job) for job in outcomes]
+    assert ["key-1"] == [row.key for row in await store.list_keys()]
+    assert (None, (JournalRow(1, b"a"), JournalRow(2, b"b"))) == await store.load_journal()
+
+
+async def test_nothing_is_committed_behind_a_failed_write_of_the_books(store: Store) -> None:
+    """The first failed write of the books fails all writes behind it, in its group and later."""
     await store.append_journal([JournalRow(2, b"there")])
     outcomes = await asyncio.gather(
         store.append_journal([JournalRow(1, b"a")]),
         store.append_journal([JournalRow(2, b"clash")]),
         store.append_journal([JournalRow(3, b"c")]),
+        store.committed(),
+        store.put_snapshot(3, b"state"),
         return_exceptions=True,
     )
+    later = await asyncio.gather(store.committed(), return_exceptions=True)
 
-    assert [type(None), IntegrityError, type(None)] == [type(job) for job in outcomes]
-    assert (
-        None,
-        (JournalRow(1, b"a"), JournalRow(2, b"there"), JournalRow(3, b"c")),
-    ) == await store.load_journal()
+    assert [None, IntegrityError, IntegrityError, IntegrityError, StoreHalted] == [
+        outcome and type(outcome) for outcome in outcomes
+    ]
+    assert isinstance(later[0], IntegrityError)
+    assert (None, (JournalRow(1, b"a"), JournalRow(2, b"there"))) == await store.load_journal()
 
 
 async def test_explanations_are_forgotten_when_they_are_old(store: Store) -> None:

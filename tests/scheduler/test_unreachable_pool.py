@@ -29,6 +29,15 @@ WORDS = {
     "no_pool": ("what answers there is not the pool", PERHAPS),
 }
 
+UNSEEN = "Votre requête ne lui est pas parvenue."
+FRENCH = {
+    "refused": "rien n’écoute à cette adresse (connexion refusée). Vérifiez l’adresse, et que le "
+    "parc est en marche («\u00a0entraide status\u00a0»).",
+    "host": "aucune machine ne porte ce nom (DNS). Vérifiez l’adresse et votre connexion.",
+    "certificate": "son certificat ou son chiffrement n’est pas accepté (TLS). Vérifiez l’adresse, "
+    "et l’autorité que nomme ENTRAIDE_CA.",
+}
+
 
 @contextmanager
 def listener(reply: bytes | None) -> Iterator[int]:
@@ -131,20 +140,29 @@ def test_each_reason_has_its_words(ports: dict[str, str], monkeypatch: pytest.Mo
                 assert ("", True) == (problem.text, problem.retryable)
 
 
-def test_the_command_says_it_too(ports: dict[str, str]) -> None:
-    """``entraide chat`` ends with status 1 and the same sentence, in French."""
-    address = f"grpc://{ports['refused']}"
-    done = subprocess.run(
+def say(address: str) -> subprocess.Popen[str]:
+    """Asks by ``entraide chat``, in French."""
+    return subprocess.Popen(
         [sys.executable, "-m", "entraide.cli", "--lang", "fr", "chat", "Bonjour"],
         env={**os.environ, "ENTRAIDE_URL": address, "ENTRAIDE_KEY": "ent_x"},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
     )
 
-    assert (1, "") == (done.returncode, done.stdout)
-    assert done.stderr.strip() == (
-        f"Le parc d’entraide est injoignable à {address}\u00a0: rien n’écoute à cette adresse "
-        "(connexion refusée). Vérifiez l’adresse, et que le parc est en marche "
-        "(«\u00a0entraide status\u00a0»). Votre requête ne lui est pas parvenue."
-    )
+
+def test_the_command_says_it_too(ports: dict[str, str]) -> None:
+    """``entraide chat`` ends with status 1 and the same sentence, in French: no server, a name that
+    DNS does not know, a certificate that nobody vouched for."""
+    addresses = {
+        fault: f"grpc{'s' if fault == 'certificate' else ''}://{ports[fault]}" for fault in FRENCH
+    }
+    commands = {fault: say(address) for fault, address in addresses.items()}
+    said = {fault: command.communicate(timeout=60) for fault, command in commands.items()}
+
+    assert {1} == {command.returncode for command in commands.values()}
+    assert {
+        fault: f"Le parc d’entraide est injoignable à {addresses[fault]}\u00a0: {words} {UNSEEN}\n"
+        for fault, words in FRENCH.items()
+    } == {fault: err for fault, (_, err) in said.items()}
+    assert {""} == {out for out, _ in said.values()}

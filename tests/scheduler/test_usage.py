@@ -164,11 +164,14 @@ async def test_another_coop_reads_only_its_own_side(pool: RunningScheduler) -> N
     """Another's statement is refused; the lender sees neither keys nor projects of the sender."""
     await three_jobs(pool)
     key = await pool.operator.key("beta")
+    named = admin_pb2.Coop(coop="alpha", name="Les Abeilles", shares=1.0)
+    await pool.operator.ask("SetCoop", named)
     refusal = await get(pool, key, "?coop=alpha")
     wrong = await get(pool, key, "?month=November")
     table = (await get(pool, key, accept="text/csv"))[1].decode()
 
     assert (403, "statement_of_another") == (refusal[0], json.loads(refusal[1])["error"]["code"])
+    assert "one of the co-op Les Abeilles:" in json.loads(refusal[1])["error"]["message"]
     assert (400, "month") == (wrong[0], json.loads(wrong[1])["error"]["param"])
     assert 401 == (await get(pool, "none"))[0]
     assert [("lent", "", "", "alpha", "3")] == [

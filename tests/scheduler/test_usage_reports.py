@@ -22,7 +22,10 @@ LOST = UsageReport("j1", 1, Outcome.FAILED, "node_lost", delivered=True, usage=U
 class Books:
     """Records what is passed on; plays the gateway and the core."""
 
-    def __init__(self, *, holds: bool = True, elsewhere: bool = False) -> None:
+    def __init__(
+        self, *, holds: bool = True, elsewhere: bool = False, given_up: bool = False
+    ) -> None:
+        self.given_up = given_up
         self.passed: list[tuple[str, UsageReport]] = []
         self.lost: list[tuple[str, int]] = []
         self.result: asyncio.Future[None] | None = None
@@ -30,12 +33,17 @@ class Books:
         self.now = 1_000.0
         self.reports = UsageReports(
             self,
-            handle_report=lambda node, report: self.passed.append((node, report)),
+            handle_report=self.pass_on,
             handle_loss=lambda job, epoch: self.lost.append((job, epoch)),
-            holds_run=lambda *_: holds,
+            holds_run=lambda *_: holds and not given_up,
+            may_complete=lambda *_: self.given_up,
             is_elsewhere=lambda _: elsewhere,
             now=lambda: self.now,
         )
+
+    def pass_on(self, node: str, report: UsageReport) -> None:
+        self.passed.append((node, report))
+        self.given_up = False
 
     def wait_for_result(self, _job: str, _epoch: int) -> asyncio.Future[None] | None:
         return self.result
@@ -183,3 +191,15 @@ async def test_report_counts_if_its_gateway_says_nothing(monkeypatch: pytest.Mon
     await eventually(lambda: books.passed)
 
     assert ([("n1", DONE)], []) == (books.passed, books.lost)
+
+
+@pytest.mark.parametrize("is_reported", [False, True])
+async def test_answer_of_a_run_that_was_given_up_is_settled_at_once(is_reported: bool) -> None:
+    """Before its job begins again elsewhere; a report alone waits for the gateway's word."""
+    books = Books(elsewhere=True, given_up=True)
+    if is_reported:
+        books.reports("n1", DONE)
+    early = list(books.passed)
+    books.answer()
+
+    assert ([], [("n1", DONE)]) == (early, books.passed)

@@ -1,12 +1,14 @@
 """What a caller is notices while no machine would take a request, over a real bus."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from tests.core.builders import facts
 from tests.integration.nats_support import NatsPool
 from tests.scheduler.gateway_processes import running_gateway
 from tests.scheduler.pool_support import MODEL, RunningScheduler, ScriptedNode, running_scheduler
@@ -14,6 +16,9 @@ from tests.waiting import eventually
 
 from entraide.client import AsyncClient, Waiting
 from entraide.errors import EntraideError
+from entraide.units import UWH_PER_WH
+from entraide.v1 import admin_pb2
+from entraide_scheduler.core.policy import Period, QuotaKind
 
 pytestmark = pytest.mark.engines  # seconds of waiting
 
@@ -47,6 +52,22 @@ async def read_events(pool: RunningScheduler, key: str, events: list[Any], **opt
                 events.append(msgspec.json.decode(data))
 
 
+async def ask_whole(
+    pool: RunningScheduler,
+    key: str,
+    path: str = "/v1/chat/completions",
+    max_tokens: int = 9,
+    **options: Any,
+) -> tuple[int, Any, Any, Any]:
+    """Asks for a whole answer; returns status, headers, error and its explanation."""
+    async with pool.session(key) as session:
+        body = {**QUESTION, "max_tokens": max_tokens, "entraide": options}
+        answer = await session.post(path, json=body)
+        error = (await answer.json())["error"]
+        why = await session.get(error["explanation"])
+        return answer.status, answer.headers, error, await why.json()
+
+
 async def test_each_interface_says_why_a_request_waits_and_then_that_it_waited_too_long(
     pool: RunningScheduler,
 ) -> None:
@@ -69,19 +90,11 @@ async def test_each_interface_says_why_a_request_waits_and_then_that_it_waited_t
                 )
         return raised.value
 
-    async def ask_whole(path: str = "/v1/chat/completions") -> tuple[int, Any, Any]:
-        async with pool.session(key) as session:
-            body = {**QUESTION, "entraide": {"max_wait_s": 1.0}}
-            answer = await session.post(path, json=body)
-            error = (await answer.json())["error"]
-            why = await session.get(error["explanation"])
-            return answer.status, answer.headers, (error, await why.json())
-
-    _, from_client, (status, headers, (error, why)), anthropics = await asyncio.gather(
+    _, from_client, (status, headers, error, why), anthropics = await asyncio.gather(
         read_events(pool, key, streamed, waiting_events=True, max_wait_s=5.0),
         ask_client(),
-        ask_whole(),
-        ask_whole("/v1/messages"),
+        ask_whole(pool, key, max_wait_s=1.0),
+        ask_whole(pool, key, "/v1/messages", max_wait_s=1.0),
     )
 
     first = streamed[0]
@@ -95,9 +108,64 @@ async def test_each_interface_says_why_a_request_waits_and_then_that_it_waited_t
     assert ("waited_too_long", 30.0) == (from_client.code, from_client.retry_after_s)
     assert (503, "waited_too_long", "30") == (status, error["code"], headers["retry-after"])
     assert "false" == headers["x-should-retry"]  # or OpenAI's clients wait as long again, twice
-    assert (503, "waited_too_long") == (anthropics[0], anthropics[2][0]["code"])
-    for explained in (why, anthropics[2][1]):  # each error has the address of its explanation
+    assert (503, "waited_too_long") == (anthropics[0], anthropics[2]["code"])
+    for explained in (why, anthropics[3]):  # each error has the address of its explanation
         assert ["not_accepting"] == [each["rule"] for each in explained["excluded"]]
+
+
+async def test_a_cap_that_no_machine_keeps_ends_the_wait_and_names_itself(
+    pool: RunningScheduler,
+) -> None:
+    """A free machine that emits more than the request allows: 503 with that reason, not a hang. A
+    cap that it would not keep at its best either is refused at once, with what it would emit."""
+    await pool.join_live()
+    key = await pool.operator.key()
+    async with pool.session(key) as session:
+        body = {**QUESTION, "max_tokens": 900, "entraide": {"max_gco2e": 1e-9}}
+        refused = (await (await session.post("/v1/chat/completions", json=body)).json())["error"]
+        path = f"/v1/jobs/{refused['job']}/explanation"
+        best = await (await session.get(path)).json()
+    cap_g = 1.2 * best["values"]["carbon_g"]  # kept in a full batch, not by a request alone
+    status, headers, error, why = await ask_whole(
+        pool, key, max_gco2e=cap_g, max_wait_s=1.0, max_tokens=900
+    )
+    assert ("no_node_serves", "over_carbon_cap") == (refused["code"], best["values"]["rule"])
+
+    assert (503, "waited_too_long", "30") == (status, error["code"], headers["retry-after"])
+    assert "none keeps the cap on emissions" in error["message"]
+    assert "le plafond d’émissions" in error["message_fr"]
+    assert ["over_carbon_cap"] == [each["rule"] for each in why["excluded"]]
+    assert ("waiting", "carbon_cap") == (why["decision"], why["reason"])
+
+
+async def test_a_quota_that_does_not_suffice_ends_the_wait_as_a_refusal(
+    pool: RunningScheduler,
+) -> None:
+    """What is left of the day's energy is too little: 429 with the quota's code, what is left, and
+    the end of the day; a stream says the same, and before that why it waits."""
+    await pool.join_live()
+    key, streamed = await pool.operator.key(), list[Any]()
+    quota = admin_pb2.Quota(kind="energy_wh", limit=1_000, period="day")
+    terms = {"coop": "alpha", "shares": 1.0, "lend": admin_pb2.Lend(part=1.0), "quotas": [quota]}
+    await pool.operator.ask("SetCoop", admin_pb2.Coop(**terms, author="test", reason="test"))
+    await eventually(lambda: pool.driver.core.quota_left("alpha"))
+    quotas = pool.driver.core._state.quotas
+    holds = quotas.reserve_at_placement(facts("used", "alpha"), 0, 0)
+    quotas.settle("alpha", holds, {QuotaKind.ENERGY_WH: 1_000 * UWH_PER_WH - 10})
+    (status, headers, error, why), _ = await asyncio.gather(
+        ask_whole(pool, key, max_wait_s=1.0),
+        read_events(pool, key, streamed, waiting_events=True, max_wait_s=4.0),
+    )
+    end_s = quotas.ends[Period.DAY] - time.time()
+
+    assert (429, "quota_energy", "false") == (status, error["code"], headers["x-should-retry"])
+    assert end_s == pytest.approx(float(headers["retry-after"]), abs=30.0)
+    assert "does not suffice" in error["message"]
+    assert ("quota_energy", "over_energy_quota") == (why["reason"], why["excluded"][0]["rule"])
+    first, last = streamed[0], streamed[-1]["error"]
+    assert ("quota_energy", True) == (first["reason"], first["retry_after_s"] >= end_s - 30.0)
+    assert "quota_energy" == last["code"]
+    assert f"/v1/jobs/{last['job']}/explanation" == last["explanation"]
 
 
 async def test_a_request_that_is_placed_in_the_end_says_so(pool: RunningScheduler) -> None:

@@ -7,6 +7,8 @@ two golden texts that it writes as a member would.
 import re
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from entraide import explanation_values, explanations, i18n
 from entraide.explanations import Part, PartKind
 from entraide.types import Basis, Candidate, Candidates, Exclusion, Explanation
@@ -66,6 +68,7 @@ OVER_CAP = Exclusion(
 LENT = Exclusion(
     "on-1", "soleil", "CA-ON", "lend_limit", {"coop": "soleil", "lent": 2, "limit": 2}, True
 )
+LENT_NOTHING = Exclusion("on-1", "soleil", "CA-ON", "lends_nothing", {"coop": "soleil"}, False)
 LENT_ENERGY = {"coop": "soleil", "limit_wh": 500.0, "left_wh": 0.5, "needed_wh": 0.82}
 LENT_OUT = Exclusion("on-1", "soleil", "CA-ON", "lend_energy_spent", dict(LENT_ENERGY), True)
 OWN_ONLY = Exclusion("on-1", "soleil", "CA-ON", "own_only", {"coop": "soleil"}, True)
@@ -164,6 +167,9 @@ OF_AB = {
 CASES: dict[str, Explanation] = {
     "placed-greenest": placed("greenest", BUSY, candidates=(ON, QC), surplus_w=400.0),
     "placed-greenest-cached": placed("greenest", candidates=(ON, QC), cached_tokens=128),
+    "placed-greenest-always-thinks": placed(
+        "greenest", candidates=(ON, QC), model="gpt-oss-20b", always_thinks=1
+    ),
     "placed-greenest-but-for-a-slot": placed(
         "greenest",
         BUSY,
@@ -179,10 +185,31 @@ CASES: dict[str, Explanation] = {
         could_node="qc-2",
         **node_values(LATE, "greener_"),
     ),
+    "placed-greenest-but-for-the-stream": placed(
+        "greenest",
+        candidates=(ON, SLOW),
+        greener_rule="stream_at_risk",
+        could_node="qc-2",
+        **node_values(SLOW, "greener_"),
+    ),
+    "placed-greenest-but-for-the-end": placed(
+        "greenest",
+        candidates=(ON, SLOW),
+        greener_rule="end_at_risk",
+        could_node="qc-2",
+        **node_values(SLOW, "greener_"),
+    ),
     "placed-greenest-with-room": placed(
         "greenest_with_room",
         candidates=(ON, QC),
         greener_rule="little_room",
+        could_node="ab-1",
+        **OF_AB,
+    ),
+    "placed-cleaner-once-full": placed(
+        "greenest_with_room",
+        candidates=(ON, QC),
+        greener_rule="shared_now",
         could_node="ab-1",
         **OF_AB,
     ),
@@ -193,6 +220,12 @@ CASES: dict[str, Explanation] = {
     "placed-within-tolerance": placed("greenest", candidates=(QC, ON)),
     "placed-to-resume": placed(
         "fastest_to_resume", BUSY, candidates=(ON,), objective_ttft_s=None
+    ),
+    "placed-to-resume-nearly-fastest": placed(
+        "fastest_to_resume", candidates=(ON, TWIN), objective_ttft_s=None, speed="nearly"
+    ),
+    "placed-late-nearly-fastest": placed(
+        "fastest_at_risk", candidates=(LATE,), late_for="passed", speed="nearly"
     ),
     "placed-slow-stream": placed("fastest_at_risk", candidates=(SLOW,), late_for="stream"),
     "placed-greenest-of-equals": placed("greenest", candidates=(ON, TWIN)),
@@ -231,6 +264,11 @@ CASES: dict[str, Explanation] = {
         more={"no_free_slot": 410, "not_accepting": 59, "node_lost": 1},
     ),
     "placed-alias": placed("greenest", candidates=(ON, QC), alias="petit", model="qwen3-1.7b"),
+    **{f"placed-alias-{quality}": placed(
+        "only_one", candidates=(ON,), alias="auto", model="qwen3-14b", quality=quality,
+        task="summarise", language="fr", asked_language="fr", right_least=0.8,
+        right_low=0.83 if quality == "passes" else 0.41,
+    ) for quality in ("passes", "undecided", "fails", "unmeasured", "other_language")},
     "waiting-loading": explanation(
         "waiting", "model_loading", LOADING, LOADABLE,
         model="qwen3-14b", node="on-1", coop="soleil", zone="CA-ON", ready_at=AT + 20,
@@ -309,6 +347,23 @@ CASES: dict[str, Explanation] = {
         rule="wrong_control", nodes=1, controlled_by="other", asked_control="canadian",
         could_node="qc-9",
     ),
+    "refused-lent": explanation(
+        "refused", "no_node_serves", LENT_NOTHING, objective_ttft_s=None, waiting_helps=False,
+        rule="lends_nothing", nodes=1, coop="soleil",
+    ),
+    "refused-cap": explanation(
+        "refused", "no_node_serves", replace(OVER_CAP, waiting_helps=False),
+        objective_ttft_s=None, waiting_helps=False,
+        rule="over_carbon_cap", nodes=1, carbon_g=0.41, max_carbon_ug=100_000,
+    ),
+    "refused-energy-whole": explanation(
+        "refused", "quota_energy", objective_ttft_s=None, waiting_helps=False,
+        limit=1, left=1.0, needed=3.89, period="day", never=1,
+    ),
+    "refused-carbon-whole": explanation(
+        "refused", "quota_carbon", objective_ttft_s=None, waiting_helps=False,
+        limit=2, left=0.5, needed=2.4, period="month", never=1, project="recherche",
+    ),
     "refused-model": explanation(
         "refused", "unknown_model", objective_ttft_s=None, waiting_helps=False,
         model="grand", models="petit, moyen", fitting="petit, moyen",
@@ -380,7 +435,7 @@ PADDING = re.compile(" +· ")  # of the columns in which machines stand
 def missing_parts(facts: Explanation, lang: str) -> list[str]:
     """Returns what the text of an explanation omits, in words for a failing test."""
     parts = explanations.parts(facts, lang)
-    text = explanations.render(facts, lang) + explanations.sentence(facts, lang)
+    text = "\n".join(part.text for part in parts) + explanations.sentence(facts, lang)
     missing = [
         f"{kind} is missing" for kind in TOLD[facts.decision] - {part.kind for part in parts}
     ]

@@ -12,7 +12,7 @@ MODELS = pool_pb2.ListModelsResponse(
             model="smollm2-135m",
             revisions=["sha256:00ff"],
             context_tokens=8_192,
-            features=["tools"],
+            features=["repetition_penalty", "tools"],
             replicas=3,
         ),
         pool_pb2.Model(

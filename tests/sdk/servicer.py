@@ -157,6 +157,7 @@ class Admin(admin_pb2_grpc.AdminServicer):
         quarantine: of the node and of the key.
         tokens: what was asked of ``CreateJoinToken``.
         vouched, vouchings: what is vouched for the node, and what was asked of ``VouchNode``.
+        plan: of models on machines.
         catalogue: of models, as it is now.
     """
 
@@ -168,6 +169,7 @@ class Admin(admin_pb2_grpc.AdminServicer):
             balance_tokens=-1_234,
             lend=admin_pb2.Lend(part=0.5, limited=True, energy_wh_per_day=800),
         )
+        self.plan = admin_pb2.ModelPlan()
         self.catalogue = catalogue.shipped()
         self.corrections: list[admin_pb2.Correction] = []
         self.quarantine = admin_pb2.Quarantine()
@@ -255,6 +257,22 @@ class Admin(admin_pb2_grpc.AdminServicer):
             load_refusals=self.load_refusals,
         )
 
+    def ListPoolJobs(
+        self, request: admin_pb2.ListPoolJobsRequest, context: Context
+    ) -> admin_pb2.ListPoolJobsResponse:
+        """Lists a job that took two seconds."""
+        self._check(context)
+        job = admin_pb2.PoolJob(job="job-1", submitted_at=100.0, ended_at=102.0)
+        return admin_pb2.ListPoolJobsResponse(jobs=[job])
+
+    def GetPolicy(
+        self, request: admin_pb2.GetPolicyRequest, context: Context
+    ) -> admin_pb2.PolicyVersion:
+        """The policy in force."""
+        self._check(context)
+        document = b'version = "1"\n[quality]\nleast = 0.8\n'
+        return admin_pb2.PolicyVersion(version="1", in_force=True, document=document)
+
     def ListNodes(
         self, request: admin_pb2.ListNodesRequest, context: Context
     ) -> admin_pb2.ListNodesResponse:
@@ -313,6 +331,11 @@ class Admin(admin_pb2_grpc.AdminServicer):
         """Removes it, with its key and its node."""
         self._check(context)
         return admin_pb2.RemovedCoop(coop=request.coop, keys=["k-1"], nodes=["on-1"])
+
+    def PlanModels(self, request: admin_pb2.ModelOnNode, context: Context) -> admin_pb2.ModelPlan:
+        """Plans what the test says."""
+        self._check(context)
+        return self.plan
 
     def ListCoops(
         self, request: admin_pb2.ListCoopsRequest, context: Context

@@ -65,3 +65,11 @@ def test_chat_asks_for_a_shorter_wait(served: ServedPool, cli: Cli) -> None:
         assert 0 == cli(["chat", "Bonjour", *more, "--state", str(served.state)]).status
 
     assert [5.0, 0.0] == [request.options.max_wait_s for request in served.pool.asked]
+
+
+def test_chat_asks_for_a_thought(served: ServedPool, cli: Cli) -> None:
+    """``--think`` goes with the question; without it the pool's policy decides."""
+    for more in (["--think", "low"], []):
+        assert 0 == cli(["chat", "Bonjour", *more, "--state", str(served.state)]).status
+
+    assert [{"think": "low"}, {}] == [dict(request.extra) for request in served.pool.asked]

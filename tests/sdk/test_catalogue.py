@@ -28,11 +28,19 @@ from entraide.models import (
     Artefact,
     ArtefactFile,
     Catalogue,
+    MachineFigures,
     ModelEntry,
     ModelSize,
+    PublishedScore,
+    TaskQuality,
 )
+from entraide.thinking import Thinking
+from entraide.types import Basis, Task
 
 HASH = "ab" * 32
+CELL = TaskQuality(Task.COMPUTE, "fr", 0.9, 0.8, 0.95, 60, "1", HASH, f"sha256:{HASH}")
+FIGURES = MachineFigures("mac-mini-m4", "llama.cpp", 60, 17.5, 0.02, Basis.MEASURED)
+SCORE = PublishedScore("COLE", "61.2 %", "https://example.org/cole")
 SMALL_BELOW, LARGE_ABOVE = 4_000_000_000, 15_000_000_000
 
 
@@ -74,14 +82,12 @@ def test_sizes_and_energy_follow_their_rules(model: ModelEntry) -> None:
 
 
 def test_each_size_and_french_are_there() -> None:
-    """Each alias finds a model that does not think aloud, small and middling ones in French."""
-    without_reasoning = [model for model in shipped().models if not model.reasoning]
-    french = {model.size for model in without_reasoning if {"fr", "mul"} & set(model.languages)}
+    """Each alias finds a model that need not think, small and middling ones in French."""
+    quiet = [model for model in shipped().models if model.thinking is not Thinking.ALWAYS]
+    french = {model.size for model in quiet if {"fr", "mul"} & set(model.languages)}
 
     assert set(ModelSize) == french
-    assert all(
-        any(model.size in sizes for model in without_reasoning) for sizes in ALIASES.values()
-    )
+    assert all(any(model.size in sizes for model in quiet) for sizes in ALIASES.values())
 
 
 def test_only_the_demo_model_is_pinned() -> None:
@@ -132,6 +138,18 @@ FAULTY = {
     "twice the same file": (
         {"artefacts": (artefact(files=(ArtefactFile("a", 1, HASH), ArtefactFile("A", 1, HASH))),)},
         "artefacts[0].files"),
+    "a rate outside its interval": ({"quality": (replace(CELL, low=0.91),)}, "quality[0]"),
+    "a rate above one": ({"quality": (replace(CELL, rate=1.1, high=1.2),)}, "quality[0]"),
+    "a rate that is no number": ({"quality": (replace(CELL, rate=float("nan")),)}, "quality[0]"),
+    "a language without items": ({"quality": (replace(CELL, language="de"),)}, "quality[0]"),
+    "a rate of no answer": ({"quality": (replace(CELL, n=0),)}, "quality[0]"),
+    "a digest that is none": ({"quality": (replace(CELL, digest="x"),)}, "quality[0]"),
+    "a version of two lines": ({"quality": (replace(CELL, items_version="1\n"),)}, "quality[0]"),
+    "two rates of a cell": ({"quality": (CELL, replace(CELL, rate=0.85))}, "quality"),
+    "an endless speed": ({"figures": (replace(FIGURES, tokens_per_s=1e300),)}, "figures[0]"),
+    "a machine without a name": ({"figures": (replace(FIGURES, machine=""),)}, "figures[0]"),
+    "a score of control signs": ({"published": (replace(SCORE, score="\x1b[2J"),)}, "published[0]"),
+    "too many scores": ({"published": (SCORE,) * 33}, "published"),
 }  # fmt: skip
 
 
@@ -295,3 +313,12 @@ def test_without_the_hubs_library(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert isinstance(fault, PinFault)
     assert "no_library" == fault.code
+
+
+def test_what_was_measured_is_signed_with_the_rest() -> None:
+    """Quality, figures and others' scores are written, signed and read with the catalogue."""
+    measured = entry(quality=(CELL,), figures=(FIGURES,), published=(SCORE,))
+    catalogue = Catalogue(1, 0.0, (measured,))
+
+    assert () == documents.faults(catalogue)
+    assert catalogue == documents.read(documents.write(catalogue))

@@ -168,6 +168,7 @@ def test_models_are_listed(served: ServedPool, cli: Cli) -> None:
     table = cli(["models", "list", *state]).out
     assert "smollm2-135m" in table
     assert "plongements, plongements seulement" in table
+    assert "pénalité de répétition, outils" in table
     assert 8_192 == json.loads(cli(["models", "list", "--json", *state]).out)[0]["context_tokens"]
 
 

@@ -12,13 +12,15 @@ from entraide.models import (
     DIMENSIONS,
     EMBEDDINGS,
     EMBEDDINGS_ONLY,
+    ENGINE_OPTIONS,
     PUBLIC_ONLY,
 )
 from entraide_node import cli as node_cli
+from entraide_node.engines import llamacpp_props, mlx, vllm
 
 FEATURES = (
     "tools", "schema", "images", "logprobs", "chat", "resume", EMBEDDINGS, EMBEDDINGS_ONLY,
-    DIMENSIONS, PUBLIC_ONLY,
+    DIMENSIONS, PUBLIC_ONLY, *ENGINE_OPTIONS,
 )  # fmt: skip
 CODES = {
     "job_class": tuple(JobClass),
@@ -34,8 +36,8 @@ ENGLISH = re.compile(rf"(?<![\w/-])({'|'.join(sorted(NAMES - IN_FRENCH_TOO))})(?
 
 
 def english(text: str) -> list[str]:
-    """The English class names in a text."""
-    return ENGLISH.findall(text)
+    """The English class names in a text; a field's name in quotes is to be typed."""
+    return ENGLISH.findall(re.sub(r"«\s\w+\s»", "", text))
 
 
 def test_no_sentence_shows_a_code_that_it_is_given() -> None:
@@ -52,6 +54,21 @@ def test_no_sentence_shows_a_code_that_it_is_given() -> None:
 
     assert [] == shown
     assert tried > 80
+
+
+@pytest.mark.parametrize("lang", ["fr", "en"])
+def test_each_feature_of_an_engine_is_said_in_words(lang: str) -> None:
+    """``models list`` shows no code, and a refusal says what no machine can do."""
+    engines = {*llamacpp_props.BASE_FEATURES, *mlx.FEATURES, *vllm.FEATURES}
+    refusals = {
+        name: i18n.error("feature_unsupported", lang, {"features": name, "model": "m"})
+        for name in ("tools", "images", "schema", EMBEDDINGS, DIMENSIONS, "chat", *ENGINE_OPTIONS)
+    }
+
+    assert [] == [name for name in {*FEATURES, *engines} if not i18n.has_message(f"feature-{name}")]
+    assert {} == {
+        name: said for name, said in refusals.items() if "faire cela" in said or "do this" in said
+    }
 
 
 def test_commands_say_classes_in_french(served: ServedPool, cli: Cli) -> None:
@@ -79,11 +96,12 @@ def test_a_machine_that_joins_reads_its_data_classes_in_french(
     """What the operator admits on a machine is said in words."""
     joined = SimpleNamespace(
         config=SimpleNamespace(node="mini", coop="boreale", zone="CA-QC"),
-        response=SimpleNamespace(data_classes=["public", "restricted"]),
+        response=SimpleNamespace(data_classes=["public", "restricted"], coop_name="Coop Boréale"),
         contradicted={}, waits=True,
     )  # fmt: skip
     node_cli._print_joined(joined, "fr", as_json=False)
     said = capsys.readouterr().out
 
     assert "publiques, restreintes" in said
+    assert "le nœud mini de la Coop Boréale (Québec)" in said
     assert [] == english(said)

@@ -3,6 +3,7 @@
 import math
 import re
 import string
+from functools import cache
 from importlib.resources import files
 
 import msgspec
@@ -37,6 +38,7 @@ VALUES: dict[str, str | int | float] = {
 }
 
 
+@cache
 def codes() -> list[str]:
     """Every message of the catalogue."""
     source = (files("entraide") / "locales/fr.ftl").read_text("utf-8")

@@ -120,12 +120,14 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_of_the_simulated_world_is_refused(
-    fault: str, real: Path, monkeypatch: pytest.MonkeyPatch
+    fault: str,
+    real_replayed: policy_comparison.ReplayedJournal,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A world with a planted fault is not taken for the past, and the figure is named."""
     plant, figure = FAULTS[fault]
     plant(monkeypatch)
-    compared = past_of(real)
+    compared = policy_comparison.repeat_past(real_replayed).baseline
 
     assert "different" == compared.verdict
     assert figure in {each.figure for each in compared.differences}
@@ -145,25 +147,27 @@ def test_command_compares_nothing_if_the_past_is_not_repeated(
     assert [1, 1] == [each.returncode for each in done.values()]
     assert "Nothing is compared" in done["en"].stderr
     assert "Rien n’est comparé" in done["fr"].stderr
-    assert "Requests served: 295 recorded" in done["en"].stderr
+    assert "Requests served: 306 recorded" in done["en"].stderr
     assert done["en"].stdout.index("As recorded:") < done["en"].stdout.index("Simulated under")
     assert ("different", False) == (kept["baseline"]["verdict"], "compared" in kept)
     assert not (tmp_path / "en" / "report.html").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_command_shows_both_lives_before_the_comparison(tmp_path: Path, real: Path) -> None:
     """Terminal, document and report begin with the recorded and the simulated past."""
     done = told_here(str(real), "--policy", "fastest", "--out", str(tmp_path), lang="en")
     kept = json.loads((tmp_path / "replay.json").read_text("utf-8"))
     report = (tmp_path / "report.html").read_text("utf-8")
-    begin = done.stdout.index("As recorded: 295 of 358 requests served")
+    begin = done.stdout.index("As recorded: 306 of 360 requests served")
 
     assert 0 == done.returncode
     assert begin < done.stdout.index("What policy")
     assert ["recorded", "simulated", "verdict"] == list(kept["baseline"])[:3]
-    assert report.index("As recorded: 295 of 358") < report.index("What would the proposal")
+    assert report.index("As recorded: 306 of 360") < report.index("What would the proposal")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_replay_has_sentences_of_its_own(tmp_path: Path, real: Path) -> None:
     """Ten minutes make no year, no purchase and no recommendation between equal figures."""
     told_here(str(real), "--policy", "greenest", "--out", str(tmp_path), lang="en")

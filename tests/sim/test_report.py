@@ -41,21 +41,34 @@ CHOICES = (
     result("least_loaded", green=3.2, quick=1.4),
 )
 
-
 # Reports of one run, of a comparison, of a plan, and of many zones, by name.
 REPORTS: dict[str, Callable[[Path], None]] = {
     "run": lambda path: write_report(path, [result()]),
     "compare": lambda path: write_report(path, CHOICES[:2]),
     "plan": lambda path: write_report(
-        path, CHOICES, chosen=3, goals=["ttft_s.p95<=4", "mystery>1"]
+        path, CHOICES[2:], chosen=1, goals=["ttft_s.p95<=4", "mystery>1"]
     ),
     "wide": lambda path: write_report(path, [result(coops=40, zones=8, hours=30)], lang="en"),
 }
+LONG = [pytest.param(name, marks=pytest.mark.long) for name in ("run", "wide")]
+NAMES = ["compare", "plan", *LONG]
+
+MARKUP = "<script>alert('$x^2$')</script>"
+
+
+def write_named(path: Path, wall_s: float = 1.0) -> None:
+    """Writes a small comparison of two runs, whose names have signs of markup."""
+    coops = (CoopShare(MARKUP, 1, 0, 5.0, 9.0, 1.0, 0.0), CoopShare("b", 1, 0, 5.0, 5.0, 1.0, 0.0))
+    small = msgspec.structs.replace(result(hours=3), coops=coops)
+    runs = (
+        msgspec.structs.replace(small, title={"fr": MARKUP}, label=MARKUP),
+        msgspec.structs.replace(small, label="$\\frac{$"),
+    )
+    write_report(path, [took(run, wall_s) for run in runs])
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """A folder for the reports, each written when it is first read."""
     return tmp_path_factory.mktemp("reports")
 
 
@@ -63,7 +76,7 @@ def written(folder: Path, name: str) -> Path:
     """A report as a file; it takes seconds, so it is written once."""
     path = folder / f"{name}.html"
     if not path.exists():
-        REPORTS[name](path)
+        {**REPORTS, "named": write_named}[name](path)
     return path
 
 
@@ -73,7 +86,7 @@ def read(folder: Path, name: str) -> tuple[str, Reader]:
     return html, Reader(html)
 
 
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", NAMES)
 def test_nothing_comes_from_elsewhere(folder, name) -> None:
     """A report has no script and loads nothing; only the sources of figures are links."""
     html, reader = read(folder, name)
@@ -89,7 +102,7 @@ def test_nothing_comes_from_elsewhere(folder, name) -> None:
     assert [] == re.findall(r"@import|url\((?!#)", html)
 
 
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", NAMES)
 def test_both_languages_are_whole(folder, name) -> None:
     """No message is missing and no value is: neither a bare code nor a hole is left."""
     _, reader = read(folder, name)
@@ -103,7 +116,7 @@ def test_both_languages_are_whole(folder, name) -> None:
     assert "The answers to your questions" in said["en"]
 
 
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", NAMES)
 def test_names_inside_are_unique_and_found(folder, name) -> None:
     """Each identifier stands once, and each reference finds one."""
     html, reader = read(folder, name)
@@ -115,7 +128,7 @@ def test_names_inside_are_unique_and_found(folder, name) -> None:
     assert set() == wanted - set(names)
 
 
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", NAMES)
 def test_no_colour_is_left_to_the_drawing(folder, name) -> None:
     """Each colour of a picture is one of the page's, so that dark and paper have their own."""
     html, _ = read(folder, name)
@@ -172,25 +185,24 @@ def test_a_plan_names_what_it_takes(folder) -> None:
     _, reader = read(folder, "plan")
 
     assert (
-        "Of 5 options, “Dix mini” is the one to choose: it meets the goals, "
+        "Of 3 options, “Dix mini” is the one to choose: it meets the goals, "
         "first word in seconds, 95th percentile ≤\u00a04 and mystery>1."
     ) in reader.texts["en"]
 
 
+@pytest.mark.long
 def test_the_same_results_give_the_same_bytes(folder, tmp_path) -> None:
-    """A process with another hash seed writes the same file; wall time, the one number that differs
-    between equal runs, changes no byte of it."""
+    """A process with another hash seed writes the same; wall time changes no byte of it."""
     script = (
-        "import sys; from pathlib import Path; from tests.sim.test_report import CHOICES, took; "
-        "from entraide_sim.report import write_report; "
-        "write_report(Path(sys.argv[1]), [took(each, 99.0) for each in CHOICES[:2]])"
+        "import sys; from pathlib import Path; from tests.sim.test_report import write_named; "
+        "write_named(Path(sys.argv[1]), 99.0)"
     )
     subprocess.run(
         [sys.executable, "-c", script, str(tmp_path / "again")],
         check=True, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": other_hash_seed()},
     )  # fmt: skip
 
-    assert written(folder, "compare").read_bytes() == (tmp_path / "again").read_bytes()
+    assert written(folder, "named").read_bytes() == (tmp_path / "again").read_bytes()
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -242,20 +254,13 @@ def took(run: RunResult, wall_s: float) -> RunResult:
     return msgspec.structs.replace(run, summary={**run.summary, "wall_s": wall_s})
 
 
-def test_names_are_somebody_elses_text(tmp_path) -> None:
+def test_names_are_somebody_elses_text(folder) -> None:
     """Markup in a scenario's names is shown as text, in sentences and charts."""
-    name = "<script>alert('$x^2$')</script>"
-    coops = (CoopShare(name, 1, 0, 5.0, 9.0, 1.0, 0.0), CoopShare("b", 1, 0, 5.0, 5.0, 1.0, 0.0))
-    write_report(tmp_path / "r.html", [
-        msgspec.structs.replace(result(), title={"fr": name}, coops=coops, label=name),
-        msgspec.structs.replace(result(), coops=coops, label="$\\frac{$"),
-    ])  # fmt: skip
-    html = (tmp_path / "r.html").read_text("utf-8")
-    reader = Reader(html)
+    html, reader = read(folder, "named")
 
     assert "script" not in {tag for tag, _ in reader.tags}
-    assert name in reader.said("fr")
-    assert [name] == sorted({text for text in reader.texts["en"] if text == name})
+    assert MARKUP in reader.said("fr")
+    assert [MARKUP] == sorted({text for text in reader.texts["en"] if text == MARKUP})
     assert "$\\frac{$" in html
 
 

@@ -101,6 +101,7 @@ async function begin(conversation: Conversation, signal: AbortSignal): Promise<R
     body: JSON.stringify({
       model: conversation.model,
       messages: requestMessages(conversation.messages),
+      think: conversation.thinks ?? false,
       stream: true,
       entraide: { ...options, resume_events: true, waiting_events: true, reconnect_s: RECONNECT_S },
     }),

@@ -92,7 +92,7 @@ export function open(chosen: Conversation): void {
   conversation.value = chosen;
 }
 
-export function change(part: Partial<Pick<Conversation, "model" | "data_class">>): void {
+export function change(part: Partial<Pick<Conversation, "model" | "data_class" | "thinks">>): void {
   conversation.value = { ...conversation.peek(), ...part };
 }
 

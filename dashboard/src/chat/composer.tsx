@@ -3,7 +3,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { sentenceOf } from "../api.ts";
 import { number, t } from "../i18n.ts";
 import type { Attachment, DataClass } from "./conversation.ts";
-import { change, conversation, running, stopByHand, type Draft } from "./chat_state.ts";
+import { change, conversation, inTab, kept, running, stopByHand, type Draft } from "./chat_state.ts";
+import { thoughtEnergy } from "./footprint.ts";
 import { ACCEPTED, DocumentProblem, FILE_MAX_BYTES, readDocument } from "./documents.ts";
 import { isDemonstration, readModels, TOY, type Choice } from "./models.ts";
 
@@ -64,6 +65,7 @@ export function Composer({
         <Attach onProblem={setProblem} onRead={(read) => onDraft({ ...draft, attachments: [...draft.attachments, ...read] })} />
         <ModelChoice models={models} problem={unread} />
         <ClassChoice />
+        <ThinkChoice />
         {isRunning ? (
           <button type="button" class="stop" onClick={stop}>
             {t("chat-stop")}
@@ -75,6 +77,7 @@ export function Composer({
         )}
       </div>
       <p class="meaning">{t(`class-${conversation.value.data_class}-means`)}</p>
+      <ThinkNote />
       <ToyNote models={models} />
     </form>
   );
@@ -187,6 +190,37 @@ function ModelChoice({ models, problem }: { models: readonly Choice[]; problem: 
       </select>
     </span>
   );
+}
+
+function ThinkChoice() {
+  return (
+    <label class="pick">
+      <input
+        type="checkbox"
+        id="think"
+        checked={conversation.value.thinks ?? false}
+        onChange={(event) => change({ thinks: event.currentTarget.checked })}
+      />{" "}
+      {t("chat-think")}
+    </label>
+  );
+}
+
+/** What a thought costs, as measured in this person's conversations with the pool. */
+function ThinkNote() {
+  if (!conversation.value.thinks) return null;
+  const { answers, withWh, thoughtWh, withoutWh } = thoughtEnergy(
+    [conversation.value, ...kept.value, ...inTab.value].flatMap(({ messages }) =>
+      messages.flatMap(({ receipt }) => (receipt ? [receipt] : [])),
+    ),
+  );
+  const measured = {
+    answers,
+    with: number(withWh, 3),
+    thought: number(thoughtWh, 3),
+    without: withoutWh ? number(withoutWh, 3) : "none",
+  };
+  return <p class="meaning">{answers ? t("chat-think-measured", measured) : t("chat-think-unmeasured")}</p>;
 }
 
 function ClassChoice() {

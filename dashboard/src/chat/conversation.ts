@@ -35,6 +35,8 @@ export interface Conversation {
   updated_at: number;
   model: string;
   data_class: DataClass;
+  /** Whether the model is to think before each answer. */
+  thinks?: boolean;
   messages: Message[];
 }
 

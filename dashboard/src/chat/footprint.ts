@@ -36,6 +36,20 @@ export function earlierRuns(receipt: Receipt): NonNullable<Receipt["runs"]> {
   return (receipt.runs ?? []).slice(0, -1);
 }
 
+/** Mean energy of an answer with a thought, of the thought in it, and of an answer without, Wh; 0 where none was. */
+export function thoughtEnergy(receipts: readonly Receipt[]): { answers: number; withWh: number; thoughtWh: number; withoutWh: number } {
+  const withThought = receipts.filter((receipt) => receipt.reasoning_tokens);
+  const without = receipts.filter((receipt) => !receipt.reasoning_tokens);
+  const mean = (all: readonly Receipt[], wh: (receipt: Receipt) => number) =>
+    all.length ? all.reduce((sum, receipt) => sum + wh(receipt), 0) / all.length : 0;
+  return {
+    answers: withThought.length,
+    withWh: mean(withThought, (receipt) => receipt.energy_wh),
+    thoughtWh: mean(withThought, (receipt) => receipt.reasoning_wh ?? 0),
+    withoutWh: mean(without, (receipt) => receipt.energy_wh),
+  };
+}
+
 /** Grams with as many digits as they deserve: two that count, none beyond a milligram. */
 export function roundedGrams(grams: number): number {
   if (grams <= 0) return 0;

@@ -96,6 +96,14 @@ export function receiptSentences(receipt: Receipt): string[] {
       basis: receipt.intensity_basis,
     }),
   ];
+  if (receipt.reasoning_tokens || receipt.always_thinks)
+    sentences.push(
+      t("receipt-thought", {
+        tokens: receipt.reasoning_tokens ?? 0,
+        energy: number(receipt.reasoning_wh ?? 0, 3),
+        always: receipt.always_thinks ? "yes" : "no",
+      }),
+    );
   if (receipt.surplus_basis) sentences.push(t("receipt-surplus", { basis: receipt.surplus_basis }));
   if (receipt.signature) sentences.push(t("receipt-signed", { settled: receipt.settled ? "yes" : "no" }));
   return sentences;

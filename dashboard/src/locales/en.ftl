@@ -41,28 +41,6 @@ op-command = the command
 op-coop = Co-op
 op-work-title = What needs a hand
 op-work-none = Nothing waits: no machine to approve, no quarantine, no old version.
-op-found-waiting = This machine asks to join the pool.
-op-remedy-waiting = Approve it if its co-op announced it. Otherwise revoke it.
-op-found-node-quarantine = In quarantine since { $when }: { $detail }{ $more ->
-    [none] {""}
-   *[other] {" "}({ $more })
-}.
-op-remedy-node-quarantine = The pool ignores its messages. Read its log with its owner, update it, then end the quarantine.
-op-found-key-quarantine = Key in quarantine since { $when }: { $detail }{ $more ->
-    [none] {""}
-   *[other] {" "}({ $more })
-}.
-op-remedy-key-quarantine = The pool refuses its requests. Ask the co-op what sends them; end the quarantine once the cause is known.
-op-quarantine-event_raised = one of its messages made the scheduler fail
-op-quarantine-engines_ended = its requests ended engines several times in an hour
-op-found-silent = Lost; last message on { $when }
-op-remedy-silent = If it should be on, its owner runs this command on the machine:
-op-found-refusal = Could not load { $detail } ({ $more }), on { $when }
-op-remedy-refusal = The pool tries elsewhere or later. If it happens again, check the machine’s disk and memory, or place the model on another one.
-op-found-old = Version { $detail }, older than the pool’s ({ $more }).
-op-remedy-old = Ask its owner to update it; on the machine, this says how:
-op-found-grid = The source chosen for this zone has no data for the present hour; the pool uses the annual average.
-op-remedy-grid = Import the missing hours, or choose the average:
 op-approve = Approve
 op-approved = { $name } is approved and may work.
 op-revoke = Revoke
@@ -77,13 +55,14 @@ op-vouch = Vouch
 op-vouch-now = Record what I vouch for
 op-vouched = What you vouch for { $name } counts from now on.
 op-doctor-title = The pool’s machine
-op-doctor-machine = The pool’s machine
+op-doctor-machine = The pool
 op-doctor-checking = Checking ports, certificates, disk, clock and database…
 op-doctor-good = { $count ->
     [0] No other check
     [one] One other check found no fault
    *[other] { $count } other checks found no fault
 }
+op-doctor-since = Since { $when }
 op-doctor-again = Check again
 op-doctor-at = Checked on { $when }
 op-backup-age = { $days ->
@@ -656,7 +635,7 @@ signin-already = You are { $name } in this browser.
 signin-to-pool = Go to the pool
 signin-needed = Please sign in first
 signin-needed-why = This page is for people of the pool’s co-ops.
-sessions-who = You are { $name }, of the co-op { $coop }.
+sessions-who = You are { $name }, of the { COOP($coop, "co-op") }.
 sessions-title = Where you are signed in
 sessions-export = Download all that the pool holds of you
 sessions-lead = Ending a session stops at once what runs there. If you do not recognise a device, end its session and tell the person who looks after Entraide in your co-op.
@@ -720,7 +699,13 @@ chat-welcome-where = A machine of the co-ops answers. Below each answer, a line 
 chat-waiting = Waiting for the first word…
 chat-running = Answer under way
 chat-done = Answer complete
-chat-reasoning = The model’s reasoning
+chat-reasoning = The model’s thought
+chat-think = Think first
+chat-think-unmeasured = The model thinks before it answers. It usually takes several times the energy and the time; here it is not measured yet.
+chat-think-measured = The model thinks before it answers. Measured in your conversations, an answer took { $with } Wh, of which { $thought } Wh for the thought{ $without ->
+    [none] .
+   *[other] ; without a thought, { $without } Wh.
+}
 chat-reconnecting = The connection was lost. Connecting again…
 chat-resumed = The first machine stopped in mid-answer; { $machine } went on from there.
 chat-away = The pool cannot be reached: your question did not get there. Check your connection, then ask again.
@@ -793,8 +778,8 @@ microwave-seconds = { $seconds } s of a microwave oven
 microwave-minutes = { $minutes } min of a microwave oven
 
 receipt-title = Where this answer comes from
-receipt-machine = The machine { $machine } of the co-op { $coop } answered. It is at the site { $site } ({ $province }).
-receipt-begun = The machine { $machine } of the co-op { $coop }, at the site { $site } ({ $province }), began the answer: { $tokens } tokens. { $why ->
+receipt-machine = The machine { $machine } of the { COOP($coop, "co-op") } answered. It is at the site { $site } ({ $province }).
+receipt-begun = The machine { $machine } of the { COOP($coop, "co-op") }, at the site { $site } ({ $province }), began the answer: { $tokens } tokens. { $why ->
     [owner_terms] Then its owner’s terms paused it.
     [node_lost] Then it stopped responding.
     [no_answer] Then it stopped responding.
@@ -834,6 +819,10 @@ receipt-further = It also passed another server{ $zone ->
 receipt-model = Model: { $model }, run by { $engine }.
 receipt-time = The question waited { $waited } s; the first words came after { $first } s.
 receipt-tokens = { $input } tokens read, { $output } tokens written. A token is a piece of a word.
+receipt-thought = { $tokens } of the tokens written were the model’s thought, with { $energy } Wh.{ $always ->
+    [yes] {" "}This model always thinks: it cannot be asked not to.
+   *[no] {""}
+}
 receipt-energy = Energy: { $energy } Wh, which is { $microwave } of 1,000 W ({ $basis ->
     [measured] measured
     [declared] declared

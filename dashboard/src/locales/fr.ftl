@@ -41,28 +41,6 @@ op-command = la commande
 op-coop = Coopérative
 op-work-title = Ce qui demande votre attention
 op-work-none = Rien n’attend : ni machine à approuver, ni quarantaine, ni version en retard.
-op-found-waiting = Cette machine demande à entrer dans le parc.
-op-remedy-waiting = Approuvez-la si sa coopérative l’annonce. Sinon, révoquez-la.
-op-found-node-quarantine = En quarantaine depuis le { $when } : { $detail }{ $more ->
-    [none] {""}
-   *[other] {" "}({ $more })
-}.
-op-remedy-node-quarantine = Le parc ignore ses messages. Regardez son journal avec son propriétaire, mettez-la à jour, puis levez la quarantaine.
-op-found-key-quarantine = Clé en quarantaine depuis le { $when } : { $detail }{ $more ->
-    [none] {""}
-   *[other] {" "}({ $more })
-}.
-op-remedy-key-quarantine = Le parc refuse ses requêtes. Demandez à la coopérative ce qui les envoie ; levez la quarantaine une fois la cause trouvée.
-op-quarantine-event_raised = un de ses messages a fait échouer l’ordonnanceur
-op-quarantine-engines_ended = ses requêtes ont arrêté des moteurs plusieurs fois en une heure
-op-found-silent = Hors ligne ; dernier message le { $when }
-op-remedy-silent = Si elle devait être en marche, son propriétaire lance cette commande sur la machine :
-op-found-refusal = N’a pas pu charger { $detail } ({ $more }), le { $when }
-op-remedy-refusal = Le parc essaiera ailleurs ou plus tard. Si cela se répète, vérifiez l’espace disque et la mémoire de la machine, ou placez le modèle sur une autre.
-op-found-old = Version { $detail }, plus ancienne que celle du parc ({ $more }).
-op-remedy-old = Demandez à son propriétaire de la mettre à jour ; sur la machine, ceci dit comment :
-op-found-grid = La source choisie pour cette zone n’a pas de donnée pour l’heure présente ; le parc se sert de la moyenne annuelle.
-op-remedy-grid = Importez les heures manquantes, ou choisissez la moyenne :
 op-approve = Approuver
 op-approved = { $name } est approuvée et peut travailler.
 op-revoke = Révoquer
@@ -77,13 +55,14 @@ op-vouch = Se porter garant
 op-vouch-now = Enregistrer la garantie
 op-vouched = Votre garantie pour { $name } compte dès maintenant.
 op-doctor-title = La machine du parc
-op-doctor-machine = La machine du parc
+op-doctor-machine = Le parc
 op-doctor-checking = Vérification des ports, des certificats, du disque, de l’horloge et de la base de données…
 op-doctor-good = { $count ->
     [0] Aucune autre vérification
     [one] Une autre vérification n’a rien trouvé
    *[other] { $count } autres vérifications n’ont rien trouvé
 }
+op-doctor-since = Depuis le { $when }
 op-doctor-again = Vérifier de nouveau
 op-doctor-at = Vérifié le { $when }
 op-backup-age = { $days ->
@@ -656,7 +635,7 @@ signin-already = Vous êtes { $name } dans ce navigateur.
 signin-to-pool = Aller au parc
 signin-needed = Il faut entrer d’abord
 signin-needed-why = Cette page est réservée aux personnes des coopératives du parc.
-sessions-who = Vous êtes { $name }, de la coopérative { $coop }.
+sessions-who = Vous êtes { $name }, de la { COOP($coop, "coopérative") }.
 sessions-title = Où vous êtes entré·e
 sessions-export = Télécharger tout ce que le parc détient sur vous
 sessions-lead = Terminer une session arrête aussitôt ce qui y est en cours. Si vous ne reconnaissez pas un appareil, terminez sa session et prévenez la personne qui s’occupe d’Entraide dans votre coopérative.
@@ -720,7 +699,13 @@ chat-welcome-where = Une machine des coopératives répond. Sous chaque réponse
 chat-waiting = En attente du premier mot…
 chat-running = Réponse en cours
 chat-done = Réponse terminée
-chat-reasoning = Le raisonnement du modèle
+chat-reasoning = La réflexion du modèle
+chat-think = Réfléchir d’abord
+chat-think-unmeasured = Le modèle réfléchit avant de répondre. Il faut d’ordinaire plusieurs fois l’énergie et le temps ; ici, ce n’est pas encore mesuré.
+chat-think-measured = Le modèle réfléchit avant de répondre. Mesuré dans vos conversations : une réponse a pris { $with } Wh, dont { $thought } Wh pour la réflexion{ $without ->
+    [none] .
+   *[other] {""} ; sans réflexion, { $without } Wh.
+}
 chat-reconnecting = La connexion est coupée. Nouvelle tentative…
 chat-resumed = La première machine s’est arrêtée en cours de réponse ; { $machine } a poursuivi.
 chat-away = Le parc n’est pas joignable : votre question ne lui est pas parvenue. Vérifiez votre connexion, puis redemandez.
@@ -793,8 +778,8 @@ microwave-seconds = { $seconds } s de four à micro-ondes
 microwave-minutes = { $minutes } min de four à micro-ondes
 
 receipt-title = D’où vient cette réponse
-receipt-machine = La machine { $machine } de la coopérative { $coop } a répondu. Elle est au site { $site } ({ $province }).
-receipt-begun = La machine { $machine } de la coopérative { $coop }, au site { $site } ({ $province }), a commencé la réponse : { $tokens } jetons. { $why ->
+receipt-machine = La machine { $machine } de la { COOP($coop, "coopérative") } a répondu. Elle est au site { $site } ({ $province }).
+receipt-begun = La machine { $machine } de la { COOP($coop, "coopérative") }, au site { $site } ({ $province }), a commencé la réponse : { $tokens } jetons. { $why ->
     [owner_terms] Puis les conditions de son propriétaire l’ont mise en pause.
     [node_lost] Puis elle n’a plus répondu.
     [no_answer] Puis elle n’a plus répondu.
@@ -834,6 +819,10 @@ receipt-further = Il est aussi passé par un autre serveur{ $zone ->
 receipt-model = Modèle : { $model }, exécuté par { $engine }.
 receipt-time = La question a attendu { $waited } s ; les premiers mots sont venus après { $first } s.
 receipt-tokens = { $input } jetons lus, { $output } jetons écrits. Un jeton est un morceau de mot.
+receipt-thought = { $tokens } des jetons produits étaient la réflexion du modèle, pour { $energy } Wh.{ $always ->
+    [yes] {" "}Ce modèle réfléchit toujours : on ne peut pas l’en empêcher.
+   *[no] {""}
+}
 receipt-energy = Énergie : { $energy } Wh, soit { $microwave } de 1 000 W ({ $basis ->
     [measured] mesurée
     [declared] déclarée

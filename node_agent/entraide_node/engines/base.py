@@ -126,12 +126,14 @@ class EngineUsage(Struct, frozen=True):
         completion_tokens: over all choices.
         cached_tokens: prompt tokens that were not computed again.
         counted: ``measured`` (the engine's own counts) or ``estimated``.
+        reasoning_tokens: completion tokens of the model's thought.
     """
 
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int
     counted: Basis
+    reasoning_tokens: int = 0
 
 
 class EngineTimings(Struct, frozen=True):

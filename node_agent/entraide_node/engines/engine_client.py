@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from entraide.models import THINKING_BUDGET
 from entraide.types import Outcome
 from entraide.wire.messages import Resume
 from entraide_node.engines.base import (
@@ -72,6 +73,7 @@ class EngineEndpoint(Struct, frozen=True, kw_only=True):
             runs (vLLM).
         continuation: how it continues an answer; None if it cannot.
         holds_back_text: whether it holds back as many characters as a stop string may have (vLLM).
+        budget_field: its field for the limit on a thought; "" if it keeps none.
         reports_steps: whether the engine reports each step of reading a prompt (llama.cpp with
             batches of one step).
         keep_alive: whether connections are reused.
@@ -88,6 +90,7 @@ class EngineEndpoint(Struct, frozen=True, kw_only=True):
     salted: bool = False
     continuation: ChatContinuation | None = None
     holds_back_text: bool = False
+    budget_field: str = ""
     reports_steps: bool = False
     keep_alive: bool = True
     first_event_timeout_s: float = 300.0
@@ -348,6 +351,10 @@ class EngineClient:
         fields: dict[str, Any] = {"model": target.model, "stream": True, "stream_options": options}
         if target.salted:
             fields["cache_salt"] = secrets.token_urlsafe(SALT_BYTES)
+        budget_tokens = body.get(THINKING_BUDGET)
+        body = {name: value for name, value in body.items() if name != THINKING_BUDGET}
+        if target.budget_field and budget_tokens:
+            fields[target.budget_field] = budget_tokens
         return msgspec.json.encode(body | target.extra | continued | fields)
 
     async def _send(

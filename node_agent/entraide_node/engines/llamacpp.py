@@ -19,8 +19,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from entraide.decoding import decode_json
-from entraide.models import EMBEDDINGS
+from entraide.models import EMBEDDINGS, THINKING_BUDGET
 from entraide.resuming import RESUME
+from entraide.thinking import TEMPLATE_ARGUMENTS
 from entraide_node.core.step_times import STEP_TOKENS
 from entraide_node.engines.base import EMBEDDING_FEATURES, EngineFacts, EngineProblem
 from entraide_node.engines.child_connection import loading_timeout_s
@@ -136,6 +137,7 @@ class _LlamaCppChild:
             model=self._started.alias,
             api_key=self._started.api_key,
             extra=dict(REQUEST_FIELDS),
+            budget_field=THINKING_BUDGET,
             reports_steps=BATCH_TOKENS <= STEP_TOKENS,
             keep_alive=False,
             first_event_timeout_s=self._config.first_event_timeout_s,
@@ -194,11 +196,13 @@ class _LlamaCppChild:
 async def _continues_messages(client: EngineClient) -> bool:
     """Whether llama.cpp continues the last message of a chat exactly where it ends.
 
-    With a template that lets a model think first, it puts an empty thought before the message.
+    It is asked as for a request that turns the thought off. With a template that lets a model think
+    all the same, it puts an empty thought before the message.
     """
+    off = {"chat_template_kwargs": dict.fromkeys(TEMPLATE_ARGUMENTS, False)}
     prompts = []
     for messages in ([_ASKED], [_ASKED, _BEGUN]):
-        payload = msgspec.json.encode({"messages": messages})
+        payload = msgspec.json.encode({"messages": messages, **off})
         answer = await client.post("/apply-template", payload, timeout_s=PROPS_TIMEOUT_S)
         prompts.append(parse_object(answer).get("prompt"))
     return isinstance(prompts[0], str) and prompts[1] == prompts[0] + _BEGUN["content"]

@@ -1,9 +1,9 @@
 """llama.cpp's properties: its features and context from ``/props``."""
 
-from entraide.models import REPETITION_PENALTY
+from entraide.models import REPETITION_PENALTY, THINKING_BUDGET
 from entraide_node.engines.untrusted_json import parse_count, parse_object
 
-BASE_FEATURES = ("logprobs", REPETITION_PENALTY, "schema")
+BASE_FEATURES = ("logprobs", REPETITION_PENALTY, "schema", THINKING_BUDGET)
 
 
 def parse_features(props: bytes) -> tuple[str, ...]:

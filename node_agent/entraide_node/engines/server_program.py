@@ -59,7 +59,7 @@ class ServerProgram(Struct, frozen=True, kw_only=True):
         model: the model's name in the server's API.
         extra: additional fields of every request.
         counted_each_event: see ``engine_client.EngineEndpoint``.
-        continuation, holds_back_text: see ``engine_client.EngineEndpoint``.
+        continuation, holds_back_text, budget_field: see ``engine_client.EngineEndpoint``.
         loggable_lines: log lines that are kept after the server is ready.
         log_path: the server's log file; None for no log.
         first_event_timeout_s, stall_timeout_s: see ``engine_client``.
@@ -80,6 +80,7 @@ class ServerProgram(Struct, frozen=True, kw_only=True):
     counted_each_event: bool = False
     continuation: ChatContinuation | None = None
     holds_back_text: bool = False
+    budget_field: str = ""
     loggable_lines: re.Pattern[str]
     log_path: Path | None = None
     first_event_timeout_s: float = 300.0
@@ -147,6 +148,7 @@ class ServerProgramChild:
                 counted_each_event=program.counted_each_event,
                 continuation=program.continuation,
                 holds_back_text=program.holds_back_text,
+                budget_field=program.budget_field,
                 keep_alive=False,
                 first_event_timeout_s=program.first_event_timeout_s,
                 stall_timeout_s=program.stall_timeout_s,

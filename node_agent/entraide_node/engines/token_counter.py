@@ -9,9 +9,11 @@ was cut short; and, without any count, one token per event.
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from entraide.types import Basis
 from entraide_node.engines.base import EngineUsage
+from entraide_node.engines.thought_counter import ThoughtCounter
 from entraide_node.engines.untrusted_json import parse_count, parse_milliseconds
 
 CHOICES_MAX = 128
@@ -60,6 +62,7 @@ class TokenCounter:
         self.has_timings = False
         self._n_reported = 0  # sum over the choices in _running
         self._n_unreported = 0  # events of the other choices
+        self._thought = ThoughtCounter()
 
     def add_event(self, chunk: dict[str, Any], choices: list[dict[str, Any]]) -> None:
         """Adds the counts of one event with its choices; ignores what is of an unexpected type."""
@@ -81,9 +84,15 @@ class TokenCounter:
         if isinstance(metrics := chunk.get("metrics"), dict):
             self._note_metrics(metrics)
         self.n_output_tokens = max(self.n_output_tokens, self._n_reported + self._n_unreported)
+        if choices:
+            self._thought.add(choices, self.n_output_tokens)
 
     def usage(self, *, body: dict[str, Any]) -> EngineUsage:
         """The run's usage from the best available counts; ``body`` is the request."""
+        usage = self._usage(body)
+        return replace(usage, reasoning_tokens=self._thought.finish(usage.completion_tokens))
+
+    def _usage(self, body: dict[str, Any]) -> EngineUsage:
         is_whole = self._counted_each_event or len(self._usages) >= len(self._running)
         if self._usages and is_whole:
             parts = list(self._usages.values())

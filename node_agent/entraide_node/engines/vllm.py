@@ -15,7 +15,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from entraide.models import DIMENSIONS, REPETITION_PENALTY, STOP_TOKEN_IDS
+from entraide.models import DIMENSIONS, REPETITION_PENALTY, STOP_TOKEN_IDS, THINKING_BUDGET
 from entraide.resuming import RESUME
 from entraide_node.engines.base import EMBEDDING_FEATURES, EngineFacts
 from entraide_node.engines.llamacpp import default_threads
@@ -106,7 +106,7 @@ def make_vllm(
             context_tokens=context_tokens,
             slots=config.slots,
             threads=threads if config.cpu else 0,
-            features=_features(config.weights, parser, template),
+            features=_features(config, parser, template),
             api_base="",
         ),
         python=config.python,
@@ -120,6 +120,7 @@ def make_vllm(
         extra={"chat_template": None},  # a request may not choose it, unless it is resumed
         continuation=ChatContinuation(template=template) if template else None,
         holds_back_text=True,
+        budget_field="thinking_token_budget" if _separates_thoughts(config) else "",
         loggable_lines=_LOGGABLE_LINES,
         log_path=config.log_path,
         first_event_timeout_s=config.first_event_timeout_s,
@@ -136,18 +137,29 @@ def _template_of(config: VllmConfig) -> str:
 
     A parser that separates thoughts takes the continuation of an answer for a new thought.
     """
-    names = (argument.replace("_", "-") for argument in config.arguments)  # vLLM takes both forms
-    is_chosen = any(name.startswith(("--chat-template", "--reasoning-parser")) for name in names)
+    is_chosen = _has_option(config, "--chat-template") or _separates_thoughts(config)
     return "" if is_chosen else chat_template_of(config.weights)
 
 
-def _features(weights: Path, parser: str, template: str) -> tuple[str, ...]:
+def _separates_thoughts(config: VllmConfig) -> bool:
+    return _has_option(config, "--reasoning-parser")
+
+
+def _has_option(config: VllmConfig, option: str) -> bool:
+    """Whether the owner's arguments have an option, in either of the forms that vLLM takes."""
+    return any(name.replace("_", "-").startswith(option) for name in config.arguments)
+
+
+def _features(config: VllmConfig, parser: str, template: str) -> tuple[str, ...]:
+    weights = config.weights
     if computes_embeddings(weights):
         shortens = (DIMENSIONS,) if shortens_embeddings(weights) else ()
         return (*shortens, *EMBEDDING_FEATURES)
     features = {*FEATURES}
     if template:
         features.add(RESUME)
+    if _separates_thoughts(config):  # vLLM bounds only what its parser knows
+        features.add(THINKING_BUDGET)
     if parser != NO_PARSER:
         features.add("tools")
     return tuple(sorted(features))

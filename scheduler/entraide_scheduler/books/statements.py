@@ -1,7 +1,7 @@
 """Statements: a co-op's month from the store, and what one node gave, as documents."""
 
 import datetime as dt
-from functools import reduce
+from functools import partial, reduce
 from zoneinfo import ZoneInfo
 
 from entraide.statements import (
@@ -16,6 +16,7 @@ from entraide.statements import (
 from entraide.types import ServerPlace
 from entraide.units import g_from_ug, wh_from_uwh
 from entraide_scheduler.books.calendar import day_starts, month_of, month_span
+from entraide_scheduler.store.closed_months import find_month
 from entraide_scheduler.store.statements import JobTotals
 from entraide_scheduler.store.store import Store
 from entraide_scheduler.store.usage import LINES_MAX, UsageRow
@@ -53,6 +54,7 @@ async def make_statement(
     named = {coop, *(other.coop for other in totals.others)}
     named |= {each.other for each in totals.corrections}
     names = await store.get_coop_names()
+    closed = await store.read(partial(find_month, month=month))
     return Statement(
         coop_names={each: names[each] for each in sorted(named & names.keys())},
         coop=coop,
@@ -83,6 +85,8 @@ async def make_statement(
         lent=tuple(_usage_line(row, row.borrower, zone) for row in lent[:LINES_MAX]),
         complete=max(len(usage), len(lent)) <= LINES_MAX,
         place=place,
+        closed_at=closed.closed_at if closed else 0.0,
+        root=closed.root if closed else "",
     )
 
 

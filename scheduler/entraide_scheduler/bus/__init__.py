@@ -3,6 +3,7 @@
 Input: messages to send. Output: messages that came, decoded.
 
 ``scheduler_port`` are the interfaces, ``bus`` implements them over NATS, ``publisher`` sends.
+``term_claims`` finds a second scheduler on the bus.
 """
 
 from entraide_scheduler.bus.bus import (
@@ -18,6 +19,7 @@ from entraide_scheduler.bus.scheduler_port import (
     NodeChannel,
     SchedulerPort,
 )
+from entraide_scheduler.bus.term_claims import TermClaim, TermClaims
 
 __all__ = [
     "BatchPlanner",
@@ -27,6 +29,8 @@ __all__ = [
     "NodeChannel",
     "Publisher",
     "SchedulerPort",
+    "TermClaim",
+    "TermClaims",
     "subscribe",
     "subscribe_answers",
 ]

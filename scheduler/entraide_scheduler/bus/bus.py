@@ -7,7 +7,8 @@ process of its own also uses ``NatsSchedulerAdapter``, which implements ``Schedu
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import msgspec
@@ -34,6 +35,7 @@ from entraide_scheduler.node_validation.bounds import ANSWER_BYTES
 BEAT_S = 1.0
 ANSWER_TIMEOUT_S = 5.0
 ANSWERS_MAX = 4_096  # reported answers that are kept, should the scheduler not have heard of them
+ANSWERS_REPEATED_S = 30.0  # age of those that are reported again after an outage of the bus
 PENDING_MESSAGES_MAX = 1_000_000
 PENDING_BYTES_MAX = 256 * 1024 * 1024
 
@@ -101,7 +103,7 @@ class NatsSchedulerAdapter:
         self._gateway = gateway
         self._publisher = Publisher(connection)
         self._boot = secrets.token_hex(8)
-        self._answers: dict[str, m.AnswerReceived] = {}  # the last ones, by job
+        self._answers: dict[str, tuple[float, m.AnswerReceived]] = {}  # the last ones, by job
         self.url = ""
         self._subscription: Subscription | None = None
         self._heartbeat_task: asyncio.Task[None] | None = None
@@ -166,19 +168,48 @@ class NatsSchedulerAdapter:
         self._answers.pop(message.job, None)
         while len(self._answers) >= ANSWERS_MAX:
             del self._answers[next(iter(self._answers))]
-        self._answers[message.job] = message
+        self._answers[message.job] = time.monotonic(), message
         self._send(message)
 
     def repeat_answer(self, job: str) -> bool:
         """Reports an answer again that came a while ago; returns False if none is known."""
-        message = self._answers.get(job)
+        _, message = self._answers.get(job, (0.0, None))
         if message is not None:
             self._send(message)
         return message is not None
 
+    async def repeat_answers(self) -> None:
+        """Reports the answers of the last time again: the bus was away, and may have lost some."""
+        oldest = time.monotonic() - ANSWERS_REPEATED_S
+        for sent_at, message in list(self._answers.values()):
+            if sent_at >= oldest:
+                self._send(message)
+
+    def complete_answered(self, placed: m.JobPlaced) -> bool:
+        """Says of a job that is placed again that its client has the whole answer.
+
+        The scheduler gave up the run that wrote it, and settles it in the end.
+
+        Returns:
+            False if no such answer is known.
+        """
+        _, answer = self._answers.get(placed.job, (0.0, None))
+        if answer is None or all(answer.epoch != run.terms.epoch for run in placed.earlier):
+            return False
+        delivered = (*answer.delivered, (answer.epoch, answer.usage.output_tokens))
+        self._send(m.AnswerResumed(placed.job, placed.epoch, delivered))
+        self.abandon(placed.job, placed.epoch, "answer_complete")
+        return True
+
     def report_held(self, jobs: tuple[str, ...]) -> None:
         """Lists live jobs that this gateway holds."""
         self._send(m.JobsHeld(jobs))
+
+    def report_sent(self, runs: Sequence[tuple[str, int, int]]) -> None:
+        """Says what clients have of the streams of this gateway: job, epoch and output tokens."""
+        for start in range(0, len(runs), m.JOBS_HELD_MAX):
+            part = tuple(runs[start : start + m.JOBS_HELD_MAX])
+            self._send(m.AnswersSent(part, is_first=not start))
 
     @property
     def journal_position(self) -> int:
@@ -249,5 +280,5 @@ class NatsSchedulerAdapter:
 
     async def _send_heartbeats(self) -> None:
         while True:
-            self._send(m.GatewayHeartbeat(self._boot, __version__, self.url))
+            self._send(m.GatewayHeartbeat(self._boot, __version__, self.url, time.time()))
             await asyncio.sleep(BEAT_S)

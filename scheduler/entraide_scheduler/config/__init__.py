@@ -2,10 +2,12 @@
 
 Input: TOML. Output: frozen structs; an unknown key is refused.
 
-``config`` has the processes' settings, ``place_config`` where they stand, ``http_limits`` the
+``config`` has the processes' settings, ``books_config`` when months are closed, ``place_config``
+where they stand, ``http_limits`` the
 limits of the HTTP server, ``signin_config`` mail and identity provider.
 """
 
+from entraide_scheduler.config.books_config import BooksConfig
 from entraide_scheduler.config.config import (
     ZONES_MAX,
     ElectricityMapsConfig,
@@ -73,6 +75,7 @@ __all__ = [
     "YOUNG_FACTOR",
     "ZONE",
     "ZONES_MAX",
+    "BooksConfig",
     "ElectricityMapsConfig",
     "GatewayConfig",
     "GridConfig",

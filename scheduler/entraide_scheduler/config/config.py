@@ -17,6 +17,7 @@ from msgspec import Struct
 from entraide.decoding import decode_toml
 from entraide.errors import PoolError
 from entraide.wire.nats import requires_tls
+from entraide_scheduler.config.books_config import GRACE_DAYS_RANGE, BooksConfig
 from entraide_scheduler.config.http_limits import HttpLimits
 from entraide_scheduler.config.place_config import ZONE, PlaceConfig
 from entraide_scheduler.config.signin_config import OidcConfig, SmtpConfig, find_signin_fault
@@ -214,6 +215,16 @@ class JournalConfig(Struct, frozen=True, forbid_unknown_fields=True):
         return Retention(self.keep_days * 86_400.0, self.events_max)
 
 
+class ClockConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a start does while the system clock is far from the last event.
+
+    Attributes:
+        wait: whether it waits until the operator has decided which of the two is right.
+    """
+
+    wait: bool = True
+
+
 class SchedulerConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of a scheduler.
 
@@ -228,7 +239,7 @@ class SchedulerConfig(Struct, frozen=True, forbid_unknown_fields=True):
         policy_file: JSON or TOML of the policy's first version.
         coops: members of the first version, if there is no ``policy_file``.
         drain_s: how long running jobs may continue after a stop signal, seconds.
-        nats, http, grpc, tls, grid, journal, smtp, oidc, place: see their classes.
+        nats, http, grpc, tls, grid, journal, books, smtp, oidc, place, clock: see their classes.
         weights_folders: folders of pinned weights for nodes, in addition to ``dir/weights``.
     """
 
@@ -249,9 +260,11 @@ class SchedulerConfig(Struct, frozen=True, forbid_unknown_fields=True):
     weights_folders: tuple[str, ...] = ()
     grid: GridConfig = GridConfig()
     journal: JournalConfig = JournalConfig()
+    books: BooksConfig = BooksConfig()
     smtp: SmtpConfig | None = None
     oidc: OidcConfig | None = None
     place: PlaceConfig = PlaceConfig()
+    clock: ClockConfig = ClockConfig()
 
     @property
     def effective_store_url(self) -> str:
@@ -306,6 +319,8 @@ def load_config(path: Path) -> SchedulerConfig:
         raise config_error(path, config.place.fault_sentence)
     if config.journal.keep_days < 0.0 or config.journal.events_max < 0:
         raise config_error(path, "[journal] keep_days and events_max must not be negative")
+    if config.books.fault:
+        raise config_error(path, f"[books] {config.books.fault} must be {GRACE_DAYS_RANGE}")
     if config.grid.electricity_maps is not None:
         maps_fault = _electricity_maps_fault(config.grid.electricity_maps)
         if maps_fault:

@@ -1,4 +1,4 @@
-"""Limits of the HTTP server per connection, per client address and per API key.
+"""Limits of the HTTP server per connection, client address, API key and co-op.
 
 ``HttpLimits`` are settings (``[http.limits]`` of the config); the constants are not configurable.
 The reasons are in ``docs/reference/security.md``.
@@ -34,7 +34,10 @@ class HttpLimits(Struct, frozen=True, forbid_unknown_fields=True):
             them is closed.
         connections_without_key_per_address: the same, per address (per /64 network for IPv6), for
             those that are ``KEY_GRACE_S`` old; above ``YOUNG_FACTOR`` times as many, of any age.
+        connections_per_coop: open at once that have shown a key of one co-op, or of its people;
+            those of trusted proxies do not count.
         requests_per_key: concurrent requests with one key.
+        keys_per_coop: keys and people of one co-op that have requests under way.
         files_mb_per_coop: MB (10^6 bytes) of all files of one co-op.
         head_deadline_s: from the connection, or a head's first byte, to the end of the head.
         body_deadline_s: from the end of the head to the end of the body; for a file, to the end of
@@ -50,7 +53,9 @@ class HttpLimits(Struct, frozen=True, forbid_unknown_fields=True):
     connections: int = 4_096
     connections_without_key: int = 1_024
     connections_without_key_per_address: int = 64
+    connections_per_coop: int = 2_048
     requests_per_key: int = 256
+    keys_per_coop: int = 512
     files_mb_per_coop: int = 2_000
     head_deadline_s: float = 10.0
     body_deadline_s: float = 60.0

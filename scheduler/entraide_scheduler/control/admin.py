@@ -14,6 +14,7 @@ import structlog
 import entraide
 from entraide import catalogue as documents
 from entraide.catalogue import InvalidCatalogue, find
+from entraide.coop_names import names_of, typed_name
 from entraide.errors import EntraideError
 from entraide.models import Catalogue
 from entraide.printable import is_printable, shortened
@@ -424,9 +425,12 @@ class AdminService:
         return row
 
     async def _check_coop(self, name: str, context: Context) -> None:
-        known = sorted(terms.coop for terms in self._policies.policy.coops)
+        members = self._policies.policy.coops
+        known = sorted(terms.coop for terms in members)
         if name not in known:
-            await self._access.abort(context, "unknown_coop", coop=name, coops=", ".join(known))
+            names = names_of(members)
+            coops = ", ".join(typed_name(coop, names) for coop in known)
+            await self._access.abort(context, "unknown_coop", coop=name, coops=coops)
 
     async def _feed(self, context: Context, event: e.Event) -> None:
         """Feeds an event of the operator; aborts the call if the core raised on it."""

@@ -202,6 +202,8 @@ def statement_message(statement: Statement) -> admin_pb2.Statement:
         if statement.place
         else None,
         coop_names=statement.coop_names,
+        closed_at=statement.closed_at,
+        root=statement.root,
     )
 
 
@@ -262,6 +264,7 @@ def model_message(card: ModelCard) -> pool_pb2.Model:
         zones=card.zones,
         controlled_by=card.controlled_by,
         pinned_at=card.pinned_at,
+        quality=[pool_pb2.TaskQuality(**structs.asdict(cell)) for cell in card.quality],
     )
 
 

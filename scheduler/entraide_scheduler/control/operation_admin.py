@@ -5,7 +5,8 @@ scheduler and its gateway go on undisturbed.
 """
 
 import math
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from entraide_scheduler.catalogue import PoolCatalogue
 from entraide_scheduler.config import SchedulerConfig
 from entraide_scheduler.control.errors import Context, language
 from entraide_scheduler.control.operator_access import OperatorAccess
-from entraide_scheduler.operations.doctor_run import DoctorRun
+from entraide_scheduler.findings import Finding, Report, merge, report
+from entraide_scheduler.operations.doctor_run import FINDINGS_MAX, URGENCY, DoctorRun
 from entraide_scheduler.operations.operation_runner import (
     GROUPS,
     PIN,
@@ -32,6 +34,21 @@ GROWTH_PERCENT_MAX = 1_000.0
 REVISION_CHARS_MAX = 100
 
 
+def _message(each: Report) -> admin_pb2.Finding:
+    values = each.values.items()
+    return admin_pb2.Finding(
+        level=each.level,
+        code=each.code,
+        sentence=each.sentence,
+        remedy=each.remedy,
+        since=each.since,
+        names={name: value for name, value in values if isinstance(value, str)},
+        numbers={name: float(value) for name, value in values if not isinstance(value, str)},
+        problem=each.problem,
+        watched=each.watched,
+    )
+
+
 class OperationAdmin:
     """The calls about findings and operations.
 
@@ -40,6 +57,7 @@ class OperationAdmin:
         access: checks the operator's key.
         catalogue: the pool's models.
         operations: starts and holds operations.
+        watched: returns what the running scheduler finds.
         backup_at: returns when the last backup was made; 0 where none is known.
         grpc: returns ``host:port`` of the Admin service.
         admin_key: the operator's key.
@@ -52,6 +70,7 @@ class OperationAdmin:
         access: OperatorAccess,
         catalogue: PoolCatalogue,
         operations: OperationRunner,
+        watched: Callable[[], Sequence[Finding]],
         backup_at: Callable[[], float],
         grpc: Callable[[], str],
         admin_key: str,
@@ -62,30 +81,28 @@ class OperationAdmin:
         self._lang = config.lang
         self._catalogue = catalogue
         self._operations = operations
+        self._watched = watched
         self._backup_at = backup_at
         self._grpc = grpc
         self._admin_key = admin_key
         self._doctor = DoctorRun(self._home)
 
     async def ListFindings(
-        self, _: admin_pb2.ListFindingsRequest, context: Context
+        self, request: admin_pb2.ListFindingsRequest, context: Context
     ) -> admin_pb2.Findings:
-        """Returns what the doctor finds, the most urgent first; takes some seconds."""
-        inspected = await self._doctor.inspect(language(context, self._lang))
-        return admin_pb2.Findings(
-            at=inspected.at,
-            findings=[
-                admin_pb2.Finding(
-                    check=each.name,
-                    level=each.level,
-                    code=each.code,
-                    sentence=each.sentence,
-                    remedy=each.remedy,
-                )
-                for each in inspected.findings
-            ],
-            backup_at=self._backup_at(),
-        )
+        """Returns what the doctor finds, the most urgent first; takes some seconds.
+
+        What the running scheduler finds it returns at once, if the request asks for that alone.
+        """
+        lang, at = language(context, self._lang), time.time()
+        reports = [report(each, lang) for each in self._watched()]
+        if not request.running_only:
+            inspected = await self._doctor.inspect(lang)
+            own = [each for each in inspected.findings if not each.watched]
+            at, reports = inspected.at, merge(own, reports)
+            reports.sort(key=lambda each: URGENCY.index(each.level))
+        findings = [_message(each) for each in reports[:FINDINGS_MAX]]
+        return admin_pb2.Findings(at=at, findings=findings, backup_at=self._backup_at())
 
     async def StartOperation(
         self, request: admin_pb2.StartOperationRequest, context: Context

@@ -19,6 +19,7 @@ from entraide.printable import printable
 from entraide.v1 import admin_pb2, admin_pb2_grpc
 from entraide_scheduler.control.errors import Context, abort
 from entraide_scheduler.core.policy import PolicyFault
+from entraide_scheduler.store.outage import StoreAway, StoreHalted
 from entraide_scheduler.store.space import StorageFull
 
 AUTHOR_MAX = 200
@@ -109,7 +110,7 @@ class OperatorInterceptor(grpc.aio.ServerInterceptor):
 def join_parts(*parts: object) -> admin_pb2_grpc.AdminServicer:
     """Returns a servicer of the Admin service whose methods are those of several objects."""
     methods = {
-        name: _refusing_when_full(name, getattr(part, name))
+        name: _refusing_with_store(name, getattr(part, name))
         for part in parts
         for name in vars(type(part))
         if name in METHODS
@@ -118,8 +119,8 @@ def join_parts(*parts: object) -> admin_pb2_grpc.AdminServicer:
     return cast("admin_pb2_grpc.AdminServicer", SimpleNamespace(**methods))
 
 
-def _refusing_when_full(name: str, method: Callable[[Any, Context], Awaitable[Any]]) -> Any:
-    """Returns a method that ends its call with ``storage_full`` if its change found no space."""
+def _refusing_with_store(name: str, method: Callable[[Any, Context], Awaitable[Any]]) -> Any:
+    """Returns a method that ends its call with the store's error if that took no change."""
     if METHODS[name].server_streaming:  # it changes nothing
         return method
 
@@ -127,7 +128,7 @@ def _refusing_when_full(name: str, method: Callable[[Any, Context], Awaitable[An
     async def answer(request: Any, context: Context) -> Any:
         try:
             return await method(request, context)
-        except StorageFull as problem:
-            await abort(context, problem.code)
+        except (StorageFull, StoreAway, StoreHalted) as problem:
+            await abort(context, problem.code, retry_after_s=problem.retry_after_s)
 
     return answer

@@ -6,16 +6,19 @@ a job that no node can ever serve is refused with the reason. Input: a request's
 admitted ``Job``, or a ``Refuse`` command.
 """
 
+from math import ceil
+
 from msgspec import Struct, structs
 
 from entraide.models import ALIASES, DIMENSIONS, EMBEDDINGS, EMBEDDINGS_ONLY, ENGINE_OPTIONS
 from entraide.types import JobKind, JobState, RequestFacts
 from entraide_scheduler.core import evaluation, explanations, leases, model_loading
-from entraide_scheduler.core.accounting import CODES, Shortage
+from entraide_scheduler.core.accounting import RETRY_LEAST_S, Shortage
 from entraide_scheduler.core.commands import Refuse
 from entraide_scheduler.core.evaluation import NO_SHAPE, fit_context, round_context, shape_of
 from entraide_scheduler.core.models import REACHABLE, has_exhausted_loads
-from entraide_scheduler.core.policy import Period, QuotaKind
+from entraide_scheduler.core.placement import Prediction
+from entraide_scheduler.core.policy import QuotaKind
 from entraide_scheduler.core.records import (
     DeadlineKind,
     Job,
@@ -24,10 +27,16 @@ from entraide_scheduler.core.records import (
     Shape,
     context_input_est,
 )
-from entraide_scheduler.core.rules import CHAT, Rule, Values, find_place_fault
+from entraide_scheduler.core.rules import (
+    CHAT,
+    LENDS_NOTHING,
+    LimitFilter,
+    Rule,
+    Values,
+    find_place_fault,
+)
 from entraide_scheduler.core.state import State
 
-SHAPES_PER_COOP = 256  # different shapes among a co-op's waiting jobs
 TRIED_MODELS = 16  # models that are tried when a request's own model is unknown
 RETRY_NO_NODE_S = 10.0
 
@@ -36,7 +45,7 @@ FIELD_OF_FEATURE = {
     CHAT: "model", DIMENSIONS: "dimensions", EMBEDDINGS: "model", "images": "messages",
     "schema": "response_format", "tools": "tools", **{name: name for name in ENGINE_OPTIONS},
 }  # fmt: skip
-RETRY_LEAST_S, RETRY_MOST_S = 1.0, 30.0
+RETRY_MOST_S = 30.0  # longest pause that a refused client is told, where a job is to end first
 
 
 class Refusal(Struct, frozen=True):
@@ -77,7 +86,7 @@ def admit(state: State, facts: RequestFacts) -> Job | None:
         _refuse_job(state, job, refusal)
         return None
     state.arrivals += 1
-    state.jobs[facts.job] = job
+    state.add_job(job)
     if facts.deadline_at is not None:
         state.deadlines.set(DeadlineKind.JOB_EXPIRY, facts.job, facts.deadline_at)
     return job
@@ -115,8 +124,9 @@ def _check_job(state: State, job: Job, asked: RequestFacts) -> Refusal | None:
     if _queue_length(state, job) >= state.policy.limits.queued_per_coop:
         limit = state.policy.limits.queued_per_coop
         return Refusal("queue_full", {"limit": limit}, _retry_s(state, facts.model))
-    if state.queue.shape_count(facts.coop) >= SHAPES_PER_COOP:
-        return Refusal("queue_shapes", {"limit": SHAPES_PER_COOP}, _retry_s(state, facts.model))
+    if state.queue.shape_count(facts.coop) >= state.policy.limits.shapes_per_coop:
+        limit = state.policy.limits.shapes_per_coop
+        return Refusal("queue_shapes", {"limit": limit}, _retry_s(state, facts.model))
     if not state.fleet.offers(facts.model):
         return _unknown_model_refusal(state, facts)
     return _check_nodes(state, job) or _reserve_quotas(state, job)
@@ -170,20 +180,33 @@ def _would_admit(state: State, facts: RequestFacts, model: str) -> bool:
         return False  # with another model's run time the job may count against the other limit
     if _check_nodes(state, job) is not None:
         return False
-    return _find_shortage(state, facts, _needed_amounts(state, job)[1]) is None
+    job.output_tokens_max, amounts = _needed_amounts(state, job)
+    has_quota = _find_shortage(state, facts, amounts) is None
+    return has_quota and not _find_hopeless(state, job)
+
+
+def _find_hopeless(state: State, job: Job) -> list[tuple[Prediction, Rule]]:
+    """Returns all eligible replicas with their limits, if a limit excludes each permanently."""
+    if not job.shape.limited:
+        return []
+    return evaluation.find_hopeless(state, job, evaluation.make_request(state, job, state.now))
 
 
 def unreachable_reason(state: State, shape: Shape) -> tuple[str, Values, float]:
     """Returns why no reachable node serves a shape: code, values and seconds until a retry."""
+    eligible = state.fleet.eligible_nodes(shape)
+    if not eligible.views and not eligible.could_load and LENDS_NOTHING.code in eligible.counts:
+        values = explanations.most_common_rule(eligible.excluded, eligible.counts, shape)
+        return "no_node_serves", values, RETRY_NO_NODE_S
     backoffs = [
         node.rests[shape.model]
-        for node in state.fleet.eligible_nodes(shape).could_load
+        for node in eligible.could_load
         if node.state in REACHABLE and has_exhausted_loads(node, shape.model, state.now)
     ]
     if not backoffs:
         return "no_node_live", {"model": shape.model}, RETRY_NO_NODE_S
     first = min(backoffs, key=lambda backoff: backoff.until)
-    values: Values = {"model": shape.model, "failure": first.code}
+    values = {"model": shape.model, "failure": first.code}
     return "model_failed", values, max(RETRY_LEAST_S, first.until - state.now)
 
 
@@ -285,6 +308,8 @@ def _reserve_quotas(state: State, job: Job) -> Refusal | None:
     if shortage is not None:
         return _quota_refusal(state, facts, shortage)
     job.output_tokens_max = output_tokens
+    if hopeless := _find_hopeless(state, job):
+        return _limit_refusal(state, job, hopeless)
     # Like engines, cut an answer off at the end of the largest context.
     job.context_tokens = min(largest, context_input_est(facts) + output_tokens)
     job.wait = evaluation.batch_work_for(state, job)
@@ -327,28 +352,34 @@ def _find_shortage(
 
 
 def _quota_refusal(state: State, facts: RequestFacts, shortage: Shortage) -> Refusal:
-    quota = shortage.quota
-    retry_after_s: float | None = None
-    if not shortage.never:
-        if quota.kind is QuotaKind.JOBS_IN_FLIGHT:
-            retry_after_s = _retry_s(state, facts.model)
-        elif shortage.ends_at is not None:
-            retry_after_s = max(RETRY_LEAST_S, shortage.ends_at - state.now)
-    values: Values = {
-        "limit": quota.limit,
-        "left": shortage.left,
-        "needed": shortage.needed,
-        "period": quota.period.value,
-    }
-    if shortage.never:
-        values["never"] = 1  # no period of this quota is enough
-    if quota.project:
-        values["project"] = quota.project
-    if quota.key:
-        values["key"] = quota.key
-    if quota.period is Period.MINUTE and not shortage.never:
-        return Refusal("rate_limit_exceeded", {**values, "quota": quota.kind.value}, retry_after_s)
-    return Refusal(CODES[quota.kind], values, retry_after_s)
+    retry_after_s = shortage.retry_after_s(state.now)
+    if shortage.quota.kind is QuotaKind.JOBS_IN_FLIGHT and not shortage.never:
+        retry_after_s = _retry_s(state, facts.model)
+    return Refusal(shortage.code, shortage.values, retry_after_s)
+
+
+def _limit_refusal(state: State, job: Job, hopeless: list[tuple[Prediction, Rule]]) -> Refusal:
+    """Returns the refusal of a job whose limits exclude all nodes permanently."""
+    rules = {rule for _, rule in hopeless}
+    bound = next(iter(rules)).filter
+    if len(rules) == 1 and isinstance(bound, LimitFilter) and bound.quota and bound.amount:
+        least = min(bound.amount(each.carbon_ug, each.energy_uwh) for each, _ in hopeless)
+        shortage = state.quotas.beyond_whole(job.facts, {bound.quota: ceil(least)})
+        assert shortage is not None, "a whole quota that suffices excluded all nodes"
+        return _quota_refusal(state, job.facts, shortage)
+    excluded = tuple((predicted.view.node, rule) for predicted, rule in hopeless)
+    counts = explanations.count_by_rule(excluded)
+    values = explanations.most_common_rule(list(excluded), counts, job.shape)
+    nearest, rule = min(
+        (pair for pair in hopeless if pair[1].code == values["rule"]),
+        key=lambda pair: pair[0].carbon_ug,
+    )
+    if isinstance(rule.filter, LimitFilter):
+        request = evaluation.make_request(state, job, state.now)
+        values |= rule.filter.shortage(
+            request, nearest.carbon_ug, nearest.energy_uwh, nearest.view.coop
+        )
+    return Refusal("no_node_serves", values, excluded=excluded)
 
 
 def _retry_s(state: State, model: str) -> float:

@@ -84,7 +84,7 @@ class EndStalledJob(BaseCommand, frozen=True, tag="end-stalled"):
     Attributes:
         state, code, epoch, values: as in ``EndJob``.
         coop: whose job it was.
-        retry_after_s: time after which the same request may be accepted.
+        retry_after_s: time after which the same request may be accepted; None if never.
         explanation: why no node took it.
     """
 
@@ -95,7 +95,7 @@ class EndStalledJob(BaseCommand, frozen=True, tag="end-stalled"):
     epoch: int
     values: dict[str, str | int | float]
     coop: str
-    retry_after_s: float
+    retry_after_s: float | None
     explanation: Explanation
 
 

@@ -217,9 +217,15 @@ class NodeVouched(BaseEvent, frozen=True, tag="vouched"):
 
 
 class GatewayLost(BaseEvent, frozen=True, tag="gateway-lost"):
-    """A gateway is lost; its live jobs end, its kept jobs do not."""
+    """A gateway is lost; its live jobs end, its kept jobs do not.
+
+    Attributes:
+        gateway: its identifier.
+        sent: job, epoch and output tokens of the runs of which its clients have some, as it said.
+    """
 
     gateway: str
+    sent: tuple[tuple[str, int, int], ...] = ()
 
 
 class JobRequested(BaseEvent, frozen=True, tag="requested"):

@@ -41,5 +41,7 @@ def _rename_in_job(job: Job, name: str, number: str) -> None:
     job.avoid = tuple(map(renamed, job.avoid))
     job.failed_on = tuple((renamed(node), model) for node, model in job.failed_on)
     job.exits = tuple((renamed(node), coop) for node, coop in job.exits)
+    if job.given_up is not None and job.given_up.terms.node == name:
+        job.given_up = None
     for run in job.earlier_runs:
         run.lease.terms = replace(run.lease.terms, node=renamed(run.lease.terms.node))

@@ -17,6 +17,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from msgspec import structs
+
 from entraide.models import ALIASES, Catalogue
 from entraide.types import Basis, Explanation, JobClass, JobState, RequestFacts
 from entraide_scheduler.core import (
@@ -41,11 +43,12 @@ from entraide_scheduler.core.commands import Command, PostCorrection
 from entraide_scheduler.core.dispatch import (
     dispatch,
     place_or_enqueue,
+    put_off,
     recheck_blocked,
     retry_skipped_shapes,
 )
 from entraide_scheduler.core.models import AliasMeaning
-from entraide_scheduler.core.policy import Period, find_faults
+from entraide_scheduler.core.policy import Period, find_unusable
 from entraide_scheduler.core.reconcile import reconcile
 from entraide_scheduler.core.records import (
     DeadlineKind,
@@ -63,11 +66,18 @@ BASIS_BY_NAME: Mapping[str, Basis] = MappingProxyType({basis.value: basis for ba
 
 
 def _apply_policy(state: State, event: events.PolicyChanged) -> None:
-    if find_faults(event.policy):
+    if find_unusable(event.policy):
         state.drop("unsound_policy")
         return
+    if event.policy == structs.replace(state.policy, version=event.policy.version):
+        state.policy = event.policy  # the same rules under another name cost and move nothing
+        return
+    evidence, quality = state.policy.evidence, state.policy.quality
     state.apply_policy(event.policy)
-    node_lifecycle.reschedule_surplus_expiries(state)
+    if event.policy.quality != quality:
+        state.changes.aliases = True
+    if event.policy.evidence != evidence:
+        node_lifecycle.reschedule_surplus_expiries(state)
     newcomers.apply_policy(state)
 
 
@@ -192,15 +202,18 @@ class Core:
         dated before the last one takes the last one's time.
 
         An event of ``ISOLATED_EVENTS`` runs its own handler only, so that a deadline or placement
-        that raises cannot make it raise; the next event runs the deadlines and the dispatch.
+        that raises cannot make it raise; the rest is put off.
         """
         state = self._state
         state.now = max(state.now, event.at)
         state.cause = event.id
         state.commands = []
         state.deadline, state.placing = None, ""
+        state.job_sweep.visits_left = state.job_sweep.visits_per_event
+        state.alias_sweep.visits_left = state.alias_sweep.visits_per_event
         if isinstance(event, ISOLATED_EVENTS):
             self._run(HANDLERS[type(event)], event)
+            put_off(state)
             return state.commands
         if isinstance(event, events.SchedulerStarted):
             self._run(node_lifecycle.handle_started, event)
@@ -333,6 +346,10 @@ class Core:
         """Whether a node holds the run of this job and epoch."""
         lease = self._state.leases.get(job)
         return lease is not None and (lease.terms.node, lease.terms.epoch) == (node, epoch)
+
+    def may_complete(self, node: str, job: str, epoch: int) -> bool:
+        """Whether the answer of a run that was given up would complete its job, which waits."""
+        return leases.find_given_up_run(self._state, job, epoch, node) is not None
 
     def earlier_runs(self, job: str) -> tuple[EarlierRun, ...]:
         """Returns the lost runs of a job whose answer is to be continued, oldest first.

@@ -8,7 +8,7 @@ the end of the leases of lost nodes. ``reconcile`` ends the jobs that no node ca
 from collections.abc import Set as AbstractSet
 
 from entraide.types import JobKind, NodeState
-from entraide_scheduler.core import leases, model_loading, newcomers, node_silence
+from entraide_scheduler.core import evaluation, leases, model_loading, newcomers, node_silence
 from entraide_scheduler.core.commands import NodeTurned
 from entraide_scheduler.core.events import (
     BusLost,
@@ -24,7 +24,7 @@ from entraide_scheduler.core.events import (
 )
 from entraide_scheduler.core.fleet import is_sound_card
 from entraide_scheduler.core.records import DeadlineKind, Node
-from entraide_scheduler.core.state import State
+from entraide_scheduler.core.state import EPOCHS_PER_INCARNATION, State
 
 
 def handle_joined(state: State, event: NodeJoined) -> None:
@@ -149,11 +149,19 @@ def handle_seen(state: State, event: NodesSeen) -> None:
             continue
         if live is not None and live.state is NodeState.LIVE and not live.quarantine:
             live.last_seen = now
+            if now >= live.availability.ends_at:
+                _count_hours(state, live)
             state.deadlines.set(DeadlineKind.NODE_SILENCE, name, silent_at)
             continue
         node = _find_known_node(state, name)
         if node is not None:
             _record_heartbeat(state, node)
+
+
+def _count_hours(state: State, node: Node) -> None:
+    """Counts the hours that have ended in what is known of a node's usual hours."""
+    if state.fleet.count_hours(node, state.now):
+        evaluation.follow_capacity(state)
 
 
 def _find_known_node(state: State, name: str) -> Node | None:
@@ -169,6 +177,7 @@ def _find_known_node(state: State, name: str) -> Node | None:
 
 def _record_heartbeat(state: State, node: Node) -> None:
     node_silence.note_heard(state, node)
+    _count_hours(state, node)
     _step_node(state, node, "heard")
 
 
@@ -267,7 +276,18 @@ def handle_started(state: State, event: SchedulerStarted) -> None:
 
 
 def handle_gateway_lost(state: State, event: GatewayLost) -> None:
-    """Handles a lost gateway: its live jobs end, its kept jobs run again."""
+    """Handles a lost gateway: its live jobs end, its kept jobs run again.
+
+    What its clients have of a stream is billed, as far as the gateway has said what that is. Of
+    a run that was placed before the scheduler's start the word may have come while it was away:
+    without any since, the node's report counts.
+    """
+    sent = {job: (epoch, tokens) for job, epoch, tokens in event.sent}
+    started = state.incarnation * EPOCHS_PER_INCARNATION
+    for job in state.jobs_of(event.gateway):
+        if job.facts.kind is JobKind.LIVE:
+            lease = state.leases.get(job.facts.job)
+            leases.note_sent(job, lease, sent.get(job.facts.job, (0, 0)), since=started)
     _end_gateway_jobs(state, event.gateway)
 
 
@@ -279,6 +299,8 @@ def _end_gateway_jobs(
         lease = state.leases.get(job.facts.job)
         if job.facts.kind is JobKind.LIVE:
             leases.stop_job(state, job, "fail", "gateway_lost")
-        elif lease is not None and job.facts.job not in answered:
-            leases.cancel_run(state, lease)
-            leases.requeue_job(state, lease, "lose", avoid=False, counts=False)
+        elif job.facts.job not in answered:
+            job.given_up = None  # its answer is lost with the gateway
+            if lease is not None:
+                leases.cancel_run(state, lease)
+                leases.requeue_job(state, lease, "lose", avoid=False, counts=False)

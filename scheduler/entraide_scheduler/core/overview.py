@@ -34,6 +34,7 @@ PLANS_EXAMINED_MAX = 32  # batches, and queues of equal jobs, whose expected hou
 HOURS_SHOWN = 24
 UNEXAMINED = "unexamined"
 WAITS_TOLD_MAX = 1_000  # live jobs whose waits are told at once
+OPENING_TIMES = ("ready_at", "again_at", "then_at", "ends_at")  # values that say when it goes on
 # Reasons for which a job waits only until others have run.
 MOVING_REASONS = frozenset({"no_free_slot", "fair_share_turn", "turn_is_next", "at_cap"})
 
@@ -266,8 +267,9 @@ def _explain_line(state: State, first: Job, at: float) -> tuple[str, int, float 
     request = evaluation.make_request(state, first, at)
     result = evaluation.evaluate_nodes(state, first, request)
     why = explanations.explain_wait(state, first, result, request)
-    opens_at = why.values.get("ready_at", why.values.get("again_at", why.values.get("then_at")))
-    jobs_ahead, coops_ahead = state.queue.count_ahead(first)
+    times = (why.values.get(name) for name in OPENING_TIMES)
+    opens_at = None if "beyond_whole" in why.values else next(filter(None, times), None)
+    jobs_ahead, coops_ahead = evaluation.count_ahead(state, first)
     opens_s = max(0.0, opens_at - at) if isinstance(opens_at, float) else None
     return why.reason, jobs_ahead + coops_ahead, opens_s
 

@@ -11,16 +11,19 @@ The order is fixed, since each step uses the result of those before it:
 3. Waiting jobs get their shapes for the present contexts and policy.
 4. Live jobs that no reachable node serves or can load a model for end.
 5. Shapes that a node which opened may admit are unblocked.
-6. Waiting jobs are stalled, or no longer, as nodes close and open (``wait_limits``).
+6. Jobs that wait for greener hours are tried again soon after nodes close or open.
+7. Waiting jobs are stalled, or no longer, as nodes close and open (``wait_limits``).
+
+Steps 4, 5 and 7 examine the shapes of the models whose nodes have changed. An event visits a
+bounded number of jobs (``job_sweep``); steps 2 to 4 and 7 go on with the others in the next events.
 
 ``Core.handle`` runs it after each deadline and after the event, and again after a plan to load
 models, so that the next step sees a consistent state.
 """
 
-from entraide.types import JobKind
 from entraide_scheduler.core import (
-    admission,
     evaluation,
+    job_visits,
     leases,
     model_loading,
     settlement,
@@ -35,35 +38,20 @@ def reconcile(state: State) -> None:
     if changes.credits:
         changes.credits = False
         settlement.refresh_credits(state)
-    if changes.aliases:
+    if changes.aliases or state.alias_sweep.ranges:
         model_loading.refresh_aliases(state)
     if changes.shapes:
         changes.shapes = False
-        evaluation.reshape_jobs(state)
+        state.job_sweep.begin(state.arrivals, shapes=True)
+    if state.job_sweep.ranges:
+        job_visits.visit_jobs(state)
     if changes.servable:
-        changes.servable = False
-        _end_unservable_jobs(state)
+        job_visits.end_unservable_jobs(state)
     while changes.opened:
         name = next(iter(changes.opened))
         del changes.opened[name]
         leases.retry_node(state, state.fleet.nodes[name])
+    if changes.service:
+        evaluation.follow_capacity(state)
     if changes.service or changes.enqueued:
         wait_limits.note_stalls(state)
-
-
-def _end_unservable_jobs(state: State) -> None:
-    """Fails the waiting live jobs that no reachable node serves or can load the model for.
-
-    Admission would refuse them now. Kept jobs go on waiting.
-    """
-    served = {shape: model_loading.is_reachable(state, shape) for shape in state.queue.shapes}
-    if all(served.values()):
-        return
-    for job in state.queue.jobs():
-        if job.facts.kind is JobKind.LIVE and not served[job.shape]:
-            code, values, _ = admission.unreachable_reason(state, job.shape)
-            if job.revision:
-                code, values = leases.STREAM_BROKEN, {}
-            settlement.end_waiting_job(
-                state, job, "fail", code=code, epoch=job.epoch, values=values
-            )

@@ -21,6 +21,7 @@ from entraide_scheduler.core.fair_queue import QueueState
 from entraide_scheduler.core.models import DemandState
 from entraide_scheduler.core.policy import IntensityBasis, Policy
 from entraide_scheduler.core.records import (
+    Changes,
     DeadlineKind,
     Job,
     KeyExits,
@@ -31,7 +32,7 @@ from entraide_scheduler.core.records import (
     SenderKind,
     StatedBatch,
 )
-from entraide_scheduler.core.state import State
+from entraide_scheduler.core.state import State, SweepState
 
 VERSION = 7
 
@@ -67,6 +68,9 @@ class Snapshot(Struct, frozen=True, array_like=True):
     batches: list[StatedBatch]
     has_established: bool = False
     probations: dict[str, Probation] = {}
+    job_sweep: SweepState = SweepState()
+    alias_sweep: SweepState = SweepState()
+    changes: Changes = msgspec.field(default_factory=Changes)
 
 
 class _Head(Struct, frozen=True, array_like=True):
@@ -107,6 +111,9 @@ def write(state: State) -> bytes:
             batches=list(state.batches.values()),
             has_established=state.has_established,
             probations=state.probations,
+            job_sweep=state.job_sweep.dump(),
+            alias_sweep=state.alias_sweep.dump(),
+            changes=state.changes,
         )
     )
 
@@ -139,7 +146,8 @@ def read(data: bytes) -> State:
     state.shift_planner.forecast.load(snapshot.outlook)
     for kind, name, at in snapshot.deadlines:
         state.deadlines.set(kind, name, at)
-    state.jobs = {job.facts.job: job for job in snapshot.jobs}
+    for job in snapshot.jobs:
+        state.add_job(job)
     state.ended = OrderedDict((job.facts.job, job) for job in snapshot.ended)
     state.explained = OrderedDict.fromkeys(snapshot.explained)
     state.restore_begun_answers()
@@ -154,6 +162,7 @@ def read(data: bytes) -> State:
     runs = [(lease.bill, lease.shape) for lease in snapshot.leases]
     fair_queue.load(state.queue, snapshot.queue, waiting, runs)
     dispatch.update_own_slots(state)
-    state.has_stalled = any(job.stalled_at for job in waiting)
-    state.changes.clear()
+    state.job_sweep.load(snapshot.job_sweep)
+    state.alias_sweep.load(snapshot.alias_sweep)
+    state.changes.load(snapshot.changes)
     return state

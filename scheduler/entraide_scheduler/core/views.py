@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from entraide.models import TaskQuality
 from entraide.types import (
     Control,
     DataClass,
@@ -129,6 +130,7 @@ class ModelView(Struct, frozen=True):
         controlled_by: who controls these nodes, where it is stated, sorted.
         pinned_at: when its weights were pinned, seconds since the epoch; 0 for weights that the
             catalogue does not have.
+        quality: measured quality by task and language, as the catalogue has it.
     """
 
     model: str
@@ -141,6 +143,7 @@ class ModelView(Struct, frozen=True):
     zones: tuple[str, ...]
     controlled_by: tuple[Control, ...]
     pinned_at: float = 0.0
+    quality: tuple[TaskQuality, ...] = ()
 
 
 class ModelLoadView(Struct, frozen=True):
@@ -298,6 +301,7 @@ def _model(state: State, name: str, serving: list[tuple[Node, Replica]]) -> Mode
         zones=_zones(node for node, _ in serving),
         controlled_by=_controls(node for node, _ in serving),
         pinned_at=_pinned_at(state, name, revisions),
+        quality=_quality(state, name),
     )
 
 
@@ -307,6 +311,11 @@ def _pinned_at(state: State, model: str, revisions: tuple[str, ...]) -> float:
     artefacts = () if entry is None else entry.artefacts
     times = [item.pinned_at or issued_at for item in artefacts if item.checksum in revisions]
     return max(times, default=0.0)
+
+
+def _quality(state: State, model: str) -> tuple[TaskQuality, ...]:
+    entry = state.model_aliases.entries.get(model)
+    return () if entry is None else entry.quality
 
 
 def _zones(nodes: Iterable[Node]) -> tuple[str, ...]:
@@ -337,6 +346,7 @@ def loadable(state: State) -> list[ModelView]:
                 zones=_zones(nodes),
                 controlled_by=_controls(nodes),
                 pinned_at=_pinned_at(state, model, revisions),
+                quality=_quality(state, model),
             )
         )
     return views

@@ -3,68 +3,122 @@
 A waiting job is stalled while each node that may serve it is closed: silent, paused by its owner or
 at rest after failures, also one that would first have to load the model. A job whose nodes are only
 full is not stalled, since runs end; neither is one whose model is being loaded. A job is stalled,
-too, while its own cap on grams, or the energy that co-ops lend in a day, excludes each node that is
-open; each examination of the job says whether that is so. A stalled live job
-ends with ``waited_too_long`` after the least of its class's ``max_wait_s`` and its own; the time
-begins again each time that a node opens. Kept jobs wait on, unless they have a limit of their own.
+too, while its own cap on grams, a quota of energy or emissions, or the energy that co-ops lend in a
+day excludes each node that is not closed, full ones too; each examination says whether it does. A
+stalled live job ends after the least of its class's ``max_wait_s`` and its own: with the code of
+the quota that does not suffice, as at admission, else with ``waited_too_long``. The time begins
+again each time that a node opens. Kept jobs wait on, unless they have a limit of their own.
 
 Input: ``Changes.service``, ``Changes.enqueued``, and the results of dispatch. Output:
 ``Job.stalled_at``, a deadline for each stalled job with a limit, and the end of the job.
 """
 
-from entraide.types import JobKind, JobState
+from math import ceil
+
+from entraide.types import Explanation, JobKind, JobState
 from entraide_scheduler.core import evaluation, explanations, settlement
+from entraide_scheduler.core.accounting import PER_UNIT, Shortage
+from entraide_scheduler.core.fair_queue import SHAPES_PER_EVENT, ShapeQueue
+from entraide_scheduler.core.fleet import EligibleNodes
 from entraide_scheduler.core.models import has_exhausted_loads
-from entraide_scheduler.core.placement import PlacementResult
+from entraide_scheduler.core.placement import PlacementResult, exceeded_limit, predict
+from entraide_scheduler.core.prediction import PlacementRequest
 from entraide_scheduler.core.records import DeadlineKind, Job, Node, Shape, is_loading
 from entraide_scheduler.core.rules import (
-    CLOSED_CODES,
-    LEND_ENERGY_SPENT,
-    OVER_CARBON_CAP,
-    RULES,
+    CLOSED_BITS,
+    GREENER_LATER,
+    LIMIT_RULES,
+    LimitFilter,
+    Rule,
     Values,
+    masks_for,
     would_accept,
 )
 from entraide_scheduler.core.state import State
 
-# A cap that the request has set, or that co-ops have set on what they lend in a day.
-CAP_CODES = frozenset({OVER_CARBON_CAP.code, LEND_ENERGY_SPENT.code})
-WAITING_CODES = frozenset(rule.code for rule in RULES if rule.waiting_helps)
+# What a quota counts, by the reason of a job that waits for it.
+QUOTA_KINDS = {
+    rule.wait.reason: rule.filter.quota
+    for rule in LIMIT_RULES
+    if rule.wait and isinstance(rule.filter, LimitFilter) and rule.filter.quota
+}
 RETRY_STALLED_S = 30.0  # until a refused client may try again, where nothing says when a node opens
 
 
 def note_stalls(state: State) -> None:
-    """Marks the waiting jobs that are stalled now, and those that are no longer."""
-    changes = state.changes
-    if not changes.service:
-        for job in changes.enqueued:
-            if job.facts.job in state.jobs and job.state is JobState.QUEUED:
-                _mark(state, job, stalled=job.is_capped or is_stalled(state, job.shape))
-        changes.enqueued.clear()
-        return
-    changes.service = False
+    """Marks the waiting jobs that are stalled now, and those that are no longer.
+
+    Where the nodes of a shape have changed so that its many jobs are, a pass visits them.
+    """
+    changes, sweep = state.changes, state.job_sweep
+    queues = {queue.shape: queue for queue in state.queue.shape_queues_of(changes.service)}
+    named = filter(None, map(state.jobs.get, changes.enqueued))
+    jobs = [job for job in named if job.state is JobState.QUEUED]
+    changes.service.clear()
     changes.enqueued.clear()
-    stalled = {shape: is_stalled(state, shape) for shape in state.queue.shapes}
-    if state.has_stalled or any(stalled.values()):
-        state.has_stalled = False
-        for job in state.queue.jobs():
-            _mark(state, job, stalled=job.is_capped or stalled[job.shape])
+    if len(queues) > SHAPES_PER_EVENT:
+        sweep.begin(state.arrivals)
+        queues = {}
+    for job in jobs:
+        queue = state.queue.find_shape_queue(job.shape)
+        if queue is not None:
+            queues[job.shape] = queue
+    turned = [queue for queue in queues.values() if _turns(state, queue)]
+    number = sum(queue.job_count for queue in turned)
+    if number > sweep.visits_left:
+        sweep.begin(state.arrivals)
+    else:
+        sweep.visits_left -= number
+        jobs += state.queue.jobs_in(turned)
+    for job in jobs:
+        _mark(state, job, stalled=job.is_capped or queues[job.shape].is_stalled)
 
 
-def note_cap(state: State, job: Job, result: PlacementResult) -> None:
-    """Notes whether its own cap keeps a waiting job from each node that would accept it."""
-    was_capped, job.is_capped = job.is_capped, _is_capped(state, job.shape, result)
+def _turns(state: State, queue: ShapeQueue) -> bool:
+    """Tells whether a shape's jobs are stalled now, or no longer, unlike before."""
+    was_stalled, queue.is_stalled = queue.is_stalled, is_stalled(state, queue.shape)
+    return queue.is_stalled != was_stalled
+
+
+def mark_job(state: State, job: Job) -> None:
+    """Marks a waiting job of a new shape, or unmarks it."""
+    _mark(state, job, stalled=job.is_capped or is_stalled(state, job.shape))
+
+
+def note_cap(state: State, job: Job, result: PlacementResult, request: PlacementRequest) -> None:
+    """Notes whether a cap or a quota keeps a waiting job from each node that would accept it."""
+    was_capped, job.is_capped = job.is_capped, _is_capped(state, job.shape, result, request)
     if job.is_capped or was_capped:
-        _mark(state, job, stalled=job.is_capped or is_stalled(state, job.shape))
+        mark_job(state, job)
 
 
-def _is_capped(state: State, shape: Shape, result: PlacementResult) -> bool:
+def _is_capped(
+    state: State, shape: Shape, result: PlacementResult, request: PlacementRequest
+) -> bool:
     """Tells whether nothing but caps and closed nodes keeps a shape waiting."""
-    waiting = result.counts.keys() & WAITING_CODES
-    if result.fitting or waiting.isdisjoint(CAP_CODES) or not waiting <= CAP_CODES | CLOSED_CODES:
+    if result.fitting or not shape.limited or GREENER_LATER.code in result.counts:
+        return False
+    if not _exceeded_limits(state, shape, request):
         return False
     could_load = state.fleet.eligible_nodes(shape).could_load
     return not any(_may_load(state, node, shape) for node in could_load)
+
+
+def _exceeded_limits(
+    state: State, shape: Shape, request: PlacementRequest
+) -> list[tuple[Node, Rule]]:
+    """Returns the limit that a shape exceeds on each node that would accept it, full ones too.
+
+    Returns nothing if it keeps all limits on one of them, or if there is none.
+    """
+    exceeded = []
+    for view in state.fleet.eligible_nodes(shape).views:
+        if would_accept(view, shape):
+            limit = exceeded_limit(predict(view, request), request)
+            if limit is None:
+                return []
+            exceeded.append((view.node, limit))
+    return exceeded
 
 
 def _mark(state: State, job: Job, *, stalled: bool) -> None:
@@ -72,7 +126,6 @@ def _mark(state: State, job: Job, *, stalled: bool) -> None:
         job.stalled_at = 0.0
         state.deadlines.clear(DeadlineKind.WAIT_LIMIT, job.facts.job)
         return
-    state.has_stalled = True
     job.stalled_at = job.stalled_at or state.now
     limit_s = limit_of(state, job)
     if limit_s:
@@ -84,9 +137,19 @@ def _mark(state: State, job: Job, *, stalled: bool) -> None:
 def is_stalled(state: State, shape: Shape) -> bool:
     """Tells whether no node would accept a shape, however many runs end."""
     eligible = state.fleet.eligible_nodes(shape)
-    if any(would_accept(view, shape) for view in eligible.views):
+    if _would_any_accept(eligible, shape):
         return False
     return not any(_may_load(state, node, shape) for node in eligible.could_load)
+
+
+def _would_any_accept(eligible: EligibleNodes, shape: Shape) -> bool:
+    if eligible.views and would_accept(eligible.views[0], shape):
+        return True
+    columns = eligible.columns
+    if columns is None:
+        return any(would_accept(view, shape) for view in eligible.views)
+    own, others = masks_for(shape)
+    return columns.any_without(own & CLOSED_BITS, others & CLOSED_BITS)
 
 
 def _may_load(state: State, node: Node, shape: Shape) -> bool:
@@ -120,17 +183,36 @@ def limit_of(state: State, job: Job) -> float:
 def end_stalled(state: State, name: str) -> None:
     """Ends a job that was stalled for as long as it may be, with the reason."""
     job = state.jobs[name]
+    if state.job_sweep.shapes and job.state is JobState.QUEUED:
+        evaluation.reshape_job(state, job)
+        mark_job(state, job)
     if job.state is not JobState.QUEUED or not job.stalled_at:
         return
     request = evaluation.make_request(state, job, state.now)
     result = evaluation.evaluate_nodes(state, job, request)
-    note_cap(state, job, result)
+    note_cap(state, job, result, request)
     if not job.stalled_at:
         return
-    why = explanations.explain_wait(state, job, result, request)
-    values: Values = {"reason": why.reason, "waited_s": state.now - job.stalled_at}
+    exceeded = _exceeded_limits(state, job.shape, request) if job.is_capped else []
+    why = explanations.explain_wait(state, job, result, request, exceeded)
+    code, waited_s = "waited_too_long", state.now - job.stalled_at
+    values: Values = {"reason": why.reason, "waited_s": waited_s}
     again_at = why.values.get("again_at")
-    retry_after_s = RETRY_STALLED_S
+    retry_after_s: float | None = RETRY_STALLED_S
     if isinstance(again_at, float):
         retry_after_s = max(1.0, again_at - state.now)
-    settlement.end_stalled_job(state, job, values, retry_after_s=retry_after_s, explanation=why)
+    if shortage := _find_shortage(state, job, why):
+        code, values = shortage.code, {**shortage.values, "waited_s": waited_s}
+        retry_after_s = shortage.retry_after_s(state.now)
+    settlement.end_stalled_job(
+        state, job, values, code=code, retry_after_s=retry_after_s, explanation=why
+    )
+
+
+def _find_shortage(state: State, job: Job, why: Explanation) -> Shortage | None:
+    """Returns the quota for which a job waits, if that is the reason."""
+    kind = QUOTA_KINDS.get(why.reason)
+    if kind is None:
+        return None
+    needed = ceil(float(why.values["needed"]) * PER_UNIT[kind])
+    return state.quotas.shortage(job.facts, {kind: needed})

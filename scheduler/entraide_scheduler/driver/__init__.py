@@ -4,11 +4,12 @@ Input: events. Output: commands carried out, and the journal.
 
 ``live_driver`` orders events and deadlines, by ``clock``; ``feeder`` feeds them and recovers from
 errors, with ``checkpoint`` and ``event_backoff``; ``executor`` carries out commands. ``journal``
-writes events, ``export`` copies them to a file. ``health`` has incidents, ``quotas_left`` what is
+writes events, ``export`` copies them to a file. ``term`` takes and keeps the scheduler's term.
+``health`` has incidents, ``event_observer`` notes what is soon over, ``quotas_left`` has what is
 left to a sender.
 """
 
-from entraide_scheduler.driver.clock import Clock
+from entraide_scheduler.driver.clock import Clock, ClockState, compare_clock
 from entraide_scheduler.driver.executor import (
     CORRECTED,
     FALSE_ALARM,
@@ -19,8 +20,9 @@ from entraide_scheduler.driver.executor import (
 )
 from entraide_scheduler.driver.export import write_recording
 from entraide_scheduler.driver.health import Health, Incident
-from entraide_scheduler.driver.journal import RecoveredState, recover
+from entraide_scheduler.driver.journal import DriverSnapshot, RecoveredState, recover
 from entraide_scheduler.driver.live_driver import LiveDriver
+from entraide_scheduler.driver.term import SchedulerElsewhere, hold_term
 
 __all__ = [
     "CORRECTED",
@@ -29,11 +31,16 @@ __all__ = [
     "PROMISE",
     "SETTLED",
     "Clock",
+    "ClockState",
+    "DriverSnapshot",
     "Health",
     "Incident",
     "LiveDriver",
     "Outbound",
     "RecoveredState",
+    "SchedulerElsewhere",
+    "compare_clock",
+    "hold_term",
     "recover",
     "write_recording",
 ]

@@ -22,9 +22,10 @@ from entraide.wire import messages as m
 from entraide.wire.cards import EarlierRun, QuotaLeft
 from entraide_scheduler.core import commands as c
 from entraide_scheduler.core.carbon import BilledRun, make_receipt, make_resumed_receipt
-from entraide_scheduler.core.events import Event, JobRequested
+from entraide_scheduler.core.events import Event, JobRequested, SchedulerStarted
 from entraide_scheduler.driver.health import Health
 from entraide_scheduler.driver.journal import Journal
+from entraide_scheduler.findings import Occurrences, Sort
 from entraide_scheduler.store.rows import CorrectionRow, EarlierSettlement, SettlementRow
 from entraide_scheduler.store.store import Store
 
@@ -33,6 +34,8 @@ TRACE_CHARS_MAX = 8_000
 # Counters; that of promises is followed by the class and the outcome.
 PLACED, SETTLED, CORRECTED, PROMISE = "placed", "settled", "corrected", "promise"
 FALSE_ALARM = "false_alarm"
+
+BROKEN_CODES = ("stream_broken", "gateway_lost")  # the client has a part of the answer
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -65,7 +68,7 @@ class Executor:
     Args:
         store, journal: hold settlements and explanations; the journal is written first.
         outbound: sends messages to gateways and nodes.
-        health, counts: record failures and count events.
+        health, counts, occurrences: record failures, count events, note what is soon over.
         stop: stops the scheduler because of an error.
         peak_w: returns the peak power of a node's device, watts.
         sender_of: returns the API key and the project that sent a job; "" for a forgotten job.
@@ -82,6 +85,7 @@ class Executor:
         outbound: Outbound,
         health: Health,
         counts: collections.Counter[str],
+        occurrences: Occurrences,
         stop: Callable[[Exception], None],
         peak_w: Callable[[str], float],
         sender_of: Callable[[str], tuple[str, str]],
@@ -94,6 +98,7 @@ class Executor:
         self._outbound = outbound
         self._health = health
         self._counts = counts
+        self._occurrences = occurrences
         self._stop = stop
         self._peak_w = peak_w
         self._sender_of = sender_of
@@ -144,7 +149,7 @@ class Executor:
                 self._counts[FALSE_ALARM] += 1
                 self._log.warning("node.false_alarm", node=command.node)
             case c.NodeTurned() | c.NodeMarked():
-                self._report_node(command)
+                self._report_node(command, event)
             case c.LoadModel():
                 self._log.info("model.load", node=command.node, model=command.model)
                 self._outbound.send_to_node(command.node, m.LoadModel(command.model))
@@ -168,6 +173,8 @@ class Executor:
         self._keep_explanation(command.explanation, coop, key)
 
     def _end(self, command: c.EndJob | c.EndStalledJob) -> None:
+        if command.code in BROKEN_CODES:
+            self._occurrences.add(Sort.STREAM)
         if isinstance(command, c.EndJob):
             self._outbound.send_to_gateway(command.gateway, _job_ended(command))
             return
@@ -281,11 +288,14 @@ class Executor:
         for node, (first, *more) in runs.items():
             self._outbound.send_to_node(node, m.UsageAck(*first, tuple(more)))
 
-    def _report_node(self, command: c.NodeTurned | c.NodeMarked) -> None:
+    def _report_node(self, command: c.NodeTurned | c.NodeMarked, event: Event) -> None:
         if isinstance(command, c.NodeMarked):
             self._counts["node.marked"] += 1
             self._log.warning("node.marked", node=command.node, reason=command.reason)
             return
         self._counts[f"node.{command.state}"] += 1
+        is_silent = command.state in (NodeState.SUSPECT, NodeState.LOST)
+        if is_silent and not isinstance(event, SchedulerStarted):  # which makes all suspect
+            self._occurrences.add(Sort.SILENT, command.node)
         level = self._log.info if command.state is NodeState.LIVE else self._log.warning
         level("node.turned", node=command.node, state=command.state.value)

@@ -1,7 +1,8 @@
 """Export: writes a pool's journal from its store into one file, whether or not the pool runs.
 
 A recording begins at the oldest retained snapshot, or at the last one before a given time, and
-never before the snapshots of the newest version of Entraide. The store is only read.
+never before the snapshots of the newest version of Entraide, or those since the pool's clock was
+set back. The store is only read.
 """
 
 import gzip
@@ -101,7 +102,8 @@ def _first_snapshot(connection: Connection, since: float) -> tuple[DriverSnapsho
     earlier = [number for number, row in enumerate(rows) if row.at <= since]
     for row in rows[earlier[-1] if earlier else 0 : -1]:
         frame = _read_snapshot(connection, row)
-        if frame.version == newest.version:
+        made_alike = (frame.version, frame.clock_settings)
+        if made_alike == (newest.version, newest.clock_settings):
             return frame, row.seq
     return newest, rows[-1].seq
 

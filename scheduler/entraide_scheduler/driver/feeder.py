@@ -83,6 +83,7 @@ class Feeder:
         self.incarnation = recovered.incarnation
         self.periods: dict[Period, float] = recovered.periods
         self.policy = Policy(version="")
+        self._clock_settings = recovered.clock_settings
         self._journal = journal
         self._executor = executor
         self._outbound = outbound
@@ -158,6 +159,7 @@ class Feeder:
             incarnation=self.incarnation,
             periods=self.periods,
             version=entraide.__version__,
+            clock_settings=self._clock_settings,
         )
 
     # One event.

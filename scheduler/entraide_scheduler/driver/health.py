@@ -10,6 +10,8 @@ Codes:
 - ``node_quarantined``, ``key_quarantined``: the sender of such an event was quarantined;
 - ``command_failed``: a command of that kind could not be carried out;
 - ``storage_full``: the disk of the store takes no new kept work, or no new work at all;
+- ``store_away``: the database does not answer, so no new work is accepted;
+- ``clock_far``: the system clock is days ahead of the pool's, or behind it by minutes;
 - ``gateway_twice``: two processes use the name of that gateway;
 - ``snapshot_failed``: the core's state cannot be encoded, so the journal keeps growing;
 - ``question_failed``: the core raised on a query (``next_deadline``, ``explain``).

@@ -45,6 +45,7 @@ class DriverSnapshot(Struct, frozen=True, array_like=True):
         periods: end of the present period of each kind, seconds since the epoch.
         digest: the hash chain up to this snapshot; empty without retention.
         version: version of Entraide that made the snapshot.
+        clock_settings: how many times the pool was set back to an earlier time.
     """
 
     core: bytes
@@ -54,6 +55,7 @@ class DriverSnapshot(Struct, frozen=True, array_like=True):
     periods: dict[Period, float] = {}
     digest: bytes = b""
     version: str = ""
+    clock_settings: int = 0
 
 
 class RecoveredState(Struct):
@@ -61,7 +63,7 @@ class RecoveredState(Struct):
 
     Attributes:
         core: the core after the last written event.
-        event_id, at, incarnation, periods, digest: as in ``DriverSnapshot``.
+        event_id, at, incarnation, periods, digest, clock_settings: as in ``DriverSnapshot``.
         postings: settlements and corrections of the replayed events, with their times.
         base, since: the snapshot used, and the encoded events after it.
     """
@@ -75,6 +77,7 @@ class RecoveredState(Struct):
     digest: bytes = b""
     base: bytes = b""
     since: list[bytes] = []
+    clock_settings: int = 0
 
 
 async def recover(store: Store) -> RecoveredState:
@@ -100,6 +103,7 @@ async def recover(store: Store) -> RecoveredState:
             postings=[],
             digest=frame.digest,
             base=frame.core,
+            clock_settings=frame.clock_settings,
         )
     except Exception as problem:
         raise _unreadable(snapshot[0] if snapshot else 0, problem) from problem

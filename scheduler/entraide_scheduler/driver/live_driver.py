@@ -5,6 +5,10 @@ driver decides only the order of simultaneous inputs: messages that have arrived
 deadline that has passed. After a suspension of the process, the driver sets the clock back, so that
 heartbeats are read before nodes time out.
 
+Without a valid term no event is handled. The driver pauses, as if the process were suspended, until
+the database has confirmed the term: events wait, and no lease ends. If another scheduler has taken
+the next term, the driver stops.
+
 ``feeder`` feeds events and recovers from errors; ``executor`` carries out commands. If the core
 cannot be rebuilt, the driver stops; the next start recovers from the journal, which does not
 contain the failing event.
@@ -12,6 +16,7 @@ contain the failing event.
 
 import asyncio
 import collections
+import contextlib
 from asyncio import Future
 from collections.abc import Callable
 
@@ -27,12 +32,15 @@ from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.overview import WaitView
 from entraide_scheduler.core.policy import Period, Policy
 from entraide_scheduler.driver.clock import Clock
+from entraide_scheduler.driver.event_observer import EventObserver
 from entraide_scheduler.driver.executor import Executor, Outbound, format_traceback
 from entraide_scheduler.driver.feeder import Feeder
 from entraide_scheduler.driver.health import Health
 from entraide_scheduler.driver.journal import Journal, RecoveredState
 from entraide_scheduler.driver.quotas_left import find_quotas_left
+from entraide_scheduler.findings import Occurrences
 from entraide_scheduler.store.journal import NO_RETENTION, Retention
+from entraide_scheduler.store.leader import Term, read_steady
 from entraide_scheduler.store.store import Store
 
 GRACE_TURNS = 3  # iterations of the event loop between a timer and ``Woke``
@@ -40,6 +48,7 @@ LATE_S = 1.0  # a timer this late means that the process was suspended
 LATE_GRACE_S = 1.5  # time to read queued messages: more than a heartbeat and a tick
 WAKE_MIN_S = 0.001
 SNAPSHOT_RETRY_S = 60.0  # after a failed snapshot
+PAUSED_EVENTS_MAX = 50_000  # that wait for the term; those that follow are dropped
 
 
 _tell_earlier_run = make_copier(records.EarlierRun, EarlierRun)
@@ -56,7 +65,13 @@ class LiveDriver:
         clock: Clock,
         outbound: Outbound,
         retention: Retention = NO_RETENTION,
+        term: Term | None = None,
     ) -> None:
+        """Drives the recovered core; without a ``term`` it never pauses."""
+        self._store = store
+        self._term = term
+        self._term_seen_at = read_steady()
+        self._pausing: asyncio.Task[None] | None = None
         self._clock = clock
         self._journal = Journal(store, at=clock(), digest=recovered.digest, retention=retention)
         self._event_queue: collections.deque[Event] = collections.deque()
@@ -68,13 +83,16 @@ class LiveDriver:
         self.failed: Future[None] = self._journal.failed
         self.counts: collections.Counter[str] = collections.Counter()
         self.health = Health(self.now)
+        self.occurrences = Occurrences()
+        self._observer = EventObserver(self.occurrences)
         executor = Executor(
             store=store,
             journal=self._journal,
             outbound=outbound,
             health=self.health,
             counts=self.counts,
-            stop=self._fail,
+            occurrences=self.occurrences,
+            stop=self.fail,
             peak_w=self._peak_w,
             sender_of=self._sender_of,
             idempotency_of=self._idempotency_of,
@@ -117,6 +135,11 @@ class LiveDriver:
         return self._feeder.core
 
     @property
+    def clock(self) -> Clock:
+        """The clock of its events."""
+        return self._clock
+
+    @property
     def incarnation(self) -> int:
         """How many times the scheduler has started."""
         return self._feeder.incarnation
@@ -157,12 +180,16 @@ class LiveDriver:
         self.write_snapshot()
         incarnation = self.incarnation + 1
         self.feed(SchedulerStarted(*UNNUMBERED, incarnation, gateway, answered))
-        await self._journal.committed()
+        await self.committed()
 
     async def stop(self) -> None:
         """Writes a last snapshot; no event may be fed afterwards."""
         self._cancel_timer()
         self._feeding = True
+        if self._pausing is not None:
+            self._pausing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._pausing
         if not self.failed.done():
             await self.write_snapshot()
 
@@ -174,25 +201,68 @@ class LiveDriver:
 
         Returns:
             False if the event was dropped: the core raised, or the driver has stopped. An event
-            that is fed during another event is queued, and True is returned.
+            that is fed during another event, or while the driver pauses, is queued, and True is
+            returned.
         """
         if self.failed.done():
             return False
-        self._event_queue.append(event)
-        if self._feeding:
+        self._observer.observe(event)
+        if not self._feeding and not self.may_handle():
+            if len(self._event_queue) >= PAUSED_EVENTS_MAX:
+                self.counts["paused_dropped"] += 1
+                return False
+            self._event_queue.append(event)
             return True
+        self._event_queue.append(event)
+        return True if self._feeding else self._feed_queue()
+
+    def _feed_queue(self) -> bool:
+        """Feeds the queued events; returns whether the first was applied."""
         self._feeding = True
         try:
             is_applied = self._feeder.apply_event(self._event_queue.popleft())
             while self._event_queue:
                 self._feeder.apply_event(self._event_queue.popleft())
         except Exception as problem:  # noqa: BLE001  (the core's state may be invalid)
-            self._fail(problem)
+            self.fail(problem)
             return False
         finally:
             self._feeding = False
         self._set_timer()
         return is_applied
+
+    # The term.
+
+    def may_handle(self) -> bool:
+        """Whether events may be handled now; if not, pauses until the term is confirmed."""
+        if self._term is None:
+            return True
+        if self._pausing is None and self._term.is_valid():
+            self._term_seen_at = read_steady()
+            return True
+        if self._pausing is None:
+            self._cancel_timer()
+            self._pausing = asyncio.create_task(self._pause(self._term), name="paused-driver")
+        return False
+
+    async def _pause(self, term: Term) -> None:
+        """Waits until the term is confirmed; sets the clock back by the time without it."""
+        since = max(self._term_seen_at, term.renewed_at)
+        self._log.warning("live.paused", term=term.number)
+        self.counts["paused"] += 1
+        try:
+            while not term.is_valid():
+                await self._store.committed()
+        except Exception as problem:  # noqa: BLE001  (the term is lost, or a write has failed)
+            self.fail(problem)
+            return
+        paused_s = read_steady() - since
+        self._log.info("live.resumed", paused_s=round(paused_s, 3))
+        self._clock.set_back(paused_s + LATE_GRACE_S)
+        self._pausing = None
+        if self._event_queue:
+            self._feed_queue()
+        self._set_timer()
 
     def flush(self) -> None:
         """Passes the queued events of the journal on to the store, without waiting."""
@@ -200,7 +270,13 @@ class LiveDriver:
 
     def committed(self) -> Future[None]:
         """Returns a future that resolves when all events fed so far are on disk."""
+        if self._pausing is not None:
+            return asyncio.ensure_future(self._commit_after(self._pausing))
         return self._journal.committed()
+
+    async def _commit_after(self, pausing: "asyncio.Task[None]") -> None:
+        await asyncio.wait({pausing})
+        await self._journal.committed()
 
     def defer_until_written(self, event: int, action: Callable[[], None]) -> bool:
         """Calls an action when the events up to a number are on disk; False if they are."""
@@ -254,9 +330,16 @@ class LiveDriver:
         if self._journal.snapshot_is_due(now):
             self.write_snapshot()
 
+    def end(self, problem: Exception) -> None:
+        """Ends the driver; the next start recovers from the journal."""
+        self._journal.flush()
+        if not self.failed.done():
+            self.failed.set_exception(problem)
+
     # Deadlines.
 
-    def _fail(self, problem: Exception) -> None:
+    def fail(self, problem: Exception) -> None:
+        """Stops handling events because of an error, which ``failed`` gets."""
         self._log.critical(
             "live.failed", problem=repr(problem), traceback=format_traceback(problem)
         )
@@ -267,7 +350,7 @@ class LiveDriver:
 
     def _set_timer(self) -> None:
         deadline_at = None if self.failed.done() else self._feeder.next_deadline()
-        if deadline_at is None or self._grace_running:
+        if deadline_at is None or self._grace_running or self._pausing is not None:
             return
         loop = asyncio.get_running_loop()
         timer_at = loop.time() + max(WAKE_MIN_S, deadline_at - self._clock())
@@ -284,6 +367,8 @@ class LiveDriver:
 
     def _on_timer(self, timer_at: float) -> None:
         self._timer = None
+        if not self.may_handle():
+            return
         late_s = asyncio.get_running_loop().time() - timer_at
         if late_s > LATE_S:
             self._log.warning("live.held_up", late_s=round(late_s, 3))

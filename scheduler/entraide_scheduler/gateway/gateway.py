@@ -387,8 +387,12 @@ class Gateway:
             is_known = self._running_jobs.on_job_update(message) or (
                 self._runs_kept_jobs and self._kept_jobs.on_job_update(message)
             )
-            if not is_known and isinstance(message, JobPlaced):
+            if is_known or not isinstance(message, JobPlaced):
+                return
+            if self._watch is None:
                 self._scheduler.cancel(message.job, "client_gone")
+            else:
+                self._watch.on_unknown_placement(message)
         elif isinstance(message, Revocation):
             if isinstance(message, KeyRevoked | SigninEnded):
                 self.clear_key_cache()

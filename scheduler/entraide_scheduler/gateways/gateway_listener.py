@@ -29,7 +29,9 @@ from entraide_scheduler.bus import subscribe
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.overview import WaitView
 from entraide_scheduler.driver import LiveDriver
+from entraide_scheduler.findings import Sort
 from entraide_scheduler.gateways.scheduler_adapters import LocalSchedulerAdapter, MessageRouter
+from entraide_scheduler.nodes import UsageReports
 
 SILENT_MAX_S = 5.0
 CLOSED_MAX_S = 2.0  # a gateway whose connection was cut reconnects within tenths of a second
@@ -47,6 +49,7 @@ _JobMessage = (
     | m.LeaseExceeded
     | m.AnswerResumed
     | m.AnswerReceived
+    | m.AnswersSent
     | m.JobsHeld
 )
 
@@ -63,6 +66,7 @@ class GatewayStatus(Struct, frozen=True):
         version, url: what it says of itself; "" before its first heartbeat.
         jobs: number of its live jobs that have not ended.
         is_twice: whether another process uses the same identifier.
+        clock_offset_s: its clock minus this one, at its last heartbeat, seconds.
     """
 
     gateway: str
@@ -72,13 +76,15 @@ class GatewayStatus(Struct, frozen=True):
     url: str
     jobs: int
     is_twice: bool
+    clock_offset_s: float = 0.0
 
 
 class _Known(Struct):
     """What is known of one gateway.
 
     ``lost_at`` is when it is lost unless it is heard before; ``is_cut_off`` says whether its
-    connection was closed, and it was not heard since.
+    connection was closed, and it was not heard since; ``sent`` has the epoch and the tokens of its
+    streams by job.
     """
 
     heard_at: float
@@ -90,14 +96,22 @@ class _Known(Struct):
     url: str = ""
     twice_at: float = 0.0
     is_cut_off: bool = False
+    clock_offset_s: float = 0.0
+    sent: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)
 
 
 class GatewayListener:
     """Handles the messages of gateways in processes of their own."""
 
     def __init__(
-        self, driver: LiveDriver, scheduler: LocalSchedulerAdapter, router: MessageRouter
+        self,
+        driver: LiveDriver,
+        scheduler: LocalSchedulerAdapter,
+        router: MessageRouter,
+        reports: UsageReports,
     ) -> None:
+        """Knows no gateway yet; ``reports`` knows which jobs' answers have come."""
+        self._reports = reports
         self._driver = driver
         self._scheduler = scheduler
         self._router = router
@@ -133,6 +147,7 @@ class GatewayListener:
                 url=known.url,
                 jobs=jobs[name],
                 is_twice=bool(known.twice_at) and now - known.twice_at < TWICE_EVERY_S,
+                clock_offset_s=known.clock_offset_s,
             )
             for name, known in sorted(self._known.items())
         ]
@@ -151,7 +166,15 @@ class GatewayListener:
             if known.state == LIVE and now > known.lost_at:
                 known.state = SILENT
                 self._log.warning("gateway.lost", gateway=name)
-                self._driver.feed(e.GatewayLost(*e.UNNUMBERED, gateway=name))
+                self._end_jobs(name, known)
+
+    def _end_jobs(self, gateway: str, known: _Known) -> None:
+        """Ends the live jobs of a gateway: their clients have what it has said last."""
+        live, sent = self._list_live_jobs(gateway), known.sent
+        known.sent = {}
+        self._reports.settle_jobs(frozenset(live))
+        runs = tuple((job, *sent[job]) for job in live if job in sent)
+        self._driver.feed(e.GatewayLost(*e.UNNUMBERED, gateway=gateway, sent=runs))
 
     def report_waits(self) -> None:
         """Tells each gateway why its live jobs wait; called once a second.
@@ -212,7 +235,8 @@ class GatewayListener:
             case m.SigninEnded():
                 self.broadcast(message)
             case m.ExplanationRequest() | m.ModelsRequest() | m.PoolRequest() | m.EnrolmentQuery():
-                await raw.respond(codec.encode(await self._answer(message)))
+                if self._driver.may_handle():
+                    await raw.respond(codec.encode(await self._answer(message)))
             case _:
                 self._on_job_message(gateway, message)
 
@@ -230,7 +254,15 @@ class GatewayListener:
             case m.AnswerResumed():
                 scheduler.report_resumed(message)
             case m.AnswerReceived():
+                if message.delivered:
+                    resumed = m.AnswerResumed(message.job, message.epoch, message.delivered)
+                    scheduler.report_resumed(resumed)
                 scheduler.report_answer(message)
+            case m.AnswersSent():
+                known = self._known[gateway]
+                known.sent = {} if message.is_first else known.sent
+                runs = message.runs[: m.JOBS_HELD_MAX]
+                known.sent |= {job: (epoch, tokens) for job, epoch, tokens in runs}
             case m.JobsHeld():
                 self._on_jobs_held(gateway, message)
 
@@ -242,7 +274,9 @@ class GatewayListener:
                 return
             if known.boot:  # it has started again: nobody waits for its former jobs
                 is_new = True
-                self._driver.feed(e.GatewayLost(*e.UNNUMBERED, gateway=gateway))
+                if known.state != STOPPED:
+                    self._driver.occurrences.add(Sort.GATEWAY, gateway)
+                self._end_jobs(gateway, known)
                 known.former_boots = [*known.former_boots, known.boot][-FORMER_BOOTS_MAX:]
             known.boot = beat.boot
         if is_new and known.state != LIVE:
@@ -250,6 +284,7 @@ class GatewayListener:
         known.state = LIVE
         known.version = shortened(printable(beat.version), LABEL_MAX_CHARS)
         known.url = shortened(printable(beat.url), LABEL_MAX_CHARS)
+        known.clock_offset_s = beat.sent_at - self._driver.now() if beat.sent_at else 0.0
         jobs = self._list_live_jobs(gateway) if is_new else []
         for part in _parts(jobs):
             heard = m.GatewayHeard(
@@ -268,7 +303,7 @@ class GatewayListener:
         if goodbye.boot == known.boot and known.state == LIVE:
             known.state = STOPPED
             self._log.info("gateway.left", gateway=gateway)
-            self._driver.feed(e.GatewayLost(*e.UNNUMBERED, gateway=gateway))
+            self._end_jobs(gateway, known)
 
     def _on_jobs_held(self, gateway: str, held: m.JobsHeld) -> None:
         """Tells a gateway of the jobs whose end or submission the bus has lost."""

@@ -7,6 +7,7 @@ comparisons.
 
 import math
 
+from entraide.models import EVALUATED_LANGUAGES
 from entraide.types import UNKNOWN, Control, JobKind, RequestFacts, ServerPlace
 
 NAME_MAX = 256
@@ -42,6 +43,8 @@ def _text_fault(facts: RequestFacts) -> str:
     for name in ("project", "jurisdiction"):
         if not _is_name(getattr(facts, name)):
             return name
+    if facts.language not in ("", *EVALUATED_LANGUAGES):
+        return "language"
     for name in ("session", "idempotency"):
         if len(getattr(facts, name)) > HASH_MAX:
             return name
@@ -69,6 +72,8 @@ def _count_fault(facts: RequestFacts) -> str:
         return "choices"
     if facts.max_carbon_ug is not None and not 0 <= facts.max_carbon_ug <= CARBON_UG_MAX:
         return "max_carbon_ug"
+    if not 0 <= facts.thinking_budget_tokens <= OUTPUT_TOKENS_MAX:
+        return "thinking_budget_tokens"
     keys = facts.prefix_keys
     return "prefix_keys" if len(keys) > PREFIX_KEYS_MAX or any(map(_is_long, keys)) else ""
 

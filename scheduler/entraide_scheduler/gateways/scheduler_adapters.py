@@ -12,6 +12,7 @@ import msgspec
 import structlog
 from msgspec import structs
 
+from entraide.coop_names import names_of
 from entraide.decoding import MsgpackDecoder
 from entraide.models import UNKNOWN_MODEL
 from entraide.shared_fields import make_copier
@@ -39,6 +40,7 @@ from entraide_scheduler.gateways.pool_state import ZoneSources, describe_pool
 from entraide_scheduler.gateways.request_bounds import find_facts_fault
 from entraide_scheduler.node_validation import bounds
 from entraide_scheduler.nodes import Enrolment
+from entraide_scheduler.store.outage import StoreAway
 from entraide_scheduler.store.owners import person_of
 from entraide_scheduler.store.store import Store
 
@@ -195,9 +197,11 @@ class LocalSchedulerAdapter:
         key = (facts.coop, facts.key, facts.idempotency)
         try:
             earlier = await self._store.find_settled_key(*key)
-        except Exception:  # noqa: BLE001  (the client gets an error, and nothing is charged twice)
+        except Exception as problem:  # noqa: BLE001  (the client gets an error, and nothing is charged twice)
             self._log.exception("scheduler.key_not_checked", job=facts.job)
-            refusal = m.JobRefused(facts.job, "internal", {}, None)
+            away = problem if isinstance(problem, StoreAway) else None
+            code, retry_after_s = (away.code, away.retry_after_s) if away else ("internal", None)
+            refusal = m.JobRefused(facts.job, code, {}, retry_after_s)
             self._outbound.send_to_gateway(facts.gateway, refusal)
             return
         finally:
@@ -359,7 +363,7 @@ def _name_coops(explanation: Explanation, policy: Policy) -> Explanation:
     coops = {*explanation.candidates.coop, *(each.coop for each in explanation.excluded)}
     for values in (explanation.values, *(each.values for each in explanation.excluded)):
         coops |= {str(value) for key, value in values.items() if key.endswith("coop")}
-    names = {terms.coop: terms.name for terms in policy.coops if terms.name}
+    names = names_of(policy.coops)
     named = {coop: names[coop] for coop in sorted(coops & names.keys())}
     return msgspec.structs.replace(explanation, coop_names=named)
 

@@ -21,6 +21,7 @@ from entraide_scheduler.store.rows import GridZoneRow
 from entraide_scheduler.store.store import Store
 
 CONFIGURED = "configured"  # as a row's source: what was imported is kept, but does not count
+AVERAGES = (ZoneSource.ANNUAL, CONFIGURED)
 TOKEN_NAME = "electricity-maps.token"  # noqa: S105  (a file's name)
 
 
@@ -77,6 +78,17 @@ class GridSources:
         """Gives the stored series and choices to the feed."""
         for row in await self._store.list_grid_zones():
             self._apply(row)
+
+    def list_stale_zones(self) -> list[str]:
+        """Returns the zones whose chosen source has no data for the present hour."""
+        present = {
+            each.reading.zone: each.source.value for each in self.feed.sources_at(self.now())
+        }
+        return [
+            zone
+            for zone, row in sorted(self._rows.items())
+            if row.source not in AVERAGES and present.get(zone) != row.source
+        ]
 
     def start(self) -> None:
         """Starts to poll the zones whose source is the API."""

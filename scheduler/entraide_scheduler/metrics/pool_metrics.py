@@ -51,7 +51,7 @@ CORRECTIONS = MetricSpec(
 )
 FALSE_ALARMS = MetricSpec("entraide_scheduler_false_alarms", "counter",
                           "Nodes with runs that fell silent and were there after all: their "
-                          "runs were repeated, and nobody is billed for it.")  # fmt: skip
+                          "runs were repeated, and nobody pays for them twice.")  # fmt: skip
 LEDGER_SUM = MetricSpec("entraide_scheduler_ledger_sum", "gauge",
                         "Sum of all balances in a unit; always 0, else the books are wrong.",
                         ("unit",))  # fmt: skip
@@ -69,6 +69,9 @@ EVENTS = MetricSpec("entraide_scheduler_events", "counter",
 COUNTED = MetricSpec(
     "entraide_scheduler_counted", "counter", "What else the scheduler counted, by code.", ("what",)
 )
+CLOCK_OFFSET = MetricSpec("entraide_scheduler_clock_offset_seconds", "gauge",
+                          "How far the system clock is ahead of the pool's; negative if it is "
+                          "behind.")  # fmt: skip
 BACKUP_AGE = MetricSpec("entraide_backup_age_seconds", "gauge",
                         "Time since the last `entraide pool backup`; absent before the "
                         "first.")  # fmt: skip
@@ -76,7 +79,7 @@ BACKUP_AGE = MetricSpec("entraide_backup_age_seconds", "gauge",
 POOL_METRICS = (
     INFO, NODES, ACCEPTING, QUEUED, JOBS, LEASES, LEASES_GRANTED, PROMISES, SETTLEMENTS,
     CORRECTIONS, FALSE_ALARMS, LEDGER_SUM, QUARANTINES, INCIDENTS, INCARNATION, EVENTS, COUNTED,
-    BACKUP_AGE,
+    CLOCK_OFFSET, BACKUP_AGE,
 )  # fmt: skip
 
 Metrics = list[tuple[MetricSpec, Reading]]
@@ -166,6 +169,7 @@ class PoolMetrics:
             (FALSE_ALARMS, {(): counts[FALSE_ALARM]}),
             (INCARNATION, {(): self._driver.incarnation}),
             (EVENTS, {(): self._driver.event_id}),
+            (CLOCK_OFFSET, {(): self._driver.clock.offset_s}),
             (COUNTED, {(code,): count for code, count in counts.items() if not _is_shown(code)}),
         ]
 

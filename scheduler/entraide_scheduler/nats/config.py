@@ -12,6 +12,8 @@ import shutil
 import socket
 import sys
 import sysconfig
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -182,14 +184,20 @@ def write_config(
     )
 
 
-def ensure_server_files(settings: NatsSettings) -> TlsFiles:
+def ensure_server_files(
+    settings: NatsSettings, *, now: Callable[[], float] = time.time
+) -> TlsFiles:
     """Returns the certificate files of a server; creates or renews them when needed.
+
+    Args:
+        settings: of the server.
+        now: returns the time, seconds since the epoch.
 
     Raises:
         PoolError: see ``ensure_files``.
     """
     own = () if settings.host in WILDCARDS else (settings.host,)
-    return ensure_files(settings.state, (*LOOPBACK, *own, *settings.tls_hosts))
+    return ensure_files(settings.state, (*LOOPBACK, *own, *settings.tls_hosts), now=now)
 
 
 def find_server_binary() -> Path:

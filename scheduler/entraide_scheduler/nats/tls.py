@@ -64,9 +64,9 @@ def ensure_files(
     """Returns the certificate files for these hosts; creates or renews them when needed.
 
     The CA is created once and is valid for ten years. A server's certificate is valid for one year
-    and is renewed if it expires within 30 days, its hosts differ, or another CA signed it. A
-    renewal keeps the server's key, because members may have pinned it. After a renewal, servers
-    must reload the files.
+    and is renewed if it expires within 30 days, begins in the future (the clock was ahead when it
+    was made), its hosts differ, or another CA signed it. A renewal keeps the server's key, because
+    members may have pinned it. After a renewal, servers must reload the files.
 
     Args:
         state: the pool's state directory; the files are in ``state/tls``, all 0600.
@@ -142,7 +142,7 @@ def _is_still_valid(
     leaf = _read_certificate(files.cert)
     names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     return (
-        leaf.not_valid_after_utc - now_utc >= RENEWAL_MARGIN
+        leaf.not_valid_before_utc <= now_utc <= leaf.not_valid_after_utc - RENEWAL_MARGIN
         and set(names) == set(_subject_names(hosts))
         and _is_signed_by(leaf, ca)
         and _read_key(files.key).public_key() == leaf.public_key()

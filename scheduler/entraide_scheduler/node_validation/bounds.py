@@ -248,6 +248,7 @@ BOUNDS: Mapping[type[Struct], Mapping[str, Bound]] = MappingProxyType(
             "energy_basis": _ENUM,
             "ttft_s": _RUN_S,
             "run_s": _RUN_S,
+            "reasoning_tokens": _TOKENS,
         },
         m.Goodbye: {"reason": _CODE},
         m.LoadFailed: {"model": _NAME, "code": _CODE, "values": _VALUES},

@@ -13,6 +13,7 @@ from entraide_scheduler.nodes.enrolment import ZONE, Enrolment, PoolFacts, hash_
 from entraide_scheduler.nodes.node_listener import LoadRefusal, NodeListener
 from entraide_scheduler.nodes.node_registry import APPROVED, NodeRegistry
 from entraide_scheduler.nodes.unrecorded_keys import UnrecordedKeys
+from entraide_scheduler.nodes.usage_reports import UsageReports
 from entraide_scheduler.store.rows import REVOKED
 
 __all__ = [
@@ -26,5 +27,6 @@ __all__ = [
     "NodeRegistry",
     "PoolFacts",
     "UnrecordedKeys",
+    "UsageReports",
     "hash_token",
 ]

@@ -126,7 +126,9 @@ class Enrolment:
             return EnrolmentReply(None, "join_token_refused", {"why": TokenRefusal.RESTORED.value})
         known = self._registry.find_by_key(key)
         if known is not None and known.coop != token.coop:
-            return EnrolmentReply(None, "join_token_refused", {"why": "coop", "coop": token.coop})
+            name = (await self._store.get_coop_names()).get(token.coop, "")
+            whose = {"coop": token.coop, "coop_name": name}
+            return EnrolmentReply(None, "join_token_refused", {"why": "coop", **whose})
         if token.used_by and known is None:
             return EnrolmentReply(None, "join_token_refused", {"why": TokenRefusal.USED.value})
         row = known if known and token.used_by else self._make_row(request, token, known)
@@ -144,9 +146,10 @@ class Enrolment:
             "node.enrolled", node=row.node, coop=row.coop, zone=row.zone, approval=row.approval
         )
         self._log_contradictions(request, row)
-        return EnrolmentReply(self._describe(row, jwt))
+        names = await self._store.get_coop_names()
+        return EnrolmentReply(self._describe(row, jwt, names.get(row.coop, "")))
 
-    def _describe(self, row: NodeRow, jwt: str) -> JoinResponse:
+    def _describe(self, row: NodeRow, jwt: str, coop_name: str) -> JoinResponse:
         return JoinResponse(
             node=row.node,
             coop=row.coop,
@@ -160,6 +163,7 @@ class Enrolment:
             controlled_by=row.controlled_by,
             data_classes=row.data_classes,
             approval=row.approval,
+            coop_name=coop_name,
         )
 
     def _make_row(

@@ -60,6 +60,7 @@ class NodeSession(Struct):
     reason: str
     energy: EnergyStatus | None
     lending: Lending = Lending.ALL
+    clock_offset_s: float = 0.0  # its clock minus the pool's
 
 
 class LoadRefusal(Struct, frozen=True):
@@ -115,6 +116,7 @@ class NodeListener:
             handle_report=self._feed_report,
             handle_loss=self._feed_loss,
             holds_run=self._holds_run,
+            may_complete=self._may_complete,
             is_elsewhere=self._is_elsewhere,
             now=driver.now,
         )
@@ -145,7 +147,8 @@ class NodeListener:
         """Settles the kept jobs whose answers a crash left stored and not settled."""
         runs = await store.list_answered_runs()
         for run in runs:
-            if not self._holds_run(run.node, run.job, run.epoch):
+            lease = run.node, run.job, run.epoch
+            if not self._holds_run(*lease) and not self._may_complete(*lease):
                 self._log.error("kept.not_settled", job=run.job, epoch=run.epoch)
                 store.delete_answered_runs([run.job])
                 continue
@@ -383,13 +386,8 @@ class NodeListener:
 
     def _handle_load_failure(self, node: str, message: m.LoadFailed) -> None:
         self._driver.counts["model.load_failed"] += 1
-        self._log.warning(
-            "model.load_failed",
-            node=node,
-            model=message.model,
-            code=message.code,
-            values=message.values,
-        )
+        shown = {"model": message.model, "code": message.code, "values": message.values}
+        self._log.warning("model.load_failed", node=node, **shown)
         refusals = self._load_refusals.setdefault(node, {})
         refusals.pop(message.model, None)
         refusals[message.model] = LoadRefusal(message.model, message.code, self._driver.now())
@@ -398,6 +396,10 @@ class NodeListener:
         self._driver.feed(
             e.LoadFailed(*e.UNNUMBERED, node=node, model=message.model, code=message.code)
         )
+
+    def list_clock_offsets(self) -> dict[str, float]:
+        """Returns the clock of each connected node minus the pool's, seconds."""
+        return {node: session.clock_offset_s for node, session in self._sessions.items()}
 
     def load_refusals(self, node: str) -> tuple[LoadRefusal, ...]:
         """Returns a node's failed loads since this start, sorted by model."""
@@ -419,6 +421,7 @@ class NodeListener:
             self._ignore("old", node)
             return
         peer.seq = beat.seq
+        peer.clock_offset_s = beat.sent_at - self._driver.now()
         # The first heartbeat without runs tells the core to wait for no more that list some.
         concerns_runs = beat.runs or self._driver.core.awaits_runs(node)
         if concerns_runs and not self._feed_runs(node, beat):
@@ -473,6 +476,9 @@ class NodeListener:
 
     def _holds_run(self, node: str, job: str, epoch: int) -> bool:
         return self._driver.core.holds_run(node, job, epoch)
+
+    def _may_complete(self, node: str, job: str, epoch: int) -> bool:
+        return self._driver.core.may_complete(node, job, epoch)
 
     def _ignore(self, why: str, node: str, field: str = "") -> None:
         """Counts an ignored message, and logs the first one per node and reason."""

@@ -101,21 +101,22 @@ class NodeRegistry:
         """Puts a record like ``put`` and uses up the token that let it in; or neither, and why.
 
         Raises:
-            PoolError: no node may join now; see ``Store.open``.
+            PoolError: no node may join now; see ``Store.open``. Or the store takes nothing now.
         """
         before, written = self._rows.get(row.node), self._store.enrol_node(token_hash, row, now)
         self._keep(row)
-        token = await written
-        if isinstance(token, JoinTokenRow):
-            return None
-        if self._rows.get(row.node) is row:
-            self._forget(row.node)
-            if before is not None:
-                self._keep(before)
-            else:
-                del self._names[digest_name(row.node)]
-                self._named_keys.remove(row.public_key)
-        return token
+        token: JoinTokenRow | TokenRefusal | None = None
+        try:
+            token = await written
+        finally:
+            if not isinstance(token, JoinTokenRow) and self._rows.get(row.node) is row:
+                self._forget(row.node)
+                if before is not None:
+                    self._keep(before)
+                else:
+                    del self._names[digest_name(row.node)]
+                    self._named_keys.remove(row.public_key)
+        return token if isinstance(token, TokenRefusal) else None
 
     def take_vouched_by(self, rows: Iterable[NodeRow]) -> None:
         """Takes over who vouched for each node from the store, where a name was erased."""

@@ -60,6 +60,7 @@ class UsageReports:
         handle_report: receives a node and its report.
         handle_loss: receives the job and the epoch of a run whose answer is lost.
         holds_run: whether the core has a run (node, job, epoch) that is not settled.
+        may_complete: whether the core has given such a run up, and its job waits for another.
         is_elsewhere: whether a live job's gateway is a process of its own.
         now: seconds since the epoch.
     """
@@ -71,6 +72,7 @@ class UsageReports:
         handle_report: Callable[[str, UsageReport], None],
         handle_loss: Callable[[str, int], None],
         holds_run: Callable[[str, str, int], bool],
+        may_complete: Callable[[str, str, int], bool],
         is_elsewhere: Callable[[str], bool],
         now: Callable[[], float],
     ) -> None:
@@ -78,6 +80,7 @@ class UsageReports:
         self._handle_report = handle_report
         self._handle_loss = handle_loss
         self._holds_run = holds_run
+        self._may_complete = may_complete
         self._is_elsewhere = is_elsewhere
         self._now = now
         self._unreported: dict[str, dict[Run, tuple[Usage, float]]] = {}  # by node
@@ -108,7 +111,7 @@ class UsageReports:
         """Whether a gateway of its own has not said yet that a run's answer has come."""
         return (
             report.outcome is Outcome.COMPLETED
-            and self._holds_run(node, report.job, report.epoch)
+            and self._is_unsettled(node, report.job, report.epoch)
             and (report.job, report.epoch) not in self._unreported.get(node, {})
             and self._is_elsewhere(report.job)
         )
@@ -144,12 +147,20 @@ class UsageReports:
         self._handle_loss(report.job, report.epoch)
         self._pass_on(node, report)  # of a run that is not the job's any more: acknowledged only
 
+    def _is_unsettled(self, node: str, job: str, epoch: int) -> bool:
+        return self._holds_run(node, job, epoch) or self._may_complete(node, job, epoch)
+
     def add_answer(self, message: AnswerReceived) -> None:
-        """Notes that an answer has come, until its run is reported."""
-        if self._holds_run(message.node, message.job, message.epoch):
-            runs = self._unreported.setdefault(message.node, {})
-            runs[message.job, message.epoch] = message.usage, self._now()
-            self._release(message.job, message.epoch)
+        """Notes that an answer has come, until its run is reported.
+
+        If the core has given the run up, it is settled at once, before another one begins.
+        """
+        node, run = message.node, (message.job, message.epoch)
+        if self._is_unsettled(node, *run):
+            self._unreported.setdefault(node, {})[run] = message.usage, self._now()
+            self._release(*run)
+        if self._may_complete(node, *run):
+            self._settle(node, (run,))
 
     def settle_overdue(self) -> None:
         """Settles the answers whose reports are overdue; called once a second."""
@@ -172,6 +183,11 @@ class UsageReports:
         """
         runs = self._unreported.get(node, {})
         self._settle(node, [run for run in runs if run not in held])
+
+    def settle_jobs(self, jobs: Collection[str]) -> None:
+        """Settles the answers of jobs whose gateway is lost, which had said that they have come."""
+        for node, runs in list(self._unreported.items()):
+            self._settle(node, [run for run in runs if run[0] in jobs])
 
     def _settle(self, node: str, runs: Iterable[Run]) -> None:
         for job, epoch in runs:

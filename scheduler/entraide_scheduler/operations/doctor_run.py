@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from entraide import i18n
 from entraide.decoding import decode_json
+from entraide_scheduler.findings import Report, finding, report
 from entraide_scheduler.operations.bounded_child import ProcessLimits
 from entraide_scheduler.operations.bounded_process import Finished, run_bounded
 
@@ -31,25 +31,15 @@ URGENCY = ("fail", "warn", "ok")
 FINDINGS_MAX = 200
 
 
-class DoctorFinding(Struct, frozen=True):
-    """One check's result, as ``pool doctor --json`` has it."""
-
-    name: str
-    level: str
-    code: str
-    sentence: str
-    remedy: str = ""
-
-
 class Inspected(Struct, frozen=True):
     """All results, the most urgent first, and when the checks ended."""
 
     at: float
-    findings: tuple[DoctorFinding, ...]
+    findings: tuple[Report, ...]
 
 
 class _Report(Struct):
-    checks: list[DoctorFinding]
+    checks: list[Report]
 
 
 class DoctorRun:
@@ -71,11 +61,9 @@ class DoctorRun:
         return last
 
 
-def _read(finished: Finished, lang: str) -> tuple[DoctorFinding, ...]:
+def _read(finished: Finished, lang: str) -> tuple[Report, ...]:
     try:
         checks = decode_json(finished.output.encode(), type=_Report).checks[:FINDINGS_MAX]
     except msgspec.MsgspecError:
-        detail = finished.words or "none"
-        sentence = i18n.text("pool-doctor-doctor-failed", lang, detail=detail)
-        return (DoctorFinding("doctor", "fail", "failed", sentence),)
+        return (report(finding("doctor-failed", detail=finished.words or "none"), lang),)
     return tuple(sorted(checks, key=lambda check: URGENCY.index(check.level)))

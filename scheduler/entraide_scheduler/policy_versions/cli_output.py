@@ -1,6 +1,6 @@
 """Output of ``entraide policy``: versions, faults and changes for people, or as JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -8,6 +8,7 @@ import typer
 
 from entraide import i18n
 from entraide.cli import output
+from entraide.coop_names import names_of, shown_name, typed_name
 from entraide.decoding import decode_json, decode_toml
 from entraide.v1 import admin_pb2
 from entraide_scheduler.core.policy import Policy
@@ -78,17 +79,27 @@ def print_changes(
         return
     values: dict[str, i18n.Value] = {"old": old.version, "new": new.version, "count": len(changes)}
     typer.echo(typer.style(i18n.text("policy-diff", lang, **values), bold=True))
+    names = names_of(old.coops) | names_of(new.coops)
     for change in changes:
-        typer.echo(f"  {change_line(change, lang)}")
+        typer.echo(f"  {change_line(change, lang, names)}")
 
 
-def change_line(change: PolicyChange, lang: str) -> str:
-    """Returns a change as a sentence."""
+def change_line(change: PolicyChange, lang: str, names: Mapping[str, str]) -> str:
+    """Returns a change as a sentence.
+
+    Args:
+        change: the change.
+        lang: of the reader.
+        names: of co-ops, by identifier; one that comes, goes or is renamed is told with both.
+    """
     shown: dict[str, i18n.Value] = {
         name: i18n.decimal(value, lang) if isinstance(value, int | float) else value
         for name, value in change.values.items()
         if value != ""
     }
+    if "coop" in shown:
+        both = change.code in ("coop_added", "coop_removed", "coop_name")
+        shown["coop"] = (typed_name if both else shown_name)(str(shown["coop"]), names)
     if "kind" in shown:
         shown["quota"] = i18n.word("quota", str(shown["kind"]), lang)
     if shown.get("period") == "none":

@@ -12,7 +12,14 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import astuple
 
+from entraide.quality_terms import (
+    EXCEPTION_NAME,
+    QualityException,
+    QualityTerms,
+    exception_name,
+)
 from entraide_scheduler.core.policy import (
     QUOTA_NAME,
     ClassTerms,
@@ -23,7 +30,7 @@ from entraide_scheduler.core.policy import (
 )
 
 NONE = ""  # the value of a key that holds nothing
-COMPARED_APART = ("version", "coops", "classes")  # keys of the policy
+COMPARED_APART = ("version", "coops", "classes", "quality")  # keys of the policy
 # Codes of the keys of a co-op's terms that have a sentence of their own.
 COOP_CODES: Mapping[str, str] = MappingProxyType(
     {
@@ -57,6 +64,8 @@ def find_changes(old: Policy, new: Policy) -> tuple[PolicyChange, ...]:
         *_coop_changes(old, new),
         *_class_changes(old, new),
         *_key_changes(old, new, but=COMPARED_APART),
+        *_key_changes(old.quality, new.quality, "quality.", but=("exceptions",)),
+        *_exception_changes(old.quality, new.quality),
     )
 
 
@@ -124,6 +133,17 @@ def _class_changes(old: Policy, new: Policy) -> Iterator[PolicyChange]:
             yield PolicyChange("class_key", {"job_class": terms.job_class.value, **change.values})
 
 
+def _exception_changes(old: QualityTerms, new: QualityTerms) -> Iterator[PolicyChange]:
+    before = {exception_name(item): item for item in old.exceptions}
+    after = {exception_name(item): item for item in new.exceptions}
+    for name in sorted(before.keys() | after.keys()):
+        for field in QualityException.__struct_fields__:
+            was, becomes = (getattr(items.get(name), field, None) for items in (before, after))
+            if was != becomes and field not in EXCEPTION_NAME:
+                key = ".".join(("quality.exceptions", *filter(None, name), field))
+                yield PolicyChange("key", {"key": key, "old": _plain(was), "new": _plain(becomes)})
+
+
 def _key_changes(
     old: Struct, new: Struct, path: str = "", *, but: tuple[str, ...] = ()
 ) -> Iterator[PolicyChange]:
@@ -135,8 +155,28 @@ def _key_changes(
         key = f"{path}{name}"
         if isinstance(becomes, Struct) and isinstance(was, Struct):
             yield from _key_changes(was, becomes, f"{key}.")
+        elif any(isinstance(item, Struct) for item in (*_items(was), *_items(becomes))):
+            yield from _item_changes(was, becomes, key)
         else:
             yield PolicyChange("key", {"key": key, "old": _plain(was), "new": _plain(becomes)})
+
+
+def _items(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else ()
+
+
+def _item_changes(
+    old: tuple[Struct, ...], new: tuple[Struct, ...], key: str
+) -> Iterator[PolicyChange]:
+    """Compares structs that their first field names: which there are, and the keys of each."""
+    before, after = ({str(astuple(item)[0]): item for item in items} for items in (old, new))
+    if before.keys() != after.keys():
+        names = {"old": _plain(sorted(before)), "new": _plain(sorted(after))}
+        yield PolicyChange("key", {"key": key, **names})
+    for name in sorted(before.keys() | after.keys()):
+        item = before.get(name) or after[name]
+        plain = type(item)(astuple(item)[0])
+        yield from _key_changes(before.get(name, plain), after.get(name, plain), f"{key}.{name}.")
 
 
 def _plain(value: Any) -> Value:

@@ -224,7 +224,10 @@ def _choices(kind: Any) -> list[str]:
     """Returns the allowed values of an enumeration or of a literal type."""
     if isinstance(kind, type) and issubclass(kind, Enum):
         return [member.value for member in kind]
-    return [str(value) for value in get_args(kind)]
+    values = [value for value in get_args(kind) if value is not type(None)]
+    if values and isinstance(values[0], type):  # an enumeration, or None
+        return _choices(values[0])
+    return [str(value) for value in values]
 
 
 def _field(path: KeyPath) -> Any:

@@ -23,6 +23,7 @@ from entraide.files import sync_directory, write_private
 from entraide.types import UNKNOWN_PLACE, ServerPlace
 from entraide_scheduler.erasure_list import BESIDE_BACKUPS, merge_into, read_list
 from entraide_scheduler.erasure_list import FILE as ERASED_FILE
+from entraide_scheduler.findings import STARTS_FILES
 from entraide_scheduler.pool.backup_records import FILE_BYTES_MAX, FILES_MAX, RecordWriter
 from entraide_scheduler.pool.config import PoolConfig, load_pool_config, scheduler_config
 from entraide_scheduler.pool.sealed_file import FORMAT, MAGIC, SealedHead, SealedWriter
@@ -32,7 +33,7 @@ from entraide_scheduler.store.dump import StoreView, open_view
 RECORD_FILE = "last-backup.json"
 MADE_ANEW = (
     "weights", "mirror", "logs", "nats", "versions", "upgrade", "pool.json", "scheduler.toml",
-    "gateway-*.toml", "*.lock", RECORD_FILE, ERASED_FILE, ".*",
+    "gateway-*.toml", "*.lock", RECORD_FILE, ERASED_FILE, STARTS_FILES, ".*",
 )  # fmt: skip
 
 
@@ -147,10 +148,11 @@ def _write_parts(
         with path.open("rb") as opened:
             if opened.read(len(MAGIC)) == MAGIC:
                 continue  # an earlier backup
-        if path.stat().st_size > FILE_BYTES_MAX or files == FILES_MAX:
-            left_out.append(name)
-            continue
-        records.add_file(name, path.read_bytes())
+            if path.stat().st_size > FILE_BYTES_MAX or files == FILES_MAX:
+                left_out.append(name)
+                continue
+            opened.seek(0)
+            records.add_file(name, opened)
         files += 1
     rows = 0
     for batch in view.read_rows():

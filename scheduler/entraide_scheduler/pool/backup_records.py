@@ -8,7 +8,7 @@ import hashlib
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
-from typing import Any, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -18,7 +18,8 @@ from entraide_scheduler.pool.sealed_file import SealedFault
 from entraide_scheduler.store.dump import TableRows
 
 RECORD_BYTES_MAX = 256 * 1024 * 1024
-FILE_BYTES_MAX = 64 * 1024 * 1024
+FILE_BYTES_MAX = 64 * 1024**3
+PART_BYTES = 16 * 1024 * 1024
 FILES_MAX = 10_000
 PATH_CHARS_MAX = 512
 
@@ -26,10 +27,17 @@ _LENGTH = struct.Struct(">I")
 
 
 class FileRecord(Struct, frozen=True, array_like=True, tag="file"):
-    """A file: its path in the pool's directory, with ``/`` between, and its content."""
+    """A part of a file; its parts follow each other.
+
+    Attributes:
+        path: in the pool's directory, with ``/`` between.
+        content: of the part.
+        offset: where it begins in the file, bytes.
+    """
 
     path: str
     content: bytes
+    offset: int = 0
 
 
 class RowsRecord(Struct, frozen=True, array_like=True, tag="rows"):
@@ -62,14 +70,14 @@ class PartDigests:
     """Counts and digests of the parts of a backup, computed while they pass."""
 
     def __init__(self) -> None:
-        self._files: dict[str, str] = {}
+        self._files: dict[str, Any] = {}
         self._rows: dict[str, int] = {}
         self._tables: dict[str, Any] = {}
 
     def add(self, record: Record, packed: bytes) -> None:
         """Adds a record and its bytes."""
         if isinstance(record, FileRecord):
-            self._files[record.path] = hashlib.sha256(record.content).hexdigest()
+            self._files.setdefault(record.path, hashlib.sha256()).update(record.content)
         elif isinstance(record, RowsRecord):
             table = record.table
             self._rows[table] = self._rows.get(table, 0) + len(record.rows)
@@ -80,7 +88,8 @@ class PartDigests:
         tables = {
             table: (self._rows[table], digest.hexdigest()) for table, digest in self._tables.items()
         }
-        return EndRecord(self._files, tables)
+        files = {path: digest.hexdigest() for path, digest in self._files.items()}
+        return EndRecord(files, tables)
 
 
 class RecordWriter:
@@ -90,9 +99,14 @@ class RecordWriter:
         self._write = write
         self._digests = PartDigests()
 
-    def add_file(self, path: str, content: bytes) -> None:
-        """Writes a file."""
-        self._add(FileRecord(path, content))
+    def add_file(self, path: str, file: BinaryIO) -> None:
+        """Writes a file, in parts."""
+        offset = 0
+        while (content := file.read(PART_BYTES)) or not offset:
+            self._add(FileRecord(path, content, offset))
+            offset += len(content)
+            if not content:
+                return
 
     def add_rows(self, batch: TableRows) -> None:
         """Writes rows of a table."""
@@ -120,7 +134,7 @@ def read_records(read: Callable[[int], bytes]) -> Iterator[FileRecord | RowsReco
     Raises:
         SealedFault: ``damaged``.
     """
-    digests, files = PartDigests(), 0
+    digests, files, end = PartDigests(), 0, ("", 0)
     while True:
         (size,) = _LENGTH.unpack(read(_LENGTH.size))
         if size > RECORD_BYTES_MAX:
@@ -135,9 +149,13 @@ def read_records(read: Callable[[int], bytes]) -> Iterator[FileRecord | RowsReco
                 raise SealedFault("damaged")
             return
         if isinstance(record, FileRecord):
-            files += 1
-            if files > FILES_MAX or not _is_inside(record.path):
+            is_next = (record.path, record.offset) == end
+            files += not is_next
+            if files > FILES_MAX or not (is_next or record.offset == 0):
                 raise SealedFault("damaged")
+            if not _is_inside(record.path):
+                raise SealedFault("damaged")
+            end = record.path, record.offset + len(record.content)
         digests.add(record, packed)
         yield record
 

@@ -12,6 +12,7 @@ from entraide import i18n
 from entraide.errors import EntraideError
 from entraide.types import UNKNOWN
 from entraide_scheduler.pool.backup_cli import register_backup
+from entraide_scheduler.pool.clock_cli import register_clock
 from entraide_scheduler.pool.mirror_cli import register_mirror
 from entraide_scheduler.pool.output import print_problem
 from entraide_scheduler.pool.receipt_key_cli import register_renewal
@@ -33,6 +34,7 @@ def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
     register_service(pool, lang)
     register_status(pool, lang)
     register_mirror(pool, lang)
+    register_clock(pool, lang)
     app.add_typer(pool, name="pool")
 
 

@@ -16,6 +16,7 @@ from msgspec import Struct, structs
 from entraide.errors import PoolError
 from entraide.wire.nats import requires_tls
 from entraide_scheduler.config import (
+    BooksConfig,
     GatewayConfig,
     GridConfig,
     HttpConfig,
@@ -112,7 +113,7 @@ class PoolConfig(Struct, frozen=True, forbid_unknown_fields=True):
         database: URL of the store; "" for SQLite in the pool's directory.
         gateways: number of gateways; the first is inside the scheduler.
         weights_folders: folders of pinned weights, in addition to ``weights``.
-        http, grpc, bus, tls, grid, journal: see their classes.
+        http, grpc, bus, tls, grid, journal, books: see their classes.
         place: where the pool's server stands.
         backup: where its backups are kept.
         smtp: the mail server that sends sign-in links.
@@ -132,6 +133,7 @@ class PoolConfig(Struct, frozen=True, forbid_unknown_fields=True):
     tls: PoolTls = PoolTls()
     grid: GridConfig = GridConfig()
     journal: JournalConfig = JournalConfig(keep_days=35.0)
+    books: BooksConfig = BooksConfig()
     place: PlaceConfig = PlaceConfig()
     backup: PlaceConfig = PlaceConfig()
     smtp: SmtpConfig | None = None
@@ -234,6 +236,7 @@ def _faults(config: PoolConfig) -> list[tuple[str, str, str]]:
           for table, each in (("smtp", config.smtp), ("oidc", config.oidc)) if each is not None),
         ("journal", str(config.journal.keep_days), "negative",
          config.journal.keep_days < 0.0 or config.journal.events_max < 0),
+        ("books.grace_days", str(config.books.grace_days), "grace_days", bool(config.books.fault)),
         *((f"{table}.{place.fault}", getattr(place, place.fault), place.fault, True)
           for table, place in (("place", config.place), ("backup", config.backup)) if place.fault),
     )  # fmt: skip
@@ -300,6 +303,7 @@ def scheduler_config(config: PoolConfig, state: Path, *, bus_url: str) -> Schedu
         weights_folders=tuple(str(state / folder) for folder in config.weights_folders),
         grid=config.grid,
         journal=config.journal,
+        books=config.books,
         place=config.place,
         smtp=config.smtp,
         oidc=config.oidc,

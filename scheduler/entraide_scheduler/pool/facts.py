@@ -14,8 +14,8 @@ from msgspec import Struct
 from entraide.client.admin import AdminClient
 from entraide.decoding import decode_json
 from entraide.v1 import admin_pb2
+from entraide_scheduler.findings import KINDS, Finding, Value
 from entraide_scheduler.pool.backup import RECORD_FILE, BackupRecord
-from entraide_scheduler.pool.config import PoolConfig
 from entraide_scheduler.supervision.poolfile import PoolFile
 
 DAY_S = 86_400.0
@@ -37,15 +37,19 @@ class CertificateAge(Struct, frozen=True):
     starts_in_s: float
 
 
-def read_certificates(state: Path, config: PoolConfig) -> list[CertificateAge]:
+def read_certificates(state: Path, cert_file: str) -> list[CertificateAge]:
     """Returns the age of each certificate of a pool.
+
+    Args:
+        state: the pool's directory.
+        cert_file: the certificate that its operator has given for HTTPS, or "".
 
     Raises:
         OSError, ValueError: a file cannot be read, or is no certificate.
     """
     files = [("pool", state / "tls" / "server.pem"), ("authority", state / "tls" / "ca.pem")]
-    if config.tls.cert_file:
-        files.insert(0, ("https", Path(config.tls.cert_file)))
+    if cert_file:
+        files.insert(0, ("https", Path(cert_file)))
     ages = []
     for kind, path in files:
         leaf = x509.load_pem_x509_certificate(path.read_bytes())
@@ -84,6 +88,24 @@ def call_status(pool: PoolFile, lang: str) -> admin_pb2.Status:
     with AdminClient(pool.grpc, pool.admin_key, ca_pem=pool.ca, lang=lang) as admin:
         status: admin_pb2.Status = admin.call("GetStatus", admin_pb2.GetStatusRequest())
     return status
+
+
+def call_findings(pool: PoolFile, lang: str) -> list[Finding]:
+    """Returns what the running scheduler finds.
+
+    Raises:
+        EntraideError: it does not answer.
+    """
+    request = admin_pb2.ListFindingsRequest(running_only=True)
+    with AdminClient(pool.grpc, pool.admin_key, ca_pem=pool.ca, lang=lang) as admin:
+        listed: admin_pb2.Findings = admin.call("ListFindings", request)
+    return [_read_finding(each) for each in listed.findings if each.code in KINDS]
+
+
+def _read_finding(message: admin_pb2.Finding) -> Finding:
+    numbers = {name: int(n) if n.is_integer() else n for name, n in message.numbers.items()}
+    values: dict[str, Value] = {**message.names, **numbers}
+    return Finding(message.code, message.since, values, message.problem, watched=True)
 
 
 def call_policy(pool: PoolFile, lang: str) -> admin_pb2.PolicyVersion:

@@ -16,9 +16,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from entraide.decoding import decode_json
 from entraide.errors import EntraideError
 from entraide_scheduler.config import GridConfig
+from entraide_scheduler.findings import Finding, failure, finding, listed, passed
 from entraide_scheduler.grid.feed import IntensityFeed, ZoneSource
 from entraide_scheduler.grid.sources import CONFIGURED, apply_row
-from entraide_scheduler.pool.checks import PoolCheck, failure, names, ok, warn
 from entraide_scheduler.pool.config import PoolConfig
 from entraide_scheduler.store.database import database_url, make_engines
 from entraide_scheduler.store.grid_zones import list_zones
@@ -27,7 +27,7 @@ from entraide_scheduler.store.rows import GridZoneRow
 LOG_TAIL_BYTES = 256 * 1024
 
 
-def check_grid(state: Path, config: PoolConfig) -> PoolCheck:
+def check_grid(state: Path, config: PoolConfig) -> Finding:
     """Checks that each source that is configured or chosen has data for the present hour."""
     grid = _with_absolute_files(config.grid, state)
     rows = _read_rows(state, config)
@@ -48,12 +48,12 @@ def check_grid(state: Path, config: PoolConfig) -> PoolCheck:
     if polled:
         events = list(_read_grid_events(state / "logs" / "scheduler.log"))
         if events and events[-1].get("event") == "grid.no_token":
-            return warn("grid", "no_token")
+            return finding("grid-no_token")
         last = {event.get("zone"): event.get("event") for event in events}
         stale |= {zone for zone in polled if last.get(zone) == "grid.lost"}
     if stale:
-        return warn("grid", "stale", zones=names(sorted(stale)))
-    return ok("grid", "ok" if wanted else "averages", zones=names(sorted(wanted)))
+        return finding("grid-stale", zones=listed(sorted(stale)))
+    return passed("grid-ok" if wanted else "grid-averages", zones=listed(sorted(wanted)))
 
 
 def _find_wanted(grid: GridConfig, rows: tuple[GridZoneRow, ...]) -> dict[str, ZoneSource]:

@@ -21,7 +21,12 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from entraide.errors import PoolError
-from entraide.files import PRIVATE_DIRECTORY_MODE, sync_directory, write_private
+from entraide.files import (
+    PRIVATE_DIRECTORY_MODE,
+    append_private,
+    sync_directory,
+    write_private,
+)
 from entraide_scheduler.erasure_list import BESIDE_BACKUPS, ErasureList, merge_lists, read_list
 from entraide_scheduler.erasure_list import FILE as FILE_OF_ERASURES
 from entraide_scheduler.nats.identity import PoolIdentity
@@ -96,8 +101,11 @@ class _Rows:
                 break
             path = draft / record.path
             path.parent.mkdir(mode=PRIVATE_DIRECTORY_MODE, parents=True, exist_ok=True)
-            write_private(path, record.content)
-            self.files += 1
+            if record.offset:
+                append_private(path, record.content)
+            else:
+                write_private(path, record.content)
+                self.files += 1
 
     def __iter__(self) -> Iterator[TableRows]:
         record: FileRecord | RowsRecord | None = self._first
@@ -238,15 +246,22 @@ def put_back(file: Path, passphrase: str, state: Path) -> None:
                     repeat_ended(c, ended)
                 _keep_revocations(state, draft)
                 repeat(c, erased)
-                for path in filter(Path.is_file, sorted(draft.rglob("*"))):
-                    write_private(state / path.relative_to(draft), path.read_bytes())
                 joined_until = read_mark(draft).joined_until
+                for path in filter(Path.is_file, sorted(draft.rglob("*"))):
+                    _put_file(path, state / path.relative_to(draft))
                 mark = RestoredMark(time.time(), head.at, head.version, joined_until)
                 write_mark(state, mark)
         except SealedFault as fault:
             raise refused(file, fault, head) from fault
         except OSError as problem:
             raise _not_created(state, problem) from problem
+
+
+def _put_file(path: Path, target: Path) -> None:
+    """Moves a private file, which is whole and on disk, into the place of another."""
+    target.parent.mkdir(mode=PRIVATE_DIRECTORY_MODE, parents=True, exist_ok=True)
+    path.replace(target)
+    sync_directory(target.parent)
 
 
 def _read_ended(connection: Connection) -> EndedAccess | None:

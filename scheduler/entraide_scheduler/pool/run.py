@@ -20,6 +20,9 @@ from msgspec import Struct
 
 from entraide.files import write_private
 from entraide_scheduler.certificates import file_signature
+from entraide_scheduler.clock_check import wait_until_decided
+from entraide_scheduler.driver import Clock
+from entraide_scheduler.findings import Sort, note_end, note_start
 from entraide_scheduler.nats.config import LOOPBACK, WILDCARDS, ensure_server_files
 from entraide_scheduler.nats.keyfiles import load_admin_key
 from entraide_scheduler.pool.config import (
@@ -55,6 +58,7 @@ class FoundedPool:
         self._admin_key = load_admin_key(state)
         self._processes = PoolProcesses(state)
         self._certificates: asyncio.Task[None] | None = None
+        self._is_ready = False
 
     async def start(self) -> PoolFile:
         """Starts all parts; returns when each of them accepts connections.
@@ -65,7 +69,9 @@ class FoundedPool:
         """
         config, processes = self.config, self._processes
         processes.lock(POOL_LOCK)
+        note_start(self._state, Sort.POOL)
         check_ports(config.ports)
+        await wait_until_decided(scheduler_config(config, self._state, bus_url=""), self._report)
         self._report("up-nats")
         settings = bus_settings(config, self._state)
         await processes.start_nats(settings)
@@ -80,6 +86,7 @@ class FoundedPool:
         await processes.wait_until_none_late(self._find_late_gateways)
         self._certificates = asyncio.create_task(self._keep_certificates(), name="certificates")
         processes.keep_pool_file(self._pool_file)
+        self._is_ready = True
         return self._pool_file()
 
     async def stop(self) -> None:
@@ -89,6 +96,8 @@ class FoundedPool:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._certificates
         await self._processes.stop()
+        if self._is_ready:  # it ends because it was asked to
+            note_end(self._state, Sort.POOL)
 
     def _pool_file(self) -> PoolFile:
         processes = self._processes
@@ -130,15 +139,16 @@ class FoundedPool:
 
     async def _keep_certificates(self) -> None:
         """Renews the bus's certificate in time, and makes the bus load each new one."""
-        settings = bus_settings(self.config, self._state)
-        files = ensure_server_files(settings)
+        settings, clock = bus_settings(self.config, self._state), Clock()
+        files = ensure_server_files(settings, now=clock)
         loaded, renewal_at = file_signature(files.cert), time.monotonic() + RENEWAL_CHECK_S
         while True:
             await asyncio.sleep(CERTIFICATE_WATCH_S)
+            clock()  # it has to see a jump when it happens
             try:
                 if time.monotonic() > renewal_at:
                     renewal_at = time.monotonic() + RENEWAL_CHECK_S
-                    ensure_server_files(settings)
+                    ensure_server_files(settings, now=clock)
                 present = file_signature(files.cert)
                 if present != loaded and await self._processes.nats.reload():
                     loaded = file_signature(files.cert)

@@ -8,22 +8,22 @@ from pathlib import Path
 
 from entraide.errors import EntraideError
 from entraide_scheduler.config import OidcConfig, SmtpConfig, find_signin_fault
+from entraide_scheduler.findings import Finding, finding, passed
 from entraide_scheduler.gateway.signin import SmtpMailer, read_metadata
-from entraide_scheduler.pool.checks import PoolCheck, fail, ok, warn
 from entraide_scheduler.pool.config import PoolConfig
 
 TIMEOUT_S = 5.0
 
 
-def check_signin(state: Path, config: PoolConfig) -> list[PoolCheck]:
+def check_signin(state: Path, config: PoolConfig) -> list[Finding]:
     """Checks what the configuration names: nothing, the mail server, the provider, or both."""
     detail = find_signin_fault(config.smtp, config.oidc)
     if detail:
-        return [fail("signin", "unreadable", detail=detail, path=str(state))]
+        return [finding("signin-unreadable", detail=detail, path=str(state))]
     return asyncio.run(_ask_both(str(state), config))
 
 
-async def _ask_both(state: str, config: PoolConfig) -> list[PoolCheck]:
+async def _ask_both(state: str, config: PoolConfig) -> list[Finding]:
     asked = []
     if config.smtp is not None:
         asked.append(_ask_mail_server(state, config.smtp))
@@ -32,24 +32,24 @@ async def _ask_both(state: str, config: PoolConfig) -> list[PoolCheck]:
     return await asyncio.gather(*asked)
 
 
-async def _ask_mail_server(state: str, smtp: SmtpConfig) -> PoolCheck:
+async def _ask_mail_server(state: str, smtp: SmtpConfig) -> Finding:
     server = f"{smtp.host}:{smtp.port}"
     try:
         async with asyncio.timeout(TIMEOUT_S):
             await SmtpMailer(smtp, "").check()
     except EntraideError as failure:
         problem = str(failure.values["problem"])
-        return warn("mail", "refused", server=server, problem=problem, path=state)
+        return finding("mail-refused", server=server, problem=problem, path=state)
     except (OSError, ValueError) as failure:  # its CA's file, or the time is over
         problem = str(failure) or f"{TIMEOUT_S:g} s"
-        return warn("mail", "refused", server=server, problem=problem, path=state)
-    return ok("mail", server=server)
+        return finding("mail-refused", server=server, problem=problem, path=state)
+    return passed("mail-ok", server=server)
 
 
-async def _ask_provider(state: str, oidc: OidcConfig) -> PoolCheck:
+async def _ask_provider(state: str, oidc: OidcConfig) -> Finding:
     try:
         async with asyncio.timeout(TIMEOUT_S):
             await read_metadata(oidc.issuer)
     except (EntraideError, TimeoutError):
-        return warn("provider", "silent", issuer=oidc.issuer, path=state)
-    return ok("provider", issuer=oidc.issuer)
+        return finding("provider-silent", issuer=oidc.issuer, path=state)
+    return passed("provider-ok", issuer=oidc.issuer)

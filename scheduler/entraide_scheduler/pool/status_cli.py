@@ -14,7 +14,7 @@ from entraide_scheduler.pool.output import print_problem
 
 if TYPE_CHECKING:
     from entraide.v1 import admin_pb2
-    from entraide_scheduler.pool.checks import PoolCheck
+    from entraide_scheduler.findings import Report
     from entraide_scheduler.pool.config import PoolConfig
 
 MARKS = {"ok": "✓", "warn": "!", "fail": "✗"}
@@ -66,7 +66,8 @@ def describe(
     from entraide_scheduler.pool import facts
 
     try:
-        days = {each.kind: int(each.days_left) for each in facts.read_certificates(state, config)}
+        ages = facts.read_certificates(state, config.tls.cert_file)
+        days = {each.kind: int(each.days_left) for each in ages}
     except (OSError, ValueError):
         days = {}
     backup = facts.read_last_backup(state)
@@ -160,51 +161,30 @@ def _format_gateways(gateways: object, lang: str) -> list[str]:
 
 
 def _doctor(state: Path, lang: str, *, as_json: bool) -> int:
-    from entraide_scheduler.pool.checks import Severity
+    from entraide_scheduler.findings import Severity, report
     from entraide_scheduler.pool.doctor import inspect_pool
 
-    checks = inspect_pool(state, lang)
-    has_failed = any(check.severity is Severity.FAIL for check in checks)
+    reports = [report(each, lang) for each in inspect_pool(state, lang)]
+    has_failed = any(each.level == Severity.FAIL for each in reports)
     if as_json:
         import msgspec
 
-        reports = [report_check(check, lang) for check in checks]
         typer.echo(msgspec.json.encode({"ok": not has_failed, "checks": reports}).decode())
     else:
-        typer.echo("\n".join(_format_checks(checks, lang)))
+        typer.echo("\n".join(_format_reports(reports, lang)))
     return 1 if has_failed else 0
 
 
-def report_check(check: "PoolCheck", lang: str) -> dict[str, str]:
-    """Returns a check for programs, with its sentence and its remedy."""
-    code = f"pool-doctor-{check.name}-{check.code}"
-    values = {
-        key: i18n.decimal(value, lang) if isinstance(value, float) else value
-        for key, value in check.values.items()
-    }
-    remedy = ""
-    if check.problem:
-        sentence = i18n.error(check.problem, lang, values)
-    else:
-        sentence = i18n.text(code, lang, **values)
-        if i18n.has_message(f"{code}.remedy"):
-            remedy = i18n.text(f"{code}.remedy", lang, **values)
-    return {
-        "name": check.name,
-        "level": check.severity.value,
-        "code": check.problem or check.code,
-        "sentence": sentence,
-        "remedy": remedy,
-    }
+def _format_reports(reports: "list[Report]", lang: str) -> list[str]:
+    from entraide.cli.output import format_time
 
-
-def _format_checks(checks: "list[PoolCheck]", lang: str) -> list[str]:
     lines = []
-    for check in checks:
-        report = report_check(check, lang)
-        lines.append(f"{MARKS[report['level']]} {report['sentence']}")
-        if report["remedy"]:
-            lines.append(f"  → {report['remedy']}")
-    levels = [check.severity.value for check in checks]
+    for each in reports:
+        begin = {"since": format_time(each.since, lang)}
+        since = f" {i18n.text('pool-doctor-since', lang, **begin)}" if each.since else ""
+        lines.append(f"{MARKS[each.level]} {each.sentence}{since}")
+        if each.remedy:
+            lines.append(f"  → {each.remedy}")
+    levels = [each.level for each in reports]
     counts = {"failed": levels.count("fail"), "warned": levels.count("warn")}
     return [*lines, i18n.text("pool-doctor-summary", lang, **counts)]

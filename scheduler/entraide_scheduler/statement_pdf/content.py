@@ -161,6 +161,14 @@ def _facts(source: PageSource, figures: Figures, zone: ZoneInfo) -> tuple[tuple[
         timezone=statement.timezone,
     )
     state = _text("state-open" if source.is_open else "state-closed", lang)
+    if statement.closed_at:
+        closed = figures.moment(statement.closed_at, zone)
+        state = _text(
+            "state-signed",
+            lang,
+            closed=closed,
+            root=show_name(statement.root, TEXT_SHOWN_MAX_CHARS),
+        )
     named = _coop_name(statement, statement.coop, TEXT_SHOWN_MAX_CHARS)
     identifier = show_name(statement.coop, TEXT_SHOWN_MAX_CHARS)
     facts = [

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, sel
 
 from entraide.decoding import MsgpackDecoder
 from entraide.types import Usage
+from entraide_scheduler.store import trusted_time
 from entraide_scheduler.store.batch_results import add_result
 from entraide_scheduler.store.erasure_notes import note
 from entraide_scheduler.store.kept_jobs import put_job
@@ -39,11 +40,12 @@ class SettledAmount(NamedTuple):
 
 
 class SettledTokens(NamedTuple):
-    """Tokens of the settled jobs of a batch; cached ones are input tokens, too."""
+    """Tokens of the settled jobs of a batch; cached ones are input, and thoughts output, too."""
 
     input_tokens: int
     cached_tokens: int
     output_tokens: int
+    reasoning_tokens: int = 0
 
 
 def create_batch(
@@ -154,13 +156,14 @@ def sum_settled(connection: Connection, job_prefix: str) -> SettledAmount:
 
 def sum_tokens(connection: Connection, job_prefix: str) -> SettledTokens:
     """Returns the tokens of the settled jobs of a batch's lines; arguments as above."""
-    input_tokens = cached_tokens = output_tokens = 0
+    input_tokens = cached_tokens = output_tokens = reasoning_tokens = 0
     for (encoded,) in connection.execute(select(settled.c.usage).where(_of_lines(job_prefix))):
         usage = _usage.decode(encoded)
         input_tokens += usage.input_tokens
         cached_tokens += usage.cached_tokens
         output_tokens += usage.output_tokens
-    return SettledTokens(input_tokens, cached_tokens, output_tokens)
+        reasoning_tokens += usage.reasoning_tokens
+    return SettledTokens(input_tokens, cached_tokens, output_tokens, reasoning_tokens)
 
 
 def _of_lines(job_prefix: str) -> ColumnElement[bool]:
@@ -173,6 +176,7 @@ def expire_batches(connection: Connection, now: float) -> int:
 
     One that was erased while it ran, whose ``keep_s`` is 0, is over as soon as it has ended.
     """
+    now = trusted_time.limit(connection, now)
     is_old = (batches.c.expires_at > 0.0) & (batches.c.expires_at <= now)
     over = is_old | ((batches.c.ended_at > 0.0) & (batches.c.keep_s == 0.0))
     expired = [batch for (batch,) in connection.execute(select(batches.c.batch).where(over))]

@@ -3,12 +3,13 @@
 The sums are those of ``statements`` and ``usage``, over the same jobs.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
-from entraide_scheduler.store.schema import settled
-from entraide_scheduler.store.statements import TOTALS, JobTotals
+from entraide_scheduler.store.booked import select_booked, totals_of
+from entraide_scheduler.store.statements import JobTotals
 
 ROWS_MAX = 10_000
 
@@ -48,12 +49,13 @@ def read_breakdown(
     connection: Connection, coop: str, *, start_at: float, end_at: float
 ) -> tuple[BreakdownRow, ...]:
     """Returns the jobs that a co-op sent or ran, sorted; at most ``ROWS_MAX`` rows."""
-    table = settled.c
     names = (
-        table.coop, table.lender, table.zone, table.job_class, table.promise, table.energy_basis,
-        table.intensity_basis, table.surplus_basis,
+        "coop", "lender", "zone", "job_class", "promise", "energy_basis", "intensity_basis",
+        "surplus_basis",
     )  # fmt: skip
-    rows = _read(connection, names, or_(table.coop == coop, table.lender == coop), start_at, end_at)
+    rows = _read(
+        connection, names, lambda c: or_(c.coop == coop, c.lender == coop), start_at, end_at
+    )
     return tuple(BreakdownRow._make((*row[:8], _totals(row[8:]))) for row in rows)
 
 
@@ -61,8 +63,7 @@ def read_machine_totals(
     connection: Connection, coop: str, *, start_at: float, end_at: float
 ) -> tuple[MachineTotals, ...]:
     """Returns what each machine of a co-op ran, by name, those that have left included."""
-    table = settled.c
-    rows = _read(connection, (table.node, table.coop), table.lender == coop, start_at, end_at)
+    rows = _read(connection, ("node", "coop"), lambda c: c.lender == coop, start_at, end_at)
     own: dict[str, JobTotals] = {}
     given: dict[str, JobTotals] = {}
     for node, borrower, *sums in rows:
@@ -77,19 +78,16 @@ def read_machine_totals(
 
 def _read(
     connection: Connection,
-    names: tuple[ColumnElement[Any], ...],
-    which: ColumnElement[bool],
+    names: tuple[str, ...],
+    which: Callable[[Any], ColumnElement[bool]],
     start_at: float,
     end_at: float,
 ) -> list[Any]:
-    at = settled.c.settled_at
-    query = (
-        select(*names, *TOTALS)
-        .where(at >= start_at, at < end_at, which)
-        .group_by(*names)
-        .order_by(*names)
-        .limit(ROWS_MAX)
+    booked = select_booked(
+        lambda c: and_(c.settled_at >= start_at, c.settled_at < end_at, which(c))
     )
+    chosen = [booked.c[name] for name in names]
+    query = select(*chosen, *totals_of(booked)).group_by(*chosen).order_by(*chosen).limit(ROWS_MAX)
     return list(connection.execute(query))
 
 

@@ -7,7 +7,7 @@ the driver gets the text and the rows (tuples) directly; a failure is still SQLA
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Delete, Insert, Select, Table, insert
+from sqlalchemy import Connection, CursorResult, Delete, Insert, Select, Table, Update, insert
 from sqlalchemy.engine import Dialect
 
 
@@ -18,7 +18,9 @@ class CompiledStatement:
     bytes, integers, floats.
     """
 
-    def __init__(self, statement: Insert | Delete | Select[Any], parameters: Sequence[str]) -> None:
+    def __init__(
+        self, statement: Insert | Update | Delete | Select[Any], parameters: Sequence[str]
+    ) -> None:
         """Describes a statement; it is compiled at its first execution.
 
         Args:

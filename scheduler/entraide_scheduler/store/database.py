@@ -25,6 +25,11 @@ from entraide.log_format import without_secrets
 BUSY_TIMEOUT_MS = 15_000
 LOG_WAIT_MS = 250
 READERS_MAX = 8
+# PostgreSQL: a server out of reach is noticed within these times, unless the URL names others.
+CONNECT_TIMEOUT_S = 5
+LINK_OPTIONS = {"connect_timeout": CONNECT_TIMEOUT_S, "tcp_user_timeout": 10_000,
+                "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}  # fmt: skip
+IDLE_MAX_S = 5  # of a writer's transaction: that of a suspended process ends within its term
 
 
 def database_url(url: str) -> URL:
@@ -50,8 +55,10 @@ def make_engines(url: URL) -> tuple[Engine, Engine]:
     options: dict[str, Any] = {"hide_parameters": True}  # the text of an error goes to the log
     if url.drivername != "sqlite":
         # Values by position, as SQLite takes them, so that compiled statements suit both.
-        options |= {"pool_pre_ping": True, "paramstyle": "format"}
+        links = {name: value for name, value in LINK_OPTIONS.items() if name not in url.query}
+        options |= {"pool_pre_ping": True, "paramstyle": "format", "connect_args": links}
         writer = create_engine(url, pool_size=1, max_overflow=0, **options)
+        event.listen(writer, "connect", _prepare_postgresql_writer)
         return writer, create_engine(url, pool_size=READERS_MAX, **options)
     options["connect_args"] = {"check_same_thread": False}
     writer = create_engine(url, **options)
@@ -195,6 +202,11 @@ def _prepare_sqlite(raw: sqlite3.Connection, _record: Any) -> None:
         "secure_delete=ON",  # what is deleted is overwritten with zeros
     ):
         raw.execute(f"PRAGMA {pragma}")
+
+
+def _prepare_postgresql_writer(raw: Any, _record: Any) -> None:
+    raw.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_MAX_S}s'")
+    raw.commit()
 
 
 def _begin_with(statement: str) -> Any:

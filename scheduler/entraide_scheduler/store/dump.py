@@ -22,6 +22,7 @@ from entraide_scheduler.store.database import (
     migrate,
     unreachable_error,
 )
+from entraide_scheduler.store.leader import release_term
 
 REVISION_TABLE = "alembic_version"
 ROWS_AT_ONCE = 200
@@ -74,6 +75,19 @@ def open_view(url: str) -> Iterator[StoreView]:
         PoolError: ``store_unreachable``; ``store_too_new`` or ``store_unreleased``: a later
             version made it, or one before the first release.
     """
+    with open_reading(url) as connection:
+        view = StoreView(connection)
+        check_known(view.revision)
+        yield view
+
+
+@contextmanager
+def open_reading(url: str) -> Iterator[Connection]:
+    """Opens a connection whose queries see a store as it was at the first of them.
+
+    Raises:
+        PoolError: ``store_unreachable``.
+    """
     parsed = database_url(url)
     if parsed.drivername == "sqlite" and not Path(parsed.database or "").is_file():
         raise PoolError(
@@ -84,9 +98,7 @@ def open_view(url: str) -> Iterator[StoreView]:
     engines = make_engines(parsed)
     try:
         with _begin_reading(engines[1]) as connection:
-            view = StoreView(connection)
-            check_known(view.revision)
-            yield view
+            yield connection
     except OperationalError as problem:
         raise unreachable_error(engines[1], problem) from problem
     finally:
@@ -152,3 +164,4 @@ def fill_store(connection: Connection, revision: str, batches: Iterable[TableRow
         if rows:
             connection.execute(table.insert(), rows)
     migrate(connection, "head")
+    release_term(connection)  # its leader, if it still runs, has another store

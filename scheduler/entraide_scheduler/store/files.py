@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
+from entraide_scheduler.store import trusted_time
 from entraide_scheduler.store.erasure_notes import note
 from entraide_scheduler.store.owners import is_owned
 from entraide_scheduler.store.rows import FileRow
@@ -128,6 +129,7 @@ def expire_files(connection: Connection, now: float, unless_in: Sequence[str]) -
         now: seconds since the epoch.
         unless_in: states of batches whose input stays.
     """
+    now = trusted_time.limit(connection, now)
     used = select(batches.c.input_file).where(batches.c.state.in_(unless_in))
     broken = ~files.c.complete & (files.c.created_at <= now - UPLOAD_MAX_S)
     over = or_(broken, files.c.complete & (files.c.expires_at <= now))

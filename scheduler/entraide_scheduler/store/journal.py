@@ -2,15 +2,16 @@
 
 A start recovers from the newest snapshot and the events after it. Older rows are retained for
 replays, within the retention; of older snapshots, one per hour is kept for three days, then one per
-day.
+day. How old a row is, the trusted time says.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select, update
 
+from entraide_scheduler.store import trusted_time
 from entraide_scheduler.store.compiled import insert_into
 from entraide_scheduler.store.schema import journal, snapshots
 
@@ -82,7 +83,8 @@ def put_snapshot(
     """Adds a snapshot up to and including event ``seq``; deletes rows beyond the retention."""
     connection.execute(delete(snapshots).where(snapshots.c.seq == seq))
     connection.execute(insert(snapshots).values(seq=seq, state=state, at=at))
-    retained = select_retained(list_snapshots(connection), retention)
+    now = trusted_time.limit(connection, at)
+    retained = select_retained(list_snapshots(connection), retention, now=now)
     connection.execute(
         delete(snapshots).where(snapshots.c.seq.not_in([row.seq for row in retained]))
     )
@@ -92,18 +94,20 @@ def put_snapshot(
         connection.execute(delete(journal).where(journal.c.seq <= edge))
 
 
-def select_retained(rows: Sequence[SnapshotKey], retention: Retention) -> list[SnapshotKey]:
+def select_retained(
+    rows: Sequence[SnapshotKey], retention: Retention, *, now: float
+) -> list[SnapshotKey]:
     """Returns the snapshots to retain: one before the limit, some after it, and the newest."""
     newest = rows[-1]
     candidates = [row for row in rows[:-1] if newest.seq - row.seq <= retention.events_max]
     # The last snapshot before the limit is kept, so that all retained events can be replayed.
-    before_limit = [row for row in candidates if row.at <= newest.at - retention.keep_s]
-    candidates = [row for row in candidates if row.at > newest.at - retention.keep_s]
+    before_limit = [row for row in candidates if row.at <= now - retention.keep_s]
+    candidates = [row for row in candidates if row.at > now - retention.keep_s]
     if before_limit and retention.keep_s > 0.0:
         candidates.insert(0, before_limit[-1])
     spaced: list[SnapshotKey] = []
     for row in candidates:
-        is_recent = row.at > newest.at - SNAPSHOTS_HOURLY_S
+        is_recent = row.at > now - SNAPSHOTS_HOURLY_S
         apart_s = SNAPSHOTS_APART_S if is_recent else OLD_SNAPSHOTS_APART_S
         if not spaced or row.at - spaced[-1].at >= apart_s:
             spaced.append(row)
@@ -160,3 +164,8 @@ def read_events_after(connection: Connection, seq: int) -> Iterator[JournalRow]:
     query = select(*columns).where(journal.c.seq > seq).order_by(journal.c.seq)
     for row in connection.execute(query.execution_options(yield_per=ROWS_AT_ONCE)):
         yield JournalRow(row.seq, row.event, row.digest or b"")
+
+
+def date_no_later(connection: Connection, at: float) -> None:
+    """Dates the snapshots that are later than a time at that time."""
+    connection.execute(update(snapshots).where(snapshots.c.at > at).values(at=at))

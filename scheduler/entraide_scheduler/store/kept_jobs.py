@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from entraide.decoding import MsgpackDecoder
 from entraide.types import JobState, RequestFacts
+from entraide_scheduler.store import trusted_time
 from entraide_scheduler.store.answered import AnsweredRun, add_run
 from entraide_scheduler.store.batch_results import add_result
 from entraide_scheduler.store.erasure_notes import note
@@ -119,7 +120,8 @@ def end_job(
         "code": code,
         "sealed_result": sealed_result,
         "receipt_json": receipt_json,
-        "ended_at": ended_at,
+        # A result whose gateway's clock is far behind would count as old at once.
+        "ended_at": trusted_time.correct(connection, ended_at),
     }
     if state == JobState.CANCELLED:
         values["sealed_body"] = b""
@@ -130,6 +132,7 @@ def end_job(
 
 def expire_jobs(connection: Connection, now: float) -> int:
     """Deletes ended jobs after their ``keep_s``; returns their number."""
+    now = trusted_time.limit(connection, now)
     over = (kept.c.ended_at > 0.0) & (kept.c.ended_at + kept.c.keep_s <= now)
     return connection.execute(delete(kept).where(over)).rowcount
 

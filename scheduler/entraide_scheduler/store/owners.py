@@ -7,7 +7,7 @@ person's identifier is followed by the start in which it was sent; see ``signin_
 
 from collections.abc import Sequence
 
-from sqlalchemy import Column, ColumnElement
+from sqlalchemy import ColumnElement
 
 from entraide.types import START_MARK, account_of
 
@@ -33,7 +33,7 @@ def sender_of(person: str, start: str) -> str:
     return person if start == FIRST_START else f"{person}{START_MARK}{start}"
 
 
-def is_owned(sender: Column[str], senders: Sequence[str] = ()) -> ColumnElement[bool]:
+def is_owned(sender: ColumnElement[str], senders: Sequence[str] = ()) -> ColumnElement[bool]:
     """Returns the condition that a row is a person's; without senders, that it is of an API key.
 
     Args:
@@ -43,6 +43,6 @@ def is_owned(sender: Column[str], senders: Sequence[str] = ()) -> ColumnElement[
     return sender.in_(senders) if senders else ~sender.startswith(PERSON_PREFIX)
 
 
-def is_sent_by(sender: Column[str], person: str) -> ColumnElement[bool]:
+def is_sent_by(sender: ColumnElement[str], person: str) -> ColumnElement[bool]:
     """Returns the condition that a row is a person's, whichever the start."""
     return (sender == person) | sender.startswith(person + START_MARK)

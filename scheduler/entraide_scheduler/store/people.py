@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from entraide_scheduler.store import trusted_time
 from entraide_scheduler.store.person_rows import (
     LinkRefusal,
     PersonRow,
@@ -315,7 +316,8 @@ def end_sessions(connection: Connection, person: str, now: float, session: str =
 
 def expire_signins(connection: Connection, now: float) -> None:
     """Deletes links and sessions that have been over for ``ENDED_KEEP_S``."""
-    before, links, sessions = now - ENDED_KEEP_S, signin_links.c, signin_sessions.c
+    before = trusted_time.limit(connection, now) - ENDED_KEEP_S
+    links, sessions = signin_links.c, signin_sessions.c
     connection.execute(delete(signin_links).where(links.expires_at <= before))
     ended = (sessions.ended_at > 0.0) & (sessions.ended_at <= before)
     connection.execute(delete(signin_sessions).where(or_(ended, sessions.expires_at <= before)))

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, LargeBinary, Select, Table, select, tuple_
 
+from entraide_scheduler.store.booked import is_open
 from entraide_scheduler.store.owners import is_owned, is_sent_by
 from entraide_scheduler.store.people import list_former_names
 from entraide_scheduler.store.schema import (
@@ -78,6 +79,8 @@ def read_page(
     order = [table.c[name] for name in names]
     own = is_owned(table.c.key, senders) if senders else is_sent_by(table.c.key, person)
     query = _all(table).where(own)
+    if table is settled:
+        query = query.where(is_open())  # closed months are in their files
     if after:
         query = query.where(tuple_(*order) > tuple_(*after))
     rows = [

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, delete, func, insert, select
 
+from entraide.coop_names import names_of
 from entraide.decoding import JsonDecoder
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.store.rows import PolicyRow
@@ -39,8 +40,7 @@ def get_coop_names(connection: Connection) -> dict[str, str]:
     """Returns what people read in place of co-ops' identifiers, for those that have a name."""
     query = select(policies.c.document).order_by(policies.c.number.desc()).limit(1)
     document = connection.execute(query).scalar()
-    coops = () if document is None else _named_coops.decode(document).coops
-    return {terms.coop: terms.name for terms in coops if terms.name}
+    return {} if document is None else names_of(_named_coops.decode(document).coops)
 
 
 def get_version(connection: Connection, version: str) -> Policy | None:

@@ -1,71 +1,24 @@
 """Schema: the tables as SQLAlchemy Core objects; ``migrations`` creates them.
 
-Structs that no query inspects are MessagePack in a binary column. Codes of the vocabulary are
-text, several of them with commas between.
+Structs that no query inspects are MessagePack in a binary column. Codes of the vocabulary are text.
 """
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Dialect,
     Double,
     Index,
     LargeBinary,
     MetaData,
     String,
     Table,
-    TypeDecorator,
     UniqueConstraint,
     text,
 )
 
-from entraide.types import Control, DataClass, SurplusEvidence
-
-Code = Control | SurplusEvidence
-
-
-class CodeColumn(TypeDecorator[Code]):
-    """A value of an enumeration of the vocabulary as its code.
-
-    Args:
-        kind: the enumeration.
-    """
-
-    impl = String
-    cache_ok = True
-
-    def __init__(self, kind: type[Control] | type[SurplusEvidence]) -> None:
-        super().__init__()
-        self.kind = kind
-
-    def process_bind_param(self, value: Code | None, _dialect: Dialect) -> str | None:
-        """Returns the text to store."""
-        return None if value is None else value.value
-
-    def process_result_value(self, value: str | None, _dialect: Dialect) -> Code | None:
-        """Returns the value of a stored text."""
-        return None if value is None else self.kind(value)
-
-
-class DataClassesColumn(TypeDecorator[tuple[DataClass, ...]]):
-    """Data classes as their codes with commas between; none is the empty text."""
-
-    impl = String
-    cache_ok = True
-
-    def process_bind_param(
-        self, value: tuple[DataClass, ...] | None, _dialect: Dialect
-    ) -> str | None:
-        """Returns the text to store."""
-        return None if value is None else ",".join(code.value for code in value)
-
-    def process_result_value(
-        self, value: str | None, _dialect: Dialect
-    ) -> tuple[DataClass, ...] | None:
-        """Returns the values of a stored text."""
-        return None if value is None else tuple(map(DataClass, filter(None, value.split(","))))
-
+from entraide.types import Control, SurplusEvidence
+from entraide_scheduler.store.code_columns import CodeColumn, DataClassesColumn
 
 metadata = MetaData()
 
@@ -370,6 +323,16 @@ snapshots = Table(
     Column("at", Double, nullable=False, server_default="0"),
 )
 
+# One row: the time up to which what is old is deleted, which follows the scheduler's clock by small
+# steps, and that clock at the last step.
+trusted_time = Table(
+    "trusted_time",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Double, nullable=False),
+    Column("clock_at", Double, nullable=False),
+)
+
 # Kept jobs whose answers are stored and not settled yet.
 answered = Table(
     "answered",
@@ -413,6 +376,8 @@ settled = Table(
     Column("surplus_basis", String, nullable=False, server_default=""),
     # Keyed hash of the client's idempotency key; "" without one, and for all runs but the last.
     Column("idempotency", String, nullable=False, server_default=""),
+    # 1 if its month was closed before: a correction of the next month has its lines.
+    Column("late", BigInteger, nullable=False, server_default="0"),
     Index(
         "settled_by_idempotency",
         "idempotency",
@@ -422,6 +387,62 @@ settled = Table(
     Index("settled_by_coop", "coop", "settled_at"),
     Index("settled_by_lender", "lender", "settled_at"),
     Index("settled_by_time", "settled_at"),
+)
+
+# Months whose jobs and lines are in files; see ``closed_months``.
+closed_months = Table(
+    "closed_months",
+    metadata,
+    Column("month", String, primary_key=True),
+    Column("start_at", Double, nullable=False),
+    Column("end_at", Double, nullable=False),
+    Column("closed_at", Double, nullable=False),  # 0 while its file is being written
+    Column("root", String, nullable=False),
+    Column("jobs", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+)
+
+# What statements read of them: the jobs of a day that agree in all of these.
+closed_sums = Table(
+    "closed_sums",
+    metadata,
+    Column("month", String, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("settled_at", Double, nullable=False),  # begin of the day
+    Column("coop", String, nullable=False),
+    Column("lender", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("project", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("node", String, nullable=False),
+    Column("zone", String, nullable=False),
+    Column("job_class", String, nullable=False),
+    Column("promise", String, nullable=False),
+    Column("energy_basis", String, nullable=False),
+    Column("intensity_basis", String, nullable=False),
+    Column("surplus_basis", String, nullable=False),
+    Column("jobs", BigInteger, nullable=False),
+    Column("tokens", BigInteger, nullable=False),
+    Column("energy_uwh", BigInteger, nullable=False),
+    Column("carbon_direct_ug", BigInteger, nullable=False),
+    Column("carbon_lifecycle_ug", BigInteger, nullable=False),
+    Index("closed_sums_by_coop", "coop", "settled_at"),
+    Index("closed_sums_by_lender", "lender", "settled_at"),
+)
+
+closed_balances = Table(  # sums of their lines of the ledger, without corrections
+    "closed_balances",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("unit", String, primary_key=True),
+    Column("amount", BigInteger, nullable=False),
+)
+
+counts = Table(  # numbers of rows, so that nobody counts them
+    "counts",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", BigInteger, nullable=False),
 )
 
 corrections = Table(
@@ -442,6 +463,17 @@ entries = Table(
     Column("unit", String, nullable=False),
     Column("amount", BigInteger, nullable=False),
     Index("entries_by_account", "account", "unit"),
+)
+
+# Its one row says which scheduler may write: see ``leader``. A backup has it, so that terms go on.
+leadership = Table(
+    "leadership",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("leader", String, nullable=False),
+    Column("term", BigInteger, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("commits", BigInteger, nullable=False),
 )
 
 explanations = Table(

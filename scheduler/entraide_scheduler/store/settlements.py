@@ -7,23 +7,36 @@ written and after it is read.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, union_all, update
 
 from entraide.decoding import MsgpackDecoder
 from entraide.types import Explanation, JobState, Receipt, idempotency_key_of
 from entraide_scheduler.core.commands import Entry
 from entraide_scheduler.core.explanations import rename_node
+from entraide_scheduler.store import trusted_time
 from entraide_scheduler.store.answered import delete_settled
+from entraide_scheduler.store.booked import is_open
+from entraide_scheduler.store.closed_months import booking_start
 from entraide_scheduler.store.compiled import CompiledStatement, insert_into
+from entraide_scheduler.store.counts import add_to_count, read_count
+from entraide_scheduler.store.late_jobs import is_late, make_correction
 from entraide_scheduler.store.rows import EarlierSettlement, SettlementRow
-from entraide_scheduler.store.schema import entries, explanations, settled
+from entraide_scheduler.store.schema import (
+    closed_balances,
+    closed_sums,
+    entries,
+    explanations,
+    settled,
+)
+from entraide_scheduler.store.statements import write_corrections
 
 EXPLANATIONS_MAX = 200_000
 EXPLANATIONS_KEEP_S = 30 * 86_400.0
 ROWS_AT_ONCE = 1_000
+SETTLED = "settled"  # name of their count
 
 _explanation = MsgpackDecoder[Explanation](Explanation)
 _receipt = MsgpackDecoder[Receipt](Receipt)
@@ -75,6 +88,7 @@ class SettledRunRow(NamedTuple):
     intensity_basis: str
     surplus_basis: str
     idempotency: str
+    late: int = 0
 
 
 class SettledReceipt(NamedTuple):
@@ -101,17 +115,34 @@ def write_settlements(connection: Connection, rows: list[SettlementRow]) -> list
     for row in new:
         _check_sums((entry.unit, entry.amount) for entry in _entries(row))
         _check_receipt(row.job, row.receipt)
+    if new:
+        _write_new(connection, new)
+    return fresh
+
+
+def _write_new(connection: Connection, rows: list[SettlementRow]) -> None:
+    start_at = booking_start(connection)
+    late = [row for row in rows if is_late(row, start_at, _entries(row))]
+    late_jobs = {row.job for row in late}
     lines = [
         (row.job, line, entry.account, entry.unit, entry.amount)
-        for row in new
+        for row in rows
         for line, entry in enumerate(_entries(row))
+        if row.job not in late_jobs
     ]
-    if new:
-        _SETTLE.execute(connection, [values for row in new for values in _settled_rows(row)])
-        delete_settled(connection)
+    settled_rows: list[tuple[Any, ...]] = [
+        run._replace(settled_at=max(run.settled_at, start_at), late=int(row.job in late_jobs))
+        for row in rows
+        for run in _settled_rows(row)
+    ]
+    _SETTLE.execute(connection, settled_rows)
+    add_to_count(connection, SETTLED, len(rows), _count_rows)
+    delete_settled(connection)
     if lines:
         _ENTER.execute(connection, lines)
-    return fresh
+    if late:
+        posted = [make_correction(row, start_at, _entries(row)) for row in late]
+        write_corrections(connection, posted)
 
 
 def _list_settled(connection: Connection, jobs: Sequence[str]) -> set[str]:
@@ -196,17 +227,25 @@ def find_key(connection: Connection, coop: str, key: str, idempotency: str) -> t
 
 
 def count_settled(connection: Connection) -> int:
-    """Returns how many jobs are settled."""
+    """Returns how many jobs are settled, without counting them; those of closed months, too."""
+    return read_count(connection, SETTLED, _count_rows)
+
+
+def _count_rows(connection: Connection) -> int:
     query = select(func.count()).select_from(settled).where(settled.c.run == 0)
     return connection.execute(query).scalar_one()
 
 
 def read_balances(connection: Connection) -> dict[str, dict[str, int]]:
     """Returns the balance of each account in each unit: the sum of its entries."""
+    columns = entries.c.account, entries.c.unit, entries.c.amount
+    closed = select(settled.c.job).where(~is_open())  # their rows are being deleted
+    lines = select(*columns).where(entries.c.job.not_in(closed))
+    every = union_all(lines, select(*closed_balances.columns)).subquery().c
     query = (
-        select(entries.c.account, entries.c.unit, func.sum(entries.c.amount))
-        .group_by(entries.c.account, entries.c.unit)
-        .order_by(entries.c.account, entries.c.unit)
+        select(every.account, every.unit, func.sum(every.amount))
+        .group_by(every.account, every.unit)
+        .order_by(every.account, every.unit)
     )
     balances: dict[str, dict[str, int]] = {}
     for account, unit, amount in connection.execute(query):
@@ -248,7 +287,8 @@ def rename_settled(connection: Connection, name: str, number: str) -> None:
 
     Receipts stay as they were signed.
     """
-    connection.execute(update(settled).where(settled.c.node == name).values(node=number))
+    for table in (settled, closed_sums):
+        connection.execute(update(table).where(table.c.node == name).values(node=number))
     query = select(explanations.c.job, explanations.c.document)
     for job, document in connection.execute(query).yield_per(ROWS_AT_ONCE):
         if name.encode() in document:
@@ -257,9 +297,17 @@ def rename_settled(connection: Connection, name: str, number: str) -> None:
             connection.execute(chosen.values(document=renamed))
 
 
+def read_explained(connection: Connection) -> tuple[float, int]:
+    """Returns the time of the oldest explanation and their number, up to ``EXPLANATIONS_MAX``."""
+    query = select(func.coalesce(func.min(explanations.c.at), 0.0), func.count())
+    oldest, number = connection.execute(query.select_from(explanations)).one()
+    return float(oldest), min(int(number), EXPLANATIONS_MAX)
+
+
 def expire_explanations(connection: Connection, now: float) -> int:
     """Deletes explanations beyond ``EXPLANATIONS_KEEP_S`` and ``EXPLANATIONS_MAX``."""
     newest = select(explanations.c.at).order_by(explanations.c.at.desc())
     edge = connection.execute(newest.offset(EXPLANATIONS_MAX).limit(1)).scalar()
+    now = trusted_time.limit(connection, now)
     oldest = max(now - EXPLANATIONS_KEEP_S, edge if edge is not None else 0.0)
     return connection.execute(delete(explanations).where(explanations.c.at <= oldest)).rowcount

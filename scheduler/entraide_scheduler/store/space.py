@@ -12,6 +12,7 @@ import sqlite3
 import time
 from pathlib import Path
 
+from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 
 from entraide.errors import PoolError
@@ -41,6 +42,15 @@ def is_full(problem: BaseException) -> bool:
     if isinstance(cause, sqlite3.Error):
         return getattr(cause, "sqlite_errorcode", None) in SQLITE_FULL
     return getattr(cause, "sqlstate", None) == POSTGRESQL_FULL
+
+
+def measure_bytes(connection: Connection) -> int:
+    """Returns the size of a database; a SQLite file's without its log."""
+    if connection.dialect.name == "sqlite":
+        sizes = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+    else:
+        sizes = "SELECT pg_database_size(current_database())"
+    return int(connection.execute(text(sizes)).scalar_one())
 
 
 class StoreSpace:

@@ -8,25 +8,13 @@ from functools import reduce
 
 from msgspec import Struct
 from msgspec.structs import astuple
-from sqlalchemy import Connection, case, func, insert, or_, select
+from sqlalchemy import Connection, and_, insert, or_, select
 
+from entraide.closed_months import CORRECTION_PREFIX
+from entraide_scheduler.store.booked import select_booked, totals_of
+from entraide_scheduler.store.closed_months import booking_start
 from entraide_scheduler.store.rows import CorrectionRow
-from entraide_scheduler.store.schema import corrections, entries, settled
-
-CORRECTION_PREFIX = (
-    "correction/"  # prefix of a correction's name in the column ``job`` of the entries
-)
-
-
-# Columns of ``JobTotals``. A job counts once, for the co-op whose machine ended it; what its
-# earlier runs used counts for theirs.
-TOTALS = (
-    func.sum(case((settled.c.run == 0, 1), else_=0)),
-    func.sum(settled.c.tokens),
-    func.sum(settled.c.energy_uwh),
-    func.sum(settled.c.carbon_direct_ug),
-    func.sum(settled.c.carbon_lifecycle_ug),
-)
+from entraide_scheduler.store.schema import corrections, entries
 
 
 class JobTotals(Struct, frozen=True):
@@ -89,18 +77,21 @@ class StatementTotals(Struct, frozen=True):
 
 
 def write_corrections(connection: Connection, rows: list[CorrectionRow]) -> list[bool]:
-    """Writes new corrections with their entries; returns, per row, whether it was new."""
+    """Writes new corrections with their entries; returns, per row, whether it was new.
+
+    One of a closed month counts for the next open one.
+    """
     query = select(corrections.c.correction).where(
         corrections.c.correction.in_([row.correction for row in rows])
     )
     known = {name for (name,) in connection.execute(query)}
-    fresh = []
+    fresh, start_at = [], booking_start(connection)
     for row in rows:
         fresh.append(row.correction not in known)
         if row.correction in known:
             continue
         known.add(row.correction)
-        head = {"correction": row.correction, "reason": row.reason, "at": row.at}
+        head = {"correction": row.correction, "reason": row.reason, "at": max(row.at, start_at)}
         connection.execute(insert(corrections), head)
         name = f"{CORRECTION_PREFIX}{row.correction}"
         lines = [
@@ -121,15 +112,13 @@ def read_statement(
     connection: Connection, coop: str, *, start_at: float, end_at: float
 ) -> StatementTotals:
     """Returns a co-op's statement; without jobs, all totals are 0."""
-    query = (
-        select(settled.c.lender, settled.c.coop, *TOTALS)
-        .where(
-            settled.c.settled_at >= start_at,
-            settled.c.settled_at < end_at,
-            or_(settled.c.coop == coop, settled.c.lender == coop),
+    booked = select_booked(
+        lambda c: and_(
+            c.settled_at >= start_at, c.settled_at < end_at, or_(c.coop == coop, c.lender == coop)
         )
-        .group_by(settled.c.lender, settled.c.coop)
     )
+    names = booked.c.lender, booked.c.coop
+    query = select(*names, *totals_of(booked)).group_by(*names)
     own, given, received = JobTotals(), {}, {}
     for lender, borrower, *sums in connection.execute(query):
         amounts = JobTotals(*map(int, sums))

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Self, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.store import (
@@ -30,6 +30,7 @@ from entraide_scheduler.store import (
 )
 from entraide_scheduler.store.answered import AnsweredRun
 from entraide_scheduler.store.breakdown import BreakdownRow, MachineTotals
+from entraide_scheduler.store.closed_files import ClosedFiles
 from entraide_scheduler.store.database import (
     READERS_MAX,
     database_url,
@@ -39,7 +40,9 @@ from entraide_scheduler.store.database import (
     upgrade,
 )
 from entraide_scheduler.store.journal import NO_RETENTION, JournalExtent, JournalRow, Retention
+from entraide_scheduler.store.leader import LeaderRow, Term, read_steady, release_term, take_term
 from entraide_scheduler.store.metrics import StoreMetrics
+from entraide_scheduler.store.outage import StoreAway, StoreOutage, is_away
 from entraide_scheduler.store.rows import (
     CorrectionRow,
     GridZoneRow,
@@ -68,6 +71,8 @@ class Store:
     Attributes:
         metrics: how long its reads and writes take.
         space: whether the disk takes new work.
+        outage: whether the database answers.
+        closed: reads the files of closed months, where they are; None before it is set.
     """
 
     def __init__(
@@ -83,7 +88,9 @@ class Store:
         self._readers = ThreadPoolExecutor(READERS_MAX, thread_name_prefix="store-reader")
         self.metrics = StoreMetrics(lambda: self._writer.queued)
         self.space = StoreSpace(writing.url)
-        self._writer = GroupCommitWriter(writing, self.metrics.commit_s, self.space)
+        self.closed: ClosedFiles | None = None
+        self.outage = StoreOutage()
+        self._writer = GroupCommitWriter(writing, self.metrics.commit_s, self.space, self.outage)
         self._overwriting = asyncio.Lock()
         self._before_results = before_results
         self._check_new = check_new
@@ -132,12 +139,44 @@ class Store:
         """Returns a future that resolves when all earlier writes are committed."""
         return self._writer.submit_row(settlements.write_nothing, None)
 
+    async def take_term(
+        self, leader: str, *, least: int = 0, stale: LeaderRow | None = None
+    ) -> Term | LeaderRow:
+        """Takes the next term, which each later write confirms; see ``leader.take_term``.
+
+        Returns:
+            The row if another leader's term is not over.
+        """
+        began_at = read_steady()
+        row = await self.write(lambda c: take_term(c, leader, least=least, stale=stale))
+        if row.leader != leader:
+            return row
+        term = Term(row, began_at=began_at)
+        self._writer.hold_term(term)
+        return term
+
+    def release_term(self) -> Future[None]:
+        """Ends the term, so that another scheduler need not wait."""
+        return self.write(release_term, WhenFull.DROP)
+
     async def read(self, question: Callable[[Connection], T]) -> T:
-        """Runs a query of this package in another thread; it sees committed data."""
+        """Runs a query of this package in another thread; it sees committed data.
+
+        Raises:
+            StoreAway: the database does not answer, or did not just now.
+        """
+        self.outage.check()
 
         def ask() -> T:
-            with self._reading.connect() as connection:
-                return question(connection)
+            try:
+                with self._reading.connect() as connection:
+                    answer = question(connection)
+            except SQLAlchemyError as problem:
+                if not is_away(problem):
+                    raise
+                self.outage.note_away()
+                raise StoreAway from problem
+            return answer
 
         with self.metrics.read_s.time():
             return await asyncio.get_running_loop().run_in_executor(self._readers, ask)
@@ -147,7 +186,8 @@ class Store:
     ) -> Future[T]:
         """Queues a write of this package, in order; resolves to its result after the commit.
 
-        If the disk is full, it gets ``StorageFull``, unless it waits for space.
+        If the disk is full it gets ``StorageFull``, and ``StoreAway`` if the database does not
+        answer, unless it waits.
         """
         return self._writer.submit(step, when_full)
 
@@ -169,9 +209,11 @@ class Store:
 
         Raises:
             StorageFull: the disk takes no new kept work.
+            StoreAway: the database does not answer.
             EntraideError: ``check_new`` refuses it.
         """
         self._check_new()
+        self.outage.check()
         if not self.space.takes_kept_work():
             raise StorageFull
         return self._writer.submit(step)
@@ -356,7 +398,10 @@ class Store:
 
     async def get_receipt(self, job: str) -> SettledReceipt | None:
         """Returns the settled receipt of a job with its sender, or None."""
-        return await self.read(lambda c: settlements.read_receipt(c, job))
+        receipt = await self.read(lambda c: settlements.read_receipt(c, job))
+        if receipt is None and self.closed is not None:
+            receipt = await self.read(partial(self.closed.read_receipt, job=job))
+        return receipt
 
     async def find_settled_key(self, coop: str, key: str, idempotency: str) -> tuple[str, str]:
         """Returns the job of a sender's key that is charged; see ``settlements.find_key``."""

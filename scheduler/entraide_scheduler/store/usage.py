@@ -1,14 +1,14 @@
 """Usage: the settled jobs of a co-op by day, key, project, model and node. Queries."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, case, select
+from sqlalchemy import ColumnElement, Connection, and_, case, select
 
+from entraide_scheduler.store.booked import select_booked, totals_of
 from entraide_scheduler.store.owners import is_owned
-from entraide_scheduler.store.schema import settled
-from entraide_scheduler.store.statements import TOTALS, JobTotals
+from entraide_scheduler.store.statements import JobTotals
 
 LINES_MAX = 100_000
 PEOPLE = "people"  # in the place of a key
@@ -41,9 +41,8 @@ def read_usage(
     Returns:
         At most ``LINES_MAX`` + 1 rows.
     """
-    sender = case((is_owned(settled.c.key), settled.c.key), else_=PEOPLE).label("sender")
-    names = (sender, settled.c.project, settled.c.model, settled.c.node, settled.c.lender)
-    rows = _read(connection, names, settled.c.coop == coop, days=days, end_at=end_at)
+    names = ("key", "project", "model", "node", "lender")
+    rows = _read(connection, names, lambda c: c.coop == coop, days=days, end_at=end_at)
     return tuple(
         UsageRow(day, key, project, model, node, coop, lender, totals)
         for day, (key, project, model, node, lender), totals in rows
@@ -58,10 +57,11 @@ def read_lent(
     The co-op's own jobs are included only for one ``node``. Keys and projects are the senders'
     own, and left out.
     """
-    names = (settled.c.model, settled.c.node, settled.c.coop)
-    which = settled.c.lender == coop
-    which &= (settled.c.node == node) if node else (settled.c.coop != coop)
-    rows = _read(connection, names, which, days=days, end_at=end_at)
+
+    def which(c: Any) -> ColumnElement[bool]:
+        return and_(c.lender == coop, (c.node == node) if node else (c.coop != coop))
+
+    rows = _read(connection, ("model", "node", "coop"), which, days=days, end_at=end_at)
     return tuple(
         UsageRow(day, "", "", model, machine, borrower, coop, totals)
         for day, (model, machine, borrower), totals in rows
@@ -70,20 +70,24 @@ def read_lent(
 
 def _read(
     connection: Connection,
-    names: Sequence[ColumnElement[str]],
-    which: ColumnElement[bool],
+    names: Sequence[str],
+    which: Callable[[Any], ColumnElement[bool]],
     *,
     days: Sequence[float],
     end_at: float,
 ) -> list[tuple[float, tuple[str, ...], JobTotals]]:
-    at = settled.c.settled_at
+    booked = select_booked(lambda c: and_(c.settled_at >= days[0], c.settled_at < end_at, which(c)))
+    at, sender = booked.c.settled_at, booked.c.key
     later = [(at < end, start) for start, end in zip(days, (*days[1:], end_at), strict=True)]
     day = case(*later, else_=days[-1]).label("day")
+    of_key = case((is_owned(sender), sender), else_=PEOPLE).label("sender")
+    # By their names: PostgreSQL takes a repeated value for another one.
+    labels = ["day", *("sender" if name == "key" else name for name in names)]
+    chosen = [of_key if name == "key" else booked.c[name] for name in names]
     query = (
-        select(day, *names, *TOTALS)
-        .where(at >= days[0], at < end_at, which)
-        .group_by(day, *names)
-        .order_by(day, *names)
+        select(day, *chosen, *totals_of(booked))
+        .group_by(*labels)
+        .order_by(*labels)
         .limit(LINES_MAX + 1)
     )
     return [

@@ -2,22 +2,28 @@
 
 Writes that are queued while a commit waits for the disk form the next group and are committed
 together (DeWitt et al. 1984). The order of writes is kept. If a write fails, its group is rolled
-back, and each write is repeated in a transaction of its own.
+back, and each write is repeated in a transaction of its own: one that fails again fails alone. If
+it is of the books (a row that waits for space), the writer halts: all writes behind it fail, so
+that none is committed whose past is missing.
 
 Rows with the same write function in a group are written by one call, because a statement costs far
 more than a row. The thread sleeps ``GATHER_S`` before it collects rows: without that pause it would
 compete with the event loop for each row (measured: 2 ms more to the first token).
 
-If the disk is full, new work is refused and what can be spared is dropped, both at once; the books
-of accepted work wait for space, in their order.
+If the disk is full or the database does not answer, new work is refused and what can be spared is
+dropped, both at once; the books of accepted work wait, in their order. If the connection breaks
+during a commit, the number of the term's last group (``leader``) tells whether it was committed.
+
+A writer with a term confirms it in each transaction, before the writes.
 """
 
 import asyncio
 import collections
+import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -26,21 +32,24 @@ from prometheus_client import Histogram
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from entraide.errors import PoolError
+from entraide_scheduler.store.leader import Term, TermLost
+from entraide_scheduler.store.outage import StoreAway, StoreHalted, StoreOutage, is_repeatable
 from entraide_scheduler.store.space import StorageFull, StoreSpace, is_full
 
 GROUP_MAX = 1_000
 GATHER_S = 0.01
 QUEUE_MAX = 200_000
-RETRY_S = 0.5  # between attempts while the disk is full
+RETRY_S = 0.5  # between attempts while the disk is full or the database is away
 
 WriteStep = Callable[[Connection], Any]
 BatchWrite = Callable[[Connection, list[Any]], Sequence[Any]]
 
 
 class WhenFull(Enum):
-    """What becomes of a write that finds the disk full."""
+    """What becomes of a write that finds the disk full, or the database away."""
 
-    REFUSE = "refuse"  # new work: its future gets ``StorageFull``
+    REFUSE = "refuse"  # new work: its future gets ``StorageFull`` or ``StoreAway``
     DROP = "drop"  # can be spared: its future gets None
     WAIT = "wait"  # the books of accepted work
 
@@ -55,20 +64,32 @@ class WriteRequest(NamedTuple):
     loop: asyncio.AbstractEventLoop
     when_full: WhenFull
 
+    @property
+    def is_books(self) -> bool:
+        """Whether it is of the books: a row without which nothing later may be committed."""
+        return self.write is not None and self.when_full is WhenFull.WAIT
+
 
 class GroupCommitWriter:
     """Writes for a store; ``submit`` may be called from the event loop only."""
 
-    def __init__(self, engine: Engine, commit_s: Histogram, space: StoreSpace) -> None:
+    def __init__(
+        self, engine: Engine, commit_s: Histogram, space: StoreSpace, outage: StoreOutage
+    ) -> None:
         """Starts the thread.
 
         Args:
             engine: of the one writing connection.
             commit_s: records how long each group takes to be durable.
             space: is told whether the disk is full.
+            outage: is told whether the database answers.
         """
         self._engine = engine
         self._space = space
+        self._outage = outage
+        self._connection: Connection | None = None
+        self._term: Term | None = None
+        self._failure: Exception | None = None
         self._waiting: collections.deque[WriteRequest | None] = collections.deque()
         self._closing = threading.Event()
         self._commit_s = commit_s
@@ -77,6 +98,10 @@ class GroupCommitWriter:
         self._log = structlog.get_logger("entraide.store")
         self._thread = threading.Thread(target=self._run_thread, name="store-writer", daemon=True)
         self._thread.start()
+
+    def hold_term(self, term: Term) -> None:
+        """Confirms a term in each transaction from now on."""
+        self._term = term
 
     def submit(self, step: WriteStep, when_full: WhenFull = WhenFull.REFUSE) -> asyncio.Future[Any]:
         """Queues a step; the future resolves with its result after the commit.
@@ -127,12 +152,11 @@ class GroupCommitWriter:
         self._thread.join()
 
     def _run_thread(self) -> None:
-        with self._engine.connect() as connection:
-            going = True
-            while going:
-                group, going = self._gather()
-                if group:
-                    self._commit(connection, group)
+        going = True
+        while going:
+            group, going = self._gather()
+            self._commit(group)
+        self._disconnect()
 
     def _gather(self) -> tuple[list[WriteRequest], bool]:
         group: list[WriteRequest] = []
@@ -149,32 +173,82 @@ class GroupCommitWriter:
                 return group, True
         return group, False
 
-    def _commit(self, connection: Connection, group: list[WriteRequest]) -> None:
+    def _connect(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        return self._connection
+
+    def _disconnect(self) -> None:
+        """Gives the connection up; a broken one is not used again."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(SQLAlchemyError):
+                connection.invalidate()
+            connection.close()
+
+    def _commit(self, group: list[WriteRequest]) -> None:
         while group:
+            if self._failure is not None:
+                self._fail_after(group, self._failure)
+                return
+            results: list[Any] | None = None
             try:
-                with self._commit_s.time(), connection.begin():
+                with self._commit_s.time(), self._begin() as connection:
+                    if self._term is not None:
+                        self._term.confirm(connection)
                     results = _run_group(connection, group)
             except Exception as problem:  # noqa: BLE001  (each is passed to the caller's future)
-                if isinstance(problem, SQLAlchemyError) and connection.invalidated:
-                    connection.rollback()
                 if is_full(problem):
                     group = self._wait_for_space(group)
-                    continue
-                self._commit_singly(connection, group, problem)
+                elif is_repeatable(problem):
+                    group = self._wait_for_database(group, results)
+                elif isinstance(problem, TermLost):
+                    self._halt(problem)
+                else:
+                    self._commit_singly(group, problem)
+                    return
+            else:
+                assert results is not None
+                self._finish(group, results)
                 return
-            self._space.note_room()
-            self._resolve(list(zip(group, results, strict=True)))
-            return
 
-    def _commit_singly(
-        self, connection: Connection, group: list[WriteRequest], problem: Exception
-    ) -> None:
-        if len(group) == 1:
+    @contextlib.contextmanager
+    def _begin(self) -> Iterator[Connection]:
+        """A transaction, after which the connection can be used again."""
+        try:
+            connection = self._connect()
+            with connection.begin():
+                yield connection
+        except Exception as problem:
+            if is_repeatable(problem) or (self._connection and self._connection.invalidated):
+                self._disconnect()
+            raise
+
+    def _finish(self, group: list[WriteRequest], results: list[Any]) -> None:
+        if self._term is not None:
+            self._term.note_committed()
+        self._space.note_room()
+        self._outage.note_back()
+        self._resolve(list(zip(group, results, strict=True)))
+
+    def _commit_singly(self, group: list[WriteRequest], problem: Exception) -> None:
+        if len(group) > 1:
+            for item in group:
+                self._commit([item])
+        elif group[0].is_books:
+            self._halt(problem)
+            self._fail_after(group, problem)
+        else:
             self._log.error("store.write_failed", problem=repr(problem))
             self._resolve([(group[0], problem)])
-            return
-        for item in group:
-            self._commit(connection, [item])
+
+    def _halt(self, problem: Exception) -> None:
+        self._log.critical("store.halted", problem=repr(problem))
+        self._failure = problem
+
+    def _fail_after(self, group: list[WriteRequest], problem: Exception) -> None:
+        """Fails writes behind a failed one: those of the books with its problem."""
+        self._resolve([(item, problem if item.is_books else StoreHalted()) for item in group])
 
     def _wait_for_space(self, group: list[WriteRequest]) -> list[WriteRequest]:
         """Refuses the new work of a group that found the disk full; returns what to try again.
@@ -184,31 +258,77 @@ class GroupCommitWriter:
         if not self._space.is_full:
             self._log.error("store.full")
         self._space.note_full()
-        books = self._refuse(group)
-        if len(books) < len(group):
+        return self._refuse_and_wait(group, StorageFull())
+
+    def _wait_for_database(
+        self, group: list[WriteRequest], results: list[Any] | None
+    ) -> list[WriteRequest]:
+        """Does the same with a group that the database did not take.
+
+        Args:
+            group: the writes.
+            results: their results if the commit itself has failed: they may be on disk.
+        """
+        if not self._outage.is_away:
+            self._log.error("store.away")
+        self._outage.note_away()
+        if results is not None and self._term is not None:
+            return self._find_outcome(self._term, group, results)
+        return self._refuse_and_wait(group, StoreAway())
+
+    def _find_outcome(
+        self, term: Term, group: list[WriteRequest], results: list[Any]
+    ) -> list[WriteRequest]:
+        """Asks the database, once it answers, whether it has committed a group."""
+        while True:
+            try:
+                with self._begin() as connection:
+                    is_committed = term.has_committed(connection)
+            except Exception as problem:  # noqa: BLE001  (as in ``_commit``)
+                if not is_repeatable(problem):
+                    self._halt(problem)
+                    return group
+                self._outage.note_away()
+                if not self._pause(group, StoreAway()):
+                    return []
+            else:
+                self._log.warning("store.outcome", is_committed=is_committed)
+                if not is_committed:
+                    return group
+                self._finish(group, results)
+                return []
+
+    def _refuse_and_wait(self, group: list[WriteRequest], error: PoolError) -> list[WriteRequest]:
+        """Refuses new work; returns what to try again, after ``RETRY_S`` if nothing was refused."""
+        books = self._refuse(group, error)
+        if len(books) < len(group) or self._pause(books, error):
             return books
+        return []
+
+    def _pause(self, group: list[WriteRequest], error: PoolError) -> bool:
+        """Waits for ``RETRY_S``; gives a group up and returns False if the writer is closed."""
         if self._closing.wait(RETRY_S):
             self._log.critical("store.given_up", writes=len(group))
-            self._resolve([(item, StorageFull()) for item in group])
-            return []
-        self._refuse_queued()
-        return books
+            self._resolve([(item, error) for item in group])
+            return False
+        self._refuse_queued(error)
+        return True
 
-    def _refuse(self, group: Sequence[WriteRequest]) -> list[WriteRequest]:
-        """Ends the writes that do not wait for space; returns those that do."""
-        ends: dict[WhenFull, Any] = {WhenFull.REFUSE: StorageFull(), WhenFull.DROP: None}
+    def _refuse(self, group: Sequence[WriteRequest], error: PoolError) -> list[WriteRequest]:
+        """Ends the writes that do not wait; returns those that do."""
+        ends: dict[WhenFull, Any] = {WhenFull.REFUSE: error, WhenFull.DROP: None}
         ended = [(item, ends[item.when_full]) for item in group if item.when_full in ends]
         self._resolve(ended)
         return [item for item in group if item.when_full not in ends]
 
-    def _refuse_queued(self) -> None:
+    def _refuse_queued(self, error: PoolError) -> None:
         """Does the same with the writes that were queued meanwhile."""
         while True:
             try:
                 item = self._queue.get_nowait()
             except queue.Empty:
                 return
-            self._waiting.extend(self._refuse([item]) if item is not None else [None])
+            self._waiting.extend(self._refuse([item], error) if item is not None else [None])
 
     def _resolve(self, done: list[tuple[WriteRequest, Any]]) -> None:
         by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}

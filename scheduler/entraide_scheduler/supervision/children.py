@@ -17,12 +17,13 @@ from msgspec import Struct
 
 from entraide.system_service.units import FINAL_STATUS
 from entraide_scheduler.supervision.foreground import PARENT_PIPE
+from entraide_scheduler.supervision.log_files import rotate_log
 
 BACKOFF_FIRST_S = 0.2
 BACKOFF_LAST_S = 5.0
 STEADY_AFTER_S = 20.0
 TERM_WAIT_S = 12.0
-LOG_BYTES_MAX = 5_000_000
+LOG_CHECK_S = 10.0
 
 log = structlog.get_logger()
 
@@ -33,7 +34,7 @@ class ChildSpec(Struct, frozen=True):
     Attributes:
         name: its name in ``pool.json``.
         argv: program and arguments.
-        log: file for its output; truncated at a start if it is larger than 5 MB.
+        log: file for its output; see ``log_files``.
         env: variables in addition to this process's own.
     """
 
@@ -52,6 +53,7 @@ class Child:
         self._stopping = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
         self._supervisor: asyncio.Task[None] | None = None
+        self._log_watch: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int | None:
@@ -63,12 +65,12 @@ class Child:
         """Starts the process and its supervision."""
         await self._spawn()
         self._supervisor = asyncio.create_task(self._supervise(), name=f"keep-{self.spec.name}")
+        self._log_watch = asyncio.create_task(self._watch_log(), name=f"log-{self.spec.name}")
 
     async def _spawn(self) -> None:
         log_file = self.spec.log
         log_file.parent.mkdir(parents=True, exist_ok=True)
-        is_too_large = log_file.exists() and log_file.stat().st_size > LOG_BYTES_MAX
-        with log_file.open("wb" if is_too_large else "ab") as output:
+        with log_file.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
                 *self.spec.argv,
                 stdin=asyncio.subprocess.PIPE,
@@ -78,6 +80,14 @@ class Child:
                 start_new_session=True,
             )
         self.starts += 1
+
+    async def _watch_log(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(rotate_log, self.spec.log)
+            except OSError as problem:  # a full disk, for instance
+                log.warning("child.log_not_rotated", child=self.spec.name, problem=str(problem))
+            await asyncio.sleep(LOG_CHECK_S)
 
     async def _supervise(self) -> None:
         wait_s = BACKOFF_FIRST_S
@@ -114,10 +124,10 @@ class Child:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
-        if self._supervisor is not None:
-            self._supervisor.cancel()
+        for task in filter(None, (self._supervisor, self._log_watch)):
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._supervisor
+                await task
 
     def read_log_tail(self, lines: int = 15) -> str:
         """Returns the last lines of its log."""

@@ -15,19 +15,35 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from entraide.decoding import decode_json
-from entraide.models import ALIASES, FORMATS, Artefact, ArtefactFile, Catalogue, ModelEntry
+from entraide.models import (
+    ALIASES,
+    EVALUATED_LANGUAGES,
+    FORMATS,
+    Artefact,
+    ArtefactFile,
+    Catalogue,
+    MachineFigures,
+    ModelEntry,
+    PublishedScore,
+    TaskQuality,
+)
 
 DOCUMENT_BYTES_MAX = 3 * 1024 * 1024  # below gRPC's default message limit of 4 MiB
 MODELS_MAX = 1_000
 ARTEFACTS_MAX = 32
 FILES_MAX = 500
 FILE_BYTES_MAX = 2 * 10**12
+QUALITY_MAX = 64  # cells of task and language of one model; the included items have 14
+FIGURES_MAX = 64  # kinds of machine of one model
+PUBLISHED_MAX = 32  # scores of others of one model
+TEXT_CHARS_MAX = 200  # of a name, a score or a source
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,95}")
 PART = re.compile(r"[A-Za-z0-9*_][A-Za-z0-9*._-]{0,199}")
 REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 QUANTISATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
+CHECKSUM = re.compile(r"(sha256:[0-9a-f]{64}|unknown)?")
 REVISION = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -136,7 +152,45 @@ def _entry_faults(entry: ModelEntry) -> list[str]:
         keys.append("artefacts")
     for number, artefact in enumerate(entry.artefacts):
         keys += [f"artefacts[{number}].{key}" for key in _artefact_faults(artefact)]
+    return [*keys, *_evaluation_faults(entry)]
+
+
+def _evaluation_faults(entry: ModelEntry) -> list[str]:
+    """Returns the faults of what was measured of a model, and of what others published."""
+    keys = []
+    cells = {(cell.task, cell.language) for cell in entry.quality}
+    if len(entry.quality) > QUALITY_MAX or len(cells) < len(entry.quality):
+        keys.append("quality")
+    if len(entry.figures) > FIGURES_MAX:
+        keys.append("figures")
+    if len(entry.published) > PUBLISHED_MAX:
+        keys.append("published")
+    keys += [f"quality[{i}]" for i, cell in enumerate(entry.quality) if not _is_cell(cell)]
+    keys += [f"figures[{i}]" for i, item in enumerate(entry.figures) if not _are_figures(item)]
+    keys += [f"published[{i}]" for i, item in enumerate(entry.published) if not _is_score(item)]
     return keys
+
+
+def _is_cell(cell: TaskQuality) -> bool:
+    named = cell.language in EVALUATED_LANGUAGES and 0 < cell.n < 10**9
+    ordered = 0.0 <= cell.low <= cell.rate <= cell.high <= 1.0
+    sourced = is_line(cell.items_version) and SHA256.fullmatch(cell.digest)
+    return bool(named and ordered and sourced and CHECKSUM.fullmatch(cell.weights))
+
+
+def _are_figures(figures: MachineFigures) -> bool:
+    bounded = 0.0 <= figures.tokens_per_s < 1e9 and 0.0 <= figures.energy_wh_per_answer < 1e9
+    named = is_line(figures.machine) and is_line(figures.engine) and 0 < figures.answers < 10**9
+    return bool(bounded and named and CHECKSUM.fullmatch(figures.weights))
+
+
+def _is_score(score: PublishedScore) -> bool:
+    return all(map(is_line, (score.benchmark, score.score, score.source)))
+
+
+def is_line(text: str) -> bool:
+    """Whether a text is one short line that a terminal can show."""
+    return 0 < len(text) <= TEXT_CHARS_MAX and text.isprintable()
 
 
 def _artefact_faults(artefact: Artefact) -> list[str]:

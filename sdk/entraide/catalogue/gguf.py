@@ -76,6 +76,23 @@ def read_header(path: Path) -> GgufHeader:
         return _read_keys(file, min(keys, KEYS_MAX))
 
 
+def read_text(path: Path, wanted: str) -> str:
+    """Returns the text of a key in the header of a GGUF file; "" if it is missing or no text.
+
+    Raises:
+        NotGguf: it is not a GGUF file.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        _, keys = _read_counts(file)
+        for _ in range(min(keys, KEYS_MAX)):
+            key = _string(file)
+            value = _value(file, _number(file, "<I"))
+            if key == wanted:
+                return value if isinstance(value, str) else ""
+    return ""
+
+
 def expected_bytes(path: Path) -> int:
     """Returns the length that the tensors of a GGUF file require; longer files exist.
 

@@ -14,6 +14,7 @@ class PinFault(Struct, frozen=True):
             Of files: ``no_folder`` (a folder or a file cannot be read), ``broken`` (a file is
             damaged or incomplete), ``name`` (the catalogue does not allow a file's name),
             ``checksum`` (other bytes than the expected ones), ``no_source`` (the file is nowhere).
+            Of the model: ``thinking`` (its template is not told as the catalogue declares).
             Of the disk: ``disk_full``, ``unwritable``.
         detail: names of files, or the message of the hub or of the system.
     """

@@ -68,12 +68,8 @@ def _register_submit(group: typer.Typer, lang: str) -> None:
         endpoint: Annotated[
             str, typer.Option("--endpoint", metavar="E", help=i18n.text("opt-endpoint", lang))
         ] = "",
-        model: Annotated[
-            str, typer.Option("--model", metavar="M", help=i18n.text("opt-model", lang))
-        ] = "",
-        max_tokens: Annotated[
-            int, typer.Option("--max-tokens", min=0, help=i18n.text("opt-max-tokens", lang))
-        ] = 0,
+        model: Annotated[str, options.model(lang)] = "",
+        max_tokens: Annotated[int, options.max_tokens(lang)] = 0,
         until: Annotated[
             str,
             typer.Option("--until", "--deadline", metavar="T", help=i18n.text("opt-until", lang)),
@@ -87,6 +83,8 @@ def _register_submit(group: typer.Typer, lang: str) -> None:
         jurisdiction: Annotated[str | None, options.jurisdiction(lang)] = None,
         controlled_by: Annotated[str | None, options.controlled_by(lang)] = None,
         max_gco2e: Annotated[float | None, options.max_gco2e(lang)] = None,
+        task: Annotated[str, options.task(lang)] = "",
+        language: Annotated[str, options.language(lang)] = "",
         coop: Annotated[str, options.coop(lang)] = "",
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
@@ -98,6 +96,10 @@ def _register_submit(group: typer.Typer, lang: str) -> None:
         }
         if max_gco2e is not None:
             own["max_gco2e"] = max_gco2e
+        if task:
+            own["task"] = task
+        if language:
+            own["language"] = language
         now = dt.datetime.now().astimezone()
         deadline = read_moment(until, lang, now=now) if until else None
         batch_results.check_new(out, lang, force=force)

@@ -15,6 +15,7 @@ from entraide.cli import options, output
 from entraide.cli.pool_access import find_pool
 from entraide.errors import EntraideError
 from entraide.printable import printable
+from entraide.types import Effort
 
 if TYPE_CHECKING:
     from entraide.client import Answer, Client, RequestOptions, Stream, Waiting
@@ -32,22 +33,23 @@ def register(app: typer.Typer, lang: str) -> None:
             str, typer.Argument(metavar="QUESTION", help=i18n.text("arg-question", lang))
         ],
         *,
-        model: Annotated[
-            str, typer.Option("--model", metavar="M", help=i18n.text("opt-model", lang))
-        ] = "",
+        model: Annotated[str, options.model(lang)] = "",
         job_class: Annotated[str, options.job_class(lang)] = "",
         data_class: Annotated[str | None, options.data_class(lang)] = None,
         jurisdiction: Annotated[str | None, options.jurisdiction(lang)] = None,
         controlled_by: Annotated[str | None, options.controlled_by(lang)] = None,
-        max_tokens: Annotated[
-            int, typer.Option("--max-tokens", min=0, help=i18n.text("opt-max-tokens", lang))
-        ] = 0,
+        task: Annotated[str, options.task(lang)] = "",
+        language: Annotated[str, options.language(lang)] = "",
+        max_tokens: Annotated[int, options.max_tokens(lang)] = 0,
         temperature: Annotated[
             float | None,
             typer.Option(
                 "--temperature", min=0.0, max=2.0, help=i18n.text("opt-temperature", lang)
             ),
         ] = None,
+        think: Annotated[
+            Effort, typer.Option("--think", metavar="EFFORT", help=i18n.text("opt-think", lang))
+        ] = Effort.UNSTATED,
         max_wait: Annotated[
             float,
             typer.Option("--max-wait", metavar="S", min=0, help=i18n.text("opt-max-wait", lang)),
@@ -64,9 +66,13 @@ def register(app: typer.Typer, lang: str) -> None:
             "controlled_by": controlled_by,
             "max_output_tokens": max_tokens,
             "max_wait_s": max_wait,
+            "task": task,
+            "language": language,
         }
         if temperature is not None:
             request["temperature"] = temperature
+        if think:
+            request["think"] = think.value
         text = sys.stdin.read() if question == "-" else question
         pool = find_pool(state, lang)
         with pool.client(coop) as client:
@@ -81,7 +87,7 @@ def _print_answer(answer: "Answer", lang: str, *, json: bool) -> None:
     typer.echo()
     if answer.receipt is not None:
         typer.echo(typer.style(i18n.receipt_line(answer.receipt, lang), dim=True))
-        for line in (i18n.earlier_runs_line, i18n.place_line, i18n.smaller_line):
+        for line in (i18n.thought_line, i18n.earlier_runs_line, i18n.place_line, i18n.smaller_line):
             if sentence := line(answer.receipt, lang):
                 typer.echo(typer.style(sentence, dim=True))
 

@@ -10,8 +10,9 @@ import typer
 
 from entraide import i18n
 from entraide.cli import options, output
-from entraide.cli.pool_access import find_pool
+from entraide.cli.pool_access import coop_names, find_pool
 from entraide.cli.usage_errors import bad_value
+from entraide.coop_names import typed_name
 from entraide.errors import error_for
 
 if TYPE_CHECKING:
@@ -157,12 +158,14 @@ def _register_remove(coops: typer.Typer, lang: str) -> None:
             reason=reason or f"entraide coops remove {coop}",
         )
         with find_pool(state, lang).admin() as admin:
+            names = {} if json else coop_names(admin)
             removed = admin.call("RemoveCoop", request)
         if json:
             output.print_json(removed)
             return
         counts = {"keys": len(removed.keys), "nodes": len(removed.nodes)}
-        typer.echo(i18n.text("cli-coop-removed", lang, coop=coop, **counts))
+        shown = typed_name(coop, names)
+        typer.echo(i18n.text("cli-coop-removed", lang, coop=shown, **counts))
 
 
 def parse_quotas(texts: Sequence[str], lang: str) -> "list[admin_pb2.Quota]":

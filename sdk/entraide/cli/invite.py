@@ -9,7 +9,8 @@ import typer
 from entraide import i18n
 from entraide.cli import options, output
 from entraide.cli.nodes import evidence_text
-from entraide.cli.pool_access import find_pool
+from entraide.cli.pool_access import coop_names, find_pool
+from entraide.coop_names import shown_name
 
 SECONDS_PER_HOUR = 3_600.0
 
@@ -55,6 +56,7 @@ def register(app: typer.Typer, lang: str) -> None:
         )
         with find_pool(state, lang).admin() as admin:
             created = admin.call("CreateJoinToken", request)
+            names = {} if json else coop_names(admin)
         join = f"entraide node join {shlex.quote(created.link)}"
         # The script speaks to a pool over HTTPS only; a demonstration on loopback has none.
         install = install_command(created.link) if created.link.startswith("https://") else ""
@@ -69,7 +71,7 @@ def register(app: typer.Typer, lang: str) -> None:
         named = [site, zone, control, i18n.words("data", data_class or [], lang), backing]
         vouched = " · ".join(filter(None, named)) or i18n.text("cli-invited-nothing", lang)
         until = output.format_time(created.expires_at, lang)
-        sentence = i18n.text("cli-invited", lang, coop=coop, until=until, vouched=vouched)
-        typer.echo(sentence, err=True)
+        values = {"coop": shown_name(coop, names), "until": until, "vouched": vouched}
+        typer.echo(i18n.text("cli-invited", lang, **values), err=True)
         if not zone:
             typer.echo(i18n.text("cli-invited-no-zone", lang), err=True)

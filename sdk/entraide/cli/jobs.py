@@ -121,6 +121,6 @@ def _print_job(job: "Job", lang: str) -> None:
         typer.echo(job.text)
     if job.receipt is not None:
         typer.echo(typer.style(i18n.receipt_line(job.receipt, lang), dim=True))
-        for line in (i18n.earlier_runs_line, i18n.place_line):
+        for line in (i18n.thought_line, i18n.earlier_runs_line, i18n.place_line):
             if sentence := line(job.receipt, lang):
                 typer.echo(typer.style(sentence, dim=True))

@@ -8,7 +8,8 @@ import typer
 
 from entraide import i18n, relative_time
 from entraide.cli import options, output
-from entraide.cli.pool_access import find_pool
+from entraide.cli.pool_access import coop_names, find_pool
+from entraide.coop_names import shown_name
 from entraide.errors import error_for
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def register(models: typer.Typer, lang: str) -> None:
         request = admin_pb2.ModelOnNode(model=model, node=node)
         with find_pool(state, lang).admin() as admin:
             plan = admin.call("PlanModels" if dry_run else "PlaceModel", request)
-        _print_plan(plan, lang, json=json, dry_run=dry_run)
+            names = {} if json else coop_names(admin)
+        _print_plan(plan, names, lang, json=json, dry_run=dry_run)
 
     @models.command("unload", help=i18n.text("help-models-unload", lang))
     def unload(
@@ -55,17 +57,24 @@ def register(models: typer.Typer, lang: str) -> None:
         request = admin_pb2.ModelOnNode(model=model, node=node)
         with find_pool(state, lang).admin() as admin:
             plan = admin.call("UnloadModel", request)
-        _print_plan(plan, lang, json=json, dry_run=False)
+            names = {} if json else coop_names(admin)
+        _print_plan(plan, names, lang, json=json, dry_run=False)
 
 
 def _node_option(lang: str) -> Any:
     return typer.Option("--node", metavar="NODE", help=i18n.text("opt-place-node", lang))
 
 
-def _print_plan(plan: "admin_pb2.ModelPlan", lang: str, *, json: bool, dry_run: bool) -> None:
+def _print_plan(
+    plan: "admin_pb2.ModelPlan", names: dict[str, str], lang: str, *, json: bool, dry_run: bool
+) -> None:
     if json:
         output.print_json(plan)
         return
+    for step in plan.steps:
+        step.coop = shown_name(step.coop, names)
+    for order in plan.orders:
+        order.coop = shown_name(order.coop, names)
     for line in plan_lines(plan, lang, dry_run=dry_run):
         typer.echo(line)
 

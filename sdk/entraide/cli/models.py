@@ -9,7 +9,15 @@ import typer
 from entraide import catalogue as documents
 from entraide import i18n
 from entraide.catalogue import InvalidCatalogue
-from entraide.cli import model_placement, nodes, options, output, pinning
+from entraide.cli import (
+    model_evaluation,
+    model_placement,
+    model_quality,
+    nodes,
+    options,
+    output,
+    pinning,
+)
 from entraide.cli.model_catalogue import (
     PINNED,
     UNPINNED,
@@ -36,6 +44,7 @@ def register(app: typer.Typer, lang: str) -> None:
     _register_changes(models, lang)
     pinning.register(models, lang)
     model_placement.register(models, lang)
+    model_evaluation.register(models, lang)
 
     @models.command("list", help=i18n.text("help-models-list", lang))
     def list_(
@@ -48,15 +57,15 @@ def register(app: typer.Typer, lang: str) -> None:
         if json:
             output.print_json(served)
             return
-        headings = [
-            i18n.text(f"col-{name}", lang) for name in ("model", "context", "replicas", "features")
-        ]
+        names = ("model", "context", "replicas", "features", "quality")
+        headings = [i18n.text(f"col-{name}", lang) for name in names]
         rows = [
             [
                 f"{model.model} → {model.means}" if model.means else model.model,
                 str(model.context_tokens),
                 _replica_text(model, lang),
                 i18n.words("feature", model.features, lang),
+                "" if model.means else model_quality.summary(model.quality, lang),
             ]
             for model in served
         ]
@@ -201,10 +210,11 @@ def _print(entry: ModelEntry, lang: str) -> None:
         "licence": f"{entry.licence}, {i18n.word('openness', entry.openness, lang)}",
         "languages": " ".join(entry.languages),
         "features": i18n.words("feature", entry.features, lang) or UNPINNED,
-        "reasoning": output.yes_or_no(entry.reasoning, lang),
+        "thinking": i18n.word("thinking", entry.thinking, lang),
         "context": str(entry.context_tokens_max),
         "energy-class": f"{entry.energy_class or UNPINNED} ({energy})",
         "source": entry.source,
+        "quality": model_quality.summary(entry.quality, lang),
     }
     headings = {name: i18n.text(f"col-{name}", lang) for name in lines}
     width = max(map(len, headings.values()))
@@ -214,6 +224,7 @@ def _print(entry: ModelEntry, lang: str) -> None:
         where = artefact.repository or i18n.text("cli-model-own", lang)
         revision = artefact.revision[:12] or UNPINNED
         typer.echo(f"{artefact_text(artefact, lang)}  {where}  {revision}")
+    model_quality.print_evaluation(entry, lang)
 
 
 def _billions(parameters: int, lang: str) -> str:

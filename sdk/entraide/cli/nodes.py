@@ -9,7 +9,8 @@ import typer
 
 from entraide import i18n
 from entraide.cli import options, output
-from entraide.cli.pool_access import find_pool
+from entraide.cli.pool_access import coop_names, find_pool
+from entraide.coop_names import shown_name
 from entraide.errors import error_for
 from entraide.printable import printable
 
@@ -48,12 +49,14 @@ def register(app: typer.Typer, lang: str) -> None:
         request = admin_pb2.CreateJoinTokenRequest(coop=coop, valid_s=valid_s, zone=zone)
         with find_pool(state, lang).admin() as admin:
             created = admin.call("CreateJoinToken", request)
+            names = {} if json else coop_names(admin)
         if json:
             output.print_json(created)
             return
         typer.echo(created.token)
         until = output.format_time(created.expires_at, lang)
-        typer.echo(i18n.text("cli-token-once", lang, until=until, coop=coop), err=True)
+        shown = shown_name(coop, names)
+        typer.echo(i18n.text("cli-token-once", lang, until=until, coop=shown), err=True)
         if not zone:
             typer.echo(i18n.text("cli-invited-no-zone", lang), err=True)
 

@@ -47,6 +47,26 @@ def max_gco2e(lang: str) -> Any:
     return typer.Option("--max-gco2e", min=0.0, metavar="G", help=i18n.text("opt-max-gco2e", lang))
 
 
+def model(lang: str) -> Any:
+    """Returns ``--model M``, the model of a request."""
+    return typer.Option("--model", metavar="M", help=i18n.text("opt-model", lang))
+
+
+def max_tokens(lang: str) -> Any:
+    """Returns ``--max-tokens N``, the longest answer to a request."""
+    return typer.Option("--max-tokens", min=0, help=i18n.text("opt-max-tokens", lang))
+
+
+def task(lang: str) -> Any:
+    """Returns ``--task T``, the kind of the question."""
+    return typer.Option("--task", metavar="T", help=i18n.text("opt-task", lang))
+
+
+def language(lang: str) -> Any:
+    """Returns ``--language L``, the language of the question."""
+    return typer.Option("--language", metavar="L", help=i18n.text("opt-language", lang))
+
+
 def controlled_by(lang: str) -> Any:
     """Returns ``--controlled-by C``, who must control the machine of a request."""
     return typer.Option("--controlled-by", metavar="C", help=i18n.text("opt-control", lang))

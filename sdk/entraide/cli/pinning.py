@@ -132,6 +132,7 @@ def _fetch(
     lang: str,
 ) -> tuple[int, list[str]]:
     """Fetches and pins artefacts one by one; returns how many, and sentences on the others."""
+    from entraide.catalogue.chat_template import check_thinking
     from entraide.catalogue.gather import Sources
 
     sources = Sources(folders=() if folder is None else (folder,), hub=folder is None)
@@ -139,6 +140,7 @@ def _fetch(
     weights.announce([(entry.name, artefact, sources) for artefact in listed.values()])
     for index, artefact in listed.items():
         fault = weights.gather(entry.name, artefact, sources)
+        fault = fault or check_thinking(entry, weights.paths(entry.name, artefact))
         if fault is not None:
             faults.append(fault_text(entry.name, artefact.format, fault, lang))
             if fault.code == "unreachable":

@@ -126,6 +126,14 @@ class PoolAccess(Struct, frozen=True):
         raise problem
 
 
+def coop_names(admin: "AdminClient") -> dict[str, str]:
+    """Returns what people read in place of co-ops' identifiers, for those that have a name."""
+    from entraide.coop_names import names_of
+    from entraide.v1 import admin_pb2
+
+    return names_of(admin.call("ListCoops", admin_pb2.ListCoopsRequest()).coops)
+
+
 def default_state() -> Path:
     """Returns the default folder of this machine's pool."""
     return Path(platformdirs.user_data_dir("entraide")) / "pool"
@@ -138,6 +146,7 @@ def find_pool(state: Path | None, lang: str, *, url: str = "") -> PoolAccess:
         PoolUnreachable: the folder has no readable ``pool.json``.
         RequestError: ``invalid_request``: the file of ``ENTRAIDE_CA`` cannot be used.
     """
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # a failure is told in the command's own words
     from entraide.client._address import read_authority
     from entraide.client._constants import KEY_VARIABLE, URL_VARIABLE
 

@@ -69,6 +69,10 @@ class PoolWeights:
         """The folder."""
         return self._store.folder
 
+    def paths(self, model: str, artefact: Artefact) -> list[Path]:
+        """Returns where the folder has an artefact's files."""
+        return [self._store.file_path(model, artefact, file) for file in artefact.files]
+
     def clear_progress(self) -> None:
         """Removes the progress from the terminal."""
         if self._progress is not None:

@@ -1,4 +1,7 @@
-"""``entraide receipts verify``: says which receipts a pool signed, without asking the pool."""
+"""``entraide receipts verify``: says which receipts, or which closed month, a pool signed.
+
+Without asking the pool, if its keys were saved.
+"""
 
 import sys
 from pathlib import Path
@@ -13,6 +16,7 @@ from entraide.errors import error_for
 from entraide.printable import printable
 
 if TYPE_CHECKING:
+    from entraide.closed_months import VerifiedMonth
     from entraide.receipts import ReceiptKey, VerifiedReceipt
 
 KEYS_MAX_BYTES = 1024 * 1024
@@ -42,6 +46,8 @@ def register(app: typer.Typer, lang: str) -> None:
     ) -> None:
         from entraide.receipts import Verdict, verify_document
 
+        if _is_month(file):
+            raise typer.Exit(_verify_month(file, keys, pool, state, lang=lang, as_json=json))
         document = _read_document(file, lang)
         published = _read_keys(keys, lang) if keys else _fetch_keys(pool, state, lang)
         verified = verify_document(document, published)
@@ -50,6 +56,57 @@ def register(app: typer.Typer, lang: str) -> None:
         output.print_json(list(verified)) if json else _print_verdicts(verified, lang)
         if any(each.verdict is not Verdict.GENUINE for each in verified):
             raise typer.Exit(1)
+
+
+def _is_month(file: str) -> bool:
+    """Whether a file begins as a closed month does."""
+    from entraide.closed_months import MAGIC
+
+    try:
+        with Path(file).open("rb") as opened:
+            return file != "-" and opened.read(len(MAGIC)) == MAGIC
+    except OSError:  # its reader says why
+        return False
+
+
+def _verify_month(
+    file: str, keys: Path | None, pool: str, state: Path | None, *, lang: str, as_json: bool
+) -> int:
+    """Verifies a closed month and prints the result; returns the exit status."""
+    from entraide.closed_months import verify_month
+    from entraide.receipts import Verdict
+
+    published = _read_keys(keys, lang) if keys else _fetch_keys(pool, state, lang)
+    with Path(file).open("rb") as opened:
+        verified = verify_month(opened, published)
+    output.print_json(verified) if as_json else _print_month(verified, lang)
+    return 0 if verified.verdict is Verdict.GENUINE else 1
+
+
+def _print_month(verified: "VerifiedMonth", lang: str) -> None:
+    from entraide.receipts import Verdict
+    from entraide.units import g_from_ug, wh_from_uwh
+
+    head = verified.head
+    values: dict[str, i18n.Value] = {"defect": verified.defect.value}
+    if head is not None:
+        values |= {
+            "month": printable(head.month),
+            "pool": printable(head.pool),
+            "key": printable(head.key),
+            "closed": output.format_time(head.closed_at, lang),
+        }
+    typer.echo(i18n.text(f"month-verified-{verified.verdict}", lang, **values))
+    if head is None or verified.verdict is not Verdict.GENUINE:
+        return
+    sums: dict[str, i18n.Value] = {
+        "jobs": sum(each.jobs for each in head.sums),
+        "tokens": sum(each.tokens for each in head.sums),
+        "energy": i18n.decimal(wh_from_uwh(sum(each.energy_uwh for each in head.sums)), lang),
+        "direct": i18n.decimal(g_from_ug(sum(each.carbon_direct_ug for each in head.sums)), lang),
+        "root": head.root,
+    }
+    typer.echo(f"  {i18n.text('month-verified-sums', lang, **sums)}")
 
 
 def _read_document(file: str, lang: str) -> bytes:
@@ -117,7 +174,7 @@ def _print_verdicts(verified: "tuple[VerifiedReceipt, ...]", lang: str) -> None:
         typer.echo(i18n.text(f"receipt-verified-{each.verdict}", lang, **values))
         if each.receipt is not None and each.verdict is Verdict.GENUINE:
             typer.echo(f"  {printable(i18n.receipt_line(each.receipt, lang))}")
-            for line in (i18n.earlier_runs_line, i18n.place_line):
+            for line in (i18n.thought_line, i18n.earlier_runs_line, i18n.place_line):
                 if sentence := line(each.receipt, lang):
                     typer.echo(f"  {printable(sentence)}")
             for ran in each.receipt.runs or (each.receipt,):

@@ -13,6 +13,7 @@ from entraide import i18n
 from entraide.cli import options, output
 from entraide.cli.pool_access import PoolAccess, find_pool
 from entraide.errors import EntraideError, error_for
+from entraide.printable import printable
 
 if TYPE_CHECKING:
     from entraide.statements import Amounts, Statement, UsageLine
@@ -157,6 +158,8 @@ def _read_message(message: "admin_pb2.Statement") -> "Statement":
         complete=message.complete,
         place=convert.place(message.place) if message.HasField("place") else None,
         coop_names=dict(message.coop_names),
+        closed_at=message.closed_at,
+        root=message.root,
     )
 
 
@@ -185,6 +188,9 @@ def _print_statement(statement: "Statement", lang: str) -> None:
     if statement.place is not None:
         place = i18n.place_name(statement.place, lang)
         typer.echo(i18n.text("report-place", lang, place=place))
+    if statement.closed_at:
+        closed = output.format_time(statement.closed_at, lang)
+        typer.echo(i18n.text("report-closed", lang, closed=closed, root=printable(statement.root)))
     columns = ("what", "coop", "jobs", "tokens", "energy", "direct", "lifecycle")
     rows = [
         _amounts_row("report-given", "", statement.given, lang),

@@ -6,6 +6,7 @@ from google.protobuf import json_format, struct_pb2
 
 from entraide.client.answers import Job, ModelInfo, TokenUsage, Waiting
 from entraide.decoding import decode_json
+from entraide.models import TaskQuality
 from entraide.types import (
     Basis,
     Candidate,
@@ -20,9 +21,12 @@ from entraide.types import (
     ServerPlace,
     SmallerModel,
     SurplusEvidence,
+    Task,
 )
 from entraide.units import UG_PER_G, UWH_PER_WH, round_half_up
 from entraide.v1 import common_pb2, pool_pb2
+
+TASKS = frozenset(Task)  # a later pool may know more
 
 
 def waiting(message: pool_pb2.Waiting) -> Waiting:
@@ -38,6 +42,7 @@ def usage(message: common_pb2.Usage) -> TokenUsage:
         message.cached_tokens,
         message.output_tokens,
         Basis(message.basis or Basis.ESTIMATED),
+        message.reasoning_tokens,
     )
 
 
@@ -84,6 +89,10 @@ def receipt(message: common_pb2.Receipt) -> Receipt | None:
         place=place(message.place) if message.HasField("place") else None,
         further_places=tuple(map(place, message.further_places)),
         node_key=message.node_key,
+        coop_names=dict(message.coop_names),
+        reasoning_tokens=tokens.reasoning_tokens,
+        reasoning_wh=message.reasoning_wh,
+        always_thinks=message.always_thinks,
     )
 
 
@@ -208,4 +217,10 @@ def model(message: pool_pb2.Model) -> ModelInfo:
         zones=tuple(message.zones),
         controlled_by=tuple(message.controlled_by),
         pinned_at=message.pinned_at,
+        quality=tuple(_quality(cell) for cell in message.quality if cell.task in TASKS),
     )
+
+
+def _quality(message: pool_pb2.TaskQuality) -> TaskQuality:
+    values = {name: getattr(message, name) for name in TaskQuality.__struct_fields__}
+    return TaskQuality(**values | {"task": Task(message.task)})

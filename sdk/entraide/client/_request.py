@@ -75,6 +75,13 @@ class RequestOptions(NoticeOptions, total=False):
         max_wait_s: how long the request waits while no machine would accept it, seconds, at most as
             long as its class allows; then ``waited_too_long``.
         waiting_events: whether the pool says why the request waits; ``on_waiting`` asks for it.
+        think: whether the model thinks before its answer, or how long: ``none``, ``low``,
+            ``medium``, ``high``; the pool's policy decides where it is omitted.
+        thinking_budget_tokens: largest thought, tokens.
+        task: kind of the question, by which ``petit``, ``moyen``, ``grand`` and ``auto`` choose
+            among models: ``answer``, ``extract``, ``classify``, ``summarise``, ``rewrite``,
+            ``translate`` or ``compute``.
+        language: language of the question, ``fr`` or ``en``, for the same choice.
     """
 
     job_class: str
@@ -91,6 +98,10 @@ class RequestOptions(NoticeOptions, total=False):
     idempotency_key: str
     max_wait_s: float
     waiting_events: bool
+    think: bool | str
+    thinking_budget_tokens: int
+    task: str
+    language: str
     temperature: float
     top_p: float
     seed: int
@@ -118,6 +129,8 @@ _JOB_OPTIONS = frozenset(
         "idempotency_key",
         "max_wait_s",
         "waiting_events",
+        "task",
+        "language",
     }
 )
 
@@ -400,7 +413,8 @@ def retry_delay_s(
     """
     facts = CODES.get(error.code)
     # 499: the request was cancelled; one that waited for as long as it may is not sent again.
-    final = facts is None or facts.http == 499 or error.code == "waited_too_long"
+    has_waited = error.code == "waited_too_long" or "waited_s" in error.values
+    final = facts is None or facts.http == 499 or has_waited
     if final or not error.retryable or attempt >= retries:
         return None
     if error.retry_after_s is not None:

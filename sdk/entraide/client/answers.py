@@ -4,18 +4,23 @@ from typing import Any
 
 from msgspec import Struct
 
+from entraide.models import TaskQuality
 from entraide.types import Basis, Explanation, Receipt
 
 ENDED = frozenset({"completed", "cancelled", "failed", "refused"})
 
 
 class TokenUsage(Struct, frozen=True):
-    """Tokens of one job; ``basis`` is ``measured`` where the engine counted them."""
+    """Tokens of one job; ``basis`` is ``measured`` where the engine counted them.
+
+    ``reasoning_tokens`` are the output tokens of the model's thought.
+    """
 
     input_tokens: int
     cached_tokens: int
     output_tokens: int
     basis: Basis
+    reasoning_tokens: int = 0
 
 
 class JobExplanation(Struct, frozen=True):
@@ -151,6 +156,7 @@ class ModelInfo(Struct, frozen=True):
         zones: zones of the machines that serve it, or that can load it.
         controlled_by: who controls these machines.
         pinned_at: when its weights were pinned, seconds since the epoch; 0 if they were not.
+        quality: measured quality by task and language.
     """
 
     model: str
@@ -163,3 +169,4 @@ class ModelInfo(Struct, frozen=True):
     zones: tuple[str, ...] = ()
     controlled_by: tuple[str, ...] = ()
     pinned_at: float = 0.0
+    quality: tuple[TaskQuality, ...] = ()

@@ -27,7 +27,7 @@ error-engine_refused = { $cause ->
        *[other] : { $detail }.
     } Try with "model" and "messages" alone, then add the other fields one by one.
 }
-error-feature_unsupported = { $features ->
+error-feature_unsupported = { $feature ->
     [none] No machine of this pool can do what the request asks for with
     [tools] No machine of this pool can call tools with
     [images] No machine of this pool can see pictures with
@@ -37,6 +37,7 @@ error-feature_unsupported = { $features ->
     [chat] No machine of this pool can write text, only compute embeddings, with
     [repetition_penalty] No machine of this pool can penalise repetitions ("repetition_penalty") with
     [stop_token_ids] No machine of this pool can end an answer by tokens ("stop_token_ids"; "stop" works everywhere) with
+    [thinking_budget_tokens] No machine of this pool can limit a thought ("thinking_budget_tokens") with
    *[other] No machine of this pool can do this ({ $features }) with
 }{ $model ->
     [none] {" "}this model.
@@ -244,41 +245,100 @@ error-quota_jobs = Your co-op already has as many jobs in flight as its quota al
         [0] a larger quota.
        *[other] fewer than { $limit } jobs in flight, or with a larger quota.
     }
-error-quota_energy = Your co-op's quota of energy is spent{ $limit ->
+error-quota_energy = Your co-op's quota of energy { $never ->
+    [none] { $left ->
+        [none] is spent
+        [0] is spent
+       *[other] does not suffice
+    }
+   *[other] does not suffice
+}{ $limit ->
     [none] .
-   *[other] : { $limit } Wh{ $period ->
+   *[other] : { $never ->
+        [none] { $left ->
+            [none] {""}
+            [0] {""}
+           *[other] { $left } of{" "}
+        }
+       *[other] {""}
+    }{ $limit } Wh{ $period ->
         [none] {""}
        *[other] {" "}{ $period }
-    }.
-} Wait for the next period, or submit the job with Submit: it will wait.{ $project ->
+    }{ $never ->
+        [none] { $left ->
+            [none] .
+            [0] .
+           *[other] {" "}are left, and this request may take { $needed }.
+        }
+       *[other] .
+    }
+} { $never ->
+    [none] Wait for the next period, or submit the job with Submit: it will wait.
+   *[other] No period has enough: this request would take at least { $needed } Wh. Ask for a shorter answer, or send a shorter question.
+}{ $project ->
     [none] {""}
    *[other] {" "}(The quota is that of project { $project }.)
 }{ $key ->
     [none] {""}
    *[other] {" "}(The quota is that of key { $key }.)
 }
-    .otherwise = It would have passed this quota if energy had been left in it. Jobs submitted with Submit are not refused for this: they wait.
-error-quota_carbon = Your co-op's quota of emissions is spent{ $limit ->
+    .otherwise = { $never ->
+        [none] It would have passed this quota if energy had been left in it. Jobs submitted with Submit are not refused for this: they wait.
+       *[other] It would have passed this quota with a shorter answer, or with a larger quota.
+    }
+error-quota_carbon = Your co-op's quota of emissions { $never ->
+    [none] { $left ->
+        [none] is spent
+        [0] is spent
+       *[other] does not suffice
+    }
+   *[other] does not suffice
+}{ $limit ->
     [none] .
-   *[other] : { $limit } gCO2e{ $period ->
+   *[other] : { $never ->
+        [none] { $left ->
+            [none] {""}
+            [0] {""}
+           *[other] { $left } of{" "}
+        }
+       *[other] {""}
+    }{ $limit } gCO2e{ $period ->
         [none] {""}
        *[other] {" "}{ $period }
-    }.
-} Wait for the next period, or submit the job with Submit: it will wait.{ $project ->
+    }{ $never ->
+        [none] { $left ->
+            [none] .
+            [0] .
+           *[other] {" "}are left, and this request may take { $needed }.
+        }
+       *[other] .
+    }
+} { $never ->
+    [none] Wait for the next period, or submit the job with Submit: it will wait.
+   *[other] No period has enough: this request would emit at least { $needed } gCO2e. Ask for a shorter answer, or send a shorter question.
+}{ $project ->
     [none] {""}
    *[other] {" "}(The quota is that of project { $project }.)
 }{ $key ->
     [none] {""}
    *[other] {" "}(The quota is that of key { $key }.)
 }
-    .otherwise = It would have passed this quota if emissions had been left in it. Jobs submitted with Submit are not refused for this: they wait.
+    .otherwise = { $never ->
+        [none] It would have passed this quota if emissions had been left in it. Jobs submitted with Submit are not refused for this: they wait.
+       *[other] It would have passed this quota with a shorter answer, or with a larger quota.
+    }
 error-head_too_large = The headers of the request are too large. Send fewer or shorter ones.
 error-request_timeout = The request took too long to arrive. Send it again, or send less at a time.
-error-too_many_requests = This key already has as many requests in progress as one key may have{ $limit ->
-    [none] .
-   *[other] {" "}({ $limit }).
-} Wait until one of them ends.
+error-too_many_requests = { $of ->
+    [keys] As many keys and people of your co-op as may be served at a time ({ $limit }) already have requests in progress here. Wait until one of these requests ends.
+    [connections] Your co-op already has as many connections open here as it may have ({ $limit }). Wait until one of them closes.
+   *[none] This key already has as many requests in progress as one key may have{ $limit ->
+        [none] .
+       *[other] {" "}({ $limit }).
+    } Wait until one of them ends.
+}
 error-storage_full = The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. Tell its operator; try again later.
+error-store_away = The pool's database does not answer now; nothing that the pool accepted is lost. Send the request again in a few seconds, unchanged.
 error-files_full = Your co-op's files already take all the room that they may have{ $limit_mb ->
     [none] { $limit ->
         [none] .
@@ -338,7 +398,7 @@ error-no_node_serves = No machine in the pool can serve this request.{ $rule ->
         [one] { $nodes } machine
        *[other] { $nodes } machines
     }): the machine { $rule }.
-} Waiting will not help: ask for less (model, jurisdiction, control, data class, length).
+} Waiting will not help: ask for less (model, jurisdiction, control, data class, length, cap on emissions).
 error-no_node_live = No machine in the pool can be reached right now. Try again soon.
     .otherwise = It would have passed this check if a machine that may run it had been within reach.
 error-waited_too_long = Your question waited { $waited_s ->
@@ -672,8 +732,14 @@ rule-tried_before = has failed at this job already
     .otherwise = if that machine had not failed at this job already
 rule-little_room = is nearly full
     .otherwise = if the policy did not weigh the room that is left on a machine
+rule-shared_now = would emit more once full, and emits less only while others share it
+    .otherwise = if the policy did not fill the cleaner machines first
 rule-resumes_later = would continue the answer later
     .otherwise = if the answer had not begun already
+rule-stream_at_risk = would write too slowly after the first word for what is promised
+    .otherwise = if the promise had allowed a slower answer after the first word
+rule-end_at_risk = would not end the answer in time
+    .otherwise = if more time had been left until the end
 rule-promise_at_risk = would not keep the promise
     .otherwise = if the promise had left { $objective_s ->
         [none] more time
@@ -696,6 +762,14 @@ rule-batch_share_full = already holds as many batch jobs as the policy allows{ $
    *[other] {" "}({ $slots } slots)
 }
     .otherwise = if a slot left to batch jobs had been free
+rule-lends_nothing = belongs to a co-op{ $coop ->
+    [none] {""}
+   *[other] , { $coop },
+} that lends its machines to no other
+    .otherwise = if { $coop ->
+        [none] its co-op
+       *[other] { $coop }
+    } had lent its machines
 rule-lend_limit = already lends all the slots that its co-op{ $coop ->
     [none] {""}
    *[other] , { $coop },
@@ -782,14 +856,17 @@ reason-greenest = { $next_how ->
 reason-greenest_with_room = Among the machines expected to keep the promise it emits little{ $carbon_g ->
     [none] {""}
    *[other] {" "}({ $carbon_g })
-} and leaves room for what comes next; grams count for more on a machine that is nearly full.
+} and leaves room for what comes next; grams count for more on a machine that is nearly full, and for less on a cleaner one that the next requests can share.
 reason-only_one = It is the only machine possible right now{ $others ->
     [none] .
     [0] .
     [one] : { $others } other is excluded.
    *[other] : { $others } others are excluded.
 }
-reason-fastest_to_resume = The answer has begun, and its first word has come already: this is the machine expected to continue it soonest{ $ttft_s ->
+reason-fastest_to_resume = The answer has begun, and its first word has come already: { $speed ->
+    [nearly] this machine emits less than the fastest and is expected to continue it nearly as soon
+   *[other] this is the machine expected to continue it soonest
+}{ $ttft_s ->
     [none] .
    *[other] , in { $ttft_s }.
 }
@@ -800,7 +877,10 @@ reason-fastest_at_risk = { $late_for ->
         [none] {""}
        *[other] {" "}(first word in { $objective_s })
     }
-}: this is the fastest{ $ttft_s ->
+}: { $speed ->
+    [nearly] this one emits less than the fastest and is nearly as fast
+   *[other] this is the fastest
+}{ $ttft_s ->
     [none] {""}
    *[other] , first word in { $ttft_s }
 }, and the promise is at risk.
@@ -841,7 +921,7 @@ reason-no_free_slot = { $nodes ->
 }
     .otherwise = It can start when a slot opens on a machine that may run it and its turn has come{ $example_node ->
         [none] .
-       *[other] , for instance on { $example_node } (co-op { $example_coop }, { $example_zone }).
+       *[other] , for instance on { $example_node } ({ COOP($example_coop, "co-op") }, { $example_zone }).
     }
 reason-fair_share_turn = { $coops_ahead ->
     [none] Other co-ops have
@@ -863,7 +943,7 @@ reason-no_node_live = No possible machine can take it right now.{ $rule ->
 }
     .otherwise = It can start when a machine that may run it is available{ $example_node ->
         [none] .
-       *[other] , for instance { $example_node } (co-op { $example_coop }, { $example_zone }).
+       *[other] , for instance { $example_node } ({ COOP($example_coop, "co-op") }, { $example_zone }).
     }
 reason-turn_is_next = Its turn is next: the scheduler examines it in a moment.
     .otherwise = A machine can take it now; the scheduler examines a limited number of kinds of jobs at a time.
@@ -936,7 +1016,7 @@ reason-batch_share_full = Batch jobs already hold the whole share of slots that 
 }
     .otherwise = It can start when a slot left to batch jobs opens and its turn has come{ $example_node ->
         [none] .
-       *[other] , for instance on { $example_node } (co-op { $example_coop }, { $example_zone }).
+       *[other] , for instance on { $example_node } ({ COOP($example_coop, "co-op") }, { $example_zone }).
     } In another class it would not have waited for that share.
 reason-resting = { $nodes ->
     [none] The machines that could take it are
@@ -1020,6 +1100,13 @@ feature-embeddings_only = embeddings only
 feature-dimensions = shortened embeddings
 feature-public_only = public data only
 feature-resume = resuming an answer
+feature-repetition_penalty = repetition penalty
+feature-stop_token_ids = stop tokens
+feature-thinking_budget_tokens = thinking budget
+thinking-never = never
+thinking-argument = if asked
+thinking-sign = if asked
+thinking-always = always: it cannot be asked not to
 control-member = a member co-op
 control-canadian = another Canadian organisation
 control-other = an organisation not vouched for as Canadian
@@ -1093,7 +1180,7 @@ zone-unknown = unknown zone
 
 ## Receipt, in one line.
 
-receipt-line = Served by { $node } { $where } (co-op { $coop }{ $controlled_by ->
+receipt-line = Served by { $node } { $where } ({ COOP($coop, "co-op") }{ $controlled_by ->
     [none] {""}
    *[other] ; controlled by { $controlled_by }
 }) · { $energy } ({ $energy_basis }) · { $carbon } ({ $carbon_basis }{ $surplus_evidence ->
@@ -1118,7 +1205,7 @@ receipt-place = The text passed the pool’s server, { $place }{ $further ->
    *[other] , and another server, { $further }.
 }
 receipt-begun = Begun by { $machines }; { $node } continued the answer.
-receipt-begun-machine = { $node } { $where } (co-op { $coop }, { $output_tokens } tokens)
+receipt-begun-machine = { $node } { $where } ({ COOP($coop, "co-op") }, { $output_tokens } tokens)
 receipt-surplus-measured = measured renewable surplus
 receipt-surplus-declared = declared renewable surplus
 receipt-surplus-estimated = estimated renewable surplus
@@ -1134,7 +1221,7 @@ receipt-at-risk = promise at risk from the start
 
 ## Explanation of a decision.
 
-explain-placed = Placed on { $node } (co-op { $coop }, { $zone }{ $controlled_by ->
+explain-placed = Placed on { $node } ({ COOP($coop, "co-op") }, { $zone }{ $controlled_by ->
     [none] {""}
    *[other] ; controlled by { $controlled_by }
 }).
@@ -1165,9 +1252,9 @@ explain-numbers = Expected: first word in { $ttft_s }{ $ttft_upper_s ->
     [one] {" "}· { $cached_tokens } token already read
    *[other] {" "}· { $cached_tokens } tokens already read
 }
-explain-greener = It could have gone to { $greener_node } (co-op { $greener_coop }, { $greener_zone }: { $greener_carbon_g }, first word in { $greener_ttft_s }) { $condition }.
-explain-next = Without { $node } it could have gone to { $next_node } (co-op { $next_coop }, { $next_zone }: { $next_carbon_g }, first word in { $next_ttft_s }).
-explain-could = It could have gone to { $example_node } (co-op { $example_coop }, { $example_zone }) { $condition }.
+explain-greener = It could have gone to { $greener_node } ({ COOP($greener_coop, "co-op") }, { $greener_zone }: { $greener_carbon_g }, first word in { $greener_ttft_s }) { $condition }.
+explain-next = Without { $node } it could have gone to { $next_node } ({ COOP($next_coop, "co-op") }, { $next_zone }: { $next_carbon_g }, first word in { $next_ttft_s }).
+explain-could = It could have gone to { $example_node } ({ COOP($example_coop, "co-op") }, { $example_zone }) { $condition }.
 explain-no-other = No other machine could take it at that moment.
 explain-alone = The pool has no other machine.
 explain-if-not-rule = without the rule "{ $name }"
@@ -1190,7 +1277,7 @@ explain-waiting-helps = waiting may help
 explain-waiting-useless = waiting will not change it
 explain-late = first word too late for the promise
 explain-slow = too slow after the first word for what is promised
-explain-obstacle = { $obstacle_node } (co-op { $obstacle_coop }, { $obstacle_zone }) would emit less ({ $obstacle_carbon_g }), but { $obstacle }.
+explain-obstacle = { $obstacle_node } ({ COOP($obstacle_coop, "co-op") }, { $obstacle_zone }) would emit less ({ $obstacle_carbon_g }), but { $obstacle }.
 explain-first-word = first word in { $ttft }{ $upper ->
     [none] {""}
    *[other] , { $upper } at most
@@ -1324,6 +1411,7 @@ pool-doctor-summary = { $failed ->
     }
    *[other] The lines marked “✗” prevent this pool from working.
 }
+pool-doctor-since = (since { $since })
 pool-doctor-config-ok = Configuration and keys can be read.
 pool-doctor-config-unfounded = This pool was started by “entraide up” or by hand: it has no pool.toml. Its certificates, ports and database are not checked, and it cannot be backed up.
     .remedy = For a pool that lasts, found one:  entraide pool create DIR --name NAME --address HOST
@@ -1343,6 +1431,14 @@ pool-doctor-port-silent = The pool runs, but does not answer on port { $port } (
     .remedy = Read the logs in the pool’s directory “logs”, then restart the pool.
 pool-doctor-clock-ok = The clock is synchronised.
 pool-doctor-clock-unasked = The clock fits the certificates; this system does not say whether it is synchronised.
+pool-doctor-clock-far-ahead = The clock is { $days } days ahead of the last event: a start waits for your decision.
+    .remedy = If the pool stood still for so long:  entraide pool clock accept { $path }  Otherwise, set the clock.
+pool-doctor-clock-far-back = The clock is { $days ->
+    [0] { $minutes } minutes
+    [one] one day
+   *[other] { $days } days
+} behind the last event: a start waits for your decision.
+    .remedy = If it is right now:  entraide pool clock set { $path }  Otherwise, set it.
 pool-doctor-clock-behind = The clock is behind: a certificate becomes valid only in { $days } days.
     .remedy = Set the clock; turn on its synchronisation (NTP).
 pool-doctor-clock-unsynchronised = The system’s clock is not synchronised.
@@ -1391,15 +1487,88 @@ pool-doctor-gateways-silent = The scheduler does not hear these gateways: { $gat
     .remedy = Look at their logs, and whether their machines reach the bus. The other gateways serve meanwhile.
 pool-doctor-gateways-twice = Two processes use the same gateway name: { $gateways }.
     .remedy = Give each gateway a name of its own in its config file, and start it again.
-pool-doctor-nodes-ok = Versions of the nodes checked: { $number }.
-pool-doctor-nodes-old = Nodes of a version earlier than { $version }: { $nodes }.
-    .remedy = Ask their owners to update: “entraide node status” names the command.
-pool-doctor-zones-ok = Machines whose zone is recorded: { $number }.
 pool-doctor-zones-none = Machines without a recorded zone, which get no requests: { $nodes }.
     .remedy = Record where each one is: “entraide nodes vouch NODE --zone ZONE”. “entraide nodes list” shows what its owner says.
-pool-doctor-alarms-ok = False alarms in the last hour, of machines given up although they were there: { $number }.
 pool-doctor-alarms-frequent = Given up three times or more in the last hour although they were there: { $nodes } ({ $number } false alarms in all). Their answers were repeated or resumed elsewhere.
     .remedy = Look at the link between these machines and the pool, and at what else keeps them busy. If it stays so, raise timing.busy_suspect_after_s, timing.busy_lost_after_s and timing.reconnect_s in the policy.
+pool-doctor-clock-off = The clock of the pool’s server is wrong: it differs from the time of the pool’s events, or from most machines’ clocks.
+    .remedy = Set the clock, then enable its synchronisation:  timedatectl set-ntp true  If the clock is right and was wrong before:  entraide pool clock show
+pool-doctor-store-full = The disk of { $path } has no room for new requests that are kept; soon no request is accepted any more.
+    .remedy = Free space at once; what was refused can be sent again then.
+pool-doctor-store-away = The database does not answer: no new request is accepted.
+    .remedy = Start it again, or restore the link to it: the pool goes on by itself.
+pool-doctor-store-growing = The database ({ $size_gb } GB) grows by { $per_day_gb } GB a day. With { $free_gb } GB free, its disk is full in { $days } days.
+    .remedy = Free space, move the pool to a larger disk, or lower [journal] keep_days in pool.toml.
+pool-doctor-books-unbalanced = The books do not sum to zero: { $units }.
+    .remedy = Make a backup and report this defect; do not correct the ledger.
+pool-doctor-bus-lost = The scheduler has no connection to the bus: machines get no requests.
+    .remedy = If it does not come back by itself, read the pool’s logs, then restart the pool.
+pool-doctor-scheduler-recovered = The scheduler has recovered from errors within the last hour: { $codes }.
+    .remedy = Read the scheduler’s log, which has the details, and report this defect.
+pool-doctor-restarts-recent = { $part ->
+    [pool] The process that supervises the pool ended without being asked to, and started again (times: { $names }).
+    [scheduler] The scheduler ended without being asked to, and started again (times: { $names }).
+    [bus] The bus ended, or the scheduler lost its connection to it (times: { $names }).
+    [gateway] Gateways ended without being asked to, and started again: { $names }.
+    [node] Agents of machines ended without being asked to, and started again: { $names }.
+   *[other] A part of the pool ended without being asked to, and started again: { $names }.
+}
+    .remedy = Once may be chance. If it comes again, read the log of that part around this time.
+pool-doctor-restarts-loop = { $part ->
+    [pool] The process that supervises the pool ends again and again; it has restarted { $names } times within ten minutes.
+    [scheduler] The scheduler ends again and again; it has restarted { $names } times within ten minutes.
+    [bus] The bus ends again and again, or the scheduler keeps losing its connection to it: { $names } times within ten minutes.
+    [gateway] Gateways end again and again; restarts within ten minutes: { $names }.
+    [node] Agents of machines end again and again; restarts within ten minutes: { $names }.
+   *[other] A part of the pool ends again and again: { $names }.
+}
+    .remedy = Read the last lines of the log of that part before each restart: they say what ends it.
+pool-doctor-gateways-clock = The clocks of these gateways are wrong by more than ten seconds: { $gateways }.
+    .remedy = Set the clocks of their machines, and enable their synchronisation (NTP).
+pool-doctor-nodes-none = No machine accepts requests; { $number } machines are approved.
+    .remedy = Their owners may have paused them: see why with this command:  entraide nodes list
+pool-doctor-nodes-silent = Machines that were not heard for a moment: { $nodes }.
+    .remedy = If it comes again, check the link between these machines and the pool.
+pool-doctor-nodes-engine = Machines whose engine has stopped by itself: { $nodes }.
+    .remedy = The agent starts it again. If it stops again, its owner runs this command on the machine:  entraide node doctor
+pool-doctor-nodes-clock = The clocks of these machines are wrong by more than ten seconds: { $nodes }.
+    .remedy = Their owners set the clocks and enable their synchronisation (NTP).
+pool-doctor-streams-broken = Answers that broke off within the last ten minutes: { $number }.
+    .remedy = Members can ask again. The other lines say which machine, gateway or link was lost.
+pool-doctor-node-waiting = The machine { $node } asks to join the pool.
+    .remedy = Approve it if its co-op has announced it, else revoke it:  entraide nodes approve { $node }
+pool-doctor-node-quarantined = The machine { $node } is in quarantine: { $quarantine }{ $detail ->
+    [none] {""}
+   *[other] {" "}({ $detail })
+}.
+    .remedy = The pool ignores its messages. Read its log with its owner, update it, then end the quarantine:  entraide nodes approve { $node }
+pool-doctor-key-quarantined = The key { $key } is in quarantine: { $quarantine }{ $detail ->
+    [none] {""}
+   *[other] {" "}({ $detail })
+}.
+    .remedy = The pool refuses its requests. Ask the co-op what sends them; once the cause is known, end the quarantine:  entraide keys clear { $key }
+pool-doctor-node-lost = The machine { $node } is lost.
+    .remedy = If it should be on, its owner runs this command on it:  entraide node doctor
+pool-doctor-node-refused = The machine { $node } could not load { $model } ({ $code }).
+    .remedy = The pool tries elsewhere or later. If it happens again, check the machine’s disk and memory, or place the model on another one.
+pool-doctor-node-old = The machine { $node } has version { $agent }, older than the pool’s ({ $version }).
+    .remedy = Ask its owner to update it; on the machine, this command says how:  entraide node status
+pool-doctor-books-ok = { $number ->
+    [0] No month of the books is closed yet.
+    [one] One month of the books is closed, in { $size_mb } MB.
+   *[other] { $number } months of the books are closed, in { $size_mb } MB.
+}
+pool-doctor-books-unasked = The closed months of the books were not checked.
+pool-doctor-books-missing = Files of closed months are missing: { $months }.
+    .remedy = Bring them back from a backup, into { $path }/closed: the receipts of these months are nowhere else.
+pool-doctor-books-altered = Files of closed months are not those that this pool signed: { $months }.
+    .remedy = Bring them back from a backup, into { $path }/closed; “entraide receipts verify” says what is wrong with a file.
+pool-doctor-retention-ok = Journal and explanations hold the days that they promise.
+pool-doctor-retention-journal = The journal holds { $days } days instead of { $promised } at the present rate, because it keeps at most { $rows_max } events.
+    .remedy = If the disk has room, raise “events_max” under [journal] in pool.toml; or lower “keep_days” to what you need.
+pool-doctor-retention-explanations = Explanations are held for { $days } days instead of { $promised } at the present rate, because at most { $rows_max } are kept.
+    .remedy = Tell members so: receipts and statements stay.
+books-late-reason = settled after its month was closed
 pool-doctor-backup-ok = The last backup is { $days ->
     [0] of today.
     [one] one day old.
@@ -1482,6 +1651,7 @@ error-pool_config_refused = { $path } cannot be used: { $fault ->
     [zone] { $key } is “{ $value }”: write a zone such as CA-QC, or unknown.
     [controlled_by] { $key } is “{ $value }”: write member, canadian, other or unknown.
     [negative] { $key }: keep_days and events_max must not be negative.
+    [grace_days] { $key } is { $value }: write a number of days from 1 to 366.
    *[other] { $key }: { $value }
 }
 
@@ -1573,6 +1743,8 @@ error-node_record_gone = The pool was restored from a backup made before this ma
 error-node_revoked = The pool has revoked this machine; the agent ends. Ask the pool's operator for a new invitation: with it the machine joins again.
 error-bus_untrusted = The bus's server could not prove that it is your pool's. Check the address and the token.
 error-store_unreachable = The database ({ $place }) cannot be opened: { $problem }. Start it, or correct store_url in the configuration.
+error-term_held = Another scheduler ({ $leader }) uses this pool's database. Stop it first; if it has ended without having been stopped, this one takes over by itself within half a minute.
+error-scheduler_elsewhere = Another scheduler ({ $leader }) works on this pool's bus with a database of its own: the pool's folder was probably copied or restored. This one has ended. Keep one of the two, and start no other.
 error-bus_unreachable = No server of the bus answers ({ $servers }){ $problem ->
     [none] .
    *[other] {""}: { $problem }.
@@ -1588,7 +1760,7 @@ help-node-bench = Measure the engine's speed now.
 help-node-pause = Take no new jobs; the running ones end within the owner's time limit, or move to another machine.
 help-node-resume = Take new jobs again.
 help-node-leave = Stop the agent and erase this node's identity.
-node-joined = This machine is now the node { $node } of the co-op { $coop } ({ $place }).
+node-joined = This machine is now the node { $node } of the { COOP($coop, "co-op") } ({ $place }).
 node-joined-next = To start it: { $command }
 node-hardware-models = { $models ->
     [0] Its memory is too small for each of the { $all } models that come with Entraide.
@@ -1670,7 +1842,7 @@ cli-load-refused = { $node } did not load "{ $model }" on { $when }: { $failure 
 cli-resting = { $model } until { $until } ({ $failure })
 cli-probing = { $model }: one run at a time ({ $failure })
 cli-no-pool = No pool runs in { $path }. Start one with "entraide up", or give its address in ENTRAIDE_URL.
-cli-no-key-of = There is no key of the co-op "{ $coop }" here. Create one with "entraide keys create --coop { $coop }".
+cli-no-key-of = There is no key of the co-op "{ $coop }" here. Create one with "entraide keys create --{ COOP($coop, "coop") }".
 cli-report-coop = Name the co-op with --coop: the operator's key is of none.
 cli-no-admin-key = This command needs the operator's key: that of a local pool (--state), or ENTRAIDE_ADMIN_KEY.
 cli-token-once = One-time token for { $coop }, valid until { $until }. On the machine that joins: entraide node join ADDRESS --token TOKEN. "entraide invite" makes one link of both.
@@ -1834,8 +2006,11 @@ opt-data = Class of the data: public, internal or restricted.
 opt-control = Who must control the machine: member (a member co-op), canadian (any Canadian organisation) or other (any).
 opt-zone = Jurisdiction that the job must not leave: CA, CA-QC…
 opt-max-tokens = Maximum length of the answer, in tokens.
+opt-task = Kind of the question, by which "petit", "moyen", "grand" and "auto" choose among models: answer, extract, classify, summarise, rewrite, translate or compute.
+opt-language = Language of the question, fr or en, by which "petit", "moyen", "grand" and "auto" choose among models.
 opt-max-wait = How long the question waits while no machine would take it, in seconds; by default what its class allows.
 opt-go-on = If the answer breaks off, ask again and go on from there, up to 3 times.
+opt-think = How long the model thinks before it answers: none, low, medium or high; several times the energy. Without it, the pool’s policy decides.
 opt-temperature = How freely the model picks its words, from 0 (always the same answer) to 2.
 opt-jobs-erase = Also erase the request and the answer that the pool keeps, at once, even of a job that has ended.
 opt-limit = Maximum number of jobs to list.
@@ -2054,6 +2229,7 @@ policy-fault = { $key ->
     [no_period] {" "}is "{ $value }": jobs in flight have no period, so remove it.
     [period_needed] {" "}is missing: a quota of { $value } needs minute, day or month.
     [two_owners] {" "}belongs to a project and to a key ({ $value }): remove one of the two.
+    [like_quotas] {" "}has the same quota twice ({ $value }): keep one of the two.
     [unknown_key] {" "}is not a key of the policy: correct its name, or remove it.
     [missing] {" "}is missing: add it.
     [wrong_kind] {" "}is "{ $value }": write { $expected }.
@@ -2219,7 +2395,7 @@ opt-report-coop = Co-op of the statement (default: the key's own).
 opt-report-csv = Write usage by day, key, project, model and node as CSV.
 error-statement_of_another = This key is not one of { $coop ->
     [none] that co-op
-   *[other] the co-op { $coop }
+   *[other] the { COOP($coop, "co-op") }
 }: a co-op reads its own statement only.
 opt-month = Month (default: the current one).
 arg-correction = Name of the correction; a name counts once only.
@@ -2234,6 +2410,7 @@ opt-lend-part = Share of its own machines' slots that other co-ops may hold at o
 opt-lend-wh = Watt-hours per day that other co-ops may use on its machines; none for no limit.
 cli-bad-lend = "{ $text }" is not a number of watt-hours: write 2000, or none for no limit.
 cli-corrected = Posted: { $name }.
+report-closed = The month was closed on { $closed }; root of its file: { $root }
 report-place = Pool’s server today: { $place }.
 report-title = Statement of { $coop }, { $month }
 report-given = given
@@ -2252,9 +2429,22 @@ col-reason = REASON
 
 ## Receipts: verification and keys.
 
-help-receipts = Verify receipts without the pool.
-help-receipts-verify = Say of each receipt whether the pool signed it as it is; exit status 1 if one is false.
-arg-receipts-file = File with receipts, answers or jobs as JSON, one value or one on each line; "-" reads from standard input.
+help-receipts = Verify receipts and closed months without the pool.
+help-receipts-verify = Say of each receipt, or of a closed month, whether the pool signed it as it is; exit status 1 if one is false.
+arg-receipts-file = File with receipts, answers or jobs as JSON, one value or one on each line, or a closed month (YYYY-MM.entraide); "-" reads JSON from standard input.
+month-verified-genuine = Genuine: the books of { $month }, closed by { $pool } on { $closed }, signed with key { $key }.
+month-verified-altered = False: the books of { $month }. { $defect ->
+    [signature] The signature does not belong to this content.
+    [order] A record stands twice, or not in its place.
+    [record] A record is not of this month, or does not sum to zero.
+    [sums] The sums are not those of the records.
+    [root] The records are not those that were signed.
+   *[other] A part of the file is damaged.
+}
+month-verified-unknown_key = False: the books of { $month }. The pool has and had no key { $key }: another pool signed them, or nobody.
+month-verified-retired_key = False: the books of { $month }. They were closed after the pool retired key { $key }.
+month-verified-malformed = False: this is no closed month, or the file is cut short or damaged.
+month-verified-sums = { $jobs } jobs, { $tokens } tokens, { $energy } Wh, { $direct } g CO2e. Root: { $root }
 opt-receipts-keys = Saved document of the pool's /.well-known/entraide, so that nothing is fetched.
 opt-receipts-pool = Web address of the pool whose keys count (default: the pool that commands use).
 receipt-verified-line = line { $line }
@@ -2288,6 +2478,46 @@ error-file_unreadable = The file{ $path ->
     [none] {""}
    *[other] {" "}({ $detail })
 }.
+help-pool-clock = See the pool's clock, and decide when it is far from the system's time.
+help-pool-clock-show = Show the system's time, that of the last event, and the records with wrong dates.
+help-pool-clock-accept = Confirm the system's time, which is far after the last event: the pool goes on at that time.
+help-pool-clock-set = Confirm the system's time, which is before the last event: the pool goes back to that time, and notes the records with wrong dates.
+pool-clock-ahead = The system's clock is { $days } days ahead of this pool's last event. Nothing changes until you have decided.
+    The pool stood still for so long: entraide pool clock accept { $path }
+    The clock is wrong: set it; the pool will start by itself.
+pool-clock-back = The system's clock is { $days ->
+    [0] { $minutes } minutes
+    [one] one day
+   *[other] { $days } days
+} behind this pool's last event. Nothing changes until you have decided.
+    The clock was ahead before, and is right now: entraide pool clock set { $path }
+    The clock is wrong: set it; the pool will start by itself.
+page-clock-title = The pool waits for a decision
+page-clock-ahead = The pool waits for a decision of its operator: its server's clock is { $days } days ahead of the last event. Nothing is lost.
+page-clock-back = The pool waits for a decision of its operator: its server's clock is behind the last event. Nothing is lost.
+clock-show = System's clock: { $now } · last event: { $last ->
+    [none] none
+   *[other] { $last }
+}
+clock-show-right = The two agree.
+clock-show-ahead = The system's clock is { $days } days ahead of the last event. If the pool stood still for so long: entraide pool clock accept { $path }
+clock-show-back = The system's clock is { $days ->
+    [0] { $minutes } minutes
+    [one] one day
+   *[other] { $days } days
+} behind the last event. If it is right now: entraide pool clock set { $path }
+clock-show-setting = The pool went back from { $was_at } to { $at }. { $number ->
+    [0] No record has a wrong date.
+   *[other] Records with wrong dates:
+}
+clock-show-records = { $column }: { $number }, from { $first } to { $last }{ $names ->
+    [none] {""}
+   *[other] {" "}({ $names })
+}
+clock-accept-done = The system's time is confirmed: { $now }. The pool goes on at that time within a minute.
+clock-accept-refused = The system's clock is not far after the last event: there is nothing to confirm. See: entraide pool clock show { $path }
+clock-set-done = The pool goes back to the system's time, { $now }. If it runs, its scheduler restarts, and the answers that its gateway streams break off. The records with wrong dates: entraide pool clock show { $path }
+clock-set-refused = The system's clock is not behind the last event: there is nothing to set. See: entraide pool clock show { $path }
 help-pool-receipt-key = Retire the key that signs receipts and make a new one; receipts of before stay verifiable. The pool must be stopped.
 pool-receipt-key-renewed = Key { $key } signs receipts from the next start on. Key { $before } is retired: its public half stays published, and its receipts stay verifiable.
 error-receipt_keys_full = There are already { $max ->
@@ -3042,6 +3272,7 @@ error-scenario_refused = The scenario cannot be used{ $path ->
     [no_period] is "{ $value }": jobs in flight have no period, so remove it.
     [period_needed] is missing: a quota of { $value } needs minute, day or month.
     [two_owners] belongs to a project and to a key ({ $value }): remove one of the two.
+    [like_quotas] has the same quota twice ({ $value }): keep one of the two.
    *[other] cannot be read: { $detail }
 }
 error-seeds_refused = This number of seeds cannot be simulated{ $value ->
@@ -3319,8 +3550,8 @@ opt-dry-run = Change nothing: only say what would be done, and why.
 cli-place-what = Name a model, or ask what the pool would do: entraide models place --dry-run
 plan-nothing = Nothing to load or unload: no job waits for a model that is missing.
 plan-standing = At the pool's request:
-plan-load = Load "{ $model }" on { $node } (co-op { $coop }, { $zone }).
-plan-unload = Unload "{ $model }" from { $node } (co-op { $coop }, { $zone }).
+plan-load = Load "{ $model }" on { $node } ({ COOP($coop, "co-op") }, { $zone }).
+plan-unload = Unload "{ $model }" from { $node } ({ COOP($coop, "co-op") }, { $zone }).
 plan-why-waiting = { $jobs ->
     [one] { $jobs } job waits
    *[other] { $jobs } jobs wait
@@ -3336,11 +3567,18 @@ plan-facts = It will take { $memory } of memory and about { $load }{ $fetch ->
     [none] .
    *[other] ; electricity there emits { $intensity }.
 }
-plan-order = { $node } (co-op { $coop }, { $zone }) · { $model } · { $state } · { $since } · { $memory }
+plan-order = { $node } ({ COOP($coop, "co-op") }, { $zone }) · { $model } · { $state } · { $since } · { $memory }
 order-making_room = making room
 order-loading = loading
 order-loaded = loaded
 order-unloading = unloading
+receipt-thought = Of this, { $tokens ->
+    [one] { $tokens } token was
+   *[other] { $tokens } tokens were
+} the model’s thought ({ $energy }).{ $model ->
+    [none] {""}
+   *[other] {" "}The model "{ $model }" always thinks: it cannot be asked not to.
+}
 receipt-smaller = A smaller model, { $model }, would have taken { $energy } and { $carbon }: { $percent } less energy ({ $basis }).
 error-no_model_fits = No model of the size asked for{ $model ->
     [none] {""}
@@ -3361,12 +3599,12 @@ error-model_failed = { $model ->
    *[other] : { $failure }.
 } Try again later; if it happens again, tell the operator.
     .otherwise = It would have passed this check if a machine within reach had managed to load this model.
-reason-model_loading = { $node } (co-op { $coop }, { $zone }) is loading the model "{ $model }"{ $ready_at ->
+reason-model_loading = { $node } ({ COOP($coop, "co-op") }, { $zone }) is loading the model "{ $model }"{ $ready_at ->
     [none] .
    *[other] , ready { $ready_at }.
 }
     .otherwise = It can start once the model is loaded.
-reason-model_making_room = { $node } (co-op { $coop }, { $zone }) is unloading another model to make room for "{ $model }".
+reason-model_making_room = { $node } ({ COOP($coop, "co-op") }, { $zone }) is unloading another model to make room for "{ $model }".
     .otherwise = It can start once the model is loaded.
 reason-model_resting = No possible machine could load the model "{ $model }": { $failure }. Next attempt { $again_at }.
     .otherwise = It can start if that attempt succeeds.
@@ -3376,6 +3614,25 @@ reason-model_waits = The model "{ $model }" is loaded nowhere, and { $nodes ->
 }: its owner is using it, or other models take its memory.
     .otherwise = It can start when one of them has loaded it.
 explain-alias = "{ $alias }" means "{ $model }" here.
+explain-always-thinks = The model "{ $model }" always thinks before it answers: it cannot be asked not to.
+# Measured quality of a model and the policy's least rate: the kind of question and the language where it is weakest.
+explain-quality-passes = It takes the least energy of the models that are good enough: its rate of right answers is at least { $right_low } ("{ $task }", in { $language ->
+    [fr] French
+   *[en] English
+}), and the policy requires { $right_least }.
+explain-quality-undecided = No available model is surely good enough: the rate of right answers of this one is at least { $right_low } ("{ $task }", in { $language ->
+    [fr] French
+   *[en] English
+}), and the policy requires { $right_least }.
+explain-quality-fails = No available model is good enough: the rate of right answers of this one is at least { $right_low } ("{ $task }", in { $language ->
+    [fr] French
+   *[en] English
+}), and the policy requires { $right_least }.
+explain-quality-unmeasured = The quality of its answers is not measured here.
+explain-quality-other_language = The quality of its answers is not measured here, and its authors do not list { $asked_language ->
+    [fr] French
+   *[en] English
+}.
 rule-model_loading = is loading { $model ->
     [none] this model
    *[other] the model "{ $model }"
@@ -3496,10 +3753,30 @@ col-parameters = PARAMETERS
 col-licence = LICENCE
 col-languages = LANGUAGES
 col-features = FEATURES
-col-reasoning = REASONING
+col-thinking = THINKING
 col-energy-class = ENERGY
 col-weights = WEIGHTS
 col-source = SOURCE
+col-quality = RIGHT ANSWERS
+col-language = LANGUAGE
+col-task = TASK
+col-right = RIGHT
+col-interval = INTERVAL (95 %)
+col-answers = ANSWERS
+col-machine = MACHINE
+col-engine = ENGINE
+col-tokens-per-s = TOKENS/S
+col-energy-per-answer = ENERGY PER ANSWER
+task-answer = answer
+task-extract = extract
+task-classify = classify
+task-summarise = summarise
+task-rewrite = rewrite
+task-translate = translate
+task-compute = compute
+cli-quality-none = not measured here
+cli-quality-interval = { $low } to { $high }
+cli-quality-published = Published by others: { $benchmark }, { $score } ({ $source }). This pool did not measure it, and no choice depends on it.
 size-petit = small
 size-moyen = medium
 size-grand = large
@@ -3538,6 +3815,7 @@ pin-fault-broken = { $model }, { $format }: a file is damaged or incomplete ({ $
 pin-fault-name = { $model }, { $format }: the catalogue does not allow the file name "{ $detail }". Write it with letters, digits, dots, dashes and underscores only.
 pin-fault-checksum = { $model }, { $format }: { $detail } does not have the expected checksum. It is deleted. Run the command again; if it fails again, do not trust this source.
 pin-fault-no_source = { $model }, { $format }: { $detail } is neither on this machine nor on the public hub. Name a folder that has it with --folder DIR.
+pin-fault-thinking = { $model }, { $format }: the catalogue declares thinking as "{ $detail }", and the prompts of the model’s own chat template with thinking on and off say otherwise. Correct "thinking" in its entry, then pin it again.
 pin-fault-disk_full = { $model }, { $format }: the disk is full ({ $detail }). Nothing of it is kept; free some space, or choose one format with --format.
 pin-fault-unwritable = { $model }, { $format }: the pool's folder of weights is not writable ({ $detail }).
 arg-pin = Name of the model in the catalogue, or a folder of weight files.
@@ -4329,6 +4607,7 @@ pdf-fact-state = State of the books
 pdf-period = { $begin } to { $end } ({ $timezone })
 pdf-state-open = The month is not over: the figures are those of the moment.
 pdf-state-closed = The month is over.
+pdf-state-signed = The month was closed on { $closed }; root of its signed file: { $root }
 pdf-exchange = Given and received
 pdf-given = Given to other co-ops
 pdf-given-to = – of which to { $coop }
@@ -4391,3 +4670,36 @@ error-file_unwritable = The file could not be written{ $path ->
     [none] .
    *[other] {""}: { $problem }.
 } Name one in a folder that you may write to.
+
+## Evaluation of models.
+
+help-models-evaluate = Measure how often a model answers right, by task and language, on the pool's machines; the result goes into the pool's catalogue.
+opt-evaluate-resume = Go on with an evaluation that was interrupted; nothing is asked twice.
+opt-evaluate-yes = Begin without asking, once the price is told.
+opt-evaluate-task = Measure this task only (may be given again): answer, extract, classify, summarise, rewrite, translate or compute.
+opt-evaluate-language = Measure this language only: fr or en.
+opt-evaluate-items = Most questions of one task in one language.
+opt-evaluate-seed = Number from which the questions are drawn; two models are compared with the same one.
+cli-evaluate-price = { $cells } cells of task and language; { $questions } questions in the next round, { $most } in all at most, as green batch work.
+    At most about { $input_tokens } tokens read and { $output_tokens } written{ $basis ->
+        [measured] , { $energy } Wh and { $time } on one machine, as measured here.
+        [catalogue] , { $energy } Wh and { $time } on one machine, by the catalogue's estimate.
+       *[none] . Nothing is known of its energy and speed.
+    }
+cli-evaluate-question = Begin? (yes/no){" "}
+cli-evaluate-unasked = Nothing was asked. To begin without a question, add --yes.
+cli-evaluate-unfinished = An evaluation of "{ $model }" is unfinished. Go on with it: entraide models evaluate { $model } --resume; or delete { $path } to begin anew.
+cli-evaluate-none = No evaluation of "{ $model }" was interrupted. Begin one without --resume.
+cli-evaluate-changed = The questions changed with this version, so the evaluation of "{ $model }" cannot go on. Begin anew without --resume, once its file is deleted.
+cli-evaluate-goes-on = The batch goes on in the pool. To follow it: entraide models evaluate { $model } --resume
+cli-evaluate-no-answer = The pool answered no question of batch { $batch }{ $detail ->
+    [none] . See entraide batches show { $batch }, then try again with --resume.
+   *[other] : { $detail } Correct that, then try again with --resume.
+}
+cli-evaluate-round = Round { $round }: { $answers } answers, { $decided } of { $cells } cells decided.
+cli-evaluate-verdict = { $language }, { $task }: { $verdict ->
+    [passes] good enough: at least { $least } of answers are right.
+    [fails] not good enough: less than { $least } of answers are right.
+   *[open] undecided: the interval holds { $least }.
+}
+cli-evaluate-language = { $name } takes { $choices }.

@@ -27,7 +27,7 @@ error-engine_refused = { $cause ->
        *[other] {""} : { $detail }.
     } Essayez avec « model » et « messages » seuls, puis ajoutez les autres champs un à un.
 }
-error-feature_unsupported = { $features ->
+error-feature_unsupported = { $feature ->
     [none] Aucune machine du parc ne peut faire ce que demande la requête
     [tools] Aucune machine du parc ne peut appeler d’outils
     [images] Aucune machine du parc ne peut voir d’images
@@ -37,6 +37,7 @@ error-feature_unsupported = { $features ->
     [chat] Aucune machine du parc ne peut écrire de texte (seulement calculer des plongements)
     [repetition_penalty] Aucune machine du parc ne peut pénaliser les répétitions (« repetition_penalty »)
     [stop_token_ids] Aucune machine du parc ne peut arrêter une réponse à des jetons (« stop_token_ids » ; « stop » fonctionne partout)
+    [thinking_budget_tokens] Aucune machine du parc ne peut limiter une réflexion (« thinking_budget_tokens »)
    *[other] Aucune machine du parc ne peut faire cela ({ $features })
 }{ $model ->
     [none] {" "}avec ce modèle.
@@ -245,41 +246,100 @@ error-quota_jobs = Votre coopérative a déjà autant de requêtes en cours que 
         [0] un quota plus grand.
        *[other] moins de { $limit } requêtes en cours, ou avec un quota plus grand.
     }
-error-quota_energy = Le quota d’énergie de votre coopérative est épuisé{ $limit ->
+error-quota_energy = Le quota d’énergie de votre coopérative { $never ->
+    [none] { $left ->
+        [none] est épuisé
+        [0] est épuisé
+       *[other] ne suffit pas
+    }
+   *[other] ne suffit pas
+}{ $limit ->
     [none] .
-   *[other] {" "}: { $limit } Wh{ $period ->
+   *[other] {""} : { $never ->
+        [none] { $left ->
+            [none] {""}
+            [0] {""}
+           *[other] il reste { $left } sur{" "}
+        }
+       *[other] {""}
+    }{ $limit } Wh{ $period ->
         [none] {""}
        *[other] {" "}{ $period }
-    }.
-} Attendez la prochaine période, ou soumettez votre requête par Submit : elle attendra.{ $project ->
+    }{ $never ->
+        [none] { $left ->
+            [none] .
+            [0] .
+           *[other] , et cette requête peut en prendre { $needed }.
+        }
+       *[other] .
+    }
+} { $never ->
+    [none] Attendez la prochaine période, ou soumettez votre requête par Submit : elle attendra.
+   *[other] Aucune période ne suffirait : cette requête prendrait au moins { $needed } Wh. Demandez une réponse plus courte ou posez une question plus courte.
+}{ $project ->
     [none] {""}
    *[other] {" "}(Ce quota est celui du projet { $project }.)
 }{ $key ->
     [none] {""}
    *[other] {" "}(Ce quota est celui de la clé { $key }.)
 }
-    .otherwise = Elle aurait respecté ce quota s’il y était resté de l’énergie. Une requête soumise par Submit n’est pas refusée pour cela : elle attend.
-error-quota_carbon = Le quota d’émissions de votre coopérative est épuisé{ $limit ->
+    .otherwise = { $never ->
+        [none] Elle aurait respecté ce quota s’il y était resté de l’énergie. Une requête soumise par Submit n’est pas refusée pour cela : elle attend.
+       *[other] Elle aurait respecté ce quota avec une réponse plus courte, ou avec un quota plus grand.
+    }
+error-quota_carbon = Le quota d’émissions de votre coopérative { $never ->
+    [none] { $left ->
+        [none] est épuisé
+        [0] est épuisé
+       *[other] ne suffit pas
+    }
+   *[other] ne suffit pas
+}{ $limit ->
     [none] .
-   *[other] {" "}: { $limit } g CO2e{ $period ->
+   *[other] {""} : { $never ->
+        [none] { $left ->
+            [none] {""}
+            [0] {""}
+           *[other] il reste { $left } sur{" "}
+        }
+       *[other] {""}
+    }{ $limit } g CO2e{ $period ->
         [none] {""}
        *[other] {" "}{ $period }
-    }.
-} Attendez la prochaine période, ou soumettez votre requête par Submit : elle attendra.{ $project ->
+    }{ $never ->
+        [none] { $left ->
+            [none] .
+            [0] .
+           *[other] , et cette requête peut en prendre { $needed }.
+        }
+       *[other] .
+    }
+} { $never ->
+    [none] Attendez la prochaine période, ou soumettez votre requête par Submit : elle attendra.
+   *[other] Aucune période ne suffirait : cette requête émettrait au moins { $needed } g CO2e. Demandez une réponse plus courte ou posez une question plus courte.
+}{ $project ->
     [none] {""}
    *[other] {" "}(Ce quota est celui du projet { $project }.)
 }{ $key ->
     [none] {""}
    *[other] {" "}(Ce quota est celui de la clé { $key }.)
 }
-    .otherwise = Elle aurait respecté ce quota s’il y était resté des émissions. Une requête soumise par Submit n’est pas refusée pour cela : elle attend.
+    .otherwise = { $never ->
+        [none] Elle aurait respecté ce quota s’il y était resté des émissions. Une requête soumise par Submit n’est pas refusée pour cela : elle attend.
+       *[other] Elle aurait respecté ce quota avec une réponse plus courte, ou avec un quota plus grand.
+    }
 error-head_too_large = Les en-têtes de la requête sont trop volumineux. Envoyez-en moins, ou de plus courts.
 error-request_timeout = La requête a mis trop de temps à arriver. Renvoyez-la, ou envoyez-en moins à la fois.
-error-too_many_requests = Cette clé a déjà autant de requêtes en cours qu’une clé peut en avoir{ $limit ->
-    [none] .
-   *[other] {" "}({ $limit }).
-} Attendez que l’une d’elles se termine.
+error-too_many_requests = { $of ->
+    [keys] Autant de clés et de personnes de votre coopérative qu’il peut en être servi à la fois ({ $limit }) ont déjà des requêtes en cours ici. Attendez que l’une de ces requêtes se termine.
+    [connections] Votre coopérative a déjà autant de connexions ouvertes ici qu’elle peut en avoir ({ $limit }). Attendez que l’une d’elles se ferme.
+   *[none] Cette clé a déjà autant de requêtes en cours qu’une clé peut en avoir{ $limit ->
+        [none] .
+       *[other] {" "}({ $limit }).
+    } Attendez que l’une d’elles se termine.
+}
 error-storage_full = Le disque du parc est plein : le parc n’accepte pas de nouveau travail pour l’instant, et n’a rien perdu de ce qu’il a accepté. Prévenez la personne qui l’administre, puis réessayez plus tard.
+error-store_away = La base de données du parc ne répond pas pour l’instant ; rien de ce que le parc a accepté n’est perdu. Renvoyez la requête telle quelle dans quelques secondes.
 error-files_full = Les fichiers de votre coopérative occupent déjà toute la place permise{ $limit_mb ->
     [none] { $limit ->
         [none] .
@@ -339,7 +399,7 @@ error-no_node_serves = Aucune machine du parc ne peut servir cette requête.{ $r
         [one] { $nodes } machine
        *[other] { $nodes } machines
     }) : la machine { $rule }.
-} Attendre n’y changera rien : assouplissez la requête (modèle, territoire, contrôle, classe de données, longueur).
+} Attendre n’y changera rien : assouplissez la requête (modèle, territoire, contrôle, classe de données, longueur, plafond d’émissions).
 error-no_node_live = Aucune machine du parc n’est joignable pour le moment. Réessayez bientôt.
     .otherwise = Elle n’aurait pas été refusée pour cela si une machine qui peut l’exécuter avait été joignable.
 error-waited_too_long = Votre question a attendu { $waited_s ->
@@ -673,8 +733,14 @@ rule-tried_before = a déjà échoué à cette requête
     .otherwise = si cette machine n’avait pas déjà échoué à cette requête
 rule-little_room = est presque pleine
     .otherwise = si la politique ne tenait pas compte de la place qui reste sur une machine
+rule-shared_now = émettrait plus une fois pleine, et n’émet moins que tant que d’autres la partagent
+    .otherwise = si la politique ne remplissait pas d’abord les machines plus propres
 rule-resumes_later = continuerait la réponse plus tard
     .otherwise = si la réponse n’avait pas déjà commencé
+rule-stream_at_risk = écrirait trop lentement après le premier mot pour ce qui est promis
+    .otherwise = si la promesse avait permis une réponse plus lente après le premier mot
+rule-end_at_risk = ne finirait pas la réponse à temps
+    .otherwise = s’il était resté plus de temps jusqu’à la fin
 rule-promise_at_risk = ne tiendrait pas la promesse
     .otherwise = si la promesse avait laissé { $objective_s ->
         [none] plus de temps
@@ -697,6 +763,14 @@ rule-batch_share_full = porte déjà autant de requêtes différées que la poli
    *[other] {" "}({ $slots } places)
 }
     .otherwise = si une place réservée aux requêtes différées avait été libre
+rule-lends_nothing = appartient à une coopérative{ $coop ->
+    [none] {""}
+   *[other] , { $coop },
+} qui ne prête ses machines à aucune autre
+    .otherwise = si { $coop ->
+        [none] sa coopérative
+       *[other] { $coop }
+    } avait prêté ses machines
 rule-lend_limit = prête déjà toutes les places que sa coopérative{ $coop ->
     [none] {""}
    *[other] , { $coop },
@@ -783,14 +857,17 @@ reason-greenest = { $next_how ->
 reason-greenest_with_room = Parmi les machines qui devraient tenir la promesse, elle émet peu{ $carbon_g ->
     [none] {""}
    *[other] {" "}({ $carbon_g })
-} et laisse de la place à ce qui vient ; les grammes comptent davantage sur une machine presque pleine.
+} et laisse de la place à ce qui vient ; les grammes comptent davantage sur une machine presque pleine, et moins sur une machine plus propre que les prochaines requêtes pourront partager.
 reason-only_one = C’est la seule machine possible en ce moment{ $others ->
     [none] .
     [0] .
     [one] {""} : { $others } autre est écartée.
    *[other] {""} : { $others } autres sont écartées.
 }
-reason-fastest_to_resume = La réponse est commencée, et son premier mot est déjà arrivé : c’est la machine qui devrait la continuer le plus tôt{ $ttft_s ->
+reason-fastest_to_resume = La réponse est commencée, et son premier mot est déjà arrivé : { $speed ->
+    [nearly] cette machine émet moins que la plus rapide et devrait la continuer presque aussi tôt
+   *[other] c’est la machine qui devrait la continuer le plus tôt
+}{ $ttft_s ->
     [none] .
    *[other] , en { $ttft_s }.
 }
@@ -801,7 +878,10 @@ reason-fastest_at_risk = { $late_for ->
         [none] {""}
        *[other] {" "}(premier mot en { $objective_s })
     }
-} : c’est la plus rapide{ $ttft_s ->
+} : { $speed ->
+    [nearly] celle-ci émet moins que la plus rapide et va presque aussi vite
+   *[other] c’est la plus rapide
+}{ $ttft_s ->
     [none] {""}
    *[other] , premier mot en { $ttft_s }
 }, et la promesse est menacée.
@@ -842,7 +922,7 @@ reason-no_free_slot = { $nodes ->
 }
     .otherwise = Elle pourra partir quand, son tour venu, une place se libérera sur une machine qui peut l’exécuter{ $example_node ->
         [none] .
-       *[other] , par exemple sur { $example_node } (coop { $example_coop }, { $example_zone }).
+       *[other] , par exemple sur { $example_node } ({ COOP($example_coop, "coop") }, { $example_zone }).
     }
 reason-fair_share_turn = { $coops_ahead ->
     [none] D’autres coopératives ont
@@ -864,7 +944,7 @@ reason-no_node_live = Aucune machine possible ne peut la prendre en ce moment.{ 
 }
     .otherwise = Elle pourra partir quand une machine qui peut l’exécuter sera disponible{ $example_node ->
         [none] .
-       *[other] , par exemple { $example_node } (coop { $example_coop }, { $example_zone }).
+       *[other] , par exemple { $example_node } ({ COOP($example_coop, "coop") }, { $example_zone }).
     }
 reason-turn_is_next = Son tour vient tout de suite : l’ordonnanceur l’examine dans un instant.
     .otherwise = Une machine peut la prendre maintenant ; un nombre limité de sortes de requêtes est examiné à la fois.
@@ -937,7 +1017,7 @@ reason-batch_share_full = Les requêtes différées occupent déjà toute la par
 }
     .otherwise = Elle pourra partir quand, son tour venu, une place laissée aux requêtes différées se libérera{ $example_node ->
         [none] .
-       *[other] , par exemple sur { $example_node } (coop { $example_coop }, { $example_zone }).
+       *[other] , par exemple sur { $example_node } ({ COOP($example_coop, "coop") }, { $example_zone }).
     } D’une autre classe, elle n’aurait pas attendu cette part.
 reason-resting = { $nodes ->
     [none] Les machines qui pourraient la prendre sont en temporisation
@@ -1021,6 +1101,13 @@ feature-embeddings_only = plongements seulement
 feature-dimensions = plongements raccourcis
 feature-public_only = données publiques seulement
 feature-resume = reprise d’une réponse
+feature-repetition_penalty = pénalité de répétition
+feature-stop_token_ids = jetons d’arrêt
+feature-thinking_budget_tokens = limite de réflexion
+thinking-never = jamais
+thinking-argument = sur demande
+thinking-sign = sur demande
+thinking-always = toujours : on ne peut pas l’en empêcher
 control-member = une coopérative membre
 control-canadian = une autre organisation canadienne
 control-other = une organisation non attestée comme canadienne
@@ -1094,7 +1181,7 @@ zone-unknown = zone inconnue
 
 ## Reçu, en une ligne.
 
-receipt-line = Servi par { $node } { $where } (coop { $coop }{ $controlled_by ->
+receipt-line = Servi par { $node } { $where } ({ COOP($coop, "coop") }{ $controlled_by ->
     [none] {""}
    *[other]  ; sous le contrôle d’{ $controlled_by }
 }) · { $energy } ({ $energy_basis }) · { $carbon } ({ $carbon_basis }{ $surplus_evidence ->
@@ -1119,7 +1206,7 @@ receipt-place = Le texte est passé par le serveur du parc, { $place }{ $further
    *[other] , et par un autre serveur, { $further }.
 }
 receipt-begun = Commencée par { $machines } ; { $node } a poursuivi la réponse.
-receipt-begun-machine = { $node } { $where } (coop { $coop }, { $output_tokens } jetons)
+receipt-begun-machine = { $node } { $where } ({ COOP($coop, "coop") }, { $output_tokens } jetons)
 receipt-surplus-measured = surplus renouvelable mesuré
 receipt-surplus-declared = surplus renouvelable déclaré
 receipt-surplus-estimated = surplus renouvelable estimé
@@ -1135,7 +1222,7 @@ receipt-at-risk = promesse menacée dès le départ
 
 ## Explication d’une décision.
 
-explain-placed = Placée sur { $node } (coop { $coop }, { $zone }{ $controlled_by ->
+explain-placed = Placée sur { $node } ({ COOP($coop, "coop") }, { $zone }{ $controlled_by ->
     [none] {""}
    *[other]  ; sous le contrôle d’{ $controlled_by }
 }).
@@ -1166,9 +1253,9 @@ explain-numbers = Prévu : premier mot en { $ttft_s }{ $ttft_upper_s ->
     [one] {" "}· { $cached_tokens } jeton déjà lu
    *[other] {" "}· { $cached_tokens } jetons déjà lus
 }
-explain-greener = Elle aurait pu aller sur { $greener_node } (coop { $greener_coop }, { $greener_zone } : { $greener_carbon_g }, premier mot en { $greener_ttft_s }) { $condition }.
-explain-next = Sans { $node }, elle aurait pu aller sur { $next_node } (coop { $next_coop }, { $next_zone } : { $next_carbon_g }, premier mot en { $next_ttft_s }).
-explain-could = Elle aurait pu aller sur { $example_node } (coop { $example_coop }, { $example_zone }) { $condition }.
+explain-greener = Elle aurait pu aller sur { $greener_node } ({ COOP($greener_coop, "coop") }, { $greener_zone } : { $greener_carbon_g }, premier mot en { $greener_ttft_s }) { $condition }.
+explain-next = Sans { $node }, elle aurait pu aller sur { $next_node } ({ COOP($next_coop, "coop") }, { $next_zone } : { $next_carbon_g }, premier mot en { $next_ttft_s }).
+explain-could = Elle aurait pu aller sur { $example_node } ({ COOP($example_coop, "coop") }, { $example_zone }) { $condition }.
 explain-no-other = Aucune autre machine ne pouvait la prendre à ce moment.
 explain-alone = Le parc n’a aucune autre machine.
 explain-if-not-rule = sans la règle « { $name } »
@@ -1191,7 +1278,7 @@ explain-waiting-helps = attendre peut aider
 explain-waiting-useless = attendre n’y changera rien
 explain-late = premier mot trop tard pour la promesse
 explain-slow = trop lente après le premier mot pour ce qui est promis
-explain-obstacle = { $obstacle_node } (coop { $obstacle_coop }, { $obstacle_zone }) émettrait moins ({ $obstacle_carbon_g }), mais { $obstacle }.
+explain-obstacle = { $obstacle_node } ({ COOP($obstacle_coop, "coop") }, { $obstacle_zone }) émettrait moins ({ $obstacle_carbon_g }), mais { $obstacle }.
 explain-first-word = premier mot en { $ttft }{ $upper ->
     [none] {""}
    *[other] , au plus { $upper }
@@ -1325,6 +1412,7 @@ pool-doctor-summary = { $failed ->
     }
    *[other] Les lignes marquées « ✗ » empêchent ce parc de fonctionner.
 }
+pool-doctor-since = (depuis le { $since })
 pool-doctor-config-ok = La configuration et les clés sont lisibles.
 pool-doctor-config-unfounded = Ce parc a été démarré par « entraide up » ou à la main : il n’a pas de pool.toml. Ses certificats, ses ports et sa base de données ne sont pas vérifiés, et il ne peut pas être sauvegardé.
     .remedy = Pour un parc qui dure, fondez-en un :  entraide pool create DOSSIER --name NOM --address HÔTE
@@ -1344,6 +1432,14 @@ pool-doctor-port-silent = Le parc fonctionne, mais ne répond pas sur le port { 
     .remedy = Lisez les journaux du dossier « logs » du parc, puis redémarrez-le.
 pool-doctor-clock-ok = L’horloge est synchronisée.
 pool-doctor-clock-unasked = L’horloge convient aux certificats ; ce système ne dit pas si elle est synchronisée.
+pool-doctor-clock-far-ahead = L’horloge a { $days } jours d’avance sur le dernier événement : un démarrage attend votre décision.
+    .remedy = Si le parc était arrêté aussi longtemps :  entraide pool clock accept { $path }  Sinon, réglez l’horloge.
+pool-doctor-clock-far-back = L’horloge retarde { $days ->
+    [0] de { $minutes } minutes
+    [one] d’un jour
+   *[other] de { $days } jours
+} sur le dernier événement : un démarrage attend votre décision.
+    .remedy = Si elle est juste maintenant :  entraide pool clock set { $path }  Sinon, réglez-la.
 pool-doctor-clock-behind = L’horloge retarde : un certificat ne devient valide que dans { $days } jours.
     .remedy = Réglez l’horloge ; activez sa synchronisation (NTP).
 pool-doctor-clock-unsynchronised = L’horloge du système n’est pas synchronisée.
@@ -1392,15 +1488,88 @@ pool-doctor-gateways-silent = L’ordonnanceur n’entend pas ces passerelles :
     .remedy = Regardez leurs journaux, et si leurs machines joignent le bus. Les autres passerelles servent entre-temps.
 pool-doctor-gateways-twice = Deux processus portent le même nom de passerelle : { $gateways }.
     .remedy = Donnez à chaque passerelle son propre nom dans son fichier de configuration, puis redémarrez-la.
-pool-doctor-nodes-ok = Nœuds dont la version est vérifiée : { $number }.
-pool-doctor-nodes-old = Nœuds d’une version antérieure à { $version } : { $nodes }.
-    .remedy = Demandez à leurs propriétaires de les mettre à jour : « entraide node status » donne la commande.
-pool-doctor-zones-ok = Machines dont la zone est inscrite : { $number }.
 pool-doctor-zones-none = Machines sans zone inscrite, qui ne reçoivent donc aucune requête : { $nodes }.
     .remedy = Inscrivez où se trouve chacune : « entraide nodes vouch NŒUD --zone ZONE ». « entraide nodes list » montre ce que dit son propriétaire.
-pool-doctor-alarms-ok = Fausses alertes de la dernière heure, pour des machines crues hors ligne à tort : { $number }.
 pool-doctor-alarms-frequent = Crues hors ligne à tort trois fois ou plus dans la dernière heure : { $nodes } ({ $number } fausses alertes en tout). Leurs réponses ont été refaites ou reprises ailleurs.
     .remedy = Regardez la liaison entre ces machines et le parc, et ce qui les occupe par ailleurs. Si cela persiste, augmentez timing.busy_suspect_after_s, timing.busy_lost_after_s et timing.reconnect_s dans la politique.
+pool-doctor-clock-off = L’horloge du serveur du parc est fausse : elle s’écarte de l’heure des événements du parc, ou de celle de la plupart des machines.
+    .remedy = Réglez l’horloge, puis activez sa synchronisation :  timedatectl set-ntp true  Si elle est juste et se trompait auparavant :  entraide pool clock show
+pool-doctor-store-full = Le disque de { $path } n’a plus de place pour les nouvelles requêtes conservées ; bientôt, aucune requête ne sera acceptée.
+    .remedy = Libérez de l’espace tout de suite ; les requêtes refusées pourront alors être renvoyées.
+pool-doctor-store-away = La base de données ne répond pas : aucune nouvelle requête n’est acceptée.
+    .remedy = Redémarrez-la, ou rétablissez la liaison avec elle : le parc reprendra de lui-même.
+pool-doctor-store-growing = La base de données ({ $size_gb } Go) grossit de { $per_day_gb } Go par jour. Avec { $free_gb } Go libres, son disque sera plein dans { $days } jours.
+    .remedy = Libérez de l’espace, déplacez le parc sur un disque plus grand, ou réduisez [journal] keep_days dans pool.toml.
+pool-doctor-books-unbalanced = La somme des comptes n’est pas nulle : { $units }.
+    .remedy = Faites une sauvegarde et signalez ce défaut ; ne corrigez pas le grand livre.
+pool-doctor-bus-lost = L’ordonnanceur n’est plus relié au bus : les machines ne reçoivent aucune requête.
+    .remedy = Si la liaison ne revient pas d’elle-même, lisez les journaux du parc, puis redémarrez-le.
+pool-doctor-scheduler-recovered = L’ordonnanceur s’est remis d’erreurs dans la dernière heure : { $codes }.
+    .remedy = Lisez le journal de l’ordonnanceur, qui donne les détails, et signalez ce défaut.
+pool-doctor-restarts-recent = { $part ->
+    [pool] Le processus qui surveille le parc s’est arrêté sans qu’on le lui demande, puis a redémarré (nombre de fois : { $names }).
+    [scheduler] L’ordonnanceur s’est arrêté sans qu’on le lui demande, puis a redémarré (nombre de fois : { $names }).
+    [bus] Le bus s’est arrêté, ou l’ordonnanceur a perdu sa liaison avec lui (nombre de fois : { $names }).
+    [gateway] Des passerelles se sont arrêtées sans qu’on le leur demande, puis ont redémarré : { $names }.
+    [node] Des agents de machines se sont arrêtés sans qu’on le leur demande, puis ont redémarré : { $names }.
+   *[other] Une partie du parc s’est arrêtée sans qu’on le lui demande, puis a redémarré : { $names }.
+}
+    .remedy = Une seule fois peut être un hasard. Si cela se répète, lisez le journal de cette partie autour de cette heure.
+pool-doctor-restarts-loop = { $part ->
+    [pool] Le processus qui surveille le parc s’arrête sans cesse ; redémarrages en dix minutes : { $names }.
+    [scheduler] L’ordonnanceur s’arrête sans cesse ; redémarrages en dix minutes : { $names }.
+    [bus] Le bus s’arrête sans cesse, ou l’ordonnanceur perd sans cesse sa liaison avec lui ; nombre de fois en dix minutes : { $names }.
+    [gateway] Des passerelles s’arrêtent sans cesse ; redémarrages en dix minutes : { $names }.
+    [node] Des agents de machines s’arrêtent sans cesse ; redémarrages en dix minutes : { $names }.
+   *[other] Une partie du parc s’arrête sans cesse : { $names }.
+}
+    .remedy = Lisez les dernières lignes du journal de cette partie avant chaque redémarrage : elles disent ce qui l’arrête.
+pool-doctor-gateways-clock = L’horloge de ces passerelles s’écarte de plus de dix secondes : { $gateways }.
+    .remedy = Réglez l’horloge de leurs machines, et activez sa synchronisation (NTP).
+pool-doctor-nodes-none = Aucune machine n’accepte de requêtes ; machines approuvées : { $number }.
+    .remedy = Leurs propriétaires les ont peut-être mises en pause. Pour savoir pourquoi :  entraide nodes list
+pool-doctor-nodes-silent = Machines restées un moment sans nouvelles : { $nodes }.
+    .remedy = Si cela se répète, vérifiez la liaison entre ces machines et le parc.
+pool-doctor-nodes-engine = Machines dont le moteur s’est arrêté de lui-même : { $nodes }.
+    .remedy = L’agent le redémarre. Si cela se répète, le propriétaire lance cette commande sur la machine :  entraide node doctor
+pool-doctor-nodes-clock = L’horloge de ces machines s’écarte de plus de dix secondes : { $nodes }.
+    .remedy = Leurs propriétaires règlent l’horloge et activent sa synchronisation (NTP).
+pool-doctor-streams-broken = Réponses interrompues dans les dix dernières minutes : { $number }.
+    .remedy = Les membres peuvent redemander. Les autres lignes disent quelle machine, quelle passerelle ou quelle liaison a manqué.
+pool-doctor-node-waiting = La machine { $node } demande à entrer dans le parc.
+    .remedy = Approuvez-la si sa coopérative l’annonce, sinon révoquez-la :  entraide nodes approve { $node }
+pool-doctor-node-quarantined = La machine { $node } est en quarantaine : { $quarantine }{ $detail ->
+    [none] {""}
+   *[other] {" "}({ $detail })
+}.
+    .remedy = Le parc ignore ses messages. Regardez son journal avec son propriétaire, mettez-la à jour, puis levez la quarantaine :  entraide nodes approve { $node }
+pool-doctor-key-quarantined = La clé { $key } est en quarantaine : { $quarantine }{ $detail ->
+    [none] {""}
+   *[other] {" "}({ $detail })
+}.
+    .remedy = Le parc refuse ses requêtes. Demandez à la coopérative ce qui les envoie ; une fois la cause trouvée, levez la quarantaine :  entraide keys clear { $key }
+pool-doctor-node-lost = La machine { $node } est hors ligne.
+    .remedy = Si elle devait être en marche, son propriétaire y lance cette commande :  entraide node doctor
+pool-doctor-node-refused = La machine { $node } n’a pas pu charger { $model } ({ $code }).
+    .remedy = Le parc essaiera ailleurs ou plus tard. Si cela se répète, vérifiez l’espace disque et la mémoire de la machine, ou placez le modèle sur une autre.
+pool-doctor-node-old = La machine { $node } a la version { $agent }, plus ancienne que celle du parc ({ $version }).
+    .remedy = Demandez à son propriétaire de la mettre à jour ; sur la machine, cette commande dit comment :  entraide node status
+pool-doctor-books-ok = { $number ->
+    [0] Aucun mois des comptes n’est encore clos.
+    [one] Un mois des comptes est clos, en { $size_mb } Mo.
+   *[other] { $number } mois des comptes sont clos, en { $size_mb } Mo.
+}
+pool-doctor-books-unasked = Les mois clos des comptes n’ont pas été vérifiés.
+pool-doctor-books-missing = Il manque des fichiers de mois clos : { $months }.
+    .remedy = Reprenez-les d’une sauvegarde, dans { $path }/closed : les reçus de ces mois ne sont nulle part ailleurs.
+pool-doctor-books-altered = Des fichiers de mois clos ne sont pas ceux que ce parc a signés : { $months }.
+    .remedy = Reprenez-les d’une sauvegarde, dans { $path }/closed ; « entraide receipts verify » dit ce qui ne va pas dans un fichier.
+pool-doctor-retention-ok = Le journal et les explications couvrent les jours promis.
+pool-doctor-retention-journal = Au rythme actuel, le journal couvre { $days } jours au lieu de { $promised }, parce qu’il garde au plus { $rows_max } événements.
+    .remedy = Si le disque a de la place, augmentez « events_max » sous [journal] dans pool.toml ; ou réduisez « keep_days » à ce qu’il vous faut.
+pool-doctor-retention-explanations = Au rythme actuel, les explications sont gardées { $days } jours au lieu de { $promised }, parce qu’il en est gardé au plus { $rows_max }.
+    .remedy = Dites-le aux membres : les reçus et les relevés restent.
+books-late-reason = réglé après la clôture de son mois
 pool-doctor-backup-ok = La dernière sauvegarde { $days ->
     [0] est d’aujourd’hui.
     [one] a un jour.
@@ -1483,6 +1652,7 @@ error-pool_config_refused = { $path } est inutilisable : { $fault ->
     [zone] { $key } est « { $value } » : écrivez une zone comme CA-QC, ou unknown.
     [controlled_by] { $key } est « { $value } » : écrivez member, canadian, other ou unknown.
     [negative] { $key } : keep_days et events_max ne peuvent pas être négatifs.
+    [grace_days] { $key } vaut { $value } : écrivez un nombre de jours de 1 à 366.
    *[other] { $key } : { $value }
 }
 
@@ -1574,6 +1744,8 @@ error-node_record_gone = Le parc a été restauré à partir d’une sauvegarde 
 error-node_revoked = Le parc a révoqué cette machine ; l’agent s’arrête. Demandez une nouvelle invitation à l’exploitant du parc : avec elle, la machine adhère de nouveau.
 error-bus_untrusted = Le serveur du bus n’a pas pu prouver qu’il est celui du parc. Vérifiez l’adresse et le jeton.
 error-store_unreachable = La base de données ({ $place }) ne s’ouvre pas : { $problem }. Démarrez-la, ou corrigez store_url dans la configuration.
+error-term_held = Un autre ordonnanceur ({ $leader }) utilise la base de données de ce parc. Arrêtez-le d’abord ; s’il s’est terminé sans avoir été arrêté, celui-ci prend la relève de lui-même en moins d’une demi-minute.
+error-scheduler_elsewhere = Un autre ordonnanceur ({ $leader }) travaille sur le bus de ce parc avec sa propre base de données : le dossier du parc a sans doute été copié ou restauré. Celui-ci s’est arrêté. Gardez l’un des deux, et ne démarrez pas l’autre.
 error-bus_unreachable = Aucun serveur du bus ne répond ({ $servers }){ $problem ->
     [none] .
    *[other] {""} : { $problem }.
@@ -1589,7 +1761,7 @@ help-node-bench = Mesurer maintenant la vitesse du moteur.
 help-node-pause = Ne rien prendre de plus ; les requêtes en cours se terminent dans le délai fixé par le propriétaire, ou passent à une autre machine.
 help-node-resume = Accepter de nouveau du travail.
 help-node-leave = Arrêter l’agent et effacer l’identité de ce nœud.
-node-joined = Cette machine est maintenant le nœud { $node } de la coop { $coop } ({ $place }).
+node-joined = Cette machine est maintenant le nœud { $node } de la { COOP($coop, "coop") } ({ $place }).
 node-joined-next = Pour le démarrer : { $command }
 node-hardware-models = { $models ->
     [0] Sa mémoire est trop petite pour chacun des { $all } modèles fournis avec Entraide.
@@ -1671,7 +1843,7 @@ cli-load-refused = { $node } n’a pas chargé « { $model } » le { $when } 
 cli-resting = { $model } jusqu’à { $until } ({ $failure })
 cli-probing = { $model } : une requête à la fois ({ $failure })
 cli-no-pool = Aucun parc en marche dans { $path }. Démarrez-en un avec « entraide up », ou donnez son adresse dans ENTRAIDE_URL.
-cli-no-key-of = Aucune clé de la coopérative « { $coop } » ici. Créez-en une avec « entraide keys create --coop { $coop } ».
+cli-no-key-of = Aucune clé de la coopérative « { $coop } » ici. Créez-en une avec « entraide keys create --{ COOP($coop, "coop") } ».
 cli-report-coop = Nommez la coopérative avec --coop : la clé d’exploitation n’est celle d’aucune.
 cli-no-admin-key = Cette commande demande la clé d’exploitation : celle d’un parc local (--state), ou la variable ENTRAIDE_ADMIN_KEY.
 cli-token-once = Jeton à usage unique pour { $coop }, valable jusqu’au { $until }. Sur la machine qui adhère : entraide node join ADRESSE --token JETON. « entraide invite » fait des deux un seul lien.
@@ -1835,8 +2007,11 @@ opt-data = Classe des données : public, internal ou restricted.
 opt-control = Qui doit contrôler la machine : member (une coopérative membre), canadian (toute organisation canadienne) ou other (n’importe laquelle).
 opt-zone = Territoire dont la requête ne doit pas sortir : CA, CA-QC…
 opt-max-tokens = Longueur maximale de la réponse, en jetons.
+opt-task = Genre de la question, d’après lequel « petit », « moyen », « grand » et « auto » choisissent un modèle : answer, extract, classify, summarise, rewrite, translate ou compute.
+opt-language = Langue de la question, fr ou en, d’après laquelle « petit », « moyen », « grand » et « auto » choisissent un modèle.
 opt-max-wait = Temps pendant lequel la question attend sans qu’aucune machine puisse la prendre, en secondes ; à défaut, ce que permet sa classe.
 opt-go-on = Si la réponse s’interrompt, redemander et poursuivre à partir de là, trois fois au plus.
+opt-think = Durée de réflexion du modèle avant sa réponse : none, low, medium ou high (aucune, faible, moyenne, forte) ; plusieurs fois l’énergie. Sans cette option, la politique du parc décide.
 opt-temperature = Liberté du modèle dans le choix des mots, de 0 (toujours la même réponse) à 2.
 opt-jobs-erase = Effacer aussi, sur-le-champ, la requête et la réponse que le parc conserve, même si la requête est terminée.
 opt-limit = Nombre maximal de requêtes.
@@ -2055,6 +2230,7 @@ policy-fault = { $key ->
     [no_period] {" "}vaut « { $value } » : les requêtes en cours n’ont pas de période, enlevez-la.
     [period_needed] {" "}manque : un quota de { $value } demande minute, day ou month.
     [two_owners] {" "}est à la fois d’un projet et d’une clé ({ $value }) : enlevez l’un des deux.
+    [like_quotas] {" "}contient deux fois le même quota ({ $value }) : gardez-en un seul.
     [unknown_key] {" "}n’est pas une clé de la politique : corrigez son nom ou enlevez-la.
     [missing] {" "}manque : ajoutez-la.
     [wrong_kind] {" "}vaut « { $value } » : écrivez { $expected }.
@@ -2220,7 +2396,7 @@ opt-report-coop = Coopérative du relevé (par défaut, celle de la clé).
 opt-report-csv = Écrire l’utilisation par jour, clé, projet, modèle et nœud en CSV.
 error-statement_of_another = Cette clé n’est pas de { $coop ->
     [none] cette coopérative
-   *[other] la coopérative { $coop }
+   *[other] la { COOP($coop, "coopérative") }
 } : une coopérative ne lit que son propre relevé.
 opt-month = Mois (par défaut, le mois courant).
 arg-correction = Nom de la correction ; un même nom ne compte qu’une fois.
@@ -2235,6 +2411,7 @@ opt-lend-part = Part des places de ses propres machines que les autres peuvent o
 opt-lend-wh = Wattheures par jour que les autres peuvent consommer sur ses machines ; none pour ne rien limiter.
 cli-bad-lend = « { $text } » n’est pas un nombre de wattheures : écrivez 2000, ou none pour ne rien limiter.
 cli-corrected = C’est inscrit : { $name }.
+report-closed = Le mois a été clos le { $closed } ; racine de son fichier : { $root }
 report-place = Serveur du parc aujourd’hui : { $place }.
 report-title = Relevé de { $coop }, { $month }
 report-given = donné
@@ -2253,9 +2430,22 @@ col-reason = MOTIF
 
 ## Reçus : vérification et clés.
 
-help-receipts = Vérifier des reçus sans le parc.
-help-receipts-verify = Dire de chaque reçu si le parc l’a signé tel quel ; code de sortie 1 si l’un d’eux est faux.
-arg-receipts-file = Fichier de reçus, de réponses ou de requêtes en JSON, une valeur ou une par ligne ; « - » lit l’entrée standard.
+help-receipts = Vérifier des reçus et des mois clos sans le parc.
+help-receipts-verify = Dire de chaque reçu, ou d’un mois clos, si le parc l’a signé tel quel ; code de sortie 1 si l’un d’eux est faux.
+arg-receipts-file = Fichier de reçus, de réponses ou de requêtes en JSON, une valeur ou une par ligne, ou mois clos (AAAA-MM.entraide) ; « - » lit du JSON de l’entrée standard.
+month-verified-genuine = Authentique : les comptes de { $month }, clos par { $pool } le { $closed }, signés avec la clé { $key }.
+month-verified-altered = Faux : les comptes de { $month }. { $defect ->
+    [signature] La signature n’est pas celle de ce contenu.
+    [order] Une écriture figure deux fois, ou n’est pas à sa place.
+    [record] Une écriture n’est pas de ce mois, ou sa somme n’est pas nulle.
+    [sums] Les sommes ne sont pas celles des écritures.
+    [root] Les écritures ne sont pas celles qui ont été signées.
+   *[other] Une partie du fichier est endommagée.
+}
+month-verified-unknown_key = Faux : les comptes de { $month }. Le parc n’a pas et n’a jamais eu la clé { $key } : un autre parc les a signés, ou personne.
+month-verified-retired_key = Faux : les comptes de { $month }. Ils ont été clos après que le parc a retiré la clé { $key }.
+month-verified-malformed = Faux : ce n’est pas un mois clos, ou le fichier est tronqué ou endommagé.
+month-verified-sums = { $jobs } requêtes, { $tokens } jetons, { $energy } Wh, { $direct } g CO2e. Racine : { $root }
 opt-receipts-keys = Document enregistré de /.well-known/entraide du parc, pour ne rien demander au parc.
 opt-receipts-pool = Adresse web du parc dont les clés comptent (par défaut, le parc que les commandes utilisent).
 receipt-verified-line = ligne { $line }
@@ -2292,6 +2482,46 @@ error-file_unreadable = Le fichier{ $path ->
     [none] {""}
    *[other] {" "}({ $detail })
 }.
+help-pool-clock = Voir l’horloge du parc, et décider quand elle est loin de l’heure du système.
+help-pool-clock-show = Montrer l’heure du système, celle du dernier événement, et les enregistrements mal datés.
+help-pool-clock-accept = Confirmer l’heure du système, qui est loin après le dernier événement : le parc continue à cette heure.
+help-pool-clock-set = Confirmer l’heure du système, qui est avant le dernier événement : le parc revient à cette heure, et note les enregistrements mal datés.
+pool-clock-ahead = L’horloge du système a { $days } jours d’avance sur le dernier événement de ce parc. Rien ne change tant que vous n’avez pas décidé.
+    Le parc était arrêté aussi longtemps : entraide pool clock accept { $path }
+    L’horloge se trompe : réglez-la ; le parc démarrera de lui-même.
+pool-clock-back = L’horloge du système retarde { $days ->
+    [0] de { $minutes } minutes
+    [one] d’un jour
+   *[other] de { $days } jours
+} sur le dernier événement de ce parc. Rien ne change tant que vous n’avez pas décidé.
+    L’horloge avançait auparavant, elle est juste maintenant : entraide pool clock set { $path }
+    L’horloge se trompe : réglez-la ; le parc démarrera de lui-même.
+page-clock-title = Le parc attend une décision
+page-clock-ahead = Le parc attend une décision de son équipe d’exploitation : l’horloge de son serveur a { $days } jours d’avance sur le dernier événement. Rien n’est perdu.
+page-clock-back = Le parc attend une décision de son équipe d’exploitation : l’horloge de son serveur retarde sur le dernier événement. Rien n’est perdu.
+clock-show = Horloge du système : { $now } · dernier événement : { $last ->
+    [none] aucun
+   *[other] { $last }
+}
+clock-show-right = Les deux s’accordent.
+clock-show-ahead = L’horloge du système a { $days } jours d’avance sur le dernier événement. Si le parc était arrêté aussi longtemps : entraide pool clock accept { $path }
+clock-show-back = L’horloge du système retarde { $days ->
+    [0] de { $minutes } minutes
+    [one] d’un jour
+   *[other] de { $days } jours
+} sur le dernier événement. Si elle est juste maintenant : entraide pool clock set { $path }
+clock-show-setting = Le parc est revenu du { $was_at } au { $at }. { $number ->
+    [0] Aucun enregistrement n’est mal daté.
+   *[other] Enregistrements mal datés :
+}
+clock-show-records = { $column } : { $number }, du { $first } au { $last }{ $names ->
+    [none] {""}
+   *[other] {" "}({ $names })
+}
+clock-accept-done = L’heure du système est confirmée : { $now }. Le parc continue à cette heure en moins d’une minute.
+clock-accept-refused = L’horloge du système n’est pas loin après le dernier événement : il n’y a rien à confirmer. Voyez : entraide pool clock show { $path }
+clock-set-done = Le parc revient à l’heure du système, { $now }. S’il fonctionne, son ordonnanceur redémarre, et les réponses en cours de sa passerelle s’interrompent. Les enregistrements mal datés : entraide pool clock show { $path }
+clock-set-refused = L’horloge du système ne retarde pas sur le dernier événement : il n’y a rien à régler. Voyez : entraide pool clock show { $path }
 help-pool-receipt-key = Retirer la clé qui signe les reçus et en faire une nouvelle ; les reçus d’avant restent vérifiables. Le parc doit être arrêté.
 pool-receipt-key-renewed = La clé { $key } signera les reçus dès le prochain démarrage. La clé { $before } est retirée : sa moitié publique reste publiée, et ses reçus restent vérifiables.
 error-receipt_keys_full = Il y a déjà { $max ->
@@ -3046,6 +3276,7 @@ error-scenario_refused = Le scénario est inutilisable{ $path ->
     [no_period] vaut « { $value } » : les requêtes en cours n’ont pas de période, enlevez-la.
     [period_needed] manque : un quota de { $value } demande minute, day ou month.
     [two_owners] est à la fois d’un projet et d’une clé ({ $value }) : enlevez l’un des deux.
+    [like_quotas] contient deux fois le même quota ({ $value }) : gardez-en un seul.
    *[other] est illisible : { $detail }
 }
 error-seeds_refused = Ce nombre de graines ne peut pas être simulé{ $value ->
@@ -3326,8 +3557,8 @@ opt-dry-run = Ne rien changer : dire seulement ce qui serait fait, et pourquoi.
 cli-place-what = Nommez un modèle, ou demandez ce que le parc ferait : entraide models place --dry-run
 plan-nothing = Rien à charger ni à décharger : aucune requête n’attend un modèle qui manque.
 plan-standing = À la demande du parc :
-plan-load = Charger « { $model } » sur { $node } (coop { $coop }, { $zone }).
-plan-unload = Décharger « { $model } » de { $node } (coop { $coop }, { $zone }).
+plan-load = Charger « { $model } » sur { $node } ({ COOP($coop, "coop") }, { $zone }).
+plan-unload = Décharger « { $model } » de { $node } ({ COOP($coop, "coop") }, { $zone }).
 plan-why-waiting = { $jobs ->
     [one] { $jobs } requête l’attend
    *[other] { $jobs } requêtes l’attendent
@@ -3346,11 +3577,18 @@ plan-facts = Il prendra { $memory } de mémoire et environ { $load }{ $fetch ->
     [none] .
    *[other] {""} ; l’électricité y émet { $intensity }.
 }
-plan-order = { $node } (coop { $coop }, { $zone }) · { $model } · { $state } · { $since } · { $memory }
+plan-order = { $node } ({ COOP($coop, "coop") }, { $zone }) · { $model } · { $state } · { $since } · { $memory }
 order-making_room = libération de mémoire
 order-loading = chargement
 order-loaded = chargé
 order-unloading = déchargement
+receipt-thought = De cela, { $tokens ->
+    [one] { $tokens } jeton était
+   *[other] { $tokens } jetons étaient
+} la réflexion du modèle ({ $energy }).{ $model ->
+    [none] {""}
+   *[other] {" "}Le modèle « { $model } » réfléchit toujours : on ne peut pas l’en empêcher.
+}
 receipt-smaller = Un modèle plus petit, { $model }, aurait pris { $energy } et { $carbon } : { $percent } d’énergie en moins ({ $basis }).
 error-no_model_fits = Aucun modèle de la taille demandée{ $model ->
     [none] {""}
@@ -3371,12 +3609,12 @@ error-model_failed = { $model ->
    *[other] {""} : { $failure }.
 } Réessayez plus tard ; si cela persiste, prévenez l’exploitant.
     .otherwise = Elle n’aurait pas été refusée pour cela si une machine joignable avait réussi à charger ce modèle.
-reason-model_loading = { $node } (coop { $coop }, { $zone }) charge le modèle « { $model } »{ $ready_at ->
+reason-model_loading = { $node } ({ COOP($coop, "coop") }, { $zone }) charge le modèle « { $model } »{ $ready_at ->
     [none] .
    *[other] , prêt { $ready_at }.
 }
     .otherwise = Elle pourra partir une fois le modèle chargé.
-reason-model_making_room = { $node } (coop { $coop }, { $zone }) décharge un autre modèle pour faire place à « { $model } ».
+reason-model_making_room = { $node } ({ COOP($coop, "coop") }, { $zone }) décharge un autre modèle pour faire place à « { $model } ».
     .otherwise = Elle pourra partir une fois le modèle chargé.
 reason-model_resting = Le modèle « { $model } » n’a pu être chargé sur aucune machine possible : { $failure }. Nouvel essai { $again_at }.
     .otherwise = Elle pourra partir si cet essai réussit.
@@ -3386,6 +3624,25 @@ reason-model_waits = Le modèle « { $model } » n’est chargé nulle part, e
 } : son propriétaire l’occupe, ou d’autres modèles prennent sa mémoire.
     .otherwise = Elle pourra partir quand l’une d’elles l’aura chargé.
 explain-alias = « { $alias } » désigne ici « { $model } ».
+explain-always-thinks = Le modèle « { $model } » réfléchit toujours avant de répondre : on ne peut pas l’en empêcher.
+# Qualité mesurée d’un modèle et seuil de la politique : le genre de question et la langue où il est le plus faible.
+explain-quality-passes = Il prend le moins d’énergie des modèles assez bons : sa part de bonnes réponses est d’au moins { $right_low } (« { $task } », { $language ->
+    [fr] en français
+   *[en] en anglais
+}), et la politique en demande { $right_least }.
+explain-quality-undecided = Aucun modèle disponible n’est assurément assez bon : la part de bonnes réponses de celui-ci est d’au moins { $right_low } (« { $task } », { $language ->
+    [fr] en français
+   *[en] en anglais
+}), et la politique en demande { $right_least }.
+explain-quality-fails = Aucun modèle disponible n’est assez bon : la part de bonnes réponses de celui-ci est d’au moins { $right_low } (« { $task } », { $language ->
+    [fr] en français
+   *[en] en anglais
+}), et la politique en demande { $right_least }.
+explain-quality-unmeasured = La qualité de ses réponses n’est pas mesurée ici.
+explain-quality-other_language = La qualité de ses réponses n’est pas mesurée ici, et ses auteurs n’indiquent pas { $asked_language ->
+    [fr] le français
+   *[en] l’anglais
+}.
 rule-model_loading = charge { $model ->
     [none] ce modèle
    *[other] le modèle « { $model } »
@@ -3506,10 +3763,30 @@ col-parameters = PARAMÈTRES
 col-licence = LICENCE
 col-languages = LANGUES
 col-features = CAPACITÉS
-col-reasoning = RAISONNEMENT
+col-thinking = RÉFLEXION
 col-energy-class = ÉNERGIE
 col-weights = POIDS
 col-source = SOURCE
+col-quality = RÉPONSES JUSTES
+col-language = LANGUE
+col-task = GENRE
+col-right = JUSTES
+col-interval = INTERVALLE (95 %)
+col-answers = RÉPONSES
+col-machine = MACHINE
+col-engine = MOTEUR
+col-tokens-per-s = JETONS/S
+col-energy-per-answer = ÉNERGIE PAR RÉPONSE
+task-answer = répondre
+task-extract = extraire
+task-classify = classer
+task-summarise = résumer
+task-rewrite = reformuler
+task-translate = traduire
+task-compute = calculer
+cli-quality-none = non mesurées ici
+cli-quality-interval = de { $low } à { $high }
+cli-quality-published = Publié par d’autres : { $benchmark }, { $score } ({ $source }). Ce parc ne l’a pas mesuré, et aucun choix n’en dépend.
 size-petit = petit
 size-moyen = moyen
 size-grand = grand
@@ -3548,6 +3825,7 @@ pin-fault-broken = { $model }, { $format } : un fichier est endommagé ou incom
 pin-fault-name = { $model }, { $format } : le catalogue n’accepte pas le nom de fichier « { $detail } ». N’employez que des lettres, des chiffres, des points, des tirets et des traits de soulignement.
 pin-fault-checksum = { $model }, { $format } : { $detail } n’a pas la somme de contrôle attendue. Le fichier est supprimé. Relancez la commande ; si elle échoue encore, ne vous fiez pas à cette source.
 pin-fault-no_source = { $model }, { $format } : { $detail } n’est ni sur cette machine ni au dépôt public. Indiquez un dossier qui le contient avec --folder DOSSIER.
+pin-fault-thinking = { $model }, { $format } : le catalogue déclare « { $detail } » pour la réflexion, et le gabarit de conversation du modèle, avec et sans réflexion, dit autre chose. Corrigez « thinking » dans sa fiche, puis épinglez-le de nouveau.
 pin-fault-disk_full = { $model }, { $format } : le disque est plein ({ $detail }). Rien n’en est conservé ; libérez de la place, ou choisissez un seul format avec --format.
 pin-fault-unwritable = { $model }, { $format } : impossible d’écrire dans le dossier des poids du parc ({ $detail }).
 arg-pin = Nom du modèle au catalogue, ou dossier de fichiers de poids.
@@ -4339,6 +4617,7 @@ pdf-fact-state = État des livres
 pdf-period = du { $begin } au { $end } ({ $timezone })
 pdf-state-open = Le mois n’est pas terminé : les chiffres sont ceux du moment.
 pdf-state-closed = Le mois est terminé.
+pdf-state-signed = Le mois a été clos le { $closed } ; racine de son fichier signé : { $root }
 pdf-exchange = Donné et reçu
 pdf-given = Donné à d’autres coopératives
 pdf-given-to = – dont à { $coop }
@@ -4401,3 +4680,36 @@ error-file_unwritable = Le fichier n’a pas pu être écrit{ $path ->
     [none] .
    *[other] {" "}: { $problem }.
 } Indiquez-en un dans un dossier où vous pouvez écrire.
+
+## Évaluation des modèles.
+
+help-models-evaluate = Mesurer combien souvent un modèle répond juste, par genre de question et par langue, sur les machines du parc ; le résultat va au catalogue du parc.
+opt-evaluate-resume = Poursuivre une évaluation interrompue ; rien n’est posé deux fois.
+opt-evaluate-yes = Commencer sans question, une fois le prix dit.
+opt-evaluate-task = Ne mesurer que ce genre de question (peut être répété) : answer, extract, classify, summarise, rewrite, translate ou compute.
+opt-evaluate-language = Ne mesurer que cette langue : fr ou en.
+opt-evaluate-items = Nombre maximal de questions d’un genre dans une langue.
+opt-evaluate-seed = Numéro du tirage des questions ; deux modèles se comparent avec le même.
+cli-evaluate-price = { $cells } cases (un genre de question dans une langue) ; { $questions } questions au prochain tour, { $most } au plus en tout, comme travail différé aux heures vertes.
+    Au plus environ { $input_tokens } jetons lus et { $output_tokens } écrits{ $basis ->
+        [measured] , { $energy } Wh et { $time } sur une machine, d’après les mesures faites ici.
+        [catalogue] , { $energy } Wh et { $time } sur une machine, d’après l’estimation du catalogue.
+       *[none] . On ne sait rien de son énergie ni de sa vitesse.
+    }
+cli-evaluate-question = Commencer ? (oui/non){" "}
+cli-evaluate-unasked = Aucune question n’a été posée au modèle. Pour commencer sans confirmation, ajoutez --yes.
+cli-evaluate-unfinished = Une évaluation de « { $model } » est inachevée. Poursuivez-la : entraide models evaluate { $model } --resume ; ou supprimez { $path } pour recommencer.
+cli-evaluate-none = Aucune évaluation de « { $model } » n’a été interrompue. Commencez-en une sans --resume.
+cli-evaluate-changed = Les questions ont changé avec cette version : l’évaluation de « { $model } » ne peut pas se poursuivre. Supprimez son fichier, puis recommencez sans --resume.
+cli-evaluate-goes-on = Le lot se poursuit dans le parc. Pour le suivre : entraide models evaluate { $model } --resume
+cli-evaluate-no-answer = Le parc n’a répondu à aucune question du lot { $batch }{ $detail ->
+    [none] . Voyez entraide batches show { $batch }, puis réessayez avec --resume.
+   *[other] {""} : { $detail } Corrigez-le, puis réessayez avec --resume.
+}
+cli-evaluate-round = Tour { $round } : { $answers } réponses, { $decided } cases décidées sur { $cells }.
+cli-evaluate-verdict = { $language }, { $task } : { $verdict ->
+    [passes] assez bon : au moins { $least } des réponses sont justes.
+    [fails] pas assez bon : moins de { $least } des réponses sont justes.
+   *[open] indécis : l’intervalle contient { $least }.
+}
+cli-evaluate-language = { $name } accepte { $choices }.

@@ -1221,6 +1221,8 @@ class Statement(_message.Message):
     COMPLETE_FIELD_NUMBER: _builtins.int
     PLACE_FIELD_NUMBER: _builtins.int
     COOP_NAMES_FIELD_NUMBER: _builtins.int
+    CLOSED_AT_FIELD_NUMBER: _builtins.int
+    ROOT_FIELD_NUMBER: _builtins.int
     coop: _builtins.str
     month: _builtins.str
     start_at: _builtins.float
@@ -1228,6 +1230,11 @@ class Statement(_message.Message):
     timezone: _builtins.str
     complete: _builtins.bool
     """Whether usage and lent have all their lines."""
+    closed_at: _builtins.float
+    """When the books of the month were closed, seconds since the epoch, and the root of the signed
+    file in which they are since; 0 and "" before.
+    """
+    root: _builtins.str
     @_builtins.property
     def given(self) -> Global___Amounts:
         """For others on its nodes, for it on others' nodes, and for it on its own."""
@@ -1276,10 +1283,12 @@ class Statement(_message.Message):
         complete: _builtins.bool = ...,
         place: _common_pb2.ServerPlace | None = ...,
         coop_names: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        closed_at: _builtins.float = ...,
+        root: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["given", b"given", "own", b"own", "place", b"place", "received", b"received"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete", b"complete", "coop", b"coop", "coop_names", b"coop_names", "corrections", b"corrections", "end_at", b"end_at", "given", b"given", "lent", b"lent", "month", b"month", "others", b"others", "own", b"own", "place", b"place", "received", b"received", "start_at", b"start_at", "timezone", b"timezone", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed_at", b"closed_at", "complete", b"complete", "coop", b"coop", "coop_names", b"coop_names", "corrections", b"corrections", "end_at", b"end_at", "given", b"given", "lent", b"lent", "month", b"month", "others", b"others", "own", b"own", "place", b"place", "received", b"received", "root", b"root", "start_at", b"start_at", "timezone", b"timezone", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2387,12 +2396,17 @@ Global___SigninLink: _TypeAlias = SigninLink  # noqa: Y015
 class ListFindingsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    RUNNING_ONLY_FIELD_NUMBER: _builtins.int
+    running_only: _builtins.bool
+    """Whether to return at once only what the running scheduler finds."""
     def __init__(
         self,
+        *,
+        running_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["running_only", b"running_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2400,34 +2414,91 @@ Global___ListFindingsRequest: _TypeAlias = ListFindingsRequest  # noqa: Y015
 
 @_typing.final
 class Finding(_message.Message):
-    """A finding of the doctor's; level is fail (it keeps the pool from working), warn or ok. The
-    sentences are in the caller's language.
+    """A finding; level is fail (it keeps the pool from working, or harms it), warn or ok. The sentences
+    are in the caller's language. The code is of the registry of findings, names and numbers are the
+    values of the sentence; since: when it began, 0
+    where that is not known; watched: whether the running scheduler finds it by itself.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    CHECK_FIELD_NUMBER: _builtins.int
+    @_typing.final
+    class NamesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class NumbersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     LEVEL_FIELD_NUMBER: _builtins.int
     CODE_FIELD_NUMBER: _builtins.int
     SENTENCE_FIELD_NUMBER: _builtins.int
     REMEDY_FIELD_NUMBER: _builtins.int
-    check: _builtins.str
+    SINCE_FIELD_NUMBER: _builtins.int
+    NAMES_FIELD_NUMBER: _builtins.int
+    NUMBERS_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    WATCHED_FIELD_NUMBER: _builtins.int
     level: _builtins.str
     code: _builtins.str
     sentence: _builtins.str
     remedy: _builtins.str
+    since: _builtins.float
+    problem: _builtins.str
+    """Code of the error that the sentence is of, or ""."""
+    watched: _builtins.bool
+    @_builtins.property
+    def names(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def numbers(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]: ...
     def __init__(
         self,
         *,
-        check: _builtins.str = ...,
         level: _builtins.str = ...,
         code: _builtins.str = ...,
         sentence: _builtins.str = ...,
         remedy: _builtins.str = ...,
+        since: _builtins.float = ...,
+        names: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        numbers: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+        problem: _builtins.str = ...,
+        watched: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["check", b"check", "code", b"code", "level", b"level", "remedy", b"remedy", "sentence", b"sentence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "level", b"level", "names", b"names", "numbers", b"numbers", "problem", b"problem", "remedy", b"remedy", "sentence", b"sentence", "since", b"since", "watched", b"watched"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -29,10 +29,13 @@ class Usage(_message.Message):
     CACHED_TOKENS_FIELD_NUMBER: _builtins.int
     OUTPUT_TOKENS_FIELD_NUMBER: _builtins.int
     BASIS_FIELD_NUMBER: _builtins.int
+    REASONING_TOKENS_FIELD_NUMBER: _builtins.int
     input_tokens: _builtins.int
     cached_tokens: _builtins.int
     output_tokens: _builtins.int
     basis: _builtins.str
+    reasoning_tokens: _builtins.int
+    """Output tokens of the model's thought."""
     def __init__(
         self,
         *,
@@ -40,10 +43,11 @@ class Usage(_message.Message):
         cached_tokens: _builtins.int = ...,
         output_tokens: _builtins.int = ...,
         basis: _builtins.str = ...,
+        reasoning_tokens: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "cached_tokens", b"cached_tokens", "input_tokens", b"input_tokens", "output_tokens", b"output_tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "cached_tokens", b"cached_tokens", "input_tokens", b"input_tokens", "output_tokens", b"output_tokens", "reasoning_tokens", b"reasoning_tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -87,6 +91,26 @@ class Receipt(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class CoopNamesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     JOB_FIELD_NUMBER: _builtins.int
     COOP_FIELD_NUMBER: _builtins.int
     NODE_FIELD_NUMBER: _builtins.int
@@ -121,6 +145,9 @@ class Receipt(_message.Message):
     NODE_KEY_FIELD_NUMBER: _builtins.int
     PLACE_FIELD_NUMBER: _builtins.int
     FURTHER_PLACES_FIELD_NUMBER: _builtins.int
+    COOP_NAMES_FIELD_NUMBER: _builtins.int
+    REASONING_WH_FIELD_NUMBER: _builtins.int
+    ALWAYS_THINKS_FIELD_NUMBER: _builtins.int
     job: _builtins.str
     coop: _builtins.str
     node: _builtins.str
@@ -153,6 +180,10 @@ class Receipt(_message.Message):
     """What backs the surplus, as the operator vouches: certificate, contract or meter; or ""."""
     node_key: _builtins.str
     """Public key of the machine that answered."""
+    reasoning_wh: _builtins.float
+    """The thought's share of the energy."""
+    always_thinks: _builtins.bool
+    """The model cannot be asked not to think."""
     @_builtins.property
     def usage(self) -> Global___Usage: ...
     @_builtins.property
@@ -170,6 +201,10 @@ class Receipt(_message.Message):
     @_builtins.property
     def further_places(self) -> _containers.RepeatedCompositeFieldContainer[Global___ServerPlace]:
         """Each other server through which the text passed, such as a gateway elsewhere."""
+
+    @_builtins.property
+    def coop_names(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What people read in place of the identifiers of the machines' co-ops."""
 
     def __init__(
         self,
@@ -208,10 +243,13 @@ class Receipt(_message.Message):
         node_key: _builtins.str = ...,
         place: Global___ServerPlace | None = ...,
         further_places: _abc.Iterable[Global___ServerPlace] | None = ...,
+        coop_names: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        reasoning_wh: _builtins.float = ...,
+        always_thinks: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["place", b"place", "smaller", b"smaller", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_risk", b"at_risk", "carbon_gco2e", b"carbon_gco2e", "carbon_lifecycle_gco2e", b"carbon_lifecycle_gco2e", "controlled_by", b"controlled_by", "coop", b"coop", "energy_basis", b"energy_basis", "energy_wh", b"energy_wh", "engine", b"engine", "further_places", b"further_places", "intensity_basis", b"intensity_basis", "intensity_g_per_kwh", b"intensity_g_per_kwh", "issued_at", b"issued_at", "job", b"job", "job_class", b"job_class", "key", b"key", "model", b"model", "model_revision", b"model_revision", "node", b"node", "node_coop", b"node_coop", "node_key", b"node_key", "place", b"place", "policy_version", b"policy_version", "promise", b"promise", "province", b"province", "queue_ms", b"queue_ms", "runs", b"runs", "settled", b"settled", "signature", b"signature", "site", b"site", "smaller", b"smaller", "surplus_basis", b"surplus_basis", "surplus_evidence", b"surplus_evidence", "ttft_ms", b"ttft_ms", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["always_thinks", b"always_thinks", "at_risk", b"at_risk", "carbon_gco2e", b"carbon_gco2e", "carbon_lifecycle_gco2e", b"carbon_lifecycle_gco2e", "controlled_by", b"controlled_by", "coop", b"coop", "coop_names", b"coop_names", "energy_basis", b"energy_basis", "energy_wh", b"energy_wh", "engine", b"engine", "further_places", b"further_places", "intensity_basis", b"intensity_basis", "intensity_g_per_kwh", b"intensity_g_per_kwh", "issued_at", b"issued_at", "job", b"job", "job_class", b"job_class", "key", b"key", "model", b"model", "model_revision", b"model_revision", "node", b"node", "node_coop", b"node_coop", "node_key", b"node_key", "place", b"place", "policy_version", b"policy_version", "promise", b"promise", "province", b"province", "queue_ms", b"queue_ms", "reasoning_wh", b"reasoning_wh", "runs", b"runs", "settled", b"settled", "signature", b"signature", "site", b"site", "smaller", b"smaller", "surplus_basis", b"surplus_basis", "surplus_evidence", b"surplus_evidence", "ttft_ms", b"ttft_ms", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

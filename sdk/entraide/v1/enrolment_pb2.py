@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x65ntraide/v1/enrolment.proto\x12\x0b\x65ntraide.v1\"\x93\x01\n\x0bJoinRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\x17\n\x0fnode_public_key\x18\x02 \x01(\t\x12\x11\n\tnode_name\x18\x03 \x01(\t\x12\x0c\n\x04site\x18\x04 \x01(\t\x12\x0c\n\x04zone\x18\x05 \x01(\t\x12\x1a\n\x12sealing_public_key\x18\x06 \x01(\t\x12\x11\n\tsignature\x18\x07 \x01(\t\"\xd8\x01\n\x0cJoinResponse\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0c\n\x04\x63oop\x18\x02 \x01(\t\x12\x0b\n\x03jwt\x18\x03 \x01(\t\x12\x11\n\tnats_urls\x18\x04 \x03(\t\x12\x0e\n\x06\x63\x61_pem\x18\x05 \x01(\t\x12\x0c\n\x04pool\x18\x06 \x01(\t\x12\x13\n\x0bsigning_key\x18\x07 \x01(\t\x12\x0c\n\x04site\x18\x08 \x01(\t\x12\x0c\n\x04zone\x18\t \x01(\t\x12\x15\n\rcontrolled_by\x18\n \x01(\t\x12\x14\n\x0c\x64\x61ta_classes\x18\x0b \x03(\t\x12\x10\n\x08\x61pproval\x18\x0c \x01(\t2H\n\tEnrolment\x12;\n\x04Join\x12\x18.entraide.v1.JoinRequest\x1a\x19.entraide.v1.JoinResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x65ntraide/v1/enrolment.proto\x12\x0b\x65ntraide.v1\"\x93\x01\n\x0bJoinRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\x17\n\x0fnode_public_key\x18\x02 \x01(\t\x12\x11\n\tnode_name\x18\x03 \x01(\t\x12\x0c\n\x04site\x18\x04 \x01(\t\x12\x0c\n\x04zone\x18\x05 \x01(\t\x12\x1a\n\x12sealing_public_key\x18\x06 \x01(\t\x12\x11\n\tsignature\x18\x07 \x01(\t\"\xeb\x01\n\x0cJoinResponse\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0c\n\x04\x63oop\x18\x02 \x01(\t\x12\x0b\n\x03jwt\x18\x03 \x01(\t\x12\x11\n\tnats_urls\x18\x04 \x03(\t\x12\x0e\n\x06\x63\x61_pem\x18\x05 \x01(\t\x12\x0c\n\x04pool\x18\x06 \x01(\t\x12\x13\n\x0bsigning_key\x18\x07 \x01(\t\x12\x0c\n\x04site\x18\x08 \x01(\t\x12\x0c\n\x04zone\x18\t \x01(\t\x12\x15\n\rcontrolled_by\x18\n \x01(\t\x12\x14\n\x0c\x64\x61ta_classes\x18\x0b \x03(\t\x12\x10\n\x08\x61pproval\x18\x0c \x01(\t\x12\x11\n\tcoop_name\x18\r \x01(\t2H\n\tEnrolment\x12;\n\x04Join\x12\x18.entraide.v1.JoinRequest\x1a\x19.entraide.v1.JoinResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,7 +34,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_JOINREQUEST']._serialized_start=45
   _globals['_JOINREQUEST']._serialized_end=192
   _globals['_JOINRESPONSE']._serialized_start=195
-  _globals['_JOINRESPONSE']._serialized_end=411
-  _globals['_ENROLMENT']._serialized_start=413
-  _globals['_ENROLMENT']._serialized_end=485
+  _globals['_JOINRESPONSE']._serialized_end=430
+  _globals['_ENROLMENT']._serialized_start=432
+  _globals['_ENROLMENT']._serialized_end=504
 # @@protoc_insertion_point(module_scope)

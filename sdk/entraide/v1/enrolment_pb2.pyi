@@ -76,6 +76,7 @@ class JoinResponse(_message.Message):
     CONTROLLED_BY_FIELD_NUMBER: _builtins.int
     DATA_CLASSES_FIELD_NUMBER: _builtins.int
     APPROVAL_FIELD_NUMBER: _builtins.int
+    COOP_NAME_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     coop: _builtins.str
     jwt: _builtins.str
@@ -91,6 +92,8 @@ class JoinResponse(_message.Message):
     """member, canadian, other, or empty: not stated."""
     approval: _builtins.str
     """approved, or waiting: the operator must let it in."""
+    coop_name: _builtins.str
+    """What people read in place of coop; empty if it has no name."""
     @_builtins.property
     def nats_urls(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -112,10 +115,11 @@ class JoinResponse(_message.Message):
         controlled_by: _builtins.str = ...,
         data_classes: _abc.Iterable[_builtins.str] | None = ...,
         approval: _builtins.str = ...,
+        coop_name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval", b"approval", "ca_pem", b"ca_pem", "controlled_by", b"controlled_by", "coop", b"coop", "data_classes", b"data_classes", "jwt", b"jwt", "nats_urls", b"nats_urls", "node", b"node", "pool", b"pool", "signing_key", b"signing_key", "site", b"site", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval", b"approval", "ca_pem", b"ca_pem", "controlled_by", b"controlled_by", "coop", b"coop", "coop_name", b"coop_name", "data_classes", b"data_classes", "jwt", b"jwt", "nats_urls", b"nats_urls", "node", b"node", "pool", b"pool", "signing_key", b"signing_key", "site", b"site", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

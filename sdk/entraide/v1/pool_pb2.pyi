@@ -61,6 +61,8 @@ class JobOptions(_message.Message):
     RECONNECT_S_FIELD_NUMBER: _builtins.int
     WAITING_EVENTS_FIELD_NUMBER: _builtins.int
     MAX_WAIT_S_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
     job_class: _builtins.str
     data_class: _builtins.str
     jurisdiction: _builtins.str
@@ -84,6 +86,11 @@ class JobOptions(_message.Message):
     """How long the job waits while no machine would accept it, seconds, at most as long as its class
     allows; 0: as long as that.
     """
+    task: _builtins.str
+    """Kind of the question (answer, extract, classify, summarise, rewrite, translate or compute) and
+    its language (fr or en), by which an alias such as auto chooses among models.
+    """
+    language: _builtins.str
     def __init__(
         self,
         *,
@@ -100,10 +107,12 @@ class JobOptions(_message.Message):
         reconnect_s: _builtins.float = ...,
         waiting_events: _builtins.bool = ...,
         max_wait_s: _builtins.float = ...,
+        task: _builtins.str = ...,
+        language: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["controlled_by", b"controlled_by", "data_class", b"data_class", "deadline_s", b"deadline_s", "explain", b"explain", "idempotency_key", b"idempotency_key", "job_class", b"job_class", "jurisdiction", b"jurisdiction", "max_gco2e", b"max_gco2e", "max_wait_s", b"max_wait_s", "reconnect_s", b"reconnect_s", "resume_events", b"resume_events", "session", b"session", "waiting_events", b"waiting_events"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["controlled_by", b"controlled_by", "data_class", b"data_class", "deadline_s", b"deadline_s", "explain", b"explain", "idempotency_key", b"idempotency_key", "job_class", b"job_class", "jurisdiction", b"jurisdiction", "language", b"language", "max_gco2e", b"max_gco2e", "max_wait_s", b"max_wait_s", "reconnect_s", b"reconnect_s", "resume_events", b"resume_events", "session", b"session", "task", b"task", "waiting_events", b"waiting_events"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -581,6 +590,7 @@ class Model(_message.Message):
     ZONES_FIELD_NUMBER: _builtins.int
     CONTROLLED_BY_FIELD_NUMBER: _builtins.int
     PINNED_AT_FIELD_NUMBER: _builtins.int
+    QUALITY_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     context_tokens: _builtins.int
     replicas: _builtins.int
@@ -600,6 +610,10 @@ class Model(_message.Message):
 
     @_builtins.property
     def controlled_by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def quality(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaskQuality]:
+        """Measured on the pool's machines, by task and language."""
+
     def __init__(
         self,
         *,
@@ -613,14 +627,64 @@ class Model(_message.Message):
         zones: _abc.Iterable[_builtins.str] | None = ...,
         controlled_by: _abc.Iterable[_builtins.str] | None = ...,
         pinned_at: _builtins.float = ...,
+        quality: _abc.Iterable[Global___TaskQuality] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["context_tokens", b"context_tokens", "controlled_by", b"controlled_by", "features", b"features", "loaded", b"loaded", "means", b"means", "model", b"model", "pinned_at", b"pinned_at", "replicas", b"replicas", "revisions", b"revisions", "zones", b"zones"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["context_tokens", b"context_tokens", "controlled_by", b"controlled_by", "features", b"features", "loaded", b"loaded", "means", b"means", "model", b"model", "pinned_at", b"pinned_at", "quality", b"quality", "replicas", b"replicas", "revisions", b"revisions", "zones", b"zones"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Model: _TypeAlias = Model  # noqa: Y015
+
+@_typing.final
+class TaskQuality(_message.Message):
+    """Part of right answers to one kind of question in one language; [low, high] holds the true rate
+    with a probability of 95 %.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    RATE_FIELD_NUMBER: _builtins.int
+    LOW_FIELD_NUMBER: _builtins.int
+    HIGH_FIELD_NUMBER: _builtins.int
+    N_FIELD_NUMBER: _builtins.int
+    ITEMS_VERSION_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    WEIGHTS_FIELD_NUMBER: _builtins.int
+    task: _builtins.str
+    language: _builtins.str
+    rate: _builtins.float
+    low: _builtins.float
+    high: _builtins.float
+    n: _builtins.int
+    items_version: _builtins.str
+    """Version of the templates from which the questions were made, and their SHA-256."""
+    digest: _builtins.str
+    weights: _builtins.str
+    """Checksum of the weights that answered."""
+    def __init__(
+        self,
+        *,
+        task: _builtins.str = ...,
+        language: _builtins.str = ...,
+        rate: _builtins.float = ...,
+        low: _builtins.float = ...,
+        high: _builtins.float = ...,
+        n: _builtins.int = ...,
+        items_version: _builtins.str = ...,
+        digest: _builtins.str = ...,
+        weights: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "high", b"high", "items_version", b"items_version", "language", b"language", "low", b"low", "n", b"n", "rate", b"rate", "task", b"task", "weights", b"weights"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TaskQuality: _TypeAlias = TaskQuality  # noqa: Y015
 
 @_typing.final
 class ListModelsResponse(_message.Message):

@@ -19,6 +19,7 @@ from nats.aio.subscription import Subscription
 
 from entraide.cancellation import cancel_until_ended, keeping_cancellation
 from entraide.wire.direct_transport import DirectTransport, Receiver
+from entraide.wire.terms import FollowedTerm
 from entraide.wire.websocket import WebSocket
 
 CONNECT_TIMEOUT_S = 5
@@ -34,6 +35,7 @@ class BusConnection(Client):
 
     Attributes:
         web_trust: TLS context of WebSocket connections; None if no address needs one.
+        followed_term: the term of the scheduler that is heard; messages of lower ones are dropped.
     """
 
     web_trust: ssl.SSLContext | None = None
@@ -45,9 +47,15 @@ class BusConnection(Client):
         self._reporting: set[asyncio.Future[None]] = set()
         self._is_write_due = False
         self._before_write = before_write
+        self.followed_term = FollowedTerm()
 
-    def send(self, subject: str, data: bytes) -> None:
+    def send(self, subject: str, data: bytes, headers: bytes = b"") -> None:
         """Publishes a message, after one more turn of the event loop.
+
+        Args:
+            subject: of the message.
+            data: its body.
+            headers: in the form of the protocol, with its version and the empty line.
 
         Raises:
             nats.errors.ConnectionClosedError: the connection was closed.
@@ -62,7 +70,11 @@ class BusConnection(Client):
         limit_bytes = SENDING_MAX_BYTES if self.is_connected else PENDING_MAX_BYTES
         if self._pending_data_size + len(data) > limit_bytes:
             raise errors.OutboundBufferLimitError
-        command = b"PUB %b %d\r\n%b\r\n" % (subject.encode(), len(data), data)
+        if headers:
+            sizes = (len(headers), len(headers) + len(data))
+            command = b"HPUB %b %d %d\r\n%b%b\r\n" % (subject.encode(), *sizes, headers, data)
+        else:
+            command = b"PUB %b %d\r\n%b\r\n" % (subject.encode(), len(data), data)
         self._pending.append(command)
         self._pending_data_size += len(command)
         self.stats["out_msgs"] += 1
@@ -137,12 +149,14 @@ class BusConnection(Client):
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes
     ) -> None:
         receiver = self._receivers.get(sid)
-        if receiver is None:
+        if receiver is not None:
+            self._deliver(receiver, subject, data, headers)
+        elif not headers or self.followed_term.accepts(subject, headers):
             await super()._process_msg(sid, subject, reply, data, headers)
-            return
-        self._deliver(receiver, subject, data)
 
-    def _deliver(self, receiver: Receiver, subject: bytes, data: bytes) -> None:
+    def _deliver(self, receiver: Receiver, subject: bytes, data: bytes, headers: bytes) -> None:
+        if headers and not self.followed_term.accepts(subject, headers):
+            return
         self.stats["in_msgs"] += 1
         self.stats["in_bytes"] += len(data)
         try:
@@ -176,12 +190,13 @@ class BusConnection(Client):
 
     async def _drop_transport(self) -> None:
         transport: Any = self._transport
-        if transport is not None:
-            self._transport = None
+        self._transport = None
+        if isinstance(transport, DirectTransport):
+            transport.abort()
+        elif transport is not None:
             with contextlib.suppress(OSError):
                 transport.close()
-                if isinstance(transport, WebSocket):
-                    await transport.wait_closed()  # type: ignore[no-untyped-call]
+                await transport.wait_closed()
 
     async def flush(self, timeout: int = FLUSH_TIMEOUT_S) -> None:
         """Returns when the server has received everything published and subscribed before.
@@ -223,14 +238,17 @@ class BusConnection(Client):
         await self._write_last()
         if status == Client.CLOSED:
             self._receivers.clear()  # nothing is received while it closes
-        await self._close_and_tell(status, do_cbs)
-        if self._reconnection_task is not asyncio.current_task():
-            await cancel_until_ended(self._reconnection_task)
-        if not self.is_closed:  # an attempt missed its cancellation, and succeeded
-            await super()._close(status, False)
-        # nats-py's ``_close`` does nothing on a connection that counts as closed. It does so from
-        # the beginning of another ``_close``, which may have been cancelled before it closed it.
-        await self._drop_transport()
+        try:
+            await self._close_and_tell(status, do_cbs)
+            if self._reconnection_task is not asyncio.current_task():
+                await cancel_until_ended(self._reconnection_task)
+            if not self.is_closed:  # an attempt missed its cancellation, and succeeded
+                await super()._close(status, False)
+        finally:
+            # nats-py's ``_close`` does nothing on a connection that counts as closed. It does so
+            # from the beginning of another ``_close``, which may have been cancelled before it
+            # closed it, or while it waited for the server to answer the end of TLS.
+            await self._drop_transport()
 
     async def _close_and_tell(self, status: int, do_cbs: bool) -> None:
         """Closes as nats-py does, also where another task gave up waiting for the same transport.

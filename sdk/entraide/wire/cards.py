@@ -5,6 +5,7 @@ A field is only added at the end, with a default.
 
 from msgspec import Struct
 
+from entraide.models import TaskQuality
 from entraide.types import Terms, Usage
 
 
@@ -53,6 +54,7 @@ class ModelCard(Struct, frozen=True, array_like=True):
         zones: zones of the nodes that serve it, or that can load it.
         controlled_by: who controls these nodes, where it is stated.
         pinned_at: when its weights were pinned, seconds since the epoch; 0 if they were not.
+        quality: measured quality by task and language.
     """
 
     model: str
@@ -65,6 +67,7 @@ class ModelCard(Struct, frozen=True, array_like=True):
     zones: tuple[str, ...] = ()
     controlled_by: tuple[str, ...] = ()
     pinned_at: float = 0.0
+    quality: tuple[TaskQuality, ...] = ()
 
 
 class EarlierRun(Struct, frozen=True, array_like=True):

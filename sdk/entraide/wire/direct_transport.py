@@ -21,10 +21,21 @@ LINE_BYTES_MAX = 64 * 1024  # the server's list of a large cluster is far shorte
 MESSAGE_BYTES_MAX = 64 * 1024 * 1024  # the largest that a server can be configured for
 
 Receiver = Callable[[str, bytes], None]
-Deliver = Callable[[Receiver, bytes, bytes], None]
+Deliver = Callable[[Receiver, bytes, bytes, bytes], None]
 
 
-class DirectProtocol(asyncio.StreamReaderProtocol):
+class _KnownEnd(asyncio.StreamReaderProtocol):
+    """A stream's protocol that knows whether its connection has ended."""
+
+    has_ended = False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Notes that the connection has ended."""
+        self.has_ended = True
+        super().connection_lost(exc)
+
+
+class DirectProtocol(_KnownEnd):
     """A stream's protocol that delivers the messages of some subscriptions by itself."""
 
     def __init__(
@@ -102,8 +113,9 @@ class DirectProtocol(asyncio.StreamReaderProtocol):
         receiver = self._receivers.get(int(sid))
         if receiver is None:
             super().data_received(data[start:stop])
-        else:  # headers are nobody's, and come to no receiver
-            self._deliver(receiver, subject, data[body + header_bytes : stop - 2])
+        else:  # headers come to no receiver
+            headers, content = data[body : body + header_bytes], body + header_bytes
+            self._deliver(receiver, subject, data[content : stop - 2], headers)
         return stop
 
     def _keep(self, data: bytes, *, missing_bytes: int) -> None:
@@ -117,7 +129,7 @@ def _to_size(field: bytes) -> int:
     return int(field)
 
 
-class _SilentProtocol(asyncio.StreamReaderProtocol):
+class _SilentProtocol(_KnownEnd):
     """The protocol before a TLS handshake: nothing that comes then is from the server."""
 
     is_silent = True
@@ -132,7 +144,7 @@ class DirectTransport(TcpTransport):
 
     Args:
         receivers: the receivers by the identifiers of their subscriptions, as they are at any time.
-        deliver: gets receiver, subject and data of each message that has a receiver.
+        deliver: gets receiver, subject, data and headers of each message that has a receiver.
         tls_first: whether the TLS handshake comes first. No byte in plain text is then read.
     """
 
@@ -143,6 +155,7 @@ class DirectTransport(TcpTransport):
         self._receivers = receivers
         self._deliver = deliver
         self._before_tls = _SilentProtocol(asyncio.StreamReader()) if tls_first else None
+        self._protocol: _KnownEnd | None = None
 
     async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
         """Connects.
@@ -161,6 +174,7 @@ class DirectTransport(TcpTransport):
         self._io_reader = self._bare_io_reader = reader
         self._io_writer = asyncio.StreamWriter(transport, protocol, reader, loop)
         self._bare_io_writer = self._io_writer
+        self._protocol = protocol
 
     async def connect_tls(
         self,
@@ -191,6 +205,16 @@ class DirectTransport(TcpTransport):
         reader.set_transport(transport)  # which it pauses; ``start_tls`` does not tell it
         self._io_reader = reader
         self._io_writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        self._protocol = protocol
+
+    def abort(self) -> None:
+        """Closes the connection at once, whether or not the server answers the end of TLS.
+
+        One that has ended is left alone: asyncio's transport then lacks the loop that it would use.
+        """
+        if self._io_writer is None or self._protocol is None or self._protocol.has_ended:
+            return
+        self._io_writer.transport.abort()
 
     def _make_stream(
         self, buffer_size: int, *, is_tls: bool

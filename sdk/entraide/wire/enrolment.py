@@ -59,6 +59,7 @@ class JoinResponse(Struct, frozen=True, kw_only=True):
         controlled_by: who controls the owner; "" if the operator did not state it.
         data_classes: the only data classes whose jobs the node may take; none for no limit.
         approval: ``approved``, or ``waiting``: the operator must let the node in.
+        coop_name: what people read in place of ``coop``; "" if it has no name.
     """
 
     node: str
@@ -73,6 +74,7 @@ class JoinResponse(Struct, frozen=True, kw_only=True):
     controlled_by: Control = Control.UNSTATED
     data_classes: tuple[DataClass, ...] = ()
     approval: str = "approved"
+    coop_name: str = ""
 
 
 class JoinSecret(Struct, frozen=True):

@@ -74,6 +74,7 @@ __all__ = [
     "Accept",
     "AnswerReceived",
     "AnswerResumed",
+    "AnswersSent",
     "ApprovalPending",
     "CancelJob",
     "CancelRun",
@@ -144,11 +145,13 @@ class GatewayHeartbeat(Message, frozen=True, tag="gw-beat"):
     Attributes:
         boot: random identifier of one life of the process.
         version, url: of the gateway, for the operator.
+        sent_at: by its clock, seconds since the epoch; 0 from an older gateway.
     """
 
     boot: str
     version: str
     url: str
+    sent_at: float = 0.0
 
 
 class GatewayGoodbye(Message, frozen=True, tag="gw-bye"):
@@ -223,12 +226,26 @@ class AnswerReceived(Message, frozen=True, tag="answered"):
     Attributes:
         job, epoch, node: the lease.
         usage: of the run, as the answer's end had it.
+        delivered: as in ``AnswerResumed``, which may have been lost.
     """
 
     job: str
     epoch: int
     node: str
     usage: Usage
+    delivered: tuple[tuple[int, int], ...] = ()
+
+
+class AnswersSent(Message, frozen=True, tag="sent"):
+    """What clients have of the streams of a gateway, once a second; it counts if that is lost.
+
+    Attributes:
+        runs: job, epoch and output tokens of each run, at most ``JOBS_HELD_MAX``.
+        is_first: whether the list begins anew.
+    """
+
+    runs: tuple[tuple[str, int, int], ...]
+    is_first: bool = True
 
 
 class ExplanationRequest(Message, frozen=True, tag="ask-explanation"):
@@ -282,6 +299,7 @@ GatewayUp = (
     | LeaseExceeded
     | AnswerResumed
     | AnswerReceived
+    | AnswersSent
     | ExplanationRequest
     | ModelsRequest
     | EnrolmentQuery

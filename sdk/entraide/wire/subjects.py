@@ -12,6 +12,7 @@ from typing import TypeGuard
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 KEY_PATTERN = re.compile(r"U[A-Z2-7]{55}")  # a NATS user's public key, as text
 SCHEDULER_INBOX = "_INBOX.scheduler"
+SCHEDULER_CLAIMS = "gw.all.down.claim"  # a scheduler's term, for other schedulers on the bus
 
 
 def checked(identifier: str) -> str:

@@ -141,7 +141,6 @@ def _catalogue_entry(model: ScenarioModel) -> ModelEntry:
         openness=Openness.OPEN_WEIGHT,
         languages=(),
         features=model.features,
-        reasoning=False,
         context_tokens_max=model.context_tokens,
         kv_bytes_per_token=int(
             catalogue.KV_MB_PER_TOKEN * model.params_b / catalogue.REFERENCE_PARAMS_B * 1e6

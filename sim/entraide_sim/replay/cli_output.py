@@ -13,6 +13,7 @@ from babel.dates import format_datetime
 
 from entraide import i18n
 from entraide.cli.output import print_table
+from entraide.coop_names import shown_name
 from entraide.errors import RequestError
 from entraide.i18n import Value
 from entraide_sim.recordings import ExactReplay
@@ -101,7 +102,10 @@ def print_comparison(compared: PolicyComparison, lang: str) -> None:
     ]
     metrics = [each for coop in compared.coops for each in (coop.old, coop.proposed)]
     most = max(each.energy_wh for each in metrics), max(each.carbon_g for each in metrics)
-    rows = [_table_cells(coop, lang, most) for coop in compared.coops]
+    names = {ALL_COOPS: i18n.text("sim-replay-all", lang), **compared.coop_names}
+    rows = [
+        [shown_name(coop.coop, names), *_table_cells(coop, lang, most)] for coop in compared.coops
+    ]
     print_table(headings, rows, numeric=True)
     typer.echo("")
     for sentence in replay_text.change_sentences(compared, lang):
@@ -136,7 +140,7 @@ def _metrics_to_json(coop: CoopComparison) -> dict[str, Any]:
 
 
 def _table_cells(coop: CoopComparison, lang: str, most: tuple[float, float]) -> list[str]:
-    """The cells of a row; ``most``: largest energy and mass of the table, whose units all have."""
+    """A row's figures; ``most``: largest energy and mass of the table, whose units all have."""
     most_wh, most_g = most
 
     def both(shown: Callable[[CoopMetrics], str]) -> str:
@@ -144,7 +148,6 @@ def _table_cells(coop: CoopComparison, lang: str, most: tuple[float, float]) -> 
         return old if old == new else f"{old}{ARROW}{new}"
 
     return [
-        i18n.text("sim-replay-all", lang) if coop.coop == ALL_COOPS else coop.coop,
         both(lambda row: formatting.format_count(row.completed, lang)),
         both(lambda row: formatting.format_seconds(row.waited_s["p95"], lang)),
         both(lambda row: formatting.format_seconds(row.ttft_s["p95"], lang)),

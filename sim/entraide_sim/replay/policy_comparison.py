@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
+from entraide.coop_names import names_of
 from entraide.decoding import decode_json, decode_toml
 from entraide.errors import PoolError
 from entraide.types import JobState
@@ -147,6 +148,7 @@ class PolicyComparison(Struct, frozen=True):
         speeds_learned: nodes with learned rates; the others have their card's.
         node_specs, old, proposed: the nodes and both runs, for a report.
         baseline: the old policy's life beside the recorded one.
+        coop_names: what people read in place of co-ops' identifiers.
     """
 
     old_policy: str
@@ -161,6 +163,7 @@ class PolicyComparison(Struct, frozen=True):
     proposed: SimulatedRun
     baseline: Baseline
     growth: float = 0.0
+    coop_names: dict[str, str] = {}
 
 
 def read_policy(name: str, base: Policy) -> Policy:
@@ -324,6 +327,7 @@ def compare_policies(
         proposed=new,
         baseline=past.baseline,
         growth=growth,
+        coop_names=names_of((*history.policy.coops, *(proposed.coops if proposed else ()))),
     )
 
 

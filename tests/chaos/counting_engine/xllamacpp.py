@@ -4,17 +4,24 @@ A node whose ``PYTHONPATH`` has this folder starts its engine's process as alway
 that the process loads is this one. It answers over the same socket in llama.cpp's dialect. Its
 "model" writes the numbers that follow the last number of the conversation, one token each, at a
 fixed pace. So each reader knows which token comes next, whichever engine writes it, and a run that
-continues an answer is exact without any state.
+continues an answer is exact without any state. Its environment may name defects that a run has to
+find (``defects``).
 """
 
 import asyncio
 import json
 import os
 import re
+import sys
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+from defects import ENGINE, install
 
 TOKEN_S = float(os.environ.get("COUNTING_TOKEN_S", "0.25"))
 ANSWER_TOKENS = 16
@@ -44,6 +51,7 @@ class Server:
         ready = threading.Event()
         threading.Thread(target=lambda: asyncio.run(self._serve(ready)), daemon=True).start()
         ready.wait()
+        install(ENGINE)
 
     async def _serve(self, ready: threading.Event) -> None:
         server = await asyncio.start_unix_server(self._answer, self._path, limit=2**23)

@@ -1,13 +1,21 @@
 """Decoders of the SDK's client: what a pool answers about batches, and the files that it reads."""
 
+import contextlib
+import io
 import json
 from pathlib import Path
+from typing import Any
 
+import msgspec
 from tests.hostile.decoders.case import Case
 from tests.hostile.mutations import binary_like, json_like
+from tests.sdk.month_support import KEYS, month_file, records
 
+from entraide.cli import evaluation_run
 from entraide.client.batches import calls
 from entraide.client.batches.input import InputOptions, prepare
+from entraide.closed_months import MonthFault, decode_record, open_month, verify_month
+from entraide.decoding import decode_json
 from entraide.errors import PoolError, RequestError
 
 BATCH = {
@@ -30,6 +38,14 @@ RESULT = {
     "error": None,
     "response": {"status_code": 200, "request_id": "kept-1", "body": ANSWER},
 }
+CHECKED = {
+    "entraide": {
+        "node": "n", "engine": "vllm", "model_revision": "sha256:" + "a" * 64, "energy_wh": 0.5,
+        "energy_basis": "measured", "output_tokens": 3, "queue_ms": 1.5,
+    }
+}  # fmt: skip
+MONTH = month_file(records(3))
+RECORD = msgspec.msgpack.encode(records(1)[1])
 LINES = b'{"custom_id": "a", "url": "/v1/embeddings", "body": {"input": "x", "model": "m"}}\n\n{}\n'
 
 
@@ -38,6 +54,22 @@ def read_result(data: bytes, _: Path) -> None:
     result = calls.read_result(data, "fr")
     assert isinstance(result.text, str)
     assert isinstance(result.vectors, tuple)
+
+
+def read_receipt(data: bytes, _: Path) -> None:
+    """Reads what an evaluation needs of an answer's receipt; one of another form says nothing."""
+    receipt = evaluation_run._read_receipt(decode_json(data, type=dict[str, Any]))
+    assert 0.0 <= receipt.energy_wh <= evaluation_run.ENERGY_MAX_WH
+    assert receipt.model_revision == receipt.model_revision.strip()
+
+
+def read_month(data: bytes, _: Path) -> None:
+    """Verifies a closed month, and reads it if it is one."""
+    verify_month(io.BytesIO(data), KEYS)
+    with contextlib.suppress(MonthFault):
+        month = open_month(io.BytesIO(data))
+        list(month.read_leaves())
+        month.find("job-00000001")
 
 
 def read_input(data: bytes, folder: Path) -> None:
@@ -67,6 +99,18 @@ CASES = {
         read_result, json_like(json.dumps(RESULT).encode()), (PoolError,),
         ("entraide.client.batches.calls:", "entraide.client.batches.calls:read_result",
          "entraide.client.batches.answers:_read_body"),
+    ),
+    "a receipt in an answer to be checked": Case(
+        read_receipt, json_like(json.dumps(CHECKED).encode()), (msgspec.DecodeError,),
+        ("entraide.cli.evaluation_run:_read_receipt",),
+    ),
+    "a closed month": Case(
+        read_month, binary_like(MONTH), (),
+        ("entraide.closed_months.file_format:", "entraide.closed_months.file_format:open_month"),
+    ),
+    "a record of a closed month": Case(
+        lambda data, _: decode_record(data), binary_like(RECORD), (msgspec.DecodeError,),
+        ("entraide.closed_months.records:",),
     ),
     "a file of requests, for the client": Case(
         read_input, binary_like(LINES), (RequestError,),

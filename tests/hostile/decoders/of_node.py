@@ -11,6 +11,7 @@ from tests.hostile.decoders.case import Case
 from tests.hostile.decoders.of_pool import FULL_CHAT, from_file
 from tests.hostile.mutations import binary_like, json_like, text_like
 
+from entraide.catalogue.chat_template import read_template
 from entraide.catalogue.gguf import NotGguf, expected_bytes, read_header
 from entraide.errors import RequestError
 from entraide.wire import codec
@@ -119,8 +120,10 @@ def read_folder(data: bytes, folder: Path) -> None:
     """Reads a model's folder of which every file is these bytes."""
     home = folder / "model"
     home.mkdir(exist_ok=True)
-    for name in ("config.json", "tokenizer_config.json", "model.safetensors"):
+    for name in ("config.json", "tokenizer_config.json", "model.safetensors", "m.gguf"):
         (home / name).write_bytes(data)
+    for name in ("tokenizer_config.json", "m.gguf"):
+        assert isinstance(read_template([home / name]), str)
     model_folder.find_weights_problem(home)
     numbers = model_folder.context_max_of(home), model_folder.kv_bytes_per_token_of(home)
     assert all(number >= 0 for number in numbers)
@@ -259,7 +262,10 @@ CASES: dict[str, Case] = {
         | binary_like(SAFETENSORS)
         | json_like(TENSORS).map(lambda head: struct.pack("<Q", len(head)) + head),
         (),
-        ("entraide.catalogue.weight_files:find_safetensors_fault",),
+        (
+            "entraide.catalogue.weight_files:find_safetensors_fault",
+            "entraide.catalogue.chat_template:read_template",
+        ),
     ),
     "a GGUF file": Case(
         from_file("m.gguf", read_header),

@@ -1,14 +1,34 @@
-// A finding of the doctor's: its remedy as words and a command to copy. Pure.
+// Findings of the pool: their order, and a remedy as words and a command to copy. Pure.
 
-export interface DoctorFinding {
-  check: string;
+export interface Finding {
   level: string;
+  /** Of the registry of findings, docs/reference/findings.md. */
   code: string;
   sentence: string;
   remedy: string;
+  /** When it began, seconds since the epoch; 0 where that is not known. */
+  since: number;
+  /** Values of the sentence: the machine or key that it is about, its co-op. */
+  names: Record<string, string>;
+  /** Whether the running pool finds it, which is told at once; else the doctor on its machine. */
+  watched: boolean;
 }
 
 const DAY_S = 86_400;
+// What somebody waits for, before what else is no failure.
+const PRESSING = ["node-waiting", "node-quarantined", "key-quarantined"];
+
+/** Returns what needs a hand: what the pool finds now, and what only its doctor does. */
+export function listWork(running: readonly Finding[], doctor: readonly Finding[]): Finding[] {
+  const codes = new Set(running.map((each) => each.code));
+  const own = doctor.filter((each) => !each.watched && each.level !== "ok" && !codes.has(each.code));
+  return [...running, ...own].sort((a, b) => rank(a) - rank(b));
+}
+
+function rank(finding: Finding): number {
+  if (finding.level === "fail") return -1;
+  return PRESSING.includes(finding.code) ? PRESSING.indexOf(finding.code) : PRESSING.length;
+}
 
 /** A remedy ends with a command after two spaces, or has none. */
 export function splitRemedy(remedy: string): { words: string; command: string } {

@@ -4,21 +4,19 @@ import { coopName } from "../../coop_names.ts";
 import { inOrder } from "../../bidi.ts";
 import { dateTime, lang, number, t } from "../../i18n.ts";
 import { live, watchPool } from "../../pool/live.ts";
-import { admin, mayAct, worded, type Key, type Node } from "./admin.ts";
-import { DoctorLine, DoctorPart, findingsOf, type Findings } from "./doctor.tsx";
+import { admin, mayAct } from "./admin.ts";
+import { DoctorPart, type Findings } from "./doctor.tsx";
 import { Gateways, type Gateway } from "./gateways.tsx";
-import { findWork, type Finding } from "./hand.ts";
 import { Invitation } from "./invitation.tsx";
 import { Confirmed, CopyLine, Read, Said, useActing, useReading, type Acting } from "./parts.tsx";
+import { listWork, splitRemedy, type Finding } from "./remedy.ts";
 
 async function readWork(): Promise<{ findings: Finding[]; gateways: Gateway[] }> {
-  const [status, keys, grid] = await Promise.all([
+  const [status, running] = await Promise.all([
     admin("GetStatus", {}),
-    admin("ListKeys", {}),
-    admin("ListGrid", {}),
+    admin("ListFindings", { runningOnly: true }),
   ]);
-  const findings = findWork(status.nodes as Node[], keys.keys as Key[], grid.zones, status.version);
-  return { findings, gateways: status.gateways };
+  return { findings: running.findings as Finding[], gateways: status.gateways };
 }
 
 /** How many requests wait, and why, as it changes. */
@@ -47,11 +45,9 @@ export function Work() {
   const acting = useActing();
   const check = async () => {
     setChecking(true);
-    await doctor.again();
+    await Promise.all([doctor.again(), work.again()]);
     setChecking(false);
   };
-  const failed = findingsOf(doctor.data, "fail");
-  const warned = findingsOf(doctor.data, "warn");
   const act = async (doing: () => Promise<unknown>, done: string) => {
     await acting.act(doing, done);
     await work.again();
@@ -63,23 +59,18 @@ export function Work() {
         <Said of={acting} />
         <WaitingNow />
         <Read of={work}>
-          {({ findings }) =>
-            findings.length + failed.length + warned.length === 0 ? (
-              (doctor.data !== null || doctor.problem !== null) && <p class="now">{t("op-work-none")}</p>
-            ) : (
+          {({ findings }) => {
+            const all = listWork(findings, (doctor.data?.findings ?? []) as Finding[]);
+            if (all.length === 0)
+              return (doctor.data !== null || doctor.problem !== null) && <p class="now">{t("op-work-none")}</p>;
+            return (
               <ul class="findings">
-                {failed.map((one) => (
-                  <DoctorLine key={one.sentence} finding={one} />
-                ))}
-                {findings.map((one) => (
-                  <Line key={`${one.kind} ${one.name} ${one.detail}`} finding={one} act={act} busy={acting.busy} />
-                ))}
-                {warned.map((one) => (
-                  <DoctorLine key={one.sentence} finding={one} />
+                {all.map((one) => (
+                  <Line key={keyOf(one)} finding={one} act={act} busy={acting.busy} />
                 ))}
               </ul>
-            )
-          }
+            );
+          }}
         </Read>
       </section>
       <DoctorPart reading={doctor} busy={checking} onAgain={() => void check()} />
@@ -89,6 +80,10 @@ export function Work() {
   );
 }
 
+function keyOf({ code, names }: Finding): string {
+  return [code, names.node, names.key, names.part, names.model, names.port].join(" ");
+}
+
 interface LineProps {
   finding: Finding;
   act: (doing: () => Promise<unknown>, done: string) => Promise<void>;
@@ -96,45 +91,32 @@ interface LineProps {
 }
 
 function Line({ finding, act, busy }: LineProps) {
-  const command = commandOf(finding);
+  const { words, command } = splitRemedy(finding.remedy);
+  const { node, key, coop } = finding.names;
   return (
-    <li class={`finding ${finding.kind}`}>
+    <li class={`finding doctor-${finding.level} ${finding.code}`}>
       <p class="what">
         <b>
-          <bdi>{finding.name}</bdi>
+          <bdi>{node || key || t("op-doctor-machine")}</bdi>
         </b>{" "}
-        {finding.coop && (
+        {coop && (
           <span class="soft">
-            <bdi>{coopName(finding.coop)}</bdi>
+            <bdi>{coopName(coop)}</bdi>
           </span>
         )}
       </p>
-      <p>{sentence(finding)}</p>
-      <p class="soft">{t(`op-remedy-${finding.kind}`)}</p>
+      <p>{inOrder(finding.sentence)}</p>
+      {finding.since > 0 && <p class="soft">{t("op-doctor-since", { when: dateTime(finding.since) })}</p>}
+      {words && <p class="soft">{inOrder(words)}</p>}
       {command && <CopyLine text={command} label={t("op-command")} />}
       {mayAct() && <Buttons finding={finding} act={act} busy={busy} />}
     </li>
   );
 }
 
-function sentence(finding: Finding): string {
-  const { kind, detail, more, since } = finding;
-  return t(`op-found-${kind}`, {
-    detail: kind.endsWith("quarantine") ? worded(`op-quarantine-${detail}`, detail) : detail,
-    more: more || "none",
-    when: since ? dateTime(since) : t("never"),
-  });
-}
-
-function commandOf(finding: Finding): string {
-  if (finding.kind === "silent") return "entraide node doctor";
-  if (finding.kind === "old") return "entraide node status";
-  if (finding.kind === "grid") return `entraide grid source ${finding.name} annual`;
-  return "";
-}
-
 function Buttons({ finding, act, busy }: LineProps) {
-  const { kind, name } = finding;
+  const { code, names } = finding;
+  const name = names.node || names.key || "";
   const approve = () => act(() => admin("ApproveNode", { node: name }), t("op-approved", { name }));
   const revoke = () => act(() => admin("RevokeNode", { node: name }), t("op-revoked", { name }));
   const clear = () => act(() => admin("ClearKey", { key: name }), t("op-cleared", { name }));
@@ -146,8 +128,8 @@ function Buttons({ finding, act, busy }: LineProps) {
   const refuse = (
     <Confirmed label={t("op-revoke")} name={name} consequence={t("op-revoke-means")} disabled={busy} onYes={revoke} />
   );
-  if (kind === "waiting") return <p class="row">{own(t("op-approve"), approve)} {refuse}</p>;
-  if (kind === "node-quarantine") return <p class="row">{own(t("op-end-quarantine"), approve)} {refuse}</p>;
-  if (kind === "key-quarantine") return <p class="row">{own(t("op-end-quarantine"), clear)}</p>;
+  if (code === "node-waiting") return <p class="row">{own(t("op-approve"), approve)} {refuse}</p>;
+  if (code === "node-quarantined") return <p class="row">{own(t("op-end-quarantine"), approve)} {refuse}</p>;
+  if (code === "key-quarantined") return <p class="row">{own(t("op-end-quarantine"), clear)}</p>;
   return null;
 }

@@ -25,15 +25,19 @@ from entraide_scheduler.core.accounting.amount_limits import (
 from entraide_scheduler.core.accounting.credit import STEPS, Credits, Gift, decayed
 from entraide_scheduler.core.accounting.ledger import UNITS, Ledger, entries
 from entraide_scheduler.core.accounting.quotas import (
-    CODES,
     PER_UNIT,
+    RETRY_LEAST_S,
     Quotas,
     QuotasState,
     QuotaUsage,
     Shortage,
     to_quota_unit,
 )
-from entraide_scheduler.core.accounting.resumed_usage import DeliveredRun, bill_resumed
+from entraide_scheduler.core.accounting.resumed_usage import (
+    DeliveredRun,
+    bill_resumed,
+    cut_output,
+)
 from entraide_scheduler.core.accounting.usage_limits import (
     ENERGY,
     INPUT,

@@ -5,9 +5,12 @@ flight are reserved at admission; the sum of reserved and used amounts never exc
 and carbon are reserved at placement by prediction and counted in full by measurement, so measured
 amounts can exceed a limit by the prediction's error. A reservation counts in the period in which it
 was made. The shell's calendar says when a period begins and ends.
+
+Usage belongs to an owner, a kind and a period, not to a policy: it is kept, and counted on, until
+the period ends, also while the policy in force has no such quota.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -20,6 +23,7 @@ from entraide_scheduler.core.accounting.lending import LentEnergy
 from entraide_scheduler.core.policy import CoopTerms, Period, Quota, QuotaKind
 from entraide_scheduler.core.records import Hold
 
+RETRY_LEAST_S = 1.0  # until a refused request may be sent again
 Amounts = Mapping[QuotaKind, int]
 
 CODES: Mapping[QuotaKind, str] = MappingProxyType(
@@ -93,6 +97,39 @@ class Shortage(Struct, frozen=True):
     never: bool
     ends_at: float | None
 
+    @property
+    def code(self) -> str:
+        """The error code of a request that is refused for it."""
+        if self.quota.period is Period.MINUTE and not self.never:
+            return "rate_limit_exceeded"
+        return CODES[self.quota.kind]
+
+    @property
+    def values(self) -> dict[str, str | int | float]:
+        """The values of that error's sentence."""
+        quota = self.quota
+        values: dict[str, str | int | float] = {
+            "limit": quota.limit,
+            "left": self.left,
+            "needed": self.needed,
+            "period": quota.period.value,
+        }
+        if self.never:
+            values["never"] = 1  # no period of this quota is enough
+        if quota.project:
+            values["project"] = quota.project
+        if quota.key:
+            values["key"] = quota.key
+        if self.code == "rate_limit_exceeded":
+            values["quota"] = quota.kind.value
+        return values
+
+    def retry_after_s(self, at: float) -> float | None:
+        """Returns the time until the quota begins anew, seconds; None if that does not help."""
+        if self.never or self.ends_at is None:
+            return None
+        return max(RETRY_LEAST_S, self.ends_at - at)
+
 
 class QuotaLimit(NamedTuple):
     """A quota in force, its identity, and its limit in counted units."""
@@ -106,7 +143,7 @@ class Quotas:
     """Usage of all quotas in their present period; an entry is made at its first reservation.
 
     Attributes:
-        usages: usage by quota, at most one entry for each quota of the policy.
+        usages: usage by quota, at most one entry for each quota of the policies of its period.
         ends: end of the present period of each kind, seconds since the epoch.
         lent: energy that co-ops lend, see ``lending``.
     """
@@ -118,17 +155,25 @@ class Quotas:
         self._serial = 0
         self._limits: dict[tuple[str, str, str], tuple[QuotaLimit, ...]] = {}
         self._limited_coops: frozenset[str] = frozenset()
+        # By owner, the quotas that have usage in their present period and are not in force.
+        self._former: dict[tuple[str, str, str], dict[QuotaName, None]] = {}
 
     def apply_policy(self, coops: tuple[CoopTerms, ...]) -> None:
-        """Sets the limits; the usage of quotas that remain is kept."""
+        """Sets the limits; all usage is kept until its period ends."""
         limits: dict[tuple[str, str, str], list[QuotaLimit]] = {}
         for limit in _strictest(coops):
             limits.setdefault(limit.name[:3], []).append(limit)
         self._limits = {owner: tuple(owned) for owner, owned in limits.items()}
         self._limited_coops = frozenset(coop for coop, _, _ in limits)
-        in_force = {limit.name for owned in limits.values() for limit in owned}
-        self.usages = {name: usage for name, usage in self.usages.items() if name in in_force}
+        self._find_former()
         self.lent.apply_policy(coops)
+
+    def _find_former(self) -> None:
+        self._former = {}
+        in_force = {limit.name for owned in self._limits.values() for limit in owned}
+        for name in self.usages:
+            if name not in in_force:
+                self._former.setdefault(name[:3], {})[name] = None
 
     def begin_period(self, period: Period, ends_at: float) -> None:
         """Begins a period: resets its quotas and drops the reservations of the old period."""
@@ -136,6 +181,7 @@ class Quotas:
         self.usages = {
             name: usage for name, usage in self.usages.items() if name.period is not period
         }
+        self._find_former()
         if period is Period.DAY:
             self.lent.begin_day()
 
@@ -185,6 +231,21 @@ class Quotas:
                 )
         return None
 
+    def beyond_whole(self, facts: RequestFacts, amounts: Amounts) -> Shortage | None:
+        """Returns the first quota that the amounts exceed even when nothing of it is used."""
+        for limit in self._limits_of(facts):
+            needed = amounts.get(limit.quota.kind, 0)
+            if needed > limit.most:
+                kind, left = limit.quota.kind, max(0, self._left_of(limit))
+                units = to_quota_unit(kind, left), to_quota_unit(kind, needed)
+                return Shortage(limit.quota, *units, never=True, ends_at=None)
+        return None
+
+    def whole(self, facts: RequestFacts, kind: QuotaKind) -> int | None:
+        """Returns the least quota of a kind that applies to a request, unused; None without one."""
+        limits = [limit.most for limit in self._limits_of(facts) if limit.quota.kind is kind]
+        return min(limits, default=None)
+
     def reserve(self, facts: RequestFacts, amounts: Amounts) -> tuple[Hold, ...]:
         """Reserves amounts that fit (see ``shortage``); returns the reservations."""
         assert self.shortage(facts, amounts) is None, "reserved beyond a quota"
@@ -196,6 +257,20 @@ class Quotas:
         """Reserves the predicted energy and carbon of a placement, which the caller has checked."""
         return self._reserve(
             facts, {QuotaKind.ENERGY_WH: energy_uwh, QuotaKind.CARBON_G: carbon_ug}
+        )
+
+    def reserve_missing(self, facts: RequestFacts, holds: tuple[Hold, ...]) -> tuple[Hold, ...]:
+        """Reserves what an open job lacks of the limits on jobs in flight, beyond them if need be.
+
+        Args:
+            facts: of the job.
+            holds: its reservations.
+        """
+        held = {(hold.project, hold.key) for hold in holds if hold.kind is QuotaKind.JOBS_IN_FLIGHT}
+        return tuple(
+            self._reserve_one(limit.name, 1)
+            for limit in self._limits_of(facts)
+            if limit.quota.kind is QuotaKind.JOBS_IN_FLIGHT and limit.name[1:3] not in held
         )
 
     def settle(self, coop: str, holds: tuple[Hold, ...], used: Amounts) -> None:
@@ -214,6 +289,7 @@ class Quotas:
             if hold.kind is QuotaKind.JOBS_IN_FLIGHT:
                 if not usage.reserved:
                     del self.usages[name]
+                    self._former.get(name[:3], {}).pop(name, None)
             elif hold.kind in AT_PLACEMENT:
                 usage.used = min(TOTAL_MAX, usage.used + amount)
             else:
@@ -238,15 +314,20 @@ class Quotas:
 
     def _limits_of(self, facts: RequestFacts) -> tuple[QuotaLimit, ...]:
         """Returns the limits of a request: of its co-op, its project and its key."""
-        limits, coop = self._limits, facts.coop
-        if coop not in self._limited_coops:
+        if facts.coop not in self._limited_coops:
             return ()
-        applying = limits.get((coop, "", ""), ())
-        if facts.project:
-            applying += limits.get((coop, facts.project, ""), ())
-        if facts.key:
-            applying += limits.get((coop, "", facts.account), ())
-        return applying
+        limits: tuple[QuotaLimit, ...] = ()
+        for owner in _owners_of(facts):
+            limits += self._limits.get(owner, ())
+        return limits
+
+    def _names_of(self, facts: RequestFacts) -> Iterator[QuotaName]:
+        """Yields the quotas in which a request counts: those in force, and former ones."""
+        for limit in self._limits_of(facts):
+            yield limit.name
+        if self._former:
+            for owner in _owners_of(facts):
+                yield from self._former.get(owner, ())
 
     def _left_of(self, limit: QuotaLimit) -> int:
         usage = self.usages.get(limit.name)
@@ -257,19 +338,29 @@ class Quotas:
         return min(map(self._left_of, limits), default=None)
 
     def _reserve(self, facts: RequestFacts, amounts: Amounts) -> tuple[Hold, ...]:
-        holds: list[Hold] = []
-        for limit in self._limits_of(facts):
-            amount = amounts.get(limit.quota.kind)
-            if amount is None:
-                continue
-            name = limit.name
-            usage = self.usages.get(name)
-            if usage is None:
-                self._serial += 1
-                usage = self.usages[name] = QuotaUsage(self._serial)
-            usage.reserved += amount
-            holds.append(Hold(name.kind, name.period, usage.serial, amount, name.project, name.key))
-        return tuple(holds)
+        return tuple(
+            self._reserve_one(name, amounts[name.kind])
+            for name in self._names_of(facts)
+            if name.kind in amounts
+        )
+
+    def _reserve_one(self, name: QuotaName, amount: int) -> Hold:
+        usage = self.usages.get(name)
+        if usage is None:
+            self._serial += 1
+            usage = self.usages[name] = QuotaUsage(self._serial)
+        usage.reserved += amount
+        return Hold(name.kind, name.period, usage.serial, amount, name.project, name.key)
+
+
+def _owners_of(facts: RequestFacts) -> Iterator[tuple[str, str, str]]:
+    """Yields the owners of the quotas in which a request counts, as ``QuotaName`` has them."""
+    coop = facts.coop
+    yield coop, "", ""
+    if facts.project:
+        yield coop, facts.project, ""
+    if facts.key:
+        yield coop, "", facts.account
 
 
 def to_quota_unit(kind: QuotaKind, amount: int) -> float:

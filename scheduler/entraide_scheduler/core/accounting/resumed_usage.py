@@ -40,26 +40,30 @@ def bill_resumed(earlier: Sequence[DeliveredRun], last: Usage | None) -> tuple[U
     if last is not None and first.counted is not Basis.MEASURED:
         answered = sum(run.delivered_tokens for run in earlier)
         prompt, cached = max(0, last.input_tokens - answered), 0
-    billed = [_cut(run) for run in earlier]
+    billed = [
+        replace(cut_output(run.usage, run.delivered_tokens), input_tokens=0, cached_tokens=0)
+        for run in earlier
+    ]
     billed[0] = replace(billed[0], input_tokens=prompt, cached_tokens=cached)
     if last is not None:
         billed.append(replace(last, input_tokens=0, cached_tokens=0))
     return tuple(billed)
 
 
-def _cut(run: DeliveredRun) -> Usage:
-    """Returns a run's usage without its prompt, with the delivered tokens only.
+def cut_output(usage: Usage, tokens: int) -> Usage:
+    """Returns a run's usage with the delivered tokens only.
 
-    Reported energy was used and stays; energy that was estimated by tokens follows them.
+    Reported energy was used and stays; energy that was estimated by tokens follows them, but never
+    exceeds the estimate, which keeps the limit of the run's lease.
     """
-    usage, tokens = run.usage, run.delivered_tokens
     decode_uwh = usage.energy_decode_uwh
     if usage.counted is not Basis.MEASURED and usage.output_tokens:
-        decode_uwh = decode_uwh * tokens // usage.output_tokens
-    return replace(
-        usage,
-        input_tokens=0,
-        cached_tokens=0,
-        output_tokens=tokens,
-        energy_decode_uwh=decode_uwh,
-    )
+        decode_uwh = decode_uwh * min(tokens, usage.output_tokens) // usage.output_tokens
+    cut = replace(usage, output_tokens=tokens, energy_decode_uwh=decode_uwh)
+    return limit_reasoning(cut)
+
+
+def limit_reasoning(usage: Usage) -> Usage:
+    """Returns a usage whose thought has no more tokens than its output."""
+    most = usage.output_tokens
+    return usage if usage.reasoning_tokens <= most else replace(usage, reasoning_tokens=most)

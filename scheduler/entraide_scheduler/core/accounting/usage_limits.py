@@ -12,6 +12,7 @@ from msgspec import Struct
 from entraide.types import Basis, Usage
 from entraide.units import uwh_from_joules
 from entraide_scheduler.core.accounting.amount_limits import ENERGY_MAX_UWH, clamp_amount
+from entraide_scheduler.core.accounting.resumed_usage import limit_reasoning
 
 ENERGY_FACTOR = 1.5  # times the catalogue's peak power: tolerance of meter, power supply and clock
 
@@ -84,7 +85,8 @@ def limit_usage(
         changes["energy_prefill_uwh"] = prefill_uwh
         changes["energy_decode_uwh"] = grant.energy_uwh - prefill_uwh
         changes["energy_basis"] = Basis.ESTIMATED
-    return (msgspec.structs.replace(usage, **changes) if changes else usage), tuple(codes)
+    limited = msgspec.structs.replace(usage, **changes) if changes else usage
+    return limit_reasoning(limited), tuple(codes)
 
 
 def raise_to_shown(usage: Usage, shown_tokens: int) -> Usage:

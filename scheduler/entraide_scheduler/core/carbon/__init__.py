@@ -12,11 +12,12 @@ depend on the number of jobs. ``docs/concepts/carbon.md`` explains the method.
 
 ``emissions`` computes grams; ``resumed_runs`` those of an answer with several runs;
  ``intensity_forecast`` holds signals by zone and hour;
-``batch_backlog`` sums the waiting work by hour of latest start; ``shift_planner`` finds the hours;
+``batch_backlog`` sums the waiting work by deadline; ``run_lengths`` says how long it takes;
+``shift_planner`` finds the hours;
 ``batch_expectation`` says when a batch will run, and what that saves.
 """
 
-from entraide_scheduler.core.carbon.batch_backlog import batch_work_of
+from entraide_scheduler.core.carbon.batch_backlog import STEP_S, latest_start_hour
 from entraide_scheduler.core.carbon.batch_expectation import (
     BatchExpectation,
     BatchWorkload,
@@ -48,8 +49,9 @@ from entraide_scheduler.core.carbon.resumed_runs import (
     settle_resumed,
     total_usage,
 )
+from entraide_scheduler.core.carbon.run_lengths import RunLengths, TokenTimes, run_lengths_of
 from entraide_scheduler.core.carbon.shift_planner import (
-    STEP_S,
+    BatchSlots,
     GreenerHour,
     ShiftPlanner,
     ShiftReason,

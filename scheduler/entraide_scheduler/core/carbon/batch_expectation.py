@@ -116,15 +116,15 @@ def expect_batch(
         terms: the policy's section.
         basis: emission factor of the intensities.
     """
-    capacities = [capacity for capacity in capacities if capacity.slots > 0.0]
-    if workload.lines < 1 or workload.run_s <= 0.0 or not capacities:
+    free_now = [capacity for capacity in capacities if capacity.slots > 0.0]
+    if workload.lines < 1 or workload.run_s <= 0.0 or not free_now:
         return None
     tokens = workload.input_tokens, workload.output_tokens
     hours = CheapestHours(capacities, forecast, at=at, terms=terms, tokens=tokens)
     own_s = workload.lines * workload.run_s
     total_s = own_s + workload.other_s
     reason, _, _ = hours.cost_needed(workload.latest_hour, total_s)
-    at_once = _assign_at_once(workload, capacities, forecast, at=at)
+    at_once = _assign_at_once(workload, free_now, forecast, at=at)
     planned = at_once
     if reason is ShiftReason.LATER:
         share = own_s / total_s
@@ -134,11 +134,11 @@ def expect_batch(
     shown = _describe(planned, workload, forecast, at)
     planned_uwh, planned_ug = _emissions(planned, workload, capacities, forecast, at)
     at_once_uwh, at_once_ug = _emissions(at_once, workload, capacities, forecast, at)
-    slots = {capacity.zone: capacity.slots for capacity in capacities}
+    by_zone = {capacity.zone: capacity for capacity in capacities}
     return BatchExpectation(
         reason=reason,
         starts_at=max(at, min(used.hour for used in planned) * float(HOUR_S)),
-        ends_at=max(_end_of(used, slots[used.zone], workload, at) for used in planned),
+        ends_at=max(_end_of(used, by_zone[used.zone], workload, at) for used in planned),
         hours=shown,
         planned_uwh=planned_uwh,
         planned_ug=planned_ug,
@@ -232,8 +232,9 @@ def _intensity(forecast: IntensityForecast, zone: str, ahead: int, at: float) ->
     return UNKNOWN
 
 
-def _end_of(used: UsedHour, slots: float, workload: BatchWorkload, at: float) -> float:
+def _end_of(used: UsedHour, capacity: ZoneCapacity, workload: BatchWorkload, at: float) -> float:
     """Returns when the work in an hour ends if it takes all slots from its begin, or from now."""
     begins_at = max(at, float(used.hour * HOUR_S))
-    most_s = min(slots, float(workload.lines))
-    return begins_at + max(workload.run_s, used.used_s / most_s)
+    ahead = used.hour - int(at) // HOUR_S
+    slots = capacity.expected_slots(ahead) if ahead else capacity.slots
+    return begins_at + max(workload.run_s, used.used_s / min(slots, float(workload.lines)))

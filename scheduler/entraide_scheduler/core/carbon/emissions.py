@@ -227,7 +227,16 @@ def make_receipt(
         place=places[0] if places else None,
         further_places=places[1:],
         node_key=terms.node_key or "",
+        coop_names={terms.lender: terms.lender_name} if terms.lender_name else {},
+        reasoning_tokens=usage.reasoning_tokens,
+        reasoning_wh=wh_from_uwh(reasoning_uwh(usage)),
+        always_thinks=terms.thinking.always if terms.thinking else False,
     )
+
+
+def reasoning_uwh(usage: Usage) -> int:
+    """Returns the energy of a run's thought: its share of the output tokens, at the decode's."""
+    return usage.reasoning_tokens * usage.energy_decode_uwh // max(1, usage.output_tokens)
 
 
 def _smaller_model_cost(terms: Terms, usage: Usage) -> SmallerModel | None:

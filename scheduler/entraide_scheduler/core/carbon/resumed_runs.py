@@ -76,7 +76,11 @@ def make_resumed_receipt(runs: Sequence[BilledRun], *, settled: bool, issued_at:
             intensity_basis=least_certain(run.terms.intensity_basis for run in runs),
         )
     receipt = make_receipt(terms, usage, total, settled=settled, issued_at=issued_at)
-    return replace(receipt, runs=tuple(map(_receipt_run, runs)) if len(runs) > 1 else ())
+    if len(runs) == 1:
+        return receipt
+    names = {run.terms.lender: run.terms.lender_name or "" for run in runs}
+    named = {coop: names[coop] for coop in sorted(names) if names[coop]}
+    return replace(receipt, runs=tuple(map(_receipt_run, runs)), coop_names=named)
 
 
 def total_usage(runs: Sequence[BilledRun]) -> Usage:
@@ -93,6 +97,7 @@ def total_usage(runs: Sequence[BilledRun]) -> Usage:
         energy_basis=least_certain(usage.energy_basis for usage in usages),
         ttft_s=first.usage.ttft_s,
         run_s=last.terms.placed_at + last.usage.run_s - first.terms.placed_at,
+        reasoning_tokens=sum(usage.reasoning_tokens for usage in usages),
     )
 
 

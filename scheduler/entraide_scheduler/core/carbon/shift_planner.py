@@ -3,10 +3,12 @@
 Greedy over the cheapest hours: all work of a model with a latest start at or before a job's is
 assigned to the hours that the job may still use, in order of cost. The costliest hour that the work
 needs sets the job's limit; in a costlier hour the job waits. It may take a costlier hour that later
-work needs. Work starts at once if the hours cannot hold it, or if no later hour is known.
+work needs. Work starts at once if the later hours cannot hold it for sure, or if none is known.
 
-Cost of an hour: intensity times the energy of the job's tokens in the zone. Inputs: the backlog by
-latest start, slots by zone, the intensity forecast, the quarter of an hour. Output: ``StartLimit``.
+Cost of an hour: intensity times the energy of the job's tokens in the zone. An hour holds the work
+of the slots that are expected in it; what the owners of the machines usually leave. Inputs: the
+backlog by latest start, slots by zone and hour, the intensity forecast, the quarter of an hour.
+Output: ``StartLimit``.
 The result is a pure function of these inputs, so snapshots hold no plan. Evaluation:
 docs/concepts/green-hours.md.
 """
@@ -14,11 +16,12 @@ docs/concepts/green-hours.md.
 from bisect import bisect_left, insort
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from heapq import merge
 from math import inf
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from entraide_scheduler.core.carbon.batch_backlog import BatchBacklog
+from entraide_scheduler.core.carbon.batch_backlog import STEP_S, BatchBacklog
 from entraide_scheduler.core.carbon.emissions import UNKNOWN_DIRECT_G_PER_KWH
 from entraide_scheduler.core.carbon.intensity_forecast import (
     HORIZON_HOURS,
@@ -26,10 +29,11 @@ from entraide_scheduler.core.carbon.intensity_forecast import (
     IntensityForecast,
     Signal,
 )
+from entraide_scheduler.core.carbon.run_lengths import RunLengths, TokenTimes
 from entraide_scheduler.core.policy import Deferral
 from entraide_scheduler.core.records import Job, Shape, StatedBatch
 
-STEP_S = 900  # plans are made for the start of a quarter of an hour
+SHAPES_KEPT = 4_096  # shapes whose slots are cached
 SLACK = 1.0 + 1e-9  # tolerance for rounding when a cost is compared with itself
 
 
@@ -47,14 +51,43 @@ class ZoneCapacity(Struct, frozen=True):
 
     Attributes:
         zone: the grid zone.
-        slots: number of concurrent jobs.
+        slots: number of concurrent jobs now.
         input_uwh, output_uwh: typical energy of a prompt token and of an answer token.
+        expected: expected number in each hour from the present one on; () for ``slots`` in all.
+        sure: number that each of these hours hardly falls short of; () for ``slots`` in all.
     """
 
     zone: str
     slots: float
     input_uwh: float = 0.0
     output_uwh: float = 1.0
+    expected: tuple[float, ...] = ()
+    sure: tuple[float, ...] = ()
+
+    def expected_slots(self, ahead: int) -> float:
+        """Returns the slots expected so many hours from now."""
+        return self.expected[ahead] if self.expected else self.slots
+
+    def sure_slots(self, ahead: int) -> float:
+        """Returns the slots that the hour so many hours from now hardly falls short of."""
+        return self.sure[ahead] if self.sure else self.slots
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no slots in any hour."""
+        return self.slots <= 0.0 and not any(self.expected)
+
+
+class BatchSlots(Struct, frozen=True, eq=False):
+    """The slots that the jobs of a shape may hold.
+
+    Attributes:
+        zones: number and energy, one entry for each zone.
+        times: seconds of a token on them, one entry for each zone.
+    """
+
+    zones: tuple[ZoneCapacity, ...]
+    times: tuple[TokenTimes, ...] = ()
 
 
 class UsedHour(Struct, frozen=True, gc=False):
@@ -99,9 +132,10 @@ AT_ONCE = StartLimit(ShiftReason.DUE, None, None, inf)
 
 
 def latest_hour(hour: int, *, at: float, margin: float) -> int:
-    """Returns the hour before which work must start, with a margin for errors.
+    """Returns the hour before which work is to start, with a margin for errors.
 
-    The margin is a fraction of the time left, so it shrinks as the hour approaches.
+    The margin is a fraction of the time left, so it shrinks as the hour approaches. Of the hours
+    within the margin only the sure slots count.
 
     Args:
         hour: latest start, as in ``BatchWork``.
@@ -158,7 +192,7 @@ class CheapestHours:
         self._at = float(int(at) // STEP_S * STEP_S)
         self._hour = int(at) // HOUR_S
         self._worth, self._margin = 1.0 + terms.worth, terms.margin
-        self._capacities = [capacity for capacity in capacities if capacity.slots > 0.0]
+        self._capacities = [capacity for capacity in capacities if not capacity.is_empty]
         self._unit_uwh = {
             capacity.zone: capacity.input_uwh * tokens[0] + capacity.output_uwh * tokens[1]
             for capacity in self._capacities
@@ -171,6 +205,11 @@ class CheapestHours:
         self._later: tuple[float, int, str] | None = None
         self._added_until = self._hour + 1
         rest_s = (self._hour + 1) * HOUR_S - self._at
+        # Slot time behind this quarter of an hour that is there for sure: of the present hour's
+        # slots, those that the next hour has as well, since runs that begin late must end.
+        self._sure_s = (rest_s - STEP_S) * sum(
+            min(capacity.slots, capacity.sure_slots(1)) for capacity in self._capacities
+        )
         for capacity in self._capacities:
             now = self._curves[capacity.zone][0]
             g_per_kwh = UNKNOWN_DIRECT_G_PER_KWH if now is None else now.g_per_kwh
@@ -190,21 +229,42 @@ class CheapestHours:
         """
         latest = latest_hour(hour, at=self._at, margin=self._margin)
         self._add_hours_before(latest)
+        within, within_s = self._hours_within_margin(latest, hour)
         later = None
-        if self._later is not None:
-            _, then, zone = self._later
+        cheapest = [self._later] if self._later is not None else []
+        cheapest += [(cost, then, zone) for cost, _, then, zone in within[:1]]
+        if cheapest:
+            _, then, zone = min(cheapest)
             expected = self._curves[zone][then - self._hour]
             assert expected is not None
             later = GreenerHour(zone, then, expected.g_per_kwh, expected.signal)
-        if latest <= self._hour:
+        if hour <= self._hour:
             return ShiftReason.DUE, 0.0, later
         if later is None:
             return ShiftReason.UNKNOWN, 0.0, later
-        for cost, room_s, _, _ in self._hour_costs:
+        if work_s > self._sure_s + within_s:
+            return ShiftReason.SHORT, inf, later
+        for cost, room_s, _, _ in merge(self._hour_costs, within):
             work_s -= room_s
             if work_s <= 0.0:
                 return ShiftReason.LATER, cost, later
         return ShiftReason.SHORT, inf, later
+
+    def _hours_within_margin(
+        self, latest: int, hour: int
+    ) -> tuple[list[tuple[float, float, int, str]], float]:
+        """Returns the hours from ``latest`` on by cost, with their sure slots, and these in s."""
+        hours: list[tuple[float, float, int, str]] = []
+        sure_s = 0.0
+        for then in range(max(latest, self._hour + 1), min(hour, self._hour + HORIZON_HOURS)):
+            for capacity in self._capacities:
+                expected = self._curves[capacity.zone][then - self._hour]
+                room_s = capacity.sure_slots(then - self._hour) * HOUR_S
+                sure_s += room_s
+                if expected is not None and room_s > 0.0:
+                    cost = expected.g_per_kwh * self._unit_uwh[capacity.zone]
+                    hours.append((cost, room_s, then, capacity.zone))
+        return sorted(hours), sure_s
 
     def assign(self, work_s: float) -> list[UsedHour]:
         """Returns the hours that slot time takes, the cheapest first; see ``cost_needed``."""
@@ -234,10 +294,11 @@ class CheapestHours:
         for hour in range(self._added_until, min(latest, self._hour + HORIZON_HOURS)):
             for capacity in self._capacities:
                 expected = self._curves[capacity.zone][hour - self._hour]
-                if expected is not None:
+                slots = capacity.expected_slots(hour - self._hour)
+                self._sure_s += capacity.sure_slots(hour - self._hour) * HOUR_S
+                if expected is not None and slots > 0.0:
                     cost = expected.g_per_kwh * self._unit_uwh[capacity.zone]
-                    hour_cost = cost, capacity.slots * HOUR_S, hour, capacity.zone
-                    insort(self._hour_costs, hour_cost)
+                    insort(self._hour_costs, (cost, slots * HOUR_S, hour, capacity.zone))
                     later = cost, hour, capacity.zone
                     self._later = later if self._later is None else min(self._later, later)
         self._added_until = max(self._added_until, latest)
@@ -256,8 +317,9 @@ class ShiftPlanner:
     def __init__(self) -> None:
         self.forecast = IntensityForecast()
         self.backlog = BatchBacklog()
+        self._slots_inputs: tuple[object, ...] = ()
+        self._slots: dict[Shape, BatchSlots] = {}
         self._inputs: tuple[object, ...] = ()
-        self._capacities: dict[Shape, tuple[ZoneCapacity, ...]] = {}
         self._plans: dict[tuple[object, ...], list[tuple[int, StartLimit]]] = {}
 
     def add_job(self, job: Job) -> None:
@@ -280,41 +342,101 @@ class ShiftPlanner:
         if batch.work is not None:
             self.backlog.remove_lines(batch.facts.model, batch.work)
 
+    def batch_slots(
+        self, shape: Shape, *, at: float, version: int, find: Callable[[], BatchSlots]
+    ) -> BatchSlots:
+        """Returns the slots that a shape's jobs may hold; equal for all deadlines.
+
+        Args:
+            shape: of the jobs.
+            at: now, seconds since the epoch.
+            version: changes whenever the result of ``find`` may change within an hour.
+            find: returns the slots; called once per version and hour.
+        """
+        inputs = int(at) // HOUR_S, version
+        if inputs != self._slots_inputs:
+            self._slots_inputs, self._slots, self._plans = inputs, {}, {}
+        slots = self._slots.get(shape)
+        if slots is None:
+            undated = structs.replace(shape, green_h=0)
+            slots = self._slots.get(undated)
+            if len(self._slots) >= SHAPES_KEPT:
+                self._slots.clear()
+            if slots is None:
+                slots = self._slots[undated] = find()
+            self._slots[shape] = slots
+        return slots
+
     def start_limit(
         self,
-        shape: Shape,
+        model: str,
         hour: int,
         *,
         at: float,
         terms: Deferral,
         tokens: tuple[float, float],
-        version: int,
-        capacities: Callable[[], tuple[ZoneCapacity, ...]],
+        slots: BatchSlots,
+        lengths: RunLengths,
     ) -> StartLimit:
         """Returns the start limit of a job that must start before an hour.
 
         Args:
-            shape: of the job.
+            model: of the job.
             hour: latest start; for an hour without waiting work, the next hour's limit holds.
             at: now, seconds since the epoch.
             terms: the policy's section.
             tokens: of the job's prompt and answers.
-            version: changes whenever the result of ``capacities`` may change.
-            capacities: returns the slots for the shape by zone; called once per version.
+            slots: as returned by ``batch_slots`` for the job.
+            lengths: run times of the model's jobs.
         """
-        inputs = int(at) // STEP_S, version, terms, self.forecast.version, self.backlog.version
+        if hour <= int(at) // HOUR_S:
+            return AT_ONCE
+        inputs = int(at) // STEP_S, terms, self.forecast.version, self.backlog.version
         if inputs != self._inputs:
-            if self._inputs[1:2] != (version,):
-                self._capacities = {}
             self._inputs, self._plans = inputs, {}
-        known = self._capacities.get(shape)
-        if known is None:
-            known = self._capacities[shape] = capacities()
-        key = shape.model, known, tokens
+        key = model, slots, tokens, lengths
         limits = self._plans.get(key)
         if limits is None:
-            work = self.backlog.work(shape.model)
-            made = plan_starts(work, known, self.forecast, at=at, terms=terms, tokens=tokens)
-            limits = self._plans[key] = sorted(made.items())
-        place = bisect_left(limits, hour, key=lambda entry: entry[0])
-        return limits[place][1] if place < len(limits) else AT_ONCE
+            limits = self._plans[key] = self._plan(
+                model, slots.zones, lengths, at=at, terms=terms, tokens=tokens
+            )
+        return _limit_of(limits, hour)
+
+    def start_limit_with(
+        self,
+        slots: BatchSlots,
+        model: str,
+        hour: int,
+        *,
+        at: float,
+        terms: Deferral,
+        tokens: tuple[float, float],
+        lengths: RunLengths,
+    ) -> StartLimit:
+        """Returns the start limit that a job would have with other slots; nothing is cached.
+
+        The arguments are those of ``start_limit``.
+        """
+        if hour <= int(at) // HOUR_S:
+            return AT_ONCE
+        limits = self._plan(model, slots.zones, lengths, at=at, terms=terms, tokens=tokens)
+        return _limit_of(limits, hour)
+
+    def _plan(
+        self,
+        model: str,
+        capacities: tuple[ZoneCapacity, ...],
+        lengths: RunLengths,
+        *,
+        at: float,
+        terms: Deferral,
+        tokens: tuple[float, float],
+    ) -> list[tuple[int, StartLimit]]:
+        work = self.backlog.work(model, lengths)
+        made = plan_starts(work, capacities, self.forecast, at=at, terms=terms, tokens=tokens)
+        return sorted(made.items())
+
+
+def _limit_of(limits: list[tuple[int, StartLimit]], hour: int) -> StartLimit:
+    place = bisect_left(limits, hour, key=lambda entry: entry[0])
+    return limits[min(place, len(limits) - 1)][1] if limits else AT_ONCE

@@ -11,11 +11,20 @@ same estimates. The package knows no jobs, nodes or policy: callers pass numbers
 their sources stand in the modules.
 
 ``estimators`` holds quantiles and margins; ``length_predictor`` predicts answer lengths by co-op
-and model; ``performance_model`` predicts times of a replica; ``prefix_cache`` tracks sessions.
+and model; ``performance_model`` predicts times of a replica; ``prefix_cache`` tracks sessions;
+``availability_profile`` learns in which hours a node usually takes work.
 """
 
+from entraide_scheduler.core.estimation.availability_profile import (
+    FULL,
+    WEEK_HOURS,
+    AvailabilityProfile,
+)
 from entraide_scheduler.core.estimation.estimators import excess_scale
 from entraide_scheduler.core.estimation.length_predictor import (
+    FIRST_OUTPUT_TOKENS,
+    FIRST_RUN_S,
+    LONGEST,
     MIN_ANSWERS,
     LengthPredictor,
     LengthPredictorState,

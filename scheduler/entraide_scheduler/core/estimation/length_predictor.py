@@ -52,12 +52,22 @@ class LengthHistogramState(Struct, frozen=True, array_like=True):
 class LengthPredictorState(Struct, frozen=True, array_like=True):
     """The predictor as a snapshot stores it; each list begins with the least recently updated.
 
-    The entries of ``models`` are lengths over all co-ops; their ``coop`` is "".
+    The entries of ``models`` are lengths over all co-ops; their ``coop`` is "". Those of ``runs``
+    are seconds, those of ``inputs`` prompt tokens.
     """
 
     pairs: list[LengthHistogramState]
     models: list[LengthHistogramState]
     runs: list[tuple[str, RunningMean]]
+    inputs: list[tuple[str, RunningMean]] = []
+
+
+class TypicalRun(Struct, frozen=True):
+    """Means over a model's last runs: seconds on the node, prompt tokens, and answer tokens."""
+
+    run_s: float
+    input_tokens: float
+    output_tokens: float
 
 
 def bucket_index(tokens: int) -> int:
@@ -137,9 +147,12 @@ class LengthPredictor:
         self._pairs: dict[tuple[str, str], LengthHistogram] = {}
         self._models: dict[str, LengthHistogram] = {}
         self._runs: dict[str, RunningMean] = {}
+        self._inputs: dict[str, RunningMean] = {}
 
-    def learn(self, coop: str, model: str, *, output_tokens: float, run_s: float) -> None:
-        """Adds a completed run: tokens of one answer, and seconds on the node."""
+    def learn(
+        self, coop: str, model: str, *, output_tokens: float, run_s: float, input_tokens: int = 0
+    ) -> None:
+        """Adds a completed run: tokens of one answer, seconds on the node, and prompt tokens."""
         if not (output_tokens >= 0.0 and 0.0 <= run_s < float("inf")):
             return
         tokens = min(output_tokens, float(LONGEST))
@@ -152,12 +165,14 @@ class LengthPredictor:
         whole = self._models.pop(model, None) or _empty_histogram()
         whole.add(tokens)
         self._models[model] = whole
-        run = self._runs.pop(model, None) or RunningMean(0.0)
-        run.add(run_s)
-        self._runs[model] = run
+        for means, value in ((self._runs, run_s), (self._inputs, float(input_tokens))):
+            mean = means.pop(model, None) or RunningMean(0.0)
+            mean.add(value)
+            means[model] = mean
         if len(self._models) > MODELS_KEPT:
             oldest = next(iter(self._models))
             del self._models[oldest], self._runs[oldest]
+            self._inputs.pop(oldest, None)
 
     def output_tokens(self, coop: str, model: str, *, at_most: int) -> float:
         """Returns the expected length of one answer, tokens."""
@@ -176,6 +191,13 @@ class LengthPredictor:
         """Returns the expected run time of a model, seconds."""
         mean = self._runs.get(model)
         return FIRST_RUN_S if mean is None else mean.value
+
+    def typical_run(self, model: str) -> TypicalRun | None:
+        """Returns the means over a model's last runs; None before the first."""
+        run, tokens = self._runs.get(model), self._inputs.get(model)
+        if run is None or tokens is None:
+            return None
+        return TypicalRun(run.value, tokens.value, self._models[model].mean.value)
 
     def line_s(self, model: str, position: int, slots: int) -> float:
         """Returns a time within which a place in line is mostly served, seconds.
@@ -207,6 +229,7 @@ class LengthPredictor:
                 for model, lengths in self._models.items()
             ],
             list(self._runs.items()),
+            list(self._inputs.items()),
         )
 
     def load(self, state: LengthPredictorState) -> None:
@@ -219,12 +242,16 @@ class LengthPredictor:
             lengths.model: LengthHistogram(lengths.mean, lengths.counts) for lengths in state.models
         }
         self._runs = dict(state.runs)
+        self._inputs = dict(state.inputs)
+
+    def shares_lengths(self, coop: str, model: str) -> bool:
+        """Tells whether a co-op's lengths of a model are those of all co-ops."""
+        pair = self._pairs.get((coop, model))
+        return pair is None or pair.mean.seen < MIN_ANSWERS
 
     def _lengths(self, coop: str, model: str) -> LengthHistogram | None:
-        pair = self._pairs.get((coop, model))
-        if pair is not None and pair.mean.seen >= MIN_ANSWERS:
-            return pair
-        return self._models.get(model)
+        shared = self.shares_lengths(coop, model)
+        return self._models.get(model) if shared else self._pairs[coop, model]
 
 
 def _empty_histogram() -> LengthHistogram:

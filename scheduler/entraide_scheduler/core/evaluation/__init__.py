@@ -9,25 +9,30 @@ where and when the intensity is low enough. Exclusive retry: a job during which 
 tried once more, alone on another replica, so that a request that ends engines cannot end several.
 
 ``shape`` computes shapes; ``evaluation`` makes the request and searches; ``carbon_shifting`` gives
-the greatest intensity at which a job may start; ``stated_batches`` holds the lines of batches that
-are still to come; ``exclusive_retry`` reserves replicas.
+the greatest intensity at which a job may start, with the slots of ``expected_slots``;
+``feasibility`` finds the limits that no node will ever keep; ``stated_batches`` holds the lines of
+batches that are still to come; ``exclusive_retry`` reserves replicas.
 """
 
 from entraide_scheduler.core.evaluation.carbon_shifting import (
-    UPPER_RUNS,
     batch_work_for,
+    follow_capacity,
     handle_forecast,
     handle_greener_hour,
     handle_intensity,
+    max_g_with,
     may_start_now,
     schedule_greener_retry,
     shifting_values,
+    slots_and_lengths,
 )
 from entraide_scheduler.core.evaluation.evaluation import (
     answered_tokens,
+    count_ahead,
     evaluate_nodes,
     make_request,
     may_fit,
+    shape_may_fit,
 )
 from entraide_scheduler.core.evaluation.exclusive_retry import (
     hold_replica,
@@ -37,9 +42,10 @@ from entraide_scheduler.core.evaluation.exclusive_retry import (
     restore_exclusive,
     retry_exclusive,
 )
+from entraide_scheduler.core.evaluation.feasibility import find_hopeless
 from entraide_scheduler.core.evaluation.shape import (
     fit_context,
-    reshape_jobs,
+    reshape_job,
     round_context,
     shape_of,
 )

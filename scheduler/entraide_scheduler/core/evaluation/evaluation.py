@@ -7,12 +7,20 @@ Small fleets are scanned replica by replica (``placement``), large ones over col
 
 from math import inf
 
+from msgspec import structs
+
+from entraide.types import DataClass
 from entraide_scheduler.core.evaluation import carbon_shifting, exclusive_retry
 from entraide_scheduler.core.placement import PlacementResult, scan, scan_columns
 from entraide_scheduler.core.policy import Picker
 from entraide_scheduler.core.prediction import NO_TOKENS, PlacementRequest
-from entraide_scheduler.core.records import Job
-from entraide_scheduler.core.rules import ALONE_LIMIT, masks_for, own_requester
+from entraide_scheduler.core.records import Job, Shape
+from entraide_scheduler.core.rules import (
+    ALONE_LIMIT,
+    first_broken_rule,
+    masks_for,
+    own_requester,
+)
 from entraide_scheduler.core.state import State
 
 
@@ -25,6 +33,8 @@ def make_request(state: State, job: Job, at: float) -> PlacementRequest:
     most = max(1, job.output_tokens_max - answered) if answered else job.output_tokens_max
     output_tokens = state.length_predictor.output_tokens(facts.coop, facts.model, at_most=most)
     ttft_left_s = inf if objective.ttft_s is None else objective.ttft_s - waited_s
+    if job.earlier_runs and ttft_left_s != inf:
+        ttft_left_s = -inf  # its first token has come
     completion_left_s = inf if objective.completion_s is None else objective.completion_s - waited_s
     if facts.deadline_at is not None and (
         objective.green_hours or facts.deadline_at - at < completion_left_s
@@ -41,8 +51,9 @@ def make_request(state: State, job: Job, at: float) -> PlacementRequest:
         energy, carbon = state.quotas.energy_and_carbon_left(facts)
         energy_left_uwh = inf if energy is None else float(energy)
         carbon_left_ug = inf if carbon is None else float(carbon)
+    cached = state.prefix_cache.cached_tokens(facts)
     lent_left_uwh = state.quotas.lent.left_uwh if shape.limited else NO_TOKENS
-    return PlacementRequest(
+    request = PlacementRequest(
         at,
         shape,
         objective,
@@ -62,13 +73,17 @@ def make_request(state: State, job: Job, at: float) -> PlacementRequest:
         max_g_per_kwh=carbon_shifting.max_g_per_kwh(
             state, job, at, (facts.input_tokens_est, produced)
         ),
-        cached=state.prefix_cache.cached_tokens(facts),
+        cached=cached,
         avoid=(*job.avoid, *_other_engines(state, job)) if job.revision else job.avoid,
-        barred=exclusive_retry.excluded_nodes(state, job)
-        if shape.alone
-        else exclusive_retry.NO_NODES,
         lent_limit_uwh=state.quotas.lent.limit_uwh if shape.limited else NO_TOKENS,
+        latest_start_hour=0
+        if job.wait is None
+        else carbon_shifting.latest_start(state, shape, job.wait, at),
+        begins=bool(facts.session) and not cached,
     )
+    if not shape.alone:
+        return request
+    return structs.replace(request, barred=exclusive_retry.excluded_nodes(state, job, request))
 
 
 def answered_tokens(job: Job) -> int:
@@ -90,19 +105,46 @@ def _engine_name(engine: str) -> str:
     return engine.partition("/")[0]
 
 
-def may_fit(state: State, job: Job) -> bool:
-    """Tells whether a search could find a node; False if every replica is blocked for the job.
+def count_ahead(state: State, job: Job) -> tuple[int, int]:
+    """Returns how many jobs of its project and class, and co-ops, a waiting job has before it.
 
-    Counts each replica as one of the job's own co-op, since the fewest filters affect those.
+    Before a job with restricted data are only those that may take a machine of its own co-op.
     """
-    shape = job.shape
+    if job.facts.data_class is not DataClass.RESTRICTED:
+        return state.queue.count_ahead(job, lambda _coop, _shape: True)
+    nodes = [view.node for view in state.fleet.eligible_nodes(job.shape).views]
+    serves = state.fleet.replica_index.serves_coop
+
+    def competes(coop: str, shape: Shape) -> bool:
+        return shape == job.shape or any(
+            first_broken_rule(node, shape) is None and serves(node, coop, shape) for node in nodes
+        )
+
+    return state.queue.count_ahead(job, competes)
+
+
+def may_fit(state: State, job: Job) -> bool:
+    """Tells whether a search could find a node; False if every replica is blocked for the job."""
+    return shape_may_fit(state, job.shape)
+
+
+def shape_may_fit(state: State, shape: Shape) -> bool:
+    """Tells whether a search could find a node for a job of a shape.
+
+    In small fleets, and if limits of the job or its lenders apply, each replica counts as one of
+    the job's own co-op, since the fewest filters affect those.
+    """
     eligible = state.fleet.eligible_nodes(shape)
     if shape.alone:
         return True
-    if eligible.columns is not None:
-        return eligible.columns.table.counts[own_requester(shape)][0] > 0
-    own, _ = masks_for(shape)
-    return any(not view.blocked_bits & own for view in eligible.views)
+    index, requester = state.fleet.eligibility, own_requester(shape)
+    if not index.has_columns():
+        own, _ = masks_for(shape)
+        return any(not view.blocked_bits & own for view in eligible.views)
+    if not (eligible.views and index.is_any_open(shape.model, requester)):
+        return False
+    columns = eligible.columns
+    return columns is not None and (shape.limited or columns.any_open(requester))
 
 
 def evaluate_nodes(state: State, job: Job, request: PlacementRequest) -> PlacementResult:
@@ -111,6 +153,7 @@ def evaluate_nodes(state: State, job: Job, request: PlacementRequest) -> Placeme
     if job.shape.alone and not exclusive_retry.may_hold_replica(state, job):
         limited = [(view.node, ALONE_LIMIT) for view in eligible.views]
         return scan([], [*eligible.excluded, *limited], request, state.policy)
-    if eligible.columns is not None and state.policy.picker is Picker.GREENEST:
-        return scan_columns(eligible, eligible.columns, request, state.policy)
+    columns = eligible.columns
+    if columns is not None and state.policy.picker is Picker.GREENEST:
+        return scan_columns(eligible, columns, request, state.policy)
     return scan(eligible.views, eligible.excluded, request, state.policy)

@@ -1,16 +1,22 @@
 """Exclusive retry: retries a job during which an engine exited, once, alone on another engine.
 
 Selects that engine and keeps other jobs off it: a replica of another co-op than the one whose
-engine exited, else of another node, else the same replica, restarted. If all candidates have runs,
-one of them is reserved and drains. A co-op has at most one job that holds a replica; all such jobs
-hold at most one in ``REPLICAS_PER_RUN`` live replicas of a model, but at least one, so that they
-do not stop the pool.
+engine exited, else of another node, else the same replica, restarted. A replica that a limit keeps
+from the job permanently (``feasibility``) is none of these. If all candidates have runs, one of
+them is reserved and drains. A co-op has at most one job that holds a replica; all such jobs hold
+at most one in ``REPLICAS_PER_RUN`` live replicas of a model, but at least one, so that they do not
+stop the pool.
 """
+
+from collections.abc import Iterable
 
 from msgspec import structs
 
 from entraide.types import NodeState
+from entraide_scheduler.core.evaluation.feasibility import predict_best
 from entraide_scheduler.core.fleet import ReplicaView
+from entraide_scheduler.core.placement import exceeded_limit, predict
+from entraide_scheduler.core.prediction import PlacementRequest
 from entraide_scheduler.core.records import ExclusiveReplica, Job, Shape
 from entraide_scheduler.core.rules import NO_FREE_SLOT, NOT_EMPTY, blocking_rule
 from entraide_scheduler.core.state import State
@@ -31,7 +37,7 @@ def exclusive_shape(job: Job, shape: Shape) -> Shape:
     return structs.replace(shape, alone=job.facts.job, coop=job.facts.coop, green_h=0)
 
 
-def excluded_nodes(state: State, job: Job) -> frozenset[str]:
+def excluded_nodes(state: State, job: Job, request: PlacementRequest) -> frozenset[str]:
     """Returns the nodes whose engines a job may not be retried on."""
     if not job.exits:
         return NO_NODES
@@ -40,9 +46,13 @@ def excluded_nodes(state: State, job: Job) -> frozenset[str]:
         view for view in eligible if view.node.state is NodeState.LIVE and view.node.accepting
     ]
     nodes, lenders = {node for node, _ in job.exits}, {lender for _, lender in job.exits}
-    if any(view.coop not in lenders for view in usable):
+
+    def may_take(views: Iterable[ReplicaView]) -> bool:
+        return any(rule is None for _, rule in predict_best(state, job, request, views))
+
+    if may_take(view for view in usable if view.coop not in lenders):
         return frozenset(view.name for view in eligible if view.coop in lenders)
-    if any(view.name not in nodes for view in usable):
+    if may_take(view for view in usable if view.name not in nodes):
         return frozenset(nodes)
     return NO_NODES
 
@@ -71,14 +81,17 @@ def hold_replica(state: State, job: Job, view: ReplicaView) -> None:
     state.fleet.reserve_replica(view.node, model, name, state.now)
 
 
-def reserve_replica(state: State, job: Job) -> None:
-    """Reserves a replica that drains, for a job that fits no empty replica."""
-    name, excluded = job.facts.job, excluded_nodes(state, job)
+def reserve_replica(state: State, job: Job, request: PlacementRequest) -> None:
+    """Reserves a replica that drains, for a job that fits no empty replica.
+
+    None is reserved where a limit of the job excludes it: it would be kept from others in vain.
+    """
+    name, excluded = job.facts.job, excluded_nodes(state, job, request)
     known = state.exclusive_replicas.get(name)
     if known is not None:
         view = state.fleet.replica_index.view_of(known.model, known.node)
-        usable = view is not None and view.load.reserved == name
-        if view is not None and usable and view.name not in excluded and _is_usable(view, job):
+        is_held = view is not None and view.load.reserved == name and view.name not in excluded
+        if view is not None and is_held and _is_usable(view, job, request):
             return
         release_replica(state, name)
     if not may_hold_replica(state, job):
@@ -86,15 +99,17 @@ def reserve_replica(state: State, job: Job) -> None:
     candidates = [
         view
         for view in state.fleet.eligible_nodes(job.shape).views
-        if view.name not in excluded and not view.load.reserved and _is_usable(view, job)
+        if view.name not in excluded and not view.load.reserved and _is_usable(view, job, request)
     ]
     if candidates:
         hold_replica(state, job, min(candidates, key=lambda view: (view.load.leases, view.name)))
 
 
-def _is_usable(view: ReplicaView, job: Job) -> bool:
+def _is_usable(view: ReplicaView, job: Job, request: PlacementRequest) -> bool:
     """Tells whether only its present runs keep a job from a replica."""
-    return blocking_rule(view, job.shape) in (None, NO_FREE_SLOT, NOT_EMPTY)
+    if blocking_rule(view, job.shape) not in (None, NO_FREE_SLOT, NOT_EMPTY):
+        return False
+    return exceeded_limit(predict(view, request), request) is None
 
 
 def release_replica(state: State, name: str) -> None:

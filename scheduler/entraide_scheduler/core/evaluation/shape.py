@@ -9,6 +9,7 @@ from entraide.shared_fields import make_copier
 from entraide.types import DataClass, JobClass, RequestFacts
 from entraide_scheduler.core.carbon import HOUR_S
 from entraide_scheduler.core.evaluation import exclusive_retry
+from entraide_scheduler.core.evaluation.carbon_shifting import latest_start
 from entraide_scheduler.core.records import Job, Shape, context_input_est
 from entraide_scheduler.core.state import State
 
@@ -37,20 +38,17 @@ def shape_of(state: State, job: Job) -> Shape:
     """Returns a job's shape for the present fleet.
 
     The context is rounded up to the next one that a node offers, so that all jobs which fit the
-    same replicas share a shape; ``reshape_jobs`` rounds again when the fleet changes.
+    same replicas share a shape; ``reshape_job`` rounds again when the fleet changes.
     """
     facts = job.facts
     capped = facts.max_carbon_ug is not None
-    own_only = facts.data_class is DataClass.RESTRICTED or state.fleet.replica_index.lends_in_part(
-        facts.coop
-    )
     shape = _shape_from(
         facts,
         features=_features_of(job),
-        coop=facts.coop if own_only else "",
+        coop=state.fleet.own_coop(facts),
         context_tokens=round_context(state, job),
         batch=facts.job_class is JobClass.BATCH,
-        green_h=0 if job.wait is None else _round_hour(job.wait.hour, state.now),
+        green_h=_latest_start(state, job),
         limited=capped
         or state.quotas.is_metered(facts)
         or state.quotas.lent.another_has_limit(facts.coop),
@@ -69,6 +67,13 @@ def _features_of(job: Job) -> tuple[str, ...]:
     return tuple(sorted(features)) if features else ()
 
 
+def _latest_start(state: State, job: Job) -> int:
+    """Returns the rounded hour of a job's latest start as expected now; 0 if it may not wait."""
+    if job.wait is None:
+        return 0
+    return _round_hour(latest_start(state, job.shape, job.wait, state.now), state.now)
+
+
 def _round_hour(hour: int, at: float) -> int:
     """Returns the hour of a job's latest start, rounded down beyond ``HOURS_EXACT`` hours.
 
@@ -85,6 +90,18 @@ def round_context(state: State, job: Job) -> int:
     return state.fleet.round_context(job.facts.model, job.context_tokens)
 
 
-def reshape_jobs(state: State) -> None:
-    """Recomputes the shapes of waiting jobs, after a change of contexts or policy."""
-    state.queue.reorder(lambda job: shape_of(state, job))
+def reshape_job(state: State, job: Job) -> bool:
+    """Gives a waiting job its present shape, after a change of contexts or policy.
+
+    If a limit of its own blocked it, it takes turns again.
+
+    Returns:
+        Whether it has another shape than before.
+    """
+    shape = shape_of(state, job)
+    if shape != job.shape:
+        state.queue.reshape(job, shape)
+        return True
+    if job in state.blocked_jobs:
+        state.queue.unblock_job(job)
+    return False

@@ -12,12 +12,20 @@ from collections.abc import Iterable
 
 from msgspec import structs
 
+from entraide.models import THINKING_BUDGET
 from entraide.types import DataClass, JobState, RequestFacts
-from entraide_scheduler.core.carbon import BatchExpectation, BatchWorkload, expect_batch
+from entraide_scheduler.core.carbon import (
+    STEP_S,
+    BatchExpectation,
+    BatchWorkload,
+    RunLengths,
+    expect_batch,
+    latest_start_hour,
+)
 from entraide_scheduler.core.evaluation.carbon_shifting import (
     deferrable_work,
     retry_deferred,
-    zone_capacities,
+    slots_and_lengths,
 )
 from entraide_scheduler.core.evaluation.shape import shape_of
 from entraide_scheduler.core.events import BatchStated
@@ -73,7 +81,7 @@ def _make_batch(state: State, event: BatchStated) -> StatedBatch:
     facts, lines = with_resolved_model(state, event.facts), min(event.lines, LINES_MAX)
     work = deferrable_work(state, facts, state.now)
     if work is not None:
-        work = BatchWork(work.hour, work.work_ms * lines)
+        work = BatchWork(work.due, lines, lines * work.input_tokens, lines * work.output_tokens_max)
     return StatedBatch(facts, lines, work)
 
 
@@ -101,19 +109,23 @@ def expect_batch_of(
     work = deferrable_work(state, facts, at)
     most = facts.output_tokens_max or state.policy.limits.output_tokens_default
     output_tokens = state.length_predictor.output_tokens(facts.coop, facts.model, at_most=most)
-    run_s = state.length_predictor.run_s(facts.model)
-    own_s = queued * run_s
+    slots, lengths = slots_and_lengths(state, job.shape, at)
+    line = BatchWork(0, 1, facts.input_tokens_est, 0 if facts.embeds else most)
+    run_s, latest_hour, other_s = lengths.expected_s(line), 0, 0.0
+    if work is not None:
+        latest_hour = latest_start_hour(work.due * STEP_S, lengths.upper_line_s(work))
+        other_s = _other_work_s(state, facts, latest_hour, lengths, own_s=queued * run_s)
     workload = BatchWorkload(
         lines=lines,
         run_s=run_s,
         input_tokens=float(facts.input_tokens_est),
         output_tokens=0.0 if facts.embeds else output_tokens,
-        latest_hour=0 if work is None else work.hour,
-        other_s=0.0 if work is None else _other_work_s(state, facts, work.hour, own_s),
+        latest_hour=latest_hour,
+        other_s=other_s,
     )
     return expect_batch(
         workload,
-        zone_capacities(state, job.shape),
+        slots.zones,
         state.shift_planner.forecast,
         at=at,
         terms=state.policy.deferral,
@@ -121,20 +133,44 @@ def expect_batch_of(
     )
 
 
-def _other_work_s(state: State, facts: RequestFacts, latest_hour: int, own_s: float = 0.0) -> float:
+def _other_work_s(
+    state: State, facts: RequestFacts, latest_hour: int, lengths: RunLengths, *, own_s: float
+) -> float:
     """Returns the slot time of the model's other work up to an hour of latest start, seconds."""
-    backlog = state.shift_planner.backlog.work(facts.model)
+    backlog = state.shift_planner.backlog.work(facts.model, lengths)
     work_s = sum(seconds for hour, seconds in backlog if hour <= latest_hour) - own_s
     own = state.batches.get(facts.job)
-    if own is not None and own.work is not None and own.work.hour <= latest_hour:
-        work_s -= own.work.work_ms / 1_000.0
+    if own is not None and own.work is not None:
+        hour = latest_start_hour(own.work.due * STEP_S, lengths.upper_line_s(own.work))
+        work_s -= lengths.expected_s(own.work) if hour <= latest_hour else 0.0
     return max(0.0, work_s)
 
 
 def with_policy_defaults(state: State, facts: RequestFacts) -> RequestFacts:
-    """Returns a request's facts with the policy's jurisdiction and control where it has none."""
+    """Returns a request's facts with the policy's defaults where it states nothing itself."""
     jurisdiction = facts.jurisdiction or state.policy.jurisdiction
     controlled_by = facts.controlled_by or state.policy.controlled_by
+    facts = _with_thinking(state, facts)
     if (jurisdiction, controlled_by) == (facts.jurisdiction, facts.controlled_by):
         return facts
     return structs.replace(facts, jurisdiction=jurisdiction, controlled_by=controlled_by)
+
+
+def _with_thinking(state: State, facts: RequestFacts) -> RequestFacts:
+    """Returns facts with the policy's effort and budget; unchanged where no thought is asked for.
+
+    A thought cannot be continued on another machine, and its budget needs an engine that keeps it.
+    """
+    default, limit = state.policy.reasoning.terms_of(facts.coop, facts.job_class)
+    effort = facts.effort or default
+    if not effort.thinks or facts.embeds:
+        return facts
+    budgets = [n for n in (facts.thinking_budget_tokens, limit) if n]
+    features = {*facts.features, THINKING_BUDGET} if budgets else {*facts.features}
+    return structs.replace(
+        facts,
+        effort=effort,
+        thinking_budget_tokens=min(budgets, default=0),
+        features=tuple(sorted(features)),
+        resumable=False,
+    )

@@ -16,6 +16,7 @@ from operator import itemgetter
 
 from msgspec import structs
 
+from entraide.types import NodeState
 from entraide_scheduler.core import evaluation
 from entraide_scheduler.core.fleet import ReplicaView
 from entraide_scheduler.core.placement import (
@@ -24,6 +25,7 @@ from entraide_scheduler.core.placement import (
     PlacementResult,
     Prediction,
     exceeded_limit,
+    full_batch_uwh,
     predict,
     tokens_to_read,
 )
@@ -49,8 +51,11 @@ from entraide_scheduler.core.state import State
 
 TRIES_MAX = 3  # nodes that are checked for one explanation
 
-PROMISE_AT_RISK = "promise_at_risk"
+PROMISE_AT_RISK = "promise_at_risk"  # the first token, or the end where only that is promised
+STREAM_AT_RISK = "stream_at_risk"  # the time of each further token
+END_AT_RISK = "end_at_risk"  # the end, beside a promised first token
 LITTLE_ROOM = "little_room"
+SHARED_NOW = "shared_now"
 RESUMES_LATER = "resumes_later"
 
 _PERMANENT_CODES = frozenset(rule.code for rule in PERMANENT_RULES)
@@ -123,7 +128,7 @@ def _without(
     leases = change.load.get("leases", view.load.leases)
     if leases != view.load.leases:
         view = _with_leases(state, view, leases, request.at)
-    return view, _without_limit(state, rule, change, request)
+    return view, _without_limit(state, rule, change, _with_plan(state, change, view, request))
 
 
 def _with_leases(state: State, view: ReplicaView, leases: int, at: float) -> ReplicaView:
@@ -141,6 +146,23 @@ def _with_leases(state: State, view: ReplicaView, leases: int, at: float) -> Rep
     return structs.replace(view, node=node, load=load, effective=intensity, cost=cost)
 
 
+def _with_plan(
+    state: State, change: Change, view: ReplicaView, request: PlacementRequest
+) -> PlacementRequest:
+    """Returns a job's request with the plan of greener hours that it would have without a rule.
+
+    The plan counts the slots of the nodes that may run the job and accept work. With one more, a
+    greener hour may come early enough.
+    """
+    node = view.node
+    is_counted = node.state is NodeState.LIVE and node.accepting and not node.quarantine
+    if not request.latest_start_hour or (is_counted and change.shapes is None):
+        return request
+    shape = structs.replace(request.shape, **change.shapes[0]) if change.shapes else request.shape
+    max_g_per_kwh = evaluation.max_g_with(state, request, shape, view)
+    return structs.replace(request, max_g_per_kwh=max_g_per_kwh)
+
+
 def _without_limit(
     state: State, rule: Rule, change: Change, request: PlacementRequest
 ) -> PlacementRequest:
@@ -150,7 +172,8 @@ def _without_limit(
     node must keep the deadline even where the job could have started later.
     """
     if rule is GREENER_LATER:
-        run_s = evaluation.UPPER_RUNS * state.length_predictor.run_s(request.shape.model)
+        _, lengths = evaluation.slots_and_lengths(state, request.shape, request.at)
+        run_s = lengths.upper_s(request.input_tokens, request.output_upper)
         left_s = min(request.completion_left_s, run_s)
         request = structs.replace(request, completion_left_s=left_s)
     return structs.replace(request, **change.request) if change.request else request
@@ -169,10 +192,11 @@ def _is_excluded_otherwise(view: ReplicaView, request: PlacementRequest) -> bool
 def _could_run_once_loaded(state: State, request: PlacementRequest, node: Node) -> bool:
     """Tells whether a node would accept the job now if it had loaded the model.
 
-    A replica that does not exist has no prediction. So the result is False for a job with limits.
+    A replica that does not exist has no prediction, and no part in the plan of greener hours. So
+    the result is False for a job with limits, or that may wait.
     """
     shape, name = request.shape, node.card.node
-    if request.limited or request.max_g_per_kwh is not None or shape.model in node.loads:
+    if request.limited or request.latest_start_hour or shape.model in node.loads:
         return False
     if name in request.barred or name in request.avoid:
         return False
@@ -189,9 +213,10 @@ def find_greener(
     """Returns the greenest node with less carbon than the one picked, and what excluded it.
 
     The node must have one obstacle only, and must be predicted to meet the objectives without it.
-    The obstacle is a rule's code, ``promise_at_risk`` for a node that fits but would miss the
-    promised first token (or end), or ``little_room`` for a node that lost by its occupancy. None
-    in fleets that are too large to be explained node by node.
+    The obstacle is a rule's code, one of the codes above for a node that fits but would miss a part
+    of the promise, ``little_room`` for a node that lost by its occupancy, or ``shared_now`` for one
+    that would emit more in a full batch. None in fleets that are too large to be explained node by
+    node.
     """
     views = state.fleet.replica_index.by_model.get(request.shape.model, {})
     if len(views) > state.policy.limits.explained_nodes:
@@ -212,7 +237,7 @@ def find_greener(
     for _, view, broken in sorted(candidates, key=itemgetter(0))[:TRIES_MAX]:
         if broken is None:
             predicted = predict(view, request)
-            code = _why_not_picked(predicted, request, with_room=with_room)
+            code = _why_not_picked(predicted, request, pick)
             if code:
                 return predicted, code
             continue
@@ -243,8 +268,7 @@ def find_obstacle(
         (
             fit.carbon_ug,
             fit.view,
-            _why_not_picked(predict(fit.view, request), request, with_room=with_room)
-            or PROMISE_AT_RISK,
+            _why_not_picked(predict(fit.view, request), request, pick) or PROMISE_AT_RISK,
         )
         for fit in result.fits
         if with_room or not fit.keeps
@@ -259,18 +283,26 @@ def find_obstacle(
     return (view, carbon_ug, code) if is_greener else None
 
 
-def _why_not_picked(predicted: Prediction, request: PlacementRequest, *, with_room: bool) -> str:
+def _why_not_picked(predicted: Prediction, request: PlacementRequest, pick: Pick) -> str:
     """Returns why a greener node that fits was not picked; "" for more than one reason.
 
-    Without ``with_room`` it was not expected to keep the promise. If it is now, the request is of
-    an answer that has begun, whose promised first word no longer counts.
+    Unless the pick is one with room, it was not expected to keep the promise. If it is now, the
+    request is of an answer that has begun, whose promised first word no longer counts.
     """
     if predicted.keeps:
-        return LITTLE_ROOM if with_room else RESUMES_LATER
-    # The condition names the first token where the class promises one, else the end.
-    part = "completion_left_s" if request.objective.ttft_s is None else "ttft_left_s"
-    view = predicted.view
-    return PROMISE_AT_RISK if predict(view, structs.replace(request, **{part: inf})).keeps else ""
+        if pick.reason != WITH_ROOM:
+            return RESUMES_LATER
+        full_ug, picked_ug = (
+            full_batch_uwh(view, request) * view.cost.g_per_kwh
+            for view in (predicted.view, pick.best.view)
+        )
+        return SHARED_NOW if full_ug > picked_ug else LITTLE_ROOM
+    end = END_AT_RISK if request.objective.ttft_s is not None else PROMISE_AT_RISK
+    parts = {"ttft_left_s": PROMISE_AT_RISK, "tpot_s": STREAM_AT_RISK, "completion_left_s": end}
+    for part, code in parts.items():
+        if predict(predicted.view, structs.replace(request, **{part: inf})).keeps:
+            return code
+    return ""
 
 
 def missed_part(view: ReplicaView, request: PlacementRequest) -> str:

@@ -16,6 +16,7 @@ from entraide.units import g_from_ug, round_half_up, wh_from_uwh
 from entraide_scheduler.core import evaluation
 from entraide_scheduler.core.carbon import surplus_w, undocumented_w
 from entraide_scheduler.core.explanations import counterfactuals
+from entraide_scheduler.core.explanations.alias_values import alias_values
 from entraide_scheduler.core.fleet import ReplicaView
 from entraide_scheduler.core.model_loading import is_served
 from entraide_scheduler.core.models import REACHABLE
@@ -27,6 +28,7 @@ from entraide_scheduler.core.placement import (
     PlacementResult,
     Prediction,
     predict,
+    promises_end,
 )
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.prediction import PlacementRequest
@@ -82,17 +84,30 @@ def _keeps_promise(state: State, request: PlacementRequest, node: str) -> bool:
 
 
 def explain_wait(
-    state: State, job: Job, result: PlacementResult, request: PlacementRequest
+    state: State,
+    job: Job,
+    result: PlacementResult,
+    request: PlacementRequest,
+    exceeded: Excluded = (),
 ) -> Explanation:
-    """Returns why a job waits now; a job that waits for a greener hour is ``deferred``."""
+    """Returns why a job waits now; a job that waits for a greener hour is ``deferred``.
+
+    Args:
+        state: the core's state.
+        job: the waiting job.
+        result: of its evaluation.
+        request: what was evaluated.
+        exceeded: nodes on which the job would exceed a limit, full ones too, each with that limit.
+    """
     counts = result.counts
-    jobs_ahead, coops_ahead = state.queue.count_ahead(job)
+    jobs_ahead, coops_ahead = evaluation.count_ahead(state, job)
     values: Values = {"ahead": jobs_ahead, "coops_ahead": coops_ahead}
     decision, reason = "waiting", ""
     load_wait = _model_load_wait(state, job.shape, request.at)
     cap = state.queue.cap_reached(job)
     temporary = next((rule for rule in WAITING_RULES if rule.code in counts), None)
-    limit = next((rule for rule in WAITING_LIMITS if rule.code in counts), None)
+    limits = {*counts, *(rule.code for _, rule in exceeded)}
+    limit = next((rule for rule in WAITING_LIMITS if rule.code in limits), None)
     if load_wait is not None:
         reason, values = load_wait
     elif GREENER_LATER.code in counts and not result.fitting:
@@ -103,7 +118,8 @@ def explain_wait(
         values |= {"in_flight_tokens": cap.in_flight_tokens, "cap_tokens": cap.cap_tokens}
     elif limit is not None and not result.fitting:
         reason = wait_reason(limit)
-        values |= _limit_values(state, job, result, request, limit)
+        nodes = [node for node, rule in (*result.excluded, *exceeded) if rule is limit]
+        values |= _limit_values(state, job, request, limit, nodes)
     elif temporary is not None and not result.fitting:
         reason = wait_reason(temporary)
         values["nodes"] = counts[temporary.code]
@@ -119,7 +135,7 @@ def explain_wait(
     if examples and _is_listed_per_node(state.policy, result):
         values |= _one_rule_away_values(state, request, examples)
     if job.alias:
-        values["alias"], values["model"] = job.alias, job.facts.model
+        values |= alias_values(state, job)
     return _explanation(
         job,
         result,
@@ -190,18 +206,17 @@ def _first_node(result: PlacementResult, rule: Rule) -> Node:
 
 
 def _limit_values(
-    state: State, job: Job, result: PlacementResult, request: PlacementRequest, limit: Rule
+    state: State, job: Job, request: PlacementRequest, limit: Rule, nodes: Sequence[Node]
 ) -> Values:
     """Returns what a job needs and has left, where it needs least of what a limit bounds."""
     bound = limit.filter
     if not isinstance(bound, LimitFilter) or bound.amount is None:
-        return _values_getter(state, job, request)(_first_node(result, limit), limit)
+        return _values_getter(state, job, request)(nodes[0], limit)
     views = state.fleet.replica_index
     predictions = [
         predict(view, request)
-        for node, rule in result.excluded
-        if rule is limit
-        and (view := views.view_of(request.shape.model, node.card.node)) is not None
+        for node in nodes
+        if (view := views.view_of(request.shape.model, node.card.node)) is not None
     ]
     amounts = [bound.amount(each.carbon_ug, each.energy_uwh) for each in predictions]
     least = amounts.index(min(amounts))
@@ -268,7 +283,10 @@ def explain_refusal(
     at: float,
     waiting_helps: bool,
 ) -> Explanation:
-    """Returns why a job was not admitted."""
+    """Returns why a job was not admitted; no rule then helps more by waiting than the refusal."""
+    exclusions = _exclusions(
+        excluded, policy.limits.explained_nodes, lambda node, rule: rule.values(node, job.shape)
+    )
     return Explanation(
         job=job.facts.job,
         at=at,
@@ -279,10 +297,8 @@ def explain_refusal(
         epoch=0,
         node="",
         candidates=Candidates(),
-        excluded=_exclusions(
-            excluded,
-            policy.limits.explained_nodes,
-            lambda node, rule: rule.values(node, job.shape),
+        excluded=tuple(
+            replace(each, waiting_helps=each.waiting_helps and waiting_helps) for each in exclusions
         ),
         excluded_counts=count_by_rule(excluded),
         waiting_helps=waiting_helps,
@@ -391,10 +407,15 @@ def _pick_values(
     if request.cached.get(card.node):
         values["cached_tokens"] = request.cached[card.node]
     if job.alias:
-        values["alias"], values["model"] = job.alias, job.facts.model
+        values |= alias_values(state, job)
+    thinking = state.model_aliases.thinking_of(job.facts, job.output_tokens_max)
+    if thinking is not None and thinking.always:
+        values["always_thinks"], values["model"] = 1, job.facts.model
     if pick.reason == AT_RISK:
         values["late_for"] = counterfactuals.missed_part(best.view, request)
     listed = result.listed
+    if pick.reason in (AT_RISK, FASTEST_TO_RESUME) and not _is_fastest(listed, request):
+        values["speed"] = "nearly"
     if request.ttft_left_s != inf and not all(listed.keeps_promise):
         values["promise_left_s"] = request.ttft_left_s
     if len(listed) > 1:
@@ -402,6 +423,16 @@ def _pick_values(
         values["next_zone"], values["next_ttft_s"] = listed.zone[1], listed.ttft_s[1]
         values["next_carbon_g"] = g_from_ug(listed.carbon_ug[1])
     return values | _greener_node_values(state, result, pick, request)
+
+
+def _is_fastest(listed: Candidates, request: PlacementRequest) -> bool:
+    """Tells whether no candidate has a shorter promised time than the first, the pick."""
+    tokens = request.output_tokens if promises_end(request.objective) else 0.0
+    times_s = [
+        ttft_s + tokens * tpot_s
+        for ttft_s, tpot_s in zip(listed.ttft_s, listed.tpot_s, strict=True)
+    ]
+    return times_s[0] <= min(times_s)
 
 
 def _greener_node_values(

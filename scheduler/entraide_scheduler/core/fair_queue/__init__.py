@@ -19,8 +19,10 @@ at each call. Tests compare both over random histories.
 counters, charges, booked slots. ``backlog`` has the waiting jobs as queues by model, shape, co-op,
 project and class; ``blocked_jobs`` the order in which jobs that a limit of their own keeps from
 running are checked again. ``formulas`` is what the specification and the fast code share;
-``lazy_heap`` the ordered sets; ``queue_state`` writes and reads the queue for a snapshot.
+``lazy_heap`` and ``sorted_keys`` the ordered sets; ``queue_state`` writes and reads the queue for a
+snapshot.
 """
 
-from entraide_scheduler.core.fair_queue.queue import FairQueue
+from entraide_scheduler.core.fair_queue.backlog import ShapeQueue
+from entraide_scheduler.core.fair_queue.queue import SHAPES_PER_EVENT, FairQueue
 from entraide_scheduler.core.fair_queue.queue_state import QueueState, dump, load

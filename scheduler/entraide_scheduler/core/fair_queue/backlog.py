@@ -5,14 +5,13 @@ turns. The levels above are lazy heaps (``lazy_heap``) ordered by service counte
 jobs that take turns are in them.
 """
 
-from bisect import bisect_left, insort
-from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from entraide_scheduler.core.fair_queue.counters import CoopCounter, CounterPath
-from entraide_scheduler.core.fair_queue.formulas import BacklogKind, JobKey, job_key
+from entraide_scheduler.core.fair_queue.formulas import OWED, BacklogKind, job_key
 from entraide_scheduler.core.fair_queue.lazy_heap import HeapItem, HeapKey, LazyHeap
+from entraide_scheduler.core.fair_queue.sorted_keys import SortedKeys
 from entraide_scheduler.core.records import Job, OwnKind, Shape
 from entraide_scheduler.core.rules import OwnSlots
 
@@ -45,14 +44,14 @@ class ClassQueue:
         self.name = self.coop.name, self.project.name, self.job_class.name
         self.kind = kind
         self.blocked = 0
-        self.keys: deque[JobKey] = deque()
+        self.keys = SortedKeys()
 
     def __iter__(self) -> Iterator[Job]:
-        return (key[3] for key in self.keys)
+        return (key[3] for part in self.keys.parts for key in part)
 
     def first(self) -> Job:
         """Returns the first job that takes turns; there must be one."""
-        return self.keys[0][3]
+        return self.keys.parts[0][0][3]
 
     def key(self) -> ClassKey:
         """Returns the key that orders the class queues of a shape and co-op."""
@@ -62,29 +61,23 @@ class ClassQueue:
         )  # fmt: skip
 
     def add(self, job: Job) -> None:
-        """Inserts a job that takes turns; most are appended."""
-        key, keys = job_key(job), self.keys
-        if not keys:
-            keys.append(key)
+        """Inserts a job that takes turns."""
+        self.keys.add(job_key(job))
+        if len(self.keys) == 1:
             self.coop_queue.open(self)
-        elif keys[-1] < key:
-            keys.append(key)
-        else:
-            insort(keys, key)
 
     def remove(self, job: Job) -> None:
         """Removes a job that takes turns; most are the first."""
-        keys = self.keys
-        if keys[0][3] is job:
-            keys.popleft()
+        if self.first() is job:
+            self.keys.remove_first()
         else:
-            del keys[bisect_left(keys, job_key(job))]
-        if not keys:
+            self.keys.remove(job_key(job))
+        if not self.keys:
             self.coop_queue.close(self)
 
     def count_before(self, job: Job) -> int:
         """Returns the number of its jobs that are ahead of a job of the same class."""
-        return bisect_left(self.keys, job_key(job))
+        return self.keys.count_before(job_key(job))
 
 
 class CoopQueue(HeapItem):
@@ -167,9 +160,11 @@ class ShapeQueue(HeapItem):
         heap: the co-op queues with jobs that take turns, by co-op counter.
         coop_queues: by co-op.
         class_queues: by co-op, project and class.
+        is_stalled: whether no node would accept its jobs when that was examined last.
+        is_unreachable: whether no reachable node served them, or could, at that time.
     """
 
-    __slots__ = ("class_queues", "coop_queues", "heap", "shape")
+    __slots__ = ("class_queues", "coop_queues", "heap", "is_stalled", "is_unreachable", "shape")
 
     def __init__(self, shape: Shape, key: Callable[[CoopQueue], HeapKey[CoopQueue]]) -> None:
         super().__init__()
@@ -177,10 +172,41 @@ class ShapeQueue(HeapItem):
         self.heap = LazyHeap(key)
         self.coop_queues: dict[str, CoopQueue] = {}
         self.class_queues: dict[ClassName, ClassQueue] = {}
+        self.is_stalled = self.is_unreachable = False
+
+    @property
+    def job_count(self) -> int:
+        """Number of jobs of the shape."""
+        return sum(len(queue.keys) + queue.blocked for queue in self.class_queues.values())
 
     def key(self) -> "HeapKey[ShapeQueue]":
         """Returns the key of the co-op that is served next, with its name."""
         return *self.heap.peek()[:4], self
+
+
+def open_queues(coop: CoopCounter) -> list[CoopQueue]:
+    """Returns a co-op's queues of shapes that are not blocked."""
+    return [queue for queue in coop.coop_queues if queue.shape_queue.entry is not None]
+
+
+def first_class_queue(key: HeapKey[ShapeQueue]) -> ClassQueue:
+    """Returns a co-op's first class queue over all its open shapes that are next.
+
+    With the key's shape, those shapes are next for which the co-op has the same counter and, in
+    the tier ``OWED``, an owed turn.
+    """
+    tier, turn_counter, _, name, shape_queue = key
+    coop_queue = shape_queue.coop_queues[name]
+    coop = coop_queue.coop
+    if len(coop.coop_queues) == 1:
+        return coop_queue.first()
+    coop_queues = [
+        coop_queue
+        for coop_queue in open_queues(coop)
+        if coop.counter(coop_queue.shape_queue.shape.model) == turn_counter
+        and (tier != OWED or coop_queue.is_owed())
+    ]
+    return min(coop_queues, key=CoopQueue.head).first()
 
 
 class BacklogEntry(HeapItem):

@@ -102,10 +102,13 @@ class BlockedJobs:
 
     def jobs(self) -> list[Job]:
         """Returns all blocked jobs, in no particular order."""
+        return [job for model in self.models for job in self.jobs_of(model)]
+
+    def jobs_of(self, model: str) -> list[Job]:
+        """Returns a model's blocked jobs, in no particular order."""
         return [
             job
-            for coops in self.models.values()
-            for coop_jobs in coops.values()
+            for coop_jobs in self.models[model].values()
             for part in (coop_jobs.due, coop_jobs.checked)
             for job in part.values()
         ]

@@ -8,6 +8,8 @@ package.
 from math import inf
 from typing import Protocol, TypeAlias
 
+from msgspec import Struct
+
 from entraide_scheduler.core.estimation import MIN_ANSWERS
 from entraide_scheduler.core.policy import ChargeWeights, FairShare
 from entraide_scheduler.core.records import Job
@@ -16,6 +18,18 @@ OWED, NORMAL, CAPPED = range(3)  # tiers of co-ops; a lower tier is served first
 
 BacklogKind: TypeAlias = tuple[str, str, str]  # model, job class, data class
 JobKey: TypeAlias = tuple[bool, float, int, Job]
+
+
+class CapReached(Struct, frozen=True):
+    """Why a job waits for its own co-op's runs: the co-op's tokens in flight are at the cap.
+
+    Attributes:
+        in_flight_tokens: prompts and longest answers of the co-op's runs, less tokens produced.
+        cap_tokens: upper bound while another co-op waits for the same nodes.
+    """
+
+    in_flight_tokens: int
+    cap_tokens: int
 
 
 class RunTotals(Protocol):

@@ -14,15 +14,17 @@ Input: jobs, charges, blocked shapes. Output: the next job. ``docs/concepts/fair
 bound.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from msgspec import Struct
+from msgspec.structs import astuple
 
 from entraide_scheduler.core.fair_queue.backlog import (
     ClassQueue,
     CoopQueue,
     ModelBacklog,
     ShapeQueue,
+    first_class_queue,
+    open_queues,
 )
 from entraide_scheduler.core.fair_queue.blocked_jobs import BlockedJobs
 from entraide_scheduler.core.fair_queue.counters import NEVER, CoopCounter, ServiceCounters
@@ -30,6 +32,7 @@ from entraide_scheduler.core.fair_queue.formulas import (
     CAPPED,
     NORMAL,
     OWED,
+    CapReached,
     fits_cap,
     head_start,
     kind_of,
@@ -39,17 +42,7 @@ from entraide_scheduler.core.fair_queue.lazy_heap import HeapKey, LazyHeap
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.records import Job, OwnKind, RunCharge, Shape
 
-
-class CapReached(Struct, frozen=True):
-    """Why a job waits for its own co-op's runs: the co-op's tokens in flight are at the cap.
-
-    Attributes:
-        in_flight_tokens: prompts and longest answers of the co-op's runs, less tokens produced.
-        cap_tokens: upper bound while another co-op waits for the same nodes.
-    """
-
-    in_flight_tokens: int
-    cap_tokens: int
+SHAPES_PER_EVENT = 512  # shapes of a model that are examined as one of its nodes changes
 
 
 class FairQueue:
@@ -75,8 +68,6 @@ class FairQueue:
         """Applies a policy and unblocks every shape."""
         self.counters.apply_policy(policy)
         self.unblock_all_shapes(lambda _: True)
-
-    # Waiting.
 
     def add(self, job: Job) -> None:
         """Enqueues a job; lifts the counters of its path for which no job waited."""
@@ -195,30 +186,20 @@ class FairQueue:
         queue.blocked -= 1
         self.blocked.remove(job)
 
-    def reorder(self, shape_of: Callable[[Job], Shape]) -> None:
-        """Rebuilds the queue after a change of shapes; unblocks all jobs and shapes.
-
-        Args:
-            shape_of: returns a job's new shape, which must have the same model.
-        """
-        jobs, backlogs = self.jobs(), self.backlogs
-        self.open_shapes = LazyHeap(ShapeQueue.key)
-        self._blocked_shapes, self.backlogs = {}, {}
-        self.blocked.clear()
-        for coop in self.counters.coops.values():
-            coop.clear_waiting()
-        for model, backlog in backlogs.items():
-            self.add_backlog(model, backlog.virtual_time)
-        for job in jobs:
-            job.shape = shape_of(job)
-            self.restore(job)
-
-    def _shape_queues(self) -> Iterator[ShapeQueue]:
-        for backlog in self.backlogs.values():
-            yield from backlog.shape_queues.values()
+    def reshape(self, job: Job, shape: Shape) -> None:
+        """Moves a waiting job to another shape of the same model; it takes turns again."""
+        queue = self._queue_of(job)
+        if job in self.blocked:
+            self._unblock(queue, job)
+        else:
+            self._end_turns(queue, job)
+        job.shape = shape
+        new_queue = self._count_queued(job, lift=False)
+        self._count_gone(queue)
+        self._begin_turns(new_queue, job)
 
     def _class_queues(self) -> Iterator[ClassQueue]:
-        for shape_queue in self._shape_queues():
+        for shape_queue in self.shape_queues_of(self.backlogs):
             yield from shape_queue.class_queues.values()
 
     def jobs(self) -> list[Job]:
@@ -240,20 +221,38 @@ class FairQueue:
 
     def queue_length(self, coop: str) -> int:
         """Returns how many jobs of a co-op wait."""
-        counter = self.counters.coops.get(coop)
-        return 0 if counter is None else counter.queued
+        return self.counters.coops[coop].queued if coop in self.counters.coops else 0
 
     def shape_count(self, coop: str) -> int:
         """Returns the number of different shapes of a co-op's waiting jobs."""
-        counter = self.counters.coops.get(coop)
-        return 0 if counter is None else counter.shape_count
+        return self.counters.coops[coop].shape_count if coop in self.counters.coops else 0
 
     # Shapes.
+
+    def shape_queues_of(self, models: Iterable[str]) -> list[ShapeQueue]:
+        """Returns the queues of some models' shapes."""
+        backlogs = [self.backlogs[model] for model in models if model in self.backlogs]
+        return [queue for backlog in backlogs for queue in backlog.shape_queues.values()]
+
+    def find_shape_queue(self, shape: Shape) -> ShapeQueue | None:
+        """Returns the queue of a shape; None if no job of this shape waits."""
+        backlog = self.backlogs.get(shape.model)
+        return None if backlog is None else backlog.shape_queues.get(shape)
+
+    def jobs_in(self, shape_queues: Iterable[ShapeQueue]) -> list[Job]:
+        """Returns the jobs of some shapes, in order of arrival."""
+        jobs: list[Job] = []
+        for each in shape_queues:
+            jobs += [job for queue in each.class_queues.values() for job in queue]
+            if any(queue.blocked for queue in each.class_queues.values()):
+                blocked = self.blocked.jobs_of(each.shape.model)
+                jobs += [job for job in blocked if job.shape == each.shape]
+        return sorted(jobs, key=lambda job: job.serial)
 
     @property
     def shapes(self) -> list[Shape]:
         """The shapes of the waiting jobs."""
-        return [shape_queue.shape for shape_queue in self._shape_queues()]
+        return [shape_queue.shape for shape_queue in self.shape_queues_of(self.backlogs)]
 
     @property
     def blocked_shapes(self) -> tuple[Shape, ...]:
@@ -273,20 +272,42 @@ class FairQueue:
             self.open_shapes.remove(shape_queue)
             self._blocked_shapes[shape] = late
 
+    def block_open_shapes(self) -> None:
+        """Blocks all shapes that are not blocked, without a search."""
+        for shape in sorted(self.shapes, key=astuple):
+            self.block_shape(shape, late=True)
+
+    def block_unfit(self, model: str, may_fit: Callable[[Shape], bool]) -> None:
+        """Blocks all shapes of a model that fit no node now, unless they are too many."""
+        backlog = self.backlogs.get(model)
+        if backlog is not None and 1 < len(backlog.shape_queues) <= SHAPES_PER_EVENT:
+            queues = [queue for queue in backlog.shape_queues.values() if queue.entry is not None]
+            unfit = [queue.shape for queue in queues if not may_fit(queue.shape)]
+            for shape in sorted(unfit, key=astuple):  # in the same order after a restore
+                self.block_shape(shape)
+
     def unblock_unexamined(self) -> None:
-        """Unblocks the shapes that were not examined."""
-        for shape in self.unexamined_shapes:
+        """Unblocks ``SHAPES_PER_EVENT`` of the shapes that were not examined, the oldest first."""
+        for shape in self.unexamined_shapes[:SHAPES_PER_EVENT]:
             self._unblock_shape(self.backlogs[shape.model].shape_queues[shape])
 
     def unblock_shapes(self, model: str, may_fit: Callable[[Shape], bool]) -> None:
-        """Unblocks those shapes of a model that may fit a replica now."""
+        """Unblocks those shapes of a model that may fit a replica now.
+
+        At most ``SHAPES_PER_EVENT`` are examined; the others count as not examined.
+        """
         backlog = self.backlogs.get(model)
         if backlog is None or not self._blocked_shapes:
             return
-        for shape_queue in backlog.shape_queues.values():
-            is_blocked = shape_queue.entry is None and len(shape_queue.heap)
-            if is_blocked and may_fit(shape_queue.shape):
-                self._unblock_shape(shape_queue)
+        queues = list(backlog.shape_queues.values())
+        if len(queues) > SHAPES_PER_EVENT:
+            blocked = [shape for shape in self._blocked_shapes if shape.model == model]
+            blocked.sort(key=astuple)
+            self._blocked_shapes.update(dict.fromkeys(blocked[SHAPES_PER_EVENT:], True))
+            queues = [backlog.shape_queues[shape] for shape in blocked[:SHAPES_PER_EVENT]]
+        for queue in queues:
+            if queue.entry is None and len(queue.heap) and may_fit(queue.shape):
+                self._unblock_shape(queue)
 
     def unblock_all_shapes(self, may_fit: Callable[[Shape], bool]) -> None:
         """Unblocks those shapes of all models that may fit a replica now."""
@@ -308,7 +329,7 @@ class FairQueue:
         while True:
             key = self.open_shapes.peek()
             tier, counter, *_ = key
-            queue = self._first_queue(key)
+            queue = first_class_queue(key)
             job = queue.first()
             if tier != NORMAL or fits_cap(queue.coop, job, self.counters.terms.cap_tokens):
                 break
@@ -336,25 +357,6 @@ class FairQueue:
                 self.backlogs[model].heap.decrease_key(entry)
         lowered.clear()
 
-    def _first_queue(self, key: HeapKey[ShapeQueue]) -> ClassQueue:
-        """Returns the co-op's first class queue over all its open shapes that are next.
-
-        With the key's shape, those shapes are next for which the co-op has the same counter and, in
-        the tier ``OWED``, an owed turn.
-        """
-        tier, turn_counter, _, name, shape_queue = key
-        coop_queue = shape_queue.coop_queues[name]
-        coop = coop_queue.coop
-        if len(coop.coop_queues) == 1:
-            return coop_queue.first()
-        coop_queues = [
-            coop_queue
-            for coop_queue in _open_queues(coop)
-            if coop.counter(coop_queue.shape_queue.shape.model) == turn_counter
-            and (tier != OWED or coop_queue.is_owed())
-        ]
-        return min(coop_queues, key=CoopQueue.head).first()
-
     def first_owed_on(self, coop: str, kind: OwnKind, *, before: Job) -> Job | None:
         """Returns a co-op's first job that is owed a slot of one of its own kinds of replica.
 
@@ -374,7 +376,7 @@ class FairQueue:
             return None
         owed = [
             coop_queue
-            for coop_queue in _open_queues(counter)
+            for coop_queue in open_queues(counter)
             if own.has_free(kind, coop_queue.shape_queue.shape)
         ]
         if not owed:
@@ -410,12 +412,13 @@ class FairQueue:
             return None
         return CapReached(coop.in_flight_tokens, terms.cap_tokens)
 
-    def count_ahead(self, job: Job) -> tuple[int, int]:
-        """Counts the jobs and co-ops that are ahead of a waiting job now.
+    def count_ahead(self, job: Job, competes: Callable[[str, Shape], bool]) -> tuple[int, int]:
+        """Counts the jobs and co-ops that are ahead of a waiting job now, 0 of a blocked job.
+
+        Those queues count for whose co-op and shape ``competes`` holds.
 
         Returns:
-            The number of jobs of the same project and class, and of other co-ops that wait for the
-            model; both are 0 for a blocked job, which takes no turns.
+            The number of jobs of the same project and class, and of other co-ops.
         """
         if job in self.blocked:
             return 0, 0
@@ -425,15 +428,15 @@ class FairQueue:
             (coop_queue.coop, self._coop_key(coop_queue))
             for shape_queue in self.backlogs[job.shape.model].shape_queues.values()
             for coop_queue in shape_queue.coop_queues.values()
-            if coop_queue.queues
+            if coop_queue.queues and competes(coop_queue.coop.name, shape_queue.shape)
         ]
         own_key = min(key for coop, key in keys if coop is queue.coop)
         coops_ahead = {coop.name for coop, key in keys if key < own_key}
         name = queue.name
         own_jobs = sum(
             shape_queue.class_queues[name].count_before(job)
-            for shape_queue in self._shape_queues()
-            if name in shape_queue.class_queues
+            for shape_queue in self.shape_queues_of(self.backlogs)
+            if name in shape_queue.class_queues and competes(queue.coop.name, shape_queue.shape)
         )
         return own_jobs, len(coops_ahead - {queue.coop.name})
 
@@ -492,8 +495,3 @@ class FairQueue:
     def is_idle_for(self, model: str) -> bool:
         """Tells whether a job of a model that arrives now would be the only candidate."""
         return model not in self.backlogs and not self.open_shapes
-
-
-def _open_queues(coop: CoopCounter) -> list[CoopQueue]:
-    """Returns a co-op's queues of shapes that are not blocked."""
-    return [queue for queue in coop.coop_queues if queue.shape_queue.entry is not None]

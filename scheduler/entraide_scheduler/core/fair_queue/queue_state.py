@@ -7,6 +7,7 @@ service depends on the counters alone, so a restored queue continues like the or
 from collections.abc import Iterable
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from entraide_scheduler.core.fair_queue.blocked_jobs import BlockedState
 from entraide_scheduler.core.fair_queue.counters import CoopCounter, ServiceCounter
@@ -45,6 +46,7 @@ class QueueState(Struct, frozen=True, array_like=True):
         stuck: blocked shapes.
         late: blocked shapes for which no search was made.
         blocked: blocked jobs.
+        stalled, unreachable: shapes with ``ShapeQueue.is_stalled``, ``is_unreachable``.
     """
 
     coops: list[CoopCounterState]
@@ -53,12 +55,15 @@ class QueueState(Struct, frozen=True, array_like=True):
     stuck: list[Shape]
     late: list[Shape]
     blocked: BlockedState
+    stalled: list[Shape] = []
+    unreachable: list[Shape] = []
 
 
 def dump(queue: FairQueue) -> QueueState:
     """Returns the queue as data."""
     floors = {model: queue.backlogs[model].virtual_time for model in sorted(queue.backlogs)}
     coops = [_dump_coop(coop) for coop in queue.counters.coops.values()]
+    shapes = queue.shape_queues_of(queue.backlogs)
     return QueueState(
         coops,
         queue.counters.virtual_time,
@@ -66,6 +71,8 @@ def dump(queue: FairQueue) -> QueueState:
         list(queue.blocked_shapes),
         list(queue.unexamined_shapes),
         queue.blocked.dump(),
+        sorted((each.shape for each in shapes if each.is_stalled), key=astuple),
+        sorted((each.shape for each in shapes if each.is_unreachable), key=astuple),
     )
 
 
@@ -125,6 +132,10 @@ def _load_jobs(queue: FairQueue, state: QueueState, jobs: list[Job]) -> None:
     late = set(state.late)
     for shape in state.stuck:
         queue.block_shape(shape, late=shape in late)
+    stalled, unreachable = set(state.stalled), set(state.unreachable)
+    for shape_queue in queue.shape_queues_of(queue.backlogs):
+        shape_queue.is_stalled = shape_queue.shape in stalled
+        shape_queue.is_unreachable = shape_queue.shape in unreachable
 
 
 def _load_coop(state: CoopCounterState) -> CoopCounter:

@@ -10,11 +10,13 @@ on it, and records in ``Changes`` what others must follow. Small models are kept
 views, large ones also as columns of numbers, for the vectorised search.
 
 ``fleet`` adds, updates and removes nodes; ``replica_index`` keeps views by model;
-``replica_table`` the columns; ``loadable_index`` the models that nodes could load.
+``replica_table`` and ``replica_tables`` the columns; ``loadable_index`` the models that nodes could
+load; ``eligibility`` the nodes that may serve jobs with the same needs.
 """
 
-from entraide_scheduler.core.fleet.fleet import MOST, Columns, EligibleNodes, Fleet, is_sound_card
-from entraide_scheduler.core.fleet.replica_index import ReplicaView, is_open, may_admit
+from entraide_scheduler.core.fleet.eligibility import Columns, EligibleNodes
+from entraide_scheduler.core.fleet.fleet import MOST, Fleet, is_sound_card
+from entraide_scheduler.core.fleet.replica_index import is_open
 from entraide_scheduler.core.fleet.replica_table import (
     Codes,
     Rows,
@@ -22,3 +24,4 @@ from entraide_scheduler.core.fleet.replica_table import (
     min_value,
     smallest_rows,
 )
+from entraide_scheduler.core.fleet.replica_tables import ReplicaView

@@ -1,45 +1,43 @@
 """Fleet: the nodes of the pool, their replicas and the pool's leases on them.
 
 Adds, updates and removes nodes and keeps the indexes of their replicas, of loadable models and of
-offered context lengths. Answers which nodes are eligible for a shape; the answer is cached until a
-node changes. ``state_machines.NODE`` defines the node states.
+offered context lengths. Answers which nodes are eligible for a shape (``eligibility``).
+``state_machines.NODE`` defines the node states.
 
 Inputs: node cards, heartbeats, shapes. Outputs: ``EligibleNodes`` and the indexes.
 """
 
 from bisect import bisect_left
+from collections.abc import Iterable
 from operator import attrgetter
 
-import numpy as np
-from msgspec import Struct, structs
+from msgspec import structs
 
 from entraide.types import (
     Control,
+    DataClass,
     EnergyStatus,
     Lending,
     Loadable,
     NodeCard,
     NodeState,
     Replica,
+    RequestFacts,
     SurplusEvidence,
 )
-from entraide_scheduler.core.estimation import PerformanceModel
-from entraide_scheduler.core.fleet.loadable_index import LoadableIndex, find_loadable
-from entraide_scheduler.core.fleet.replica_index import ReplicaIndex, ReplicaView, added_power_w
-from entraide_scheduler.core.fleet.replica_table import ReplicaTable
-from entraide_scheduler.core.policy import Policy
-from entraide_scheduler.core.prediction import Bools
-from entraide_scheduler.core.records import Changes, Load, Node, Probation, is_leaving
-from entraide_scheduler.core.rules import (
-    LOADABLE_RULES,
-    BoundedCache,
-    Needs,
-    Rule,
-    first_broken_rule,
-    needs_of,
+from entraide_scheduler.core.estimation import AvailabilityProfile, PerformanceModel
+from entraide_scheduler.core.fleet.eligibility import EligibilityIndex
+from entraide_scheduler.core.fleet.loadable_index import (
+    LoadableIndex,
+    count_context,
+    find_loadable,
 )
+from entraide_scheduler.core.fleet.replica_index import ReplicaIndex, added_power_w
+from entraide_scheduler.core.fleet.replica_tables import ReplicaView
+from entraide_scheduler.core.policy import Policy
+from entraide_scheduler.core.records import Changes, Load, Node, Probation, Shape, is_leaving
+from entraide_scheduler.core.rules import blocking_bits
 
-ELIGIBLE_KEPT = 256  # combinations of needs whose eligible nodes are cached
 MOST = 1e9  # upper bound on each rate, power and time of a card
 
 
@@ -75,45 +73,6 @@ def _is_sound_replica(replica: Replica) -> bool:
     )
 
 
-class Columns(Struct, eq=False):
-    """A model's replicas as columns, filtered for one shape.
-
-    Attributes:
-        table: the columns.
-        views: the replicas, by row.
-        row_of: row by node name.
-        mask: rows that pass the permanent filters; None when all do.
-        own: rows of the shape's own co-op.
-    """
-
-    table: ReplicaTable
-    views: list[ReplicaView]
-    row_of: dict[str, int]
-    mask: Bools | None
-    own: list[int]
-
-
-class EligibleNodes(Struct, eq=False):
-    """The nodes that pass the permanent filters for a shape, and why the others do not.
-
-    Attributes:
-        views: replicas of the eligible nodes, in order of node name.
-        excluded: the other nodes, each with the first rule that excludes it.
-        counts, examples: number of nodes that each rule excludes, and one example node for each.
-        context_tokens: longest context that an eligible node offers; 0 without one.
-        could_load: excluded nodes that would be eligible with the model loaded, by name.
-        columns: the replicas as columns, in fleets too large to be explained node by node.
-    """
-
-    views: list[ReplicaView]
-    excluded: list[tuple[Node, Rule]]
-    counts: dict[str, int]
-    examples: list[tuple[Node, Rule]]
-    context_tokens: int
-    could_load: list[Node]
-    columns: Columns | None = None
-
-
 class Fleet:
     """Nodes by identifier, in the order in which they first joined.
 
@@ -128,6 +87,8 @@ class Fleet:
         contexts: by model, the distinct context lengths that nodes of the pool offer, ascending.
         replica_index: replicas of the nodes that have not left, with their costs.
         loadable_index: models that the nodes that have not left could load.
+        eligibility: which nodes may serve jobs with the same needs.
+        eligible_nodes: its method of this name.
         newcomers: nodes on probation, by name; see ``core.newcomers``.
     """
 
@@ -139,16 +100,18 @@ class Fleet:
         self.loadable_index = LoadableIndex()
         self.newcomers: dict[str, Node] = {}
         self._offers: dict[str, dict[int, int]] = {}
-        self._eligible: BoundedCache[EligibleNodes] = BoundedCache(ELIGIBLE_KEPT)
-        self._scanned_nodes_max = 0
+        self.eligibility = EligibilityIndex(self.nodes, self.replica_index, self.loadable_index)
+        self.eligible_nodes = self.eligibility.eligible_nodes
 
     def apply_policy(self, policy: Policy, at: float) -> None:
         """Puts a policy in force."""
-        self._scanned_nodes_max = policy.limits.explained_nodes
-        self._eligible.clear()
-        self.replica_index.apply_policy(policy, at)
+        self.eligibility.scanned_nodes_max = policy.limits.explained_nodes
+        for node in self.replica_index.apply_policy(policy, at):
+            models = () if node.state is NodeState.LEFT else _models_of(node)
+            self.eligibility.update_node(node.card.node, models)
         self._changes.shapes = True
-        self._mark_plan_due()
+        self._mark_offers_changed({**self.contexts, **self.loadable_index.by_model})
+        self._mark_plan_due(self.loadable_index.by_model)
 
     def add_or_update(
         self, card: NodeCard, *, accepting: bool, reason: str, at: float,
@@ -159,13 +122,21 @@ class Fleet:
         Returns:
             Whether the node's state changed.
         """
-        inputs_before = self._shape_inputs()
+        known = self.nodes.get(card.node)
+        models = dict.fromkeys(replica.model for replica in card.replicas)
+        models.update(dict.fromkeys(offer.model for offer in card.loadable))
+        coops = [card.coop]
+        if known is not None:
+            models.update(_models_of(known))
+            coops.append(known.card.coop)
+        inputs_before = self._shape_inputs(models, coops)
         turned, changed = self._set_card(card, accepting, reason, at, lending)
+        self.eligibility.update_node(card.node, models)
         if changed:
-            self._mark_offers_changed()
-        if self._shape_inputs() != inputs_before:
+            self._mark_offers_changed(models)
+        if self._shape_inputs(models, coops) != inputs_before:
             self._changes.shapes = True
-        self._mark_plan_due()
+        self._mark_plan_due(self.nodes[card.node].loadable)
         self._changes.opened[card.node] = None
         return turned
 
@@ -182,10 +153,11 @@ class Fleet:
                 card, replicas, NodeState.LIVE, at, accepting, reason, card.energy, loads={}
             )
             node.loadable = find_loadable(card, replicas)
-            node.lending = lending
+            node.lending, node.availability = lending, AvailabilityProfile()
             self.nodes[card.node] = node
             self._count_offer(node, 1)
             self.replica_index.add_node(node, at)
+            _record_availability(node, at)
             return True, True
         if node.state is not NodeState.LEFT:
             self.replica_index.remove_node(node, at)
@@ -201,6 +173,7 @@ class Fleet:
             load.paused = ""
         self._count_offer(node, 1)
         self.replica_index.add_node(node, at)
+        _record_availability(node, at)
         return turned, changed
 
     def set_vouched(
@@ -213,10 +186,10 @@ class Fleet:
             node.card, controlled_by=controlled_by, surplus_evidence=surplus_evidence,
             zone=zone, site=site,
         )  # fmt: skip
-        self._eligible.clear()
         self.replica_index.add_node(node, at)
-        self._mark_offers_changed()
-        self._mark_plan_due()
+        self.eligibility.update_node(node.card.node, _models_of(node))
+        self._mark_offers_changed(_models_of(node))
+        self._mark_plan_due(node.loadable)
         self._changes.opened[node.card.node] = None
 
     def update_node(
@@ -225,11 +198,13 @@ class Fleet:
     ) -> None:  # fmt: skip
         """Applies a heartbeat that changed something."""
         if (node.accepting, node.lending) != (accepting, lending):
-            self._mark_plan_due()
+            self._mark_plan_due(node.loadable)
         node.accepting, node.reason, node.energy = accepting, reason, energy
         if node.lending is not lending:
+            inputs_before = self._shape_inputs((), [node.card.coop])
             self.replica_index.set_lending(node, lending)
-            self._changes.shapes = True
+            if self._shape_inputs((), [node.card.coop]) != inputs_before:
+                self._changes.shapes = True
         self.refresh_node(node, at, opened=True)
 
     def step_node(self, node: Node, trigger: str, at: float) -> bool:
@@ -237,9 +212,9 @@ class Fleet:
         turned = node.step(trigger)
         if turned:
             self.refresh_node(node, at, opened=node.state is NodeState.LIVE)
-            self._mark_plan_due()
+            self._mark_plan_due(node.loadable)
             if node.state is NodeState.LOST:
-                self._mark_offers_changed()
+                self._mark_offers_changed(_models_of(node))
         return turned
 
     def stop_accepting(self, node: Node, reason: str, at: float) -> None:
@@ -255,9 +230,9 @@ class Fleet:
             self.refresh_node(node, at)
 
     def end_pauses(self, node: Node, at: float) -> None:
-        """Ends the pauses of a node's replicas, except of those that are being unloaded."""
+        """Ends the due pauses of a node's replicas, except of those that are being unloaded."""
         for model, load in node.loads.items():
-            if not is_leaving(node, model):
+            if load.paused_until <= at and not is_leaving(node, model):
                 load.paused = ""
         self.refresh_node(node, at, opened=True)
 
@@ -275,107 +250,80 @@ class Fleet:
             opened: whether the node may admit more than before.
         """
         if node.state is not NodeState.LEFT:
+            _record_availability(node, at)
             self.replica_index.update_node(node, at)
             if opened:
                 self._changes.opened[node.card.node] = None
 
+    def count_hours(self, node: Node, at: float) -> bool:
+        """Counts the ended hours in the profile of a node that was heard; tells if any ended."""
+        if at < node.availability.ends_at:
+            return False
+        node.availability.count_hours(at)
+        self.replica_index.version += 1
+        return True
+
     def remove_node(self, node: Node, reason: str, at: float) -> None:
         """Removes a node that leaves, with the reason; its record is kept until forgotten."""
-        inputs_before = self._shape_inputs()
-        self._mark_plan_due()
+        models, coops = _models_of(node), [node.card.coop]
+        inputs_before = self._shape_inputs(models, coops)
+        self._mark_plan_due(node.loadable)
         self.replica_index.remove_node(node, at)
         self._count_offer(node, -1)
         node.step("leave")
         node.accepting, node.reason, node.left_at = False, reason, at
-        self._mark_offers_changed()
-        if self._shape_inputs() != inputs_before:
+        _record_availability(node, at)
+        self.eligibility.update_node(node.card.node, models)
+        self._mark_offers_changed(models)
+        if self._shape_inputs(models, coops) != inputs_before:
             self._changes.shapes = True
 
-    def _shape_inputs(self) -> tuple[object, ...]:
-        """Returns what jobs' shapes depend on: context lengths and nodes with restricted slots."""
-        return (
-            dict(self.contexts),
-            dict(self.loadable_index.contexts),
-            sorted(self.replica_index.restricted_nodes),
-        )
+    def _shape_inputs(self, models: Iterable[str], coops: list[str]) -> list[object]:
+        """Returns what jobs' shapes depend on of some models' contexts and co-ops' nodes."""
+        could = self.loadable_index.contexts
+        contexts = [(self.contexts.get(model), could.get(model)) for model in models]
+        restricted = [coop in self.replica_index.restricted_nodes for coop in coops]
+        return [contexts, restricted, bool(self.newcomers)]
 
-    def _mark_offers_changed(self) -> None:
-        self._changes.aliases = self._changes.servable = True
+    def _mark_offers_changed(self, models: Iterable[str]) -> None:
+        self._changes.aliases = True
+        self._changes.servable.update(dict.fromkeys(models))
 
-    def _mark_plan_due(self) -> None:
-        """Makes a plan due if any node can load a model."""
+    def _mark_plan_due(self, models: Iterable[str]) -> None:
+        """Makes a plan due if any node can load a model; some models may be loaded differently."""
         if self.loadable_index.nodes:
-            self._changes.plan = self._changes.service = True
+            self._changes.plan = True
+            self._changes.note_service(models)
 
     def set_probation(self, node: Node, probation: Probation) -> None:
         """Sets a node's probation; the caller then calls ``refresh_node``."""
-        if node.probation.limited != probation.limited:
-            self._changes.shapes = True
+        inputs_before = self._shape_inputs((), [node.card.coop])
         self.replica_index.set_probation(node, probation)
         self.newcomers.pop(node.card.node, None)
         if probation.limited:
             self.newcomers[node.card.node] = node
+        if self._shape_inputs((), [node.card.coop]) != inputs_before:
+            self._changes.shapes = True
 
     def set_quarantine(self, node: Node, reason: str) -> None:
         """Sets the reason of a node's quarantine; "" ends the quarantine."""
         node.quarantine = reason
-        self._eligible.clear()
-        self._changes.service = True
+        self.eligibility.update_node(node.card.node, _models_of(node))
+        self._changes.note_service(_models_of(node))
 
     def forget_node(self, name: str) -> None:
         """Deletes a node that left."""
         del self.nodes[name]
-        self._eligible.clear()
+        self.eligibility.update_node(name, ())
 
-    def eligible_nodes(self, needs: Needs) -> EligibleNodes:
-        """Returns the nodes that may ever serve a job with these needs; its shape has them.
+    def own_coop(self, facts: RequestFacts) -> str:
+        """Returns a request's co-op if a rule treats its own machines otherwise; else ""."""
+        is_own = facts.data_class is DataClass.RESTRICTED
+        return facts.coop if is_own or self.replica_index.lends_in_part(facts.coop) else ""
 
-        Cached until a node changes, by what the permanent rules read of the job. So jobs that
-        differ in class, deadline or limits share an answer.
-        """
-        key = needs_of(needs)
-        eligible = self._eligible.get(key)
-        if eligible is None:
-            eligible = self._find_eligible(needs)
-            self._eligible.put(key, eligible)
-        return eligible
-
-    def _find_eligible(self, needs: Needs) -> EligibleNodes:
-        views: list[ReplicaView] = []
-        could_load: list[Node] = []
-        excluded: list[tuple[Node, Rule]] = []
-        counts: dict[str, int] = {}
-        examples: dict[str, tuple[Node, Rule]] = {}
-        serving = self.replica_index.by_model.get(needs.model, {})
-        for name in sorted(self.nodes):
-            node = self.nodes[name]
-            rule = first_broken_rule(node, needs)
-            if rule is None:
-                views.append(serving[name])
-            else:
-                excluded.append((node, rule))
-                if rule in LOADABLE_RULES:
-                    could_load.append(node)
-                counts[rule.code] = counts.get(rule.code, 0) + 1
-                examples.setdefault(rule.code, (node, rule))
-        contexts = [view.replica.context_tokens for view in views]
-        context_tokens = max(contexts, default=0)
-        eligible = EligibleNodes(
-            views, excluded, counts, list(examples.values()), context_tokens, could_load
-        )
-        if len(self.nodes) > self._scanned_nodes_max and views:
-            eligible.columns = self._columns(views, needs)
-        return eligible
-
-    def _columns(self, eligible: list[ReplicaView], needs: Needs) -> Columns:
-        table, views = self.replica_index.table_for(needs.model)
-        mask = None
-        if len(eligible) < len(views):
-            mask = np.zeros(len(views), np.bool_)
-            mask[[view.row for view in eligible]] = True
-        row_of = {view.name: row for row, view in enumerate(views)}
-        own = [view.row for view in views if view.coop == needs.coop]
-        return Columns(table, views, row_of, mask, own)
+    def may_admit(self, view: ReplicaView, shape: Shape) -> bool:
+        """Tells whether no filter excludes a replica from a shape now."""
+        return not blocking_bits(view, shape) and view.name in self.eligible_nodes(shape)
 
     def offers(self, model: str) -> bool:
         """Tells whether a node that has not left serves a model or could load it."""
@@ -383,10 +331,11 @@ class Fleet:
 
     def update_model_loads(self, node: Node) -> None:
         """Updates the index of loadable models for a node whose model loads changed."""
-        self._eligible.clear()
-        self._changes.service = True
         self.loadable_index.remove_node(node)
         self.loadable_index.add_node(node)
+        models = {**_models_of(node), **dict.fromkeys(node.orders)}
+        self.eligibility.update_node(node.card.node, models)
+        self._changes.note_service(models)
 
     def round_context(self, model: str, tokens: int) -> int:
         """Returns the least offered or loadable context that holds ``tokens``, else ``tokens``."""
@@ -399,19 +348,12 @@ class Fleet:
 
     def _count_offer(self, node: Node, times: int) -> None:
         """Adds (1) or removes (-1) a node's offers in the indexes."""
-        self._eligible.clear()
         if times > 0:
             self.loadable_index.add_node(node)
         else:
             self.loadable_index.remove_node(node)
         for model, replica in node.replicas.items():
-            counts = self._offers.setdefault(model, {})
-            counts[replica.context_tokens] = counts.get(replica.context_tokens, 0) + times
-            if not counts[replica.context_tokens]:
-                del counts[replica.context_tokens]
-            self.contexts[model] = tuple(sorted(counts))
-            if not counts:
-                del self._offers[model], self.contexts[model]
+            count_context(self._offers, self.contexts, model, replica.context_tokens, times)
 
     def restore(self, nodes: dict[str, Node], at: float) -> None:
         """Adds the nodes of a snapshot."""
@@ -422,11 +364,23 @@ class Fleet:
             if node.state is not NodeState.LEFT:
                 self._count_offer(node, 1)
                 self.replica_index.add_node(node, at)
+            self.eligibility.update_node(name, ())
 
 
 # Parts of a card on which it does not depend which jobs a node may serve; any other part does.
 NOT_OFFERED = ("node", "site", "power", "energy", "rtt_s", "agent", "surplus_evidence", "terms")
 _offer_of = attrgetter(*(name for name in NodeCard.__struct_fields__ if name not in NOT_OFFERED))
+
+
+def _record_availability(node: Node, at: float) -> None:
+    """Records whether a node takes work of all co-ops, in its availability profile."""
+    takes = node.state is NodeState.LIVE and node.accepting
+    node.availability.set_available(takes and node.lending is not Lending.OWN_ONLY, at)
+
+
+def _models_of(node: Node) -> dict[str, None]:
+    """Returns the models that a node serves or could load."""
+    return dict.fromkeys((*node.replicas, *node.loadable))
 
 
 def _carry_over_loads(node: Node, card: NodeCard, replicas: dict[str, Replica]) -> dict[str, Load]:

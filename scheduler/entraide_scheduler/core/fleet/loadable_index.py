@@ -20,6 +20,34 @@ def find_loadable(card: NodeCard, served: Mapping[str, object]) -> dict[str, Loa
     return offers
 
 
+def count_context(
+    offers: dict[str, dict[int, int]],
+    contexts: dict[str, tuple[int, ...]],
+    model: str,
+    tokens: int,
+    change: int,
+) -> None:
+    """Adds (1) or removes (-1) one offer of a context length.
+
+    Args:
+        offers: number of offers by model and length.
+        contexts: the distinct lengths by model, ascending.
+        model: of the offer.
+        tokens: its length.
+        change: 1 or -1.
+    """
+    counts = offers.setdefault(model, {})
+    counts[tokens] = counts.get(tokens, 0) + change
+    if not counts[tokens]:
+        del counts[tokens]
+    elif counts[tokens] > 1 or change < 0:
+        return  # the lengths are the same
+    if counts:
+        contexts[model] = tuple(sorted(counts))
+    else:
+        del offers[model], contexts[model]
+
+
 class LoadableIndex:
     """Models that nodes can load but do not serve, by model and node.
 
@@ -33,36 +61,29 @@ class LoadableIndex:
         self.nodes: dict[str, Node] = {}
         self.by_model: dict[str, dict[str, Node]] = {}
         self.contexts: dict[str, tuple[int, ...]] = {}
+        self._offers: dict[str, dict[int, int]] = {}
 
     def add_node(self, node: Node) -> None:
         """Adds a node that joined, or whose card changed."""
         name = node.card.node
         if node.loadable or node.orders:
             self.nodes[name] = node
-        for model in node.loadable:
+        for model, offer in node.loadable.items():
             self.by_model.setdefault(model, {})[name] = node
-            self._update_contexts(model)
+            count_context(self._offers, self.contexts, model, offer.context_tokens, 1)
 
     def remove_node(self, node: Node) -> None:
         """Removes a node that leaves, or before its card changes."""
         name = node.card.node
         self.nodes.pop(name, None)
-        for model in node.loadable:
+        for model, offer in node.loadable.items():
             nodes = self.by_model.get(model, NO_NODES)
-            if nodes.pop(name, None) is not None and not nodes:
+            if nodes.pop(name, None) is None:
+                continue
+            if not nodes:
                 del self.by_model[model]
-            self._update_contexts(model)
+            count_context(self._offers, self.contexts, model, offer.context_tokens, -1)
 
     def sorted_nodes(self) -> Iterator[Node]:
         """Returns the nodes in order of name."""
         return (self.nodes[name] for name in sorted(self.nodes))
-
-    def _update_contexts(self, model: str) -> None:
-        lengths = {
-            node.loadable[model].context_tokens: None
-            for node in self.by_model.get(model, NO_NODES).values()
-        }
-        if lengths:
-            self.contexts[model] = tuple(sorted(lengths))
-        else:
-            self.contexts.pop(model, None)

@@ -24,10 +24,9 @@ from entraide_scheduler.core.carbon import (
     status_valid_until,
 )
 from entraide_scheduler.core.estimation import PerformanceModel
-from entraide_scheduler.core.fleet.replica_table import ReplicaTable
+from entraide_scheduler.core.fleet.replica_tables import NO_SLOTS, ReplicaTables, ReplicaView
 from entraide_scheduler.core.policy import IntensityBasis, Lend, Policy
 from entraide_scheduler.core.prediction import (
-    CostModel,
     is_cheaper,
     make_cost_model,
     typical_token_uwh,
@@ -37,7 +36,6 @@ from entraide_scheduler.core.records import (
     Lease,
     Load,
     Node,
-    OwnKind,
     Probation,
     Shape,
     kind_of_replica,
@@ -48,42 +46,13 @@ from entraide_scheduler.core.rules import (
     REQUESTER_MASKS,
     LoadedReplica,
     OwnSlotsChange,
-    blocking_bits,
     find_blocked_bits,
-    first_broken_rule,
     may_open,
     refuses_others,
 )
 
-NO_SLOTS = (0, 0)
 UNKNOWN_RATES = Rates(1.0, 1.0, 0.0, Basis.DEFAULT)
 _replica_of = make_copier(Loadable, Replica)
-
-
-class ReplicaView(LoadedReplica, eq=False):
-    """One replica, with its cost and its blocked bits.
-
-    Attributes:
-        name, coop, zone: the node's name, co-op and zone.
-        effective: effective intensity of an extra load.
-        cost: cost of one more job.
-        typical_input_uwh, typical_output_uwh: energy of a prompt token, and of an answer token at
-            a full batch, by the card.
-        own_kind: properties that decide which jobs of its own co-op the replica can run.
-        row: row in the model's table; -1 without a table.
-        counted_slots: slots, and slots for batch work, counted as its co-op's own.
-    """
-
-    name: str
-    coop: str
-    zone: str
-    effective: EffectiveIntensity
-    cost: CostModel[float]
-    typical_input_uwh: float
-    typical_output_uwh: float
-    own_kind: OwnKind
-    row: int = -1
-    counted_slots: tuple[int, int] = NO_SLOTS
 
 
 def added_power_w(card: NodeCard) -> float:
@@ -101,9 +70,8 @@ def is_open(view: ReplicaView) -> bool:
     return not view.blocked_bits & REQUESTER_MASKS[0]  # no requester has fewer filters
 
 
-def may_admit(view: ReplicaView, shape: Shape) -> bool:
-    """Tells whether no filter excludes a replica from a shape now."""
-    return not blocking_bits(view, shape) and first_broken_rule(view.node, shape) is None
+def _without_coops(policy: Policy) -> Policy:
+    return structs.replace(policy, version="", coops=())
 
 
 class ReplicaIndex:
@@ -112,7 +80,7 @@ class ReplicaIndex:
     Attributes:
         by_model: replicas by model and node, in order of arrival.
         version: changes when a node is added, removed, or changes what it accepts.
-        tables: cached columns by model, with the replicas by row.
+        tables: the same as columns, by model.
         grid: intensity by zone.
         restricted_nodes: by co-op, number of its nodes that lend in part: their owners restrict
             it, or they are newcomers.
@@ -127,7 +95,7 @@ class ReplicaIndex:
         self._nodes = nodes
         self.by_model: dict[str, dict[str, ReplicaView]] = {}
         self.version = 0
-        self.tables: dict[str, tuple[ReplicaTable, list[ReplicaView]]] = {}
+        self.tables = ReplicaTables(self.by_model)
         self._policy = Policy(version="none")
         self._lend: dict[str, Lend] = {}
         self._sites: dict[tuple[str, str], dict[str, Node]] = {}
@@ -145,11 +113,12 @@ class ReplicaIndex:
     def add_node(self, node: Node, at: float) -> None:
         """Adds a node that joined or returned."""
         self.version += 1
-        self._changes.service = True
+        self._changes.note_service(node.replicas)
         name, site = node.card.node, site_of(node)
         self._sites.setdefault(site, {})[name] = node
         self._zones.setdefault(node.card.zone, {})[name] = node
         self._owned.setdefault(node.card.coop, {})[name] = node
+        node.lends = self._lend.get(node.card.coop, Lend()).is_any
         self._count_restricted(node, 1)
         for model, replica in node.replicas.items():
             load = node.loads.get(model)
@@ -173,10 +142,11 @@ class ReplicaIndex:
                 *typical_token_uwh(replica, extra_w=added_power_w(node.card)),
                 kind_of_replica(node.card, replica),
             )
+            view.set_intensity(intensity)
             view.blocked_bits = find_blocked_bits(view, self._policy)
             self.by_model.setdefault(model, {})[name] = view
             self._count_own(view)
-            self.tables.pop(model, None)
+            self.tables.note_change(model, name)
             if model in self.watched:
                 self.improved[model, name] = view
         self._update_site_draw(site, at)
@@ -187,7 +157,7 @@ class ReplicaIndex:
         if self._sites.get(site, {}).pop(name, None) is None:
             return
         self.version += 1
-        self._changes.service = True
+        self._changes.note_service(node.replicas)
         self._count_restricted(node, -1)
         if not self._sites[site]:
             del self._sites[site]
@@ -197,7 +167,7 @@ class ReplicaIndex:
             self._count_own(self.by_model[model].pop(name), present=False)
             if not self.by_model[model]:
                 del self.by_model[model]
-            self.tables.pop(model, None)
+            self.tables.note_change(model, name)
         if site in self._sites:
             self._update_site_draw(site, at)
 
@@ -221,24 +191,36 @@ class ReplicaIndex:
             if not self.restricted_nodes[coop]:
                 del self.restricted_nodes[coop]
 
-    def apply_policy(self, policy: Policy, at: float) -> None:
-        """Applies a policy and refreshes all replicas."""
+    def apply_policy(self, policy: Policy, at: float) -> list[Node]:
+        """Applies a policy, and refreshes the replicas to which its terms are not those before.
+
+        Returns:
+            The nodes whose co-op lends something now and nothing before, or the reverse.
+        """
         self.version += 1
-        self._changes.service = True
+        before, lent_before = self._policy, self._lend
         self._policy = policy
         self._lend = {terms.coop: terms.lend for terms in policy.coops}
-        for views in self.by_model.values():
+        same = _without_coops(before) == _without_coops(policy)
+        for model, views in self.by_model.items():
             for view in views.values():
+                if same and lent_before.get(view.coop) == self._lend.get(view.coop):
+                    continue
+                self._changes.service[model] = None
                 self._set_slot_limits(view.node, view.replica, view.load)
                 self.refresh(view, at)
                 self._count_own(view)
+        turned: list[Node] = []
+        for node in self._nodes.values():
+            lends = self._lend.get(node.card.coop, Lend()).is_any
+            if node.lends != lends:
+                node.lends = lends
+                turned.append(node)
+        return turned
 
     def lends_in_part(self, coop: str) -> bool:
         """Tells whether the policy, an owner or a probation restricts what a co-op's nodes lend."""
-        lend = self._lend.get(coop)
-        if coop in self.restricted_nodes:
-            return True
-        return lend is not None and (lend.part < 1.0 or lend.energy_wh_per_day is not None)
+        return coop in self.restricted_nodes or self._lend.get(coop, Lend()) != Lend()
 
     def serves_coop(self, node: Node, coop: str, shape: Shape | None = None) -> bool:
         """Tells whether the rules on a node, whatever it serves, let it run a co-op's jobs.
@@ -314,8 +296,8 @@ class ReplicaIndex:
         view = self.view_of(lease.terms.model, lease.terms.node)
         if view is not None:  # nothing else of its cost has changed
             view.cost = structs.replace(view.cost, free_at=load.free_at)
-            if view.row >= 0 and view.replica.model in self.tables:
-                self.tables[view.replica.model][0].write_free_at(view.row, load.free_at)
+            if view.row >= 0:
+                self.tables.write_free_at(view)
 
     def remove_lease(self, lease: Lease, at: float) -> None:
         """Removes a lease from its replica's load."""
@@ -378,19 +360,10 @@ class ReplicaIndex:
         loaded.blocked_bits = find_blocked_bits(loaded, self._policy)
         return loaded
 
-    def table_for(self, model: str) -> tuple[ReplicaTable, list[ReplicaView]]:
-        """Returns a model's replicas as columns and as rows, in order of node name; cached."""
-        table_and_rows = self.tables.get(model)
-        if table_and_rows is None:
-            views = self.by_model[model]
-            rows = [views[name] for name in sorted(views)]
-            for row, view in enumerate(rows):
-                view.row = row
-            table = ReplicaTable(
-                [(view.cost, view.blocked_bits, view.zone, view.coop) for view in rows]
-            )
-            table_and_rows = self.tables[model] = (table, rows)
-        return table_and_rows
+    def rows_of_coop(self, model: str, coop: str) -> list[int]:
+        """Returns the rows of a co-op's replicas in a model's table, ascending."""
+        views = (self.view_of(model, name) for name in self._owned.get(coop, ()))
+        return sorted(view.row for view in views if view is not None)
 
     # Cost models.
 
@@ -398,21 +371,21 @@ class ReplicaIndex:
         """Computes a replica's intensity, cost model and blocked bits again."""
         node, load = view.node, view.load
         old_cost, old_bits = view.cost, view.blocked_bits
-        view.effective = self._intensity_of(node, load, at)
+        intensity = self._intensity_of(node, load, at)
+        if intensity is not view.effective:
+            view.set_intensity(intensity)
         view.cost = make_cost_model(node, load, view.effective, self._policy.carbon.basis)
         view.blocked_bits = find_blocked_bits(view, self._policy)
         if (view.blocked_bits ^ old_bits) & CLOSED_BITS:
             self._count_own(view)
-            self._changes.service = True
+            self._changes.service[view.replica.model] = None
         model = view.replica.model
         if model in self.watched and (
             may_open(old_bits, view.blocked_bits) or is_cheaper(view.cost, old_cost)
         ):
             self.improved[model, view.name] = view
         if view.row >= 0:
-            table_and_rows = self.tables.get(model)
-            if table_and_rows is not None:
-                table_and_rows[0].write_row(view.row, view.cost, view.blocked_bits)
+            self.tables.write(view)
 
     def _refresh_nodes(self, nodes: Iterable[Node], at: float) -> None:
         for node in nodes:
@@ -435,7 +408,7 @@ class ReplicaIndex:
 
     def lend_slots(self, node: Node, slots: int) -> int:
         """Returns how many of a replica's slots other co-ops may hold."""
-        lent = int(self._lend.get(node.card.coop, Lend()).part * slots)
+        lent = self._lend.get(node.card.coop, Lend()).slots_of(slots)
         if node.lending is Lending.OWN_FIRST and slots > 1:
             return min(lent, slots - 1)
         return lent

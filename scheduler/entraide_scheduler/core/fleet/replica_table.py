@@ -2,8 +2,8 @@
 
 Rows are in order of node name, so the first of equal rows has the first name.
 
-Inputs: cost models, blocked bits, zones and co-ops. Outputs: the same as columns, bounds at a
-confidence, and the rows of the least values.
+Inputs: cost models, blocked bits, whether slots are lent, zones and co-ops. Outputs: the same as
+columns, bounds at a confidence, and the rows of the least values.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,6 +32,13 @@ def _index_names(names: list[str]) -> tuple[list[str], Rows]:
     return distinct, np.array([order[name] for name in names], np.intp)
 
 
+def _number_of(name: str, names: list[str]) -> int:
+    """Returns the index of a name; appends a missing one."""
+    if name not in names:
+        names.append(name)
+    return names.index(name)
+
+
 def first_codes(bits: Bits) -> Codes:
     """Returns ``rules.first_code`` of each row."""
     codes = np.zeros(len(bits), np.int8)
@@ -40,7 +47,7 @@ def first_codes(bits: Bits) -> Codes:
     return codes
 
 
-TableRow = tuple[CostModel[float], int, str, str]
+TableRow = tuple[CostModel[float], int, bool, str, str]
 
 
 class ReplicaTable:
@@ -51,9 +58,11 @@ class ReplicaTable:
         cost: the rows of ``cells``, one column per quantity.
         blocked_bits: by row, the temporary filters that exclude some job.
         blocked_by: the first filter's code, shape (4 requesters, rows).
+        lends: by row, whether other co-ops may hold a slot of the replica.
         zones: by row, index in ``zone_names``.
         coops: by row, index in ``coop_names``.
         counts: by requester, number of rows with each code.
+        version: changes when a row is inserted or deleted.
     """
 
     def __init__(self, rows: Sequence[TableRow]) -> None:
@@ -63,17 +72,48 @@ class ReplicaTable:
         self.blocked_by = np.array(
             [first_codes(self.blocked_bits & mask) for mask in REQUESTER_MASKS]
         )
-        self.zone_names, self.zones = _index_names([zone for _, _, zone, _ in rows])
+        self.lends: Bools = np.array([lends for _, _, lends, *_ in rows], np.bool_)
+        self.zone_names, self.zones = _index_names([zone for *_, zone, _ in rows])
         self.coop_names, self.coops = _index_names([coop for *_, coop in rows])
+        self.version = 0
         self._bounds: dict[float, Bounds[Floats]] = {}
         self._codes = [blocked_codes(bits) for _, bits, *_ in rows]
         self.counts = [[0] * (len(REPLICA_RULES) + 1) for _ in REQUESTER_MASKS]
         for codes in self._codes:
             self._count(codes, 1)
 
-    def write_row(self, row: int, cost: CostModel[float], bits: int) -> None:
+    def insert_row(self, row: int, values: TableRow) -> None:
+        """Inserts a replica before a row."""
+        cost, bits, lends, zone, coop = values
+        codes = blocked_codes(bits)
+        self._set_cells(np.insert(self.cells, row, astuple(cost), axis=1))
+        self.blocked_bits = np.insert(self.blocked_bits, row, bits)
+        self.blocked_by = np.insert(self.blocked_by, row, codes, axis=1)
+        self.lends = np.insert(self.lends, row, lends)
+        self.zones = np.insert(self.zones, row, _number_of(zone, self.zone_names))
+        self.coops = np.insert(self.coops, row, _number_of(coop, self.coop_names))
+        self._codes.insert(row, codes)
+        self._count(codes, 1)
+
+    def delete_row(self, row: int) -> None:
+        """Deletes a replica; its zone and co-op keep their names."""
+        self._set_cells(np.delete(self.cells, row, axis=1))
+        self.blocked_bits = np.delete(self.blocked_bits, row)
+        self.blocked_by = np.delete(self.blocked_by, row, axis=1)
+        self.lends = np.delete(self.lends, row)
+        self.zones, self.coops = np.delete(self.zones, row), np.delete(self.coops, row)
+        self._count(self._codes.pop(row), -1)
+
+    def _set_cells(self, cells: Floats) -> None:
+        self.version += 1
+        self.cells = np.ascontiguousarray(cells)
+        self.cost = CostModel(*self.cells)
+        self._bounds.clear()
+
+    def write_row(self, row: int, cost: CostModel[float], bits: int, *, lends: bool) -> None:
         """Updates the row of a replica."""
         self.cells[:, row] = astuple(cost)
+        self.lends[row] = lends
         for scale, columns in self._bounds.items():
             for column, bound in zip(columns, upper_bounds(cost, scale), strict=True):
                 column[row] = bound
@@ -89,9 +129,12 @@ class ReplicaTable:
         """Updates the end of the queued prompts of a replica."""
         self.cost.free_at[row] = free_at
 
-    def _count(self, codes: tuple[int, ...], times: int) -> None:
-        for counts, code in zip(self.counts, codes, strict=True):
-            counts[code] += times
+    def _count(self, codes: tuple[int, int, int, int], times: int) -> None:
+        own, other, own_batch, other_batch = self.counts
+        own[codes[0]] += times
+        other[codes[1]] += times
+        own_batch[codes[2]] += times
+        other_batch[codes[3]] += times
 
     def first_blocked(self, requester: int, code: int) -> int:
         """Returns the first row with a code; one must exist."""

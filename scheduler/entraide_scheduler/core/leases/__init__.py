@@ -12,11 +12,12 @@ request is at fault. Each job is tried on another replica a bounded number of ti
 ``leases`` opens, renews and closes; ``run_events`` handles reports; ``backoff`` pauses replicas;
 ``engine_exits`` finds keys whose requests end engines; ``smallest_model`` finds the smallest
 model that would have done; ``resumption`` continues answers elsewhere; ``feedback`` passes
-observations to ``estimation``.
+observations to ``estimation``; ``late_answers`` completes a job by a run that was given up.
 """
 
 from entraide_scheduler.core.leases.backoff import allow_probe
 from entraide_scheduler.core.leases.engine_exits import suspected_replica
+from entraide_scheduler.core.leases.late_answers import find_run as find_given_up_run
 from entraide_scheduler.core.leases.leases import (
     cancel_run,
     end_backoff,
@@ -29,7 +30,12 @@ from entraide_scheduler.core.leases.leases import (
     retry_node,
     stop_job,
 )
-from entraide_scheduler.core.leases.resumption import STREAM_BROKEN, expire_wait, handle_resumed
+from entraide_scheduler.core.leases.resumption import (
+    STREAM_BROKEN,
+    expire_wait,
+    handle_resumed,
+    note_sent,
+)
 from entraide_scheduler.core.leases.run_events import (
     handle_abandoned,
     handle_accepted,

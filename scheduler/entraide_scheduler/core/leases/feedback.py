@@ -1,14 +1,18 @@
 """Feedback: updates the predictors from a completed run.
 
 Input: a run's usage report and the predictions of its lease. Output: updates of the replica's
-performance model, of the co-op's answer-length predictor, and of the node's prefix cache.
+performance model, of the answer-length predictor, and of the node's prefix cache.
 """
 
 from entraide.models import EMBEDDINGS_ONLY
 from entraide.types import Usage
-from entraide_scheduler.core.estimation import FEATURE, RunMeasurement
-from entraide_scheduler.core.records import Job, Lease
+from entraide_scheduler.core import evaluation
+from entraide_scheduler.core.estimation import FEATURE, LONGEST, RunMeasurement
+from entraide_scheduler.core.records import DeadlineKind, Job, Lease
 from entraide_scheduler.core.state import State
+
+# Until blocked jobs are checked after shorter answers: not at each of many runs that end.
+SHORTER_RECHECK_S = 10.0
 
 
 def learn_from_run(state: State, job: Job, lease: Lease, usage: Usage) -> None:
@@ -25,12 +29,9 @@ def learn_from_run(state: State, job: Job, lease: Lease, usage: Usage) -> None:
     node = state.fleet.nodes[terms.node]
     # A model that also chats has answers of a length; its embeddings say nothing about them.
     if not facts.embeds or EMBEDDINGS_ONLY in node.replicas[terms.model].features:
-        state.length_predictor.learn(
-            facts.coop,
-            terms.model,
-            output_tokens=min(usage.output_tokens, lease.output_tokens_max) / choices,
-            run_s=usage.run_s,
-        )
+        _learn_lengths(state, job, lease, usage)
+        if state.shift_planner.backlog.has_work(terms.model):
+            evaluation.follow_capacity(state)
     if usage.ttft_s <= 0.0:
         return  # estimated by the pool, or without a first token
     uncached = max(0, usage.input_tokens - usage.cached_tokens)
@@ -58,3 +59,25 @@ def learn_from_run(state: State, job: Job, lease: Lease, usage: Usage) -> None:
     if view is not None and FEATURE in view.replica.features:
         predicted_cached = facts.input_tokens_est - expected.input_tokens
         state.prefix_cache.record_run(facts, terms.node, usage, expected=predicted_cached)
+
+
+def _learn_lengths(state: State, job: Job, lease: Lease, usage: Usage) -> None:
+    """Learns an answer's length; where jobs take less by it, blocked ones are checked again soon.
+
+    Those of the run's co-op are due by the end of its lease.
+    """
+    lengths, model = state.length_predictor, lease.terms.model
+    waiting = state.blocked_jobs.models.get(model)
+    before = lengths.output_tokens("", model, at_most=LONGEST) if waiting else 0.0
+    lengths.learn(
+        job.facts.coop,
+        model,
+        output_tokens=min(usage.output_tokens, lease.output_tokens_max) / max(1, job.facts.choices),
+        run_s=usage.run_s,
+        input_tokens=usage.input_tokens,
+    )
+    if not waiting or lengths.output_tokens("", model, at_most=LONGEST) >= before:
+        return
+    if any(lengths.shares_lengths(coop, model) for coop in waiting):
+        at = state.now + SHORTER_RECHECK_S
+        state.deadlines.set_no_later(DeadlineKind.BLOCKED_JOBS, "", at)

@@ -20,10 +20,21 @@ from entraide_scheduler.core import (
     newcomers,
     settlement,
 )
-from entraide_scheduler.core.accounting import CARBON_MAX_UG, ENERGY_MAX_UWH, clamp_amount
+from entraide_scheduler.core.accounting import (
+    CARBON_MAX_UG,
+    ENERGY_MAX_UWH,
+    clamp_amount,
+    cut_output,
+)
 from entraide_scheduler.core.commands import CancelRun, Place
-from entraide_scheduler.core.fleet import ReplicaView, may_admit
-from entraide_scheduler.core.leases import backoff, engine_exits, feedback, resumption
+from entraide_scheduler.core.fleet import ReplicaView
+from entraide_scheduler.core.leases import (
+    backoff,
+    engine_exits,
+    feedback,
+    late_answers,
+    resumption,
+)
 from entraide_scheduler.core.leases.smallest_model import smallest_model_terms
 from entraide_scheduler.core.placement import Pick, PlacementResult
 from entraide_scheduler.core.prediction import PlacementRequest
@@ -63,7 +74,7 @@ def offer_lease(
         reserved_tokens=reserved,
     )
     state.shift_planner.remove_job(job)
-    job.front = False
+    job.front, job.given_up = False, None
     state.end_resume_wait(facts.job)
     lease = _make_lease(state, job, pick, expected, charge)
     if lease.foreign:
@@ -115,8 +126,6 @@ def _make_lease(
 
 
 def _reserve_quotas(state: State, job: Job, expected: ExpectedRun) -> tuple[Hold, ...]:
-    if not job.shape.limited:
-        return ()
     energy_uwh, carbon_ug = expected.energy_uwh, expected.carbon_ug
     return state.quotas.reserve_at_placement(job.facts, energy_uwh, carbon_ug)
 
@@ -170,6 +179,8 @@ def _make_terms(state: State, job: Job, pick: Pick) -> Terms:
         intensity.surplus_evidence or UNSET,
         facts.places or UNSET,
         card.node_key or UNSET,
+        state.coops[view.coop].name or UNSET if view.coop in state.coops else UNSET,
+        state.model_aliases.thinking_of(job.facts, job.output_tokens_max) or UNSET,
     )
 
 
@@ -216,22 +227,34 @@ def retry_model(state: State, view: ReplicaView) -> None:
     """Unblocks the shapes that a replica may now admit."""
     state.queue.unblock_shapes(
         view.replica.model,
-        lambda shape: may_admit(view, shape) and evaluation.may_start_now(state, shape, view),
+        lambda shape: (
+            state.fleet.may_admit(view, shape) and evaluation.may_start_now(state, shape, view)
+        ),
     )
 
 
 def pause_replica(state: State, node: Node, model: str, *, reason: str, for_s: float) -> None:
     """Pauses a replica for ``for_s`` seconds; the node's next hello ends the pause earlier."""
     if model in node.loads:
+        node.loads[model].paused_until = state.now + for_s
         state.fleet.pause_replica(node, model, reason, state.now)
-        state.deadlines.set(DeadlineKind.PAUSE_END, node.card.node, state.now + for_s)
+        _schedule_pause_end(state, node)
+
+
+def _schedule_pause_end(state: State, node: Node) -> None:
+    """Sets the deadline of the first pause of a node's replicas to end."""
+    ends = [load.paused_until for load in node.loads.values() if load.paused]
+    until = min((end for end in ends if end > state.now), default=None)
+    if until is not None:
+        state.deadlines.set(DeadlineKind.PAUSE_END, node.card.node, until)
 
 
 def end_pause(state: State, name: str) -> None:
-    """Ends the pauses of a node's replicas, except of those that are being unloaded."""
+    """Ends the pauses of a node's replicas that are due."""
     node = state.fleet.nodes.get(name)
     if node is not None:
         state.fleet.end_pauses(node, state.now)
+        _schedule_pause_end(state, node)
 
 
 def end_backoff(state: State, name: str) -> None:
@@ -286,6 +309,7 @@ def requeue_job(
         resumption.pin_revision(state, job, is_certain=is_certain)
     else:
         void_lease(state, lease)
+        late_answers.note_refunded(job, lease, code, usage)
     job.step(trigger)
     if avoid:
         job.avoid = (*job.avoid, lease.terms.node)
@@ -315,7 +339,8 @@ def _enqueue_again(state: State, job: Job) -> None:
         return
     model_loading.request_plan(state, job)
     if not model_loading.is_reachable(state, job.shape):
-        state.changes.aliases = state.changes.servable = True
+        state.changes.aliases = True
+        state.changes.servable[job.shape.model] = None
 
 
 def stop_job(state: State, job: Job, trigger: str, code: str) -> None:
@@ -342,10 +367,12 @@ def cancel_run(state: State, lease: Lease) -> None:
 def close_lease(state: State, lease: Lease, usage: Usage | None) -> None:
     """Settles a lease whose job has ended: by the node's usage, else by the pool's estimate.
 
-    A run without any known usage is not billed.
+    A run without any known usage is not billed. If its gateway was lost, what its client has is.
     """
     if usage is None and lease.output_tokens:
         usage = settlement.estimate_usage(state, lease)
+    if usage is not None and lease.delivered_tokens is not None:
+        usage = cut_output(usage, lease.delivered_tokens) if lease.delivered_tokens else None
     if usage is not None and _has_usage(usage):
         release_lease(state, lease)
         settlement.settle(state, lease, usage, job_state=lease.job_state)

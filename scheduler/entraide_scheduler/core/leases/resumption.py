@@ -21,6 +21,7 @@ from entraide_scheduler.core.records import DeadlineKind, EarlierRun, Job, Lease
 from entraide_scheduler.core.state import State
 
 STREAM_BROKEN = "stream_broken"
+ENGINE_DOWN = "engine_down"  # a node's code why it accepts no work
 UNKNOWN_REVISION = "unknown"  # of a replica whose weights the pool cannot tell
 
 # Why a run ended that its node did not end itself.
@@ -70,11 +71,14 @@ def pin_revision(state: State, job: Job, *, is_certain: bool) -> None:
 
 
 def can_continue(state: State, job: Job) -> bool:
-    """Tells whether a node that now accepts work can continue a job's answer."""
+    """Tells whether a node can continue a job's answer that accepts work, or soon does again.
+
+    An agent starts an engine that has ended again at once: that is worth the wait.
+    """
     shape = evaluation.shape_of(state, job)
     return job.revision != UNKNOWN_REVISION and any(
         view.node.state in REACHABLE
-        and view.node.accepting
+        and (view.node.accepting or view.node.reason == ENGINE_DOWN)
         and state.fleet.replica_index.serves_coop(view.node, job.facts.coop)
         for view in state.fleet.eligible_nodes(shape).views
     )
@@ -120,6 +124,31 @@ def handle_resumed(state: State, event: AnswerResumed) -> None:
             run.delivered_tokens = clamp_amount(tokens, run.lease.output_tokens_max)
     if job is not None and lease is not None and lease.terms.epoch == event.epoch:
         _set_remaining(job, lease)
+
+
+def note_sent(job: Job, lease: Lease | None, sent: tuple[int, int], *, since: int) -> None:
+    """Notes what the client has of a job's runs, by the last word of its gateway, which is lost.
+
+    The gateway speaks of its newest run; of those before it, it has spoken as that was placed
+    (``handle_resumed``). Of a run that is newer, it had sent nothing.
+
+    Args:
+        job: not ended.
+        lease: of its run, if it has one.
+        sent: epoch of the run, and output tokens sent of it.
+        since: epoch after which every word has been heard.
+    """
+    last, tokens = sent
+    unknown = [run for run in job.earlier_runs if run.delivered_tokens is None]
+    runs: list[tuple[EarlierRun | Lease, Lease]] = [(run, run.lease) for run in unknown]
+    if lease is not None:
+        runs.append((lease, lease))
+    for run, run_lease in runs:
+        epoch = run_lease.terms.epoch
+        if epoch == last:
+            run.delivered_tokens = clamp_amount(tokens, run_lease.output_tokens_max)
+        elif epoch > max(last, since):
+            run.delivered_tokens = 0
 
 
 def note_false_alarm(state: State, name: str, epoch: int, node: str) -> None:

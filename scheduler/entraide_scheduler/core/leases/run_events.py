@@ -4,7 +4,7 @@ Input: accepts, declines, progress, usage reports, and jobs that gateways abando
 Output: changes of leases and jobs. A message counts only if its job, epoch and node are those of
 the lease (a fencing token). Any other message is dropped and counted, and a node that still runs an
 old epoch is told to stop. Usage of an old epoch is acknowledged, so that the node deletes it, but
-never billed.
+never billed, unless it is that of a late answer (``late_answers``).
 """
 
 from entraide.errors import CODES
@@ -22,7 +22,13 @@ from entraide_scheduler.core.events import (
     RunProgressed,
     RunReported,
 )
-from entraide_scheduler.core.leases import backoff, engine_exits, leases, resumption
+from entraide_scheduler.core.leases import (
+    backoff,
+    engine_exits,
+    late_answers,
+    leases,
+    resumption,
+)
 from entraide_scheduler.core.records import Lease, LeaseState
 from entraide_scheduler.core.state import State
 
@@ -30,14 +36,17 @@ from entraide_scheduler.core.state import State
 ANSWER_BROKEN = "answer_broken"  # parts are missing
 ANSWER_COMPLETE = "answer_complete"  # the client has all of it but its end
 
+FULL = "full"
 FULL_PAUSE_S = 1.0  # of a replica that declined as full
-RACE_CODES = ("full", "not_loaded")  # declines of a node that works
+RACE_CODES = (FULL, "not_loaded")  # declines of a node that works
 STOPS_PER_BEAT = 16  # a node that lists more unknown runs is told the others at its next beats
 NOT_LOADED_PAUSE_S = 10.0  # ends earlier with the node's next hello
 
-# An owner's return is no failure: up to ``OWNER_ENDS_MAX`` such ends do not count as attempts.
+# Neither an owner's return is a failure, nor a slot that is still taken by a run which the core has
+# given up: up to ``UNCOUNTED_ENDS_MAX`` such ends of a job do not count as attempts.
 OWNER_CODES = ("owner_terms", "draining", "own_only")
-OWNER_ENDS_MAX = 32
+UNCOUNTED_CODES = (FULL, *OWNER_CODES)
+UNCOUNTED_ENDS_MAX = 32
 
 
 def handle_accepted(state: State, event: RunAccepted) -> None:
@@ -110,7 +119,7 @@ def handle_declined(state: State, event: RunDeclined) -> None:
     node, model = state.fleet.nodes[event.node], lease.terms.model
     if event.code == "draining":
         state.fleet.stop_accepting(node, event.code, state.now)
-    elif event.code == "full":
+    elif event.code == FULL:
         leases.pause_replica(state, node, model, reason=event.code, for_s=FULL_PAUSE_S)
     elif event.code == "not_loaded":
         leases.pause_replica(state, node, model, reason=event.code, for_s=NOT_LOADED_PAUSE_S)
@@ -134,15 +143,20 @@ def _is_retryable(code: str) -> bool:
 def _counts_as_attempt(state: State, lease: Lease, code: str) -> bool:
     """Tells whether a lost run counts as an attempt of its job."""
     ends = len(state.jobs[lease.terms.job].avoid)
-    return code not in OWNER_CODES or ends >= OWNER_ENDS_MAX
+    return code not in UNCOUNTED_CODES or ends >= UNCOUNTED_ENDS_MAX
 
 
 def handle_reported(state: State, event: RunReported) -> None:
     """Handles a node's usage report, which ends the run."""
-    lease = _find_lease(state, event.job, event.epoch, event.node)
+    run = event.job, event.epoch, event.node
+    lease = _find_lease(state, *run)
     if lease is None:
-        state.drop("reported", job=event.job, node=event.node)
-        resumption.note_false_alarm(state, event.job, event.epoch, event.node)
+        late = late_answers.find_run(state, *run)
+        resumption.note_false_alarm(state, *run)
+        if late is not None and event.outcome is Outcome.COMPLETED:
+            late_answers.complete_job(state, late, event.usage)
+        else:
+            state.drop("reported", job=event.job, node=event.node)
     elif lease.state is LeaseState.STOPPING:
         leases.close_lease(state, lease, settlement.bounded_usage(state, lease, event.usage)[0])
     elif event.outcome is Outcome.COMPLETED:
@@ -258,6 +272,7 @@ def handle_abandoned(state: State, event: JobAbandoned) -> None:
     job = state.jobs.get(event.job)
     if lease is None or job is None or lease.terms.epoch != event.epoch:
         state.drop("abandoned", job=event.job)
+        late_answers.forget_run(state, event.job, event.epoch, event.code)
         return
     if event.code == settlement.ANSWER_INVALID:
         settlement.record_violation(state, lease.terms.node, event.code)

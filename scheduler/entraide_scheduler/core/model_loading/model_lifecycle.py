@@ -315,7 +315,8 @@ def _fail_load(state: State, node: Node, load: ModelLoad, code: str) -> None:
     _end_load(node, load, "fail", state.now)
     state.fleet.update_model_loads(node)
     changes = state.changes
-    changes.plan = changes.aliases = changes.servable = True
+    changes.plan = changes.aliases = True
+    changes.servable[load.model] = None
 
 
 def _end_load(node: Node, load: ModelLoad, trigger: str, at: float) -> None:
@@ -346,16 +347,20 @@ def _schedule_plan(state: State) -> None:
 
 
 def refresh_aliases(state: State) -> None:
-    """Resolves the aliases of waiting jobs again."""
-    state.changes.aliases = False
-    if state.fleet.loadable_index.nodes:
-        state.changes.plan = True
-    for job in state.queue.jobs():
-        if job.alias and not job.earlier_runs:
+    """Resolves the aliases of waiting jobs again, a bounded number of them per event."""
+    sweep = state.alias_sweep
+    if state.changes.aliases:
+        state.changes.aliases = False
+        if state.fleet.loadable_index.nodes:
+            state.changes.plan = True
+        sweep.begin(state.arrivals)
+    for job in sweep.take():
+        if not job.earlier_runs:
             asked_for = structs.replace(job.facts, model=job.alias)
             model = state.model_aliases.resolve(state.fleet, asked_for, state.now)
             if model not in ("", job.facts.model):
                 _change_model(state, job, model)
+    sweep.end_if_done()
 
 
 def _change_model(state: State, job: Job, model: str) -> None:

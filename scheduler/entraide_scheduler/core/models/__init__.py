@@ -8,7 +8,8 @@ which the planner decides which models to load.
 An alias falls back to another model only as its catalogue entry allows, and a job that is waiting
 is moved with it. Demand decays, so that a model which nobody asks for any more can make room.
 
-``model_aliases`` resolves names; ``demand`` counts requests and missed promises.
+``model_aliases`` resolves names; ``model_grades`` says which models are good enough for a task in
+a language; ``demand`` counts requests and missed promises.
 """
 
 from entraide_scheduler.core.models.demand import Demand, DemandState
@@ -20,3 +21,4 @@ from entraide_scheduler.core.models.model_aliases import (
     has_exhausted_loads,
     minimal_shape,
 )
+from entraide_scheduler.core.models.model_grades import Grade, QualityStanding

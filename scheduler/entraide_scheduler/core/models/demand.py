@@ -7,6 +7,7 @@ second converges to r * H / ln 2 tokens. The decay factor comes from the table o
 """
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from entraide_scheduler.core.accounting import STEPS, decayed
 from entraide_scheduler.core.records import Shape
@@ -103,7 +104,7 @@ class Demand:
 
     def dump(self) -> DemandState:
         """Returns the state for a snapshot."""
-        return DemandState(list(self.by_model.items()), list(self.considered))
+        return DemandState(list(self.by_model.items()), sorted(self.considered, key=astuple))
 
     def load(self, saved: DemandState) -> None:
         """Replaces the state by that of a snapshot."""

@@ -1,24 +1,41 @@
 """Model aliases: resolves a size, or ``auto``, to the model that a request gets.
 
 Input: the catalogue, the fleet and a request. Output: a model's name, or "" if none fits. Among the
-candidates the order is: served by a live node, loadable by a live node, then the same for nodes
-that accept no work now. Ties go to the smallest model (active parameters, then parameters);
-``auto`` prefers models that do not reason. A name that a node serves or the catalogue lists is
-always that model, even if it is also an alias.
+candidates, those that are measured and good enough for the request's task and language go first
+(``model_grades``), then those of which that is undecided, those that nobody measured, and those
+that are measured and too bad. Within a standing the order is: served by a live node, loadable by a
+live node, then the same for nodes that accept no work now. Ties go to the model whose answer takes
+the least energy if both are good enough, to the better one if both are measured and are not, else
+to the smallest (active parameters, then parameters); ``auto`` prefers models that need not think. A
+model that cannot be told whether it thinks stands for an alias only if a thought is asked for; then
+models that can think come first. A name that a node serves or the catalogue lists is always that
+model, even if it is also an alias.
 """
+
+from math import inf
 
 from msgspec import Struct, structs
 
 from entraide.models import ALIASES, AUTO, Catalogue, ModelEntry
 from entraide.shared_fields import make_copier
-from entraide.types import DataClass, NodeState, RequestFacts
+from entraide.thinking import Thinking, ThinkingSigns, ThinkingTerms, find_terms
+from entraide.types import NodeState, RequestFacts
+from entraide.units import UWH_PER_WH
+from entraide_scheduler.core.estimation import LONGEST, LengthPredictor
 from entraide_scheduler.core.fleet import EligibleNodes, Fleet
+from entraide_scheduler.core.models.model_grades import (
+    UNKNOWN_GRADE,
+    Grade,
+    ModelGrades,
+    QualityStanding,
+)
 from entraide_scheduler.core.records import Node, Shape, context_input_est, is_leaving
 
 REACHABLE = (NodeState.LIVE, NodeState.SUSPECT)
 FAILURES_MAX = 3  # consecutive load failures after which no job waits for the node
 NO_CATALOGUE = Catalogue(0, 0.0, ())
 _shape_from = make_copier(RequestFacts, Shape, own=("model", "features", "coop"))
+VIEWS_MAX = 16  # greatest number of replicas whose energy is compared
 UNREACHABLE = 9  # no node serves the model, and none can load it
 
 
@@ -28,50 +45,112 @@ class ModelAliases:
     Attributes:
         catalogue: the pool's.
         entries: the catalogue's models by name, the smallest first.
+        grades: whether each is good enough for a task in a language.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, length_predictor: LengthPredictor) -> None:
         self.catalogue = NO_CATALOGUE
         self.entries: dict[str, ModelEntry] = {}
+        self.grades = ModelGrades()
+        self._length_predictor = length_predictor
 
     def set_catalogue(self, catalogue: Catalogue) -> None:
         """Replaces the catalogue."""
         self.catalogue = catalogue
         self.entries = {entry.name: entry for entry in sorted(catalogue.models, key=_size_key)}
+        self.grades.set_entries(self.entries.values())
 
     def resolve(self, fleet: Fleet, facts: RequestFacts, at: float) -> str:
         """Returns the model that a request means; "" if no model meets its needs."""
         asked = facts.model
         if asked not in ALIASES or asked in fleet.contexts or asked in self.entries:
             return asked
-        best_rank, best_model = UNREACHABLE, ""
-        for name in self._list_candidates(fleet, asked):
+        grades = self.grades.of_request(facts)
+        candidates = self._list_candidates(fleet, facts)
+        candidates.sort(key=lambda name: grades.get(name, UNKNOWN_GRADE).standing)
+        best_model, best, best_standing = "", (UNREACHABLE, 0.0), QualityStanding.OTHER_LANGUAGE
+        for name in candidates:
+            grade = grades.get(name, UNKNOWN_GRADE)
+            if best_model and grade.standing > best_standing:
+                break
             eligible = fleet.eligible_nodes(minimal_shape(fleet, facts, name))
             rank = reach_rank(fleet, eligible, name, coop=facts.coop, at=at)
-            if rank < best_rank:
-                best_rank, best_model = rank, name
-            if not best_rank:
+            if rank > best[0] or rank == UNREACHABLE:
+                continue
+            cost = self._cost(facts, name, grade, eligible)
+            if not best_model or (rank, cost) < best:
+                best_model, best, best_standing = name, (rank, cost), grade.standing
+            if not rank and cost == -inf:
                 break
         return best_model
+
+    def thinking_of(self, facts: RequestFacts, output_tokens_max: int) -> ThinkingTerms | None:
+        """Returns how a job's model thinks; None where it does not.
+
+        A model that the catalogue does not list is told by the template's argument.
+
+        Args:
+            facts: of the job, with the model's name.
+            output_tokens_max: limit on its answer, which contains the thought.
+        """
+        if facts.embeds:
+            return None
+        entry = self.entries.get(facts.model)
+        return find_terms(
+            facts.effort,
+            min(facts.thinking_budget_tokens, output_tokens_max),
+            entry.thinking if entry is not None else Thinking.ARGUMENT,
+            entry.thinking_signs if entry is not None else ThinkingSigns(),
+        )
+
+    def _cost(
+        self, facts: RequestFacts, model: str, grade: Grade, eligible: EligibleNodes
+    ) -> float:
+        """Returns what a model of a standing should have least of; -inf where its place decides."""
+        if grade.standing in (QualityStanding.UNDECIDED, QualityStanding.FAILS):
+            return grade.lacking
+        if grade.standing is not QualityStanding.PASSES:
+            return -inf
+        if facts.effort.thinks and self.entries[model].thinking is Thinking.NEVER:
+            return inf  # a thought is asked for, and it has none
+        most = facts.output_tokens_max or LONGEST
+        tokens = self._length_predictor.output_tokens(facts.coop, model, at_most=most)
+        energies_uwh = [
+            facts.input_tokens_est * view.cost.input_uwh + tokens * view.cost.output_uwh
+            for view in eligible.views[:VIEWS_MAX]
+            if view.node.state in REACHABLE and not is_leaving(view.node, model)
+        ]
+        if energies_uwh:
+            return min(energies_uwh)
+        declared_wh = self.entries[model].energy_wh_per_1k_tokens or inf
+        return declared_wh * tokens * UWH_PER_WH / 1_000
 
     def longest_context(self, fleet: Fleet, facts: RequestFacts) -> int:
         """Returns the longest context that an alias offers to shorter requests, tokens; 0: none."""
         short = structs.replace(facts, input_tokens_est=1, longest_input_est=0)
         longest = 0
-        for name in self._list_candidates(fleet, facts.model):
+        for name in self._list_candidates(fleet, facts):
             eligible = fleet.eligible_nodes(minimal_shape(fleet, short, name))
             could = [node.loadable[name].context_tokens for node in eligible.could_load]
             longest = max(longest, eligible.context_tokens, *could)
         return longest
 
-    def _list_candidates(self, fleet: Fleet, alias: str) -> list[str]:
-        """Returns the models that an alias may mean, the preferred ones first."""
+    def _list_candidates(self, fleet: Fleet, facts: RequestFacts) -> list[str]:
+        """Returns the models that a request's alias may mean, the preferred ones first."""
+        alias, thinks = facts.model, facts.effort.thinks
         sizes = ALIASES[alias]
         known = [entry for entry in self.entries.values() if fleet.offers(entry.name)]
-        entries = [entry for entry in known if entry.size in sizes]
+        entries = [
+            entry
+            for entry in known
+            if entry.size in sizes and (thinks or entry.thinking is not Thinking.ALWAYS)
+        ]
+        if thinks:
+            entries.sort(key=lambda entry: entry.thinking is Thinking.NEVER)
         if alias != AUTO:
             return [entry.name for entry in entries]
-        entries.sort(key=lambda entry: entry.reasoning)
+        if not thinks:
+            entries.sort(key=lambda entry: entry.thinking is not Thinking.NEVER)
         others = sorted(name for name in fleet.contexts if name not in self.entries)
         return [*(entry.name for entry in entries), *others]
 
@@ -111,7 +190,7 @@ def minimal_shape(fleet: Fleet, facts: RequestFacts, model: str) -> Shape:
         facts,
         model=model,
         features=tuple(sorted(facts.features)) if facts.features else (),
-        coop=facts.coop if facts.data_class is DataClass.RESTRICTED else "",
+        coop=fleet.own_coop(facts),
         context_tokens=fleet.round_context(model, context_input_est(facts) + 1),
     )
 

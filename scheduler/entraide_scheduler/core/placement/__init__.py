@@ -22,8 +22,10 @@ from entraide_scheduler.core.placement.placement import (
     PlacementResult,
     Prediction,
     exceeded_limit,
+    full_batch_uwh,
     pick,
     predict,
+    promises_end,
     scan,
     tokens_to_read,
 )

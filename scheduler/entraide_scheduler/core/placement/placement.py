@@ -2,9 +2,12 @@
 
 1. Filter: the permanent and temporary filters of ``rules``, then the limits of the job.
 2. Predict: time to first token, energy and carbon, by the replica's ``CostModel``.
-3. Pick: among the replicas predicted to meet the latency objectives with the class's confidence,
-   the least carbon, weighted by occupancy (``weighted_ug``); if none is, the fastest. Ties go to
-   the least energy, then the earliest first token, then the first node name.
+3. Pick, among the replicas predicted to meet the latency objectives with the class's confidence,
+   or with less where the risk is worth its grams (``accept_risks``): of the replicas of each
+   intensity the one with the least emissions, weighted by occupancy (``weighted``), and of these
+   the one with the least in a full batch (``least_shared``). If none meets the objectives, the
+   fastest; of those nearly as fast the one with the least emissions, if the job is late anyway
+   (``is_late``). Ties go to the least energy, the earliest first token, the first node name.
 
 Quantities compared are physical: seconds, micrograms, microwatt-hours. ``scan`` evaluates every
 replica and defines the result; ``vectorized`` computes the same result over columns for large
@@ -15,6 +18,7 @@ Inputs: replica views, a ``PlacementRequest``, the policy. Output: ``PlacementRe
 
 from collections.abc import Callable, Collection, Mapping
 from heapq import nsmallest
+from itertools import islice
 from math import inf
 from operator import attrgetter
 from types import MappingProxyType
@@ -24,11 +28,12 @@ from msgspec import Struct
 
 from entraide.types import Candidates
 from entraide_scheduler.core.fleet import ReplicaView
-from entraide_scheduler.core.policy import Picker, Policy
+from entraide_scheduler.core.policy import Carbon, ClassTerms, Picker, Policy
 from entraide_scheduler.core.prediction import (
     CostModel,
     Number,
     PlacementRequest,
+    late_risk,
     predict_carbon,
     predict_completion,
     predict_energy,
@@ -48,7 +53,10 @@ from entraide_scheduler.core.rules import (
     masks_for,
 )
 
-TIME_WEIGHT = 2.0  # weight of r^2 against s^2 in ``weighted_ug``
+TIME_WEIGHT = 2.0  # weight of r^2 against s^2 in ``weighted``
+INTENSITIES_MAX = 8  # distinct intensities that a pick compares, of the least emissions
+SHARED_MORE = 1.4  # multiple of the least emissions now that less in a full batch may take
+NEARLY_FASTEST = 1.1  # multiple of the shortest promised time that late work may take
 
 # Reasons of a pick; ``WITH_ROOM``: a greener node is more occupied.
 GREENEST, WITH_ROOM, AT_RISK = "greenest", "greenest_with_room", "fastest_at_risk"
@@ -61,7 +69,9 @@ class Prediction(Struct, gc=False):
         view: the replica.
         ttft_s, ttft_upper_s: time to the first token: mean, and bound at the class's confidence.
         energy_uwh, carbon_ug: marginal energy and emissions of the job.
-        keeps: whether all latency objectives, counted from the request, are predicted to be met.
+        keeps_rest: whether the latency objectives, counted from the request, are predicted to be
+            met, but for that of the first token.
+        keeps: whether all are, at the confidence or at a risk worth its grams.
     """
 
     view: ReplicaView
@@ -69,6 +79,7 @@ class Prediction(Struct, gc=False):
     ttft_upper_s: float
     energy_uwh: float
     carbon_ug: float
+    keeps_rest: bool
     keeps: bool
 
 
@@ -113,13 +124,14 @@ def predict(view: ReplicaView, request: PlacementRequest) -> Prediction:
     if request.cached:
         tokens = tokens_to_read(view, request)
     bounds = upper_bounds(cost, request.scale)
-    ttft_s, upper_s, keeps = predict_latency(cost, request, tokens, bounds)
+    ttft_s, upper_s, keeps_rest, keeps = predict_latency(cost, request, tokens, bounds)
     return Prediction(
         view,
         ttft_s,
         upper_s,
         predict_energy(cost, request, tokens),
         predict_carbon(cost, request, tokens),
+        keeps_rest,
         keeps,
     )
 
@@ -177,6 +189,8 @@ def scan(
         excluded.append((view.node, rule))
     if request.avoid:
         fits = _prefer_untried(fits, request.avoid, excluded)
+    if policy.picker is Picker.GREENEST and request.ttft_left_s != inf:
+        accept_risks(fits, request, policy.carbon.late_weight)
     counts: dict[str, int] = {}
     for _, rule in excluded:
         counts[rule.code] = counts.get(rule.code, 0) + 1
@@ -262,45 +276,99 @@ SortKey = Callable[[Prediction], tuple[float | int | str, ...]]
 def best_of(fits: list[Prediction], request: PlacementRequest, policy: Policy) -> Prediction | None:
     """Returns the prediction to pick; None when there is none.
 
-    By the default picker: among the predictions that meet the objectives, those within the
-    policy's tolerance of the least weighted emissions; of these the least energy, then the
-    earliest first token, then the first name. If none meets the objectives, the fastest. The other
-    pickers are baselines for comparisons.
+    By the default picker: of the predictions that meet the objectives, of each intensity the
+    roomiest; of these the one of ``least_shared``. If none meets the objectives, see ``best_late``.
+    The other pickers are baselines for comparisons.
+
+    Args:
+        fits: predictions, those that meet the objectives first, then by carbon.
+        request: the job's requirements.
+        policy: picker, headroom and tolerance.
     """
     if not fits:
         return None
     if policy.picker is not Picker.GREENEST:
         return min(fits, key=PICKERS[policy.picker](policy, request))
-    keeping = [prediction for prediction in fits if prediction.keeps]
-    if not keeping:
-        return min(fits, key=fastest_first(request))
-    headroom = policy.carbon.headroom
-    weighted = [
-        weighted_ug(fit.carbon_ug, fit.ttft_upper_s, fit.view.cost.full_part, request, headroom)
-        for fit in keeping
+    groups: dict[float, list[Prediction]] = {}
+    for prediction in fits:
+        if prediction.keeps:
+            groups.setdefault(prediction.view.cost.g_per_kwh, []).append(prediction)
+    if not groups:
+        return best_late(fits, request)
+    within, most_ug = max(SHARED_MORE, 1.0 + policy.carbon.tolerance), inf
+    best: list[Prediction] = []
+    for group in islice(groups.values(), INTENSITIES_MAX):
+        if group[0].carbon_ug > most_ug or most_ug == 0.0:
+            break
+        best.append(roomiest(group, request, policy.carbon))
+        most_ug = min(most_ug, best[-1].carbon_ug * within)
+    near = [each for each in best if each.carbon_ug <= most_ug]
+    return least_shared(near, request, policy.carbon.tolerance)
+
+
+def least_shared(near: list[Prediction], request: PlacementRequest, tolerance: float) -> Prediction:
+    """Returns the prediction of the least emissions in a full batch, by the nodes' cards.
+
+    A busy node takes little for one more job, and for the next: on a dirtier grid it would never
+    end. Within the tolerance the least energy in a full batch decides, then these emissions.
+    """
+    if len(near) == 1:
+        return near[0]
+    rows = [
+        (uwh, uwh * each.view.cost.g_per_kwh, *least_energy_first(each), each)
+        for uwh, each in ((full_batch_uwh(each.view, request), each) for each in near)
     ]
-    most_ug = min(weighted) * (1.0 + policy.carbon.tolerance)
-    least = [prediction for prediction, ug in zip(keeping, weighted, strict=True) if ug <= most_ug]
-    return least[0] if len(least) == 1 else min(least, key=least_energy_first)
+    most = min(emitted for _, emitted, *_ in rows) * (1.0 + tolerance)
+    return min(row for row in rows if row[1] <= most)[-1]
 
 
-def weighted_ug(
-    carbon_ug: Number,
+def full_batch_uwh(view: ReplicaView, request: PlacementRequest) -> float:
+    """Returns the energy of a job in a full batch by the node's card, microwatt-hours."""
+    input_uwh = tokens_to_read(view, request) * view.typical_input_uwh
+    return input_uwh + request.produced_tokens * view.typical_output_uwh
+
+
+def roomiest(group: list[Prediction], request: PlacementRequest, terms: Carbon) -> Prediction:
+    """Returns the prediction to pick among those of one intensity.
+
+    Where their power emits nothing, energy is weighted in place of emissions.
+    """
+    if len(group) == 1:
+        return group[0]
+    emits = group[0].view.cost.g_per_kwh > 0.0
+    weights = [
+        weighted(
+            each.carbon_ug if emits else each.energy_uwh,
+            each.ttft_upper_s,
+            each.view.cost.full_part,
+            request,
+            terms.headroom,
+        )
+        for each in group
+    ]
+    most = min(weights) * (1.0 + terms.tolerance)
+    least = [each for each, weight in zip(group, weights, strict=True) if weight <= most]
+    return min(least, key=least_recent_first if request.begins else least_energy_first)
+
+
+def weighted(
+    amount: Number,
     upper_s: Number,
     full_part: Number,
     request: PlacementRequest,
     headroom: float,
 ) -> Number:
-    """Returns predicted emissions, weighted by the replica's occupancy, micrograms.
+    """Returns predicted emissions or energy, weighted by the replica's occupancy.
 
-    ``carbon_ug * (1 + headroom * (2 r^2 + s^2))``, with r the upper time to the first token as a
+    ``amount * (1 + headroom * (2 r^2 + s^2))``, with r the upper time to the first token as a
     fraction of the time left for it, and s the occupied fraction of the slots. So load spreads over
-    replicas of similar emissions before one is full, and a burst finds slots on green machines. A
-    replica that is cleaner by more than the weight is still filled up to the objective. Time has
-    the greater weight: prefill capacity that stays idle while prompts queue elsewhere is lost.
+    replicas of one intensity before one is full. A replica of a cleaner grid is filled up to the
+    objective before one of the next: a slot that is kept free there saves no grams until a later
+    job takes it. Time has the greater weight: prefill capacity that stays idle while prompts queue
+    elsewhere is lost.
     """
     r, s = upper_s / request.ttft_left_s, full_part
-    return carbon_ug * (1.0 + headroom * (TIME_WEIGHT * r * r + s * s))
+    return amount * (1.0 + headroom * (TIME_WEIGHT * r * r + s * s))
 
 
 def least_energy_first(prediction: Prediction) -> tuple[float, float, str]:
@@ -308,20 +376,76 @@ def least_energy_first(prediction: Prediction) -> tuple[float, float, str]:
     return prediction.energy_uwh, prediction.ttft_s, prediction.view.name
 
 
+def least_recent_first(prediction: Prediction) -> tuple[int, str]:
+    """Returns the sort key of a new conversation among equal emissions: last placement, name."""
+    return prediction.view.load.turn, prediction.view.name
+
+
+def accept_risks(fits: list[Prediction], request: PlacementRequest, late_weight: float) -> None:
+    """Counts a prediction as meeting the objectives whose risk of a late first token is worth it.
+
+    Its likely time must be in time, and its emissions must be below the least of those that meet
+    the objectives with the class's confidence.
+    """
+    least_ug = min((each.carbon_ug for each in fits if each.keeps), default=inf)
+    if least_ug == inf:
+        return
+    for each in fits:
+        if (
+            not each.keeps
+            and each.keeps_rest
+            and each.carbon_ug < least_ug
+            and each.ttft_s <= request.ttft_left_s
+        ):
+            risk = late_risk(each.ttft_s, each.ttft_upper_s, request.ttft_left_s, request.scale)
+            each.keeps = is_worth_risk(each.carbon_ug, risk, least_ug, late_weight)
+
+
+def is_worth_risk(carbon_ug: Any, risk: Any, least_ug: float, late_weight: float) -> Any:
+    """Tells whether the emissions saved are worth the risk of a late first token.
+
+    A late first token counts ``late_weight`` times the least emissions that avoid the risk.
+    """
+    return carbon_ug + late_weight * risk * least_ug <= least_ug
+
+
+def best_late(fits: list[Prediction], request: PlacementRequest) -> Prediction:
+    """Returns the prediction to pick where none meets the objectives.
+
+    The fastest; if the job is late even there, of those that take at most a tenth longer and meet
+    what it meets the least carbon, then the fastest, then the first name.
+    """
+    left_s = request.ttft_left_s
+    times_s = [promised_time_s(each.view.cost, request, each.ttft_s) for each in fits]
+    fastest = min(
+        zip(times_s, fits, strict=True),
+        key=lambda pair: (pair[0], pair[1].carbon_ug, pair[1].view.name),
+    )[1]
+    most_s = min(times_s) * (NEARLY_FASTEST if is_late(fastest, request) else 1.0)
+    near = [
+        (each.carbon_ug, time_s, each.view.name, each)
+        for time_s, each in zip(times_s, fits, strict=True)
+        if time_s <= most_s
+        and each.keeps_rest >= fastest.keeps_rest
+        and (each.ttft_s <= left_s) >= (fastest.ttft_s <= left_s)
+    ]
+    return min(near)[-1]
+
+
+def is_late(fastest: Prediction, request: PlacementRequest) -> bool:
+    """Tells whether the likely first token or end of a job is too late on the fastest replica."""
+    end_s = predict_completion(fastest.view.cost, request, fastest.ttft_s)
+    return fastest.ttft_s > request.ttft_left_s or end_s > request.completion_left_s
+
+
 def promised_time_s(cost: CostModel[Number], request: PlacementRequest, ttft_s: Number) -> Number:
     """Returns the time that a class promises: to the first token, else to the end, seconds."""
-    objective = request.objective
-    promises_end = objective.ttft_s is None and objective.completion_s is not None
-    return predict_completion(cost, request, ttft_s) if promises_end else ttft_s
+    return predict_completion(cost, request, ttft_s) if promises_end(request.objective) else ttft_s
 
 
-def fastest_first(request: PlacementRequest) -> SortKey:
-    """Returns the sort key function: promised time, carbon, name."""
-    return lambda prediction: (
-        promised_time_s(prediction.view.cost, request, prediction.ttft_s),
-        prediction.carbon_ug,
-        prediction.view.name,
-    )
+def promises_end(objective: ClassTerms) -> bool:
+    """Tells whether a class promises the end of an answer in place of its first token."""
+    return objective.ttft_s is None and objective.completion_s is not None
 
 
 def _weighted(policy: Policy, request: PlacementRequest) -> SortKey:

@@ -7,6 +7,7 @@ nodes. A property test compares both implementations.
 
 from collections.abc import Callable, Collection
 from math import inf
+from typing import Any
 
 import numpy as np
 
@@ -22,17 +23,27 @@ from entraide_scheduler.core.fleet import (
     smallest_rows,
 )
 from entraide_scheduler.core.placement.placement import (
+    INTENSITIES_MAX,
+    NEARLY_FASTEST,
+    SHARED_MORE,
     PlacementResult,
+    Prediction,
     as_candidates,
+    is_late,
+    is_worth_risk,
+    least_shared,
     predict,
     promised_time_s,
-    weighted_ug,
+    tokens_to_read,
+    weighted,
 )
 from entraide_scheduler.core.policy import Carbon, Policy
 from entraide_scheduler.core.prediction import (
     Bools,
     Floats,
     PlacementRequest,
+    late_risk,
+    margin_part,
     predict_carbon,
     predict_energy,
     predict_latency,
@@ -51,6 +62,10 @@ from entraide_scheduler.core.rules import (
     masks_for,
     own_requester,
 )
+
+SINGLE_ROWS = 4  # rows up to which energies and risks are computed one by one
+SLACK = 1e-9  # part of a value, far above what rounding changes
+FEW_ROWS = 1 / 64  # part of all rows up to which the costs of rows alone are copied
 
 
 def scan_columns(
@@ -72,9 +87,8 @@ def scan_columns(
         return PlacementResult(None, 0, [], Candidates(), scan.examples, scan.counts, inf)
     candidates = scan.candidates([best, *[row for row in scan.shortlist(most) if row != best]])
     fitting = int(np.count_nonzero(scan.fits))
-    prediction = predict(columns.views[best], request)
     return PlacementResult(
-        prediction, fitting, [], candidates, scan.examples, scan.counts, scan.least_ug
+        scan.prediction(best), fitting, [], candidates, scan.examples, scan.counts, scan.least_ug
     )
 
 
@@ -83,7 +97,8 @@ class ColumnScan:
 
     Attributes:
         fits: rows that no filter has excluded so far.
-        keeps: rows that fit and are predicted to meet the objectives.
+        keeps: rows that fit and are predicted to meet the objectives, or whose risk is accepted.
+        keeps_rest: rows that are predicted to meet all objectives but that of the first token.
         ttft_s, upper_s, carbon_ug: predictions by row.
         kept_ug: emissions of the rows in ``keeps``; infinite for the others.
         greenest: rows of the least ``kept_ug``, in ascending order.
@@ -126,14 +141,16 @@ class ColumnScan:
         """Predicts the job on all rows; a row whose cache holds a part of the prompt, by itself."""
         request, table, row_of = self._request, self._table, self._columns.row_of
         tokens, bounds = request.input_tokens, table.bounds_at(request.scale)
-        self.ttft_s, self.upper_s, self.keeps = predict_latency(table.cost, request, tokens, bounds)
+        self.ttft_s, self.upper_s, self.keeps_rest, self.keeps = predict_latency(
+            table.cost, request, tokens, bounds
+        )
         self.carbon_ug = predict_carbon(table.cost, request, tokens)
         self._cached = [row_of[name] for name in request.cached if name in row_of]
         for row in self._cached:
             prediction = predict(self._views[row], request)
             self.ttft_s[row], self.carbon_ug[row] = prediction.ttft_s, prediction.carbon_ug
             self.upper_s[row] = prediction.ttft_upper_s
-            self.keeps[row] = prediction.keeps
+            self.keeps_rest[row], self.keeps[row] = prediction.keeps_rest, prediction.keeps
 
     def _exclude_blocked(self) -> None:
         """Sets ``fits`` by the temporary filters, and counts the rows that one excludes."""
@@ -178,6 +195,8 @@ class ColumnScan:
         return first_codes(bits)
 
     def _record_blocked(self, broken: list[int], example: Callable[[int], int]) -> None:
+        if broken[0] == len(self._views):
+            return
         for code, rule in enumerate(REPLICA_RULES, 1):
             if broken[code]:
                 self.counts[rule.code] = broken[code]
@@ -202,50 +221,146 @@ class ColumnScan:
 
     def _energies_uwh(self, rows: Rows) -> Floats:
         """Returns the energy of the job on some rows, cached prompt tokens subtracted."""
-        request, cost = self._request, self._table.cost_at(rows)
-        energy_uwh = predict_energy(cost, request, request.input_tokens)
+        request, table = self._request, self._table
+        if len(rows) <= SINGLE_ROWS:
+            views = [self._views[row] for row in rows.tolist()]
+            return np.array(
+                [
+                    predict_energy(view.cost, request, tokens_to_read(view, request))
+                    for view in views
+                ]
+            )
+        if len(rows) < len(self._views) * FEW_ROWS:
+            energy_uwh = predict_energy(table.cost_at(rows), request, request.input_tokens)
+        else:  # all rows cost less than to copy many rows of each column
+            energy_uwh = predict_energy(table.cost, request, request.input_tokens).take(rows)
         for row in self._cached:
             energy_uwh[rows == row] = predict(self._views[row], request).energy_uwh
         return energy_uwh
 
-    def best(self, terms: Carbon, most: int) -> int | None:
-        """Returns the row that ``placement.best_of`` picks, and sets ``greenest``.
+    def _accept_risks(self, least_ug: float, late_weight: float) -> bool:
+        """Sets ``keeps`` as ``placement.accept_risks`` does; tells whether it accepts any row.
 
-        A row's weighted grams are at least its grams. So only rows whose grams are within the
-        tolerance of the least weighted grams among the greenest rows can have the least.
+        Only rows are tried whose risk could be worth all of the least grams (``margin_part``).
         """
-        kept_ug = self.kept_ug
-        self.greenest = smallest_rows(kept_ug, most)
+        request = self._request
+        left_s, part = request.ttft_left_s, margin_part(request.scale, late_weight)
+        if left_s == inf or least_ug == 0.0 or part > 1.0 - SLACK:
+            return False
+        risky = self.carbon_ug < least_ug  # none of the rows that are kept
+        risky &= self.fits
+        risky &= self.keeps_rest
+        reached_s = part * self.upper_s + (1.0 - part) * self.ttft_s
+        risky &= reached_s <= left_s * (1.0 + SLACK)
+        risky &= self.ttft_s <= left_s
+        rows = risky.nonzero()[0]
+        if not len(rows):
+            return False
+
+        def is_worth(ttft_s: Any, upper_s: Any, carbon_ug: Any) -> Any:
+            risk = late_risk(ttft_s, upper_s, left_s, request.scale)
+            return is_worth_risk(carbon_ug, risk, least_ug, late_weight)
+
+        columns = [each.take(rows) for each in (self.ttft_s, self.upper_s, self.carbon_ug)]
+        if len(rows) <= SINGLE_ROWS:
+            rows = rows[list(map(is_worth, *(each.tolist() for each in columns)))]
+        else:
+            rows = rows[is_worth(*columns)]
+        self.keeps[rows] = True
+        self.kept_ug[rows] = self.carbon_ug.take(rows)
+        return len(rows) > 0
+
+    def best(self, terms: Carbon, most: int) -> int | None:
+        """Returns the row that ``placement.best_of`` picks, and sets ``greenest``."""
+        self.greenest = smallest_rows(self.kept_ug, most)
         if not len(self.greenest):
             self.least_ug = inf
-            return self._fastest()
-        self.least_ug = float(kept_ug[self.greenest[0]])
-        within = 1.0 + terms.tolerance
-        most_ug = min_value(self._weighted_ug(self.greenest, terms.headroom)) * within
-        near = (kept_ug <= most_ug).nonzero()[0]
-        weighted = self._weighted_ug(near, terms.headroom)
-        equal = near[weighted <= min_value(weighted) * within]
-        if len(equal) > 1:
-            energy_uwh = self._energies_uwh(equal)
-            equal = equal[energy_uwh == min_value(energy_uwh)]
-        return int(equal[self.ttft_s.take(equal).argmin()])
+            return self._best_late()
+        kept_ug, intensities = self.kept_ug, self._table.cost.g_per_kwh
+        if self._accept_risks(float(kept_ug[self.greenest[0]]), terms.late_weight):
+            self.greenest = smallest_rows(kept_ug, most)
+        row = int(self.greenest[0])
+        self.least_ug = float(kept_ug[row])
+        within, most_ug = max(SHARED_MORE, 1.0 + terms.tolerance), inf
+        best: list[int] = []
+        left_ug = kept_ug
+        while left_ug[row] <= most_ug and len(best) < INTENSITIES_MAX:
+            is_same = intensities == intensities[row]
+            best.append(self._roomiest(row, is_same, terms))
+            most_ug = min(most_ug, float(kept_ug[best[-1]]) * within)
+            if most_ug == 0.0:
+                break
+            left_ug = np.where(is_same, inf, left_ug)
+            row = int(left_ug.argmin())
+        if len(best) == 1:
+            return best[0]
+        near = [self.prediction(row) for row in sorted(best) if kept_ug[row] <= most_ug]
+        return self._columns.row_of[least_shared(near, self._request, terms.tolerance).view.name]
 
-    def _weighted_ug(self, rows: Rows, headroom: float) -> Floats:
-        return weighted_ug(
-            self.kept_ug.take(rows),
+    def _roomiest(self, row: int, is_same: Bools, terms: Carbon) -> int:
+        """Returns the row that ``placement.roomiest`` picks among those of one intensity.
+
+        A row's weighted grams are at least its grams. So only rows whose grams are within the
+        tolerance of the weighted grams of any one row can have the least.
+
+        Args:
+            row: the first of the least grams.
+            is_same: the rows of its intensity.
+            terms: headroom and tolerance.
+        """
+        kept_ug, within = self.kept_ug, 1.0 + terms.tolerance
+        if self._table.cost.g_per_kwh[row] > 0.0:
+            full_part, upper_s = self._table.cost.full_part.item(row), self.upper_s.item(row)
+            most_ug = kept_ug.item(row)
+            most_ug = weighted(most_ug, upper_s, full_part, self._request, terms.headroom) * within
+            rows = (is_same & (kept_ug <= most_ug)).nonzero()[0]
+            if len(rows) == 1:
+                return row
+            amounts = kept_ug.take(rows)
+        else:
+            rows = (is_same & self.keeps).nonzero()[0]
+            amounts = self._energies_uwh(rows)
+        weights = self._weighted(rows, amounts, terms)
+        equal = rows[weights <= min_value(weights) * within]
+        if self._request.begins and len(equal) > 1:
+            same: list[int] = equal.tolist()
+            return min(same, key=lambda row: (self._views[row].load.turn, row))
+        return self._least_energy(equal)
+
+    def _least_energy(self, rows: Rows) -> int:
+        """Returns the row of the least energy, then the earliest first token, then the first."""
+        if len(rows) > 1:
+            energy_uwh = self._energies_uwh(rows)
+            rows = rows[energy_uwh == min_value(energy_uwh)]
+        return int(rows[self.ttft_s.take(rows).argmin()])
+
+    def _weighted(self, rows: Any, amounts: Any, terms: Carbon) -> Any:
+        """Returns the weighted amounts of some rows, or of one."""
+        return weighted(
+            amounts,
             self.upper_s.take(rows),
             self._table.cost.full_part.take(rows),
             self._request,
-            headroom,
+            terms.headroom,
         )
 
-    def _fastest(self) -> int | None:
-        promised_s = self._promised_times_s()
+    def _best_late(self) -> int | None:
+        """Returns the row that ``placement.best_late`` picks."""
+        promised_s, left_s = self._promised_times_s(), self._request.ttft_left_s
         shortest_s = min_value(promised_s)
         if shortest_s == inf:
             return None
         equal = (promised_s == shortest_s).nonzero()[0]
-        return int(equal[self.carbon_ug.take(equal).argmin()])
+        fastest = int(equal[self.carbon_ug.take(equal).argmin()])
+        late = is_late(self.prediction(fastest), self._request)
+        near = (promised_s <= shortest_s * (NEARLY_FASTEST if late else 1.0)).nonzero()[0]
+        is_likely = self.ttft_s.take(near) <= left_s
+        near = near[
+            (self.keeps_rest.take(near) >= self.keeps_rest[fastest])
+            & (is_likely >= (self.ttft_s[fastest] <= left_s))
+        ]
+        near = near[self.carbon_ug.take(near) == min_value(self.carbon_ug.take(near))]
+        return int(near[promised_s.take(near).argmin()])
 
     def _promised_times_s(self) -> Floats:
         """Returns the promised times of the rows that fit, infinite for the others."""
@@ -263,23 +378,31 @@ class ColumnScan:
         listed = set(greenest)
         return greenest + [row for row in fastest if row not in listed]
 
+    def prediction(self, row: int) -> Prediction:
+        """Returns the prediction of a row as ``placement.scan`` has it."""
+        prediction = predict(self._views[row], self._request)
+        prediction.keeps = bool(self.keeps[row])
+        return prediction
+
     def candidates(self, listed: list[int]) -> Candidates:
         """Returns rows as ``placement.as_candidates`` does."""
-        views, request = [self._views[row] for row in listed], self._request
         if self._cached:
-            return as_candidates([predict(view, request) for view in views], None)
-        rows, intensities = np.array(listed), [view.effective for view in views]
+            return as_candidates([self.prediction(row) for row in listed], None)
+        rows, views = np.array(listed), self._views
+        names, coops, zones, intensities, bases, surpluses_w = map(
+            list, zip(*[views[row].listed for row in listed], strict=True)
+        )
         return Candidates(
-            [view.name for view in views],
-            [view.coop for view in views],
-            [view.zone for view in views],
+            names,
+            coops,
+            zones,
             self.ttft_s.take(rows).tolist(),
             self._table.cost.token_s.take(rows).tolist(),
             (self._energies_uwh(rows) + 0.5).astype(np.int64).tolist(),
             (self.carbon_ug.take(rows) + 0.5).astype(np.int64).tolist(),
-            [intensity.direct_g_per_kwh for intensity in intensities],
-            [intensity.basis for intensity in intensities],
-            [intensity.surplus_w for intensity in intensities],
+            intensities,
+            bases,
+            surpluses_w,
             self.keeps.take(rows).tolist(),
             self.upper_s.take(rows).tolist(),
         )

@@ -7,8 +7,9 @@ policy unusable.
 
 The package is the lowest of the core: every other package reads the policy, and none changes it.
 The shell decodes the file, checks it with ``find_faults`` and sends it as ``PolicyChanged``; the
-core checks it again, because a journal may come from another version. A figure that the assembly
-may want to change stands here, with a default, and not as a constant of the package that uses it.
+core checks it again, with ``find_unusable``, because a journal may come from another version. A
+figure that the assembly may want to change stands here, with a default, and not as a constant of
+the package that uses it.
 
 ``policy`` defines the documents; ``policy_validation`` finds faults.
 """
@@ -19,7 +20,9 @@ from entraide_scheduler.core.policy.policy import (
     Approval,
     Carbon,
     ChargeWeights,
+    ClassReasoning,
     ClassTerms,
+    CoopReasoning,
     CoopTerms,
     Credit,
     Deferral,
@@ -33,6 +36,7 @@ from entraide_scheduler.core.policy.policy import (
     Policy,
     Quota,
     QuotaKind,
+    Reasoning,
     Timing,
     quota_name,
 )
@@ -42,4 +46,5 @@ from entraide_scheduler.core.policy.policy_validation import (
     AllowedRange,
     PolicyFault,
     find_faults,
+    find_unusable,
 )

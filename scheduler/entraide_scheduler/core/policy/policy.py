@@ -8,7 +8,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from entraide.types import Control, JobClass
+from entraide.quality_terms import QualityTerms
+from entraide.types import Control, Effort, JobClass
 
 
 class QuotaKind(StrEnum):
@@ -59,12 +60,22 @@ class Lend(Struct, frozen=True, forbid_unknown_fields=True):
     """How much of its own nodes a co-op lends to the others.
 
     Attributes:
-        part: share of each replica's slots that others may hold at once, in [0, 1].
+        part: share of each replica's slots that others may hold at once, in [0, 1]; one slot at
+            least of a share above 0.
         energy_wh_per_day: energy that others may use on its nodes in one day; None for no limit.
     """
 
     part: float = 1.0
     energy_wh_per_day: int | None = None
+
+    @property
+    def is_any(self) -> bool:
+        """Whether the co-op lends anything at all."""
+        return self.part > 0.0 and self.energy_wh_per_day != 0
+
+    def slots_of(self, slots: int) -> int:
+        """Returns how many of a replica's slots are lent: at least one, if any part is."""
+        return max(1, int(self.part * slots)) if self.part > 0.0 else 0
 
 
 class CoopTerms(Struct, frozen=True, forbid_unknown_fields=True):
@@ -137,6 +148,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     explained_nodes: int = 64  # larger fleets are explained by examples
     explained_best: int = 16  # then this many by grams and by latency
     output_tokens_default: int = 512
+    shapes_per_coop: int = 256  # of waiting jobs, which each event about a node may examine
 
 
 class ChargeWeights(Struct, frozen=True, forbid_unknown_fields=True):
@@ -197,8 +209,11 @@ class Carbon(Struct, frozen=True, forbid_unknown_fields=True):
             annex III, table A.III.2, rooftop and utility PV: 41 to 48; 45 as Electricity Maps
             uses).
         tolerance: relative difference of grams below which two placements are equal.
-        headroom: weight of a node's load in its grams; on a full node with the whole promised
-            time used, grams count 1 + 3 x headroom times.
+        headroom: weight of a node's load in its grams, among nodes of one intensity; on a full
+            node with the whole promised time used, grams count 1 + 3 x headroom times.
+        late_weight: what a late first token weighs, as a multiple of the least grams at which it is
+            expected in time. A node may be picked at a risk of p that saves more than p times
+            this part of the grams.
         basis: intensity that decisions compare; receipts show both.
     """
 
@@ -206,6 +221,7 @@ class Carbon(Struct, frozen=True, forbid_unknown_fields=True):
     own_lifecycle_g_per_kwh: float = 45.0
     tolerance: float = 0.02
     headroom: float = 4.0
+    late_weight: float = 20.0
     basis: IntensityBasis = IntensityBasis.DIRECT
 
 
@@ -238,13 +254,54 @@ class Newcomer(Struct, frozen=True, forbid_unknown_fields=True):
     internal_part: float = 0.1
 
 
+class ClassReasoning(Struct, frozen=True, forbid_unknown_fields=True):
+    """``Reasoning`` of one class of jobs, in place of the pool's."""
+
+    job_class: JobClass
+    default: Effort = Effort.NONE
+    budget_tokens: int = 0
+
+
+class CoopReasoning(Struct, frozen=True, forbid_unknown_fields=True):
+    """``Reasoning`` of one co-op's jobs, in place of their class's."""
+
+    coop: str
+    default: Effort = Effort.NONE
+    budget_tokens: int = 0
+
+
+class Reasoning(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether models think before they answer, where a request does not say.
+
+    Attributes:
+        default: how long they think (``none``, ``low``, ``medium``, ``high``).
+        budget_tokens: largest thought, tokens; 0: without a limit but the answer's own. It needs
+            an engine that keeps it.
+        classes: terms of classes of jobs.
+        coops: terms of co-ops.
+    """
+
+    default: Effort = Effort.NONE
+    budget_tokens: int = 0
+    classes: tuple[ClassReasoning, ...] = ()
+    coops: tuple[CoopReasoning, ...] = ()
+
+    def terms_of(self, coop: str, job_class: JobClass) -> tuple[Effort, int]:
+        """Returns effort and budget of a co-op's jobs of a class."""
+        of_coop = (terms for terms in self.coops if terms.coop == coop)
+        of_class = (terms for terms in self.classes if terms.job_class is job_class)
+        terms = next(of_coop, None) or next(of_class, None) or self
+        return terms.default, terms.budget_tokens
+
+
 class Deferral(Struct, frozen=True, forbid_unknown_fields=True):
     """How batch jobs wait for greener hours.
 
     Attributes:
         slots_part: largest share of each replica's slots that batch jobs hold, in (0, 1].
         worth: relative saving from which a greener hour is worth the wait.
-        margin: share of the remaining time that is kept as a reserve, in [0, 1).
+        margin: share of the remaining time, before the latest start, in which only sure slots
+            count, in [0, 1).
         forecast_valid_s: age up to which a forecast is used, seconds; then the profile is used.
     """
 
@@ -330,8 +387,8 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
         coops: the member co-ops; jobs of other co-ops are refused.
         classes: objectives by class.
         jurisdiction: default prefix of the zones where a job may run.
-        charge, carbon, timing, limits, fair_share, evidence, deferral, models, weights, newcomer:
-            sections.
+        charge, carbon, timing, limits, fair_share, evidence, deferral, models, weights, newcomer,
+            reasoning, quality: sections.
         picker: rule that picks a node; those other than ``greenest`` exist for comparison.
         controlled_by: default control of the nodes where a job may run; "" for any.
         approval: how a machine that joins is approved.
@@ -354,3 +411,5 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     controlled_by: Control = Control.UNSTATED
     approval: Approval = Approval.TOKEN
     newcomer: Newcomer = Newcomer()
+    reasoning: Reasoning = Reasoning()
+    quality: QualityTerms = QualityTerms()

@@ -4,6 +4,7 @@ Holds the allowed range of every key. A fault names the key by its path, the wro
 allowed values; the message catalogue has the sentences (``error-policy_refused``).
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from math import isfinite
 from types import MappingProxyType
@@ -11,6 +12,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from entraide.models import EVALUATED_LANGUAGES
+from entraide.quality_terms import QualityException, QualityTerms, exception_name
+from entraide.thinking import BUDGET_TOKENS_MAX
 from entraide.types import JobClass
 from entraide_scheduler.core.policy import policy as p
 
@@ -72,6 +76,7 @@ G_PER_KWH = AllowedRange(0, 10_000)
 FROM_0 = AllowedRange(0)
 FROM_1 = AllowedRange(1)
 PART = AllowedRange(0, 1)
+BUDGET = AllowedRange(0, BUDGET_TOKENS_MAX)
 ANY = AllowedRange(-MOST)  # of a number without a row: it is finite
 
 RANGES: Mapping[type, Mapping[str, AllowedRange]] = MappingProxyType(
@@ -105,6 +110,7 @@ RANGES: Mapping[type, Mapping[str, AllowedRange]] = MappingProxyType(
             "explained_nodes": FROM_0,
             "explained_best": FROM_0,
             "output_tokens_default": FROM_1,
+            "shapes_per_coop": AllowedRange(1, 512),  # what one event may examine
         },
         p.ChargeWeights: {"input_weight": AllowedRange(0, 1_000_000), "output_weight": WEIGHT},
         p.Credit: {
@@ -118,6 +124,7 @@ RANGES: Mapping[type, Mapping[str, AllowedRange]] = MappingProxyType(
             "own_lifecycle_g_per_kwh": G_PER_KWH,
             "tolerance": FACTOR,
             "headroom": FACTOR,
+            "late_weight": FACTOR,
         },
         p.Evidence: {
             "declared_part": PART,
@@ -140,7 +147,12 @@ RANGES: Mapping[type, Mapping[str, AllowedRange]] = MappingProxyType(
             "retry_most_s": TIME_S,
             "half_life_s": LIFE_S,
         },
+        p.Reasoning: {"budget_tokens": BUDGET},
+        p.ClassReasoning: {"budget_tokens": BUDGET},
+        p.CoopReasoning: {"budget_tokens": BUDGET},
         p.Newcomer: {"runs": AllowedRange(0, 1_000_000), "internal_part": PART},
+        QualityTerms: {"least": PART},
+        QualityException: {"least": PART},
         p.Weights: dict.fromkeys(("per_g", "per_s", "per_wh"), AllowedRange(0, 1_000_000_000)),
     }
 )
@@ -148,12 +160,22 @@ RANGES: Mapping[type, Mapping[str, AllowedRange]] = MappingProxyType(
 
 def find_faults(policy: p.Policy) -> tuple[PolicyFault, ...]:
     """Returns the faults of a policy; none if it is valid."""
+    return (*find_unusable(policy), *_like_quota_faults(policy))
+
+
+def find_unusable(policy: p.Policy) -> tuple[PolicyFault, ...]:
+    """Returns the faults that no core can apply.
+
+    A policy of an older version may have two like quotas: the smaller one counts.
+    """
     return (
         *_number_faults(policy, ""),
         *_name_faults(policy),
         *_coop_faults(policy),
         *_class_faults(policy),
+        *_reasoning_faults(policy.reasoning),
         *_timing_faults(policy.timing),
+        *_quality_faults(policy.quality),
     )
 
 
@@ -177,9 +199,10 @@ def _number_faults(struct: Any, path: str) -> Iterator[PolicyFault]:
 
 def _name(item: Any, number: int) -> str:
     """Returns the name of a list's item in a path: its own name, else its position from 1."""
-    if isinstance(item, p.CoopTerms):
+    if isinstance(item, p.CoopTerms | p.CoopReasoning):
         return item.coop or str(number)
-    return item.job_class.value if isinstance(item, p.ClassTerms) else str(number)
+    is_of_class = isinstance(item, p.ClassTerms | p.ClassReasoning)
+    return item.job_class.value if is_of_class else str(number)
 
 
 def _name_faults(policy: p.Policy) -> Iterator[PolicyFault]:
@@ -205,6 +228,18 @@ def _coop_faults(policy: p.Policy) -> Iterator[PolicyFault]:
             yield from _quota_faults(quota, f"{path}.{number}")
 
 
+def _like_quota_faults(policy: p.Policy) -> Iterator[PolicyFault]:
+    """Finds the quotas that have owner, kind and period in common with an earlier one."""
+    for terms in policy.coops:
+        names: set[tuple[str, ...]] = set()
+        for quota in terms.quotas:
+            name = p.quota_name(quota)
+            if name in names:
+                value = ", ".join(filter(None, name))
+                yield PolicyFault(f"coops.{terms.coop}.quotas", "like_quotas", {"value": value})
+            names.add(name)
+
+
 def _quota_faults(quota: p.Quota, path: str) -> Iterator[PolicyFault]:
     timeless = quota.kind is p.QuotaKind.JOBS_IN_FLIGHT
     if timeless and quota.period is not p.Period.NONE:
@@ -224,6 +259,17 @@ def _class_faults(policy: p.Policy) -> Iterator[PolicyFault]:
             yield PolicyFault("classes", fault, {"value": job_class.value})
 
 
+def _reasoning_faults(reasoning: p.Reasoning) -> Iterator[PolicyFault]:
+    classes = [terms.job_class.value for terms in reasoning.classes]
+    for key, names in (("classes", classes), ("coops", [each.coop for each in reasoning.coops])):
+        if len(names) > COOPS_MAX:
+            yield PolicyFault(
+                f"reasoning.{key}", "too_many", {"value": len(names), "high": COOPS_MAX}
+            )
+        for name in (name for name, times in Counter(names).items() if times > 1):
+            yield PolicyFault(f"reasoning.{key}", "twice", {"value": name})
+
+
 def _timing_faults(timing: p.Timing) -> Iterator[PolicyFault]:
     for kind in ("", "busy_"):
         lost, suspect = f"{kind}lost_after_s", f"{kind}suspect_after_s"
@@ -234,3 +280,19 @@ def _timing_faults(timing: p.Timing) -> Iterator[PolicyFault]:
                 "low": getattr(timing, suspect),
             }
             yield PolicyFault(f"timing.{lost}", "after", values)
+
+
+def _quality_faults(quality: QualityTerms) -> Iterator[PolicyFault]:
+    """Finds exceptions for a language without items, for everything, and for a cell twice."""
+    names: set[tuple[str, ...]] = set()
+    languages = ", ".join(EVALUATED_LANGUAGES)
+    for number, item in enumerate(quality.exceptions, 1):
+        path, name = f"quality.exceptions.{number}", exception_name(item)
+        if item.language and item.language not in EVALUATED_LANGUAGES:
+            values: dict[str, str | int | float] = {"value": item.language, "choices": languages}
+            yield PolicyFault(f"{path}.language", "not_one_of", values)
+        elif not any(name):
+            yield PolicyFault(f"{path}.task", "empty")
+        if name in names:
+            yield PolicyFault(path, "twice", {"value": " ".join(filter(None, name))})
+        names.add(name)

@@ -17,12 +17,15 @@ from entraide_scheduler.core.prediction.cost_model import (
     Floats,
     Number,
     is_cheaper,
+    make_best_cost_model,
     make_cost_model,
     typical_token_uwh,
 )
 from entraide_scheduler.core.prediction.formulas import (
     Bools,
     Bounds,
+    late_risk,
+    margin_part,
     predict_carbon,
     predict_completion,
     predict_energy,

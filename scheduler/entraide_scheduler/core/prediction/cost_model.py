@@ -11,12 +11,13 @@ Inputs: node, load, effective intensity. Output: ``CostModel``; ``formulas`` eva
 from typing import Generic, TypeVar
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 from numpy.typing import NDArray
 
 from entraide.types import Replica
 from entraide.units import uwh_from_joules
 from entraide_scheduler.core.carbon import EffectiveIntensity
+from entraide_scheduler.core.estimation import PerformanceModel
 from entraide_scheduler.core.policy import IntensityBasis
 from entraide_scheduler.core.records import Load, Node
 
@@ -97,6 +98,22 @@ def make_cost_model(
         output_uwh * grams,
         load.leases / pace.slots,
         g_per_kwh,
+    )
+
+
+def make_best_cost_model(
+    cost: CostModel[float], pace: PerformanceModel, g_per_kwh: float, batch: int
+) -> CostModel[float]:
+    """Returns an awake replica's cost of one more job in a batch of a size, at an intensity."""
+    grams = g_per_kwh / 1_000
+    output_uwh = pace.step_uwh / batch + pace.token_uwh
+    return structs.replace(
+        cost,
+        wake_uwh=0.0,
+        output_uwh=output_uwh,
+        wake_ug=0.0,
+        input_ug=cost.input_uwh * grams,
+        output_ug=output_uwh * grams,
     )
 
 

@@ -28,7 +28,8 @@ class PlacementRequest(Struct, frozen=True, gc=False):
             objective, the expected length.
         produced_tokens: expected tokens of all answers.
         scale: factor from the p90's margin to the margin at the class's confidence.
-        ttft_left_s: rest of the promised time to the first token; infinite without one.
+        ttft_left_s: rest of the promised time to the first token; infinite without one, negative
+            infinite for an answer that has begun.
         tpot_s: promised time per token; infinite without one.
         completion_left_s: time until it must have ended; infinite without a limit.
         limited: whether one of the next four limits applies.
@@ -37,9 +38,13 @@ class PlacementRequest(Struct, frozen=True, gc=False):
             others today, and in all.
         max_g_per_kwh: by zone, the highest intensity at which it may start now; None for no limit.
         cached: by node, prompt tokens expected in the node's cache.
+        begins: whether it is the first job of a conversation, whose later jobs its node's cache may
+            draw to the node.
         avoid: nodes that declined or lost the job; picked only if no other node fits.
         barred: nodes excluded for a job that must run alone: an engine of theirs, or of their
             co-op, exited during the job.
+        latest_start_hour: absolute hour before which it must start, if it may wait for greener
+            hours; else 0.
     """
 
     at: float
@@ -63,3 +68,5 @@ class PlacementRequest(Struct, frozen=True, gc=False):
     avoid: tuple[str, ...] = ()
     barred: frozenset[str] = frozenset()
     lent_limit_uwh: Mapping[str, int] = NO_TOKENS
+    latest_start_hour: int = 0
+    begins: bool = False

@@ -10,12 +10,14 @@ format: a field is added at the end, with a default, and never renamed. Records 
 to each other; they name each other by identifier.
 
 ``state_machines`` holds the tables, from which the documentation's diagrams are drawn; ``records``
-jobs, batches, leases and nodes; ``changes`` what an event has changed so far; ``deadline_kinds``
+jobs, leases and nodes; ``batch_work`` batches and the work that waits for greener hours;
+``changes`` what an event has changed so far; ``deadline_kinds``
 what is due at a deadline; ``charges`` what a run is charged in the fair share; ``own_kinds`` the
 kinds of replicas by which a co-op's own capacity is counted; ``probation`` what new nodes have
 shown; ``quarantine`` the senders whose messages do not count.
 """
 
+from entraide_scheduler.core.records.batch_work import BatchWork, StatedBatch
 from entraide_scheduler.core.records.changes import Changes
 from entraide_scheduler.core.records.charges import RunCharge
 from entraide_scheduler.core.records.deadline_kinds import JOB_DEADLINES, DeadlineKind
@@ -31,7 +33,6 @@ from entraide_scheduler.core.records.quarantine import (
 )
 from entraide_scheduler.core.records.records import (
     Backoff,
-    BatchWork,
     EarlierRun,
     ExclusiveReplica,
     ExpectedRun,
@@ -44,7 +45,6 @@ from entraide_scheduler.core.records.records import (
     ModelLoad,
     Node,
     Shape,
-    StatedBatch,
     context_input_est,
     is_leaving,
     is_loading,

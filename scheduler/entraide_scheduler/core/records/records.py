@@ -21,8 +21,9 @@ from entraide.types import (
     Terms,
     Usage,
 )
-from entraide_scheduler.core.estimation import PerformanceModel
+from entraide_scheduler.core.estimation import AvailabilityProfile, PerformanceModel
 from entraide_scheduler.core.policy import Period, QuotaKind
+from entraide_scheduler.core.records.batch_work import BatchWork
 from entraide_scheduler.core.records.charges import RunCharge
 from entraide_scheduler.core.records.probation import Probation
 from entraide_scheduler.core.records.state_machines import (
@@ -45,8 +46,8 @@ class Shape(Struct, frozen=True, gc=False):
         coop: the job's co-op if the rules depend on it, else "".
         context_tokens: the smallest context length in the fleet that holds the job.
         batch: whether its class may hold only a share of a node's slots.
-        green_h: latest start of a job that may wait for greener hours, in hours since the epoch;
-            0 otherwise.
+        green_h: latest start of a job that may wait for greener hours, as expected when it was
+            admitted, in hours since the epoch; 0 otherwise.
         limited: whether a carbon cap, a quota of energy or carbon, or another co-op's limit on
             lent energy applies. The amount is not part of the shape: such jobs are evaluated one
             by one.
@@ -72,32 +73,6 @@ class Shape(Struct, frozen=True, gc=False):
     controlled_by: Control = Control.UNSTATED
     revision: str = ""
     rationed: bool = False
-
-
-class BatchWork(Struct, frozen=True, array_like=True, gc=False):
-    """The work that one job adds to the backlog; the caller stores it with the job.
-
-    Attributes:
-        hour: latest hour at which the job can start and meet its deadline, since the epoch.
-        work_ms: expected run time, milliseconds.
-    """
-
-    hour: int
-    work_ms: int
-
-
-class StatedBatch(Struct, frozen=True, gc=False):
-    """The lines of a batch that are not yet requested.
-
-    Attributes:
-        facts: of a typical line, with an alias resolved; ``job`` is the batch's identifier.
-        lines: number of lines.
-        work: their share of the batch backlog; None if they may not wait for greener hours.
-    """
-
-    facts: RequestFacts
-    lines: int
-    work: BatchWork | None = None
 
 
 class Hold(Struct, frozen=True, gc=False):
@@ -150,8 +125,9 @@ class Job(Struct, gc=False):
             answer; "" if it has none.
         stalled_at: since when it waits while no node would accept it, seconds since the epoch; 0
             while one would, and while it does not wait.
-        is_capped: whether its own cap on grams, or the energy that co-ops lend, kept it from each
-            node that would accept it when it was examined last.
+        is_capped: whether its own cap on grams, a quota, or the energy that co-ops lend kept it
+            from each node that would accept it when it was examined last.
+        given_up: its last run, refunded, whose answer may still come (``late_answers``); else None.
     """
 
     facts: RequestFacts
@@ -179,6 +155,7 @@ class Job(Struct, gc=False):
     revision: str = ""
     stalled_at: float = 0.0
     is_capped: bool = False
+    given_up: "Lease | None" = None
 
     def step(self, trigger: str) -> None:
         """Applies a trigger of ``JOB``; raises ``IllegalTransition`` and changes nothing."""
@@ -230,6 +207,7 @@ class Lease(Struct, gc=False):
         answer_tokens_est: the gateway's estimate of the answer's tokens, or None.
         shape: of its job if no kind of its co-op's own replicas could run it; else None.
         earlier_runs: of its job, which has ended or ends with this run.
+        delivered_tokens: that the client has, as its gateway said before it was lost; else None.
     """
 
     terms: Terms
@@ -250,6 +228,7 @@ class Lease(Struct, gc=False):
     answer_tokens_est: int | None = None
     shape: Shape | None = None
     earlier_runs: "tuple[EarlierRun, ...]" = ()
+    delivered_tokens: int | None = None
 
     def step(self, trigger: str) -> None:
         """Applies a trigger of ``LEASE``; raises ``IllegalTransition`` and changes nothing."""
@@ -298,6 +277,7 @@ class Load(Struct):
         sequences_s: sequence-seconds up to ``since``.
         since: time of the last change of ``leases``.
         paused: code of why the replica takes no work for a moment, or "".
+        paused_until: end of that pause; 0 where something else ends it.
         turn: serial of the last placement on it, 0 before the first.
         lend_slots, batch_slots: limits on ``foreign`` and on ``batch``.
         completed: whether a run has completed since the last failure.
@@ -320,6 +300,7 @@ class Load(Struct):
     batch_slots: int = 0
     completed: bool = False
     reserved: str = ""
+    paused_until: float = 0.0
 
 
 class ExclusiveReplica(Struct, frozen=True):
@@ -441,6 +422,8 @@ class Node(Struct):
             return is a false alarm; else 0.
         alarms: times of its last false alarms, oldest first; see ``node_silence``.
         probation: whether it is a newcomer.
+        lends: whether its co-op lends anything to the others by the policy.
+        availability: in which hours it usually takes the pool's work.
     """
 
     card: NodeCard
@@ -468,6 +451,8 @@ class Node(Struct):
     alarm_until: float = 0.0
     alarms: tuple[float, ...] = ()
     probation: Probation = field(default_factory=Probation)
+    lends: bool = True
+    availability: AvailabilityProfile = field(default_factory=AvailabilityProfile)
 
     def step(self, trigger: str) -> bool:
         """Applies a trigger of ``state_machines.NODE``; returns whether the state changed."""

@@ -50,6 +50,7 @@ JOB = StateMachine(
         (JobState.OFFERED, "lose"): JobState.QUEUED,  # the node or the run is lost
         (JobState.ACTIVE, "lose"): JobState.QUEUED,
         (JobState.ACTIVE, "complete"): JobState.COMPLETED,
+        (JobState.QUEUED, "complete"): JobState.COMPLETED,  # by a run that was given up
         (JobState.QUEUED, "cancel"): JobState.CANCELLED,
         (JobState.OFFERED, "cancel"): JobState.CANCELLED,
         (JobState.ACTIVE, "cancel"): JobState.CANCELLED,

@@ -23,17 +23,28 @@ from entraide_scheduler.core.rules.job_rules import (
     ALONE_LIMIT,
     GREENER_LATER,
     JOB_RULES,
-    LEND_ENERGY_SPENT,
     LIMIT_RULES,
-    OVER_CARBON_CAP,
     SAME_ENGINE,
     TRIED_BEFORE,
     limits_exceeded,
 )
-from entraide_scheduler.core.rules.node_rules import LOADABLE_RULES
+from entraide_scheduler.core.rules.node_rules import (
+    LENDS_NOTHING,
+    LOADABLE_RULES,
+    MODEL_NOT_LOADED,
+    NODE_LEFT,
+    NODE_QUARANTINED,
+)
 from entraide_scheduler.core.rules.offer_rules import CHAT, has_control, is_in_jurisdiction
 from entraide_scheduler.core.rules.own_capacity import OwnModelSlots, OwnSlots, OwnSlotsChange
-from entraide_scheduler.core.rules.permanent import PERMANENT_RULES, broken_rules, first_broken_rule
+from entraide_scheduler.core.rules.permanent import (
+    PERMANENT_RULES,
+    broken_rules,
+    first_broken_rule,
+    first_node_rule,
+    first_offer_rule,
+    rule_without_model,
+)
 from entraide_scheduler.core.rules.place_rules import PlaceWish, find_place_fault
 from entraide_scheduler.core.rules.replica_rules import (
     NO_FREE_SLOT,
@@ -53,7 +64,6 @@ from entraide_scheduler.core.rules.rule import (
 )
 from entraide_scheduler.core.rules.temporary import (
     CLOSED_BITS,
-    CLOSED_CODES,
     OUT_OF_SERVICE_BITS,
     REQUESTER_MASKS,
     RESERVED_BITS,

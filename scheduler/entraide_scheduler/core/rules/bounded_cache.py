@@ -10,13 +10,14 @@ hash: the same calls always keep the same entries.
 Inputs: keys and values. Output: the values that are kept.
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 V = TypeVar("V")
 
 FACTOR, ADDEND, MASK = 1_664_525, 1_013_904_223, 0xFFFF_FFFF
 HIGH_BITS = 16  # the low ones of the sequence have short periods
+PROBES_MAX = 16  # entries that are looked at for one that may go
 
 
 class BoundedCache(Generic[V]):
@@ -24,9 +25,12 @@ class BoundedCache(Generic[V]):
 
     Args:
         size: most entries that are kept.
+
+    Attributes:
+        get: returns the value of a key; None if it is not kept.
     """
 
-    __slots__ = ("_keys", "_sequence", "_size", "_values")
+    __slots__ = ("_keys", "_sequence", "_size", "_values", "get")
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -35,23 +39,36 @@ class BoundedCache(Generic[V]):
     def clear(self) -> None:
         """Forgets all values."""
         self._values: dict[Hashable, V] = {}
+        self.get: Callable[[Hashable], V | None] = self._values.get
         self._keys: list[Hashable] = []  # by place
         self._sequence = 0
 
-    def get(self, key: Hashable) -> V | None:
-        """Returns the value of a key; None if it is not kept."""
-        return self._values.get(key)
+    def put(
+        self, key: Hashable, value: V, is_needed: Callable[[V], bool] = lambda _: False
+    ) -> V | None:
+        """Keeps the value of a key that has none; if the cache is full, replaces another.
 
-    def put(self, key: Hashable, value: V) -> None:
-        """Keeps the value of a key that has none; if the cache is full, replaces another."""
+        Args:
+            key: of the value.
+            value: to keep.
+            is_needed: tells which values rather stay; of a few others, one goes.
+
+        Returns:
+            The value that is kept no more, if any.
+        """
+        replaced = None
         if len(self._keys) < self._size:
             self._keys.append(key)
         else:
-            self._sequence = (self._sequence * FACTOR + ADDEND) & MASK
-            place = (self._sequence >> HIGH_BITS) % self._size
-            del self._values[self._keys[place]]
+            for _ in range(PROBES_MAX):
+                self._sequence = (self._sequence * FACTOR + ADDEND) & MASK
+                place = (self._sequence >> HIGH_BITS) % self._size
+                if not is_needed(self._values[self._keys[place]]):
+                    break
+            replaced = self._values.pop(self._keys[place])
             self._keys[place] = key
         self._values[key] = value
+        return replaced
 
     def __len__(self) -> int:
         return len(self._values)

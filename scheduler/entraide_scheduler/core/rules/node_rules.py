@@ -4,6 +4,7 @@
 """
 
 from entraide.types import NodeState
+from entraide_scheduler.core.policy import Lend
 from entraide_scheduler.core.records import Node, Shape, is_loading
 from entraide_scheduler.core.rules.offer_rules import OFFER_RULES
 from entraide_scheduler.core.rules.rule import (
@@ -59,6 +60,17 @@ NODE_LEFT = Rule(
     lifted=None,  # nothing can be checked behind it
     values=lambda node, _: {"reason": node.reason},
     example=Example(node={"state": NodeState.LEFT, "reason": "goodbye"}),
+)
+
+LENDS_NOTHING = Rule(
+    code="lends_nothing",
+    excluded_if="its co-op lends nothing to the others (policy: `lend.part` or "
+    "`lend.energy_wh_per_day` is 0)",
+    waiting_helps=False,
+    filter=NodeFilter(lambda node, needs: not node.lends and node.card.coop != needs.coop),
+    lifted=None,  # how much the co-op would lend is unknown
+    values=lambda node, _: {"coop": node.card.coop},
+    example=Example(lender={"lend": Lend(part=0.0)}),
 )
 
 
@@ -124,6 +136,7 @@ OTHER_REVISION = Rule(
 NODE_RULES = (
     NODE_QUARANTINED,
     NODE_LEFT,
+    LENDS_NOTHING,
     MODEL_LOADING,
     MODEL_LOADABLE,
     MODEL_NOT_LOADED,

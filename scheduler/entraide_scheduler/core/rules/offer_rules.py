@@ -52,8 +52,9 @@ def lacks_feature(offer: Offer, needs: Needs) -> bool:
 
     A replica or loadable model with ``embeddings_only`` answers requests for embeddings only.
     """
-    if any(feature not in offer.features for feature in needs.features):
-        return True
+    for feature in needs.features:
+        if feature not in offer.features:
+            return True
     return EMBEDDINGS_ONLY in offer.features and EMBEDDINGS not in needs.features
 
 

@@ -66,7 +66,6 @@ OUT_OF_SERVICE_BITS = sum(bit for bit, each in _FILTERS if each.out_of_service)
 CLOSED_BITS = OUT_OF_SERVICE_BITS | sum(
     bit for bit, each in _FILTERS if each.node_excludes is not None
 )
-CLOSED_CODES = frozenset(code for code, bit in _BITS.items() if bit & CLOSED_BITS)
 
 _KINDS = tuple(dict.fromkeys(each.affects.jobs for _, each in _FILTERS))
 _KIND_BITS = {kind: _bits_of(kind) for kind in _KINDS}
@@ -132,6 +131,8 @@ def masks_for(shape: Shape) -> tuple[int, int]:
 
 def blocking_bits(replica: LoadedReplica, shape: Shape) -> int:
     """Returns the bits of the temporary rules that exclude a replica from a shape."""
+    if not replica.blocked_bits:
+        return 0
     own, others = masks_for(shape)
     bits = replica.blocked_bits & (own if replica.node.card.coop == shape.coop else others)
     if bits & RESERVED_BITS and replica.load.reserved == shape.alone:
@@ -141,7 +142,7 @@ def blocking_bits(replica: LoadedReplica, shape: Shape) -> int:
 
 def would_accept(replica: LoadedReplica, shape: Shape) -> bool:
     """Tells whether a replica takes a shape now, or will once some of its runs have ended."""
-    if blocking_bits(replica, shape) & CLOSED_BITS:
+    if replica.blocked_bits & CLOSED_BITS and blocking_bits(replica, shape) & CLOSED_BITS:
         return False
     return replica.load.lend_slots > 0 or replica.node.card.coop == shape.coop
 

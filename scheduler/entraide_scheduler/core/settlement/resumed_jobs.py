@@ -2,10 +2,13 @@
 
 Input: the earlier runs and, if the answer ended with a run, that run. Output: bookings of each run
 by its own terms, and one ``SettleResumed``. Each run is settled once, since the job ends once. If
-the answer failed, an earlier run counts only if its node reported it.
+the answer failed, an earlier run counts only if its node reported it; the text of one that does not
+count is no part of the prompt of the runs after it.
 """
 
 from collections.abc import Sequence
+
+from msgspec.structs import replace
 
 from entraide.types import JobState, Usage
 from entraide_scheduler.core.accounting import DeliveredRun, bill_resumed
@@ -36,12 +39,12 @@ def settle_runs(
         last: lease of the run that ended the job, with the job's holds of tokens, and its usage.
         job_state: final state of the job.
     """
-    billed = _billed_runs(state, earlier, job_state)
+    billed, runs, text_tokens = _billed_runs(state, earlier, job_state)
     lease, usage = last
+    usage = _without_text(usage, text_tokens)
     if not billed:
         settle_run(state, lease, usage, job_state=job_state)
         return
-    runs = [_delivered(run) for run in billed]
     ends = [(run.lease, run.code) for run in billed]
     _settle(state, [*ends, (lease, "")], bill_resumed(runs, usage), job_state)
 
@@ -55,28 +58,35 @@ def settle_earlier(state: State, holder: Job | Lease, *, job_state: JobState) ->
         job_state: final state of the job.
     """
     earlier, holder.earlier_runs = holder.earlier_runs, ()
-    billed = _billed_runs(state, earlier, job_state)
+    billed, runs, _ = _billed_runs(state, earlier, job_state)
     if billed:
         billed[-1].lease.holds = (*billed[-1].lease.holds, *take_tokens(holder))
-        usages = bill_resumed([_delivered(run) for run in billed], None)
+        usages = bill_resumed(runs, None)
         _settle(state, [(run.lease, run.code) for run in billed], usages, job_state)
 
 
 def _billed_runs(
     state: State, earlier: Sequence[EarlierRun], job_state: JobState
-) -> list[EarlierRun]:
-    """Returns the runs to bill; the others are not used."""
-    billed = []
+) -> tuple[list[EarlierRun], list[DeliveredRun], int]:
+    """Returns the runs to bill, what they delivered, and the tokens of those that are not used."""
+    billed: list[EarlierRun] = []
+    runs: list[DeliveredRun] = []
+    text_tokens = 0
     for run in earlier:
         if run.output_tokens and (run.is_reported or job_state is not JobState.FAILED):
             billed.append(run)
+            runs.append(DeliveredRun(_without_text(run.usage, text_tokens), run.output_tokens))
         else:
             void_run(state, run.lease)
-    return billed
+            text_tokens += run.output_tokens
+    return billed, runs, text_tokens
 
 
-def _delivered(run: EarlierRun) -> DeliveredRun:
-    return DeliveredRun(run.usage, run.output_tokens)
+def _without_text(usage: Usage, text_tokens: int) -> Usage:
+    """Returns the usage of a run without the earlier answer's text that it has read."""
+    prompt = max(0, usage.input_tokens - text_tokens)
+    cached = min(prompt, usage.cached_tokens)
+    return replace(usage, input_tokens=prompt, cached_tokens=cached)
 
 
 def _settle(

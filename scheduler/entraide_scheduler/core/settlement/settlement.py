@@ -50,12 +50,12 @@ def _close_job(state: State, job: Job, trigger: str, code: str) -> None:
     """Ends a job, and returns its quota reservations."""
     facts = job.facts
     job.step(trigger)
-    job.code, job.ended_at = code, state.now
+    job.code, job.ended_at, job.given_up = code, state.now, None
     if job.earlier_runs and facts.job not in state.leases:
         settle_earlier(state, job, job_state=job.state)
     state.quotas.settle(facts.coop, job.holds, {QuotaKind.REQUESTS: 1})
     job.holds = ()
-    del state.jobs[facts.job]
+    state.remove_job(job)
     if facts.job not in state.leases:
         evaluation.release_replica(state, facts.job)
     state.ended[facts.job] = job
@@ -81,12 +81,17 @@ def end_waiting_job(
 
 
 def end_stalled_job(
-    state: State, job: Job, values: Values, *, retry_after_s: float, explanation: Explanation
+    state: State,
+    job: Job,
+    values: Values,
+    *,
+    code: str,
+    retry_after_s: float | None,
+    explanation: Explanation,
 ) -> None:
     """Ends a waiting job that no node would accept, and notifies its gateway of the reason."""
     state.dequeue(job)
     job.explanation = explanation
-    code = "waited_too_long"
     _close_job(state, job, "fail", code)
     name, gateway = job.facts.job, job.facts.gateway
     end = EndStalledJob(
@@ -138,6 +143,7 @@ def _is_sound(usage: Usage) -> bool:
         usage.output_tokens,
         usage.energy_prefill_uwh,
         usage.energy_decode_uwh,
+        usage.reasoning_tokens,
     )
     if min(counts) < 0 or usage.cached_tokens > usage.input_tokens:
         return False

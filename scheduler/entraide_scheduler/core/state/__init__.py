@@ -10,7 +10,9 @@ the current event are collected here in order, each with the event that caused i
 ``Changes``, which ``reconcile`` follows. A job enters and leaves the waiting jobs by ``enqueue``
 and ``dequeue``.
 
-``state`` is the state; ``deadlines`` the earliest moments at which something is due.
+``state`` is the state; ``deadlines`` the earliest moments at which something is due;
+``job_sweep`` a pass over waiting jobs, a bounded number of them per event.
 """
 
+from entraide_scheduler.core.state.job_sweep import SweepState
 from entraide_scheduler.core.state.state import EPOCHS_PER_INCARNATION, State

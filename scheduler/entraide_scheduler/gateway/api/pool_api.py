@@ -118,8 +118,10 @@ class PoolApi:
 
         Raises:
             Refused: the request is invalid, or the pool takes no new job.
+            StoreAway: the database does not answer.
         """
         self._check_accepting()
+        self._store.outage.check()
         if not self._store.space.takes_live_work():
             raise refused("storage_full")
         parsed = openai.parse_request(submission.path, submission.body)
@@ -379,7 +381,8 @@ class PoolApi:
         """
         _check_books(caller)
         if coop not in ("", caller.coop) and caller.role not in READERS_OF_ALL:
-            raise refused("statement_of_another", coop=clean_text(coop))
+            name = (await self._store.get_coop_names()).get(coop, "")
+            raise refused("statement_of_another", coop=clean_text(coop), coop_name=name)
         try:
             return await make_statement(
                 self._store,

@@ -55,7 +55,8 @@ from entraide_scheduler.gateway.chat import PoolFields
 from entraide_scheduler.gateway.jobs import FactsBuilder, KeptJobs, Sealer
 from entraide_scheduler.gateway.refusals import Refused
 from entraide_scheduler.line_window import PostponedLine, is_stated_anew
-from entraide_scheduler.store import batch_results, batches
+from entraide_scheduler.store import batch_results, batches, trusted_time
+from entraide_scheduler.store.outage import StoreAway
 from entraide_scheduler.store.rows import BatchProgress, BatchResultRow, BatchRow, KeptJobRow
 from entraide_scheduler.store.space import StorageFull
 from entraide_scheduler.store.store import Store
@@ -141,7 +142,7 @@ class BatchFeeder:
         for row in rows:
             try:
                 await self._advance(row, running[row.coop])
-            except StorageFull:  # the next poll tries again
+            except (StorageFull, StoreAway):  # the next poll tries again
                 self._readers.pop(row.batch, None)
             except Exception:  # noqa: BLE001  (an error in one batch must not stop the others)
                 self._log.exception("batch.not_advanced", batch=row.batch)
@@ -152,7 +153,7 @@ class BatchFeeder:
         match row.state:
             case BatchState.VALIDATING:
                 self._begin_validation(row)
-            case BatchState.IN_PROGRESS if time.time() >= row.deadline_at:
+            case BatchState.IN_PROGRESS if await self._is_over(row):
                 await self._end_lines(row, "batch_expired")
             case BatchState.IN_PROGRESS:
                 await self._feed(row, batches_of_coop)
@@ -160,6 +161,17 @@ class BatchFeeder:
                 await self._end_lines(row, "batch_cancelled")
             case BatchState.FINALIZING:
                 await self._finalize(row)
+
+    async def _is_over(self, row: BatchRow) -> bool:
+        """Whether the deadline has passed, also by the trusted time: an end is not undone."""
+        now = time.time()
+        if now < row.deadline_at:
+            return False
+        return await self._store.read(partial(trusted_time.limit, now=now)) >= row.deadline_at
+
+    async def _read_now(self) -> float:
+        """Returns the time, by the scheduler's clock if this one is far from it."""
+        return await self._store.read(partial(trusted_time.correct, now=time.time()))
 
     # Validation.
 
@@ -180,7 +192,7 @@ class BatchFeeder:
         except Exception:  # noqa: BLE001  (an unreadable file fails its batch only)
             self._log.exception("batch.not_validated", batch=row.batch)
             checked = CheckedInput((LineFault(0, "internal", {}),))
-        now, faults = time.time(), checked.faults
+        now, faults = await self._read_now(), checked.faults
         if faults:
             sealed = self._sealer.seal(row.batch, "faults", msgspec.json.encode(faults))
             changes = {"ended_at": now, "expires_at": now + row.keep_s, "sealed_faults": sealed}
@@ -214,7 +226,7 @@ class BatchFeeder:
         """Requests more lines, if there is room; ends the batch after its last line."""
         left = row.lines - row.progress.requested
         count = self._window.count_refill(
-            row.coop, row.batch, batches=batches_of_coop, left=left, at=time.time()
+            row.coop, row.batch, batches=batches_of_coop, left=left, at=time.monotonic()
         )
         if count and self._store.space.takes_kept_work():
             row = await self._request_lines(row, count)
@@ -222,7 +234,7 @@ class BatchFeeder:
         self._state_batch(row, left)
         await self._update_expected(row, left)
         if not left and row.completed + row.failed >= row.lines:
-            await self._step(row, "ended", finalizing_at=time.time())
+            await self._step(row, "ended", finalizing_at=await self._read_now())
 
     async def _request_lines(self, row: BatchRow, count: int) -> BatchRow:
         """Requests the next lines of a batch; returns its row afterwards."""
@@ -299,14 +311,14 @@ class BatchFeeder:
 
     def _submit(self, row: KeptJobRow) -> None:
         """Submits a job; during its co-op's pause, later."""
-        if self._window.is_paused(row.coop, time.time()):
+        if self._window.is_paused(row.coop, time.monotonic()):
             self._window.postpone(row.coop, PostponedLine(row.job))
         else:
             self._scheduler.submit(row.facts)
 
     async def _request_postponed(self, coop: str) -> None:
         """Requests the lines of a co-op again that the core refused for a time that is over."""
-        while (line := self._window.take_postponed(coop, time.time())) is not None:
+        while (line := self._window.take_postponed(coop, time.monotonic())) is not None:
             row = await self._store.get_kept(line.job)
             if row is None or row.ended_at:
                 self._window.remove(line.job)
@@ -372,7 +384,7 @@ class BatchFeeder:
         await asyncio.gather(*ends)
         while (left := row.lines - row.progress.requested) > 0:
             row = await self._skip_lines(row, min(left, ENDED_AT_ONCE), code)
-        now = time.time()
+        now = await self._read_now()
         if row.state == BatchState.CANCELLING:
             await self._end_batch(row, "ended", now)
         else:
@@ -395,7 +407,7 @@ class BatchFeeder:
 
     async def _finalize(self, row: BatchRow) -> None:
         """Ends a batch once its last lines are settled."""
-        now = time.time()
+        now = await self._read_now()
         used = await self._store.read(
             partial(batches.sum_settled, job_prefix=job_prefix(row.batch))
         )

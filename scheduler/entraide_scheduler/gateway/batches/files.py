@@ -17,6 +17,7 @@ from entraide_scheduler.gateway.http import FILE_FIELD, BodyStream, UploadForm
 from entraide_scheduler.gateway.jobs import FILE_PREFIX, Caller, Sealer, has_form, make_id
 from entraide_scheduler.gateway.refusals import clean_text, refused, show_value
 from entraide_scheduler.store import files as table
+from entraide_scheduler.store import trusted_time
 from entraide_scheduler.store.files import SealedPart
 from entraide_scheduler.store.rows import FileRow
 from entraide_scheduler.store.store import Store
@@ -98,7 +99,7 @@ class Files:
         Raises:
             Refused: the form is invalid or broken off, or the file or the co-op's files too large.
         """
-        now = time.time()
+        now = await self._store.read(partial(trusted_time.correct, now=time.time()))
         form = UploadForm(content_type)
         row = FileRow(
             file=make_id(FILE_PREFIX, now),

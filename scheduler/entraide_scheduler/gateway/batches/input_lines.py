@@ -4,6 +4,7 @@ A line is a JSON object with ``custom_id``, ``method``, ``url`` and ``body``, as
 reader goes on from any place, so that a restart need not read what came before.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
@@ -27,6 +28,7 @@ NUMBER_MAX = 1_000_000  # of a line, empty lines included
 LINE_MAX_BYTES = BODY_MAX_BYTES + 64 * 1024
 CUSTOM_ID_MAX = 512
 BLANK = b" \t\r"
+BLANK_LINES = re.compile(rb"(?:[ \t\r]*+\n)++")
 
 PartReader = Callable[[int], Awaitable[bytes | None]]
 
@@ -97,10 +99,19 @@ class LineReader:
         Raises:
             Refused: ``invalid_request``: the line is too long, or has too high a number.
         """
-        while (line := await self._next_line()) is not None:
-            if line.strip(BLANK):
+        while True:
+            self._skip_blank_lines()
+            line = await self._next_line()
+            if line is None or line.strip(BLANK):
                 return line
-        return None
+
+    def _skip_blank_lines(self) -> None:
+        """Counts the blank lines ahead in the part that is read, all at once."""
+        content = self._content
+        ahead = None if content is None else BLANK_LINES.match(content, self.offset)
+        if content is not None and ahead is not None:
+            self._count_lines(content.count(b"\n", self.offset, ahead.end()))
+            self.offset = ahead.end()
 
     async def _next_line(self) -> bytes | None:
         pieces: list[bytes] = []
@@ -120,10 +131,13 @@ class LineReader:
             self._content, self.part, self.offset = None, self.part + 1, 0
 
     def _end_line(self, pieces: list[bytes]) -> bytes:
-        self.number += 1
+        self._count_lines(1)
+        return b"".join(pieces)
+
+    def _count_lines(self, more: int) -> None:
+        self.number = min(self.number + more, NUMBER_MAX + 1)
         if self.number > NUMBER_MAX:
             raise refused("invalid_request", fault="too_many_lines", limit=LINES_MAX)
-        return b"".join(pieces)
 
 
 def check_line(number: int, line: bytes, endpoint: str) -> BatchLine:

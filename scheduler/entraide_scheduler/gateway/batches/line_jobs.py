@@ -66,6 +66,8 @@ def options_of(fields: PoolFields) -> Options:
         jurisdiction=fields.jurisdiction or "",
         controlled_by=fields.controlled_by or "",
         max_gco2e=fields.max_gco2e,
+        task=fields.task or "",
+        language=fields.language or "",
         names=MappingProxyType({"keep_s": "keep_s", "idempotency": "idempotency", **names}),
     )
 

@@ -21,7 +21,9 @@ class WindowListener:
 
     def on_line_refused(self, message: JobRefused) -> bool:
         """Postpones a line whose refusal passes; returns False for any other job."""
-        return self.window.refuse(message.job, message.code, message.retry_after_s, at=time.time())
+        return self.window.refuse(
+            message.job, message.code, message.retry_after_s, at=time.monotonic()
+        )
 
     def on_line_ended(self, job: str) -> None:
         """Removes a line, and ends its co-op's pause."""

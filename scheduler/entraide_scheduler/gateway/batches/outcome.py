@@ -43,6 +43,7 @@ class BatchOutcome(Struct, frozen=True):
         saved_g: grams that waiting saved, negative if it cost more; None likewise.
         used_g: grams that are compared, by the policy's basis.
         input_tokens, cached_tokens, output_tokens: parts of ``tokens``; cached ones are input, too.
+        reasoning_tokens: the models' thoughts, a part of the output.
     """
 
     lines: int
@@ -56,6 +57,7 @@ class BatchOutcome(Struct, frozen=True):
     input_tokens: int = 0
     cached_tokens: int = 0
     output_tokens: int = 0
+    reasoning_tokens: int = 0
 
 
 def read_expected(encoded: bytes) -> Expected | None:

@@ -36,7 +36,7 @@ from entraide_scheduler.gateway.jobs import (
 )
 from entraide_scheduler.gateway.refusals import clean_text, refused, show_value
 from entraide_scheduler.gateway.requests import Endpoint
-from entraide_scheduler.store import batches
+from entraide_scheduler.store import batches, trusted_time
 from entraide_scheduler.store.rows import BatchRow
 from entraide_scheduler.store.store import Store
 from entraide_scheduler.store.writer import WhenFull
@@ -126,7 +126,7 @@ class Batches:
             Refused: the file is unknown, an option is invalid, a server on the way does not fit, or
                 the co-op has too many batches.
         """
-        now = time.time()
+        now = await self._store.read(partial(trusted_time.correct, now=time.time()))
         options = _check_batch_options(options, request.entraide or PoolFields(), now)
         file = await self._files.find(caller, request.input_file_id)
         self.way.check(options, file.places)
@@ -293,6 +293,6 @@ def _common_fields(options: Options) -> PoolFields:
     """Returns what of a batch's options holds for each line; their deadline is the batch's."""
     words = {
         name: getattr(options, name) or None
-        for name in ("data_class", "jurisdiction", "controlled_by")
+        for name in ("data_class", "jurisdiction", "controlled_by", "task", "language")
     }
     return PoolFields(max_gco2e=options.max_gco2e, **words)

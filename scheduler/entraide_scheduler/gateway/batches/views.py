@@ -53,7 +53,7 @@ class BatchCachedTokens(Struct, frozen=True):
 
 
 class BatchReasoningTokens(Struct, frozen=True):
-    """A part of the output tokens; engines do not count it apart, so it is 0."""
+    """A part of the output tokens: the models' thoughts."""
 
     reasoning_tokens: int = 0
 
@@ -232,6 +232,7 @@ def _describe_usage(row: BatchRow) -> BatchUsage | None:
         input_tokens_details=BatchCachedTokens(outcome.cached_tokens),
         output_tokens=outcome.output_tokens,
         total_tokens=outcome.input_tokens + outcome.output_tokens,
+        output_tokens_details=BatchReasoningTokens(outcome.reasoning_tokens),
     )
 
 

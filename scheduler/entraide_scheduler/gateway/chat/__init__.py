@@ -5,10 +5,10 @@ reasoning and calls of the answer.
 
 ``fields`` are the accepted fields with their bounds, ``conversation`` checks messages and tools.
 ``chat_answer`` reads an answer, ``answer_sections`` puts its pieces together. ``translation`` is a
-request of another format as a chat.
+request of another format as a chat. ``thinking`` reads whether the model is to think.
 """
 
-from entraide_scheduler.gateway.chat import chat_answer, conversation
+from entraide_scheduler.gateway.chat import chat_answer, conversation, thinking
 from entraide_scheduler.gateway.chat.answer_sections import (
     AnswerSections,
     Section,
@@ -65,6 +65,7 @@ from entraide_scheduler.gateway.chat.fields import (
     ToolName,
     UserMessage,
 )
+from entraide_scheduler.gateway.chat.thinking import RequestedThinking
 from entraide_scheduler.gateway.chat.translation import Translation
 
 __all__ = [
@@ -104,6 +105,7 @@ __all__ = [
     "NamedTool",
     "OutputTokens",
     "PoolFields",
+    "RequestedThinking",
     "SchemaFormat",
     "Section",
     "SectionBegan",
@@ -123,4 +125,5 @@ __all__ = [
     "UserMessage",
     "chat_answer",
     "conversation",
+    "thinking",
 ]

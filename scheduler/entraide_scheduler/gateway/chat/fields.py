@@ -8,6 +8,8 @@ from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct
 
+from entraide.types import Task
+
 NAME_MAX = 256
 MESSAGES_MAX = 10_000
 PARTS_MAX = 1_000
@@ -205,6 +207,8 @@ class PoolFields(Struct, frozen=True, forbid_unknown_fields=True):
     reconnect_s: Annotated[float, Meta(ge=0.0, le=RECONNECT_S_MAX)] | None = None
     waiting_events: bool | None = None
     max_wait_s: Annotated[float, Meta(ge=MAX_WAIT_S_MIN, le=MAX_WAIT_S_MAX)] | None = None
+    task: Task | None = None
+    language: Literal["fr", "en"] | None = None
 
 
 class Sampling(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -230,6 +234,13 @@ class Sampling(Struct, frozen=True, kw_only=True, omit_defaults=True):
     entraide: PoolFields | None = None
 
 
+class TemplateArguments(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Variables of the model's chat template; either tells it whether the model thinks."""
+
+    enable_thinking: bool | None = None
+    thinking: bool | None = None
+
+
 class ChatRequest(Sampling, frozen=True, kw_only=True, omit_defaults=True):
     """``POST /v1/chat/completions``."""
 
@@ -241,6 +252,9 @@ class ChatRequest(Sampling, frozen=True, kw_only=True, omit_defaults=True):
     tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
     parallel_tool_calls: bool | None = None
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
+    chat_template_kwargs: TemplateArguments | None = None
+    think: bool | Literal["none", "low", "medium", "high"] | None = None
+    thinking_budget_tokens: OutputTokens | None = None
 
 
 class CompletionRequest(Sampling, frozen=True, kw_only=True, omit_defaults=True):

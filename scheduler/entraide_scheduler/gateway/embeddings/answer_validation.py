@@ -36,9 +36,10 @@ def replace_usage(body: bytes, usage: Usage) -> bytes:
     if not body:
         return body
     document: dict[str, object] = dict(_object.decode(body))
-    counts = {"prompt_tokens": usage.input_tokens}
+    counts: dict[str, object] = {"prompt_tokens": usage.input_tokens}
     if "choices" in document:  # embeddings have no output
         counts["completion_tokens"] = usage.output_tokens
+        counts["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning_tokens}
     document["usage"] = counts | {"total_tokens": usage.input_tokens + usage.output_tokens}
     return msgspec.json.encode(document)
 

@@ -8,6 +8,7 @@ its handler is behind.
 """
 
 import asyncio
+import select
 from collections import deque
 from typing import cast
 
@@ -33,6 +34,16 @@ from entraide_scheduler.gateway.refusals import ErrorReply
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
+def has_unread_input(transport: asyncio.BaseTransport) -> bool:
+    """Whether bytes have come that the event loop has not read; False where that is not known."""
+    connected = transport.get_extra_info("socket")
+    if connected is None or connected.fileno() < 0 or not hasattr(select, "poll"):
+        return False
+    poller = select.poll()
+    poller.register(connected.fileno(), select.POLLIN)
+    return bool(poller.poll(0))
+
+
 class Connection(asyncio.Protocol):
     """One HTTP connection."""
 
@@ -47,9 +58,10 @@ class Connection(asyncio.Protocol):
         self.exchange: Exchange | None = None
         self._bus_request: HttpRequest | None = None  # the bus takes the connection over
         self.lost = False
-        self.address = ""
+        self.address = self.coop = ""
         self.has_key = self.proxied = False
         self._awaiting_decision = self._write_paused = self._read_paused = False
+        self._was_checked = False  # its first head
         self._stopped_parsing = False  # no further request is parsed
         self._pipeline_overflow = False  # because too many requests were pipelined
         self._closing = False  # input is discarded until the answer is sent
@@ -64,6 +76,13 @@ class Connection(asyncio.Protocol):
     def unread_bytes(self) -> int:
         """Bytes in the send buffer."""
         return 0 if self.lost else self._transport.get_write_buffer_size()
+
+    @property
+    def is_unchecked(self) -> bool:
+        """Whether its first head waits for this process, which has not read or not checked it."""
+        if self._was_checked:
+            return False
+        return self._awaiting_decision or has_unread_input(self._transport)
 
     @property
     def _is_busy(self) -> bool:
@@ -282,6 +301,7 @@ class Connection(asyncio.Protocol):
         self._resume()
 
     def _apply_decision(self, incoming: IncomingRequest, verdict: HeadDecision) -> None:
+        self._was_checked = True
         if isinstance(verdict, ErrorReply):
             self._refuse(incoming, verdict)
             return

@@ -22,11 +22,13 @@ class Permit(Struct, frozen=True):
         body_max: maximum bytes of the body.
         key: identifier of the API key, or "".
         streamed: whether the request is answered while its body arrives.
+        coop: of the key, or "".
     """
 
     body_max: int
     key: str = ""
     streamed: bool = False
+    coop: str = ""
 
 
 HeadDecision = Permit | ErrorReply

@@ -6,11 +6,13 @@ each request's head.
 
 import asyncio
 import ssl
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Protocol
 
 import structlog
 
+from entraide.errors import EntraideError
 from entraide_scheduler.config import KEY_GRACE_S, HttpLimits
 from entraide_scheduler.gateway.http.bus_tunnel import BusTunnels
 from entraide_scheduler.gateway.http.connection import Connection
@@ -28,7 +30,7 @@ from entraide_scheduler.gateway.http.peers import (
     find_client_address,
     is_in_networks,
 )
-from entraide_scheduler.gateway.refusals import ErrorReply
+from entraide_scheduler.gateway.refusals import ErrorReply, Values, reply_of
 
 
 class HeadCheck(Protocol):
@@ -80,7 +82,9 @@ class HttpServer:
         self._keyless = KeylessConnections[Connection](
             most=self.limits.connections_without_key,
             most_per_address=self.limits.connections_without_key_per_address,
+            is_unchecked=lambda connection: connection.is_unchecked,
         )
+        self._by_coop: Counter[str] = Counter()  # connections that have shown a key
         self._running: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._log = structlog.get_logger("entraide.http")
@@ -153,6 +157,9 @@ class HttpServer:
         self._connections.discard(connection)
         self._idle.pop(connection, None)
         self._keyless.remove(connection)
+        if connection.coop:
+            self._by_coop[connection.coop] -= 1
+            connection.coop = ""
 
     def set_idle(self, connection: Connection, *, idle: bool) -> None:
         """Records whether a connection is between two requests."""
@@ -172,9 +179,7 @@ class HttpServer:
     ) -> HeadDecision | Awaitable[HeadDecision]:
         """Runs the head check, and records that a connection has shown a valid key."""
         verdict = self._head_check.check(head)
-        if isinstance(verdict, Permit):
-            self._mark_keyed(connection, verdict)
-        return verdict
+        return self._mark_keyed(connection, verdict) if isinstance(verdict, Permit) else verdict
 
     def await_decision(
         self, connection: Connection, incoming: IncomingRequest, verdict: Awaitable[HeadDecision]
@@ -190,10 +195,22 @@ class HttpServer:
         """Runs the handler as a task of its own."""
         self._spawn(self._run_handler(exchange))
 
-    def _mark_keyed(self, connection: Connection, admission: Permit) -> None:
-        if admission.key and not connection.has_key:
-            connection.has_key = True
-            self._keyless.remove(connection)
+    def _mark_keyed(self, connection: Connection, admission: Permit) -> HeadDecision:
+        """Records that a connection has shown a valid key, unless its co-op has too many."""
+        coop, limit = admission.coop, self.limits.connections_per_coop
+        if not admission.key or connection.has_key:
+            return admission
+        if coop and not connection.proxied:
+            if self._by_coop[coop] >= limit:
+                self.release(admission)
+                self.count("connections_per_coop")
+                values: Values = {"limit": limit, "of": "connections"}
+                return ErrorReply("too_many_requests", values, retry_after_s=1.0)
+            self._by_coop[coop] += 1
+            connection.coop = coop
+        connection.has_key = True
+        self._keyless.remove(connection)
+        return admission
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = self.loop.create_task(work)
@@ -205,11 +222,13 @@ class HttpServer:
     ) -> None:
         try:
             outcome = await pending
+        except EntraideError as problem:
+            outcome = reply_of(problem)
         except Exception:  # noqa: BLE001  (an error in one request must not stop the server)
             self._log.exception("http.check_failed")
             outcome = ErrorReply("internal")
         if isinstance(outcome, Permit) and not connection.lost:
-            self._mark_keyed(connection, outcome)
+            outcome = self._mark_keyed(connection, outcome)
         connection.on_decision(incoming, outcome)
 
     async def _run_handler(self, exchange: Exchange) -> None:

@@ -4,7 +4,7 @@ Only trusted proxies may name the client's address. All tables have a maximum si
 """
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Generic, TypeVar
 
@@ -103,12 +103,24 @@ class KeylessConnections(Generic[C]):
     """Connections without a valid key so far, oldest first, in total and per address group.
 
     Connections younger than ``KEY_GRACE_S`` have not had the time to show a key: an address may
-    have ``YOUNG_FACTOR`` times as many of them.
+    have ``YOUNG_FACTOR`` times as many of them. Nor has one whose key waits for this process: after
+    the loss of a gateway, its clients come to the others all at once.
+
+    Args:
+        most, most_per_address: the limits.
+        is_unchecked: whether what a connection has sent first is not read or not checked yet.
     """
 
-    def __init__(self, *, most: int, most_per_address: int) -> None:
+    def __init__(
+        self,
+        *,
+        most: int,
+        most_per_address: int,
+        is_unchecked: Callable[[C], bool] = lambda _connection: False,
+    ) -> None:
         self._most = most
         self._most_per_address = most_per_address
+        self._is_unchecked = is_unchecked
         self._groups: dict[C, str] = {}
         self._by_group: dict[str, dict[C, float]] = {}
 
@@ -159,7 +171,8 @@ class KeylessConnections(Generic[C]):
             for place, (connection, opened_s) in enumerate(
                 islice(same_group.items(), max(0, beyond))
             )
-            if place < too_many or now_s - opened_s >= KEY_GRACE_S
+            if place < too_many
+            or (now_s - opened_s >= KEY_GRACE_S and not self._is_unchecked(connection))
         ]
 
     def remove(self, connection: C) -> None:

@@ -19,7 +19,8 @@ from typing import Any
 
 from msgspec import Struct, json, structs
 
-from entraide.types import Control, DataClass, JobClass, JobKind, RequestFacts, ServerPlace
+from entraide.models import EVALUATED_LANGUAGES
+from entraide.types import Control, DataClass, JobClass, JobKind, RequestFacts, ServerPlace, Task
 from entraide.units import UG_PER_G, round_half_up
 from entraide_scheduler.gateway.chat import (
     CARBON_G_MAX,
@@ -70,6 +71,8 @@ OPTIONS = (
     OptionSpec("reconnect_s", "X-Entraide-Reconnect", "reconnect_s"),
     OptionSpec("waiting_events", "X-Entraide-Waiting-Events", "waiting_events"),
     OptionSpec("max_wait_s", "X-Entraide-Max-Wait", "max_wait_s"),
+    OptionSpec("task", "X-Entraide-Task", "task"),
+    OptionSpec("language", "X-Entraide-Language", "language"),
     OptionSpec("idempotency", "Idempotency-Key", "idempotency_key"),
 )
 HTTP_NAMES: Mapping[str, str] = MappingProxyType(
@@ -154,7 +157,7 @@ class Options(Struct, frozen=True):
     """Options of a request, unchecked; "" and None mean the defaults.
 
     Attributes:
-        job_class, data_class, jurisdiction, controlled_by: see ``RequestFacts``.
+        job_class, data_class, jurisdiction, controlled_by, task, language: see ``RequestFacts``.
         deadline: latest completion: seconds from now, or a time in ISO 8601 (UTC without a zone).
         max_gco2e: maximum emissions of the job, grams.
         session, idempotency: the client's own names.
@@ -179,6 +182,8 @@ class Options(Struct, frozen=True):
     reconnect_s: float | None = None
     waiting_events: bool | None = None
     max_wait_s: float | None = None
+    task: str = ""
+    language: str = ""
     names: Mapping[str, str] = HTTP_NAMES
 
 
@@ -216,8 +221,7 @@ def options_from_headers(headers: Mapping[str, str]) -> Options:
     for name in filter(values.__contains__, _SWITCHES):
         _check_word(HTTP_NAMES[name], BOOLEANS, values[name])
         values[name] = BOOLEANS[values[name]]
-    for name in filter(values.__contains__, _NUMBERS):
-        values[name] = _number(values[name])
+    values |= {name: _number(values[name]) for name in _NUMBERS if name in values}
     return Options(**values)
 
 
@@ -245,6 +249,8 @@ def check_options(options: Options, now: float) -> None:
     _check_word(names["job_class"], JobClass, options.job_class)
     _check_word(names["data_class"], DataClass, options.data_class)
     _check_word(names["controlled_by"], _CONTROLS, options.controlled_by)
+    _check_word(names["task"], Task, options.task)
+    _check_word(names["language"], EVALUATED_LANGUAGES, options.language)
     if options.jurisdiction and not _JURISDICTION.fullmatch(options.jurisdiction):
         raise refused(
             "invalid_request", param=names["jurisdiction"], fault="wrong_form", form="CA, CA-QC",
@@ -260,17 +266,15 @@ def check_options(options: Options, now: float) -> None:
             raise refused(
                 "invalid_request", param=name, fault="deadline_far", days=DEADLINE_DAYS_MAX
             )
-    grams = options.max_gco2e
-    if grams is not None and not 0.0 <= grams <= CARBON_G_MAX:
+    if (grams := options.max_gco2e) is not None and not 0.0 <= grams <= CARBON_G_MAX:
         raise refused(
             "invalid_request", param=names["max_gco2e"], fault="between", low=0,
             high=round(CARBON_G_MAX), found=show_value(grams),
         )  # fmt: skip
-    reconnect_s = options.reconnect_s
-    if reconnect_s is not None and not 0.0 <= reconnect_s <= RECONNECT_S_MAX:
+    if (grace_s := options.reconnect_s) is not None and not 0.0 <= grace_s <= RECONNECT_S_MAX:
         raise refused(
             "invalid_request", param=names["reconnect_s"], fault="between", low=0,
-            high=round(RECONNECT_S_MAX), found=show_value(reconnect_s),
+            high=round(RECONNECT_S_MAX), found=show_value(grace_s),
         )  # fmt: skip
     wait_s = options.max_wait_s
     if wait_s is not None and not MAX_WAIT_S_MIN <= wait_s <= MAX_WAIT_S_MAX:
@@ -488,4 +492,8 @@ class FactsBuilder:
             resumable=is_resumable(parsed, kind),
             places=self._places,
             max_wait_s=options.max_wait_s,
+            effort=parsed.thinking.effort,
+            thinking_budget_tokens=parsed.thinking.budget_tokens,
+            task=Task(options.task) if options.task else None,
+            language=options.language,
         )

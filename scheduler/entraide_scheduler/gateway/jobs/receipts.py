@@ -31,6 +31,11 @@ class ReceiptSigner:
         self.public_key = describe_key(key, since=since)
         self.retired_keys = retired
 
+    @property
+    def keys(self) -> dict[str, ReceiptKey]:
+        """All of its keys, present and retired, by identifier."""
+        return {key.id: key for key in (self.public_key, *self.retired_keys)}
+
     @classmethod
     def load(cls, state: Path) -> Self:
         """Returns a signer with the keys in a pool's state directory.

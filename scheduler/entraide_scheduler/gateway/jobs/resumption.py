@@ -116,6 +116,7 @@ def is_resumable(parsed: ParsedRequest, kind: JobKind) -> bool:
         and parsed.stream
         and parsed.choices == 1
         and RESUMABLE_FEATURES.issuperset(parsed.features)
+        and not parsed.thinking.effort.thinks
         and with_answer(parsed, "") is not None
     )
 
@@ -175,7 +176,7 @@ def continue_run(
         parsed.path,
         terms.model,
         True,
-        encode_for_engine(request, tokens_left, model=terms.model, stream=True),
+        encode_for_engine(request, tokens_left, model=terms.model, stream=True, how=terms.thinking),
         own=terms.borrower == terms.lender,
         resume=Resume(sent_tokens, emitted.created, len(text)),
         joins=True,

@@ -78,6 +78,18 @@ class RunningJob:
         self.terms = placed.terms
 
     @property
+    def run(self) -> tuple[str, int, str]:
+        """Job, epoch and node of its run."""
+        return self.facts.job, self.epoch, self.node
+
+    @property
+    def run_tokens(self) -> int:
+        """Output tokens of its run that were forwarded."""
+        return (
+            self.sent_by_epoch.get(self.epoch, 0) if self.emitted is not None else self.sent_tokens
+        )
+
+    @property
     def may_resume(self) -> bool:
         """Whether a part was forwarded that another run may continue."""
         return self.emitted is not None and self.phase is JobPhase.ANSWERING
@@ -111,7 +123,7 @@ class RunningJob:
             placed: the placement.
             gateway: identifier of this gateway.
         """
-        request, model = self.request, placed.terms.model
+        request, terms = self.request, placed.terms
         if self.phase is JobPhase.ANSWERING:
             if self.emitted is None or self.terms is None or not placed.earlier:
                 return None
@@ -128,9 +140,15 @@ class RunningJob:
             placed.epoch,
             gateway,
             request.path,
-            model,
+            terms.model,
             self.stream,
-            encode_for_engine(request, placed.output_tokens_max, model=model, stream=self.stream),
-            own=placed.terms.borrower == placed.terms.lender,
+            encode_for_engine(
+                request,
+                placed.output_tokens_max,
+                model=terms.model,
+                stream=self.stream,
+                how=terms.thinking,
+            ),
+            own=terms.borrower == terms.lender,
             joins=True,
         )

@@ -345,8 +345,8 @@ class RunningJobs:
         if TOKEN_CODES & {*exceeded}:
             self._report_excess(running, exceeded[0], limits.estimate_answer_tokens(message))
         elif running.facts.kind is JobKind.LIVE:
-            run = running.facts.job, running.epoch, running.node
-            self._scheduler.report_answer(AnswerReceived(*run, message.usage))
+            delivered = delivered_runs(running.earlier, running.sent_by_epoch)
+            self._scheduler.report_answer(AnswerReceived(*running.run, message.usage, delivered))
 
     def _end_at_limit(self, running: RunningJob, limits: RunLimits, excess: str) -> None:
         """Ends a stream that exceeds its grant, with ``finish_reason`` ``length``."""
@@ -358,8 +358,7 @@ class RunningJobs:
             self._report_excess(running, excess, usage.output_tokens)
 
     def _report_excess(self, running: RunningJob, reason: str, output_tokens: int) -> None:
-        run = running.facts.job, running.epoch, running.node
-        self._scheduler.report_excess(LeaseExceeded(*run, reason, output_tokens))
+        self._scheduler.report_excess(LeaseExceeded(*running.run, reason, output_tokens))
 
     def _finish(self, running: RunningJob, final: bytes, body: bytes, usage: Usage | None) -> bool:
         """Passes a complete answer to the sink; returns False if the job has ended already."""

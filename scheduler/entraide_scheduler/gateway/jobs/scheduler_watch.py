@@ -1,8 +1,8 @@
 """Scheduler watch: keeps the live jobs of a gateway of its own and the scheduler's view the same.
 
 The bus loses messages, and either side may have been away: cut off, stopped, started again. In:
-the scheduler's answers to heartbeats. Out: ``JobsHeld``, submissions that were lost, and the end of
-live jobs that nobody can go on with:
+the scheduler's answers to heartbeats. Out: ``JobsHeld``, ``AnswersSent``, submissions that were
+lost, and the end of live jobs that nobody can go on with:
 
 - with ``gateway_lost``, once the bus was away for ``CUT_MAX_S``; the scheduler has ended them;
 - with ``pool_unreachable``, if they wait for a placement and the scheduler was not heard for
@@ -15,7 +15,7 @@ Answers that are streamed go on while only the scheduler is away.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -49,8 +49,14 @@ class SchedulerLink(SchedulerPort, Protocol):
     def report_held(self, jobs: tuple[str, ...]) -> None:
         """Lists live jobs that this gateway holds."""
 
+    def report_sent(self, runs: Sequence[tuple[str, int, int]]) -> None:
+        """Says what clients have of the streams of this gateway: job, epoch and output tokens."""
+
     def repeat_answer(self, job: str) -> bool:
         """Reports an answer again that came a while ago; returns False if none is known."""
+
+    def complete_answered(self, placed: m.JobPlaced) -> bool:
+        """Says of a job that is placed again that its client has the whole answer, if it has."""
 
 
 class SchedulerWatch:
@@ -89,6 +95,8 @@ class SchedulerWatch:
             return (Incident("bus_cut", "", 1, time.time()),)
         if self._heard_at is None or self._clock() - self._heard_at > SILENT_MAX_S:
             return (Incident("scheduler_silent", "", 1, time.time()),)
+        if self._store.outage.is_away:
+            return (Incident("store_away", "", 1, time.time()),)
         return ()
 
     def on_heard(self, heard: m.GatewayHeard) -> None:
@@ -100,6 +108,11 @@ class SchedulerWatch:
         if heard.is_new or heard.incarnation != self._incarnation:
             self._incarnation = heard.incarnation
             self._listed_at = self._callers_at = 0.0  # due now
+
+    def on_unknown_placement(self, placed: m.JobPlaced) -> None:
+        """Handles the placement of a job that is not here: it has its answer, or nobody waits."""
+        if not self._scheduler.complete_answered(placed):
+            self._scheduler.cancel(placed.job, "client_gone")
 
     def on_unknown(self, unknown: m.JobUnknown) -> None:
         """Submits a job again, unless a part of its answer was sent: that ends."""
@@ -131,11 +144,14 @@ class SchedulerWatch:
             for job in self._running_jobs.list_live():
                 if job.phase is JobPhase.WAITING:
                     self._running_jobs.cancel(job.facts.job, "pool_unreachable")
+        live = self._running_jobs.list_live()
         if now - self._listed_at >= HELD_EVERY_S and self._scheduler.is_connected:
             self._listed_at = now
-            jobs = [job.facts.job for job in self._running_jobs.list_live()]
+            jobs = [job.facts.job for job in live]
             for start in range(0, len(jobs), m.JOBS_HELD_MAX):
                 self._scheduler.report_held(tuple(jobs[start : start + m.JOBS_HELD_MAX]))
+        sent = [(*job.run[:2], job.run_tokens) for job in live if job.run_tokens]
+        self._scheduler.report_sent(sent)
         if now - self._callers_at >= CALLERS_EVERY_S:
             self._callers_at = now
             await self._check_callers()

@@ -40,6 +40,8 @@ from entraide_scheduler.gateway.messages.messages_fields import (
     NoTool,
     OutputConfig,
     TextBlock,
+    ThinkingAdaptive,
+    ThinkingOn,
     ToolResultBlock,
     ToolUseBlock,
     UserTurn,
@@ -49,6 +51,8 @@ from entraide_scheduler.gateway.messages.messages_fields import (
 NAMES: Mapping[str, str] = MappingProxyType(
     {
         "reasoning_effort": "output_config.effort",
+        "think": "thinking",
+        "thinking_budget_tokens": "thinking.budget_tokens",
         "response_format.json_schema": "output_config.format",
         "response_format": "output_config.format",
         "stop": "stop_sequences",
@@ -68,7 +72,9 @@ def to_chat(request: MessagesRequest) -> Translation:
             messages.append(message)
             places.append(f"messages[{place}]")
     choice, output = request.tool_choice, request.output_config or OutputConfig()
+    thinking = request.thinking
     effort = "xhigh" if output.effort == "max" else output.effort
+    is_on = isinstance(thinking, ThinkingOn | ThinkingAdaptive)  # else the effort is the answer's
     alone = not isinstance(choice, NoTool | None) and choice.disable_parallel_tool_use
     chat = ChatRequest(
         model=request.model,
@@ -85,7 +91,9 @@ def to_chat(request: MessagesRequest) -> Translation:
         response_format=SchemaFormat(json_schema=NamedSchema(schema=output.format.schema))
         if output.format
         else None,
-        reasoning_effort=effort,
+        reasoning_effort=effort if is_on else None,
+        think=None if thinking is None else is_on,
+        thinking_budget_tokens=thinking.budget_tokens if isinstance(thinking, ThinkingOn) else None,
         entraide=request.entraide,
     )
     return Translation(chat, tuple(places), NAMES)

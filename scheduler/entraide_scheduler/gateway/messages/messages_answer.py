@@ -57,6 +57,11 @@ ERROR_TYPES: Mapping[int, str] = MappingProxyType(
         504: "timeout_error",
     }
 )
+# By parameter, the code by which Anthropic's client finds out what a server cannot do: without
+# threads (conversations that the server holds), its tool runner sends the whole history.
+DETAILS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {"thread": {"error_code": "thread_unsupported_request"}}
+)
 
 
 class MessagesAnswer:
@@ -130,14 +135,16 @@ class MessagesAnswer:
 
 def error_body(refusal: ErrorReply, langs: str) -> bytes:
     """Returns an error in Anthropic's form, with the pool's code and the parameter added."""
-    status = refusals.http_status(refusal)
+    status, param = refusals.http_status(refusal), refusals.find_param(refusal)
     other = "invalid_request_error" if status < 500 else "api_error"
-    error = {
+    error: dict[str, object] = {
         "type": ERROR_TYPES.get(status, other),
         **refusals.error_messages(refusal, langs),
         "code": refusal.known_code,
-        "param": refusals.find_param(refusal),
+        "param": param,
     }
+    if details := DETAILS.get(param or ""):
+        error["details"] = details
     if path := refusals.explanation_path(refusal):
         error["explanation"] = path
     return msgspec.json.encode({"type": "error", "error": error, "request_id": refusal.job or None})

@@ -120,15 +120,17 @@ class ChosenTool(Struct, frozen=True, tag_field="type", tag="tool"):
 
 
 class ThinkingOn(Struct, frozen=True, tag_field="type", tag="enabled"):
-    """The answer contains the model's reasoning; a budget has no effect."""
+    """The model thinks, and the answer contains its thought."""
+
+    budget_tokens: OutputTokens | None = None
 
 
 class ThinkingAdaptive(Struct, frozen=True, tag_field="type", tag="adaptive"):
-    """The same: the model decides how long it reasons."""
+    """The same: the model decides how long it thinks."""
 
 
 class ThinkingOff(Struct, frozen=True, tag_field="type", tag="disabled"):
-    """The answer contains no reasoning."""
+    """The model does not think."""
 
 
 class SchemaOutput(Struct, frozen=True, tag_field="type", tag="json_schema"):

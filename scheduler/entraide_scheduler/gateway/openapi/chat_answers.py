@@ -23,6 +23,12 @@ class CachedTokens(Struct):
     cached_tokens: int
 
 
+class ReasoningTokens(Struct):
+    """Output tokens of the model's thought."""
+
+    reasoning_tokens: int
+
+
 class TextUsage(Struct):
     """Tokens of an answer, as the engine counted them."""
 
@@ -30,6 +36,7 @@ class TextUsage(Struct):
     completion_tokens: int
     total_tokens: int
     prompt_tokens_details: CachedTokens | UnsetType = UNSET
+    completion_tokens_details: ReasoningTokens | UnsetType = UNSET
 
 
 class AnswerFunction(Struct):

@@ -13,6 +13,7 @@ ANY = ("invalid_request", "request_timeout", "body_too_large", "head_too_large",
 # Of any path below /v1 but enrolment.
 KEYED = (
     "unauthorised", "not_signed_in", "csrf_refused", "too_many_wrong_keys", "too_many_requests",
+    "store_away",
 )  # fmt: skip
 # Of a person who comes with a one-time link.
 SIGN_IN = (
@@ -61,7 +62,7 @@ RECONNECTION = (*UNKNOWN_JOB, "stream_not_kept", "result_expired", "client_gone"
 # Of a machine that joins.
 ENROLMENT = (
     *BODY, *SCHEDULER, "join_signature_refused", "join_token_refused", "too_many_joins",
-    "node_key_revoked", "node_record_gone", "upgrade_trial",
+    "node_key_revoked", "node_record_gone", "upgrade_trial", "store_away",
 )  # fmt: skip
 # Of a request whose path or method the pool does not have.
 NO_OPERATION = ("unknown_path", "method_not_allowed")

@@ -24,8 +24,10 @@ RECEIPT: Mapping[str, Any] = MappingProxyType(
         "policy_version": "v1", "settled": False, "issued_at": AT, "key": "9f86d081884c7d65",
         "signature": "c2lnbmF0dXJl…", "smaller": None, "controlled_by": "member",
         "surplus_evidence": "", "runs": [], "further_places": [],
+        "coop_names": {"soleil": "Coop Soleil"},
         "place": {"zone": "CA-QC", "controlled_by": "member", "invented": False},
         "node_key": "UBLG5YDTFBDFMNG35MOFIJLJIQPV2C5M3MMHBQMLHOEM3XEKSSZJKV2T",
+        "reasoning_tokens": 0, "reasoning_wh": 0.0, "always_thinks": False,
     }
 )  # fmt: skip
 

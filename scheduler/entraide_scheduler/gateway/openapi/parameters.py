@@ -98,7 +98,7 @@ def list_parameters(pattern: str, operation: Operation) -> list[dict[str, Any]]:
         for option in OPTIONS
         if option.name in operation.options
     ]
-    return [*parameters, {"$ref": "#/components/parameters/language"}]
+    return [*parameters, {"$ref": "#/components/parameters/accept_language"}]
 
 
 def build_parameters() -> dict[str, Any]:
@@ -119,7 +119,7 @@ def build_parameters() -> dict[str, Any]:
         "description": find_text("parameters", "language"),
         "schema": {"type": "string"},
     }
-    return {**options, "language": language}
+    return {**options, "accept_language": language}
 
 
 def build_headers() -> dict[str, Any]:

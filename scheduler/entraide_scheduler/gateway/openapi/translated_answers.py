@@ -68,7 +68,7 @@ class InputDetails(Struct):
 
 
 class OutputDetails(Struct):
-    """Tokens of reasoning; 0, because engines do not count them apart."""
+    """Output tokens of the model's thought."""
 
     reasoning_tokens: int
 
@@ -81,6 +81,18 @@ class ResponseUsage(Struct):
     output_tokens: int
     output_tokens_details: OutputDetails
     total_tokens: int
+
+
+class ErrorFields(Struct):
+    """An error; ``message`` is in the language of ``Accept-Language``, else in English."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str
+    job: str | UnsetType = UNSET
+    message_fr: str | UnsetType = UNSET
+    explanation: str | UnsetType = UNSET
 
 
 class ResponseFailure(Struct):
@@ -142,6 +154,10 @@ class ResponseEvent(Struct):
     name: str | UnsetType = UNSET
     arguments: str | UnsetType = UNSET
     logprobs: list[dict[str, Any]] | UnsetType = UNSET
+    code: str | UnsetType = UNSET
+    message: str | UnsetType = UNSET
+    param: str | UnsetType | None = UNSET
+    error: ErrorFields | UnsetType = UNSET
 
 
 class TextAnswer(Struct, tag_field="type", tag="text"):
@@ -208,6 +224,7 @@ class MessageErrorFields(Struct):
     param: str | None
     message_fr: str | UnsetType = UNSET
     explanation: str | UnsetType = UNSET
+    details: dict[str, str] | UnsetType = UNSET
 
 
 class MessageError(Struct):
@@ -233,18 +250,6 @@ class MessageEvent(Struct):
     entraide: AnswerReceipt | UnsetType = UNSET
     error: MessageErrorFields | UnsetType = UNSET
     request_id: str | UnsetType | None = UNSET
-
-
-class ErrorFields(Struct):
-    """An error; ``message`` is in the language of ``Accept-Language``, else in English."""
-
-    message: str
-    type: str
-    param: str | None
-    code: str
-    job: str | UnsetType = UNSET
-    message_fr: str | UnsetType = UNSET
-    explanation: str | UnsetType = UNSET
 
 
 class Error(Struct):

@@ -31,10 +31,13 @@ _ENDPOINTS = "/v1/chat/completions, /v1/completions, /v1/embeddings, /v1/respons
 CHOICES: Mapping[str, str] = {
     "role": "system, developer, user, assistant, tool",
     "reasoning_effort": "none, minimal, low, medium, high, xhigh",
+    "think": "true, false, none, low, medium, high",
     "tool_choice": "none, auto, required",
     "job_class": "interactive, standard, batch",
     "data_class": "public, internal, restricted",
     "controlled_by": "member, canadian, other",
+    "task": "answer, extract, classify, summarise, rewrite, translate, compute",
+    "language": "fr, en",
     "encoding_format": "float, base64",
     "path": _ENDPOINTS,
     "endpoint": _ENDPOINTS,

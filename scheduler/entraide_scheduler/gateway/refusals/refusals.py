@@ -46,6 +46,11 @@ FEATURE_PARAMS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+# Time to wait after an error whose cause ends by itself, seconds, unless the error has its own: a
+# gateway drains, ends and starts again, machines come back. Without one, OpenAI's and Anthropic's
+# clients ask twice within 2 s, and give up.
+RETRY_AFTER_S: Mapping[str, float] = MappingProxyType({"no_node_live": 10.0, "shutting_down": 10.0})
+
 Values = Mapping[str, str | int | float]
 NO_VALUES: Values = {}
 NAME_SHOWN_MAX_CHARS = 60
@@ -150,6 +155,11 @@ def rename_param(refusal: ErrorReply, names: Mapping[str, str]) -> ErrorReply:
 
 def error_body(refusal: ErrorReply, langs: str) -> bytes:
     """Returns an error as JSON in OpenAI's format; ``langs`` as in ``error_messages``."""
+    return msgspec.json.encode({"error": error_fields(refusal, langs)})
+
+
+def error_fields(refusal: ErrorReply, langs: str) -> dict[str, object]:
+    """Returns an error as OpenAI's format describes it; ``langs`` as in ``error_messages``."""
     facts = CODES[refusal.known_code]
     error: dict[str, object] = {
         **error_messages(refusal, langs),
@@ -161,13 +171,18 @@ def error_body(refusal: ErrorReply, langs: str) -> bytes:
         error["job"] = refusal.job
     if path := explanation_path(refusal):
         error["explanation"] = path
-    return msgspec.json.encode({"error": error})
+    return error
 
 
 def explanation_path(refusal: ErrorReply) -> str:
     """Returns where the explanation of a request that waited too long is read; "" for others."""
-    is_explained = refusal.job and refusal.known_code == "waited_too_long"
+    is_explained = refusal.job and _has_waited(refusal)
     return f"/v1/jobs/{refusal.job}/explanation" if is_explained else ""
+
+
+def _has_waited(refusal: ErrorReply) -> bool:
+    """Whether a request waited for as long as it may, for a machine or for a quota."""
+    return refusal.known_code == "waited_too_long" or "waited_s" in refusal.values
 
 
 def quota_headers(quotas: Iterable[QuotaLeft]) -> list[tuple[str, str]]:
@@ -206,7 +221,7 @@ def _may_pass(refusal: ErrorReply) -> bool:
     It does not if a request exceeds a whole quota, or has waited as long as it may: clients would
     wait as long again, twice.
     """
-    if refusal.known_code == "waited_too_long":
+    if _has_waited(refusal):
         return False
     return refusal.retry_after_s is not None or not refusal.known_code.startswith("quota_")
 
@@ -215,8 +230,11 @@ def error_headers(refusal: ErrorReply) -> list[tuple[str, str]]:
     """Returns the headers of an error, among them ``Retry-After`` in whole seconds."""
     header_list = [("x-request-id", refusal.job)] if refusal.job else []
     header_list += quota_headers(refusal.quotas)
-    if refusal.retry_after_s is not None:
-        header_list.append(("retry-after", str(max(1, math.ceil(refusal.retry_after_s)))))
+    wait_s = refusal.retry_after_s
+    if wait_s is None:
+        wait_s = RETRY_AFTER_S.get(refusal.known_code)
+    if wait_s is not None:
+        header_list.append(("retry-after", str(max(1, math.ceil(wait_s)))))
     facts = CODES[refusal.known_code]
     if is_retried(facts.http) and not (facts.retryable and _may_pass(refusal)):
         header_list.append(("x-should-retry", "false"))

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from entraide.models import DIMENSIONS, ENGINE_OPTIONS
 from entraide.models import EMBEDDINGS as EMBEDDINGS_FEATURE
+from entraide.types import ThinkingTerms
 from entraide_scheduler.gateway.chat import (
     CHAT,
     CHOICES_MAX,
@@ -27,12 +28,14 @@ from entraide_scheduler.gateway.chat import (
     InferenceRequest,
     Message,
     PoolFields,
+    RequestedThinking,
     TextFormat,
     TextPart,
     TextRequest,
     ToolMessage,
     Translation,
     conversation,
+    thinking,
 )
 from entraide_scheduler.gateway.embeddings import embeddings
 from entraide_scheduler.gateway.messages import MessagesRequest, messages
@@ -61,12 +64,6 @@ TEMPLATE_TOKENS = 64
 MESSAGE_TOKENS = 16
 IMAGE_TOKENS_MAX = 4_096
 
-# What llama.cpp calls the penalty; the other engines ignore it.
-LLAMACPP_PENALTY = b',"repeat_penalty":%s}'
-
-# The engine's value of each effort; "" for the engine's default.
-ENGINE_EFFORTS = {"none": "", "minimal": "low", "xhigh": "high"}
-
 
 class ParsedRequest(Struct, frozen=True):
     """A parsed request.
@@ -86,6 +83,7 @@ class ParsedRequest(Struct, frozen=True):
         inputs: number of separate inputs of a request for embeddings; 0 for a request for text.
         longest_bytes: UTF-8 bytes of the longest of them.
         original: the client's request, if it was translated to a chat.
+        thinking: how long the model is to think.
     """
 
     path: str
@@ -102,6 +100,7 @@ class ParsedRequest(Struct, frozen=True):
     inputs: int = 0
     longest_bytes: int = 0
     original: TranslatedRequest | None = None
+    thinking: RequestedThinking = RequestedThinking()
 
     @property
     def endpoint(self) -> str:
@@ -149,7 +148,9 @@ def _parse_translated(translation: Translation, original: TranslatedRequest) -> 
 
 def _parse_text(path: str, request: TextRequest) -> ParsedRequest:
     conversation.check_format(request)
+    asked = RequestedThinking()
     if isinstance(request, ChatRequest):
+        asked = thinking.read_thinking(request)
         request, size, tokens, features = _measure_chat(request)
         prompts, limit = 1, request.max_completion_tokens
     else:
@@ -157,7 +158,7 @@ def _parse_text(path: str, request: TextRequest) -> ParsedRequest:
         features, limit = [], None
     if not isinstance(request.response_format, TextFormat | None):
         features.append("schema")
-    features += [name for name in ENGINE_OPTIONS if getattr(request, name)]
+    features += [name for name in ENGINE_OPTIONS if getattr(request, name, None)]
     options = request.stream_options
     return ParsedRequest(
         path=path,
@@ -171,6 +172,7 @@ def _parse_text(path: str, request: TextRequest) -> ParsedRequest:
         include_usage=options is not None and bool(options.include_usage),
         pool_fields=request.entraide or PoolFields(),
         request=_for_engine(request),
+        thinking=asked,
     )
 
 
@@ -195,17 +197,34 @@ def _parse_embeddings(path: str, request: EmbeddingsRequest) -> ParsedRequest:
 
 
 def encode_for_engine(
-    parsed: ParsedRequest, output_tokens_max: int, *, model: str, stream: bool
+    parsed: ParsedRequest,
+    output_tokens_max: int,
+    *,
+    model: str,
+    stream: bool,
+    how: ThinkingTerms | UnsetType = UNSET,
 ) -> bytes:
-    """Returns the body for the node, with the granted limit and the chosen model."""
+    """Returns the body for the node.
+
+    Args:
+        parsed: the request.
+        output_tokens_max: the granted limit.
+        model: the chosen model.
+        stream: whether the answer is streamed.
+        how: whether and how the model thinks.
+    """
     if isinstance(parsed.request, EmbeddingsRequest):
         return msgspec.json.encode(replace(parsed.request, model=model))
     stream_field = stream if stream or parsed.stream else None
     fields = replace(parsed.request, model=model, max_tokens=output_tokens_max, stream=stream_field)
+    added: dict[str, Any] = {}
+    if isinstance(fields, ChatRequest):
+        fields = replace(fields, messages=thinking.with_sign(fields.messages, how))
+        added = thinking.engine_fields(how)
+    if fields.repetition_penalty is not None:
+        added["repeat_penalty"] = fields.repetition_penalty  # as llama.cpp calls it
     body = msgspec.json.encode(fields)
-    if fields.repetition_penalty is None:
-        return body
-    return body[:-1] + LLAMACPP_PENALTY % msgspec.json.encode(fields.repetition_penalty)
+    return body[:-1] + b"," + msgspec.json.encode(added)[1:] if added else body
 
 
 def select_known_fields(path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -258,12 +277,10 @@ def _for_engine(request: TextRequest) -> TextRequest:
     )
     if not isinstance(request, ChatRequest):
         return request
-    effort = request.reasoning_effort
     return replace(
-        request,
+        thinking.without_thinking(request),
         max_completion_tokens=None,
         tools=request.tools or None,
-        reasoning_effort=None if effort is None else ENGINE_EFFORTS.get(effort, effort) or None,
         tool_choice=request.tool_choice if request.tools else None,
         parallel_tool_calls=request.parallel_tool_calls if request.tools else None,
     )

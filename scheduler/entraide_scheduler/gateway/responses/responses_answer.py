@@ -80,11 +80,23 @@ class ResponsesAnswer:
         return msgspec.json.encode(self._response(self._status(), answer))
 
     def write_failure(self, refusal: ErrorReply, langs: str) -> bytes:
-        """Returns the last event of a stream that failed."""
+        """Returns the last events of a stream that failed.
+
+        Many programs pass over ``response.failed`` and show what came as a whole answer. ``error``
+        has its fields as OpenAI documents them, and again in an object, as its server sends them:
+        by that object its client raises an exception.
+        """
         response = self._response("failed", None)
         messages = refusals.error_messages(refusal, langs)
         response["error"] = {"code": refusal.known_code, **messages}
-        return b"".join([*self._begin(), self._event("response.failed", response=response)])
+        error = refusals.error_fields(refusal, langs)
+        facts = {name: error[name] for name in ("code", "message", "param")}
+        events = [
+            *self._begin(),
+            self._event("response.failed", response=response),
+            self._event("error", **facts, error=error),
+        ]
+        return b"".join(events)
 
     def _begin(self) -> Iterator[bytes]:
         if not self._number:
@@ -177,7 +189,7 @@ def usage_json(usage: Usage) -> dict[str, Any]:
         "input_tokens": usage.input_tokens,
         "input_tokens_details": {"cached_tokens": usage.cached_tokens, "cache_write_tokens": 0},
         "output_tokens": usage.output_tokens,
-        "output_tokens_details": {"reasoning_tokens": 0},
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
         "total_tokens": usage.input_tokens + usage.output_tokens,
     }
 

@@ -125,7 +125,7 @@ class TextOptions(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
 
 
 class ReasoningOptions(Struct, frozen=True, omit_defaults=True):
-    """How much the model reasons; any other field has no effect."""
+    """How long the model thinks; any other field has no effect."""
 
     effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
 

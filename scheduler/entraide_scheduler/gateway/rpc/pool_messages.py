@@ -122,6 +122,8 @@ def read_options(message: pool_pb2.JobOptions) -> Options:
         reconnect_s=message.reconnect_s or None,
         waiting_events=message.waiting_events or None,
         max_wait_s=message.max_wait_s or None,
+        task=message.task,
+        language=message.language,
         idempotency=message.idempotency_key,
         names=GRPC_NAMES,
     )
@@ -134,6 +136,7 @@ def usage_message(facts: Usage) -> common_pb2.Usage:
         cached_tokens=facts.cached_tokens,
         output_tokens=facts.output_tokens,
         basis=facts.counted,
+        reasoning_tokens=facts.reasoning_tokens,
     )
 
 
@@ -145,6 +148,7 @@ def receipt_message(facts: Receipt) -> common_pb2.Receipt:
         cached_tokens=fields.pop("cached_tokens"),
         output_tokens=fields.pop("output_tokens"),
         basis=fields.pop("tokens_basis"),
+        reasoning_tokens=fields.pop("reasoning_tokens"),
     )
     fields["surplus_basis"] = fields["surplus_basis"] or ""
     if facts.smaller is not None:

@@ -2,8 +2,9 @@
 
 It checks the API key or the cookie of a session, the maximum body size of the path, and the
 concurrent requests of the key or person, and delays replies to repeated wrong ones. Requests are
-counted per key, not per address, because the members of an office share one address. Wrong keys
-are counted per address; valid keys are never delayed.
+counted per key, not per address, because the members of an office share one address; and so that
+one co-op cannot take all places by many keys, the keys that have requests are counted per co-op.
+Wrong keys are counted per address; valid keys are never delayed.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from entraide_scheduler.config import (
     HttpLimits,
 )
 from entraide_scheduler.gateway.http import CorsPolicy, HeadDecision, HttpRequest, Permit
-from entraide_scheduler.gateway.refusals import ErrorReply, Refused
+from entraide_scheduler.gateway.refusals import ErrorReply, Refused, Values
 from entraide_scheduler.gateway.signin.callers import Callers
 
 KEYED_PREFIX = "/v1/"
@@ -61,6 +62,8 @@ class KeyCheck:
             most=limits.wrong_keys, window_s=limits.wrong_keys_window_s
         )
         self._under_way: Counter[str] = Counter()
+        self._coop_of: dict[str, str] = {}  # of the keys with requests under way
+        self._keys: Counter[str] = Counter()  # their number, by co-op
 
     def check(self, head: HttpRequest) -> HeadDecision | Awaitable[HeadDecision]:
         """Returns a permit or a refusal; awaitable if the store is asked or a delay applies."""
@@ -74,14 +77,14 @@ class KeyCheck:
                 "not_signed_in" if head.path.startswith(SIGNED_IN) else "unauthorised"
             )
         if self._is_operator(head):
-            return self._grant(head, OPERATOR)
+            return self._grant(head, OPERATOR, "")
         try:
             caller = self._callers.cached(head)
         except Refused as problem:
             return problem.refusal
         if caller is None:
             return self._authenticate(head)
-        return self._grant(head, caller.person or caller.key)
+        return self._grant(head, caller.person or caller.key, caller.coop)
 
     def release(self, admission: Permit) -> None:
         """Decrements the concurrent requests of a key."""
@@ -89,17 +92,26 @@ class KeyCheck:
             self._under_way[admission.key] -= 1
             if not self._under_way[admission.key]:
                 del self._under_way[admission.key]
+                self._keys[self._coop_of.pop(admission.key)] -= 1
 
-    def _grant(self, head: HttpRequest, key: str) -> HeadDecision:
+    def _grant(self, head: HttpRequest, key: str, coop: str) -> HeadDecision:
         if self._under_way[key] >= self._limits.requests_per_key:
-            self._count("requests_per_key")
-            limit = self._limits.requests_per_key
-            return ErrorReply("too_many_requests", {"limit": limit}, retry_after_s=1.0)
+            return self._refuse("requests_per_key", {"limit": self._limits.requests_per_key})
+        if not self._under_way[key]:
+            limit = self._limits.keys_per_coop
+            if coop and self._keys[coop] >= limit:
+                return self._refuse("keys_per_coop", {"limit": limit, "of": "keys"})
+            self._coop_of[key] = coop
+            self._keys[coop] += 1
         self._under_way[key] += 1
         if head.method == "POST" and head.path == UPLOAD_PATH:
-            return Permit(UPLOAD_MAX_BYTES, key, streamed=True)
+            return Permit(UPLOAD_MAX_BYTES, key, streamed=True, coop=coop)
         has_body = head.method in ("POST", "PATCH")
-        return Permit(BODY_MAX_BYTES if has_body else SMALL_BODY_MAX_BYTES, key)
+        return Permit(BODY_MAX_BYTES if has_body else SMALL_BODY_MAX_BYTES, key, coop=coop)
+
+    def _refuse(self, reason: str, values: Values) -> ErrorReply:
+        self._count(reason)
+        return ErrorReply("too_many_requests", values, retry_after_s=1.0)
 
     async def _authenticate(self, head: HttpRequest) -> HeadDecision:
         try:
@@ -108,7 +120,7 @@ class KeyCheck:
             if problem.refusal.code == "csrf_refused":
                 return problem.refusal
             return await self._refuse_key(head.peer, problem.refusal)
-        return self._grant(head, caller.person or caller.key)
+        return self._grant(head, caller.person or caller.key, caller.coop)
 
     async def _refuse_key(self, peer: str, refusal: ErrorReply) -> ErrorReply:
         """Returns the refusal of a wrong key, or of a cookie, which may just be old."""

@@ -42,6 +42,7 @@ class BatchOptions(TypedDict, total=False):
         controlled_by: who must control the machines: ``member``, ``canadian`` or ``other``.
         max_gco2e: cap on the emissions of each line, gCO2e.
         deadline_s: latest acceptable end, seconds from now; ``until`` names it as a moment.
+        task, language: kind of the questions, and their language, ``fr`` or ``en``.
     """
 
     data_class: str | None
@@ -49,6 +50,8 @@ class BatchOptions(TypedDict, total=False):
     controlled_by: str | None
     max_gco2e: float
     deadline_s: float
+    task: str
+    language: str
 
 
 class _File(Struct, frozen=True):

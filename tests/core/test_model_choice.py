@@ -1,0 +1,148 @@
+"""Choice of a model by task and language: an alias means one that is measured and good enough."""
+
+from typing import Any
+
+import pytest
+from tests.core.builders import (
+    GB,
+    Pool,
+    card,
+    catalogue,
+    entry,
+    loadable,
+    of,
+    place_in,
+    policy,
+    rates,
+    replica,
+)  # fmt: skip
+
+from entraide.models import ModelEntry, ModelSize, TaskQuality
+from entraide.quality_terms import QualityException, QualityTerms
+from entraide.types import Task
+from entraide_scheduler.core import commands, events
+from entraide_scheduler.core.machine import Core
+
+SUMMARISE, ANSWER = Task.SUMMARISE, Task.ANSWER
+
+
+def cell(low: float, high: float = 1.0, task: Task = SUMMARISE, lang: str = "fr") -> TaskQuality:
+    """A measured cell with an interval."""
+    return TaskQuality(task, lang, (low + high) / 2, low, high, 60, "1", "ab" * 32)
+
+
+def sized(billions: int, *quality: TaskQuality, **changes: Any) -> ModelEntry:
+    """A model of the catalogue, ``m1``, ``m7`` or ``m30`` by its parameters."""
+    size = {1: ModelSize.SMALL, 7: ModelSize.MEDIUM, 30: ModelSize.LARGE}[billions]
+    parameters = billions * GB
+    fields = {"parameters": parameters, "active_parameters": parameters, "quality": quality}
+    return entry(f"m{billions}", size, **{**fields, **changes})
+
+
+def started(pool: Pool, *entries: ModelEntry, **changes: Any) -> None:
+    """A pool with one node that serves ``m1``, ``m7`` and ``m30``, each slower than the last."""
+    replicas = tuple(
+        replica(f"m{size}", rates=rates(tpot_base_s=size / 100)) for size in (1, 7, 30)
+    )
+    pool.tell(events.CatalogueChanged, catalogue(*entries))
+    pool.join(card("n1", **{"replicas": replicas, **changes}))
+
+
+FRENCH = {"task": SUMMARISE, "language": "fr"}
+BAD, UNSURE, GOOD = cell(0.3, 0.5), cell(0.7, 0.9), cell(0.85)
+# What m1, m7 and m30 have; the request's alias and options; the model, and how it stands.
+CHOICES: dict[str, tuple[tuple[tuple[TaskQuality, ...], ...], str, dict[str, Any], str, str]] = {
+    "the least energy of those that pass": (
+        ((GOOD,), (GOOD,), (GOOD,)), "auto", FRENCH, "m1", "passes",
+    ),
+    "not one that fails": (((BAD,), (GOOD,), (GOOD,)), "auto", FRENCH, "m7", "passes"),
+    "not one of which it is undecided": (
+        ((BAD,), (UNSURE,), (GOOD,)), "auto", FRENCH, "m30", "passes",
+    ),
+    "not one that nobody measured": (((), (), (GOOD,)), "auto", FRENCH, "m30", "passes"),
+    "undecided before not measured": (((), (UNSURE,), (BAD,)), "auto", FRENCH, "m7", "undecided"),
+    "not measured before one that fails": (((BAD,), (), ()), "auto", FRENCH, "m7", "unmeasured"),
+    "the best of those that fail": (
+        ((BAD,), (cell(0.4, 0.6),), (cell(0.35, 0.7),)), "auto", FRENCH, "m7", "fails",
+    ),
+    "within its size": (((BAD,), (GOOD,), (GOOD,)), "grand", FRENCH, "m30", "passes"),
+    "in the other language, what is measured in that one": (
+        ((BAD, cell(0.9, lang="en")), (GOOD,), ()), "auto", {"task": SUMMARISE, "language": "en"},
+        "m1", "passes",
+    ),
+    "without a task, one that is good enough at each": (
+        ((GOOD,), tuple(cell(0.9, task=task) for task in Task), ()), "auto", {"language": "fr"},
+        "m7", "passes",
+    ),
+    "without a language, one that is good enough in both": (
+        ((GOOD, cell(0.3, 0.4, lang="en")), (GOOD, cell(0.9, lang="en")), ()), "auto",
+        {"task": SUMMARISE}, "m7", "passes",
+    ),
+    "by name, that one, however bad": (((BAD,), (GOOD,), (GOOD,)), "m1", FRENCH, "m1", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CHOICES)
+def test_an_alias_means_a_model_that_is_good_enough(pool: Pool, case: str) -> None:
+    """An alias means the least energy among models whose lower bound passes, else as documented."""
+    quality, model, options, expected, standing = CHOICES[case]
+    started(pool, *(sized(size, *cells) for size, cells in zip((1, 7, 30), quality, strict=True)))
+    place = place_in(pool.ask("j1", model=model, **options))
+
+    assert (expected, standing) == (
+        place.terms.model, place.explanation.values.get("quality", "")
+    )  # fmt: skip
+
+
+def test_energy_decides_and_not_the_size(pool: Pool) -> None:
+    """A larger model that takes less energy is meant, where both are good enough."""
+    slow = replica("m1", rates=rates(tpot_base_s=1.0))
+    fast = replica("m7", rates=rates(tpot_base_s=0.01))
+    started(pool, sized(1, GOOD), sized(7, GOOD), replicas=(slow, fast))
+
+    assert "m7" == place_in(pool.ask("j1", model="auto", **FRENCH)).terms.model
+
+
+def test_the_policy_says_what_is_good_enough(pool: Pool) -> None:
+    """The least rate of the task and language decides, and a new policy moves waiting jobs."""
+    started(pool, sized(1, GOOD), sized(7, cell(0.97)))
+    terms = QualityTerms(0.8, (QualityException(0.95, SUMMARISE, "fr"),))
+    before = place_in(pool.ask("j1", model="auto", **FRENCH))
+    pool.tell(events.PolicyChanged, policy(quality=terms))
+    after = place_in(pool.ask("j2", model="auto", **FRENCH))
+
+    values = after.explanation.values
+    assert ("m1", "m7") == (before.terms.model, after.terms.model)
+    assert (0.97, 0.95, 60) == tuple(
+        values[name] for name in ("right_low", "right_least", "right_answers")
+    )
+
+
+def test_a_question_does_not_go_to_a_model_that_lacks_its_language(pool: Pool) -> None:
+    """Without a measurement, a model whose authors list the language goes first."""
+    started(pool, sized(1, languages=("en",)), sized(7, languages=("fr", "en")))
+    french = place_in(pool.ask("j1", model="auto", language="fr"))
+    english = place_in(pool.ask("j2", model="auto", language="en"))
+
+    assert [("m7", "unmeasured"), ("m1", "unmeasured")] == [
+        (place.terms.model, place.explanation.values["quality"]) for place in (french, english)
+    ]
+
+
+def test_a_good_model_is_loaded_rather_than_a_bad_one_used(pool: Pool) -> None:
+    """A model that passes and could be loaded goes before one that is served and fails."""
+    offered = {"loadable": (loadable("m7"),), "models_bytes": 8 * GB}
+    started(pool, sized(1, BAD), sized(7, GOOD), replicas=(replica("m1"),), **offered)
+    asked = pool.ask("j1", model="auto", **FRENCH)
+
+    assert [] == of(asked, commands.Place)
+    assert "m7" == pool.core.job("j1").model
+
+
+def test_a_restored_core_chooses_alike(pool: Pool) -> None:
+    """A core that was restored from a snapshot gives the same command, byte for byte."""
+    started(pool, sized(1, BAD), sized(7, GOOD), sized(30, GOOD))
+    restored = Core.restore(pool.core.snapshot())
+    asked = pool.ask("j1", model="auto", **FRENCH)
+
+    assert asked == restored.handle(pool.events[-1])
