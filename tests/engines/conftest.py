@@ -1,13 +1,17 @@
-"""Leaves out, with the reason, the tests of engines that cannot be had on this machine."""
+"""What tests of engines share; and leaves out, with the reason, those that cannot run here."""
 
+import contextlib
 import os
+from collections.abc import Callable
 from functools import cache
 
+import psutil
 import pytest
 from tests.engines.own_environments import ENVIRONMENT, find_install_problem
 from tests.testbed.network import find_obstacle
 
 from entraide import i18n
+from entraide_node.engines.llamacpp_child import MODULE
 
 SEPARATE_HOSTS = ("test_founded_pages.py", "test_testbed.py", "test_three_organisations.py")
 _REASONS = pytest.StashKey[list[str]]()
@@ -50,3 +54,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     """Says what is left out, and why."""
     return [f"left out: {reason}" for reason in config.stash.get(_REASONS, [])]
+
+
+@pytest.fixture
+def engines() -> Callable[[], list[int]]:
+    """Lists the live engines of llama.cpp that this process has started since the test began.
+
+    The process may have others: what the files share lives until the run ends.
+    """
+
+    def living() -> list[int]:
+        pids = []
+        for child in psutil.Process().children():
+            with contextlib.suppress(psutil.Error):  # it has just ended
+                if MODULE in child.cmdline():
+                    pids.append(child.pid)
+        return pids
+
+    before = living()
+    return lambda: [pid for pid in living() if pid not in before]

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import psutil
 import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
@@ -15,7 +14,6 @@ from structlog.typing import EventDict
 from entraide_node.config import LlamaCpp, NodeConfig
 from entraide_node.core.supervision import START_TRIES_MAX
 from entraide_node.engines.base import EngineProblem
-from entraide_node.engines.llamacpp_child import MODULE
 from entraide_node.machine_setup import (
     RATES_VARIABLE,
     EngineInstance,
@@ -29,20 +27,13 @@ WITHIN_S = 240.0
 AGAIN = "node.engine_start_failed"
 
 
-def engines() -> list[int]:
-    """The processes of llama.cpp that this one has started."""
-    pids = []
-    for child in psutil.Process().children():
-        try:
-            if MODULE in child.cmdline():
-                pids.append(child.pid)
-        except psutil.Error:  # it has just ended
-            continue
-    return pids
+Engines = Callable[[], list[int]]
 
 
 @asynccontextmanager
-async def killer(killed: set[int], is_due: Callable[[], bool]) -> AsyncIterator[None]:
+async def killer(
+    engines: Engines, killed: set[int], is_due: Callable[[], bool]
+) -> AsyncIterator[None]:
     """Kills each engine as soon as it exists, while it is due."""
 
     async def kill_each() -> None:
@@ -61,7 +52,12 @@ async def killer(killed: set[int], is_due: Callable[[], bool]) -> AsyncIterator[
 
 
 async def start(
-    folder: Path, killed: set[int], is_due: Callable[[list[str]], bool], *, model: str = "demo"
+    folder: Path,
+    engines: Engines,
+    killed: set[int],
+    is_due: Callable[[list[str]], bool],
+    *,
+    model: str = "demo",
 ) -> tuple[MachineSetup | EngineProblem, list[EventDict]]:
     """Starts a machine with one engine; returns what becomes of it, and the log of new starts."""
     config = NodeConfig(
@@ -70,18 +66,20 @@ async def start(
     )  # fmt: skip
     states: list[str] = []
     with capture_logs() as logs:
-        async with asyncio.timeout(WITHIN_S), killer(killed, lambda: is_due(states)):
+        async with asyncio.timeout(WITHIN_S), killer(engines, killed, lambda: is_due(states)):
             machine = await start_machine(config, tell=states.append)
     if isinstance(machine, MachineSetup):
         await machine.stop()
     return machine, [event for event in logs if event["event"] == AGAIN]
 
 
-async def test_an_engine_that_is_killed_while_it_loads_is_started_again(tmp_path: Path) -> None:
+async def test_an_engine_that_is_killed_while_it_loads_is_started_again(
+    tmp_path: Path, engines: Engines
+) -> None:
     """Twice, with growing pauses; then it serves."""
     killed: set[int] = set()
 
-    machine, again = await start(tmp_path, killed, lambda _: len(killed) < 2)
+    machine, again = await start(tmp_path, engines, killed, lambda _: len(killed) < 2)
 
     assert isinstance(machine, MachineSetup), machine
     assert [EngineInstance] == [type(instance) for instance in machine.instances]
@@ -91,25 +89,27 @@ async def test_an_engine_that_is_killed_while_it_loads_is_started_again(tmp_path
 
 
 async def test_an_engine_that_is_killed_in_its_benchmark_is_started_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, engines: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The benchmark begins anew with the next process."""
     monkeypatch.delenv(RATES_VARIABLE)  # it is benchmarked whatever an earlier test measured
     killed: set[int] = set()
 
     machine, again = await start(
-        tmp_path, killed, lambda states: not killed and states[-1] == "benchmarking"
+        tmp_path, engines, killed, lambda states: not killed and states[-1] == "benchmarking"
     )
 
     assert isinstance(machine, MachineSetup), machine
     assert ["engine_bench_failed"] == [event["code"] for event in again]
 
 
-async def test_an_engine_that_is_killed_each_time_ends_with_an_error(tmp_path: Path) -> None:
+async def test_an_engine_that_is_killed_each_time_ends_with_an_error(
+    tmp_path: Path, engines: Engines
+) -> None:
     """After the last try the problem is told, and no process is left."""
     killed: set[int] = set()
 
-    problem, again = await start(tmp_path, killed, lambda _: True)
+    problem, again = await start(tmp_path, engines, killed, lambda _: True)
 
     assert isinstance(problem, EngineProblem), problem
     assert ("engine_exited", -signal.SIGKILL) == (problem.code, problem.values["status"])
@@ -118,11 +118,11 @@ async def test_an_engine_that_is_killed_each_time_ends_with_an_error(tmp_path: P
     assert [] == engines()
 
 
-async def test_a_wrong_model_file_fails_at_once(tmp_path: Path) -> None:
+async def test_a_wrong_model_file_fails_at_once(tmp_path: Path, engines: Engines) -> None:
     """What would be the same the next time is not tried again."""
     (tmp_path / "wrong.gguf").write_bytes(b"hello")
 
-    problem, again = await start(tmp_path, set(), lambda _: False, model="wrong.gguf")
+    problem, again = await start(tmp_path, engines, set(), lambda _: False, model="wrong.gguf")
 
     assert isinstance(problem, EngineProblem), problem
     assert "model_damaged" == problem.code

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from openai import AsyncOpenAI
-from tests.engines.test_models_by_word import MACHINE, catalogue, engines
+from tests.engines.test_models_by_word import MACHINE, catalogue
 from tests.integration.nats_support import running_pool
 from tests.node.support import POWER
 from tests.scheduler.pool_support import RunningScheduler, running_scheduler
@@ -110,7 +110,7 @@ def why_waiting(pool: RunningScheduler) -> str:
 
 @pytest.mark.timeout(240)
 async def test_a_model_comes_when_it_is_asked_for_and_goes_when_idle(
-    pool: RunningScheduler,
+    pool: RunningScheduler, engines: Callable[[], list[int]]
 ) -> None:
     """A client names a size; the model is fetched, loaded, measured, answers under its own name,
     and is gone with its engine once nobody has used it for as long as its owner says."""

@@ -2,15 +2,13 @@
 
 import asyncio
 import base64
-import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import psutil
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.engines.support import demo_model
@@ -39,7 +37,6 @@ from entraide_node.agent import Agent
 from entraide_node.config import ModelsConfig, NodeConfig, NoEngine
 from entraide_node.core.hardware import Hardware
 from entraide_node.core.phases import PhaseEvent
-from entraide_node.engines.llamacpp_child import MODULE
 from entraide_node.keys import POOL_KEY_NAME
 from entraide_node.machine_setup import MachineSetup
 from entraide_node.model_manager.catalogue_source import CatalogueSource
@@ -133,22 +130,14 @@ async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
         yield Pool(bus, peer)
 
 
-def engines() -> list[int]:
-    """The engines' processes that live; one that ends meanwhile is none."""
-    pids = []
-    for child in psutil.Process().children():
-        with contextlib.suppress(psutil.Error):
-            if MODULE in child.cmdline():
-                pids.append(child.pid)
-    return pids
-
-
 def said(failed: LoadFailed, lang: str) -> str:
     """What a person reads of it."""
     return i18n.text(f"node-{failed.code.replace('_', '-')}", lang, **failed.values)
 
 
-async def test_models_come_and_go_at_the_pools_word(pool: Pool, tmp_path: Path) -> None:
+async def test_models_come_and_go_at_the_pools_word(
+    pool: Pool, tmp_path: Path, engines: Callable[[], list[int]]
+) -> None:
     """Two models are fetched, loaded, measured, served and unloaded; their memory is free again."""
     folder = tmp_path / "node"
     models = ModelsConfig(mirror=str(tmp_path / "mirror"), hub=False, memory_gb=3.0, threads=1)
@@ -189,7 +178,9 @@ async def test_models_come_and_go_at_the_pools_word(pool: Pool, tmp_path: Path) 
     ]
 
 
-async def test_what_cannot_be_loaded_is_said(pool: Pool, tmp_path: Path) -> None:
+async def test_what_cannot_be_loaded_is_said(
+    pool: Pool, tmp_path: Path, engines: Callable[[], list[int]]
+) -> None:
     """Damaged weights, too large a model and an unknown one each come back as one sentence."""
     models = ModelsConfig(mirror=str(tmp_path / "mirror"), hub=False, memory_gb=3.0, threads=1)
     config = configure(pool.bus, tmp_path / "node", engine=NoEngine(), models=models)
