@@ -10,13 +10,13 @@ the pool reads that.
 import os
 import secrets
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 import psutil
 import structlog
 
+import entraide
 from entraide.lent_terms import LentTerms
 from entraide.types import Basis, EnergyStatus, Lending, NodeCard, Rates, Replica
 from entraide.wire.messages import PROTOCOL, Heartbeat, Hello, Welcome
@@ -31,7 +31,6 @@ from entraide_node.report_outbox import ReportOutbox
 from entraide_node.run_manager import RunManager
 
 HEARTBEAT_MIN_S, HEARTBEAT_MAX_S = 0.1, 60.0
-VERSION = version("entraide")
 # The replica of a node without a model.
 NO_REPLICA = Replica("", "", "", 0, 0, (), Rates(0.0, 0.0, 0.0, Basis.DEFAULT))
 
@@ -199,7 +198,7 @@ class Announcer:
                 for data_class in self._config.data_classes
                 if data_class in limits.data_classes
             ),
-            energy=None, rtt_s=self.rtt_s, agent=VERSION,
+            energy=None, rtt_s=self.rtt_s, agent=entraide.__version__,
             loadable=self._engines.loadable_models(), loading=self._engines.loading_models(),
             models_bytes=models_bytes,
         )  # fmt: skip

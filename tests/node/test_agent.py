@@ -13,6 +13,7 @@ from tests.node.support import NODE, Peer, ScriptedEngine, configure, end, run, 
 from tests.small_disk import small_disk
 from tests.waiting import eventually
 
+import entraide
 from entraide.files import sync_file
 from entraide.types import Basis, Outcome
 from entraide.wire.messages import (
@@ -79,6 +80,18 @@ async def test_a_streamed_run(bus: NatsPool, peer: Peer, tmp_path: Path) -> None
     assert report.usage.energy_decode_uwh > 0
     assert report.usage.ttft_s > 0
     assert ending.usage == report.usage
+
+
+async def test_its_version(
+    bus: NatsPool, peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine says the version of the code that runs, not that of its installation: a checkout
+    is installed once and changes afterwards."""
+    monkeypatch.setattr(entraide, "__version__", "0.1.0.dev9+g12345678")
+    async with serving(configure(bus, tmp_path), ScriptedEngine()):
+        hello = await peer.hear(Hello)
+
+    assert "0.1.0.dev9+g12345678" == hello.card.agent
 
 
 async def test_the_same_run_twice(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
