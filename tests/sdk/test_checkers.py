@@ -2,8 +2,11 @@
 
 from datetime import date
 
-from tests.cases import all_cases
+import msgspec
+from msgspec import Struct
+from tests.cases import ROOT, all_cases
 
+from entraide.decoding import decode_toml
 from entraide.evaluation.checkers import (
     Check,
     ChoiceCheck,
@@ -295,6 +298,7 @@ CASES: dict[str, tuple[Check, str, tuple[str, ...], tuple[str, ...]]] = {
             "La Coop des Érables reçoit 12 500 $ pour son toit, " + "ce dont on parle " * 4,
             "La Coop des Érables reçoit 112 500 $ pour son toit.",
             "La Coop des Érables reçoit 12 500 $ pour ses toits.",
+            "La Coop des Érables reçoit 12 500 $ de 4 voisins pour son toit.",
             "",
         ),
     ),
@@ -312,6 +316,8 @@ CASES: dict[str, tuple[Check, str, tuple[str, ...], tuple[str, ...]]] = {
             "A roof: $12,500",
             "“The roof costs 12,500.”",
             "The roof will cost $12,500. I hope this helps!",
+            "Hello! Here is the summary:\n\nThe roof costs $12,500.00.",
+            "On the 12th, the roof will cost $12,500.",
         ),
         (
             "It got 1,250 dollars for the roof.",
@@ -324,6 +330,8 @@ CASES: dict[str, tuple[Check, str, tuple[str, ...], tuple[str, ...]]] = {
             "It got $125,00 for the roof.",
             "It got $12,500 for rooftops.",
             "the " * 21 + "roof 12,500",
+            "It got $12,500 for the roof. It got $12,500 for the roof.",
+            "It got $12,500 for the 2 parts of the roof.",
         ),
     ),
 }
@@ -341,3 +349,38 @@ def test_a_checker_knows_right_from_nearly(case: str) -> None:
     assert len(set(right)) >= 10 <= len(set(wrong))
     assert [] == [answer for answer in right if not is_accepted(answer)]
     assert [] == [answer for answer in wrong if is_accepted(answer)]
+
+
+class Answers(Struct, forbid_unknown_fields=True):
+    """A question of a template, what is asked of its answer, and answers by hand."""
+
+    name: str
+    language: str
+    question: str
+    right: tuple[str, ...]
+    wrong: tuple[str, ...]
+    check: Check
+
+
+class AnswersFile(Struct, forbid_unknown_fields=True):
+    """A file of answers."""
+
+    cases: tuple[Answers, ...]
+
+
+def load_answers() -> tuple[Answers, ...]:
+    """The answers that were written before their author read the checkers."""
+    text = (ROOT / "tests/data/answers.toml").read_text("utf-8")
+    return msgspec.convert(decode_toml(text), AnswersFile).cases
+
+
+@all_cases("case", load_answers, ids=lambda case: case.name)
+def test_a_checker_knows_answers_written_without_it(case: Answers) -> None:
+    """Of an office's questions, ten right answers at least are right, and ten near misses wrong."""
+
+    def is_accepted(answer: str) -> bool:
+        return is_right(case.check, answer, question=case.question, language=case.language)
+
+    assert len(set(case.right)) >= 10 <= len(set(case.wrong))
+    assert [] == [answer for answer in case.right if not is_accepted(answer)]
+    assert [] == [answer for answer in case.wrong if is_accepted(answer)]

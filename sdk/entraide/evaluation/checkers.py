@@ -12,7 +12,7 @@ from datetime import date
 from msgspec import Struct
 
 from entraide.evaluation import normalisation as n
-from entraide.evaluation.quantities import find_dates, find_quantities
+from entraide.evaluation.quantities import find_dates, find_quantities, without_dates
 
 ANSWER_CHARS_MAX = 8_000  # of an answer without its thought; a longer one is wrong
 SHORT_WORDS_MAX = 25  # of an answer that is a name, a number, a choice or a date
@@ -31,6 +31,9 @@ _FUNCTION_WORDS = {
 
 
 _ALTERNATIVE = re.compile(r"(?:^|[.!?\n]\W*)(?:ou|or)\b", re.IGNORECASE)  # a second passage
+_FIGURES = re.compile(r"\d+(?:x\d+)*")  # numbers of a text whose numbers are written in one way
+_NO_MINUTES = "00"
+_ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th|er|re)\b", re.IGNORECASE)
 
 
 class NumberCheck(Struct, frozen=True, tag="number"):
@@ -52,7 +55,8 @@ class TextCheck(Struct, frozen=True, tag="text"):
 
     Attributes:
         accept: its right forms.
-        refuse: other names in the question, of which the answer must have none.
+        refuse: other names in the question, of which the answer must have none. The longer of two
+            forms counts: 4:30 is accepted, and 4:30 a.m. may be refused.
     """
 
     accept: tuple[str, ...]
@@ -79,6 +83,8 @@ class DateCheck(Struct, frozen=True, tag="date"):
 
 class PassageCheck(Struct, frozen=True, tag="passage"):
     """The answer is a passage of some sentences in the language of the question.
+
+    Its figures are those of the question or of the required forms, and no sentence comes twice.
 
     Attributes:
         require: groups of forms; the passage has one form of each group at least.
@@ -113,7 +119,7 @@ def is_right(check: Check, answer: str, *, question: str, language: str) -> bool
     if not text:
         return False
     if isinstance(check, PassageCheck):
-        return _is_right_passage(check, text, check.language or language)
+        return _is_right_passage(check, text, question, check.language or language)
     if n.count_words(text) > SHORT_WORDS_MAX:
         return False
     match check:
@@ -132,14 +138,17 @@ def is_right(check: Check, answer: str, *, question: str, language: str) -> bool
 def _is_right_number(check: NumberCheck, text: str, question: str, language: str) -> bool:
     asked = {quantity.value for quantity in find_quantities(n.plain(question), language)}
     most = max(check.tolerance, TOLERANCE * abs(check.value))
-    said = find_quantities(text, language)
-    matching = [quantity for quantity in said if abs(quantity.value - check.value) <= most]
-    others = [quantity for quantity in said if quantity not in matching]
-    is_given = any(abs(value - check.value) <= most for value in asked)
+
+    def is_near(value: float) -> bool:
+        return abs(value - check.value) <= most
+
+    matching = [said for said in find_quantities(text, language) if is_near(said.value)]
+    beside = find_quantities(without_dates(text), language)
+    others = [said for said in beside if not is_near(said.value)]
     units = {quantity.unit for quantity in matching} - {""}
     return (
         bool(matching)
-        and (not others if is_given else all(quantity.value in asked for quantity in others))
+        and (not others if any(map(is_near, asked)) else all(q.value in asked for q in others))
         and units <= ({check.unit} if check.unit else set())
         and not _has_any(n.fold(text), _DENIALS | _HEDGES)
     )
@@ -154,38 +163,49 @@ def _is_right_date(check: DateCheck, text: str, language: str) -> bool:
 def _names(text: str, accept: tuple[str, ...], refuse: tuple[str, ...]) -> bool:
     """Tells whether a text has an accepted form, and beside it no refused form, denial or hedge."""
     folded, is_named = n.fold(text), False
-    denials = frozenset() if _DENIALS & set(map(n.fold, accept)) else _DENIALS
-    for form in sorted(accept, key=len, reverse=True):
+    accepted, refused = set(map(n.fold, accept)), set(map(n.fold, refuse))
+    denials = frozenset() if _DENIALS & accepted else _DENIALS
+    # The longest form first: it may hold a shorter one.
+    for form in sorted((accepted | refused) - {""}, key=lambda f: (-len(f), f not in accepted, f)):
         while match := n.find_phrase(form, folded):
+            if form not in accepted:
+                return False
             is_named = True
             folded = f"{folded[: match.start()]}{folded[match.end() :]}"
-    is_other = any(n.find_phrase(form, folded) for form in refuse)
-    return is_named and not is_other and not _has_any(folded, denials | _HEDGES)
+    return is_named and not _has_any(folded, denials | _HEDGES)
 
 
 def _has_any(folded: str, words: frozenset[str]) -> bool:
     return not words.isdisjoint(folded.split())
 
 
-def _is_right_passage(check: PassageCheck, text: str, language: str) -> bool:
+def _is_right_passage(check: PassageCheck, text: str, question: str, language: str) -> bool:
     words, folded = n.count_words(text), _with_plain_numbers(text, language)
     forms = [[_with_plain_numbers(form, language) for form in group] for group in check.require]
+    given = [form for group in forms for form in group]
+    given += [_with_plain_numbers(question, name) for name in _FUNCTION_WORDS]
     return (
         check.words_min <= words <= check.words_max
         and (not check.sentences_max or n.count_sentences(text) <= check.sentences_max)
         and all(any(n.find_phrase(form, folded) for form in group) for group in forms)
         and not any(n.find_phrase(_with_plain_numbers(f, language), folded) for f in check.forbid)
+        and set(_FIGURES.findall(folded)) <= {_NO_MINUTES, *_FIGURES.findall(" ".join(given))}
         and not _ALTERNATIVE.search(text)
+        and not n.repeats_sentence(text)
         and _is_in_language(folded, language)
     )
 
 
 def _with_plain_numbers(text: str, language: str) -> str:
-    """Returns folded text without hyphens, whose numbers are written in one way."""
-    plain = n.plain(text)
+    """Returns folded text without hyphens, whose numbers are written in one way.
+
+    ``1 250,00`` becomes ``1250``, ``12,5`` ``12x5``, and ``1st`` and ``1er`` ``1``.
+    """
+    plain = _ORDINAL.sub("", n.plain(text))
     compact = re.sub(r"(?<=\d)[ ' ](?=\d{3}(?!\d))", "", plain)
     if language == "en":
         compact = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", compact)
+    compact = re.sub(r"(?<=\d)[.,]00(?!\d)", "", compact)
     return n.fold(re.sub(r"(?<=\d)[.,](?=\d)", "x", compact)).replace("-", " ")
 
 

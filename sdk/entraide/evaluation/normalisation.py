@@ -16,19 +16,23 @@ _NOT_WORDS = re.compile(r"(?<![a-z0-9])-|-(?![a-z0-9])|[^a-z0-9-]+")
 _SPACES = re.compile(r"\s+")
 _WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
 _SENTENCE_END = re.compile(r"[.!?]+(?=\s|$)|\n+")
-# A polite beginning: words with their sign, or a line of announcement; and a polite end.
+# A polite beginning: a line that ends with a colon, a greeting, or words with their sign or in an
+# announcement; and a polite end.
 _OPENING = re.compile(
-    r"^\s*(?:bien s[uû]r|certainement|volontiers|avec plaisir|d'accord|voici|voil[aà]|r[eé]ponse|"
+    r"^\s*(?:[^:.!?\n]{1,60}:\s*\n|(?:bonjour|hello|hi|ok|okay)\b\s*[.!]+|"
+    r"(?:bien s[uû]r|certainement|volontiers|avec plaisir|d'accord|voici|voil[aà]|r[eé]ponse|"
     r"pas de (?:probl[eè]me|souci)|sure|certainly|of course|no problem|absolutely|here is|here's|"
-    r"here are|answer)\b(?:\s*[.!,]+|[^:!\n.]{0,80}[:\n])",
+    r"here are|answer)\b(?:\s*[.!,]+|[^:!\n.]{0,80}[:\n]))",
     re.IGNORECASE,
 )
 _CLOSING = re.compile(
-    r"(?:^|(?<=[.!?\n]))\s*(?:n'h[eé]site[zs]? pas [aà] me|j'esp[eè]re que (?:cela|ça|ceci)|"
-    r"bonne journ[eé]e|let me know if|i hope (?:this|that)|feel free to ask|don't hesitate to)\b"
+    r"(?:^|(?<=[.!?\n]))\s*(?:n'h[eé]site[zs]? pas|j'esp[eè]re que (?:cela|ça|ceci)|"
+    r"bonne (?:journ[eé]e|soir[eé]e|semaine|fin de semaine)|let me know if|i hope (?:this|that)|"
+    r"have a (?:good|nice|great)|feel free to ask|don't hesitate to)\b"
     r"[^\n]*$",
     re.IGNORECASE,
 )
+REPEATED_WORDS = 4  # least length of a sentence that no answer has twice
 OPENINGS_MAX = 3  # polite sentences before an answer
 
 
@@ -58,7 +62,7 @@ def unaccented(text: str) -> str:
 
 def fold(text: str) -> str:
     """Returns the words of a text, unaccented and one space apart; hyphens inside words stay."""
-    text = unaccented(plain(text)).replace("n't", " not")
+    text = unaccented(plain(text)).replace("n't", "nt not")  # a denial, and yet no "do not"
     return _SPACES.sub(" ", _NOT_WORDS.sub(" ", text)).strip()
 
 
@@ -70,6 +74,12 @@ def count_words(text: str) -> int:
 def count_sentences(text: str) -> int:
     """Returns how many sentences or lines a text has."""
     return len([part for part in _SENTENCE_END.split(text) if count_words(part)])
+
+
+def repeats_sentence(text: str) -> bool:
+    """Tells whether a text has one sentence of some words twice, as one of a model in a loop."""
+    said = [fold(part) for part in _SENTENCE_END.split(text) if count_words(part) >= REPEATED_WORDS]
+    return len(set(said)) < len(said)
 
 
 def find_phrase(phrase: str, folded: str) -> re.Match[str] | None:

@@ -14,9 +14,9 @@ from msgspec import Struct
 from entraide.evaluation.normalisation import unaccented
 
 _NUMBER = re.compile(
-    r"(?<![\w.,])(?P<sign>(?<![\w)] )(?<!\w)-)?(?P<dollar>\$ ?)?"
+    r"(?<![\w.,])(?P<sign>(?<![\w)] )(?<!\w)-)?(?:(?P<currency>[$€£]) ?)?"
     r"(?P<digits>\d{1,3}(?:[ ']\d{3})+(?:[.,]\d+)?(?!\d)|\d+(?:[.,]\d+)*)"
-    r"(?: ?(?P<unit>[%$¢°]|[^\W\d_]+(?!['\w-])))?"
+    r"(?: ?(?P<unit>[%$¢€£°]|[^\W\d_]+(?!['\w-])))?"
 )
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
 UNGROUPED_BELOW = 10_000  # numbers of four digits have no space or comma
@@ -26,6 +26,9 @@ UNITS = MappingProxyType(
         for unit, forms in {
             "$": "$ dollar dollars cad",
             "¢": "¢ cent cents",
+            "€": "€ eur euro euros",
+            "£": "£ gbp",
+            "usd": "usd",
             "%": "% pourcent percent",
             "km": "km kilometre kilometres kilometer kilometers",
             "m": "m metre metres meter meters",
@@ -89,7 +92,7 @@ def find_quantities(text: str, language: str) -> list[Quantity]:
     return [
         Quantity(
             _read_number(match["digits"], language) * (-1 if match["sign"] else 1),
-            "$" if match["dollar"] else UNITS.get(unaccented(match["unit"] or ""), ""),
+            UNITS.get(unaccented(match["currency"] or match["unit"] or ""), ""),
         )
         for match in _NUMBER.finditer(text)
     ]
@@ -125,6 +128,14 @@ def find_dates(text: str, language: str) -> list[set[date]]:
                 readings.add(_date(year, day, month))
             dates.append({reading for reading in readings if reading is not None})
     return dates
+
+
+def without_dates(text: str) -> str:
+    """Returns a plain text, unaccented and in small letters, without its dates."""
+    text = unaccented(text)
+    for pattern in _DATES:
+        text = pattern.sub(" ", text)
+    return text
 
 
 def _date(year: int, month: int, day: int) -> date | None:
