@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -42,6 +43,7 @@ EXPORT_LIMITS = ProcessLimits(
 COMMAND = ("scheduler", "export-month")
 
 Export = Callable[[MonthWish], Awaitable[None]]
+SumsOfPairs = dict[tuple[str, str], list[int]]
 
 
 class ClosingTerms(Struct, frozen=True):
@@ -168,16 +170,22 @@ class MonthCloser:
         self._log.info("books.month_closed", month=row.month, jobs=head.jobs, bytes=size)
 
     async def _write_sums(self, row: ClosedMonthRow, head: MonthHead) -> None:
-        days = day_starts(row.start_at, row.end_at, self._zone)
-        sums = await self._store.read(partial(closed_months.sum_days, days=days, end_at=row.end_at))
-        if _sum_pairs(sums) != head.sums:
-            raise MonthFault(f"the file of {row.month} has other sums than the store")
+        """Writes the sums day by day: those of a whole month can be as many as its requests."""
         await self._store.write(partial(closed_months.delete_sums, month=row.month))
-        for first in range(0, len(sums), SUMS_AT_ONCE):
-            part = sums[first : first + SUMS_AT_ONCE]
-            await self._store.write(
-                partial(closed_months.put_sums, month=row.month, first=first, rows=part)
-            )
+        starts = day_starts(row.start_at, row.end_at, self._zone)
+        pairs: SumsOfPairs = {}
+        written = 0
+        for start_at, end_at in pairwise((*starts, row.end_at)):
+            read = partial(closed_months.sum_day, start_at=start_at, end_at=end_at)
+            sums = await self._store.read(read)
+            _add_pairs(pairs, sums)
+            for first in range(0, len(sums), SUMS_AT_ONCE):
+                part = sums[first : first + SUMS_AT_ONCE]
+                put = partial(closed_months.put_sums, month=row.month, first=written, rows=part)
+                await self._store.write(put)
+                written += len(part)
+        if head.sums != tuple(ExchangeSum(*pair, *pairs[pair]) for pair in sorted(pairs)):
+            raise MonthFault(f"the file of {row.month} has other sums than the store")
 
 
 async def export_in_child(wish: MonthWish) -> None:
@@ -200,12 +208,10 @@ def _read_head(home: Path, month: str) -> tuple[MonthHead, int]:
         return open_month(file).head, path.stat().st_size
 
 
-def _sum_pairs(sums: list[tuple[Any, ...]]) -> tuple[ExchangeSum, ...]:
-    """Returns the store's sums by lender and borrower, as a file's head has them."""
-    pairs: dict[tuple[str, str], list[int]] = {}
+def _add_pairs(pairs: SumsOfPairs, sums: list[tuple[Any, ...]]) -> None:
+    """Adds the store's sums to those by lender and borrower, as a file's head has them."""
     for row in sums:
         _, borrower, lender, *_ = row
         amounts = row[closed_months.SUMS_FROM :]
         before = pairs.get((lender, borrower), [0] * len(amounts))
         pairs[lender, borrower] = list(map(int.__add__, before, amounts))
-    return tuple(ExchangeSum(*pair, *pairs[pair]) for pair in sorted(pairs))

@@ -10,12 +10,10 @@ A step that was cut short is repeated. Functions on a connection.
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Connection,
-    case,
     delete,
     exists,
     func,
@@ -45,7 +43,7 @@ _BOOKING_START = CompiledStatement(
 )
 _PUT_SUMS = insert_into(closed_sums)
 
-SUMS_FROM = len(NAMES)  # place of the first amount in a row of ``sum_days``
+SUMS_FROM = len(NAMES)  # place of the first amount in a row of ``sum_day``
 
 
 class ClosedMonthRow(NamedTuple):
@@ -92,27 +90,26 @@ def begin_closing(connection: Connection, row: ClosedMonthRow) -> None:
         connection.execute(insert(closed_months).values(row._asdict()))
 
 
-def sum_days(connection: Connection, days: Sequence[float], end_at: float) -> list[tuple[Any, ...]]:
-    """Returns the sums of a month's jobs, as columns of ``closed_sums`` from ``settled_at`` on.
+def sum_day(connection: Connection, start_at: float, end_at: float) -> list[tuple[Any, ...]]:
+    """Returns the sums of a day's jobs, as columns of ``closed_sums`` from ``settled_at`` on.
 
     Args:
         connection: of a reader.
-        days: starts of its days, seconds since the epoch.
-        end_at: its end.
+        start_at: begin of the day, seconds since the epoch; the time of its sums.
+        end_at: its end, which is not part of it.
     """
     at = settled.c.settled_at
-    later = [(at < end, start) for start, end in pairwise(days)]
-    day = (case(*later, else_=days[-1]) if later else literal(days[0])).label("day")
     names = [settled.c[name] for name in NAMES[1:]]
     sums = [func.sum(column) for column in (JOBS, *(settled.c[name] for name in AMOUNTS))]
     query = (
-        select(day, *names, *sums)
-        .where(at >= days[0], at < end_at, settled.c.late == 0)
-        .group_by("day", *names)  # by its name: PostgreSQL takes a repeated value for another one
-        .order_by("day", *names)
+        select(*names, *sums)
+        .where(at >= start_at, at < end_at, settled.c.late == 0)
+        .group_by(*names)
+        .order_by(*names)
     )
     rows = connection.execute(query)
-    return [(*row[:SUMS_FROM], *map(int, row[SUMS_FROM:])) for row in rows]
+    place = SUMS_FROM - 1  # the time is not selected
+    return [(start_at, *row[:place], *map(int, row[place:])) for row in rows]
 
 
 def sum_lines(connection: Connection, start_at: float, end_at: float) -> list[tuple[str, str, int]]:
@@ -142,7 +139,7 @@ def put_sums(
         connection: of the writer.
         month: the month.
         first: number of the first row.
-        rows: see ``sum_days``.
+        rows: see ``sum_day``.
     """
     _PUT_SUMS.execute(connection, [(month, first + n, *row) for n, row in enumerate(rows)])
 

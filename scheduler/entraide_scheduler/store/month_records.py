@@ -37,6 +37,10 @@ _receipt = MsgpackDecoder[Receipt](Receipt)
 _terms = MsgpackDecoder[Terms](Terms)
 _usage = MsgpackDecoder[Usage](Usage)
 _settlement = MsgpackDecoder[Settlement](Settlement)
+_COLUMNS = (
+    "job", "run", "coop", "key", "project", "state", "settled_at", "receipt", "terms", "usage",
+    "settlement", "late",
+)  # fmt: skip
 _NUMBER = re.compile(rf"{NODE_PREFIX}[0-9a-f]{{12}}")
 
 Rename = Callable[[str], str]
@@ -56,8 +60,9 @@ def read_records(connection: Connection, start_at: float, end_at: float) -> Iter
     # As an expression, the time is no reason to read by its index and to sort all rows by job.
     at = columns.settled_at + 0.0
     order = columns.job.collate("C") if connection.dialect.name == "postgresql" else columns.job
-    query = select(settled).where(at >= start_at, at < end_at).order_by(order, columns.run)
-    rows = connection.execute(query.execution_options(yield_per=ROWS_AT_ONCE))
+    query = select(*(columns[name] for name in _COLUMNS)).where(at >= start_at, at < end_at)
+    query = query.order_by(order, columns.run).execution_options(yield_per=ROWS_AT_ONCE)
+    rows = connection.execute(query)
     group: list[list[Row[tuple[object, ...]]]] = []
     for _, runs in groupby(rows, key=lambda row: row.job):
         group.append(list(runs))
@@ -141,6 +146,6 @@ def _read_lines(connection: Connection, jobs: list[str]) -> dict[str, list[Close
     query = select(columns.job, columns.account, columns.unit, columns.amount)
     query = query.where(columns.job.in_(jobs)).order_by(columns.job, columns.line)
     lines: dict[str, list[ClosedEntry]] = {}
-    for job, account, unit, amount in connection.execute(query):
+    for job, account, unit, amount in connection.execute(query).all():
         lines.setdefault(job, []).append(ClosedEntry(account, unit, amount))
     return lines
