@@ -386,6 +386,17 @@ class TestRestart:
 
         assert pool.core.job("j1").state is JobState.OFFERED
 
+    def test_an_unanswered_offer_gets_its_full_time_once(self, three: Pool) -> None:
+        """A scheduler that starts again and again has the job run elsewhere in the end."""
+        (place,) = of(three.ask("j1", gateway="gw-2"), commands.Place)
+        places = []
+        for incarnation in range(2, 7):
+            three.tell(events.SchedulerStarted, incarnation, "gw")
+            places += of(three.wait(6.0, seen=("qc-1", "on-1", "ab-1")), commands.Place)
+
+        assert [3, 5] == [each.epoch // EPOCHS_PER_INCARNATION for each in places]
+        assert place.node != places[0].node
+
     def test_a_node_lost_before_stays_lost(self, three: Pool) -> None:
         """A start does not make a lost node look as if it might be there."""
         three.wait(11.0, seen=("on-1", "ab-1"))

@@ -23,7 +23,7 @@ from entraide_scheduler.core.events import (
     SchedulerStarted,
 )
 from entraide_scheduler.core.fleet import is_sound_card
-from entraide_scheduler.core.records import DeadlineKind, Node
+from entraide_scheduler.core.records import DeadlineKind, LeaseState, Node
 from entraide_scheduler.core.state import EPOCHS_PER_INCARNATION, State
 
 
@@ -260,8 +260,11 @@ def forget_node(state: State, name: str) -> None:
 def handle_started(state: State, event: SchedulerStarted) -> None:
     """Handles a start of the scheduler: nodes become suspect, its gateway's live jobs end.
 
-    Remaining leases get their full duration, because no scheduler listened to their nodes.
+    Remaining leases get their full duration, because no scheduler listened to their nodes. An offer
+    gets it at the first start after it was made; if it is still without an answer at a later one,
+    it gets the time of an offer, in which a node that runs it is heard.
     """
+    previous = state.incarnation * EPOCHS_PER_INCARNATION
     state.incarnation = event.incarnation
     for name in sorted(state.fleet.nodes):
         node = state.fleet.nodes[name]
@@ -272,7 +275,10 @@ def handle_started(state: State, event: SchedulerStarted) -> None:
     model_loading.handle_restart(state)
     _end_gateway_jobs(state, event.gateway, answered=frozenset(event.answered))
     for lease in state.leases.values():
-        leases.extend_lease(state, lease)
+        if lease.state is LeaseState.OFFERED and lease.terms.epoch <= previous:
+            leases.extend_offer(state, lease)
+        else:
+            leases.extend_lease(state, lease)
 
 
 def handle_gateway_lost(state: State, event: GatewayLost) -> None:

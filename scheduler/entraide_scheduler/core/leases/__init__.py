@@ -25,6 +25,7 @@ from entraide_scheduler.core.leases.leases import (
     end_pause,
     expire_lease,
     extend_lease,
+    extend_offer,
     offer_lease,
     requeue_job,
     retry_node,

@@ -198,6 +198,12 @@ def extend_lease(state: State, lease: Lease) -> None:
     state.deadlines.set(DeadlineKind.LEASE_EXPIRY, lease.terms.job, until)
 
 
+def extend_offer(state: State, lease: Lease) -> None:
+    """Gives an offer without an answer at least the time of an offer from now."""
+    until = state.now + state.policy.timing.offer_timeout_s
+    state.deadlines.set_no_earlier(DeadlineKind.LEASE_EXPIRY, lease.terms.job, until)
+
+
 def release_lease(state: State, lease: Lease) -> None:
     """Ends a lease and offers its slot to waiting jobs."""
     lease.step("over")

@@ -35,6 +35,11 @@ class Deadlines:
         if at < self._due.get((kind, name), inf):
             self.set(kind, name, at)
 
+    def set_no_earlier(self, kind: DeadlineKind, name: str, at: float) -> None:
+        """Sets a deadline unless a later one is set."""
+        if at > self._due.get((kind, name), -inf):
+            self.set(kind, name, at)
+
     def clear(self, kind: DeadlineKind, name: str) -> None:
         """Removes a deadline, if it is set."""
         self._due.pop((kind, name), None)
