@@ -190,7 +190,7 @@ async def read_oldest(state: Path, rows: list[MonthRow], a_day: int) -> YearRow:
             assert result.verdict is Verdict.GENUINE, result.defect
             record = read_first(file)
         store.closed = ClosedFiles(state, keys)
-        with measure() as found:
+        with measure() as read:
             receipt = await store.get_receipt(record)
         assert receipt is not None, record
         used = await read_used(store)
@@ -208,7 +208,7 @@ async def read_oldest(state: Path, rows: list[MonthRow], a_day: int) -> YearRow:
         report_s=reported.wall_s,
         verify_s=verified.wall_s,
         verify_cpu_s=verified.cpu_s,
-        receipt_s=found.wall_s,
+        receipt_s=read.wall_s,
         backup_s=0.0,
         backup_cpu_s=0.0,
         backup_bytes=0,

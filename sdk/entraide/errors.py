@@ -161,6 +161,7 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "gateway_lost": _pool(502, "UNAVAILABLE"),
         "storage_full": _pool(507, "RESOURCE_EXHAUSTED"),
         "store_away": _pool(503, "UNAVAILABLE"),
+        "clock_far": _pool(503, "UNAVAILABLE"),
         "deadline_exceeded": _pool(504, "DEADLINE_EXCEEDED"),
         "batch_expired": _pool(504, "DEADLINE_EXCEEDED"),
         "batch_cancelled": CodeFacts(499, "CANCELLED", "cancelled", True),

@@ -30,6 +30,8 @@ from entraide_scheduler.core import events as e
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.recording import RecordedEvent, event_of, next_digest, read_parts
 from entraide_scheduler.driver import Clock, ClockState, LiveDriver, recover, write_recording
+from entraide_scheduler.gateway.messages import messages_answer
+from entraide_scheduler.gateway.refusals import ErrorReply, error_body
 from entraide_scheduler.restored import RestoredMark, write_mark
 from entraide_scheduler.store.journal import list_snapshots
 from entraide_scheduler.store.store import Store
@@ -88,12 +90,16 @@ def make_config(folder: Path, **more: Any) -> SchedulerConfig:
     return SchedulerConfig(dir=str(folder), http=http, lang="fr", **more)
 
 
-async def read_page(config: SchedulerConfig) -> tuple[int, str, str]:
-    """Asks a start that waits, once it listens; returns status, ``retry-after`` and page."""
+async def read_page(
+    config: SchedulerConfig, path: str = "/", *, body: bytes = b"", **headers: str
+) -> tuple[int, str, str]:
+    """Asks a start that waits, once it listens; returns status, ``retry-after`` and text."""
+    url, method = f"http://127.0.0.1:{config.http.port}{path}", "POST" if body else "GET"
+    sent = {"accept": "text/html", **{name.replace("_", "-"): headers[name] for name in headers}}
     async with aiohttp.ClientSession() as session, asyncio.timeout(DEADLINE_S):
         while True:
             try:
-                async with session.get(f"http://127.0.0.1:{config.http.port}/v1/models") as answer:
+                async with session.request(method, url, headers=sent, data=body or None) as answer:
                     return answer.status, answer.headers["retry-after"], await answer.text()
             except aiohttp.ClientConnectionError:
                 await asyncio.sleep(0.01)
@@ -121,6 +127,30 @@ async def test_a_start_far_from_the_last_event_waits_and_says_why(tmp_path: Path
     assert has_waited
     assert before == after
     assert ClockState.BACK is await asyncio.wait_for(start, DEADLINE_S)
+
+
+async def test_a_start_that_waits_tells_programs_the_error(tmp_path: Path) -> None:
+    """They get it in their interface's form and language, also after a body of some size."""
+    async with Life(tmp_path, AHEAD_S) as life:
+        life.run_job("job-1")
+    config = make_config(tmp_path)
+    start = asyncio.create_task(wait_until_decided(config))
+    answers = [
+        await read_page(config, "/v1/models"),
+        await read_page(config, "/v1/chat/completions", body=b"x" * 1_000_000),
+        await read_page(config, "/v1/messages", body=b"{}", accept_language="fr-CA"),
+        await read_page(config, "/machines", accept="application/json", accept_language="en"),
+    ]
+    start.cancel()
+    refusal = ErrorReply("clock_far")
+
+    assert {(503, "60")} == {(status, after) for status, after, _ in answers}
+    assert [
+        error_body(refusal, "en fr"),
+        error_body(refusal, "en fr"),
+        messages_answer.error_body(refusal, "fr"),
+        error_body(refusal, "en"),
+    ] == [text.encode() for *_, text in answers]
 
 
 async def test_a_start_goes_on_by_itself_once_the_clock_is_right(tmp_path: Path) -> None:

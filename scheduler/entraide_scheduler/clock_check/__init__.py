@@ -4,8 +4,8 @@ Input: the system clock, and the time of the last event. Output: nothing that ca
 before the operator has decided (ADR 0026).
 
 ``reading`` compares the two; ``decision`` has the file with the decision and its history; ``wait``
-holds a start up and says why; ``setting`` moves a recovered pool back to the right time; ``watch``
-does the same checks while the scheduler runs.
+holds a start up, and ``wait_answers`` says why over HTTP; ``setting`` moves a recovered pool back
+to the right time; ``watch`` does the same checks while the scheduler runs.
 """
 
 from entraide_scheduler.clock_check.decision import (

@@ -1,7 +1,7 @@
 """Wait: holds a start up while the system clock is far from the pool's time.
 
 Nothing is changed meanwhile: no certificate, no event, no deletion. The HTTP port answers each
-request with 503 and the reason, in both languages. The start goes on by itself once the clock is
+request with 503 and the reason (``wait_answers``). The start goes on by itself once the clock is
 near, for instance after its first synchronisation, or once the operator has decided.
 """
 
@@ -16,6 +16,7 @@ import structlog
 from entraide import i18n
 from entraide_scheduler.clock_check.decision import read_clock_file
 from entraide_scheduler.clock_check.reading import ClockReading, read_clock
+from entraide_scheduler.clock_check.wait_answers import make_answer, read_request
 from entraide_scheduler.config import SchedulerConfig
 from entraide_scheduler.driver import ClockState
 from entraide_scheduler.nats.tls import TlsFiles, make_server_context
@@ -25,8 +26,8 @@ MINUTE_S = 60.0
 MINUTES_A_DAY = 1_440
 CONNECTIONS_MAX = 64  # of those who ask while the pool waits
 REQUEST_BYTES_MAX = 16_384
+BODY_BYTES_MAX = 4 * 1024 * 1024  # that are read, so that the client reads the answer
 REQUEST_WAIT_S = 5.0
-RETRY_AFTER_S = 60
 
 Report = Callable[..., None]
 
@@ -74,21 +75,26 @@ def _may_go_on(config: SchedulerConfig, reading: ClockReading) -> bool:
     return read_clock_file(Path(config.dir)).allows(reading.state, reading.now)
 
 
-# The page.
+# What the port says meanwhile.
 
 
 @contextlib.asynccontextmanager
 async def _answering(config: SchedulerConfig, reading: ClockReading) -> AsyncIterator[None]:
     """Answers on the HTTP port; a port or a certificate that cannot be used answers nothing."""
-    answer = _make_answer(config, reading)
+    code, values = f"page-clock-{reading.state}", describe("", reading)
+    page = "".join(
+        f'<p lang="{lang}">{i18n.text(code, lang, **values)}</p>' for lang in i18n.LANGUAGES
+    )
+    pool_lang = i18n.lang_of(config.lang)
     open_connections = asyncio.Semaphore(CONNECTIONS_MAX)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             if not open_connections.locked():
                 async with open_connections, asyncio.timeout(REQUEST_WAIT_S):
-                    await reader.readuntil(b"\r\n\r\n")
-                    writer.write(answer)
+                    request = read_request(await reader.readuntil(b"\r\n\r\n"))
+                    await _skip(reader, min(request.body_bytes, BODY_BYTES_MAX))
+                    writer.write(make_answer(request, page, pool_lang))
                     await writer.drain()
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass
@@ -110,24 +116,9 @@ async def _answering(config: SchedulerConfig, reading: ClockReading) -> AsyncIte
         server.close()  # a client that does not hang up must not hold the start up
 
 
-def _make_answer(config: SchedulerConfig, reading: ClockReading) -> bytes:
-    code, values = f"page-clock-{reading.state}", describe("", reading)
-    paragraphs = "".join(
-        f'<p lang="{lang}">{i18n.text(code, lang, **values)}</p>' for lang in i18n.LANGUAGES
-    )
-    head = '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=320">'
-    body = f"{head}<title>{i18n.text('page-clock-title', config.lang)}</title>{paragraphs}".encode()
-    lines = (
-        "HTTP/1.1 503 Service Unavailable",
-        "content-type: text/html; charset=utf-8",
-        f"content-length: {len(body)}",
-        f"retry-after: {RETRY_AFTER_S}",
-        "cache-control: no-store",
-        "content-security-policy: default-src 'none'",
-        "x-content-type-options: nosniff",
-        "connection: close",
-    )
-    return "\r\n".join((*lines, "", "")).encode("ascii") + body
+async def _skip(reader: asyncio.StreamReader, size: int) -> None:
+    while size > 0 and (data := await reader.read(min(size, REQUEST_BYTES_MAX))):
+        size -= len(data)
 
 
 def _make_context(config: SchedulerConfig) -> ssl.SSLContext | None:

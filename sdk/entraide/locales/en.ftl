@@ -339,6 +339,7 @@ error-too_many_requests = { $of ->
 }
 error-storage_full = The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. Tell its operator; try again later.
 error-store_away = The pool's database does not answer now; nothing that the pool accepted is lost. Send the request again in a few seconds, unchanged.
+error-clock_far = The pool waits for a decision of its operator, since its server's clock is far from the time of its last event. Nothing is lost. Tell its operator; send the request again later, unchanged.
 error-files_full = Your co-op's files already take all the room that they may have{ $limit_mb ->
     [none] { $limit ->
         [none] .

@@ -340,6 +340,7 @@ error-too_many_requests = { $of ->
 }
 error-storage_full = Le disque du parc est plein : le parc n’accepte pas de nouveau travail pour l’instant, et n’a rien perdu de ce qu’il a accepté. Prévenez la personne qui l’administre, puis réessayez plus tard.
 error-store_away = La base de données du parc ne répond pas pour l’instant ; rien de ce que le parc a accepté n’est perdu. Renvoyez la requête telle quelle dans quelques secondes.
+error-clock_far = Le parc attend une décision de son équipe d’exploitation, car l’horloge de son serveur est loin de l’heure de son dernier événement. Rien n’est perdu. Prévenez cette équipe, puis renvoyez la requête telle quelle plus tard.
 error-files_full = Les fichiers de votre coopérative occupent déjà toute la place permise{ $limit_mb ->
     [none] { $limit ->
         [none] .
