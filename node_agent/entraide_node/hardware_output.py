@@ -8,8 +8,9 @@ from msgspec import Struct
 
 from entraide import i18n
 from entraide.catalogue import shipped
+from entraide.catalogue.recommendation import ServingMachine, choose_starter, list_candidates
 from entraide_node.core.hardware import Hardware, suitable_engines
-from entraide_node.core.model_fit import EngineKind, find_fitting_models
+from entraide_node.core.model_fit import EngineKind, find_fitting_models, models_memory_limit_bytes
 from entraide_node.energy.device_catalogue import devices
 from entraide_node.hardware_detection import detect_hardware
 
@@ -62,6 +63,24 @@ def models_sentence(hardware: Hardware, lang: str) -> str:
     )  # fmt: skip
 
 
+def starter_sentence(hardware: Hardware, lang: str) -> str:
+    """Returns the memory for models, and the included model to begin with on a machine."""
+    engine = EngineKind("llama.cpp", on_gpu=hardware.accelerator == "apple")
+    machine = ServingMachine(
+        hardware.device,
+        models_memory_limit_bytes(hardware, (engine,)),
+        device=hardware.device,
+        active_w=devices()[hardware.device].active_w,
+        is_accelerated=engine.on_gpu,
+    )
+    starter = choose_starter(list_candidates(shipped(), (machine,)), machine.name)
+    return i18n.text(
+        "node-hardware-starter", lang,
+        memory=_format_gib(machine.models_bytes, lang),
+        model=starter.entry.name if starter is not None else i18n.ABSENT,
+    )  # fmt: skip
+
+
 def hardware_sentences(hardware: Hardware, lang: str) -> Iterator[str]:
     """Yields sentences that describe a machine."""
     yield i18n.text(
@@ -89,6 +108,7 @@ def hardware_sentences(hardware: Hardware, lang: str) -> Iterator[str]:
         name=entry.name, idle_w=report.idle_w, active_w=report.active_w,
     )  # fmt: skip
     yield i18n.text("node-hardware-engines", lang, engines=", ".join(report.engines))
+    yield starter_sentence(hardware, lang)
 
 
 def print_hardware(lang: str, *, as_json: bool) -> int:

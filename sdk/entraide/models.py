@@ -63,6 +63,29 @@ class Openness(StrEnum):
     OPEN_WEIGHT = "open-weight"  # weights under the authors' own terms
 
 
+class OpennessClass(StrEnum):
+    """Class of a model by the Model Openness Framework (MOF, arXiv 2403.13784).
+
+    Each class requires the components of the one before it, all under open licences.
+    """
+
+    UNSTATED = ""  # nobody has evaluated it, as far as the catalogue knows
+    UNCLASSIFIED = "unclassified"  # evaluated, and it reaches no class
+    OPEN_MODEL = "open-model"  # III: architecture, weights, cards, report, evaluation results
+    OPEN_TOOLING = "open-tooling"  # II: code for training, inference, evaluation; evaluation data
+    OPEN_SCIENCE = "open-science"  # I: training data, preprocessing code, checkpoints, paper
+
+    @property
+    def rank(self) -> int:
+        """Its place among the classes: 0 for none, 3 for the most open."""
+        return _CLASS_RANKS.get(self, 0)
+
+
+_CLASS_RANKS = {
+    OpennessClass.OPEN_MODEL: 1, OpennessClass.OPEN_TOOLING: 2, OpennessClass.OPEN_SCIENCE: 3,
+}  # fmt: skip
+
+
 class ArtefactFile(Struct, frozen=True, gc=False):
     """A file of an artefact.
 
@@ -230,6 +253,8 @@ class ModelEntry(Struct, frozen=True, gc=False):
         published: scores that others published.
         thinking: how its chat template is told whether it thinks before the answer.
         thinking_signs: the signs of a template that is told by a sign.
+        openness_class: class by the Model Openness Framework.
+        openness_source: who evaluated the class, and where; or where no evaluation was found.
     """
 
     name: str
@@ -253,6 +278,8 @@ class ModelEntry(Struct, frozen=True, gc=False):
     published: tuple[PublishedScore, ...] = ()
     thinking: Thinking = Thinking.NEVER
     thinking_signs: ThinkingSigns = ThinkingSigns()
+    openness_class: OpennessClass = OpennessClass.UNSTATED
+    openness_source: str = ""
 
 
 class Catalogue(Struct, frozen=True, gc=False):

@@ -4,9 +4,9 @@ import psutil
 import pytest
 from tests.engines.support import llamacpp, ran, request
 
+from entraide import model_memory
 from entraide.catalogue import find, shipped
 from entraide.types import Outcome
-from entraide_node.core import model_fit
 
 pytestmark = pytest.mark.engines
 
@@ -28,7 +28,7 @@ async def test_the_fit_is_on_the_safe_side() -> None:
     entry = find(shipped(), "smollm2-135m-instruct")
     assert entry is not None
     reckoned = {
-        context_tokens: model_fit.required_memory_bytes(
+        context_tokens: model_memory.required_memory_bytes(
             entry, entry.artefacts[0], engine="llama.cpp", slots=SLOTS,
             context_tokens=context_tokens,
         )

@@ -4,14 +4,14 @@ import pytest
 from msgspec.structs import replace
 from tests.cases import all_cases
 
+from entraide import model_memory
 from entraide.catalogue import find, shipped
+from entraide.model_memory import GIB, MIB
 from entraide.models import ArtefactFile, Catalogue, ModelEntry, TransferRates
 from entraide.types import Loadable
 from entraide_node.core import model_fit
 from entraide_node.core.hardware import Gpu, Hardware
 from entraide_node.core.model_fit import (
-    GIB,
-    MIB,
     EngineKind,
     MemoryKind,
     ModelCapacity,
@@ -262,7 +262,7 @@ def test_windows_of_attention_are_counted_once() -> None:
 
     def context_bytes(entry: ModelEntry, tokens: int) -> int:
         sizes = [
-            model_fit.required_memory_bytes(
+            model_memory.required_memory_bytes(
                 entry, entry.artefacts[0], engine="llama.cpp", slots=2, context_tokens=n
             )
             for n in (0, tokens)

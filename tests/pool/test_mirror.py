@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -144,14 +145,19 @@ async def test_pinned_models_are_gathered(state: Path, monkeypatch: pytest.Monke
 
 
 def test_pinned_models_of_another_folder(state: Path, tmp_path: Path) -> None:
-    """A file of ``weights_folders`` is used; one that is nowhere is named without failing."""
+    """A file of ``weights_folders`` or of a named folder is used; one that is nowhere is told."""
     config = (state / "pool.toml").read_text("utf-8")
     (state / "pool.toml").write_text(f'weights_folders = ["{tmp_path}"]\n{config}', "utf-8")
     sha256 = pin_one(state, replace(a_model(m__gguf=DATA)[1], repository=""))
     missing = gather_models(state, "en")
+    (state / "usb").mkdir()
+    (state / "usb" / "m.gguf").write_bytes(DATA)
+    named = gather_models(state, "en", folder=state / "usb")
+    shutil.rmtree(state / "weights")
     (tmp_path / "m.gguf").write_bytes(DATA)
     present = gather_models(state, "en")
 
+    assert (1, ()) == (named.artefacts, named.without_source)
     assert (0, 1, ()) == (missing.artefacts, len(missing.without_source), missing.faults)
     assert "--folder DIR" in missing.without_source[0]
     assert (1, (), DATA) == (present.artefacts, present.without_source, read_served(state, sha256))

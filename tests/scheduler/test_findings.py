@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 from tests.cases import all_cases
-from tests.core.builders import card, usage
+from tests.core.builders import card, loadable, usage
 
 from entraide import __version__, i18n
 from entraide.types import NodeState, Outcome
@@ -217,6 +217,13 @@ FLEETS: dict[str, tuple[list[NodeRow], list[NodeView], Occurrences, dict[str, st
         noted(), {"nodes-engine": "n1"}),
     "all are paused": (
         [row("n1")], [view("n1", accepting=False, reason="paused")], noted(), {"nodes-none": "1"}),
+    "none has a model": (
+        [row("n1")], [view("n1", card=card("n1", agent=__version__, replicas=()))], noted(),
+        {"models-none": "1"}),
+    "a model is loaded on request": (
+        [row("n1")],
+        [view("n1", card=card("n1", agent=__version__, replicas=(), loadable=(loadable(),)))],
+        noted(), {}),
     "none was heard since the start": ([row("n1")], [view("n1", NodeState.SUSPECT)], noted(), {}),
     "an old agent": (
         [row("n1")], [view("n1", card=card("n1", agent="0.0.1"))], noted(), {"node-old": "n1"}),

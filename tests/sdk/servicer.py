@@ -175,6 +175,7 @@ class Admin(admin_pb2_grpc.AdminServicer):
         self.quarantine = admin_pb2.Quarantine()
         self.approval = "approved"
         self.load_refusals: list[admin_pb2.LoadRefusal] = []
+        self.models_bytes = 0
         self.tokens: list[admin_pb2.CreateJoinTokenRequest] = []
         self.vouched = admin_pb2.Node(controlled_by="member", zone="CA-ON")
         self.vouchings: list[admin_pb2.VouchNodeRequest] = []
@@ -255,6 +256,7 @@ class Admin(admin_pb2_grpc.AdminServicer):
             prefill_tokens_per_s=900.0,
             quarantine=self.quarantine,
             load_refusals=self.load_refusals,
+            models_bytes=self.models_bytes,
         )
 
     def ListPoolJobs(

@@ -46,7 +46,7 @@ class Federation:
         bed.network.close_port(WITHOUT_BUS_PORT, BUS_PORT)
 
     def found(self) -> None:
-        """Creates the pool, runs it, adds the co-ops and gives the client a key.
+        """Creates the pool, runs it, adds the co-ops, pins a model and gives the client a key.
 
         Its mirror is filled if a site has to install Entraide from it.
         """
@@ -56,6 +56,8 @@ class Federation:
             self.pool.own(self.pool.home / "parc" / FOLDER)
         self.run_pool()
         self.founding.run("coops", self.pool)
+        self.founding.run("recommend", self.pool)
+        self.founding.run("pin", self.pool, **{"qwen3-4b": "smollm2-135m-instruct"})
         self.key = self.founding.run("key", self.pool).out.split()[0]
         self.founding.keep("settings", self.client, key=self.key)
         self.client.write("parc.pem", (self.pool.home / "parc/tls/ca.pem").read_bytes())

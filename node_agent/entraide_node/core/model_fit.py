@@ -3,9 +3,8 @@
 Input: the hardware, the engines, the free disk space and the catalogue. Output: for each model a
 load configuration (slots, context, memory, load time), or a code of why it cannot be loaded. Models
 may use one kind of memory: the part of unified memory that a Mac's GPU may wire, the memory of a
-graphics card, or main memory. A model needs its weights, the KV cache of all slots and the engine's
-own overhead. Weights are never split between a card and main memory, which would cost about nine
-tenths of the speed.
+graphics card, or main memory. ``entraide.model_memory`` computes what a model needs. Weights are
+never split between a card and main memory, which would cost about nine tenths of the speed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,13 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from entraide.model_memory import (
+    GIB,
+    MIB,
+    LoadConfig,
+    choose_load_config,
+    main_memory_limit_bytes,
+)
 from entraide.models import (
     EMBEDDINGS_ONLY,
     ENGINE_FORMATS,
@@ -24,9 +30,6 @@ from entraide.models import (
 from entraide.types import Loadable
 from entraide_node.core.hardware import Hardware
 
-MIB = 1024**2
-GIB = 1024**3
-
 # Memory that a Mac's GPU may wire: Metal's recommendedMaxWorkingSetSize, about two thirds of
 # the memory of a Mac with less than 36 GiB and three quarters of a larger one's. Beyond it the
 # system pages, and near it the system has panicked: a sixteenth is left free.
@@ -34,30 +37,12 @@ WIRED_LARGE_BYTES = 36 * GIB
 WIRED_RESERVE_DIVISOR = 16
 MAC_RESERVE_BYTES = 4 * GIB  # for the system and its owner, or an eighth, whichever is more
 MAC_RESERVE_DIVISOR = 8
-RAM_RESERVE_BYTES = 2 * GIB  # the same elsewhere, or a quarter
-RAM_RESERVE_DIVISOR = 4
 VRAM_RESERVE_BYTES = 768 * MIB  # for the driver and a display on the same card, or a tenth
 VRAM_RESERVE_DIVISOR = 10
-
-# Memory of an engine and its buffers, in addition to a twentieth of the weights.
-OVERHEAD_BYTES: Mapping[str, int] = {
-    "llama.cpp": 384 * MIB,
-    "mlx-lm": 512 * MIB,
-    "vllm": 2 * GIB,
-}
-OVERHEAD_DEFAULT_BYTES = 1 * GIB
-OVERHEAD_DIVISOR = 20
 
 # Seconds from the weights in memory to the first answer, the first benchmark included.
 START_S: Mapping[str, float] = {"llama.cpp": 10.0, "mlx-lm": 15.0, "vllm": 90.0}
 START_DEFAULT_S = 60.0
-
-# Slots and context tokens per slot, best first; the first configuration that fits is chosen.
-LOAD_CONFIGS: tuple[tuple[int, int], ...] = (
-    (4, 16_384), (4, 8_192), (2, 8_192), (4, 4_096), (2, 4_096), (1, 4_096), (1, 2_048),
-)  # fmt: skip
-
-EMBEDDING_CONTEXT_MAX = 8_192  # passages that are searched are shorter than what a chat holds
 
 ANY_MODEL = "*"
 MODEL_DEPENDENT_FEATURES = frozenset({"images", "tools"})  # depend on the model
@@ -90,20 +75,6 @@ class EngineKind(Struct, frozen=True):
     name: str
     on_gpu: bool = False
     features: tuple[str, ...] = ()
-
-
-class LoadConfig(Struct, frozen=True):
-    """How a model would be loaded.
-
-    Attributes:
-        slots: concurrent sequences.
-        context_tokens: longest prompt plus answer of each sequence.
-        memory_bytes: total memory that this needs.
-    """
-
-    slots: int
-    context_tokens: int
-    memory_bytes: int
 
 
 class UnloadableModel(Struct, frozen=True):
@@ -189,8 +160,7 @@ def models_memory_limit_bytes(
         case MemoryKind.UNIFIED if hardware.accelerator == "apple":
             limit_bytes = _wired_limit_bytes(hardware.memory_bytes, wired_limit_bytes)
         case _:
-            reserve_bytes = max(RAM_RESERVE_BYTES, hardware.memory_bytes // RAM_RESERVE_DIVISOR)
-            limit_bytes = hardware.memory_bytes - reserve_bytes
+            limit_bytes = main_memory_limit_bytes(hardware.memory_bytes)
     return max(0, min(limit_bytes, cap_bytes) if cap_bytes else limit_bytes)
 
 
@@ -208,39 +178,6 @@ def _vram_limit_bytes(cards: Sequence[int], *, together: bool) -> int:
     while together and count * 2 <= sum(card == largest for card in cards):
         count *= 2
     return count * (largest - max(VRAM_RESERVE_BYTES, largest // VRAM_RESERVE_DIVISOR))
-
-
-def required_memory_bytes(
-    entry: ModelEntry, artefact: Artefact, *, engine: str, slots: int, context_tokens: int
-) -> int:
-    """Returns the memory of a loaded model: weights, KV cache of all slots, and engine overhead."""
-    context_bytes = slots * (
-        context_tokens * entry.kv_bytes_per_token + entry.kv_bytes_per_sequence
-    )
-    overhead_bytes = OVERHEAD_BYTES.get(engine, OVERHEAD_DEFAULT_BYTES)
-    return (
-        artefact.weights_bytes
-        + artefact.weights_bytes // OVERHEAD_DIVISOR
-        + overhead_bytes
-        + context_bytes
-    )
-
-
-def choose_load_config(
-    entry: ModelEntry, artefact: Artefact, *, engine: str, room_bytes: int
-) -> LoadConfig | int:
-    """Returns the best configuration that fits, else the bytes that the smallest one would need."""
-    needed_bytes, most_tokens = 0, entry.context_tokens_max
-    if EMBEDDINGS_ONLY in entry.features:
-        most_tokens = min(most_tokens, EMBEDDING_CONTEXT_MAX)
-    for slots, wanted_tokens in LOAD_CONFIGS:
-        context_tokens = min(wanted_tokens, most_tokens)
-        needed_bytes = required_memory_bytes(
-            entry, artefact, engine=engine, slots=slots, context_tokens=context_tokens
-        )
-        if needed_bytes <= room_bytes:
-            return LoadConfig(slots, context_tokens, needed_bytes)
-    return needed_bytes
 
 
 def find_fitting_models(

@@ -16,12 +16,13 @@ from msgspec.structs import replace
 from entraide import catalogue as documents
 from entraide.catalogue.model_store import ModelStore
 from entraide.files import write_private
+from entraide.model_memory import OVERHEAD_BYTES, LoadConfig
 from entraide.models import Artefact, Catalogue, ModelEntry
 from entraide.types import Loadable
 from entraide_node.config import LlamaCpp, MlxLm, NodeConfig, Vllm
 from entraide_node.core import model_fit
 from entraide_node.core.hardware import Hardware, suitable_engines
-from entraide_node.core.model_fit import EngineKind, LoadConfig, ModelCapacity, UnloadableModel
+from entraide_node.core.model_fit import EngineKind, ModelCapacity, UnloadableModel
 from entraide_node.engines import factory, mlx, vllm
 from entraide_node.engines.base import Engine, EngineProblem
 from entraide_node.engines.environments import default_root
@@ -255,11 +256,11 @@ class CatalogueSource:
             if isinstance(engine, LlamaCpp):
                 model = find_configured_model(engine.model, engine.alias, self._folder)
                 size_bytes = model.size_bytes if isinstance(model, ModelFile) else 0
-                total += size_bytes + model_fit.OVERHEAD_BYTES[factory.LLAMA_CPP]
+                total += size_bytes + OVERHEAD_BYTES[factory.LLAMA_CPP]
             elif isinstance(engine, MlxLm | Vllm):
                 files = (self._folder / Path(engine.model).expanduser()).glob(WEIGHTS_PATTERN)
                 kind = factory.MLX_LM if isinstance(engine, MlxLm) else factory.VLLM
-                total += sum(f.stat().st_size for f in files) + model_fit.OVERHEAD_BYTES[kind]
+                total += sum(f.stat().st_size for f in files) + OVERHEAD_BYTES[kind]
         return total
 
     async def _adopt_catalogue(self, document: bytes, signature: bytes) -> bool:

@@ -76,6 +76,10 @@ def node_message(
     message.seen_at = view.last_seen_at
     message.marks.update(view.marks)
     message.agent = card.agent
+    message.models_bytes = card.models_bytes
+    engines = {replica.engine for replica in card.replicas}
+    engines |= {offer.engine for offer in card.loadable}
+    message.engines.extend(sorted({engine.partition("/")[0] for engine in engines}))
     message.false_alarms = view.false_alarms
     message.rests.extend(
         admin_pb2.Rest(

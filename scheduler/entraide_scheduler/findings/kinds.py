@@ -3,7 +3,7 @@
 Each kind has a stable code ``CHECK-FAULT``. Its sentence in the message catalogue is
 ``pool-doctor-CODE``, its remedy the attribute ``.remedy``. A watched kind is looked for by the
 running scheduler, too: it is a value of the metric ``entraide_finding``, and has an alert rule in
-``deploy/prometheus/findings.yaml`` (``python scripts/alert_rules.py``). The others are found by
+``deploy/prometheus/findings.yaml`` (``python scripts/reference.py``). The others are found by
 ``entraide pool doctor`` on the pool's machine.
 """
 
@@ -90,6 +90,7 @@ _ALL = (
     Kind("gateways-twice", FAIL, "1m"),
     Kind("gateways-clock", WARN, "1m", is_brief=True),
     Kind("nodes-none", WARN, "10m"),
+    Kind("models-none", WARN, "10m"),
     Kind("nodes-silent", WARN, "5m"),
     Kind("nodes-engine", WARN, "5m"),
     Kind("nodes-clock", WARN, "5m", is_brief=True),

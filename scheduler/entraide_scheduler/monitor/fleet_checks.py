@@ -60,6 +60,9 @@ def check_nodes(
     is_unclear = any(view.state is NodeState.SUSPECT for view in known)  # as after a start
     if known and not is_unclear and not any(map(_accepts_work, known)):
         yield finding("nodes-none", number=len(known))
+    present = [view.card for view in known if view.state is NodeState.LIVE]
+    if present and not is_unclear and not any(card.replicas or card.loadable for card in present):
+        yield finding("models-none", number=len(present))
     yield from _named("zones-none", [row.node for row in rows
                                      if row.node in coops and not row.zone])  # fmt: skip
     often = [view.card.node for view in views if view.false_alarms >= ALARMS_FREQUENT]

@@ -34,6 +34,10 @@ def register_mirror(pool: typer.Typer, lang: str) -> None:
             Path | None,
             typer.Option("--wheel", metavar="FILE", help=i18n.text("opt-mirror-wheel", lang)),
         ] = None,
+        folder: Annotated[
+            Path | None,
+            typer.Option("--folder", metavar="DIR", help=i18n.text("opt-mirror-folder", lang)),
+        ] = None,
         models: Annotated[
             bool, typer.Option("--models/--no-models", help=i18n.text("opt-mirror-models", lang))
         ] = True,
@@ -41,7 +45,7 @@ def register_mirror(pool: typer.Typer, lang: str) -> None:
         state = directory.resolve()
         status = _mirror(state, tuple(target or ()), source, wheel, lang)
         if models and (state / FILE).is_file():
-            status = max(status, _mirror_models(state, lang))
+            status = max(status, _mirror_models(state, folder, lang))
         raise typer.Exit(status)
 
 
@@ -73,12 +77,12 @@ def _mirror(
     return 1 if made.left_out else 0
 
 
-def _mirror_models(state: Path, lang: str) -> int:
+def _mirror_models(state: Path, folder: Path | None, lang: str) -> int:
     """Gathers the files of all pinned models into the pool's folder of weights."""
     from entraide_scheduler.pool.mirror_models import gather_models
 
     try:
-        gathered = gather_models(state, lang)
+        gathered = gather_models(state, lang, folder=folder)
     except EntraideError as problem:
         has_values = bool(problem.values)
         sentence = i18n.error(problem.code, lang, problem.values) if has_values else str(problem)

@@ -34,19 +34,22 @@ class GatheredModels(Struct, frozen=True):
     without_source: tuple[str, ...]
 
 
-def gather_models(state: Path, lang: str) -> GatheredModels:
+def gather_models(state: Path, lang: str, *, folder: Path | None = None) -> GatheredModels:
     """Gathers the pinned weights of a pool, and shows the progress.
 
     Args:
         state: the pool's directory.
         lang: the command's language.
+        folder: that may have files, too; None for none.
 
     Raises:
         EntraideError: ``config_refused``; ``pin_failed``: the disk has not enough space, or
             another command fills the folder.
     """
     config = load_pool_config(state)
-    sources = Sources(folders=tuple(state / folder for folder in config.weights_folders))
+    named = () if folder is None else (folder,)
+    own = tuple(state / each for each in config.weights_folders)
+    sources = Sources(folders=(*named, *own))
     pinned = [
         (entry.name, artefact, sources)
         for entry in read_catalogue(state).models
@@ -66,5 +69,6 @@ def gather_models(state: Path, lang: str) -> GatheredModels:
             else:
                 sentences = without_source if fault.code == "no_source" else faults
                 sentences.append(fault_text(model, artefact.format, fault, lang))
-        folder = weights.folder
-    return GatheredModels(folder, artefacts, size_bytes, tuple(faults), tuple(without_source))
+    return GatheredModels(
+        weights.folder, artefacts, size_bytes, tuple(faults), tuple(without_source)
+    )

@@ -24,6 +24,7 @@ from entraide.models import (
     Catalogue,
     MachineFigures,
     ModelEntry,
+    OpennessClass,
     PublishedScore,
     TaskQuality,
 )
@@ -148,11 +149,20 @@ def _entry_faults(entry: ModelEntry) -> list[str]:
         keys.append("kv_bytes_per_token")
     if not 0.0 <= entry.energy_wh_per_1k_tokens < 1e6 or len(entry.energy_class) > 1:
         keys.append("energy_wh_per_1k_tokens")
+    if not _is_sourced(entry):
+        keys.append("openness_source")
     if len(entry.artefacts) > ARTEFACTS_MAX:
         keys.append("artefacts")
     for number, artefact in enumerate(entry.artefacts):
         keys += [f"artefacts[{number}].{key}" for key in _artefact_faults(artefact)]
     return [*keys, *_evaluation_faults(entry)]
+
+
+def _is_sourced(entry: ModelEntry) -> bool:
+    """Whether a class of openness has its source, one short line."""
+    if not entry.openness_source:
+        return entry.openness_class is OpennessClass.UNSTATED
+    return is_line(entry.openness_source)
 
 
 def _evaluation_faults(entry: ModelEntry) -> list[str]:

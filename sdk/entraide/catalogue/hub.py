@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -128,6 +129,7 @@ def download_file(
 
 
 def _fault_of(problem: Exception, *, has_begun: bool) -> PinFault:
+    from huggingface_hub import constants  # noqa: PLC0415
     from huggingface_hub import errors as hub  # noqa: PLC0415
 
     detail = str(problem).strip().partition("\n")[0][:DETAIL_CHARS_MAX] or type(problem).__name__
@@ -138,7 +140,9 @@ def _fault_of(problem: Exception, *, has_begun: bool) -> PinFault:
         return PinFault("gone", detail)
     if isinstance(problem, hub.HfHubHTTPError | ValueError):
         return PinFault("hub", detail)
-    return PinFault("interrupted" if has_begun else "unreachable", detail)
+    if has_begun:
+        return PinFault("interrupted", detail)
+    return PinFault("unreachable", urlsplit(_endpoint() or constants.ENDPOINT).netloc)
 
 
 def _progress_class(on_length: Callable[[int], None], first: int, length_max: int) -> Any:

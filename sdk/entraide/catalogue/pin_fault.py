@@ -13,10 +13,11 @@ class PinFault(Struct, frozen=True):
             ``interrupted`` (the connection broke; the part that arrived is kept), ``no_library``.
             Of files: ``no_folder`` (a folder or a file cannot be read), ``broken`` (a file is
             damaged or incomplete), ``name`` (the catalogue does not allow a file's name),
-            ``checksum`` (other bytes than the expected ones), ``no_source`` (the file is nowhere).
+            ``checksum`` (other bytes than the expected ones), ``no_source`` (the file is nowhere),
+            ``no_repository`` (no file is here, and the catalogue names no repository).
             Of the model: ``thinking`` (its template is not told as the catalogue declares).
             Of the disk: ``disk_full``, ``unwritable``.
-        detail: names of files, or the message of the hub or of the system.
+        detail: names of files, the hub's address, or the message of the hub or of the system.
     """
 
     code: str

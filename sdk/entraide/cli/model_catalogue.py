@@ -7,7 +7,7 @@ from entraide import i18n
 from entraide.catalogue.pin_fault import PinFault
 from entraide.cli.pool_access import PoolAccess
 from entraide.errors import error_for
-from entraide.models import Artefact, Catalogue, ModelEntry
+from entraide.models import Artefact, Catalogue, ModelEntry, OpennessClass
 
 PINNED, UNPINNED = "✓", "–"
 
@@ -57,6 +57,11 @@ def artefact_text(artefact: Artefact, lang: str) -> str:
     size_gb = i18n.decimal(artefact.weights_bytes / 1e9, lang)
     size = f"{size_gb}\u00a0{i18n.text('unit-gb', lang)}"
     return f"{mark} {artefact.format} {artefact.quantisation} ({size})"
+
+
+def openness_class_word(openness_class: OpennessClass, lang: str) -> str:
+    """Returns a class of the Model Openness Framework in words."""
+    return i18n.word("openness-class", openness_class or "unstated", lang)
 
 
 def with_pinned(entry: ModelEntry, pinned: dict[int, Artefact]) -> ModelEntry:

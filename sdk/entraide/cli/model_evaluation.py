@@ -80,7 +80,7 @@ def register(models: typer.Typer, lang: str) -> None:
             sentence = i18n.text("cli-evaluate-unfinished", lang, model=model, path=str(path))
             raise error_for("invalid_request", sentence)
         else:
-            terms = _read_terms(pool)
+            terms = read_terms(pool)
             cells = list(product(task or Task, _check_languages(language or [], lang)))
             least = {cell: terms.least_of(*cell) for cell in cells}
             evaluation = rounds.begin(uuid.uuid4().hex, model, least, seed=seed, items_max=items)
@@ -122,7 +122,8 @@ class _Section(Struct, frozen=True):
     quality: QualityTerms = QualityTerms()
 
 
-def _read_terms(pool: PoolAccess) -> QualityTerms:
+def read_terms(pool: PoolAccess) -> QualityTerms:
+    """Returns how good an answer must be, by the pool's policy."""
     from entraide.v1 import admin_pb2
 
     with pool.admin() as admin:

@@ -13,6 +13,7 @@ from entraide.cli import (
     model_evaluation,
     model_placement,
     model_quality,
+    model_recommendation,
     nodes,
     options,
     output,
@@ -23,6 +24,7 @@ from entraide.cli.model_catalogue import (
     UNPINNED,
     artefact_text,
     find_entry,
+    openness_class_word,
     read_catalogue,
     write_catalogue,
 )
@@ -45,6 +47,7 @@ def register(app: typer.Typer, lang: str) -> None:
     pinning.register(models, lang)
     model_placement.register(models, lang)
     model_evaluation.register(models, lang)
+    model_recommendation.register(models, lang)
 
     @models.command("list", help=i18n.text("help-models-list", lang))
     def list_(
@@ -208,6 +211,7 @@ def _print(entry: ModelEntry, lang: str) -> None:
         "size": i18n.word("size", entry.size, lang),
         "parameters": parameters,
         "licence": f"{entry.licence}, {i18n.word('openness', entry.openness, lang)}",
+        "openness-class": _openness_class(entry, lang),
         "languages": " ".join(entry.languages),
         "features": i18n.words("feature", entry.features, lang) or UNPINNED,
         "thinking": i18n.word("thinking", entry.thinking, lang),
@@ -225,6 +229,15 @@ def _print(entry: ModelEntry, lang: str) -> None:
         revision = artefact.revision[:12] or UNPINNED
         typer.echo(f"{artefact_text(artefact, lang)}  {where}  {revision}")
     model_quality.print_evaluation(entry, lang)
+
+
+def _openness_class(entry: ModelEntry, lang: str) -> str:
+    """Returns a model's class by the Model Openness Framework, and who evaluated it where."""
+    word = openness_class_word(entry.openness_class, lang)
+    if not entry.openness_source:
+        return word
+    values = {"class": word, "source": entry.openness_source}
+    return i18n.text("cli-model-openness-class", lang, **values)
 
 
 def _billions(parameters: int, lang: str) -> str:

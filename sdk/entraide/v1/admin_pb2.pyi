@@ -223,6 +223,8 @@ class Node(_message.Message):
     SAID_ZONE_FIELD_NUMBER: _builtins.int
     NEWCOMER_RUNS_FIELD_NUMBER: _builtins.int
     PUBLIC_KEY_FIELD_NUMBER: _builtins.int
+    MODELS_BYTES_FIELD_NUMBER: _builtins.int
+    ENGINES_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     coop: _builtins.str
     site: _builtins.str
@@ -263,6 +265,8 @@ class Node(_message.Message):
     """Runs without a fault that a new machine has ended for other co-ops; not set of one that is known."""
     public_key: _builtins.str
     """Its key on the bus, which is what the node is; its name is given to no other key."""
+    models_bytes: _builtins.int
+    """Memory for the models that the pool loads, bytes; 0 where the owner chooses what it loads."""
     @_builtins.property
     def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -277,6 +281,10 @@ class Node(_message.Message):
     def load_refusals(self) -> _containers.RepeatedCompositeFieldContainer[Global___LoadRefusal]: ...
     @_builtins.property
     def data_classes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def engines(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Engines that it is known to run, sorted."""
+
     def __init__(
         self,
         *,
@@ -314,10 +322,12 @@ class Node(_message.Message):
         said_zone: _builtins.str = ...,
         newcomer_runs: _builtins.int | None = ...,
         public_key: _builtins.str = ...,
+        models_bytes: _builtins.int = ...,
+        engines: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_newcomer_runs", b"_newcomer_runs", "newcomer_runs", b"newcomer_runs", "quarantine", b"quarantine"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_newcomer_runs", b"_newcomer_runs", "accepting", b"accepting", "active_w", b"active_w", "agent", b"agent", "approval", b"approval", "controlled_by", b"controlled_by", "coop", b"coop", "data_classes", b"data_classes", "device", b"device", "evidence_document", b"evidence_document", "false_alarms", b"false_alarms", "load_refusals", b"load_refusals", "marks", b"marks", "models", b"models", "newcomer_runs", b"newcomer_runs", "node", b"node", "power_basis", b"power_basis", "prefill_tokens_per_s", b"prefill_tokens_per_s", "public_key", b"public_key", "quarantine", b"quarantine", "reason", b"reason", "rests", b"rests", "running", b"running", "said_zone", b"said_zone", "seen_at", b"seen_at", "site", b"site", "slots", b"slots", "state", b"state", "surplus_evidence", b"surplus_evidence", "surplus_w", b"surplus_w", "tpot_base_s", b"tpot_base_s", "tpot_per_sequence_s", b"tpot_per_sequence_s", "vouched_at", b"vouched_at", "vouched_by", b"vouched_by", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_newcomer_runs", b"_newcomer_runs", "accepting", b"accepting", "active_w", b"active_w", "agent", b"agent", "approval", b"approval", "controlled_by", b"controlled_by", "coop", b"coop", "data_classes", b"data_classes", "device", b"device", "engines", b"engines", "evidence_document", b"evidence_document", "false_alarms", b"false_alarms", "load_refusals", b"load_refusals", "marks", b"marks", "models", b"models", "models_bytes", b"models_bytes", "newcomer_runs", b"newcomer_runs", "node", b"node", "power_basis", b"power_basis", "prefill_tokens_per_s", b"prefill_tokens_per_s", "public_key", b"public_key", "quarantine", b"quarantine", "reason", b"reason", "rests", b"rests", "running", b"running", "said_zone", b"said_zone", "seen_at", b"seen_at", "site", b"site", "slots", b"slots", "state", b"state", "surplus_evidence", b"surplus_evidence", "surplus_w", b"surplus_w", "tpot_base_s", b"tpot_base_s", "tpot_per_sequence_s", b"tpot_per_sequence_s", "vouched_at", b"vouched_at", "vouched_by", b"vouched_by", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__newcomer_runs: _TypeAlias = _typing.Literal["newcomer_runs"]  # noqa: Y015
     _WhichOneofArgType__newcomer_runs: _TypeAlias = _typing.Literal["_newcomer_runs", b"_newcomer_runs"]  # noqa: Y015
