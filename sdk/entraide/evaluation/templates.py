@@ -33,7 +33,7 @@ from entraide.evaluation.checkers import (
 )
 from entraide.evaluation.quantities import format_date, format_number
 
-ITEMS_VERSION = "2"  # changes with each change of a template or checker
+ITEMS_VERSION = "3"  # changes with each change of a template or checker
 DRAWS_MAX = 10_000  # of one cell, until its templates give no further item
 FILLS = 2  # a row's text may name slots
 REDRAWS_MAX = 50  # of slots that must differ
