@@ -15,7 +15,7 @@ from msgspec import UNSET, UnsetType
 from tests.engines.resuming import cuts_after, post, resumed
 from tests.engines.stories import COOP, kill, node_of, received, stream
 from tests.engines.support import events, llamacpp, ran, request
-from tests.engines.thinking_model import ALIAS, QUESTION, thinking_model
+from tests.engines.thinking_model import ALIAS, CLOSING_TOKENS, QUESTION, thinking_model
 from tests.integration.local_pool import RunningPool, up
 
 from entraide.resuming import RESUME
@@ -29,7 +29,6 @@ pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
 
 FIELDS = {"model": ALIAS, "messages": QUESTION, "max_tokens": 400}
 EFFORT = {"reasoning_effort": "low"}
-CLOSING_TOKENS = 6  # "</think>" and the line ends around it, in this model's vocabulary
 NEVER_ENDS = {"2": -100}
 NEVER_CLOSES = NEVER_ENDS | {"9617": -100, "22577": -100}  # "</", " </"
 

@@ -13,6 +13,7 @@ from tests.engines.support import demo_model
 
 FORM = 2  # of the copy that is kept; a new number where it changes
 ALIAS = f"smollm2-thought-{FORM}"
+CLOSING_TOKENS = 6  # "</think>" and the line ends around it, in this model's vocabulary
 QUESTION = [{"role": "user", "content": "Name three animals of Canada."}]
 SHOWN = (
     ("Say hi.", "They greet me.", "Hello!"),
