@@ -1,8 +1,6 @@
 """Answers resumed at a real vLLM: exactly what it says to the raw text, or a stable error."""
 
-import itertools
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,19 +10,15 @@ from tests.engines.own_environments import cache_folder, running
 from tests.engines.resuming import (
     ANSWERS,
     Cut,
-    asked,
     cuts_after,
     cuts_of,
     resumed,
     streamed,
     text_of,
 )
-from tests.engines.support import demo_model, ran
-from tests.engines.thinking_model import QUESTION, TEMPLATE, thinking_folder
+from tests.engines.support import demo_model
 
-from entraide.resuming import RESUME
-from entraide_node.engines.base import BAD_REQUEST, CHAT, COMPLETIONS
-from entraide_node.engines.seam import EARLIER_TEXT, extended_template
+from entraide_node.engines.base import CHAT, COMPLETIONS
 from entraide_node.engines.supervised_engine import SupervisedEngine
 
 pytestmark = [
@@ -180,35 +174,3 @@ async def test_penalties_see_no_earlier_text(engine: SupervisedEngine) -> None:
     free, _, _ = await raw(engine, COMPLETIONS, question, Cut(2, " le chat"), max_tokens=1)
 
     assert free == in_prompt
-
-
-def kinds_of(parts: list[dict[str, Any]]) -> list[str]:
-    """The kinds of text in an answer's events: of a thought or of the answer, in their order."""
-    deltas = [choice["delta"] for part in parts for choice in part["choices"]]
-    kinds = [name for delta in deltas for name in ("reasoning", "content") if delta.get(name)]
-    return [name for name, _ in itertools.groupby(kinds)]
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("kind", ["vllm"])
-async def test_a_model_that_thinks_first(kind: str, tmp_path: Path) -> None:
-    """vLLM's parser of thoughts takes the continuation of an answer for a new thought, so such an
-    engine resumes nothing."""
-    chosen = {"weights": thinking_folder(), "arguments": ("--reasoning-parser", "qwen3")}
-    body = {"messages": QUESTION, "max_tokens": 24, "temperature": 0, "stream": True}
-    seam = {
-        "chat_template": extended_template(TEMPLATE),
-        "chat_template_kwargs": {EARLIER_TEXT: "Bears live there.\n</think>\n\nA be"},
-    }
-    async with running(kind, tmp_path, **chosen) as thinking:
-        whole = await streamed(thinking, CHAT, body)
-        continued = await streamed(thinking, CHAT, body | seam)
-        request = asked(CHAT, "Compte.", max_tokens=4, earlier=Cut(2, "Un, "))
-        chunks, end = await ran(thinking, request)
-        offered = thinking.facts.features
-
-    assert ["reasoning", "content"] == kinds_of(whole)
-    assert "reasoning" == kinds_of(continued)[0]
-    assert RESUME not in offered
-    assert end.failure is not None
-    assert ([], BAD_REQUEST) == (chunks, end.failure.code)
