@@ -1,34 +1,31 @@
 """A model's chat template is rendered, and shows whether it is told as the catalogue declares.
 
-The templates here are written by hand. They do what the published ones do at their end, where an
-answer begins: Qwen3's (huggingface.co/Qwen/Qwen3-0.6B, Apache-2.0) writes an empty thought if
-``enable_thinking`` is false, and nothing else depends on it; Mistral's (Mistral-7B-Instruct-v0.3)
-and EuroLLM's (EuroLLM-1.7B-Instruct) have no thought; DeepSeek-R1's opens one in any case.
+The published templates are in ``tests/data/templates``, with their sources and licences. Of
+EuroLLM, whose text is not there, a ChatML template written by hand has the form.
 """
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.core.builders import entry
 
 from entraide.catalogue.chat_template import check_thinking, read_template, render_prompts
-from entraide.thinking import Thinking
+from entraide.thinking import Effort, Thinking, ThinkingSigns, find_terms
+from entraide_scheduler.gateway.chat.fields import SystemMessage, UserMessage
+from entraide_scheduler.gateway.chat.thinking import with_sign
+
+ROOT = Path(__file__).parents[2]
 
 TURNS = (
     "{%- for message in messages %}{{ '<|im_start|>' + message.role + '\n' + message.content"
     " + '<|im_end|>\n' }}{%- endfor %}"
     "{%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{%- endif %}"
 )
-QWEN3 = TURNS + (
-    "{%- if add_generation_prompt and enable_thinking is defined and enable_thinking is false %}"
-    "{{ '<think>\n\n</think>\n\n' }}{%- endif %}"
-)
-MISTRAL = (
-    "{%- for message in messages %}{%- if message['role'] not in ['user', 'assistant'] %}"
-    "{{ raise_exception('Only user and assistant roles are supported') }}{%- endif %}"
-    "{{ '[INST] ' + message['content'] + '[/INST]' }}{%- endfor %}"
-)
-ALWAYS = TURNS + "{{ '<think>\n' }}"
+PUBLISHED = {
+    file.stem: file.read_text("utf-8") for file in (ROOT / "tests/data/templates").glob("*.jinja")
+}
+QWEN3, ALWAYS = PUBLISHED["qwen3"], PUBLISHED["deepseek_r1_distill"]
 # Its own end, where each of the limits of the process that renders it is reached.
 HOSTILE = {
     "time": "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
@@ -41,14 +38,24 @@ HOSTILE = {
 
 DECLARED: dict[str, tuple[str, Thinking, bool]] = {
     "Qwen3": (QWEN3, Thinking.ARGUMENT, True),
+    "Qwen3 that is told by a sign": (QWEN3, Thinking.SIGN, True),
     "Qwen3 that never thinks": (QWEN3, Thinking.NEVER, False),
     "Qwen3 that always thinks": (QWEN3, Thinking.ALWAYS, False),
+    "Qwen3 2507": (PUBLISHED["qwen3_instruct_2507"], Thinking.NEVER, True),
     "EuroLLM": (TURNS, Thinking.NEVER, True),
     "EuroLLM that is told by an argument": (TURNS, Thinking.ARGUMENT, False),
-    "Mistral": (MISTRAL, Thinking.NEVER, True),
+    "Mistral Small 3": (PUBLISHED["mistral_small_3"], Thinking.NEVER, True),
+    "Mistral Small 4": (PUBLISHED["mistral_small_4"], Thinking.NEVER, True),
     "a thought in any case": (ALWAYS, Thinking.ALWAYS, True),
     "a thought in any case, denied": (ALWAYS, Thinking.NEVER, False),
-    "a sign": (TURNS, Thinking.SIGN, True),
+}
+# The end of a question's prompt with the thought off.
+OFF = {
+    "qwen3": "<|im_start|>assistant\n<think>\n\n</think>\n\n",
+    "qwen3_instruct_2507": "<|im_start|>assistant\n",
+    "deepseek_r1_distill": "<think>\n",
+    "mistral_small_3": "[INST]?[/INST]",
+    "mistral_small_4": '{"reasoning_effort": "none"}[/MODEL_SETTINGS][INST]?[/INST]',
 }
 
 
@@ -61,6 +68,31 @@ def test_a_template_agrees_with_the_catalogue_or_is_refused(case: str, tmp_path:
     fault = check_thinking(entry("m", thinking=thinking), [file])
 
     assert (None if agrees else ("thinking", thinking)) == (fault and (fault.code, fault.detail))
+
+
+@pytest.mark.parametrize("name", OFF)
+def test_the_thought_is_off_in_a_published_template(name: str) -> None:
+    """The prompt leaves no thought open, but for the model that cannot be told."""
+    prompts = render_prompts(PUBLISHED[name])
+    assert prompts is not None
+    _, off = prompts
+    opens, closes = off.count("<think>"), off.count("</think>")
+
+    assert off.endswith(OFF[name])
+    assert (name != "deepseek_r1_distill") == (opens == closes)
+
+
+@pytest.mark.parametrize(("sign", "effort"), [("/think", Effort.LOW), ("/no_think", Effort.NONE)])
+def test_a_sign_is_in_the_prompt_where_qwen3_reads_it(sign: str, effort: Effort) -> None:
+    """It ends the instructions, which the template keeps; Qwen3's weights know it there."""
+    terms = find_terms(effort, 0, Thinking.SIGN, ThinkingSigns())
+    assert terms is not None
+    messages = with_sign([SystemMessage("Be brief."), UserMessage("?")], terms)
+    prompts = render_prompts(QWEN3, msgspec.to_builtins(messages))
+    assert prompts is not None
+
+    for prompt in prompts:
+        assert f"<|im_start|>system\nBe brief.\n{sign}<|im_end|>\n<|im_start|>user\n?" in prompt
 
 
 @pytest.mark.parametrize("end", HOSTILE)

@@ -8,6 +8,7 @@ program that somebody else wrote: it is rendered by Jinja's sandbox, in a proces
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ OUTPUT_BYTES_MAX = 4 << 20
 TIMEOUT_S = 20.0
 GGUF_KEY = "tokenizer.chat_template"
 THOUGHT_OPEN = "<think>"
+QUESTION: Sequence[dict[str, Any]] = ({"role": "user", "content": "?"},)
 
 
 class TemplateRequest(Struct, frozen=True):
@@ -78,9 +80,11 @@ def read_template(paths: list[Path]) -> str:
     return ""
 
 
-def render_prompts(template: str) -> tuple[str, str] | None:
-    """Returns a question's prompt with the thought on and with it off; None if neither renders."""
-    question = {"messages": [{"role": "user", "content": "?"}], "add_generation_prompt": True}
+def render_prompts(
+    template: str, messages: Sequence[dict[str, Any]] = QUESTION
+) -> tuple[str, str] | None:
+    """Returns the prompt with the thought on and with it off; None if neither renders."""
+    question = {"messages": messages, "add_generation_prompt": True}
     renderings = [question | dict.fromkeys(TEMPLATE_ARGUMENTS, on) for on in (True, False)]
     request = msgspec.json.encode(TemplateRequest(template, renderings))
     try:
