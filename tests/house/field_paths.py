@@ -33,6 +33,7 @@ from entraide_scheduler.core import recording
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import (
     DEFAULT_CLASSES,
+    CoopReasoning,
     CoopTerms,
     Period,
     Policy,
@@ -55,6 +56,7 @@ COOP = "alpha"
 GIVEN: dict[type, dict[str, Any]] = {
     Policy: {"version": "v1", "classes": DEFAULT_CLASSES},
     CoopTerms: {"coop": COOP},
+    CoopReasoning: {"coop": COOP},
     Quota: {"period": Period.DAY},
     QualityException: {"task": Task.ANSWER, "language": "fr"},
 }

@@ -219,6 +219,11 @@ def test_json_says_the_same_as_toml(tmp_path: Path) -> None:
                 ),
             )
         ),
+        (
+            'version = "1"\n[[coops]]\ncoop = "a"\n[[reasoning.coops]]\ncoop = "b"',
+            "reasoning.coops.b.coop",
+            "b",
+        ),
         ("version = ", "policy", None),
     ],
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 import pytest
+from msgspec.structs import replace
 from tests.commands import forked_entraide
 from tests.integration.nats_support import NatsPool
 from tests.scheduler.pool_support import (
@@ -20,10 +21,11 @@ from tests.scheduler.pool_support import (
 from tests.scheduler.test_control import reason, refusal
 from tests.waiting import eventually
 
+from entraide.types import Effort
 from entraide.v1 import admin_pb2 as a
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.policy import Policy
+from entraide_scheduler.core.policy import CoopReasoning, Policy, Reasoning
 from entraide_scheduler.core.recording import (
     RecordedEvent,
     RecordingHead,
@@ -212,6 +214,19 @@ async def test_change_of_one_coop_is_a_version_with_its_author(pool: RunningSche
     assert "a new machine" == listed.versions[0].reason
     assert listed.versions[0].at >= listed.versions[1].at > 0.0
     assert (35.0, 5_000_000) == (listed.journal.keep_days, listed.journal.events_max)
+
+
+async def test_coop_that_leaves_takes_its_exceptions_along(pool: RunningScheduler) -> None:
+    """A policy with an exception for a co-op that is no member would be refused."""
+    _, before = await shown(pool)
+    exceptions = tuple(CoopReasoning(coop, Effort.LOW) for coop in ("alpha", "beta"))
+    document = write_document(replace(before, reasoning=Reasoning(coops=exceptions)))
+    await pool.operator.ask("ApplyPolicy", request(document, overwrite=True))
+    await pool.operator.ask("RemoveCoop", a.RemoveCoopRequest(coop="beta"))
+    _, after = await shown(pool)
+
+    assert ["alpha"] == [terms.coop for terms in after.coops]
+    assert ["alpha"] == [terms.coop for terms in after.reasoning.coops]
 
 
 async def test_name_of_a_coop_is_kept_until_it_is_changed(pool: RunningScheduler) -> None:

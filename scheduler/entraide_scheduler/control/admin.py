@@ -202,9 +202,7 @@ class AdminService:
         await self._check_coop(request.coop, context)
         async with self._policies.changing:
             policy = self._policies.policy
-            coops = tuple(terms for terms in policy.coops if terms.coop != request.coop)
-            left = msgspec.structs.replace(policy, coops=coops)
-            await self._replace_policy(left, request, context)
+            await self._replace_policy(_without_coop(policy, request.coop), request, context)
         self._on_keys_changed()
         return await self._membership.remove_coop(request.coop)
 
@@ -485,6 +483,13 @@ def _with_coop(policy: Policy, terms: CoopTerms) -> Policy:
     others = tuple(other for other in policy.coops if other.coop != terms.coop)
     coops = tuple(sorted((*others, terms), key=lambda coop_terms: coop_terms.coop))
     return msgspec.structs.replace(policy, coops=coops)
+
+
+def _without_coop(policy: Policy, coop: str) -> Policy:
+    """Returns a policy without a co-op and its exceptions."""
+    coops = tuple(terms for terms in policy.coops if terms.coop != coop)
+    reasoning = policy.reasoning.without_coop(coop)
+    return msgspec.structs.replace(policy, coops=coops, reasoning=reasoning)
 
 
 def _why_not_offered(catalogue: Catalogue, model: str) -> str:

@@ -7,6 +7,7 @@ unknown keys; ``policy_validation`` checks the values.
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from entraide.quality_terms import QualityTerms
 from entraide.types import Control, Effort, JobClass
@@ -292,6 +293,10 @@ class Reasoning(Struct, frozen=True, forbid_unknown_fields=True):
         of_class = (terms for terms in self.classes if terms.job_class is job_class)
         terms = next(of_coop, None) or next(of_class, None) or self
         return terms.default, terms.budget_tokens
+
+    def without_coop(self, coop: str) -> "Reasoning":
+        """Returns the terms without those of a co-op."""
+        return replace(self, coops=tuple(terms for terms in self.coops if terms.coop != coop))
 
 
 class Deferral(Struct, frozen=True, forbid_unknown_fields=True):

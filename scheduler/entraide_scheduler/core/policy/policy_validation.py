@@ -160,13 +160,14 @@ RANGES: Mapping[type, Mapping[str, AllowedRange]] = MappingProxyType(
 
 def find_faults(policy: p.Policy) -> tuple[PolicyFault, ...]:
     """Returns the faults of a policy; none if it is valid."""
-    return (*find_unusable(policy), *_like_quota_faults(policy))
+    return (*find_unusable(policy), *_like_quota_faults(policy), *_stranger_faults(policy))
 
 
 def find_unusable(policy: p.Policy) -> tuple[PolicyFault, ...]:
     """Returns the faults that no core can apply.
 
-    A policy of an older version may have two like quotas: the smaller one counts.
+    A policy of an older version may have two like quotas: the smaller one counts. It may have
+    exceptions for co-ops that are no members: they have no effect.
     """
     return (
         *_number_faults(policy, ""),
@@ -268,6 +269,15 @@ def _reasoning_faults(reasoning: p.Reasoning) -> Iterator[PolicyFault]:
             )
         for name in (name for name, times in Counter(names).items() if times > 1):
             yield PolicyFault(f"reasoning.{key}", "twice", {"value": name})
+
+
+def _stranger_faults(policy: p.Policy) -> Iterator[PolicyFault]:
+    """Finds the exceptions for co-ops that are no members."""
+    members = {terms.coop for terms in policy.coops}
+    for number, terms in enumerate(policy.reasoning.coops, 1):
+        if terms.coop not in members:
+            path = f"reasoning.coops.{_name(terms, number)}.coop"
+            yield PolicyFault(path, "no_member", {"value": terms.coop})
 
 
 def _timing_faults(timing: p.Timing) -> Iterator[PolicyFault]:
