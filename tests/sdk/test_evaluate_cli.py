@@ -1,6 +1,7 @@
 """``entraide models evaluate``: the price first, nothing twice, the result in the catalogue."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -85,8 +86,26 @@ def test_the_price_is_told_first(pool: MockTransport, evaluate: Evaluate) -> Non
     assert "2 cells of task and language; 20 questions in the next round, 800 in all" in result.err
     assert " tokens read and " in result.err
     assert " Wh and " in result.err
+    assert "the catalogue's estimate for its reference machine" in result.err
     assert "--yes" in result.err
     assert [] == asked(pool)
+
+
+def test_the_price_is_that_of_a_machine_of_the_pool(
+    monkeypatch: pytest.MonkeyPatch, served: ServedPool, evaluate: Evaluate
+) -> None:
+    """Where a machine serves the model, its benchmark tells time and energy, and is named."""
+    node = served.admin._node()
+    node.models[:] = [MODEL]
+    node.tpot_base_s, node.tpot_per_sequence_s = 0.9, 0.1
+    monkeypatch.setattr(served.admin, "_node", lambda: node)
+    result = evaluate()
+    figures = r"and ([\d,]+) written, ([\d,]+) Wh and .* measured speed and the power of on-1"
+    said = re.search(figures, result.err)
+    assert said is not None, result.err
+    written, wh = (int(number.replace(",", "")) for number in said.groups())
+
+    assert wh == pytest.approx(40.0 * written / 3_600, rel=0.1)
 
 
 def test_what_is_measured_goes_into_the_catalogue(

@@ -19,10 +19,10 @@ from entraide.cli.batch_output import ProgressLine
 from entraide.cli.model_catalogue import find_entry, read_catalogue, write_catalogue
 from entraide.cli.pool_access import PoolAccess, default_state, find_pool
 from entraide.decoding import decode_toml
-from entraide.enums import Task
+from entraide.enums import NodeState, Task
 from entraide.errors import EntraideError, error_for
 from entraide.evaluation import rounds
-from entraide.evaluation.price import Price, make_price
+from entraide.evaluation.price import MachineRates, Price, make_price
 from entraide.evaluation.rounds import ITEMS_MAX, Evaluation
 from entraide.models import EVALUATED_LANGUAGES, ModelEntry
 from entraide.quality_terms import QualityTerms
@@ -84,7 +84,8 @@ def register(models: typer.Typer, lang: str) -> None:
             cells = list(product(task or Task, _check_languages(language or [], lang)))
             least = {cell: terms.least_of(*cell) for cell in cells}
             evaluation = rounds.begin(uuid.uuid4().hex, model, least, seed=seed, items_max=items)
-        if not _is_agreed(make_price(evaluation, entry), lang, yes=yes):
+        machines = [] if entry.figures else _list_machines(pool, model)
+        if not _is_agreed(make_price(evaluation, entry, machines), lang, yes=yes):
             raise typer.Exit(FAILED)
         _run(pool, coop, evaluation, path, entry)
         measured = _write_quality(pool, evaluation, lang)
@@ -134,14 +135,15 @@ def read_terms(pool: PoolAccess) -> QualityTerms:
 def _is_agreed(price: Price, lang: str, *, yes: bool) -> bool:
     """Tells the price, and asks whether to begin; without a terminal only ``--yes`` agrees."""
     values: dict[str, i18n.Value] = {
-        "cells": i18n.decimal(price.cells, lang),
-        "questions": i18n.decimal(price.questions, lang),
+        "cells": price.cells,
+        "questions": price.questions,
         "most": i18n.decimal(price.questions_max, lang),
         "input_tokens": i18n.decimal(price.input_tokens, lang),
         "output_tokens": i18n.decimal(price.output_tokens, lang),
         "energy": i18n.decimal(float(f"{price.energy_wh:.2g}"), lang),
         "time": format_duration(price.time_s, lang),
-        "basis": "measured" if price.is_measured else "catalogue" if price.energy_wh else "none",
+        "basis": price.basis.value,
+        "machine": price.machine,
     }
     typer.echo(i18n.text("cli-evaluate-price", lang, **values), err=True)
     if yes or not price.cells:
@@ -184,6 +186,25 @@ def _list_devices(pool: PoolAccess) -> dict[str, str]:
     with pool.admin() as admin:
         nodes = admin.call("ListNodes", admin_pb2.ListNodesRequest()).nodes
     return {node.node: node.device for node in nodes}
+
+
+def _list_machines(pool: PoolAccess, model: str) -> list[MachineRates]:
+    """Returns the benchmarks of the live machines whose first model is this one."""
+    from entraide.v1 import admin_pb2
+
+    with pool.admin() as admin:
+        nodes = admin.call("ListNodes", admin_pb2.ListNodesRequest()).nodes
+    return [
+        MachineRates(
+            node.node,
+            node.prefill_tokens_per_s,
+            node.tpot_base_s + node.tpot_per_sequence_s,
+            node.active_w,
+        )
+        for node in nodes
+        if node.state == NodeState.LIVE and list(node.models[:1]) == [model]
+        if node.prefill_tokens_per_s > 0.0 and node.active_w > 0.0
+    ]
 
 
 def _list_times(pool: PoolAccess) -> dict[str, float]:
