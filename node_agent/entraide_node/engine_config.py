@@ -44,7 +44,8 @@ class Attach(
         slots: concurrent sequences.
         context_tokens: longest prompt plus answer of one job.
         features: features beyond text (``tools``, ``schema``, ``images``, ``logprobs``,
-            ``repetition_penalty``, ``stop_token_ids``, ``embeddings``, ``dimensions``).
+            ``repetition_penalty``, ``stop_token_ids``, ``embeddings``, ``dimensions``,
+            ``thinking_budget_tokens``).
     """
 
     url: str

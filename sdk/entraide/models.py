@@ -24,6 +24,8 @@ ENGINE_OPTIONS = REPETITION_PENALTY, STOP_TOKEN_IDS, THINKING_BUDGET = (
 )  # fmt: skip
 # Mark of a replica whose engine may bring a prompt into a later answer: it gets public data only.
 PUBLIC_ONLY = "public_only"
+# Mark of a replica whose model was seen to think although it was told not to.
+ALWAYS_THINKS = "always_thinks"
 
 FORMATS = ("gguf", "safetensors", "mlx")
 FOLDER_DIGEST_DIGITS = 12  # hexadecimal digits of a checksum in the name of the weights' folder

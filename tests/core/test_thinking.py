@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.core.builders import Pool, card, catalogue, entry, of, policy, replica, usage
 
-from entraide.models import THINKING_BUDGET
+from entraide.models import ALWAYS_THINKS, THINKING_BUDGET
 from entraide.thinking import Thinking, ThinkingSigns, find_terms
 from entraide.types import Effort, JobClass, Terms, ThinkingTerms
 from entraide_scheduler.core import commands, events
@@ -101,6 +101,28 @@ def test_no_alias_means_a_model_that_always_thinks(pool: Pool, effort: Effort) -
     assert ("no_model_fits", "musing") == (refused.code, refused.values["fitting"])
     assert ThinkingTerms(always=True) == place.terms.thinking
     assert 1 == place.explanation.values["always_thinks"]
+
+
+SEEN: dict[str, tuple[tuple[str, ...], Effort, bool]] = {
+    "nobody asked": ((ALWAYS_THINKS,), UNSTATED, False),
+    "asked for": ((ALWAYS_THINKS,), LOW, True),
+    "another machine's engine follows": ((ALWAYS_THINKS, ""), UNSTATED, True),
+}
+
+
+@pytest.mark.parametrize("alias", ["petit", "auto"])
+@pytest.mark.parametrize("case", SEEN)
+def test_no_alias_means_a_model_that_was_seen_to_think(pool: Pool, case: str, alias: str) -> None:
+    """Unless a thought is asked for, or one machine at least serves it without; its name runs."""
+    marks, effort, expected = SEEN[case]
+    pool.tell(events.CatalogueChanged, catalogue(entry("musing", thinking=ARGUMENT)))
+    for number, mark in enumerate(marks):
+        features = tuple(filter(None, [mark]))
+        pool.join(card(f"n{number}", replicas=(replica("musing", features=features),)))
+    placed = bool(of(pool.ask("j1", model=alias, effort=effort), commands.Place))
+    by_name = of(pool.ask("j2", model="musing", effort=effort), commands.Place)
+
+    assert (expected, 1) == (placed, len(by_name))
 
 
 def test_a_thought_on_the_receipt(pool: Pool) -> None:

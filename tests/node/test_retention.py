@@ -25,6 +25,8 @@ class Server:
         slots, props: what it says of itself.
         is_up: whether it answers at all.
         prompts: that it was sent, with the cache asked for.
+        chats: bodies of the chats that it was sent.
+        delta: returns what a chat's answer says, by its body.
     """
 
     def __init__(self, owner: str = "llamacpp", *, keeps: bool = False) -> None:
@@ -36,6 +38,8 @@ class Server:
         }  # fmt: skip
         self.prompts: list[tuple[str, bool]] = []
         self.hits = 0
+        self.chats: list[dict[str, Any]] = []
+        self.delta: Callable[[dict[str, Any]], dict[str, str]] = lambda _: {}
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answers any request."""
@@ -59,8 +63,13 @@ class Server:
                 self.prompts.append((body["prompt"], body["cache_salt"]))
                 return web.json_response({"choices": []})
             case "/v1/chat/completions":
-                end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]}
-                return web.Response(text=f"data: {json.dumps(end)}\n\ndata: [DONE]\n\n")
+                self.chats.append(body)
+                parts = [
+                    {"choices": [{"index": 0, "delta": self.delta(body), "finish_reason": None}]},
+                    {"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]},
+                ]
+                events = "".join(f"data: {json.dumps(part)}\n\n" for part in parts)
+                return web.Response(text=f"{events}data: [DONE]\n\n")
         return web.Response(status=404)
 
     def _complete(self, body: dict[str, Any]) -> Any:
@@ -71,7 +80,7 @@ class Server:
 
 
 @asynccontextmanager
-async def attached(server: Server) -> AsyncIterator[AttachedEngine]:
+async def attached(server: Server, **options: Any) -> AsyncIterator[AttachedEngine]:
     """An engine that is attached to a server."""
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", server.answer)
@@ -79,7 +88,7 @@ async def attached(server: Server) -> AsyncIterator[AttachedEngine]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0][:2]
-    engine = AttachedEngine(AttachConfig(url=f"http://{host}:{port}", model="m"))
+    engine = AttachedEngine(AttachConfig(url=f"http://{host}:{port}", model="m", **options))
     try:
         yield engine
     finally:

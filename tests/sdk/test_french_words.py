@@ -9,6 +9,7 @@ from tests.sdk.conftest import Cli, ServedPool
 from entraide import i18n
 from entraide.enums import Basis, Control, DataClass, JobClass
 from entraide.models import (
+    ALWAYS_THINKS,
     DIMENSIONS,
     EMBEDDINGS,
     EMBEDDINGS_ONLY,
@@ -20,7 +21,7 @@ from entraide_node.engines import llamacpp_props, mlx, vllm
 
 FEATURES = (
     "tools", "schema", "images", "logprobs", "chat", "resume", EMBEDDINGS, EMBEDDINGS_ONLY,
-    DIMENSIONS, PUBLIC_ONLY, *ENGINE_OPTIONS,
+    DIMENSIONS, PUBLIC_ONLY, ALWAYS_THINKS, *ENGINE_OPTIONS,
 )  # fmt: skip
 CODES = {
     "job_class": tuple(JobClass),

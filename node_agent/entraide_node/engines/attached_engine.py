@@ -11,6 +11,10 @@ server that does not gets public data only (``retention``).
 At the start it is asked for an embedding. A model that answers, and writes no text, computes
 embeddings only. One that does both answers requests for embeddings if its owner declared that:
 servers compute them with any model, and those of a model for text find little.
+
+With the same frequency as it must show that it keeps no prompt, it is asked for a short answer
+without a thought. A model that thinks all the same is marked. Budgets that its owner declares need
+a server that keeps them.
 """
 
 import time
@@ -21,7 +25,13 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from entraide.models import EMBEDDINGS, EMBEDDINGS_ONLY, PUBLIC_ONLY
+from entraide.models import (
+    ALWAYS_THINKS,
+    EMBEDDINGS,
+    EMBEDDINGS_ONLY,
+    PUBLIC_ONLY,
+    THINKING_BUDGET,
+)
 from entraide.resuming import RESUME
 from entraide.types import Outcome, Rates
 from entraide_node.core.step_times import StepTimes
@@ -41,6 +51,7 @@ from entraide_node.engines.engine_client import EngineClient, EngineEndpoint
 from entraide_node.engines.engine_metrics import parse_metrics
 from entraide_node.engines.model_listing import OPENAI, ModelListing, dialect_of, parse_listing
 from entraide_node.engines.retention import PromptRetention, find_retention
+from entraide_node.engines.thought_control import PROBE, has_thought
 from entraide_node.engines.untrusted_json import parse_object
 
 NAME = "openai"
@@ -123,11 +134,19 @@ class AttachedEngine:
         version = parse_object(answer[1]).get("version") if answer and answer[0] == 200 else None
         if isinstance(version, str):
             self._facts = replace(self._facts, version=version)
-        problem = await self._check_embeddings()
+        problem = self._check_budget() or await self._check_embeddings()
         if problem is None:
-            await self._check_retention()
+            await self._check_behaviour()
             self._has_started = True
         return problem
+
+    def _check_budget(self) -> EngineProblem | None:
+        """Returns why the server keeps no limit on a thought, if its owner says that it does."""
+        declared = THINKING_BUDGET in self._config.features
+        if not declared or dialect_of(self._program).budget_field:
+            return None
+        values = {"engine": self._config.url, "feature": THINKING_BUDGET}
+        return EngineProblem("engine_no_thinking_budget", dict(values))
 
     async def _check_embeddings(self) -> EngineProblem | None:
         """Finds out whether the model computes embeddings; returns why not if its owner says so."""
@@ -152,12 +171,12 @@ class AttachedEngine:
         elif self._has_started and (
             self._checked_at is None or self._clock() - self._checked_at >= CHECK_EVERY_S
         ):
-            await self._check_retention()
+            await self._check_behaviour()
         return problem
 
-    async def _check_retention(self) -> None:
-        """Finds out what the server keeps of prompts, and marks the replica accordingly."""
-        features = {*self._facts.features} - {PUBLIC_ONLY}
+    async def _check_behaviour(self) -> None:
+        """Finds out what the server keeps of prompts, and whether it thinks unasked; marks both."""
+        features = {*self._facts.features} - {PUBLIC_ONLY, ALWAYS_THINKS}
         self.retention = await find_retention(
             self._stream,
             program=self._program,
@@ -168,6 +187,8 @@ class AttachedEngine:
         self._checked_at = self._clock()
         if self.retention is not PromptRetention.NOTHING:
             features.add(PUBLIC_ONLY)
+        if EMBEDDINGS_ONLY not in features and has_thought(await self._ask(CHAT, PROBE)):
+            features.add(ALWAYS_THINKS)
         self._facts = replace(self._facts, features=tuple(sorted(features)))
 
     async def _find_problem(self) -> EngineProblem | None:
@@ -236,6 +257,8 @@ class AttachedEngine:
             extra=dialect.extra,
             counted_each_event=dialect.counted_each_event,
             salted=dialect.salted,
+            budget_field=dialect.budget_field,
+            off_fields=dialect.off_fields,
             first_event_timeout_s=config.first_event_timeout_s,
             stall_timeout_s=config.stall_timeout_s,
         )
@@ -255,9 +278,12 @@ class AttachedEngine:
 
     async def _answers(self, path: str, body: dict[str, Any]) -> bool:
         """Whether the model answers a small request."""
+        return (await self._ask(path, body)).outcome is Outcome.COMPLETED
+
+    async def _ask(self, path: str, body: dict[str, Any]) -> EngineEnd:
+        """Asks the model something small; the answer is not streamed."""
         request = EngineRequest(
-            job="readiness", path=path, body=msgspec.json.encode(body), stream=path == CHAT,
+            job="readiness", path=path, body=msgspec.json.encode(body), stream=False,
             model=self._facts.model_alias, first_event_timeout_s=FIRST_TOKEN_TIMEOUT_S,
         )  # fmt: skip
-        end = await self._stream.run(request, lambda _chunk: None)
-        return end.outcome is Outcome.COMPLETED
+        return await self._stream.run(request, lambda _chunk: None)

@@ -50,6 +50,7 @@ from entraide_node.engines.shown_tokens import ShownTokens, held_chars_of
 from entraide_node.engines.silence_watch import SilenceWatch
 from entraide_node.engines.sse import EventReader, EventTooLong
 from entraide_node.engines.stream_run import ANSWER_BYTES_MAX, StreamRun, parse_request
+from entraide_node.engines.thought_control import is_told_off
 
 WATCH_EVERY_S = 0.25
 PAUSE_MIN_S = 0.25  # a watch that is this late means that this process did not run
@@ -74,6 +75,7 @@ class EngineEndpoint(Struct, frozen=True, kw_only=True):
         continuation: how it continues an answer; None if it cannot.
         holds_back_text: whether it holds back as many characters as a stop string may have (vLLM).
         budget_field: its field for the limit on a thought; "" if it keeps none.
+        off_fields: fields by which it is told not to think, beside the arguments of templates.
         reports_steps: whether the engine reports each step of reading a prompt (llama.cpp with
             batches of one step).
         keep_alive: whether connections are reused.
@@ -91,6 +93,7 @@ class EngineEndpoint(Struct, frozen=True, kw_only=True):
     continuation: ChatContinuation | None = None
     holds_back_text: bool = False
     budget_field: str = ""
+    off_fields: dict[str, Any] = {}
     reports_steps: bool = False
     keep_alive: bool = True
     first_event_timeout_s: float = 300.0
@@ -355,6 +358,8 @@ class EngineClient:
         body = {name: value for name, value in body.items() if name != THINKING_BUDGET}
         if target.budget_field and budget_tokens:
             fields[target.budget_field] = budget_tokens
+        if target.off_fields and is_told_off(body):
+            fields |= target.off_fields
         return msgspec.json.encode(body | target.extra | continued | fields)
 
     async def _send(

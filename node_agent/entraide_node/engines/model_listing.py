@@ -1,16 +1,23 @@
 """Model listing: the models of a server's ``/v1/models``, and the program behind it.
 
 Input: the response. Output: the models and the program's dialect of OpenAI's API: how its tokens
-can be counted exactly, and how runs are kept from sharing prefixes (ADR 0011). An unknown program
-uses the common dialect.
+can be counted exactly, how runs are kept from sharing prefixes (ADR 0011), and how a thought is
+turned off or bounded. An unknown program uses the common dialect.
+
+Ollama documents ``reasoning_effort`` for ``/v1/chat/completions``, with "none" for no thought; it
+has neither arguments of templates nor budgets there. LM Studio documents no such field for this
+endpoint; it follows the same one for some models.
 """
 
 from typing import Any
 
 from msgspec import Struct
 
+from entraide.models import THINKING_BUDGET
+from entraide.thinking import Effort
 from entraide_node.engines.llamacpp import REQUEST_FIELDS as LLAMACPP_EXTRA
 from entraide_node.engines.untrusted_json import list_objects, parse_count, parse_object, parse_text
+from entraide_node.engines.vllm import BUDGET_FIELD as VLLM_BUDGET
 
 MODELS_MAX = 256
 NAME_CHARS_MAX = 512
@@ -61,19 +68,25 @@ class ApiDialect(Struct, frozen=True):
         extra: fields of every request.
         counted_each_event: whether it reports its usage on every event.
         salted: whether it supports a cache salt per run.
+        off_fields: fields by which it is told not to think, beside the arguments of templates.
+        budget_field: its field for the limit on a thought; "" if it keeps none.
     """
 
     extra: dict[str, Any] = {}
     counted_each_event: bool = False
     salted: bool = False
+    off_fields: dict[str, Any] = {}
+    budget_field: str = ""
 
 
 def dialect_of(program: str) -> ApiDialect:
     """Returns the dialect of a program."""
     if program == "llama.cpp":
-        return ApiDialect(extra=LLAMACPP_EXTRA)
+        return ApiDialect(extra=LLAMACPP_EXTRA, budget_field=THINKING_BUDGET)
     if program == "vllm":
-        return ApiDialect(counted_each_event=True, salted=True)
+        return ApiDialect(counted_each_event=True, salted=True, budget_field=VLLM_BUDGET)
+    if program in ("ollama", "lm-studio"):
+        return ApiDialect(off_fields={"reasoning_effort": Effort.NONE.value})
     return ApiDialect()
 
 

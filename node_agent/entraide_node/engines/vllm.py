@@ -37,6 +37,7 @@ GIB = 1024**3
 CACHE_GIB_MAX = 64
 FEATURES = ("logprobs", REPETITION_PENALTY, "schema", STOP_TOKEN_IDS)
 NO_PARSER = "none"
+BUDGET_FIELD = "thinking_token_budget"
 
 # Lines of a serving process that cannot contain parts of a request.
 _LOGGABLE_LINES = re.compile(
@@ -120,7 +121,7 @@ def make_vllm(
         extra={"chat_template": None},  # a request may not choose it, unless it is resumed
         continuation=ChatContinuation(template=template) if template else None,
         holds_back_text=True,
-        budget_field="thinking_token_budget" if _separates_thoughts(config) else "",
+        budget_field=BUDGET_FIELD if _separates_thoughts(config) else "",
         loggable_lines=_LOGGABLE_LINES,
         log_path=config.log_path,
         first_event_timeout_s=config.first_event_timeout_s,

@@ -1100,6 +1100,7 @@ feature-embeddings = embeddings
 feature-embeddings_only = embeddings only
 feature-dimensions = shortened embeddings
 feature-public_only = public data only
+feature-always_thinks = always thinks
 feature-resume = resuming an answer
 feature-repetition_penalty = repetition penalty
 feature-stop_token_ids = stop tokens
@@ -2103,6 +2104,7 @@ node-engine-lacks-model = The engine does not serve { $model }.{ $models ->
     [none] {""}
 }
 node-engine-bench-failed = The engine's speed could not be measured ({ $reason_code }).
+node-engine-no-thinking-budget = { $engine } keeps no limit on a thought, although "{ $feature }" is among its features in the node's file. Remove it there: llama-server keeps such a limit, and vLLM with --reasoning-parser.
 node-engine-no-embeddings = { $engine } does not compute embeddings with { $model ->
     [none] this model
    *[other] { $model }
@@ -2233,6 +2235,7 @@ policy-fault = { $key ->
     [between_not_high] {" "}is { $value }: write a number from { $low } on, and below { $high }.
     [after] {" "}is { $value }: write more than { $other }, which is { $low }.
     [class_missing] {" "}lack the class "{ $value }": add it.
+    [no_member] {" "}is "{ $value }", which is no member: add that co-op under [[coops]], or correct its name.
     [no_period] {" "}is "{ $value }": jobs in flight have no period, so remove it.
     [period_needed] {" "}is missing: a quota of { $value } needs minute, day or month.
     [two_owners] {" "}belongs to a project and to a key ({ $value }): remove one of the two.
@@ -4687,10 +4690,17 @@ opt-evaluate-task = Measure this task only (may be given again): answer, extract
 opt-evaluate-language = Measure this language only: fr or en.
 opt-evaluate-items = Most questions of one task in one language.
 opt-evaluate-seed = Number from which the questions are drawn; two models are compared with the same one.
-cli-evaluate-price = { $cells } cells of task and language; { $questions } questions in the next round, { $most } in all at most, as green batch work.
+cli-evaluate-price = { $cells ->
+    [one] { $cells } cell
+   *[other] { $cells } cells
+} of task and language; { $questions ->
+    [one] { $questions } question
+   *[other] { $questions } questions
+} in the next round, { $most } in all at most, as green batch work.
     At most about { $input_tokens } tokens read and { $output_tokens } written{ $basis ->
-        [measured] , { $energy } Wh and { $time } on one machine, as measured here.
-        [catalogue] , { $energy } Wh and { $time } on one machine, by the catalogue's estimate.
+        [measured] , { $energy } Wh and { $time } on one machine, as an earlier evaluation measured here.
+        [benchmark] , { $energy } Wh and { $time } on one machine, by the measured speed and the power of { $machine }, a machine of this pool.
+        [catalogue] , { $energy } Wh and { $time } on one machine, by the catalogue's estimate for its reference machine; nothing was measured here.
        *[none] . Nothing is known of its energy and speed.
     }
 cli-evaluate-question = Begin? (yes/no){" "}
@@ -4703,7 +4713,13 @@ cli-evaluate-no-answer = The pool answered no question of batch { $batch }{ $det
     [none] . See entraide batches show { $batch }, then try again with --resume.
    *[other] : { $detail } Correct that, then try again with --resume.
 }
-cli-evaluate-round = Round { $round }: { $answers } answers, { $decided } of { $cells } cells decided.
+cli-evaluate-round = Round { $round }: { $answers ->
+    [one] { $answers } answer
+   *[other] { $answers } answers
+}, { $decided } of { $cells ->
+    [one] { $cells } cell
+   *[other] { $cells } cells
+} decided.
 cli-evaluate-verdict = { $language }, { $task }: { $verdict ->
     [passes] good enough: at least { $least } of answers are right.
     [fails] not good enough: less than { $least } of answers are right.

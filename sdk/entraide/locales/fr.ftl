@@ -1101,6 +1101,7 @@ feature-embeddings = plongements
 feature-embeddings_only = plongements seulement
 feature-dimensions = plongements raccourcis
 feature-public_only = données publiques seulement
+feature-always_thinks = réfléchit toujours
 feature-resume = reprise d’une réponse
 feature-repetition_penalty = pénalité de répétition
 feature-stop_token_ids = jetons d’arrêt
@@ -2104,6 +2105,7 @@ node-engine-lacks-model = Le moteur ne sert pas { $model }.{ $models ->
     [none] {""}
 }
 node-engine-bench-failed = La vitesse du moteur n’a pas pu être mesurée ({ $reason_code }).
+node-engine-no-thinking-budget = { $engine } ne limite pas la réflexion, bien que « { $feature } » figure parmi ses fonctions dans le fichier du nœud. Enlevez-la de là : llama-server tient une telle limite, et vLLM avec --reasoning-parser.
 node-engine-no-embeddings = { $engine } ne calcule pas de plongements avec { $model ->
     [none] ce modèle
    *[other] { $model }
@@ -2234,6 +2236,7 @@ policy-fault = { $key ->
     [between_not_high] {" "}vaut { $value } : écrivez un nombre à partir de { $low }, et inférieur à { $high }.
     [after] {" "}vaut { $value } : écrivez plus que { $other }, qui vaut { $low }.
     [class_missing] {" "}n’a pas la classe « { $value } » : ajoutez-la.
+    [no_member] {" "}vaut « { $value } », qui n’est pas membre : ajoutez cette coopérative sous [[coops]], ou corrigez son nom.
     [no_period] {" "}vaut « { $value } » : les requêtes en cours n’ont pas de période, enlevez-la.
     [period_needed] {" "}manque : un quota de { $value } demande minute, day ou month.
     [two_owners] {" "}est à la fois d’un projet et d’une clé ({ $value }) : enlevez l’un des deux.
@@ -4697,10 +4700,17 @@ opt-evaluate-task = Ne mesurer que ce genre de question (peut être répété) 
 opt-evaluate-language = Ne mesurer que cette langue : fr ou en.
 opt-evaluate-items = Nombre maximal de questions d’un genre dans une langue.
 opt-evaluate-seed = Numéro du tirage des questions ; deux modèles se comparent avec le même.
-cli-evaluate-price = { $cells } cases (un genre de question dans une langue) ; { $questions } questions au prochain tour, { $most } au plus en tout, comme travail différé aux heures vertes.
+cli-evaluate-price = { $cells ->
+    [one] { $cells } case
+   *[other] { $cells } cases
+} (un genre de question dans une langue) ; { $questions ->
+    [one] { $questions } question
+   *[other] { $questions } questions
+} au prochain tour, { $most } au plus en tout, comme travail différé aux heures vertes.
     Au plus environ { $input_tokens } jetons lus et { $output_tokens } écrits{ $basis ->
-        [measured] , { $energy } Wh et { $time } sur une machine, d’après les mesures faites ici.
-        [catalogue] , { $energy } Wh et { $time } sur une machine, d’après l’estimation du catalogue.
+        [measured] , { $energy } Wh et { $time } sur une machine, d’après les mesures d’une évaluation faite ici.
+        [benchmark] , { $energy } Wh et { $time } sur une machine, d’après la vitesse mesurée et la puissance de { $machine }, une machine du parc.
+        [catalogue] , { $energy } Wh et { $time } sur une machine, d’après l’estimation du catalogue pour sa machine de référence ; rien n’a été mesuré ici.
        *[none] . On ne sait rien de son énergie ni de sa vitesse.
     }
 cli-evaluate-question = Commencer ? (oui/non){" "}
@@ -4713,7 +4723,13 @@ cli-evaluate-no-answer = Le parc n’a répondu à aucune question du lot { $bat
     [none] . Voyez entraide batches show { $batch }, puis réessayez avec --resume.
    *[other] {""} : { $detail } Corrigez-le, puis réessayez avec --resume.
 }
-cli-evaluate-round = Tour { $round } : { $answers } réponses, { $decided } cases décidées sur { $cells }.
+cli-evaluate-round = Tour { $round } : { $answers ->
+    [one] { $answers } réponse
+   *[other] { $answers } réponses
+}, { $decided ->
+    [one] { $decided } case décidée
+   *[other] { $decided } cases décidées
+} sur { $cells }.
 cli-evaluate-verdict = { $language }, { $task } : { $verdict ->
     [passes] assez bon : au moins { $least } des réponses sont justes.
     [fails] pas assez bon : moins de { $least } des réponses sont justes.

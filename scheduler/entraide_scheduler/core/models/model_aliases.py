@@ -8,7 +8,8 @@ live node, then the same for nodes that accept no work now. Ties go to the model
 the least energy if both are good enough, to the better one if both are measured and are not, else
 to the smallest (active parameters, then parameters); ``auto`` prefers models that need not think. A
 model that cannot be told whether it thinks stands for an alias only if a thought is asked for; then
-models that can think come first. A name that a node serves or the catalogue lists is always that
+models that can think come first. The same holds for a model of which each replica was seen to think
+although it was told not to. A name that a node serves or the catalogue lists is always that
 model, even if it is also an alias.
 """
 
@@ -16,7 +17,7 @@ from math import inf
 
 from msgspec import Struct, structs
 
-from entraide.models import ALIASES, AUTO, Catalogue, ModelEntry
+from entraide.models import ALIASES, ALWAYS_THINKS, AUTO, Catalogue, ModelEntry
 from entraide.shared_fields import make_copier
 from entraide.thinking import Thinking, ThinkingSigns, ThinkingTerms, find_terms
 from entraide.types import NodeState, RequestFacts
@@ -76,6 +77,8 @@ class ModelAliases:
             eligible = fleet.eligible_nodes(minimal_shape(fleet, facts, name))
             rank = reach_rank(fleet, eligible, name, coop=facts.coop, at=at)
             if rank > best[0] or rank == UNREACHABLE:
+                continue
+            if not facts.effort.thinks and _always_thinks(eligible, name):
                 continue
             cost = self._cost(facts, name, grade, eligible)
             if not best_model or (rank, cost) < best:
@@ -153,6 +156,16 @@ class ModelAliases:
             entries.sort(key=lambda entry: entry.thinking is not Thinking.NEVER)
         others = sorted(name for name in fleet.contexts if name not in self.entries)
         return [*(entry.name for entry in entries), *others]
+
+
+def _always_thinks(eligible: EligibleNodes, model: str) -> bool:
+    """Whether each replica of a model thinks although it is told not to, and no node can load it.
+
+    One node alone cannot take a model away from an alias.
+    """
+    return not eligible.could_load and all(
+        ALWAYS_THINKS in view.node.replicas[model].features for view in eligible.views
+    )
 
 
 def _size_key(entry: ModelEntry) -> tuple[int, int, str]:
