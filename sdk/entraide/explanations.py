@@ -133,6 +133,9 @@ def _reason(explanation: Explanation, lang: str, values: Values) -> str:
         reason = f"{reason} {i18n.text('explain-always-thinks', lang, **values)}"
     if "alias" in values and "model" in values:
         meaning = i18n.text("explain-alias", lang, **values)
+        if "language_basis" in values:
+            code = f"explain-language-{values['language_basis']}"
+            meaning = f"{meaning} {i18n.text(code, lang, **values)}"
         if "quality" in values:
             quality = i18n.text(f"explain-quality-{values['quality']}", lang, **values)
             meaning = f"{meaning} {quality}"

@@ -21,6 +21,24 @@ class Settlement(Struct, frozen=True, gc=False):
     promise: Promise
 
 
+class SmallerQuote(Struct, frozen=True, gc=False):
+    """Energy of a token on the smallest model that has the requested features.
+
+    Attributes:
+        model: its public name.
+        input_uwh, output_uwh: energy of an uncached prompt token and of an output token, uWh.
+        intensity_g_per_kwh: intensity of the node where it would run.
+        basis: ``estimated`` (learned from a replica of that model) or ``default`` (in proportion
+            to the catalogue's energy figures).
+    """
+
+    model: str
+    input_uwh: float
+    output_uwh: float
+    intensity_g_per_kwh: float
+    basis: Basis
+
+
 class SmallerModel(Struct, frozen=True, gc=False):
     """Energy of the same tokens on the smallest model that has the requested features.
 

@@ -36,6 +36,7 @@ from entraide.settlements import (
     ServerPlace,
     Settlement,
     SmallerModel,
+    SmallerQuote,
 )
 from entraide.thinking import Effort, ThinkingTerms
 
@@ -243,6 +244,8 @@ class RequestFacts(Struct, frozen=True, gc=False):
         max_wait_s: longest wait while no node would accept it, seconds; None without a limit.
         effort, thinking_budget_tokens: length of the thought and its limit (0: none), as requested.
         task, language: of the question, for the choice of an alias; None and "" where unknown.
+        language_basis: how the language was obtained: ``declared`` by the client, ``estimated``
+            from the text, or ``default``, the pool's, in place of which the co-op's counts.
     """
 
     job: str
@@ -275,6 +278,7 @@ class RequestFacts(Struct, frozen=True, gc=False):
     thinking_budget_tokens: int = 0
     task: Task | None = None
     language: str = ""
+    language_basis: Basis = Basis.DECLARED
 
     @property
     def idempotency_key(self) -> str:
@@ -315,24 +319,6 @@ class Usage(Struct, frozen=True, gc=False, omit_defaults=True):
     ttft_s: float
     run_s: float
     reasoning_tokens: int = 0
-
-
-class SmallerQuote(Struct, frozen=True, gc=False):
-    """Energy of a token on the smallest model that has the requested features.
-
-    Attributes:
-        model: its public name.
-        input_uwh, output_uwh: energy of an uncached prompt token and of an output token, uWh.
-        intensity_g_per_kwh: intensity of the node where it would run.
-        basis: ``estimated`` (learned from a replica of that model) or ``default`` (in proportion
-            to the catalogue's energy figures).
-    """
-
-    model: str
-    input_uwh: float
-    output_uwh: float
-    intensity_g_per_kwh: float
-    basis: Basis
 
 
 class Terms(Struct, frozen=True, gc=False):

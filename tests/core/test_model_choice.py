@@ -19,9 +19,10 @@ from tests.core.builders import (
 
 from entraide.models import ModelEntry, ModelSize, TaskQuality
 from entraide.quality_terms import QualityException, QualityTerms
-from entraide.types import Task
+from entraide.types import Basis, Task
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.policy import CoopTerms
 
 SUMMARISE, ANSWER = Task.SUMMARISE, Task.ANSWER
 
@@ -126,6 +127,27 @@ def test_a_question_does_not_go_to_a_model_that_lacks_its_language(pool: Pool) -
 
     assert [("m7", "unmeasured"), ("m1", "unmeasured")] == [
         (place.terms.model, place.explanation.values["quality"]) for place in (french, english)
+    ]
+
+
+def test_a_text_that_shows_no_language_takes_the_co_ops(pool: Pool) -> None:
+    """The co-op's language counts in place of the pool's, and not in place of what a text shows."""
+    started(pool, sized(1, languages=("en",)), sized(7, languages=("fr", "en")))
+    pool.tell(events.PolicyChanged, policy(CoopTerms("alpha", language="en"), "beta"))
+    asked = [
+        place_in(pool.ask(f"j{number}", coop, model="auto", language="fr", language_basis=basis))
+        for number, (coop, basis) in enumerate(
+            (("alpha", Basis.DEFAULT), ("beta", Basis.DEFAULT), ("alpha", Basis.ESTIMATED))
+        )
+    ]
+
+    assert [("m1", "en", "default"), ("m7", "fr", "default"), ("m7", "fr", "estimated")] == [
+        (
+            place.terms.model,
+            place.explanation.values["asked_language"],
+            place.explanation.values["language_basis"],
+        )
+        for place in asked
     ]
 
 

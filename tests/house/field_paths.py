@@ -139,6 +139,7 @@ def _coops_set(policy: Policy, path: Path, name: str) -> Iterator[str]:
             terms, quotas=(structs.replace(quota, limit=9),)
         ),
         "--name Tournesol": structs.replace(terms, name="Tournesol"),
+        "--language fr": structs.replace(terms, language="fr"),
         "--lend-part 0.5": structs.replace(terms, lend=structs.replace(terms.lend, part=0.5)),
         "--lend-wh 700": structs.replace(
             terms, lend=structs.replace(terms.lend, energy_wh_per_day=700)

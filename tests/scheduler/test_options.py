@@ -27,7 +27,8 @@ from entraide.types import RequestFacts
 from entraide.v1 import pool_pb2, pool_pb2_grpc
 from entraide_scheduler.gateway.chat import PoolFields
 from entraide_scheduler.gateway.jobs import OPTIONS
-from entraide_scheduler.gateway.jobs.options import HTTP_NAMES, _printable
+from entraide_scheduler.gateway.jobs.facts_builder import _printable
+from entraide_scheduler.gateway.jobs.options import HTTP_NAMES
 
 HOUR_S = 3_600.0
 KEY = (("authorization", f"Bearer {KEY_A}"), ("accept-language", "en"))
@@ -70,7 +71,7 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "waiting_events": (True, None),  # tests/scheduler/test_waiting_requests.py
     "max_wait_s": (12.5, lambda facts: facts.max_wait_s == 12.5),
     "task": ("summarise", lambda facts: facts.task == "summarise"),
-    "language": ("fr", lambda facts: facts.language == "fr"),
+    "language": ("en", lambda facts: facts.language == "en"),
     "idempotency": (
         "une-fois",
         lambda facts: facts.idempotency and "fois" not in facts.idempotency,

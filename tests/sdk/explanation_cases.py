@@ -256,11 +256,7 @@ CASES: dict[str, Explanation] = {
     "placed-round-robin": placed("round_robin", candidates=(ON, QC)),
     "placed-greedy-green": placed("greedy_green", candidates=(ON, QC)),
     "placed-large-fleet": placed(
-        "greenest",
-        BUSY,
-        PAUSED,
-        ABROAD,
-        candidates=(ON, QC),
+        "greenest", BUSY, PAUSED, ABROAD, candidates=(ON, QC),
         more={"no_free_slot": 410, "not_accepting": 59, "node_lost": 1},
     ),
     "placed-alias": placed("greenest", candidates=(ON, QC), alias="petit", model="qwen3-1.7b"),
@@ -269,6 +265,10 @@ CASES: dict[str, Explanation] = {
         task="summarise", language="fr", asked_language="fr", right_least=0.8,
         right_low=0.83 if quality == "passes" else 0.41,
     ) for quality in ("passes", "undecided", "fails", "unmeasured", "other_language")},
+    **{f"placed-alias-language-{basis}": placed(
+        "only_one", candidates=(ON,), alias="auto", model="qwen3-14b", quality="unmeasured",
+        asked_language="fr", language_basis=basis,
+    ) for basis in ("estimated", "default")},
     "waiting-loading": explanation(
         "waiting", "model_loading", LOADING, LOADABLE,
         model="qwen3-14b", node="on-1", coop="soleil", zone="CA-ON", ready_at=AT + 20,

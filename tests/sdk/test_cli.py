@@ -236,15 +236,16 @@ def test_coops_change_only_what_is_asked(served: ServedPool, cli: Cli) -> None:
 
 
 def test_a_coop_is_named(served: ServedPool, cli: Cli) -> None:
-    """``--name`` names a co-op, other changes keep its name, and lists show both."""
+    """``--name`` names a co-op, ``--language`` states its language, and other changes keep both."""
     state = ["--state", str(served.state)]
-    cli(["coops", "set", "boreale", "--name", "Coop Boréale", *state])
+    cli(["coops", "set", "boreale", "--name", "Coop Boréale", "--language", "en", *state])
     cli(["coops", "set", "boreale", "--shares", "2", *state])
+    language = served.admin.coop.language
     listed = cli(["coops", "list", *state]).out.splitlines()[1]
     cli(["coops", "set", "boreale", "--name", "", *state])
 
     assert ["boreale", "Coop", "Boréale", "2"] == listed.split()[:4]
-    assert "" == served.admin.coop.name
+    assert ("", "en") == (served.admin.coop.name, language)
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,7 @@ def coop_message(
     return admin_pb2.Coop(
         coop=terms.coop,
         name=terms.name,
+        language=terms.language,
         shares=terms.shares,
         quotas=[
             admin_pb2.Quota(
@@ -150,6 +151,7 @@ def read_coop_terms(message: admin_pb2.Coop, before: Sequence[CoopTerms]) -> Coo
         quotas=tuple(_read_quota(quota, known.quotas) for quota in message.quotas),
         lend=_read_lend(message.lend, known.lend) if message.HasField("lend") else known.lend,
         name=message.name if message.HasField("name") else known.name,
+        language=message.language if message.HasField("language") else known.language,
     )
 
 

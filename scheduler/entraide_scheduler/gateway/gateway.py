@@ -256,6 +256,7 @@ class Gateway:
             place=self._settings.place,
             secret=hmac.digest(sealing_key, b"entraide/veil", "sha256"),
             token_estimator=token_estimator,
+            language=self._settings.lang,
         )
 
     def _make_batches(self, store: Store, sealer: Sealer) -> Batches:

@@ -35,6 +35,7 @@ COMPARED_APART = ("version", "coops", "classes", "quality")  # keys of the polic
 COOP_CODES: Mapping[str, str] = MappingProxyType(
     {
         "name": "coop_name",
+        "language": "coop_language",
         "shares": "shares",
         "lend.part": "lend_part",
         "lend.energy_wh_per_day": "lend_energy",
@@ -49,8 +50,8 @@ class PolicyChange(Struct, frozen=True):
 
     Attributes:
         code: ``coop_added``, ``coop_removed``, ``shares``, ``quota_added``, ``quota_removed``,
-            ``quota``, ``quota_key``, ``lend_part``, ``lend_energy``, ``coop_name``, ``coop_key``,
-            ``class_key`` or ``key``.
+            ``quota``, ``quota_key``, ``lend_part``, ``lend_energy``, ``coop_name``,
+            ``coop_language``, ``coop_key``, ``class_key`` or ``key``.
         values: names, and the values before (``old``) and after (``new``); "" for none.
     """
 

@@ -102,6 +102,10 @@ def _register_terms(coops: typer.Typer, lang: str, name: str) -> None:
         shown_name: Annotated[
             str | None, typer.Option("--name", help=i18n.text("opt-coop-name", lang))
         ] = None,
+        language: Annotated[
+            str | None,
+            typer.Option("--language", metavar="fr|en", help=i18n.text("opt-coop-language", lang)),
+        ] = None,
         lend_part: Annotated[
             float | None,
             typer.Option("--lend-part", min=0, max=1, help=i18n.text("opt-lend-part", lang)),
@@ -134,6 +138,8 @@ def _register_terms(coops: typer.Typer, lang: str, name: str) -> None:
             request.coop = coop
             if shown_name is not None:
                 request.name = shown_name
+            if language is not None:
+                request.language = language
             request.author = author or getpass.getuser()
             request.reason = reason or f"entraide coops {name} {coop}"
             after = admin.call("SetCoop", request)

@@ -2315,6 +2315,15 @@ policy-change-coop_name = { $coop }: shown name { $old ->
     [none] none
    *[other] "{ $new }"
 }.
+policy-change-coop_language = { $coop }: language of questions whose text does not show it, { $old ->
+    [none] the pool's
+    [fr] French
+   *[en] English
+} → { $new ->
+    [none] the pool's
+    [fr] French
+   *[en] English
+}.
 policy-change-shares = { $coop }: shares { $old } → { $new }.
 policy-change-quota_added = { $coop }: new quota of { $new } { $quota }{ $period ->
     [none] {""}
@@ -2416,6 +2425,7 @@ opt-tokens = Tokens.
 opt-wh = Energy, Wh.
 opt-gco2e = Direct emissions, gCO2e.
 opt-coop-name = Name that people read in place of the identifier (empty: the identifier).
+opt-coop-language = Language of questions whose text does not show it, fr or en (empty: the pool's).
 opt-lend-part = Share of its own machines' slots that other co-ops may hold at once, 0 to 1.
 opt-lend-wh = Watt-hours per day that other co-ops may use on its machines; none for no limit.
 cli-bad-lend = "{ $text }" is not a number of watt-hours: write 2000, or none for no limit.
@@ -3624,6 +3634,14 @@ reason-model_waits = The model "{ $model }" is loaded nowhere, and { $nodes ->
 }: its owner is using it, or other models take its memory.
     .otherwise = It can start when one of them has loaded it.
 explain-alias = "{ $alias }" means "{ $model }" here.
+explain-language-estimated = By its text, the question is in { $asked_language ->
+    [fr] French
+   *[en] English
+}.
+explain-language-default = The text does not show the language of the question; the co-op's language counts, { $asked_language ->
+    [fr] French
+   *[en] English
+}.
 explain-always-thinks = The model "{ $model }" always thinks before it answers: it cannot be asked not to.
 # Measured quality of a model and the policy's least rate: the kind of question and the language where it is weakest.
 explain-quality-passes = It takes the least energy of the models that are good enough: its rate of right answers is at least { $right_low } ("{ $task }", in { $language ->

@@ -2316,6 +2316,15 @@ policy-change-coop_name = { $coop } : nom affiché { $old ->
     [none] aucun
    *[other] « { $new } »
 }.
+policy-change-coop_language = { $coop } : langue des questions dont le texte ne la montre pas, { $old ->
+    [none] celle du parc
+    [fr] le français
+   *[en] l’anglais
+} → { $new ->
+    [none] celle du parc
+    [fr] le français
+   *[en] l’anglais
+}.
 policy-change-shares = { $coop } : parts { $old } → { $new }.
 policy-change-quota_added = { $coop } : nouveau quota de { $new } { $quota }{ $period ->
     [none] {""}
@@ -2417,6 +2426,7 @@ opt-tokens = Jetons.
 opt-wh = Énergie, en Wh.
 opt-gco2e = Émissions directes, en g de CO2e.
 opt-coop-name = Nom que les gens lisent à la place de l’identifiant (vide : l’identifiant).
+opt-coop-language = Langue des questions dont le texte ne la montre pas, fr ou en (vide : celle du parc).
 opt-lend-part = Part des places de ses propres machines que les autres peuvent occuper à la fois, de 0 à 1.
 opt-lend-wh = Wattheures par jour que les autres peuvent consommer sur ses machines ; none pour ne rien limiter.
 cli-bad-lend = « { $text } » n’est pas un nombre de wattheures : écrivez 2000, ou none pour ne rien limiter.
@@ -3634,6 +3644,14 @@ reason-model_waits = Le modèle « { $model } » n’est chargé nulle part, e
 } : son propriétaire l’occupe, ou d’autres modèles prennent sa mémoire.
     .otherwise = Elle pourra partir quand l’une d’elles l’aura chargé.
 explain-alias = « { $alias } » désigne ici « { $model } ».
+explain-language-estimated = D’après son texte, la question est en { $asked_language ->
+    [fr] français
+   *[en] anglais
+}.
+explain-language-default = Le texte ne montre pas la langue de la question ; celle de la coopérative compte, { $asked_language ->
+    [fr] le français
+   *[en] l’anglais
+}.
 explain-always-thinks = Le modèle « { $model } » réfléchit toujours avant de répondre : on ne peut pas l’en empêcher.
 # Qualité mesurée d’un modèle et seuil de la politique : le genre de question et la langue où il est le plus faible.
 explain-quality-passes = Il prend le moins d’énergie des modèles assez bons : sa part de bonnes réponses est d’au moins { $right_low } (« { $task } », { $language ->

@@ -554,6 +554,7 @@ class Coop(_message.Message):
     AUTHOR_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
     coop: _builtins.str
     shares: _builtins.float
     balance_tokens: _builtins.int
@@ -565,6 +566,10 @@ class Coop(_message.Message):
     reason: _builtins.str
     name: _builtins.str
     """What people read in place of the identifier. In SetCoop: left out, it stays as it is."""
+    language: _builtins.str
+    """Of questions whose text does not show it: fr, en, or "" for the pool's. In SetCoop: left out,
+    it stays as it is.
+    """
     @_builtins.property
     def quotas(self) -> _containers.RepeatedCompositeFieldContainer[Global___Quota]: ...
     @_builtins.property
@@ -584,13 +589,19 @@ class Coop(_message.Message):
         author: _builtins.str = ...,
         reason: _builtins.str = ...,
         name: _builtins.str | None = ...,
+        language: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "lend", b"lend", "name", b"name"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_language", b"_language", "_name", b"_name", "language", b"language", "lend", b"lend", "name", b"name"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "author", b"author", "balance_gco2e", b"balance_gco2e", "balance_tokens", b"balance_tokens", "balance_wh", b"balance_wh", "coop", b"coop", "lend", b"lend", "name", b"name", "quotas", b"quotas", "reason", b"reason", "shares", b"shares"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_language", b"_language", "_name", b"_name", "author", b"author", "balance_gco2e", b"balance_gco2e", "balance_tokens", b"balance_tokens", "balance_wh", b"balance_wh", "coop", b"coop", "language", b"language", "lend", b"lend", "name", b"name", "quotas", b"quotas", "reason", b"reason", "shares", b"shares"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__language: _TypeAlias = _typing.Literal["language"]  # noqa: Y015
+    _WhichOneofArgType__language: _TypeAlias = _typing.Literal["_language", b"_language"]  # noqa: Y015
     _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
     _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__language) -> _WhichOneofReturnType__language | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__name) -> _WhichOneofReturnType__name | None: ...
 
 Global___Coop: _TypeAlias = Coop  # noqa: Y015

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from msgspec import structs
 
 from entraide.models import THINKING_BUDGET
-from entraide.types import DataClass, JobState, RequestFacts
+from entraide.types import Basis, DataClass, JobState, RequestFacts
 from entraide_scheduler.core.carbon import (
     STEP_S,
     BatchExpectation,
@@ -150,10 +150,18 @@ def with_policy_defaults(state: State, facts: RequestFacts) -> RequestFacts:
     """Returns a request's facts with the policy's defaults where it states nothing itself."""
     jurisdiction = facts.jurisdiction or state.policy.jurisdiction
     controlled_by = facts.controlled_by or state.policy.controlled_by
-    facts = _with_thinking(state, facts)
+    facts = _with_coop_language(state, _with_thinking(state, facts))
     if (jurisdiction, controlled_by) == (facts.jurisdiction, facts.controlled_by):
         return facts
     return structs.replace(facts, jurisdiction=jurisdiction, controlled_by=controlled_by)
+
+
+def _with_coop_language(state: State, facts: RequestFacts) -> RequestFacts:
+    """Returns facts with the co-op's language where the text of the request does not show one."""
+    terms = state.coops.get(facts.coop)
+    if facts.language_basis is not Basis.DEFAULT or terms is None or not terms.language:
+        return facts
+    return structs.replace(facts, language=terms.language)
 
 
 def _with_thinking(state: State, facts: RequestFacts) -> RequestFacts:

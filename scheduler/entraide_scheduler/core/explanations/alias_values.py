@@ -2,9 +2,11 @@
 
 Input: the state, and a job that asked for an alias. Output: the alias, the model, how the model
 stands against the policy's least rate of right answers, and the measured figures of the task and
-language where it stands worst.
+language where it stands worst; and the question's language, and how it was obtained if the client
+did not state it.
 """
 
+from entraide.types import Basis
 from entraide_scheduler.core.records import Job
 from entraide_scheduler.core.rules import Values
 from entraide_scheduler.core.state import State
@@ -20,6 +22,8 @@ def alias_values(state: State, job: Job) -> Values:
     values["quality"] = grade.standing.name.lower()
     if facts.language:
         values["asked_language"] = facts.language
+        if facts.language_basis is not Basis.DECLARED:
+            values["language_basis"] = facts.language_basis.value
     if grade.n:
         values["task"], values["language"] = grade.task, grade.language
         values["right_rate"], values["right_low"] = grade.rate, grade.low

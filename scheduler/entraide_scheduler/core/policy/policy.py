@@ -88,6 +88,7 @@ class CoopTerms(Struct, frozen=True, forbid_unknown_fields=True):
         quotas: hard limits.
         lend: how much of its own nodes it lends.
         name: what people read in place of the identifier; "" for the identifier itself.
+        language: of questions whose text does not show it, ``fr`` or ``en``; "" for the pool's.
     """
 
     coop: str
@@ -95,6 +96,7 @@ class CoopTerms(Struct, frozen=True, forbid_unknown_fields=True):
     quotas: tuple[Quota, ...] = ()
     lend: Lend = Lend()
     name: str = ""
+    language: str = ""
 
 
 class ClassTerms(Struct, frozen=True, forbid_unknown_fields=True):

@@ -222,6 +222,12 @@ def _coop_faults(policy: p.Policy) -> Iterator[PolicyFault]:
     if len(policy.coops) > COOPS_MAX:
         yield PolicyFault("coops", "too_many", {"value": len(policy.coops), "high": COOPS_MAX})
     for terms in policy.coops:
+        if terms.language and terms.language not in EVALUATED_LANGUAGES:
+            yield PolicyFault(
+                f"coops.{terms.coop}.language",
+                "not_one_of",
+                {"value": terms.language, "choices": ", ".join(EVALUATED_LANGUAGES)},
+            )
         path = f"coops.{terms.coop}.quotas"
         if len(terms.quotas) > QUOTAS_MAX:
             yield PolicyFault(path, "too_many", {"value": len(terms.quotas), "high": QUOTAS_MAX})

@@ -4,7 +4,7 @@ In: decoded messages and tools. Out: a refusal of inconsistent tool calls, schem
 or external images; else messages that every engine accepts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -134,6 +134,17 @@ def check_images(messages: Sequence[Message]) -> int:
     if images > IMAGES_MAX:
         raise refused("invalid_request", param="messages", fault="images", limit=IMAGES_MAX)
     return images
+
+
+def read_questions(messages: Sequence[Message]) -> Iterator[str]:
+    """Yields the texts of the user's messages, newest first; messages without text are left out."""
+    for message in reversed(messages):
+        if isinstance(message, UserMessage):
+            content = message.content
+            if not isinstance(content, str):
+                content = "\n".join(part.text for part in content if isinstance(part, TextPart))
+            if content.strip():
+                yield content
 
 
 def _check_arguments(function: CalledFunction, param: str) -> None:

@@ -3,7 +3,8 @@
 Input: parsed requests, messages of scheduler and nodes. Output: submissions, runs, events of
 answers.
 
-``options`` are the pool's own options and the facts for the core, with ``token_estimator``.
+``options`` are the pool's own options, ``facts_builder`` makes the facts for the core, with
+``token_estimator`` and ``language_detector``.
 ``running_jobs`` holds the state of each job (``running_job``, ``phases``), enforces leases
 (``run_limits``), says why a job waits (``wait_notice``) and continues lost answers
 (``resumption``). ``kept_jobs`` are stored, encrypted
@@ -13,7 +14,9 @@ by ``sealer``; ``recent_jobs`` ended last; ``reconnectable_streams`` outlast a c
 gateway of its own and the scheduler in step, ``metrics`` counts.
 """
 
+from entraide_scheduler.gateway.jobs.facts_builder import FactsBuilder
 from entraide_scheduler.gateway.jobs.kept_jobs import KeptJobs
+from entraide_scheduler.gateway.jobs.language_detector import LanguageDetector
 from entraide_scheduler.gateway.jobs.metrics import Metrics
 from entraide_scheduler.gateway.jobs.object_ids import BATCH_PREFIX, FILE_PREFIX, has_form, make_id
 from entraide_scheduler.gateway.jobs.options import (
@@ -22,7 +25,6 @@ from entraide_scheduler.gateway.jobs.options import (
     KEPT_PREFIX,
     OPTIONS,
     Caller,
-    FactsBuilder,
     Options,
     Submission,
     check_options,
@@ -76,6 +78,7 @@ __all__ = [
     "JobList",
     "JobStatus",
     "KeptJobs",
+    "LanguageDetector",
     "Metrics",
     "ModelList",
     "NodeStatus",

@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidTag
 from msgspec import Struct, structs
 
 from entraide.decoding import decode_json
-from entraide.types import JobKind, JobState, RequestFacts, account_of
+from entraide.types import Basis, JobKind, JobState, RequestFacts, account_of
 from entraide.wire.messages import (
     AnswerReceived,
     JobEnded,
@@ -29,7 +29,8 @@ from entraide.wire.messages import (
 )
 from entraide_scheduler.bus import SchedulerPort
 from entraide_scheduler.gateway.answers import CompleteAnswer
-from entraide_scheduler.gateway.jobs.options import KEPT_PREFIX, Caller, FactsBuilder, Submission
+from entraide_scheduler.gateway.jobs.facts_builder import FactsBuilder
+from entraide_scheduler.gateway.jobs.options import KEPT_PREFIX, Caller, Submission
 from entraide_scheduler.gateway.jobs.running_jobs import RunningJobs
 from entraide_scheduler.gateway.jobs.sealer import Sealer
 from entraide_scheduler.gateway.refusals import (
@@ -367,8 +368,13 @@ def _in_one_line(document: bytes) -> bytes:
 
 
 def _demands(facts: RequestFacts) -> RequestFacts:
-    """Returns what a request demands, without what differs when the same one is sent again."""
+    """Returns what a request demands, without what differs when the same one is sent again.
+
+    The language of its text is found by a table that may not be loaded the first time.
+    """
+    is_stated = facts.language_basis is Basis.DECLARED
     return structs.replace(
         facts, job="", gateway="", places=(), input_tokens_est=0, longest_input_est=0,
-        deadline_at=float(facts.deadline_at is not None),
+        deadline_at=float(facts.deadline_at is not None), language_basis=Basis.DECLARED,
+        language=facts.language if is_stated else "",
     )  # fmt: skip

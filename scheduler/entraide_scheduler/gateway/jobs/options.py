@@ -1,27 +1,21 @@
-"""Options: the pool's own request options, and the facts of a request for the core.
+"""Options: the pool's own request options, from ``X-Entraide-*`` headers or the same over gRPC.
 
-In: ``X-Entraide-*`` headers, or the same options over gRPC, checked against one set of bounds. Out:
-``RequestFacts``, which contain no text of the client. Session names and idempotency keys become
-keyed hashes with one key per co-op or person, so that none can probe the values of another.
+One set of bounds holds for both. ``JobIdGenerator`` makes the identifiers of jobs.
 """
 
-import hashlib
-import hmac
 import itertools
 import math
 import re
 import secrets
-import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from msgspec import Struct, json, structs
+from msgspec import Struct, structs
 
 from entraide.models import EVALUATED_LANGUAGES
-from entraide.types import Control, DataClass, JobClass, JobKind, RequestFacts, ServerPlace, Task
-from entraide.units import UG_PER_G, round_half_up
+from entraide.types import Control, DataClass, JobClass, JobKind, Task
 from entraide_scheduler.gateway.chat import (
     CARBON_G_MAX,
     DEADLINE_MAX_CHARS,
@@ -32,10 +26,7 @@ from entraide_scheduler.gateway.chat import (
     RECONNECT_S_MAX,
     PoolFields,
 )
-from entraide_scheduler.gateway.jobs.resumption import is_resumable
-from entraide_scheduler.gateway.jobs.token_estimator import TokenEstimator
 from entraide_scheduler.gateway.refusals import clean_text, refused, show_value
-from entraide_scheduler.gateway.requests import ParsedRequest
 from entraide_scheduler.store.owners import person_of
 
 DEADLINE_DAYS_MAX = 31
@@ -394,106 +385,3 @@ def parse_creation_time(job: str) -> float:
         return int(job.partition("-")[2][:12], 16) / 1_000
     except ValueError:
         return 0.0
-
-
-def _printable(model: str) -> str:
-    """Returns a model's name; with signs that no name has it becomes another, unknown one."""
-    return model if model.isprintable() else "".join(filter(str.isprintable, model)) or "?"
-
-
-class FactsBuilder:
-    """Builds the facts of requests, with this gateway's name and its place.
-
-    What a request does not name stays empty: the core has the policy's defaults.
-    """
-
-    def __init__(
-        self,
-        *,
-        gateway: str,
-        kept_gateway: str,
-        place: ServerPlace,
-        secret: bytes,
-        token_estimator: TokenEstimator,
-    ) -> None:
-        self._gateways = {JobKind.LIVE: gateway, JobKind.KEPT: kept_gateway}
-        self._places = (place,)
-        self._secret = secret
-        self._token_estimator = token_estimator
-        self._ids = JobIdGenerator()
-
-    def hash_text(self, scope: str, text: str) -> str:
-        """Returns a keyed hash of a client's text, or "" for none; see ``Caller.scope``."""
-        if not text:
-            return ""
-        key = hmac.digest(self._secret, scope.encode(), "sha256")
-        return hashlib.blake2b(text.encode(), digest_size=12, key=key).hexdigest()
-
-    def build_live_facts(
-        self, parsed: ParsedRequest, caller: Caller, submission: Submission
-    ) -> RequestFacts:
-        """Returns the facts of a live request; see ``build_facts``."""
-        facts = self.build_facts(parsed, caller, submission.options, JobKind.LIVE)
-        if not facts.idempotency:
-            return facts
-        request = self._hash_request(caller, submission)
-        return structs.replace(facts, idempotency=facts.idempotency + request)
-
-    def _hash_request(self, caller: Caller, submission: Submission) -> str:
-        """Returns a keyed hash of a request's path, body and options.
-
-        Its key contains the client's idempotency key, which is stored nowhere: who has the pool's
-        secret cannot guess at the request.
-        """
-        options = structs.asdict(submission.options)
-        del options["names"]
-        scope = f"{caller.scope}\0{options.pop('idempotency')}"
-        key = hmac.digest(self._secret, scope.encode(), "sha256")
-        digest = hashlib.blake2b(digest_size=8, key=key)
-        for part in (submission.path.encode(), json.encode(options), submission.body):
-            digest.update(len(part).to_bytes(8) + part)
-        return digest.hexdigest()
-
-    def build_facts(
-        self, parsed: ParsedRequest, caller: Caller, options: Options, kind: JobKind
-    ) -> RequestFacts:
-        """Returns the facts of a request for the core.
-
-        Raises:
-            Refused: an option is invalid or contradicted, or the deadline has passed.
-        """
-        now = time.time()
-        options = with_body_options(options, parsed.pool_fields, now)
-        check_options(options, now)
-        grams = options.max_gco2e
-        return RequestFacts(
-            job=self._ids.next_id(kind, now),
-            coop=caller.coop,
-            project=caller.project,
-            key=caller.key,
-            gateway=self._gateways[kind],
-            kind=kind,
-            job_class=JobClass(options.job_class or JobClass.INTERACTIVE),
-            data_class=DataClass(options.data_class or DataClass.INTERNAL),
-            jurisdiction=options.jurisdiction,
-            model=_printable(parsed.model),
-            input_tokens_est=self._token_estimator.estimate_input_tokens(parsed),
-            input_tokens_max=parsed.input_tokens_max,
-            output_tokens_max=parsed.output_tokens_max,
-            choices=parsed.choices,
-            features=parsed.features,
-            stream=parsed.stream and kind is JobKind.LIVE,
-            session=self.hash_text(caller.scope, options.session),
-            deadline_at=find_deadline(options.deadline, now),
-            max_carbon_ug=None if grams is None else round_half_up(grams * UG_PER_G),
-            idempotency=self.hash_text(caller.scope, options.idempotency),
-            controlled_by=Control(options.controlled_by),
-            longest_input_est=self._token_estimator.estimate_longest_input(parsed),
-            resumable=is_resumable(parsed, kind),
-            places=self._places,
-            max_wait_s=options.max_wait_s,
-            effort=parsed.thinking.effort,
-            thinking_budget_tokens=parsed.thinking.budget_tokens,
-            task=Task(options.task) if options.task else None,
-            language=options.language,
-        )

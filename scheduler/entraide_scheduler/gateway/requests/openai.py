@@ -5,7 +5,7 @@ later the body for the engine. That body is encoded from the structs of ``fields
 unknown field cannot reach an engine.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -112,6 +112,17 @@ class ParsedRequest(Struct, frozen=True):
                 return MESSAGES
             case _:
                 return self.path
+
+    @property
+    def questions(self) -> Iterator[str]:
+        """Texts that a person wrote, newest first: the user's messages, or the first prompt."""
+        match self.request:
+            case ChatRequest(messages=messages):
+                return conversation.read_questions(messages)
+            case CompletionRequest(prompt=str(prompt) | [str(prompt), *_]):
+                return iter((prompt,))
+            case _:
+                return iter(())
 
 
 def parse_request(path: str, body: bytes) -> ParsedRequest:
