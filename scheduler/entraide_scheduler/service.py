@@ -35,7 +35,14 @@ from entraide_scheduler.control.policy_in_force import PolicyInForce
 from entraide_scheduler.control.server import GrpcServer
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Policy
-from entraide_scheduler.driver import Clock, LiveDriver, RecoveredState, hold_term, recover
+from entraide_scheduler.driver import (
+    SCHEDULER_LOCK,
+    Clock,
+    LiveDriver,
+    RecoveredState,
+    hold_term,
+    recover,
+)
 from entraide_scheduler.findings import Sort, note_end, note_start
 from entraide_scheduler.gateway import Gateway, PoolEndpoints, ReceiptSigner, Settings
 from entraide_scheduler.gateway.machines import FOLDER as MIRROR_FOLDER
@@ -127,7 +134,7 @@ class Service:
         await self._cleanup.aclose()
 
     async def _start(self) -> None:
-        lock = self._cleanup.enter_context(lock_home(self.home, "scheduler.lock"))
+        lock = self._cleanup.enter_context(lock_home(self.home, SCHEDULER_LOCK))
         clock_state = await wait_until_decided(self._config)
         note_start(self.home, Sort.SCHEDULER)  # at a time that is right
         self._cleanup.callback(self._note_end)
@@ -140,7 +147,7 @@ class Service:
         )
         self._cleanup.push_async_callback(store.close)
         least = read_mark(self.home).least_incarnation
-        self._term = await hold_term(self._cleanup, store, lock, least=least)
+        self._term, predecessor = await hold_term(self._cleanup, store, lock, least=least)
         policy = await load_policy(store, self._config)
         recovered = await recover(store)
         recovered = await act_on_decision(clock_state, recovered, store, self._config)
@@ -149,6 +156,8 @@ class Service:
         self._cleanup.callback(self._stop_listening)
         self._cleanup.push_async_callback(bus.close)
         parts = self._parts = await self._make_parts(store, bus, identity, policy, recovered)
+        if predecessor:
+            parts.driver.occurrences.add(Sort.TERM, predecessor)
         await self._start_parts(parts)
         versions = {"incarnation": parts.driver.incarnation, "policy": policy.version}
         self._log.info("scheduler.ready", http=parts.gateway.url, grpc=self.grpc.port, **versions)

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec import structs
+from sqlalchemy import update
 from tests.commands import forked_entraide
 from tests.pool.support import HOST, RunningPool, pool_config, running_pool, wait_until
 
@@ -23,6 +24,7 @@ from entraide.errors import EntraideError
 from entraide.types import Basis
 from entraide.v1 import admin_pb2
 from entraide_scheduler.core.events import Woke
+from entraide_scheduler.driver import SCHEDULER_LOCK
 from entraide_scheduler.findings import Finding, Severity, note_start, report
 from entraide_scheduler.grid.feed import IntensityFeed, ZoneSource
 from entraide_scheduler.grid.series import IntensitySeries
@@ -33,6 +35,7 @@ from entraide_scheduler.pool.create import create_pool
 from entraide_scheduler.pool.doctor import check_gateways, inspect_pool
 from entraide_scheduler.pool.facts import call_findings
 from entraide_scheduler.store.journal import JournalRow
+from entraide_scheduler.store.schema import leadership
 from entraide_scheduler.store.store import Store
 
 
@@ -226,6 +229,20 @@ def choose(source: str, *, age_h: int = 0) -> Callable[[Path, PoolConfig], Any]:
     return lambda state, _config: asyncio.run(put(state))
 
 
+def held_elsewhere(state: Path, config: PoolConfig) -> None:
+    """Another scheduler has the term of the database."""
+
+    async def hold() -> None:
+        store = await Store.open(f"sqlite:///{state / 'store.db'}")
+        await store.take_term("elsewhere:/pool (0)")
+        for_long = update(leadership).values(expires_at=4e9)
+        await store.write(lambda c: c.execute(for_long) and None)
+        await store.close()
+
+    asyncio.run(hold())
+    (state / SCHEDULER_LOCK).touch()
+
+
 MAPS = '[grid.electricity_maps]\nzones = ["CA-QC"]\n\n[tls]'
 LOST = '{"event": "grid.lost", "zone": "CA-QC", "what": "intensity"}\n'
 
@@ -269,6 +286,7 @@ FAULTS: dict[str, tuple[tuple[Callable[[Path, PoolConfig], Any], ...], str, Seve
         (lambda state, _config: (state / "identity/operator.seed").unlink(),),
         "config-problem", Severity.FAIL),
     "stopped pool": ((), "scheduler-stopped", Severity.WARN),
+    "second scheduler": ((held_elsewhere,), "scheduler-elsewhere", Severity.FAIL),
 }  # fmt: skip
 
 # What is not missing: a source that the operator chose, and that has the present hour.

@@ -11,6 +11,7 @@ from tests.core.builders import MODEL
 from tests.integration.nats_support import NatsPool
 from tests.scheduler.pool_support import RunningScheduler, running_scheduler
 from tests.scheduler.postgres_support import programs, start_postgres, stop_postgres
+from tests.scheduler.test_watched_findings import list_findings
 from tests.waiting import eventually, until_read
 
 from entraide_scheduler.store import leader
@@ -140,6 +141,7 @@ async def test_a_pool_goes_on_after_its_database_was_away(
                     error = (await answer.json())["error"]
                     refused.append((answer.status, answer.headers["retry-after"], error["code"]))
             await eventually(lambda: not pool.driver.may_handle())
+            present = await list_findings(pool)
             said = await until_read(lambda: ready(pool), lambda readiness: readiness["reasons"])
             await node.finish(node.runs[0])
             await start(url)
@@ -161,4 +163,5 @@ async def test_a_pool_goes_on_after_its_database_was_away(
 
     assert [(503, "5", "store_away")] * 2 == refused
     assert ["store_away"] == [reason["code"] for reason in said["reasons"]]
+    assert "store-away" in present
     assert (200, 1, 200, False, True) == (status, settled, again, failed, has_paused)

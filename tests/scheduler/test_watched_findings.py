@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from tests.core.builders import facts
 from tests.integration.nats_support import NatsPool
 from tests.scheduler.pool_support import RunningScheduler, running_scheduler
@@ -15,6 +16,8 @@ from entraide.v1 import admin_pb2
 from entraide_scheduler.core import events as e
 from entraide_scheduler.findings import note_start
 from entraide_scheduler.monitor import Monitor
+from entraide_scheduler.store.schema import leadership
+from entraide_scheduler.store.store import Store
 
 SHORT_S = 1.5  # for what lasts a minute
 
@@ -76,14 +79,28 @@ async def test_books_that_do_not_balance_and_a_failing_check_are_seen(
     assert "fail" == present["books-unbalanced"].level
 
 
+async def leave_term(folder: Path, leader: str) -> None:
+    """Leaves the store of a pool with a term that its scheduler has not ended."""
+    store = await Store.open(f"sqlite:///{folder / 'store.db'}")
+    await store.take_term(leader)
+    past = update(leadership).values(expires_at=1.0)
+    await store.write(lambda c: c.execute(past) and None)
+    await store.close()
+
+
 async def test_scheduler_that_was_killed_says_so(tmp_path: Path, bus: NatsPool) -> None:
-    """A start that follows no orderly end is found; one that does is not."""
-    parts = []
+    """A start that follows no orderly end is found; one that does is not. If the end was that of a
+    scheduler elsewhere, it is named."""
+    parts, predecessors = [], []
     for is_killed in (False, True, False):
         if is_killed:  # as a process that had no time to note its end
             note_start(tmp_path, "scheduler")
+            await leave_term(tmp_path, "elsewhere:/pool (0)")
         async with running_scheduler(tmp_path, bus) as pool:
-            restarts = (await list_findings(pool)).get("restarts-recent")
+            present = await list_findings(pool)
+            restarts, taken = present.get("restarts-recent"), present.get("scheduler-taken")
             parts.append(restarts is not None and restarts.names["part"])
+            predecessors.append(taken is not None and taken.names["leader"])
 
+    assert [False, "elsewhere:/pool (0)", False] == predecessors
     assert [False, "scheduler", "scheduler"] == parts  # the last one remembers it for a minute

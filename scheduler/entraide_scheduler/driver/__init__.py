@@ -22,13 +22,19 @@ from entraide_scheduler.driver.export import write_recording
 from entraide_scheduler.driver.health import Health, Incident
 from entraide_scheduler.driver.journal import DriverSnapshot, RecoveredState, recover
 from entraide_scheduler.driver.live_driver import LiveDriver
-from entraide_scheduler.driver.term import SchedulerElsewhere, hold_term
+from entraide_scheduler.driver.term import (
+    SCHEDULER_LOCK,
+    SchedulerElsewhere,
+    find_holder,
+    hold_term,
+)
 
 __all__ = [
     "CORRECTED",
     "FALSE_ALARM",
     "PLACED",
     "PROMISE",
+    "SCHEDULER_LOCK",
     "SETTLED",
     "Clock",
     "ClockState",
@@ -40,6 +46,7 @@ __all__ = [
     "RecoveredState",
     "SchedulerElsewhere",
     "compare_clock",
+    "find_holder",
     "hold_term",
     "recover",
     "write_recording",

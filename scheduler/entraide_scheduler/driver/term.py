@@ -14,11 +14,20 @@ from typing import IO
 import structlog
 
 from entraide.errors import PoolError
-from entraide_scheduler.store.leader import LEASE_S, LeaderRow, Term, read_steady
+from entraide_scheduler.store.dump import open_reading
+from entraide_scheduler.store.leader import (
+    LEASE_S,
+    LeaderRow,
+    Term,
+    is_held,
+    read_leader,
+    read_steady,
+)
 from entraide_scheduler.store.store import Store
 
 POLL_S = 0.5
 KEEP_S = 1.0
+SCHEDULER_LOCK = "scheduler.lock"  # file of the pool's directory
 WAIT_MAX_S = 3 * LEASE_S  # for a term that another scheduler holds
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -44,6 +53,33 @@ def name_leader(lock: IO[bytes]) -> str:
     boot = BOOT_ID.read_text("ascii").strip() if BOOT_ID.exists() else str(uuid.getnode())
     mark = hashlib.sha256(f"{boot} {file.st_dev} {file.st_ino}".encode()).hexdigest()[:12]
     return f"{platform.node()}:{Path(lock.name).absolute().parent} ({mark})"
+
+
+def is_elsewhere(row: LeaderRow, leader: str) -> bool:
+    """Whether a row is of a scheduler on another machine or in another directory."""
+    return row.leader != "" and _place_of(row.leader) != _place_of(leader)
+
+
+def _place_of(leader: str) -> str:
+    return leader.rpartition(" (")[0]
+
+
+def find_holder(url: str, home: Path) -> str:
+    """Returns the scheduler elsewhere that uses a pool's database now; "" if none does. Blocks.
+
+    Args:
+        url: of the database.
+        home: directory of the pool, in which its own scheduler has run.
+
+    Raises:
+        PoolError: ``store_unreachable``.
+        OSError: the lock of its own scheduler cannot be read.
+    """
+    with (home / SCHEDULER_LOCK).open("rb") as lock, open_reading(url) as connection:
+        row = read_leader(connection)
+        if row is None or not is_elsewhere(row, name_leader(lock)):
+            return ""
+        return row.leader if is_held(connection, row) else ""
 
 
 async def take_term(
@@ -79,8 +115,11 @@ async def take_term(
 
 async def hold_term(
     cleanup: AsyncExitStack, store: Store, lock: IO[bytes], *, least: int = 0
-) -> Term:
+) -> tuple[Term, str]:
     """Takes the next term and keeps it until the stack is closed.
+
+    Returns:
+        The term, and the scheduler elsewhere that had the one before and has not ended it; else "".
 
     Args:
         cleanup: ends the term.
@@ -91,9 +130,11 @@ async def hold_term(
     Raises:
         PoolError: ``term_held``.
     """
-    term = await take_term(store, name_leader(lock), least=least)
+    leader, before = name_leader(lock), await store.read(read_leader)
+    term = await take_term(store, leader, least=least)
     await cleanup.enter_async_context(kept_term(store, term))
-    return term
+    is_taken = before is not None and before.expires_at > 0.0 and is_elsewhere(before, leader)
+    return term, before.leader if before is not None and is_taken else ""
 
 
 async def renew_term(store: Store, term: Term) -> None:

@@ -83,6 +83,8 @@ _ALL = (
     Kind("bus-lost", FAIL, "1m", is_brief=True),
     Kind("scheduler-stopped", WARN),
     Kind("scheduler-silent", FAIL),
+    Kind("scheduler-elsewhere", FAIL),
+    Kind("scheduler-taken", WARN, "0m", is_brief=True),
     Kind("scheduler-recovered", WARN, "0m"),
     Kind("restarts-loop", FAIL, "0m"),
     Kind("restarts-recent", WARN, "5m"),

@@ -32,6 +32,7 @@ class Sort(StrEnum):
     STREAM = "stream"
     DISK = "disk"
     STORE = "store"
+    TERM = "term"
 
 
 PARTS = (Sort.POOL, Sort.SCHEDULER, Sort.BUS, Sort.GATEWAY, Sort.NODE)

@@ -139,6 +139,9 @@ class Monitor:
         if not self._parts.bus.is_connected:
             yield finding("bus-lost")
         yield from find_restarts(driver.occurrences)
+        taken_from = driver.occurrences.recent(Sort.TERM)
+        if taken_from:
+            yield finding("scheduler-taken", leader=listed([*taken_from]))
         broken = driver.occurrences.recent(Sort.STREAM)
         if broken:
             yield finding("streams-broken", number=sum(map(len, broken.values())))

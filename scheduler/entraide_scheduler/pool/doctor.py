@@ -23,7 +23,7 @@ from entraide.wire.nats import client_context, connect
 from entraide_scheduler.clock_check import describe, read_clock
 from entraide_scheduler.config import PlaceConfig
 from entraide_scheduler.core.rules import has_control, is_in_jurisdiction
-from entraide_scheduler.driver import ClockState
+from entraide_scheduler.driver import ClockState, find_holder
 from entraide_scheduler.findings import (
     Finding,
     Occurrences,
@@ -205,6 +205,7 @@ def _check_running(
 ) -> Iterator[Finding]:
     if pool is None:
         yield finding("scheduler-stopped", path=str(state))
+        yield from _check_holder(state, config)
         yield from _check_starts(state)
         return
     yield asyncio.run(_check_bus(pool, identity))
@@ -212,6 +213,7 @@ def _check_running(
         status = facts.call_status(pool, lang)
     except EntraideError:
         yield finding("scheduler-silent", path=str(state))
+        yield from _check_holder(state, config)
         yield from _check_starts(state)
         return
     yield passed("scheduler-ok", live=sum(node.state == "live" for node in status.nodes))
@@ -225,6 +227,15 @@ def _list_watched(pool: PoolFile | None, lang: str) -> list[Finding]:
         return facts.call_findings(pool, lang) if pool is not None else []
     except EntraideError:
         return []
+
+
+def _check_holder(state: Path, config: PoolConfig) -> Iterator[Finding]:
+    """Checks whether a scheduler elsewhere uses the database, so that this pool's own may not."""
+    url = config.database or f"sqlite:///{state / 'store.db'}"
+    with contextlib.suppress(EntraideError, SQLAlchemyError, OSError):  # they have own checks
+        leader = find_holder(url, state)
+        if leader:
+            yield finding("scheduler-elsewhere", leader=leader)
 
 
 def _check_starts(state: Path) -> Iterator[Finding]:

@@ -60,6 +60,22 @@ def read_steady() -> float:
     return time.clock_gettime(_STEADY)
 
 
+def read_leader(connection: Connection) -> LeaderRow | None:
+    """Returns the row; None if no scheduler has taken a term yet."""
+    columns = (leadership.c.leader, leadership.c.term, leadership.c.expires_at)
+    row = connection.execute(select(*columns)).first()
+    return None if row is None else LeaderRow(*row)
+
+
+def is_held(connection: Connection, row: LeaderRow) -> bool:
+    """Whether the term of a row is not over, by the database's clock."""
+    return row.expires_at > _read_clock(connection)
+
+
+def _read_clock(connection: Connection) -> float:
+    return float(connection.exec_driver_sql(_READ_CLOCK[connection.dialect.name]).scalar_one())
+
+
 def take_term(
     connection: Connection, leader: str, *, least: int = 0, stale: LeaderRow | None = None
 ) -> LeaderRow:
@@ -79,7 +95,7 @@ def take_term(
     connection.exec_driver_sql(_ADD_ROW)
     columns = (leadership.c.leader, leadership.c.term, leadership.c.expires_at)
     row = LeaderRow(*connection.execute(select(*columns).with_for_update()).one())
-    now = float(connection.exec_driver_sql(_READ_CLOCK[connection.dialect.name]).scalar_one())
+    now = _read_clock(connection)
     if row.leader not in ("", leader) and row.expires_at > now and row != stale:
         return row
     taken = LeaderRow(leader, max(row.term, least) + 1, now + LEASE_S)
