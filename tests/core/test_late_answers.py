@@ -69,6 +69,28 @@ def test_it_completes_its_job_and_is_billed_whole(kind: dict[str, Any], silent: 
     invariants.check(pool)
 
 
+@pytest.mark.parametrize("delivered", [50, 20], ids=["whole", "continued"])
+def test_its_report_corrects_the_estimate_once_another_run_has_begun(delivered: int) -> None:
+    """The gateway took the whole answer a moment before it heard of the other run; or it did not,
+    and then the client has a part of it. The prompt is billed as the machine has counted it."""
+    pool, place = lost(LIVE, silent=False)
+    (other,) = [each for each in pool.places() if each.job == "other"]
+    (again,) = of(pool.report(other), commands.Place)
+    pool.report(place, input_tokens=77)
+    pool.tell(events.AnswerResumed, "j1", again.epoch, ((place.epoch, delivered),))
+    if delivered == 50:
+        pool.tell(events.JobAbandoned, "j1", again.epoch, "answer_complete")
+    else:
+        pool.accept(again)
+        pool.report(again, input_tokens=140, output_tokens=30)
+
+    ends = [each.state for each in of(pool.asked, commands.EndJob) if each.job == "j1"]
+
+    assert (77, delivered) in billed(pool)
+    assert [JobState.COMPLETED] == ends
+    invariants.check(pool)
+
+
 @pytest.mark.parametrize("kind", [LIVE, KEPT], ids=["live", "kept"])
 def test_its_gateway_may_say_that_it_is_no_use(kind: dict[str, Any]) -> None:
     """Then the job goes on waiting, and a report of that run bills nothing."""

@@ -2,12 +2,15 @@
 
 A machine that was silent may have sent all of it; its gateway took it, since no other run had begun
 there, and says so (``usage_reports``). The job is completed and billed by that run, which is its
-last. Once it has another run, or its gateway cannot use the answer, the run given up counts for
-nothing more.
+last. Once it has another run, the report of the run given up takes the place of the estimate of
+what that run used, as long as the job has not ended: its gateway may have taken the whole answer
+and have no use for the other run. Once the gateway cannot use the answer, the run given up counts
+for nothing more.
 """
 
 from entraide.types import JobState, Usage
 from entraide_scheduler.core import settlement
+from entraide_scheduler.core.accounting import cut_output
 from entraide_scheduler.core.leases.backoff import NO_ANSWER
 from entraide_scheduler.core.leases.resumption import NODE_LOST, NODE_RESTARTED
 from entraide_scheduler.core.records import Job, Lease
@@ -33,6 +36,20 @@ def find_run(state: State, name: str, epoch: int, node: str) -> Lease | None:
         lease = last.lease if is_given_up else None
     is_this = lease is not None and (lease.terms.epoch, lease.terms.node) == (epoch, node)
     return lease if is_this else None
+
+
+def note_usage(state: State, name: str, epoch: int, node: str, usage: Usage) -> None:
+    """Notes what a run given up has used, in the place of an estimate, for a job with another run.
+
+    Of its output counts what the client has, as before.
+    """
+    holder = state.jobs.get(name) or state.leases.get(name)
+    for run in () if holder is None else holder.earlier_runs:
+        terms = run.lease.terms
+        is_estimated = not run.is_reported and run.code in GIVEN_UP_CODES
+        if is_estimated and (terms.epoch, terms.node) == (epoch, node):
+            exact, _ = settlement.bounded_usage(state, run.lease, usage)
+            run.usage = cut_output(exact, run.usage.output_tokens)
 
 
 def complete_job(state: State, lease: Lease, usage: Usage) -> None:

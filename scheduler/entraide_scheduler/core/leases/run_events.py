@@ -157,6 +157,8 @@ def handle_reported(state: State, event: RunReported) -> None:
             late_answers.complete_job(state, late, event.usage)
         else:
             state.drop("reported", job=event.job, node=event.node)
+            if event.outcome is Outcome.COMPLETED:
+                late_answers.note_usage(state, *run, event.usage)
     elif lease.state is LeaseState.STOPPING:
         leases.close_lease(state, lease, settlement.bounded_usage(state, lease, event.usage)[0])
     elif event.outcome is Outcome.COMPLETED:
