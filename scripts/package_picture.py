@@ -70,7 +70,7 @@ PARTS = (
     ),
     (
         Part("entraide_scheduler", "driver", "pilote",
-             "driver restored upgrade_trial"),
+             "driver restored upgrade_trial repeated_task"),
         Part("entraide_scheduler", "grid", "réseau électrique", "grid"),
         Part("entraide_scheduler", "ports", "ports", "bus"),
         Part("entraide_scheduler", "certificates", "certificats", "certificates"),

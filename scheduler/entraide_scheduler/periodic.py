@@ -4,8 +4,6 @@ They compare the clocks, feed quota periods, grid intensity and forecasts to the
 nodes and gateways, write snapshots, renew identities and delete old explanations.
 """
 
-import asyncio
-import contextlib
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
@@ -18,6 +16,7 @@ from entraide_scheduler.findings import Sort
 from entraide_scheduler.gateways import GatewayListener
 from entraide_scheduler.grid.feed import IntensityFeed, IntensityReading
 from entraide_scheduler.nodes import NodeListener
+from entraide_scheduler.repeated_task import RepeatedTask
 from entraide_scheduler.store.store import Store
 
 TICK_S = 1.0
@@ -50,7 +49,10 @@ class PeriodicTasks:
         self._fed_readings: dict[str, IntensityReading] = {}
         self._has_unfed_reading = False
         self._log = structlog.get_logger("entraide.periodic")
-        self._task: asyncio.Task[None] | None = None
+        self._task = RepeatedTask(
+            "periodic-tasks", self._run_once, every_s=TICK_S, waits_first=True,
+            failed=lambda: self._log.exception("periodic.failed"),
+        )  # fmt: skip
 
     def feed_current(self) -> None:
         """Feeds the present periods, intensities and forecasts to the core."""
@@ -60,22 +62,11 @@ class PeriodicTasks:
 
     def start(self) -> None:
         """Starts the periodic tasks."""
-        self._task = asyncio.create_task(self._run(), name="periodic-tasks")
+        self._task.start()
 
     async def stop(self) -> None:
         """Stops the periodic tasks."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(TICK_S)
-            try:
-                await self._run_once()
-            except Exception:  # noqa: BLE001  (an error must not stop the next tick)
-                self._log.exception("periodic.failed")
+        await self._task.stop()
 
     async def _run_once(self) -> None:
         self._check_store()
@@ -99,7 +90,7 @@ class PeriodicTasks:
         """Records why new work is refused because of the store, or that it no longer is."""
         faults = {
             "storage_full": not self._store.space.takes_kept_work(),
-            "store_away": self._store.outage.is_away,
+            "store_away": self._store.outage.is_present,
         }
         health = self._driver.health
         known = {incident.code for incident in health.incidents()}

@@ -102,7 +102,7 @@ async def test_full_disk_loses_nothing_that_was_accepted(disk: SmallDisk) -> Non
         of_kept.finish("Salut")
         async with await pending as answer:
             live = answer.status
-        await eventually(lambda: pool.store.space.is_full)
+        await eventually(lambda: pool.store.space.full.is_present)
         refused = [(await post(pool, path, body))[0] for path, body in (
             (JOBS, {"request": ask()}), (CHAT, ask()), (BATCHES, {}),
         )]  # fmt: skip

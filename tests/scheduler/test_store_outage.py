@@ -60,13 +60,13 @@ async def test_books_wait_for_the_database_and_new_work_does_not(url: str) -> No
         store.list_keys(),
         return_exceptions=True,
     )
-    is_away = store.outage.is_away
+    is_away = store.outage.is_present
     waiting = [book.done() for book in books]
     await start(url)
     await asyncio.gather(*books)
     await store.create_key(KeyRow("key-1", "alpha", "main", "laptop"), "ab" * 32)
     _, rows = await store.load_journal()
-    away_after = store.outage.is_away
+    away_after = store.outage.is_present
     await store.close()
 
     assert [StoreAway, StoreAway] == [type(problem) for problem in refused]
@@ -134,7 +134,7 @@ async def test_a_pool_goes_on_after_its_database_was_away(
             await eventually(lambda: node.runs)
             await pool.driver.committed()
             await stop(url)
-            await eventually(lambda: pool.service.parts.store.outage.is_away)
+            await eventually(lambda: pool.service.parts.store.outage.is_present)
             refused = []
             for path, body in (("/v1/chat/completions", ASK), ("/v1/jobs", {"request": ASK})):
                 async with session.post(path, json=body) as answer:

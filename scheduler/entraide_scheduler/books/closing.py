@@ -9,7 +9,6 @@ early could not be opened again.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from functools import partial
 from itertools import pairwise
@@ -27,6 +26,7 @@ from entraide_scheduler.books.calendar import day_starts, month_of, month_span
 from entraide_scheduler.books.month_export import VARIABLE, MonthWish
 from entraide_scheduler.operations.bounded_child import ProcessLimits
 from entraide_scheduler.operations.bounded_process import run_bounded
+from entraide_scheduler.repeated_task import RepeatedTask
 from entraide_scheduler.store import closed_months, trusted_time
 from entraide_scheduler.store.closed_files import find_file
 from entraide_scheduler.store.closed_months import ClosedMonthRow
@@ -82,27 +82,19 @@ class MonthCloser:
         self._now = now
         self._export = export
         self._zone = ZoneInfo(terms.timezone)
-        self._task: asyncio.Task[None] | None = None
+        self._task = RepeatedTask(
+            "month-closer", self.run_once, every_s=CHECK_EVERY_S, waits_first=True,
+            failed=lambda: self._log.exception("books.closing_failed"),
+        )  # fmt: skip
         self._log = structlog.get_logger("entraide.books")
 
     def start(self) -> None:
         """Closes what is due, now and then."""
-        self._task = asyncio.create_task(self._run(), name="month-closer")
+        self._task.start()
 
     async def stop(self) -> None:
         """Stops; a month that was begun is closed after the next start."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(CHECK_EVERY_S)
-            try:
-                await self.run_once()
-            except Exception:  # noqa: BLE001  (an error must not stop the next attempt)
-                self._log.exception("books.closing_failed")
+        await self._task.stop()
 
     async def run_once(self) -> tuple[str, ...]:
         """Closes the months whose time has come, and deletes their rows; returns the months."""

@@ -7,7 +7,6 @@ the last day: a request that was under way may have written after them.
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -22,6 +21,7 @@ from entraide.wire import messages as m
 from entraide_scheduler.erasure_list import BESIDE_BACKUPS, FILE, ErasureList, merge_into
 from entraide_scheduler.nodes import NodeRegistry
 from entraide_scheduler.people import NAME_MAX, Actor, People
+from entraide_scheduler.repeated_task import RepeatedTask
 from entraide_scheduler.store import erasures
 from entraide_scheduler.store.ended_access import Revocation, list_revocations
 from entraide_scheduler.store.erasure_notes import is_noted
@@ -78,7 +78,10 @@ class Erasing:
         self._listed: frozenset[Erasure | Revocation] | None = (
             None  # not known before the first time
         )
-        self._task: asyncio.Task[None] | None = None
+        self._task = RepeatedTask(
+            "erasing", self._repeat, every_s=KEEP_EVERY_S,
+            failed=lambda: self._log.exception("erasures.not_repeated"),
+        )  # fmt: skip
         self._log = structlog.get_logger("entraide.people")
 
     async def forget(self, actor: Actor, person: str, keys: Sequence[str]) -> Forgotten:
@@ -146,22 +149,11 @@ class Erasing:
 
     def start(self) -> None:
         """Starts to keep the lists."""
-        self._task = asyncio.create_task(self._run(), name="erasing")
+        self._task.start()
 
     async def stop(self) -> None:
         """Stops keeping the lists."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self._repeat()
-            except Exception:  # noqa: BLE001  (an error must not stop the next time)
-                self._log.exception("erasures.not_repeated")
-            await asyncio.sleep(KEEP_EVERY_S)
+        await self._task.stop()
 
     async def _repeat(self) -> None:
         since = time.time() - REPEATED_S

@@ -6,7 +6,6 @@ for at least ``HELD_S``, so that a look once a minute finds it. A check that fai
 and the others go on.
 """
 
-import asyncio
 import contextlib
 import shutil
 import time
@@ -38,6 +37,7 @@ from entraide_scheduler.monitor.store_growth import StoreGrowth
 from entraide_scheduler.pool import facts
 from entraide_scheduler.pool.config import FILE as POOL_CONFIG
 from entraide_scheduler.pool.host_checks import check_ages, check_backup, check_disk
+from entraide_scheduler.repeated_task import RepeatedTask
 from entraide_scheduler.service_parts import Parts
 from entraide_scheduler.store.space import measure_bytes
 
@@ -78,33 +78,28 @@ class Monitor:
         self._shown: dict[tuple[str, ...], tuple[float, Finding]] = {}  # each with its begin
         self._coop_of_key: dict[str, str] = {}
         self._log = structlog.get_logger("entraide.monitor")
-        self._task: asyncio.Task[None] | None = None
+        self._task = RepeatedTask(
+            "monitor", self._watch, every_s=WATCH_S,
+            failed=lambda: self._log.exception("monitor.failed"),
+        )  # fmt: skip
         note_breaks(parts.driver.occurrences, home)
 
     def start(self) -> None:
         """Starts to look regularly."""
-        self._task = asyncio.create_task(self._watch(), name="monitor")
+        self._task.start()
 
     async def stop(self) -> None:
         """Ends it."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await self._task.stop()
 
     async def _watch(self) -> None:
-        while True:
-            try:
-                if self.growth.is_due(time.monotonic()):
-                    size = await self._parts.store.read(measure_bytes)
-                    self.growth.add(time.monotonic(), size)
-                if any(view.kind is SenderKind.KEY for view in self._list_quarantines()):
-                    keys = await self._parts.store.list_keys()
-                    self._coop_of_key = {row.key: row.coop for row in keys}
-                self.findings()
-            except Exception:  # noqa: BLE001  (an error must not end the watch)
-                self._log.exception("monitor.failed")
-            await asyncio.sleep(WATCH_S)
+        if self.growth.is_due(time.monotonic()):
+            size = await self._parts.store.read(measure_bytes)
+            self.growth.add(time.monotonic(), size)
+        if any(view.kind is SenderKind.KEY for view in self._list_quarantines()):
+            keys = await self._parts.store.list_keys()
+            self._coop_of_key = {row.key: row.coop for row in keys}
+        self.findings()
 
     def findings(self) -> tuple[Finding, ...]:
         """Returns what is wrong now, the most urgent first."""
@@ -189,7 +184,7 @@ class Monitor:
         space, home = self._parts.store.space, self._home
         if not space.takes_kept_work() or self._parts.driver.occurrences.recent(Sort.DISK):
             yield finding("store-full", path=str(home))
-        if self._parts.store.outage.is_away or self._parts.driver.occurrences.recent(Sort.STORE):
+        if self._parts.store.outage.is_present or self._parts.driver.occurrences.recent(Sort.STORE):
             yield finding("store-away")
         yield check_disk(home)
         yield from self.growth.check(shutil.disk_usage(home).free)

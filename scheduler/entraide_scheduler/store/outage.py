@@ -5,12 +5,12 @@ repeats what fails then until the database answers; gateways refuse new work mea
 """
 
 import sqlite3
-import time
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from entraide.errors import PoolError
+from entraide_scheduler.store.recent_fault import RecentFault
 
 RETRY_AFTER_S = 5.0
 AWAY_FOR_S = 5.0  # more than the writer's pause between two attempts
@@ -61,27 +61,11 @@ def is_repeatable(problem: BaseException) -> bool:
     return getattr(cause, "sqlstate", None) in CONFLICT_STATES
 
 
-class StoreOutage:
-    """Whether the database of a store answers; its readers and its writer say so."""
+class StoreOutage(RecentFault):
+    """Whether the database of a store is away; its readers and its writer say so."""
 
     def __init__(self) -> None:
-        self._away_until = float("-inf")
-
-    @property
-    def is_away(self) -> bool:
-        """Whether the database has not answered within the last ``AWAY_FOR_S``.
-
-        Not for longer, since a process that refuses all work may ask nothing that shows it.
-        """
-        return time.monotonic() < self._away_until
-
-    def note_away(self) -> None:
-        """Notes that it does not answer; may be called by any thread."""
-        self._away_until = time.monotonic() + AWAY_FOR_S
-
-    def note_back(self) -> None:
-        """Notes that it has answered; likewise."""
-        self._away_until = float("-inf")
+        super().__init__(AWAY_FOR_S)
 
     def check(self) -> None:
         """Checks that new work may be accepted.
@@ -89,5 +73,5 @@ class StoreOutage:
         Raises:
             StoreAway: the database does not answer.
         """
-        if self.is_away:
+        if self.is_present:
             raise StoreAway

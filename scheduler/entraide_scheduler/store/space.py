@@ -16,6 +16,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 
 from entraide.errors import PoolError
+from entraide_scheduler.store.recent_fault import RecentFault
 
 RESERVE_BYTES = 256 * 1024 * 1024
 RESERVE_PART = 1 / 8  # of a small disk
@@ -54,7 +55,11 @@ def measure_bytes(connection: Connection) -> int:
 
 
 class StoreSpace:
-    """The free space of a store's disk; the writer says when a write finds it full."""
+    """The free space of a store's disk.
+
+    Attributes:
+        full: that a write found the disk full; the writer says so.
+    """
 
     def __init__(self, url: URL) -> None:
         """Measures the disk of a SQLite file; of another store, nothing."""
@@ -62,31 +67,15 @@ class StoreSpace:
         self._folder = Path(str(url.database)).absolute().parent if is_file else None
         self._measured_at = float("-inf")
         self._free_part = 1.0  # of the reserve
-        self._full_until = float("-inf")
-
-    @property
-    def is_full(self) -> bool:
-        """Whether a write of the last ``FULL_FOR_S`` found the disk full, and none since had room.
-
-        Not for longer, since a pool that refuses all work may write nothing that shows it.
-        """
-        return time.monotonic() < self._full_until
-
-    def note_full(self) -> None:
-        """Notes that a write found the disk full; called by the writer's thread."""
-        self._full_until = time.monotonic() + FULL_FOR_S
-
-    def note_room(self) -> None:
-        """Notes that a write had room; called by the writer's thread."""
-        self._full_until = float("-inf")
+        self.full = RecentFault(FULL_FOR_S)
 
     def takes_kept_work(self) -> bool:
         """Whether new kept jobs, files and lines of batches are accepted."""
-        return not self.is_full and self._measure() >= 1.0
+        return not self.full.is_present and self._measure() >= 1.0
 
     def takes_live_work(self) -> bool:
         """Whether new live jobs are accepted."""
-        return not self.is_full and self._measure() >= LIVE_PART
+        return not self.full.is_present and self._measure() >= LIVE_PART
 
     def _measure(self) -> float:
         """Returns the free space as a part of the reserve, measured within the last second."""

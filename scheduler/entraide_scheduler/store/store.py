@@ -174,7 +174,7 @@ class Store:
             except SQLAlchemyError as problem:
                 if not is_away(problem):
                     raise
-                self.outage.note_away()
+                self.outage.note()
                 raise StoreAway from problem
             return answer
 

@@ -227,8 +227,8 @@ class GroupCommitWriter:
     def _finish(self, group: list[WriteRequest], results: list[Any]) -> None:
         if self._term is not None:
             self._term.note_committed()
-        self._space.note_room()
-        self._outage.note_back()
+        self._space.full.end()
+        self._outage.end()
         self._resolve(list(zip(group, results, strict=True)))
 
     def _commit_singly(self, group: list[WriteRequest], problem: Exception) -> None:
@@ -255,9 +255,9 @@ class GroupCommitWriter:
 
         Without new work in it, the next attempt comes after ``RETRY_S``.
         """
-        if not self._space.is_full:
+        if not self._space.full.is_present:
             self._log.error("store.full")
-        self._space.note_full()
+        self._space.full.note()
         return self._refuse_and_wait(group, StorageFull())
 
     def _wait_for_database(
@@ -269,9 +269,9 @@ class GroupCommitWriter:
             group: the writes.
             results: their results if the commit itself has failed: they may be on disk.
         """
-        if not self._outage.is_away:
+        if not self._outage.is_present:
             self._log.error("store.away")
-        self._outage.note_away()
+        self._outage.note()
         if results is not None and self._term is not None:
             return self._find_outcome(self._term, group, results)
         return self._refuse_and_wait(group, StoreAway())
@@ -288,7 +288,7 @@ class GroupCommitWriter:
                 if not is_repeatable(problem):
                     self._halt(problem)
                     return group
-                self._outage.note_away()
+                self._outage.note()
                 if not self._pause(group, StoreAway()):
                     return []
             else:

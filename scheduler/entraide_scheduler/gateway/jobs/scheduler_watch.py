@@ -95,7 +95,7 @@ class SchedulerWatch:
             return (Incident("bus_cut", "", 1, time.time()),)
         if self._heard_at is None or self._clock() - self._heard_at > SILENT_MAX_S:
             return (Incident("scheduler_silent", "", 1, time.time()),)
-        if self._store.outage.is_away:
+        if self._store.outage.is_present:
             return (Incident("store_away", "", 1, time.time()),)
         return ()
 
