@@ -82,6 +82,7 @@ class Driver:
             (self._folder.path / OVER).unlink(missing_ok=True)
             self._bus_watcher.start()
             self._clients.start()
+            self._until(lambda: self._running() > 0, "answers run", self._clients)
             self._make_faults(progress["run_s"], progress["next"])
             last = self._end()
             self._folder.write("last_sample.json", last)
@@ -208,6 +209,10 @@ class Driver:
         if status is None:
             return 0
         return sum(node.state == "live" and bool(node.models) for node in status.nodes)
+
+    def _running(self) -> int:
+        status = self._status()
+        return 0 if status is None else status.running
 
     def _within(self, limit_s: float, condition: Callable[[], bool]) -> bool:
         """Waits for a condition for some fair seconds; returns whether it holds."""
