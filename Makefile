@@ -9,9 +9,9 @@ PY     := .venv/bin/python
 PYTEST := $(PY) -m pytest
 # Three processes more than there are cores: many tests wait for processes that they started.
 # The tests of a file run in one process, which makes what they share once; tests/shares.py says
-# which files begin.
+# which process has a file (``each``), or which files begin (``loadfile``).
 PROCESSES := -n $(shell python3 -c 'import os; print(os.cpu_count() + 3)')
-SPREAD := $(PROCESSES) --dist loadfile --no-loadscope-reorder
+SPREAD := $(PROCESSES) --dist each --no-loadscope-reorder
 THREE  := -n 3 --dist loadfile --no-loadscope-reorder
 # The test files with a marker, so that the others are not collected; tests/house/test_marked.py
 # holds that no marked test is left out.
@@ -54,9 +54,13 @@ demo: env ## Ask a pool of three co-ops one question, and explain where it ran (
 run: env ## Keep that pool up in the foreground until Ctrl-C (MODEL=file.gguf). | Garder ce parc en marche au premier plan jusqu’à Ctrl-C (MODEL=fichier.gguf).
 	@.venv/bin/entraide up $(MODEL_OPTION)
 
-test: test-unit test-rest ## Run the tests, the replays, then the tests of the wheel. | Lancer les tests, les rejeux, puis les tests du paquet wheel.
+# The replays and the wheel run beside the others, which leave part of a core idle; what they print
+# comes at the end.
+test: env ## Run the tests, the replays and the tests of the wheel. | Lancer les tests, les rejeux et les tests du paquet wheel.
+	@printed=$$(mktemp); $(MAKE) --no-print-directory test-rest >"$$printed" 2>&1 & rest=$$!; \
+	  $(MAKE) --no-print-directory test-unit; unit=$$?; \
+	  wait $$rest; rest=$$?; cat "$$printed"; rm -f "$$printed"; exit $$((unit | rest))
 
-# Three processes, each of which leaves most of a core idle at its end.
 test-rest:
 	@$(MAKE) --no-print-directory --output-sync=target -j 3 test-replay-seed test-replay-bare test-wheel
 

@@ -1,6 +1,7 @@
 """Leaves out, with the reason, the tests of clients that cannot be had on this machine."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -8,15 +9,15 @@ from tests.clients.environments import why_absent
 from tests.clients.pool import ClientPool, running_client_pool
 from tests.clients.table import CLIENTS
 
+HERE = Path(__file__).resolve().parent
 _REASONS = pytest.StashKey[list[str]]()
 
 
 def client_of(item: pytest.Item) -> str:
-    """The client that a test is about; "" for none."""
-    parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(
-        item, "callspec"
-    ) else {}  # fmt: skip
-    name = parameters.get("client", "")
+    """The client that a test of this folder is about; "" for none."""
+    if HERE not in item.path.parents or not isinstance(item, pytest.Function):
+        return ""
+    name = item.callspec.params.get("client", "") if hasattr(item, "callspec") else ""
     return name if name in CLIENTS else ""
 
 

@@ -3,11 +3,12 @@
 import ast
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 from tests.conftest import is_left_out
 from tests.house.source import ROOT, nodes, where, written
-from tests.shares import LONGEST
+from tests.shares import LONGEST, SECONDS, files_of, seconds_of, split
 
 MARKERS = ("engines", "long", "fuzz")  # those for which the Makefile makes a list
 TESTS = tuple(path for path in written() if path.is_relative_to(ROOT / "tests"))
@@ -129,9 +130,35 @@ def test_a_file_is_left_out_only_with_all_of_its_tests(
 @pytest.mark.checkout
 def test_the_longest_files_begin() -> None:
     """Each file that is named to begin is there, and xdist keeps the order that the tests get."""
-    spread = re.findall(
-        r"^.*--dist loadfile\b.*$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE
-    )
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    spread = re.findall(r"^.*--dist (?:loadfile|each)\b.*$", makefile, re.MULTILINE)
 
-    assert [] == [name for name in LONGEST if not (ROOT / "tests" / name).is_file()]
-    assert "SPREAD := $(PROCESSES) --dist loadfile --no-loadscope-reorder" in spread
+    assert [] == [name for name in (*LONGEST, *SECONDS) if not (ROOT / "tests" / name).is_file()]
+    assert [
+        "SPREAD := $(PROCESSES) --dist each --no-loadscope-reorder",
+        "THREE  := -n 3 --dist loadfile --no-loadscope-reorder",
+    ] == spread
+
+
+@pytest.mark.parametrize("parts", [1, 2, 5])
+def test_each_file_is_of_one_share(parts: int) -> None:
+    """No file is left out or read twice; the shares are about equal, and the house is whole."""
+    files = files_of([ROOT / "tests"])
+    shares = split(files, parts)
+    seconds = [seconds_of(share) for share in shares]
+
+    assert files == sorted(file for share in shares for file in share)
+    assert parts == len(shares)
+    assert max(seconds) < 1.05 * min(seconds)
+    assert 1 == sum(any(file.parent.name == "house" for file in share) for share in shares)
+
+
+def test_some_folders_are_split_as_well(tmp_path: Path) -> None:
+    """A file that is named itself belongs to a share, as those of folders do; a helper does not."""
+    for name in ("one/test_a.py", "one/support.py", "two/test_b.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+
+    assert [tmp_path / "one/test_a.py", tmp_path / "two/test_b.py"] == files_of(
+        [tmp_path / "one", tmp_path / "two/test_b.py"]
+    )
