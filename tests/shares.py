@@ -25,8 +25,68 @@ _SHARE = pytest.StashKey[set[Path]]()
 TOGETHER = "tests/house"
 
 # What the dearest files take of a process, seconds; each other file counts as REST_S.
-REST_S = 0.6
-SECONDS: dict[str, float] = {}
+REST_S = 1.6
+SECONDS: dict[str, float] = {
+    "pool/test_backup.py": 48,
+    "sim/test_report.py": 43,
+    "pool/test_doctor.py": 39,
+    "scheduler/test_closing.py": 34,
+    "sim/test_baseline.py": 29,
+    "core/fuzz/test_fuzz.py": 27,
+    "scheduler/test_own_alone.py": 24,
+    "scheduler/test_scheduler_adapters.py": 24,
+    "scheduler/test_two_schedulers.py": 22,
+    "core/test_asking.py": 20,
+    "scheduler/test_who_is_whom.py": 20,
+    "scheduler/test_control.py": 17,
+    "pool/test_erased_restore.py": 16,
+    "scheduler/test_policy_versions.py": 16,
+    "sim/test_advice.py": 16,
+    "sim/test_replay.py": 16,
+    "scheduler/test_closing_running.py": 15,
+    "sim/test_sensitivity.py": 15,
+    "node/test_environments.py": 14,
+    "scheduler/test_admin_http.py": 14,
+    "scheduler/test_batches.py": 14,
+    "scheduler/test_enrolment.py": 13,
+    "core/test_load_properties.py": 12,
+    "house/test_marked.py": 12,
+    "node/test_agent.py": 12,
+    "pool/test_bus_websocket.py": 12,
+    "scheduler/test_run.py": 12,
+    "scheduler/test_terms.py": 12,
+    "sdk/test_explanations.py": 12,
+    "core/test_counterfactuals.py": 11,
+    "core/test_properties.py": 11,
+    "core/test_put_off_work.py": 11,
+    "hostile/test_hostile_peers.py": 11,
+    "integration/test_nats_identity.py": 11,
+    "pool/test_run.py": 11,
+    "scheduler/test_erasures.py": 11,
+    "scheduler/test_oidc.py": 11,
+    "scheduler/test_store.py": 11,
+    "sdk/test_i18n.py": 11,
+    "hostile/test_node_control.py": 10,
+    "sdk/test_closed_months.py": 10,
+    "sim/test_battery.py": 10,
+    "sim/test_money.py": 10,
+    "hostile/test_hostile_keys.py": 9,
+    "integration/test_nats_server.py": 9,
+    "integration/test_request_hops.py": 9,
+    "scheduler/test_batch_store.py": 9,
+    "scheduler/test_messages.py": 9,
+    "scheduler/test_options.py": 9,
+    "scheduler/test_security_headers.py": 9,
+    "benchmarks/test_fairness_parts.py": 8,
+    "core/test_fairqueue_bound.py": 8,
+    "core/test_told_words.py": 8,
+    "hostile/test_decoders.py": 8,
+    "pool/test_install.py": 8,
+    "scheduler/test_metrics.py": 8,
+    "scheduler/test_signin.py": 8,
+    "scheduler/test_statement_pdf.py": 8,
+    "sdk/test_chat_template.py": 8,
+}
 
 # Files that take long, the longest first: they begin, so that none of them ends alone.
 LONGEST = (
@@ -65,10 +125,10 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def files_of(folders: Iterable[Path]) -> list[Path]:
     """The test files of some folders, and those that are named themselves."""
-    found: set[Path] = set()
+    files: set[Path] = set()
     for path in folders:
-        found |= set(path.rglob("test_*.py")) if path.is_dir() else {path}
-    return sorted(found)
+        files |= set(path.rglob("test_*.py")) if path.is_dir() else {path}
+    return sorted(files)
 
 
 def split(files: Sequence[Path], parts: int) -> list[list[Path]]:
