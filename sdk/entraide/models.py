@@ -22,6 +22,9 @@ DIMENSIONS = "dimensions"
 ENGINE_OPTIONS = REPETITION_PENALTY, STOP_TOKEN_IDS, THINKING_BUDGET = (
     "repetition_penalty", "stop_token_ids", "thinking_budget_tokens",
 )  # fmt: skip
+# Most tokens that a usual chat template adds to a prompt: once, and for each message.
+TEMPLATE_TOKENS, MESSAGE_TOKENS = 64, 16
+TEMPLATE_TOKENS_MAX = 1 << 14  # of any chat template
 # Mark of a replica whose engine may bring a prompt into a later answer: it gets public data only.
 PUBLIC_ONLY = "public_only"
 # Mark of a replica whose model was seen to think although it was told not to.
@@ -257,6 +260,8 @@ class ModelEntry(Struct, frozen=True, gc=False):
         thinking_signs: the signs of a template that is told by a sign.
         openness_class: class by the Model Openness Framework.
         openness_source: who evaluated the class, and where; or where no evaluation was found.
+        template_tokens: most tokens that its chat template adds to a question, as measured when its
+            weights were pinned; 0 where unknown.
     """
 
     name: str
@@ -282,6 +287,12 @@ class ModelEntry(Struct, frozen=True, gc=False):
     thinking_signs: ThinkingSigns = ThinkingSigns()
     openness_class: OpennessClass = OpennessClass.UNSTATED
     openness_source: str = ""
+    template_tokens: int = 0
+
+    @property
+    def extra_template_tokens(self) -> int:
+        """Tokens that its chat template adds beyond those of a usual one."""
+        return max(0, self.template_tokens - TEMPLATE_TOKENS - MESSAGE_TOKENS)
 
 
 class Catalogue(Struct, frozen=True, gc=False):

@@ -345,6 +345,8 @@ class Terms(Struct, frozen=True, gc=False):
         node_key: public key of the node, to whose subjects the run goes; left out likewise.
         lender_name: what people read in place of ``lender``; left out likewise.
         thinking: whether and how the model thinks; left out where it does not.
+        template_tokens: tokens that the model's chat template may add to the prompt beyond those of
+            a usual one; left out where there are none.
     """
 
     job: str
@@ -374,6 +376,7 @@ class Terms(Struct, frozen=True, gc=False):
     node_key: str | UnsetType = UNSET
     lender_name: str | UnsetType = UNSET
     thinking: ThinkingTerms | UnsetType = UNSET
+    template_tokens: int | UnsetType = UNSET
 
 
 class Candidate(Struct, frozen=True, gc=False):

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.core.builders import Pool, card, of, placed, usage
+from tests.core.builders import MODEL, Pool, card, catalogue, entry, of, placed, usage
 
 from entraide.types import Basis, Outcome
 from entraide_scheduler.core import commands, events
@@ -95,6 +95,23 @@ def test_report_beyond_the_lease_ends_the_job_well_and_marks_the_node() -> None:
     assert settle.settlement.energy_uwh == energy_limit_uwh(65.0, 2.0)
     assert {INPUT: 1, OUTPUT: 1, ENERGY: 1} == marks(pool)
     assert 3 == len(of(asked, commands.NodeMarked))
+
+
+@pytest.mark.parametrize(("model", "granted"), [(MODEL, 520), ("another", 100)])
+def test_a_template_that_shows_much_is_within_the_lease(model: str, granted: int) -> None:
+    """A lease has the prompt's bound and what the pinned template adds beyond a usual one."""
+    pool = lent()
+    pool.tell(events.CatalogueChanged, catalogue(entry(model, template_tokens=500)))
+    billed, marked = [], []
+    for job, input_tokens in (("j1", granted), ("j2", granted + 1)):
+        (place,) = of(pool.ask(job, input_tokens_max=100), commands.Place)
+        asked = pool.report(place, input_tokens=input_tokens)
+        (settle,) = of(asked, commands.Settle)
+        billed.append(settle.usage.input_tokens)
+        marked.append(marks(pool).get(INPUT, 0))
+
+    assert [granted, 100] == billed
+    assert [0, 1] == marked
 
 
 def test_energy_is_bounded_from_the_placement_on() -> None:

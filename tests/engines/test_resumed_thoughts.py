@@ -12,13 +12,18 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from msgspec import UNSET, UnsetType
+from tests.core.builders import entry
 from tests.engines.resuming import cuts_after, post, resumed
 from tests.engines.stories import COOP, kill, node_of, received, stream
 from tests.engines.support import events, llamacpp, ran, request
 from tests.engines.thinking_model import ALIAS, CLOSING_TOKENS, QUESTION, thinking_model
 from tests.integration.local_pool import RunningPool, up
 
+from entraide.catalogue.chat_template import check_template
+from entraide.catalogue.pin_fault import PinFault
+from entraide.models import MESSAGE_TOKENS, TEMPLATE_TOKENS
 from entraide.resuming import RESUME
+from entraide.thinking import Thinking
 from entraide.types import Effort, ThinkingTerms
 from entraide_node.engines.base import CHAT
 from entraide_node.engines.supervised_engine import SupervisedEngine
@@ -105,6 +110,18 @@ async def test_a_thought_is_a_choice_and_is_counted(engine: SupervisedEngine) ->
     assert 3 + CLOSING_TOKENS < free < outputs[1]
     assert 3 <= bounded <= 3 + CLOSING_TOKENS < outputs[2]
     assert (2, 2) == (end.usage.reasoning_tokens, end.usage.completion_tokens)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_pin_measures_what_the_template_shows(engine: SupervisedEngine) -> None:
+    """The engine reads more than a usual template adds, and no more than the pin measured."""
+    _, end = await ran(engine, request(**told(UNSET) | {"max_tokens": 1}))
+    measured = check_template(entry(ALIAS, thinking=Thinking.ARGUMENT), [thinking_model()])
+    assert not isinstance(measured, PinFault)
+    text_bytes = len(QUESTION[0]["content"].encode())
+    usual = text_bytes + TEMPLATE_TOKENS + MESSAGE_TOKENS
+
+    assert usual < end.usage.prompt_tokens <= usual + measured.extra_template_tokens
 
 
 @pytest.mark.asyncio(loop_scope="module")

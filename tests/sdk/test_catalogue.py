@@ -113,6 +113,7 @@ FAULTY = {
     "no context": ({"context_tokens_max": 0}, "context_tokens_max"),
     "no memory": ({"kv_bytes_per_token": 0}, "kv_bytes_per_token"),
     "negative windows": ({"kv_bytes_per_sequence": -1}, "kv_bytes_per_token"),
+    "a template without end": ({"template_tokens": 2**20}, "template_tokens"),
     "energy without end": ({"energy_wh_per_1k_tokens": float("inf")}, "energy_wh_per_1k_tokens"),
     "another format": ({"artefacts": (artefact(format="onnx"),)}, "artefacts[0].format"),
     "a quantisation that is a path": (

@@ -10,7 +10,9 @@ import msgspec
 import pytest
 from tests.core.builders import entry
 
-from entraide.catalogue.chat_template import check_thinking, read_template, render_prompts
+from entraide.catalogue.chat_template import check_template, read_template, render_prompts
+from entraide.catalogue.pin_fault import PinFault
+from entraide.models import TEMPLATE_TOKENS_MAX
 from entraide.thinking import Effort, Thinking, ThinkingSigns, find_terms
 from entraide_scheduler.gateway.chat.fields import SystemMessage, UserMessage
 from entraide_scheduler.gateway.chat.thinking import with_sign
@@ -65,9 +67,34 @@ def test_a_template_agrees_with_the_catalogue_or_is_refused(case: str, tmp_path:
     template, thinking, agrees = DECLARED[case]
     file = tmp_path / "chat_template.jinja"
     file.write_text(template)
-    fault = check_thinking(entry("m", thinking=thinking), [file])
+    checked = check_template(entry("m", thinking=thinking), [file])
 
-    assert (None if agrees else ("thinking", thinking)) == (fault and (fault.code, fault.detail))
+    if agrees:
+        assert not isinstance(checked, PinFault)
+        assert 0 < checked.template_tokens < TEMPLATE_TOKENS_MAX
+    else:
+        assert PinFault("thinking", thinking) == checked
+
+
+def test_what_a_template_adds_to_a_question(tmp_path: Path) -> None:
+    """Its bytes, once: a byte-level tokenizer makes no more tokens; of the formats, the most."""
+    file = tmp_path / "chat_template.jinja"
+    file.write_text("{{ 'é' * 200 }}" + TURNS)
+    model = entry("m")
+    first = check_template(model, [file])
+    file.write_text(TURNS)
+    second = check_template(model, [file])
+    assert not isinstance(first, PinFault)
+    assert not isinstance(second, PinFault)
+    again = check_template(first, [file])
+    shown = "<|im_start|>user\n<|im_end|>\n<|im_start|>assistant\n"
+
+    assert len(shown) + 2 == second.template_tokens
+    assert second.template_tokens + 400 == first.template_tokens
+    assert first == again
+    assert (0, first.template_tokens - 80) == (
+        second.extra_template_tokens, first.extra_template_tokens,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("name", OFF)

@@ -390,3 +390,19 @@ def test_progress_has_the_measured_rate(lang: str, capsys: pytest.CaptureFixture
             speed={"en": "200\u00a0MB", "fr": "200\u00a0Mo"}[lang], time="15\u00a0s",
         )
     ] == lines  # fmt: skip
+
+
+@pytest.mark.parametrize(("end", "outcome"), [("", "pinned"), ("<think>\n", "not pinned")])
+def test_a_folders_template_is_checked(
+    served: ServedPool, cli: Cli, folder: Path, end: str, outcome: str
+) -> None:
+    """A template that contradicts the catalogue is named; of another, what it adds is kept."""
+    template = "{% for message in messages %}" + 90 * "x" + "{{ message.content }}{% endfor %}"
+    (folder / "SmolLM2-135M-Instruct/chat_template.jinja").write_text(template + end)
+    result = pin_folder(cli, served, folder)
+    (said, _) = outcomes(result.out)["SmolLM2-135M-Instruct/model.safetensors"]
+    model = of(served, "smollm2-135m-instruct")
+
+    assert outcome == said
+    assert (92 if outcome == "pinned" else 0) == model.template_tokens
+    assert (outcome != "pinned") == ("thinking" in result.err)

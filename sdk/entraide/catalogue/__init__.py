@@ -19,6 +19,7 @@ from entraide.models import (
     ALIASES,
     EVALUATED_LANGUAGES,
     FORMATS,
+    TEMPLATE_TOKENS_MAX,
     Artefact,
     ArtefactFile,
     Catalogue,
@@ -147,6 +148,8 @@ def _entry_faults(entry: ModelEntry) -> list[str]:
         keys.append("context_tokens_max")
     if not (0 < entry.kv_bytes_per_token < 10**9 and 0 <= entry.kv_bytes_per_sequence < 10**12):
         keys.append("kv_bytes_per_token")
+    if not 0 <= entry.template_tokens <= TEMPLATE_TOKENS_MAX:
+        keys.append("template_tokens")
     if not 0.0 <= entry.energy_wh_per_1k_tokens < 1e6 or len(entry.energy_class) > 1:
         keys.append("energy_wh_per_1k_tokens")
     if not _is_sourced(entry):

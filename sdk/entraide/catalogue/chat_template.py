@@ -1,7 +1,8 @@
 """Chat template: whether a model's template can be told not to think, found by rendering it.
 
 Input: the pinned files of a model, and what the catalogue declares. Output: the text of the
-template, and whether its prompts with the thought on and off differ as declared. A template is a
+template, whether its prompts with the thought on and off differ as declared, and the most tokens
+that it adds to a question. A template is a
 program that somebody else wrote: it is rendered by Jinja's sandbox, in a process of its own
 (``template_child``) with limits on time, memory and output.
 """
@@ -14,16 +15,18 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from entraide.catalogue.gguf import NotGguf, read_text
 from entraide.catalogue.pin_fault import PinFault
 from entraide.catalogue.weight_files import GGUF_SUFFIX
 from entraide.decoding import decode_json
-from entraide.models import ModelEntry
+from entraide.models import TEMPLATE_TOKENS_MAX, ModelEntry
 from entraide.thinking import TEMPLATE_ARGUMENTS, Thinking
 
 MODULE = "entraide.catalogue.template_child"
 TEMPLATE_CHARS_MAX = 1 << 20
+ADDED_SIGNS = 2
 OUTPUT_BYTES_MAX = 4 << 20
 TIMEOUT_S = 20.0
 GGUF_KEY = "tokenizer.chat_template"
@@ -38,10 +41,10 @@ class TemplateRequest(Struct, frozen=True):
     renderings: list[dict[str, Any]]
 
 
-def check_thinking(entry: ModelEntry, paths: list[Path]) -> PinFault | None:
-    """Returns why a model's template contradicts what the catalogue declares of its thought.
+def check_template(entry: ModelEntry, paths: list[Path]) -> ModelEntry | PinFault:
+    """Returns a model with what its template adds to a prompt, or why the template is refused.
 
-    A model without a template of its own, or with one that cannot be rendered, is not refused.
+    A model without a template of its own, or with one that cannot be rendered, stays as it is.
 
     Args:
         entry: the model.
@@ -50,7 +53,25 @@ def check_thinking(entry: ModelEntry, paths: list[Path]) -> PinFault | None:
     template = read_template(paths)
     prompts = render_prompts(template) if template else None
     if prompts is None:
-        return None
+        return entry
+    fault = _check_thinking(entry, prompts)
+    most = max(entry.template_tokens, count_template_tokens(prompts))  # of all its formats
+    return fault or replace(entry, template_tokens=most)
+
+
+def count_template_tokens(prompts: tuple[str, str]) -> int:
+    """Returns the most tokens that a template adds to a question, from its prompts.
+
+    A byte-level tokenizer makes one token of a byte at most; engines add signs at the beginning and
+    at the end.
+    """
+    question_bytes = len(QUESTION[0]["content"].encode())
+    size = max(len(prompt.encode("utf-8", "replace")) for prompt in prompts)
+    return min(TEMPLATE_TOKENS_MAX, size - question_bytes + ADDED_SIGNS)
+
+
+def _check_thinking(entry: ModelEntry, prompts: tuple[str, str]) -> PinFault | None:
+    """Returns why a model's template contradicts what the catalogue declares of its thought."""
     on, off = prompts
     is_told = on != off
     declared = entry.thinking

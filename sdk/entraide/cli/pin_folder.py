@@ -11,9 +11,11 @@ from pathlib import Path
 
 import typer
 from msgspec import Struct
+from msgspec.structs import replace
 
 from entraide import catalogue as documents
 from entraide import i18n
+from entraide.catalogue.chat_template import check_template
 from entraide.catalogue.folder_match import Match, Standing, WeightSet, find_sets, match_set
 from entraide.catalogue.gather import Sources
 from entraide.catalogue.model_store import compute_sha256
@@ -150,9 +152,16 @@ def _plan(
             reports.append(SetReport(weights, "broken", model, detail=fault))
             continue
         report = _decide(weights, match, digests, lang)
-        if report.outcome == "pinned" and report.artefact is not None and match.entry is not None:
-            entry = with_pinned(match.entry, {match.index: report.artefact})
-            catalogue = documents.with_entries(catalogue, entry)
+        artefact = report.artefact
+        if report.outcome == "pinned" and artefact is not None and match.entry is not None:
+            paths = [weights.folder / file.name for file in artefact.files]
+            checked = check_template(match.entry, paths)
+            if isinstance(checked, PinFault):
+                sentence = fault_text(report.model, artefact.format, checked, lang)
+                report = replace(report, outcome="fault", artefact=None, detail=sentence)
+            else:
+                entry = with_pinned(checked, {match.index: artefact})
+                catalogue = documents.with_entries(catalogue, entry)
         reports.append(report)
     return reports, catalogue
 

@@ -149,7 +149,7 @@ def _fetch(
     lang: str,
 ) -> tuple[int, list[str]]:
     """Fetches and pins artefacts one by one; returns how many, and sentences on the others."""
-    from entraide.catalogue.chat_template import check_thinking
+    from entraide.catalogue.chat_template import check_template
     from entraide.catalogue.gather import Sources
 
     sources = Sources(folders=() if folder is None else (folder,), hub=folder is None)
@@ -157,13 +157,13 @@ def _fetch(
     weights.announce([(entry.name, artefact, sources) for artefact in listed.values()])
     for index, artefact in listed.items():
         fault = weights.gather(entry.name, artefact, sources)
-        fault = fault or check_thinking(entry, weights.paths(entry.name, artefact))
-        if fault is not None:
-            faults.append(fault_text(entry.name, artefact.format, fault, lang))
-            if fault.code == "unreachable":
+        checked = fault or check_template(entry, weights.paths(entry.name, artefact))
+        if isinstance(checked, PinFault):
+            faults.append(fault_text(entry.name, artefact.format, checked, lang))
+            if checked.code == "unreachable":
                 break  # the other formats are on the same hub
             continue
-        catalogue = _write(pool, catalogue, entry, {index: artefact}, lang)
+        catalogue = _write(pool, catalogue, checked, {index: artefact}, lang)
         entry = find_entry(catalogue, entry.name, lang)
         pinned += 1
     if pinned:

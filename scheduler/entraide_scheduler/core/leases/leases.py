@@ -66,7 +66,8 @@ def offer_lease(
     job.attempts += 1
     job.explanation = explanations.explain_placement(state, job, result, pick, request)
     expected = _predict_run(pick, request)
-    reserved = facts.input_tokens_max + job.output_tokens_max * max(1, facts.choices)
+    input_tokens_max = facts.input_tokens_max + state.model_aliases.template_tokens_of(facts)
+    reserved = input_tokens_max + job.output_tokens_max * max(1, facts.choices)
     charge = state.queue.start_run(
         job,
         input_tokens=expected.input_tokens,
@@ -108,15 +109,16 @@ def _make_lease(
     state: State, job: Job, pick: Pick, expected: ExpectedRun, charge: RunCharge
 ) -> Lease:
     facts, view = job.facts, pick.best.view
+    terms = _make_terms(state, job, pick)
     lease = Lease(
-        _make_terms(state, job, pick),
+        terms,
         LeaseState.OFFERED,
         charge,
         expected,
         facts.job_class is JobClass.BATCH,
         view.coop != facts.coop,
         view.cost.start_s - view.node.card.rtt_s + expected.input_tokens * view.cost.input_s,
-        facts.input_tokens_max,
+        facts.input_tokens_max + (terms.template_tokens or 0),
         job.output_tokens_max * max(1, facts.choices),
         holds=_reserve_quotas(state, job, expected),
         shape=job.shape if charge.own is None else None,
@@ -181,6 +183,7 @@ def _make_terms(state: State, job: Job, pick: Pick) -> Terms:
         card.node_key or UNSET,
         state.coops[view.coop].name or UNSET if view.coop in state.coops else UNSET,
         state.model_aliases.thinking_of(job.facts, job.output_tokens_max) or UNSET,
+        state.model_aliases.template_tokens_of(facts) or UNSET,
     )
 
 

@@ -106,6 +106,11 @@ class ModelAliases:
             entry.thinking_signs if entry is not None else ThinkingSigns(),
         )
 
+    def template_tokens_of(self, facts: RequestFacts) -> int:
+        """Returns the prompt tokens that a model's template adds beyond those of a usual one."""
+        entry = None if facts.embeds else self.entries.get(facts.model)
+        return entry.extra_template_tokens if entry is not None else 0
+
     def _cost(
         self, facts: RequestFacts, model: str, grade: Grade, eligible: EligibleNodes
     ) -> float:

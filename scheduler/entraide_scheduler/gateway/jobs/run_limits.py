@@ -77,7 +77,7 @@ class RunLimits(Struct):
             sent_tokens: output tokens that the client has of earlier runs; this run reads them.
         """
         granted = placed.output_tokens_max * max(1, facts.choices) - sent_tokens
-        input_tokens = facts.input_tokens_max
+        input_tokens = facts.input_tokens_max + (placed.terms.template_tokens or 0)
         if placed.earlier:
             input_tokens += placed.output_tokens_max
         with_logprobs = "logprobs" in facts.features

@@ -10,11 +10,10 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from entraide.models import MESSAGE_TOKENS, TEMPLATE_TOKENS
 from entraide_scheduler.gateway.requests import (
     CHAT,
     EMBEDDINGS,
-    MESSAGE_TOKENS,
-    TEMPLATE_TOKENS,
     ParsedRequest,
 )
 

@@ -47,8 +47,6 @@ from entraide_scheduler.gateway.requests.endpoints import (
 from entraide_scheduler.gateway.requests.openai import (
     CHAT,
     EMBEDDINGS,
-    MESSAGE_TOKENS,
-    TEMPLATE_TOKENS,
     ParsedRequest,
     encode_for_engine,
 )
@@ -62,13 +60,11 @@ __all__ = [
     "IGNORED",
     "KEEP_MAX_S",
     "MESSAGES",
-    "MESSAGE_TOKENS",
     "NAMES",
     "NEUTRAL",
     "PATHS",
     "REQUESTS",
     "STREAM_HEADERS",
-    "TEMPLATE_TOKENS",
     "AnswerEvent",
     "AnswerPlaced",
     "AnswerSeam",

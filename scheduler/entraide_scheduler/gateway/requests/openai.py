@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from entraide.models import DIMENSIONS, ENGINE_OPTIONS
+from entraide.models import DIMENSIONS, ENGINE_OPTIONS, MESSAGE_TOKENS, TEMPLATE_TOKENS
 from entraide.models import EMBEDDINGS as EMBEDDINGS_FEATURE
 from entraide.types import ThinkingTerms
 from entraide_scheduler.gateway.chat import (
@@ -58,10 +58,6 @@ __all__ = [
     "encode_for_engine", "parse_request",
 ]  # fmt: skip
 
-# An upper bound for byte-level tokenizers: one token per byte of text, and these numbers for the
-# chat template.
-TEMPLATE_TOKENS = 64
-MESSAGE_TOKENS = 16
 IMAGE_TOKENS_MAX = 4_096
 
 
@@ -72,7 +68,8 @@ class ParsedRequest(Struct, frozen=True):
         path: the engine's path: ``CHAT``, ``COMPLETION`` or ``EMBEDDINGS``.
         model: public name of the model.
         text_bytes: UTF-8 bytes of all text.
-        input_tokens_max: upper bound of the prompt tokens.
+        input_tokens_max: upper bound of the prompt tokens, with a usual chat template: byte-level
+            tokenizers make one token of a byte at most.
         output_tokens_max: the client's limit per answer, tokens, or None.
         choices: number of answers.
         features: features that the engine must support.
