@@ -1,20 +1,19 @@
 """What an operator starts: a policy or more demand tried on the past; and the doctor's findings."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import grpc
 import psutil
 import pytest
-from msgspec import structs
 from tests.integration.nats_support import running_pool
+from tests.operations import operations_at_equal_priority
 from tests.scheduler.pool_support import HONEST, RunningScheduler, running_scheduler
 from tests.waiting import eventually
 
 from entraide.v1 import admin_pb2
-from entraide_scheduler.operations import replay_operation
 from entraide_scheduler.operations.operation_runner import FOLDER_PREFIX
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
@@ -56,10 +55,10 @@ async def end_of(pool: RunningScheduler, kind: str) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def prompt_replays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Gives replays their share of a busy machine, where an idle process may wait for minutes."""
-    prompt = structs.replace(replay_operation.REPLAY_LIMITS, is_idle=False, niceness=0)
-    monkeypatch.setattr(replay_operation, "REPLAY_LIMITS", prompt)
+def equal_priority() -> Iterator[None]:
+    """Gives replays and the doctor their share of a busy machine."""
+    with operations_at_equal_priority():
+        yield
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from msgspec import Struct
 from playwright.async_api import Browser
 from tests.core.builders import entry, replica
 from tests.integration.nats_support import running_pool
-from tests.pages.support import Visit, Visitors, tasks_at_equal_priority, visitors
+from tests.operations import operations_at_equal_priority
+from tests.pages.support import Visit, Visitors, visitors
 from tests.scheduler.pool_support import RunningScheduler, ScriptedNode, running_scheduler
 from tests.waiting import eventually
 
@@ -132,12 +133,11 @@ class Hostile(Struct):
 async def hostile_pool(folder: Path, browser: Browser) -> AsyncIterator[Hostile]:
     """A scheduler with a bus, filled with hostile names, whose machine sends heartbeats."""
     (folder / "models.json").write_bytes(documents.write(Catalogue(1, 1.0, (ENTRY,))))
-    async with (
-        tasks_at_equal_priority(),
-        running_pool(folder) as bus,
-        running_scheduler(folder, bus, CONFIG) as pool,
-        visitors(browser, pool.gateway.url) as guests,
-    ):
+    async with contextlib.AsyncExitStack() as parts:
+        parts.enter_context(operations_at_equal_priority())
+        bus = await parts.enter_async_context(running_pool(folder))
+        pool = await parts.enter_async_context(running_scheduler(folder, bus, CONFIG))
+        guests = await parts.enter_async_context(visitors(browser, pool.gateway.url))
         opened = Hostile(pool, guests, [])
         await opened.fill()
         beating = asyncio.create_task(opened.beat())

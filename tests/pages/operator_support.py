@@ -9,7 +9,8 @@ from typing import Any
 from msgspec import Struct
 from playwright.async_api import Browser
 from tests.integration.nats_support import NatsPool, running_pool
-from tests.pages.support import Visit, Visitors, tasks_at_equal_priority, visitors
+from tests.operations import operations_at_equal_priority
+from tests.pages.support import Visit, Visitors, visitors
 from tests.scheduler.pool_support import RunningScheduler, ScriptedNode, running_scheduler
 from tests.waiting import eventually
 
@@ -70,12 +71,11 @@ class Operated(Struct):
 @contextlib.asynccontextmanager
 async def operated(folder: Path, browser: Browser) -> AsyncIterator[Operated]:
     """A scheduler with a machine at work."""
-    async with (
-        tasks_at_equal_priority(),
-        running_pool(folder) as bus,
-        running_scheduler(folder, bus) as pool,
-        visitors(browser, pool.gateway.url) as guests,
-    ):
+    async with contextlib.AsyncExitStack() as parts:
+        parts.enter_context(operations_at_equal_priority())
+        bus = await parts.enter_async_context(running_pool(folder))
+        pool = await parts.enter_async_context(running_scheduler(folder, bus))
+        guests = await parts.enter_async_context(visitors(browser, pool.gateway.url))
         used = Operated(bus, pool, guests, [])
         await used.join("atelier-1")
         beating = asyncio.create_task(used.beat())

@@ -9,11 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import pytest
-from msgspec.structs import replace
 from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 
-from entraide_scheduler.operations import doctor_run, pin_operation, replay_operation
 from tests import browser
 
 SCREENSHOTS = os.environ.get("ENTRAIDE_SCREENSHOTS", "")  # a folder, for whoever will look at them
@@ -23,25 +20,7 @@ WIDE, PHONE = (browser.WIDE, 800), (browser.PHONE, 844)
 LOOKS = (  # each two of a language, a window and colours stand together once
     ("fr", WIDE, "light"), ("fr", PHONE, "dark"), ("en", WIDE, "dark"), ("en", PHONE, "light"),
 )  # fmt: skip
-LIMITS = (
-    (doctor_run, "DOCTOR_LIMITS"),
-    (pin_operation, "PIN_LIMITS"),
-    (replay_operation, "REPLAY_LIMITS"),
-)
 VIEWS = (("fr", PHONE), ("en", WIDE))  # French is the longer language
-
-
-@contextlib.asynccontextmanager
-async def tasks_at_equal_priority() -> AsyncIterator[None]:
-    """Gives the operator's tasks the priority of the scheduler while a test waits for them.
-
-    At their own they would get no time while other tests use the processor.
-    """
-    with pytest.MonkeyPatch.context() as patched:
-        for module, name in LIMITS:
-            equal = replace(getattr(module, name), is_idle=False, niceness=0)
-            patched.setattr(module, name, equal)
-        yield
 
 
 class Visit(browser.Visit):
