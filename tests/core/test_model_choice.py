@@ -27,9 +27,11 @@ from entraide_scheduler.core.policy import CoopTerms
 SUMMARISE, ANSWER = Task.SUMMARISE, Task.ANSWER
 
 
-def cell(low: float, high: float = 1.0, task: Task = SUMMARISE, lang: str = "fr") -> TaskQuality:
+def cell(
+    low: float, high: float = 1.0, task: Task = SUMMARISE, lang: str = "fr", weights: str = ""
+) -> TaskQuality:
     """A measured cell with an interval."""
-    return TaskQuality(task, lang, (low + high) / 2, low, high, 60, "1", "ab" * 32)
+    return TaskQuality(task, lang, (low + high) / 2, low, high, 60, "1", "ab" * 32, weights)
 
 
 def sized(billions: int, *quality: TaskQuality, **changes: Any) -> ModelEntry:
@@ -149,6 +151,57 @@ def test_a_text_that_shows_no_language_takes_the_co_ops(pool: Pool) -> None:
         )
         for place in asked
     ]
+
+
+# What the nodes serve of m1, or could load; and whether its card, on the weights "abc", counts.
+WEIGHTS: dict[str, tuple[tuple[str, ...], str, bool]] = {
+    "the measured ones": (("sha256:abc",), "", True),
+    "on two nodes": (("sha256:abc", "sha256:abc"), "", True),
+    "others": (("sha256:def",), "", False),
+    "others on one of two nodes": (("sha256:abc", "sha256:def"), "", False),
+    "the measured ones, and others to load": (("sha256:abc",), "sha256:def", True),
+    "the measured ones to load": ((), "sha256:abc", True),
+    "others to load": ((), "sha256:def", False),
+}
+
+
+@pytest.mark.parametrize("case", WEIGHTS)
+def test_a_card_counts_for_the_weights_that_it_was_measured_on(pool: Pool, case: str) -> None:
+    """A model whose nodes have other weights than the measured ones is not measured."""
+    served, offered, counts = WEIGHTS[case]
+    measured = tuple(cell(0.9, task=task, weights="sha256:abc") for task in Task)
+    pool.tell(events.CatalogueChanged, catalogue(sized(1, *measured)))
+    for number, revision in enumerate(served):
+        pool.join(card(f"n{number}", replicas=(replica("m1", revision=revision),)))
+    if offered:
+        offers = (loadable("m1", revision=offered),)
+        pool.join(card("n9", replicas=(), loadable=offers, models_bytes=8 * GB))
+    pool.ask("j1", model="petit", **FRENCH)
+    values = pool.core.explain("j1", pool.now).values
+
+    assert ("m1", counts) == (values["model"], values["quality"] == "passes")
+
+
+def test_a_card_on_several_weights_counts_for_each(pool: Pool) -> None:
+    """An evaluation that several weights answered names none of them."""
+    pool.tell(events.CatalogueChanged, catalogue(sized(1, GOOD)))
+    pool.join(card("n1", replicas=(replica("m1", revision="sha256:abc"),)))
+    pool.join(card("n2", replicas=(replica("m1", revision="sha256:def"),)))
+
+    assert (
+        "passes" == place_in(pool.ask("j1", model="petit", **FRENCH)).explanation.values["quality"]
+    )
+
+
+def test_new_weights_change_the_choice(pool: Pool) -> None:
+    """A node that comes with other weights makes the model one that is not measured."""
+    measured = cell(0.9, weights="sha256:abc")
+    started(pool, sized(1, measured), sized(7, GOOD))
+    before = place_in(pool.ask("j1", model="auto", **FRENCH)).terms.model
+    pool.join(card("n2", replicas=(replica("m1", revision="sha256:def"),)))
+    after = place_in(pool.ask("j2", model="auto", **FRENCH)).terms.model
+
+    assert ("m1", "m7") == (before, after)
 
 
 def test_a_good_model_is_loaded_rather_than_a_bad_one_used(pool: Pool) -> None:

@@ -16,7 +16,7 @@ def alias_values(state: State, job: Job) -> Values:
     """Returns the values of the sentences on an alias."""
     facts = job.facts
     values: Values = {"alias": job.alias, "model": facts.model}
-    grade = state.model_aliases.grades.of_request(facts).get(facts.model)
+    grade = state.model_aliases.find_grade(state.fleet, facts, facts.model)
     if grade is None:
         return values
     values["quality"] = grade.standing.name.lower()

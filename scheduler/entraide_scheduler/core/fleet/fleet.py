@@ -29,7 +29,7 @@ from entraide_scheduler.core.estimation import AvailabilityProfile, PerformanceM
 from entraide_scheduler.core.fleet.eligibility import EligibilityIndex
 from entraide_scheduler.core.fleet.loadable_index import (
     LoadableIndex,
-    count_context,
+    OfferedValues,
     find_loadable,
 )
 from entraide_scheduler.core.fleet.replica_index import ReplicaIndex, added_power_w
@@ -95,11 +95,12 @@ class Fleet:
     def __init__(self, changes: Changes) -> None:
         self._changes = changes
         self.nodes: dict[str, Node] = {}
-        self.contexts: dict[str, tuple[int, ...]] = {}
+        self._contexts = OfferedValues[int]()
+        self._revisions = OfferedValues[str]()
+        self.contexts = self._contexts.by_model
         self.replica_index = ReplicaIndex(self.nodes, changes)
         self.loadable_index = LoadableIndex()
         self.newcomers: dict[str, Node] = {}
-        self._offers: dict[str, dict[int, int]] = {}
         self.eligibility = EligibilityIndex(self.nodes, self.replica_index, self.loadable_index)
         self.eligible_nodes = self.eligibility.eligible_nodes
 
@@ -329,6 +330,11 @@ class Fleet:
         """Tells whether a node that has not left serves a model or could load it."""
         return model in self.contexts or model in self.loadable_index.by_model
 
+    def revisions_of(self, model: str) -> tuple[str, ...]:
+        """Returns the distinct weights of a model that nodes serve, else those they could load."""
+        served = self._revisions.by_model.get(model, ())
+        return served or self.loadable_index.revisions.get(model, ())
+
     def update_model_loads(self, node: Node) -> None:
         """Updates the index of loadable models for a node whose model loads changed."""
         self.loadable_index.remove_node(node)
@@ -353,7 +359,8 @@ class Fleet:
         else:
             self.loadable_index.remove_node(node)
         for model, replica in node.replicas.items():
-            count_context(self._offers, self.contexts, model, replica.context_tokens, times)
+            self._contexts.count(model, replica.context_tokens, times)
+            self._revisions.count(model, replica.revision, times)
 
     def restore(self, nodes: dict[str, Node], at: float) -> None:
         """Adds the nodes of a snapshot."""

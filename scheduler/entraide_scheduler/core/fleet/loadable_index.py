@@ -4,11 +4,13 @@ Input: nodes as they join, change and leave. Output: lookups for admission, alia
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Generic, TypeVar
 
 from entraide.types import Loadable, NodeCard
 from entraide_scheduler.core.records import Node
 
 NO_NODES: dict[str, Node] = {}
+Value = TypeVar("Value", int, str)
 
 
 def find_loadable(card: NodeCard, served: Mapping[str, object]) -> dict[str, Loadable]:
@@ -20,32 +22,29 @@ def find_loadable(card: NodeCard, served: Mapping[str, object]) -> dict[str, Loa
     return offers
 
 
-def count_context(
-    offers: dict[str, dict[int, int]],
-    contexts: dict[str, tuple[int, ...]],
-    model: str,
-    tokens: int,
-    change: int,
-) -> None:
-    """Adds (1) or removes (-1) one offer of a context length.
+class OfferedValues(Generic[Value]):
+    """The distinct values of one property of a model's offers, such as context lengths.
 
-    Args:
-        offers: number of offers by model and length.
-        contexts: the distinct lengths by model, ascending.
-        model: of the offer.
-        tokens: its length.
-        change: 1 or -1.
+    Attributes:
+        by_model: the distinct values by model, ascending.
     """
-    counts = offers.setdefault(model, {})
-    counts[tokens] = counts.get(tokens, 0) + change
-    if not counts[tokens]:
-        del counts[tokens]
-    elif counts[tokens] > 1 or change < 0:
-        return  # the lengths are the same
-    if counts:
-        contexts[model] = tuple(sorted(counts))
-    else:
-        del offers[model], contexts[model]
+
+    def __init__(self) -> None:
+        self.by_model: dict[str, tuple[Value, ...]] = {}
+        self._counts: dict[str, dict[Value, int]] = {}
+
+    def count(self, model: str, value: Value, change: int) -> None:
+        """Adds (1) or removes (-1) one offer with a value."""
+        counts = self._counts.setdefault(model, {})
+        counts[value] = counts.get(value, 0) + change
+        if not counts[value]:
+            del counts[value]
+        elif counts[value] > 1 or change < 0:
+            return  # the values are the same
+        if counts:
+            self.by_model[model] = tuple(sorted(counts))
+        else:
+            del self._counts[model], self.by_model[model]
 
 
 class LoadableIndex:
@@ -55,13 +54,16 @@ class LoadableIndex:
         nodes: nodes that offer a model, or have loaded one on the pool's instruction, by name.
         by_model: nodes that offer a model, by model and name.
         contexts: by model, the distinct context lengths on offer, ascending, tokens.
+        revisions: by model, the distinct weights on offer.
     """
 
     def __init__(self) -> None:
         self.nodes: dict[str, Node] = {}
         self.by_model: dict[str, dict[str, Node]] = {}
-        self.contexts: dict[str, tuple[int, ...]] = {}
-        self._offers: dict[str, dict[int, int]] = {}
+        self._contexts = OfferedValues[int]()
+        self._revisions = OfferedValues[str]()
+        self.contexts = self._contexts.by_model
+        self.revisions = self._revisions.by_model
 
     def add_node(self, node: Node) -> None:
         """Adds a node that joined, or whose card changed."""
@@ -70,7 +72,8 @@ class LoadableIndex:
             self.nodes[name] = node
         for model, offer in node.loadable.items():
             self.by_model.setdefault(model, {})[name] = node
-            count_context(self._offers, self.contexts, model, offer.context_tokens, 1)
+            self._contexts.count(model, offer.context_tokens, 1)
+            self._revisions.count(model, offer.revision, 1)
 
     def remove_node(self, node: Node) -> None:
         """Removes a node that leaves, or before its card changes."""
@@ -82,7 +85,8 @@ class LoadableIndex:
                 continue
             if not nodes:
                 del self.by_model[model]
-            count_context(self._offers, self.contexts, model, offer.context_tokens, -1)
+            self._contexts.count(model, offer.context_tokens, -1)
+            self._revisions.count(model, offer.revision, -1)
 
     def sorted_nodes(self) -> Iterator[Node]:
         """Returns the nodes in order of name."""

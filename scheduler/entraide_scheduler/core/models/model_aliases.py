@@ -66,12 +66,12 @@ class ModelAliases:
         asked = facts.model
         if asked not in ALIASES or asked in fleet.contexts or asked in self.entries:
             return asked
-        grades = self.grades.of_request(facts)
         candidates = self._list_candidates(fleet, facts)
-        candidates.sort(key=lambda name: grades.get(name, UNKNOWN_GRADE).standing)
+        grades = {name: self.find_grade(fleet, facts, name) or UNKNOWN_GRADE for name in candidates}
+        candidates.sort(key=lambda name: grades[name].standing)
         best_model, best, best_standing = "", (UNREACHABLE, 0.0), QualityStanding.OTHER_LANGUAGE
         for name in candidates:
-            grade = grades.get(name, UNKNOWN_GRADE)
+            grade = grades[name]
             if best_model and grade.standing > best_standing:
                 break
             eligible = fleet.eligible_nodes(minimal_shape(fleet, facts, name))
@@ -86,6 +86,10 @@ class ModelAliases:
             if not rank and cost == -inf:
                 break
         return best_model
+
+    def find_grade(self, fleet: Fleet, facts: RequestFacts, model: str) -> Grade | None:
+        """Returns how a model stands for a request, by what was measured on the fleet's weights."""
+        return self.grades.find_grade(facts, model, fleet.revisions_of(model))
 
     def thinking_of(self, facts: RequestFacts, output_tokens_max: int) -> ThinkingTerms | None:
         """Returns how a job's model thinks; None where it does not.

@@ -3,7 +3,8 @@
 Input: a model's entry, the policy's least rates of right answers, and the task and language of a
 request. Output: a ``Grade``. A model passes if the lower bound of its measured rate reaches the
 least rate in each task and language that the request may mean: a request without a task may be any,
-one without a language may be in either. The worst of these cells decides.
+one without a language may be in either. The worst of these cells decides. A cell counts if it was
+measured on the weights that the pool's nodes serve, all of them.
 """
 
 from collections.abc import Iterable
@@ -57,13 +58,18 @@ class ModelGrades:
     """Grades of the catalogue's models, kept by task and language until either input changes."""
 
     def __init__(self) -> None:
-        self._entries: tuple[ModelEntry, ...] = ()
+        self._entries: dict[str, ModelEntry] = {}
+        self._weights: dict[str, frozenset[str]] = {}  # measured ones, by model
         self._terms = QualityTerms()
-        self._grades: dict[tuple[Task | None, str], dict[str, Grade]] = {}
+        self._grades: dict[tuple[str, str, Task | None, str], Grade] = {}
 
     def set_entries(self, entries: Iterable[ModelEntry]) -> None:
         """Replaces the models."""
-        self._entries = tuple(entries)
+        self._entries = {entry.name: entry for entry in entries}
+        self._weights = {
+            name: frozenset(cell.weights for cell in entry.quality)
+            for name, entry in self._entries.items()
+        }
         self._grades = {}
 
     def set_terms(self, terms: QualityTerms) -> None:
@@ -71,24 +77,41 @@ class ModelGrades:
         self._terms = terms
         self._grades = {}
 
-    def of_request(self, facts: RequestFacts) -> dict[str, Grade]:
-        """Returns the grades by model for a request; empty for embeddings, which have no task."""
-        if facts.embeds:
-            return {}
-        language = facts.language if facts.language in EVALUATED_LANGUAGES else ""
-        cell = facts.task, language
-        grades = self._grades.get(cell)
-        if grades is None:
-            grades = {entry.name: self._grade(entry, *cell) for entry in self._entries}
-            self._grades[cell] = grades
-        return grades
+    def find_grade(
+        self, facts: RequestFacts, model: str, revisions: tuple[str, ...]
+    ) -> Grade | None:
+        """Returns a model's grade for a request.
 
-    def _grade(self, entry: ModelEntry, task: Task | None, language: str) -> Grade:
+        None for a model that the catalogue does not have, and for embeddings, which have no task.
+
+        Args:
+            facts: of the request.
+            model: its public name.
+            revisions: the distinct weights that nodes serve, else those that they could load.
+        """
+        entry = self._entries.get(model)
+        if entry is None or facts.embeds:
+            return None
+        language = facts.language if facts.language in EVALUATED_LANGUAGES else ""
+        weights = revisions[0] if len(revisions) == 1 else ""
+        if weights not in self._weights[model]:
+            weights = ""
+        key = model, weights, facts.task, language
+        grade = self._grades.get(key)
+        if grade is None:
+            grade = self._grades[key] = self._grade(entry, weights, facts.task, language)
+        return grade
+
+    def _grade(self, entry: ModelEntry, weights: str, task: Task | None, language: str) -> Grade:
         if language and not {language, ANY_LANGUAGE} & set(entry.languages):
             missing = Grade(QualityStanding.OTHER_LANGUAGE)
         else:
             missing = UNKNOWN_GRADE
-        measured = {(cell.task, cell.language): cell for cell in entry.quality}
+        measured = {
+            (cell.task, cell.language): cell
+            for cell in entry.quality
+            if cell.weights in ("", weights)  # "": measured on several weights
+        }
         cells = [
             (one_task, one_language)
             for one_task in ((task,) if task else Task)
