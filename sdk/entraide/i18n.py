@@ -49,6 +49,7 @@ __all__ = [
     "lang_of",
     "lang_of_environment",
     "lang_of_header",
+    "larger_line",
     "message_codes",
     "node_reason",
     "place_line",
@@ -283,16 +284,35 @@ def smaller_line(receipt: Receipt, lang: str) -> str:
     if smaller is None or smaller.energy_wh >= receipt.energy_wh * (1.0 - SAVING_MIN):
         return ""
     saved = 1.0 - smaller.energy_wh / receipt.energy_wh
-    whole = "0\u00a0%" if lang == "fr" else "0%"
     return text(
         "receipt-smaller",
         lang,
         model=smaller.model,
         energy=f"{decimal(smaller.energy_wh, lang, digits_min=3)}\u00a0Wh",
         carbon=f"{decimal(smaller.carbon_gco2e, lang, digits_min=3)}\u00a0g\u00a0CO2e",
-        percent=format_percent(saved, format=whole, locale=f"{lang}_CA"),
+        percent=_whole_percent(saved, lang),
         basis=word("basis", smaller.basis, lang),
     )
+
+
+def larger_line(receipt: Receipt, lang: str) -> str:
+    """Returns one line on what the next larger model would have used; "" where it is no more."""
+    larger = receipt.larger
+    if larger is None or larger.energy_wh <= receipt.energy_wh:
+        return ""
+    saved = 1.0 - receipt.energy_wh / larger.energy_wh
+    return text(
+        "receipt-larger",
+        lang,
+        model=larger.model,
+        energy=f"{decimal(larger.energy_wh, lang, digits_min=3)}\u00a0Wh",
+        percent=_whole_percent(saved, lang),
+    )
+
+
+def _whole_percent(part: float, lang: str) -> str:
+    whole = "0\u00a0%" if lang == "fr" else "0%"
+    return format_percent(part, format=whole, locale=f"{lang}_CA")
 
 
 def thought_line(receipt: Receipt, lang: str) -> str:

@@ -37,7 +37,7 @@ DOCUMENT_MAX_BYTES = 64 * 1024 * 1024
 # Fields without which older receipts were signed; left out of the canonical form where empty.
 ADDED_LATER = (
     "smaller", "controlled_by", "surplus_evidence", "runs", "place", "further_places", "node_key",
-    "coop_names", "reasoning_tokens", "reasoning_wh", "always_thinks",
+    "coop_names", "reasoning_tokens", "reasoning_wh", "always_thinks", "larger",
 )  # fmt: skip
 
 _ENCODER = msgspec.json.Encoder(order="sorted")

@@ -21,8 +21,8 @@ class Settlement(Struct, frozen=True, gc=False):
     promise: Promise
 
 
-class SmallerQuote(Struct, frozen=True, gc=False):
-    """Energy of a token on the smallest model that has the requested features.
+class ModelQuote(Struct, frozen=True, gc=False):
+    """Energy of a token on another model that has the requested features.
 
     Attributes:
         model: its public name.
@@ -39,13 +39,13 @@ class SmallerQuote(Struct, frozen=True, gc=False):
     basis: Basis
 
 
-class SmallerModel(Struct, frozen=True, gc=False):
-    """Energy of the same tokens on the smallest model that has the requested features.
+class ComparedModel(Struct, frozen=True, gc=False):
+    """Energy of the same tokens on another model that has the requested features.
 
     Attributes:
         model: its public name.
         energy_wh, carbon_gco2e: watt-hours, and grams of direct emissions.
-        basis: how the figures were obtained; see ``SmallerQuote``.
+        basis: how the figures were obtained; see ``ModelQuote``.
     """
 
     model: str
@@ -108,7 +108,9 @@ class Receipt(Struct, frozen=True, gc=False):
     function computes both from the same facts. ``signature`` is Ed25519, base64, over the receipt's
     canonical JSON without ``signature`` and ``key``, and without ``smaller``, ``controlled_by``,
     ``surplus_evidence``, ``runs``, ``place``, ``further_places``, ``node_key``, ``coop_names``,
-    ``reasoning_tokens``, ``reasoning_wh`` and ``always_thinks`` where they are empty. ``runs`` has
+    ``reasoning_tokens``, ``reasoning_wh``, ``always_thinks`` and ``larger`` where they are empty.
+    ``smaller`` is the smallest model that has the requested features; ``larger`` the next larger
+    one that is served, where an alias chose the model and both energies were measured. ``runs`` has
     a line for each run, oldest first, where a second machine continued the answer; node, site and
     province are then the last run's, and all amounts are of the whole answer. ``place`` is that of
     the pool's own server, None on receipts of before; ``further_places`` has each other server
@@ -149,7 +151,7 @@ class Receipt(Struct, frozen=True, gc=False):
     issued_at: float
     key: str = ""
     signature: str = ""
-    smaller: SmallerModel | None = None
+    smaller: ComparedModel | None = None
     controlled_by: Control = Control.UNSTATED
     surplus_evidence: SurplusEvidence = SurplusEvidence.NONE
     runs: tuple[ReceiptRun, ...] = ()
@@ -160,6 +162,7 @@ class Receipt(Struct, frozen=True, gc=False):
     reasoning_tokens: int = 0
     reasoning_wh: float = 0.0
     always_thinks: bool = False
+    larger: ComparedModel | None = None
 
     def name_of(self, coop: str) -> str:
         """Returns what people read for a co-op."""

@@ -31,22 +31,21 @@ from entraide.models import EMBEDDINGS
 from entraide.settlements import (
     UNKNOWN,
     UNKNOWN_PLACE,
+    ComparedModel,
+    ModelQuote,
     Receipt,
     ReceiptRun,
     ServerPlace,
     Settlement,
-    SmallerModel,
-    SmallerQuote,
 )
 from entraide.thinking import Effort, ThinkingTerms
 
 __all__ = [
-    "START_MARK", "UNKNOWN", "UNKNOWN_PLACE", "Basis", "Candidate", "Candidates", "Control",
-    "DataClass", "Effort", "EnergyStatus", "Exclusion", "Explanation", "JobClass", "JobKind",
-    "JobState", "Lending", "Loadable", "NodeCard", "NodeState", "Outcome", "Power", "Promise",
-    "Rates", "Receipt", "ReceiptRun", "Replica", "RequestFacts", "ServerPlace", "Settlement",
-    "SmallerModel", "SmallerQuote", "SurplusEvidence", "Task", "Terms", "ThinkingTerms", "Usage",
-    "account_of",
+    "START_MARK", "UNKNOWN", "UNKNOWN_PLACE", "Basis", "Candidate", "Candidates", "ComparedModel",
+    "Control", "DataClass", "Effort", "EnergyStatus", "Exclusion", "Explanation", "JobClass",
+    "JobKind", "JobState", "Lending", "Loadable", "ModelQuote", "NodeCard", "NodeState", "Outcome",
+    "Power", "Promise", "Rates", "Receipt", "ReceiptRun", "Replica", "RequestFacts", "ServerPlace",
+    "Settlement", "SurplusEvidence", "Task", "Terms", "ThinkingTerms", "Usage", "account_of",
 ]  # fmt: skip
 
 
@@ -347,6 +346,7 @@ class Terms(Struct, frozen=True, gc=False):
         thinking: whether and how the model thinks; left out where it does not.
         template_tokens: tokens that the model's chat template may add to the prompt beyond those of
             a usual one; left out where there are none.
+        larger: energy on the next larger model, where an alias chose this one; left out likewise.
     """
 
     job: str
@@ -369,7 +369,7 @@ class Terms(Struct, frozen=True, gc=False):
     placed_at: float
     policy_version: str
     at_risk: bool
-    smaller: SmallerQuote | None = None
+    smaller: ModelQuote | None = None
     controlled_by: Control | UnsetType = UNSET
     surplus_evidence: SurplusEvidence | UnsetType = UNSET
     places: tuple[ServerPlace, ...] | UnsetType = UNSET
@@ -377,6 +377,7 @@ class Terms(Struct, frozen=True, gc=False):
     lender_name: str | UnsetType = UNSET
     thinking: ThinkingTerms | UnsetType = UNSET
     template_tokens: int | UnsetType = UNSET
+    larger: ModelQuote | UnsetType = UNSET
 
 
 class Candidate(Struct, frozen=True, gc=False):

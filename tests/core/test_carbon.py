@@ -5,12 +5,12 @@ from tests.core.builders import START, Pool, card, of, placed, surplus, usage
 
 from entraide.types import (
     Basis,
+    ComparedModel,
     EnergyStatus,
     JobClass,
+    ModelQuote,
     Promise,
     Receipt,
-    SmallerModel,
-    SmallerQuote,
     SurplusEvidence,
     Terms,
 )
@@ -225,7 +225,7 @@ def test_a_load_is_split_between_surplus_and_grid() -> None:
 
 def test_the_receipt_has_each_fact_in_its_place() -> None:
     """Every field of a receipt, with the smaller model that would have done the same."""
-    quote = SmallerQuote("mini", 10.0, 400.0, 100.0, Basis.ESTIMATED)
+    quote = ModelQuote("mini", 10.0, 400.0, 100.0, Basis.ESTIMATED)
     fixed = terms(smaller=quote, surplus_basis=Basis.DECLARED, at_risk=True)
     used = usage(cached_tokens=30)
 
@@ -258,7 +258,7 @@ def test_the_receipt_has_each_fact_in_its_place() -> None:
         policy_version="v1",
         settled=True,
         issued_at=START + 5.0,
-        smaller=SmallerModel("mini", 0.0206, 0.00206, Basis.ESTIMATED),
+        smaller=ComparedModel("mini", 0.0206, 0.00206, Basis.ESTIMATED),
     ) == make_receipt(fixed, used, settle(fixed, used), settled=True, issued_at=START + 5.0)
 
 
@@ -282,13 +282,26 @@ def test_a_receipt_has_the_name_of_the_machines_co_op() -> None:
     )
 
 
+def test_a_larger_model_is_told_beside_measured_energy_only() -> None:
+    """An answer whose own energy was not measured is compared with no larger model."""
+    fixed = terms(larger=ModelQuote("maxi", 10.0, 400.0, 100.0, Basis.ESTIMATED))
+    measured, estimated = (
+        make_receipt(fixed, used, settle(fixed, used), settled=True, issued_at=0.0)
+        for used in (usage(energy_basis=Basis.MEASURED), usage())
+    )
+    tokens_uwh = 10.0 * (usage().input_tokens - usage().cached_tokens) + 400 * usage().output_tokens
+
+    assert ("maxi", tokens_uwh / 1e6) == (measured.larger.model, measured.larger.energy_wh)
+    assert estimated.larger is None
+
+
 def test_a_smaller_model_reads_no_cached_prompt() -> None:
     """A prompt that was all in the cache would have cost its answer alone."""
-    fixed = terms(smaller=SmallerQuote("mini", 1_000.0, 400.0, 100.0, Basis.DEFAULT))
+    fixed = terms(smaller=ModelQuote("mini", 1_000.0, 400.0, 100.0, Basis.DEFAULT))
     used = usage(cached_tokens=95, output_tokens=50)
     made = make_receipt(fixed, used, settle(fixed, used), settled=False, issued_at=START)
 
-    assert SmallerModel("mini", 0.02, 0.002, Basis.DEFAULT) == made.smaller
+    assert ComparedModel("mini", 0.02, 0.002, Basis.DEFAULT) == made.smaller
 
 
 def test_energy_of_both_phases_is_settled() -> None:

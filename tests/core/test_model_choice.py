@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 from tests.core.builders import (
     GB,
     Pool,
@@ -19,7 +20,8 @@ from tests.core.builders import (
 
 from entraide.models import ModelEntry, ModelSize, TaskQuality
 from entraide.quality_terms import QualityException, QualityTerms
-from entraide.types import Basis, Task
+from entraide.thinking import Thinking
+from entraide.types import Basis, Effort, Task, Terms
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import CoopTerms
@@ -202,6 +204,43 @@ def test_new_weights_change_the_choice(pool: Pool) -> None:
     after = place_in(pool.ask("j2", model="auto", **FRENCH)).terms.model
 
     assert ("m1", "m7") == (before, after)
+
+
+def run(pool: Pool, job: str, basis: Basis = Basis.DEFAULT, **asked: Any) -> Terms:
+    """Runs a job to its end, with its energy as obtained; returns its terms."""
+    place = place_in(pool.ask(job, **asked))
+    pool.report(place, energy_basis=basis)
+    return place.terms
+
+
+def test_the_saving_is_told_beside_the_next_larger_model_by_its_meter(pool: Pool) -> None:
+    """Only where an alias chose the model, and once a meter has measured the next larger one."""
+    started(pool, sized(1, GOOD), sized(7, GOOD), sized(30, GOOD))
+    by_alias = {"model": "auto", **FRENCH}
+    unknown = run(pool, "j1", **by_alias).larger
+    run(pool, "j2", Basis.MEASURED, model="m30")
+    run(pool, "j3", Basis.ESTIMATED, model="m7")
+    unmetered = run(pool, "j4", **by_alias).larger
+    run(pool, "j5", Basis.MEASURED, model="m7")
+    compared = run(pool, "j6", **by_alias)
+    by_name = run(pool, "j7", model="m1").larger
+    cost = pool.core._state.fleet.replica_index.by_model["m7"]["n1"].cost
+
+    assert [UNSET] * 3 == [unknown, unmetered, by_name]
+    assert "m1" == compared.model
+    assert ("m7", cost.output_uwh) == (compared.larger.model, compared.larger.output_uwh)
+
+
+def test_a_larger_model_that_always_thinks_is_passed_over(pool: Pool) -> None:
+    """Its answers have other tokens, unless the request asks for a thought."""
+    thinks = sized(7, GOOD, thinking=Thinking.ALWAYS)
+    started(pool, sized(1, GOOD), thinks, sized(30, GOOD))
+    for job, model in (("j1", "m7"), ("j2", "m30")):
+        run(pool, job, Basis.MEASURED, model=model)
+    plain = run(pool, "j3", model="petit", **FRENCH).larger
+    thought = run(pool, "j4", model="petit", effort=Effort.LOW, **FRENCH).larger
+
+    assert ("m30", "m7") == (plain.model, thought.model)
 
 
 def test_a_good_model_is_loaded_rather_than_a_bad_one_used(pool: Pool) -> None:

@@ -15,7 +15,7 @@ from tests.house.test_bounds import structs_in
 
 from entraide import statements
 from entraide.models import TaskQuality
-from entraide.settlements import Receipt, ReceiptRun, ServerPlace, SmallerModel
+from entraide.settlements import ComparedModel, Receipt, ReceiptRun, ServerPlace
 from entraide.types import Candidate, Exclusion, Explanation, NodeCard, RequestFacts
 from entraide.v1 import admin_pb2, common_pb2, enrolment_pb2, pool_pb2
 from entraide.wire import cards, enrolment
@@ -44,7 +44,7 @@ MESSAGES: Mapping[type[Struct], tuple[type[Message], Mapping[str, str]]] = Mappi
         TaskQuality: (pool_pb2.TaskQuality, {}),
         ServerPlace: (common_pb2.ServerPlace, {}),
         ReceiptRun: (common_pb2.ReceiptRun, {}),
-        SmallerModel: (common_pb2.SmallerModel, {}),
+        ComparedModel: (common_pb2.ComparedModel, {}),
         Receipt: (
             common_pb2.Receipt,
             {"usage": "the counts of tokens, together"}

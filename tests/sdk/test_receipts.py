@@ -28,14 +28,14 @@ from entraide.receipts import (
     verify,
     verify_document,
 )
-from entraide.types import SmallerModel, SurplusEvidence
+from entraide.types import ComparedModel, SurplusEvidence
 from entraide_scheduler.gateway.jobs import ReceiptSigner
 from entraide_scheduler.nats.receipt_keys import describe_key
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)
 SIGNER = ReceiptSigner(KEY)
 KEYS = {SIGNER.public_key.id: SIGNER.public_key}
-SMALLER = SmallerModel("smollm2-135m", 0.1 + 0.2, 1e-7, Basis.ESTIMATED)
+SMALLER = ComparedModel("smollm2-135m", 0.1 + 0.2, 1e-7, Basis.ESTIMATED)
 FACTS = {
     "energy_wh": 0.1 + 0.2,
     "smaller": SMALLER,

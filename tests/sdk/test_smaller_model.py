@@ -9,7 +9,7 @@ from tests.contract.receipts import is_signed_by
 from entraide import i18n
 from entraide.client import _convert
 from entraide.receipts import encode_canonical
-from entraide.types import Basis, JobClass, Promise, Receipt, SmallerModel
+from entraide.types import Basis, ComparedModel, JobClass, Promise, Receipt
 from entraide_scheduler.gateway.jobs import ReceiptSigner
 from entraide_scheduler.gateway.rpc.pool_messages import receipt_message as as_message
 
@@ -29,7 +29,7 @@ def receipt(energy_wh: float | None) -> Receipt:
     """A receipt with the figures of the smallest model, if there is one."""
     if energy_wh is None:
         return RECEIPT
-    smaller = SmallerModel("qwen3-1.7b", energy_wh, energy_wh / 750.0, Basis.ESTIMATED)
+    smaller = ComparedModel("qwen3-1.7b", energy_wh, energy_wh / 750.0, Basis.ESTIMATED)
     return msgspec.structs.replace(RECEIPT, smaller=smaller)
 
 
@@ -80,3 +80,20 @@ def test_it_travels_over_grpc(energy_wh: float | None) -> None:
     sent = receipt(energy_wh)
 
     assert sent == _convert.receipt(as_message(sent))
+
+
+@all_cases(("energy_wh", "worth"), [(0.6, True), (0.3, False), (0.2, False)])
+def test_the_line_on_the_larger_model_says_what_was_saved(energy_wh: float, *, worth: bool) -> None:
+    """It names model, energy and saving; a larger model that takes no more is not named."""
+    larger = ComparedModel("qwen3-32b", energy_wh, energy_wh / 750.0, Basis.ESTIMATED)
+    compared = msgspec.structs.replace(RECEIPT, larger=larger)
+    lines = {lang: i18n.larger_line(compared, lang) for lang in ("fr", "en")}
+    expected = {
+        "fr": f"Le modèle servi ici qui le suit en taille, qwen3-32b, aurait pris 0,600{NB}Wh, "
+        f"d’après son énergie mesurée{NB}: cette réponse en a épargné 50{NB}%.",
+        "en": f"The next larger model served here, qwen3-32b, would have taken 0.600{NB}Wh, by its "
+        "measured energy: this answer saved 50% of it.",
+    }
+
+    assert lines == (expected if worth else {"fr": "", "en": ""})
+    assert compared == _convert.receipt(as_message(compared))

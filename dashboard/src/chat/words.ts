@@ -104,6 +104,15 @@ export function receiptSentences(receipt: Receipt): string[] {
         always: receipt.always_thinks ? "yes" : "no",
       }),
     );
+  const larger = receipt.larger;
+  if (larger && larger.energy_wh > receipt.energy_wh)
+    sentences.push(
+      t("receipt-larger", {
+        model: larger.model,
+        energy: number(larger.energy_wh, 3),
+        percent: number((1 - receipt.energy_wh / larger.energy_wh) * 100, 0),
+      }),
+    );
   if (receipt.surplus_basis) sentences.push(t("receipt-surplus", { basis: receipt.surplus_basis }));
   if (receipt.signature) sentences.push(t("receipt-signed", { settled: receipt.settled ? "yes" : "no" }));
   return sentences;

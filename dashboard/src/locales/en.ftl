@@ -260,6 +260,10 @@ op-coops-title = The co-ops
 op-coop-add = Add a co-op
 op-coop-name = Short name
 op-coop-name-hint = Small plain letters, digits and hyphens, no space; it stays.
+op-coop-language = Language of questions whose text does not show it
+op-coop-language-pool = The pool’s
+op-coop-language-fr = French
+op-coop-language-en = English
 op-coop-full-name = Full name
 op-coop-full-name-hint = As people read it; if it is empty, the short name is shown.
 op-coop-shares = Shares: { $shares }.
@@ -819,6 +823,7 @@ receipt-further = It also passed another server{ $zone ->
 receipt-model = Model: { $model }, run by { $engine }.
 receipt-time = The question waited { $waited } s; the first words came after { $first } s.
 receipt-tokens = { $input } tokens read, { $output } tokens written. A token is a piece of a word.
+receipt-larger = The next larger model served here, { $model }, would have taken { $energy } Wh, by its measured energy: this answer saved { $percent }% of it.
 receipt-thought = { $tokens } of the tokens written were the model’s thought, with { $energy } Wh.{ $always ->
     [yes] {" "}This model always thinks: it cannot be asked not to.
    *[no] {""}

@@ -260,6 +260,10 @@ op-coops-title = Les coopératives
 op-coop-add = Ajouter une coopérative
 op-coop-name = Nom court
 op-coop-name-hint = Minuscules sans accent, chiffres et tirets, sans espace ; il ne change plus.
+op-coop-language = Langue des questions dont le texte ne la montre pas
+op-coop-language-pool = Celle du parc
+op-coop-language-fr = Français
+op-coop-language-en = Anglais
 op-coop-full-name = Nom complet
 op-coop-full-name-hint = Comme les gens le lisent ; vide, le nom court est montré.
 op-coop-shares = Parts : { $shares }.
@@ -819,6 +823,7 @@ receipt-further = Il est aussi passé par un autre serveur{ $zone ->
 receipt-model = Modèle : { $model }, exécuté par { $engine }.
 receipt-time = La question a attendu { $waited } s ; les premiers mots sont venus après { $first } s.
 receipt-tokens = { $input } jetons lus, { $output } jetons écrits. Un jeton est un morceau de mot.
+receipt-larger = Le modèle servi ici qui le suit en taille, { $model }, aurait pris { $energy } Wh, d’après son énergie mesurée : cette réponse en a épargné { $percent } %.
 receipt-thought = { $tokens } des jetons produits étaient la réflexion du modèle, pour { $energy } Wh.{ $always ->
     [yes] {" "}Ce modèle réfléchit toujours : on ne peut pas l’en empêcher.
    *[no] {""}

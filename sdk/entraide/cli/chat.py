@@ -87,7 +87,11 @@ def _print_answer(answer: "Answer", lang: str, *, json: bool) -> None:
     typer.echo()
     if answer.receipt is not None:
         typer.echo(typer.style(i18n.receipt_line(answer.receipt, lang), dim=True))
-        for line in (i18n.thought_line, i18n.earlier_runs_line, i18n.place_line, i18n.smaller_line):
+        lines = (
+            i18n.thought_line, i18n.earlier_runs_line, i18n.place_line, i18n.smaller_line,
+            i18n.larger_line,
+        )  # fmt: skip
+        for line in lines:
             if sentence := line(answer.receipt, lang):
                 typer.echo(typer.style(sentence, dim=True))
 

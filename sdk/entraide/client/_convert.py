@@ -11,6 +11,7 @@ from entraide.types import (
     Basis,
     Candidate,
     Candidates,
+    ComparedModel,
     Control,
     Exclusion,
     Explanation,
@@ -19,7 +20,6 @@ from entraide.types import (
     Receipt,
     ReceiptRun,
     ServerPlace,
-    SmallerModel,
     SurplusEvidence,
     Task,
 )
@@ -82,7 +82,7 @@ def receipt(message: common_pb2.Receipt) -> Receipt | None:
         issued_at=message.issued_at,
         key=message.key,
         signature=message.signature,
-        smaller=_smaller(message.smaller) if message.HasField("smaller") else None,
+        smaller=_compared(message.smaller) if message.HasField("smaller") else None,
         controlled_by=Control(message.controlled_by),
         surplus_evidence=SurplusEvidence(message.surplus_evidence),
         runs=tuple(map(_receipt_run, message.runs)),
@@ -93,6 +93,7 @@ def receipt(message: common_pb2.Receipt) -> Receipt | None:
         reasoning_tokens=tokens.reasoning_tokens,
         reasoning_wh=message.reasoning_wh,
         always_thinks=message.always_thinks,
+        larger=_compared(message.larger) if message.HasField("larger") else None,
     )
 
 
@@ -119,8 +120,8 @@ def _receipt_run(message: common_pb2.ReceiptRun) -> ReceiptRun:
     )
 
 
-def _smaller(message: common_pb2.SmallerModel) -> SmallerModel:
-    return SmallerModel(
+def _compared(message: common_pb2.ComparedModel) -> ComparedModel:
+    return ComparedModel(
         message.model, message.energy_wh, message.carbon_gco2e, Basis(message.basis)
     )
 

@@ -3604,6 +3604,7 @@ receipt-thought = Of this, { $tokens ->
    *[other] {" "}The model "{ $model }" always thinks: it cannot be asked not to.
 }
 receipt-smaller = A smaller model, { $model }, would have taken { $energy } and { $carbon }: { $percent } less energy ({ $basis }).
+receipt-larger = The next larger model served here, { $model }, would have taken { $energy }, by its measured energy: this answer saved { $percent } of it.
 error-no_model_fits = No model of the size asked for{ $model ->
     [none] {""}
    *[other] {" "}("{ $model }")

@@ -3614,6 +3614,7 @@ receipt-thought = De cela, { $tokens ->
    *[other] {" "}Le modèle « { $model } » réfléchit toujours : on ne peut pas l’en empêcher.
 }
 receipt-smaller = Un modèle plus petit, { $model }, aurait pris { $energy } et { $carbon } : { $percent } d’énergie en moins ({ $basis }).
+receipt-larger = Le modèle servi ici qui le suit en taille, { $model }, aurait pris { $energy }, d’après son énergie mesurée : cette réponse en a épargné { $percent }.
 error-no_model_fits = Aucun modèle de la taille demandée{ $model ->
     [none] {""}
    *[other] {" "}(« { $model } »)

@@ -54,8 +54,8 @@ class Usage(_message.Message):
 Global___Usage: _TypeAlias = Usage  # noqa: Y015
 
 @_typing.final
-class SmallerModel(_message.Message):
-    """What the same tokens would have cost on the smallest model that does the same; basis is
+class ComparedModel(_message.Message):
+    """What the same tokens would have cost on another model that does the same; basis is
     "estimated" (the pace of a replica of it) or "default" (the catalogue's energy figures).
     """
 
@@ -83,7 +83,7 @@ class SmallerModel(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___SmallerModel: _TypeAlias = SmallerModel  # noqa: Y015
+Global___ComparedModel: _TypeAlias = ComparedModel  # noqa: Y015
 
 @_typing.final
 class Receipt(_message.Message):
@@ -148,6 +148,7 @@ class Receipt(_message.Message):
     COOP_NAMES_FIELD_NUMBER: _builtins.int
     REASONING_WH_FIELD_NUMBER: _builtins.int
     ALWAYS_THINKS_FIELD_NUMBER: _builtins.int
+    LARGER_FIELD_NUMBER: _builtins.int
     job: _builtins.str
     coop: _builtins.str
     node: _builtins.str
@@ -187,8 +188,8 @@ class Receipt(_message.Message):
     @_builtins.property
     def usage(self) -> Global___Usage: ...
     @_builtins.property
-    def smaller(self) -> Global___SmallerModel:
-        """Left out when the job ran on the smallest."""
+    def smaller(self) -> Global___ComparedModel:
+        """The smallest model; left out when the job ran on it."""
 
     @_builtins.property
     def runs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReceiptRun]:
@@ -205,6 +206,12 @@ class Receipt(_message.Message):
     @_builtins.property
     def coop_names(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """What people read in place of the identifiers of the machines' co-ops."""
+
+    @_builtins.property
+    def larger(self) -> Global___ComparedModel:
+        """The next larger model that is served; left out unless an alias chose the model, and the energy
+        of both was measured.
+        """
 
     def __init__(
         self,
@@ -236,7 +243,7 @@ class Receipt(_message.Message):
         issued_at: _builtins.float = ...,
         key: _builtins.str = ...,
         signature: _builtins.str = ...,
-        smaller: Global___SmallerModel | None = ...,
+        smaller: Global___ComparedModel | None = ...,
         controlled_by: _builtins.str = ...,
         surplus_evidence: _builtins.str = ...,
         runs: _abc.Iterable[Global___ReceiptRun] | None = ...,
@@ -246,10 +253,11 @@ class Receipt(_message.Message):
         coop_names: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         reasoning_wh: _builtins.float = ...,
         always_thinks: _builtins.bool = ...,
+        larger: Global___ComparedModel | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["place", b"place", "smaller", b"smaller", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["larger", b"larger", "place", b"place", "smaller", b"smaller", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["always_thinks", b"always_thinks", "at_risk", b"at_risk", "carbon_gco2e", b"carbon_gco2e", "carbon_lifecycle_gco2e", b"carbon_lifecycle_gco2e", "controlled_by", b"controlled_by", "coop", b"coop", "coop_names", b"coop_names", "energy_basis", b"energy_basis", "energy_wh", b"energy_wh", "engine", b"engine", "further_places", b"further_places", "intensity_basis", b"intensity_basis", "intensity_g_per_kwh", b"intensity_g_per_kwh", "issued_at", b"issued_at", "job", b"job", "job_class", b"job_class", "key", b"key", "model", b"model", "model_revision", b"model_revision", "node", b"node", "node_coop", b"node_coop", "node_key", b"node_key", "place", b"place", "policy_version", b"policy_version", "promise", b"promise", "province", b"province", "queue_ms", b"queue_ms", "reasoning_wh", b"reasoning_wh", "runs", b"runs", "settled", b"settled", "signature", b"signature", "site", b"site", "smaller", b"smaller", "surplus_basis", b"surplus_basis", "surplus_evidence", b"surplus_evidence", "ttft_ms", b"ttft_ms", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["always_thinks", b"always_thinks", "at_risk", b"at_risk", "carbon_gco2e", b"carbon_gco2e", "carbon_lifecycle_gco2e", b"carbon_lifecycle_gco2e", "controlled_by", b"controlled_by", "coop", b"coop", "coop_names", b"coop_names", "energy_basis", b"energy_basis", "energy_wh", b"energy_wh", "engine", b"engine", "further_places", b"further_places", "intensity_basis", b"intensity_basis", "intensity_g_per_kwh", b"intensity_g_per_kwh", "issued_at", b"issued_at", "job", b"job", "job_class", b"job_class", "key", b"key", "larger", b"larger", "model", b"model", "model_revision", b"model_revision", "node", b"node", "node_coop", b"node_coop", "node_key", b"node_key", "place", b"place", "policy_version", b"policy_version", "promise", b"promise", "province", b"province", "queue_ms", b"queue_ms", "reasoning_wh", b"reasoning_wh", "runs", b"runs", "settled", b"settled", "signature", b"signature", "site", b"site", "smaller", b"smaller", "surplus_basis", b"surplus_basis", "surplus_evidence", b"surplus_evidence", "ttft_ms", b"ttft_ms", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

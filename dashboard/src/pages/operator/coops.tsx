@@ -109,6 +109,7 @@ const NAME = "[a-z0-9][a-z0-9\\-]{0,62}";
 
 const NEW: Coop = {
   coop: "", name: "", shares: 1, quotas: [], balanceTokens: "0", balanceWh: 0, balanceGco2e: 0, author: "", reason: "",
+  language: "",
 };
 
 function NewCoop({ act }: { act: Act }) {
@@ -128,6 +129,7 @@ function NewCoop({ act }: { act: Act }) {
 function CoopForm({ coop, act, onDone }: { coop: Coop; act: Act; onDone: () => void }) {
   const [identifier, setIdentifier] = useState(coop.coop);
   const [name, setName] = useState(coop.name);
+  const [language, setLanguage] = useState(coop.language);
   const [shares, setShares] = useState(String(coop.shares));
   const [part, setPart] = useState(String(Math.round((coop.lend?.part ?? 1) * 100)));
   const [daily, setDaily] = useState(coop.lend?.limited ? coop.lend.energyWhPerDay : "");
@@ -136,7 +138,7 @@ function CoopForm({ coop, act, onDone }: { coop: Coop; act: Act; onDone: () => v
   const keep = async () => {
     const lend = { part: Number(part) / 100, limited: daily !== "", energyWhPerDay: daily || "0" };
     const terms = quotas.map(({ used: _, ...rest }) => rest);
-    const body = { coop: identifier, name, shares: Number(shares), lend, quotas: terms, reason };
+    const body = { coop: identifier, name, language, shares: Number(shares), lend, quotas: terms, reason };
     if (await act(() => admin("SetCoop", body), t(coop.coop ? "op-coop-kept" : "op-coop-added", { coop: name || identifier }))) onDone();
   };
   const replace = (at: number, quota: Quota) => setQuotas(quotas.map((each, i) => (i === at ? quota : each)));
@@ -144,6 +146,12 @@ function CoopForm({ coop, act, onDone }: { coop: Coop; act: Act; onDone: () => v
     <form class="fields" onSubmit={(event) => [event.preventDefault(), void keep()]}>
       {!coop.coop && <TextField label={t("op-coop-name")} value={identifier} onValue={setIdentifier} hint={t("op-coop-name-hint")} pattern={NAME} required />}
       <TextField label={t("op-coop-full-name")} value={name} onValue={setName} hint={t("op-coop-full-name-hint")} />
+      <Choice
+        label={t("op-coop-language")}
+        value={language}
+        onValue={setLanguage}
+        choices={["", "fr", "en"].map((each) => [each, t(`op-coop-language-${each || "pool"}`)] as const)}
+      />
       <TextField label={t("op-shares")} value={shares} onValue={setShares} kind="number" min={0} step="any" required />
       <TextField label={t("op-lend-part")} value={part} onValue={setPart} kind="number" min={0} step={1} required />
       <TextField label={t("op-lend-daily")} value={daily} onValue={setDaily} kind="number" min={0} step={1} hint={t("op-lend-daily-hint")} />

@@ -12,12 +12,13 @@ from msgspec import Struct
 
 from entraide.types import (
     Basis,
+    ComparedModel,
     Control,
     EnergyStatus,
+    ModelQuote,
     Promise,
     Receipt,
     Settlement,
-    SmallerModel,
     SurplusEvidence,
     Terms,
     Usage,
@@ -192,6 +193,7 @@ def make_receipt(
         issued_at: now, seconds since the epoch.
     """
     places = terms.places or ()
+    is_measured = usage.energy_basis is Basis.MEASURED
     return Receipt(
         job=terms.job,
         coop=terms.borrower,
@@ -221,7 +223,7 @@ def make_receipt(
         policy_version=terms.policy_version,
         settled=settled,
         issued_at=issued_at,
-        smaller=_smaller_model_cost(terms, usage),
+        smaller=_cost_on(terms.smaller, usage),
         controlled_by=terms.controlled_by or Control.UNSTATED,
         surplus_evidence=terms.surplus_evidence or SurplusEvidence.NONE,
         place=places[0] if places else None,
@@ -231,6 +233,7 @@ def make_receipt(
         reasoning_tokens=usage.reasoning_tokens,
         reasoning_wh=wh_from_uwh(reasoning_uwh(usage)),
         always_thinks=terms.thinking.always if terms.thinking else False,
+        larger=_cost_on(terms.larger or None, usage) if is_measured else None,
     )
 
 
@@ -239,15 +242,14 @@ def reasoning_uwh(usage: Usage) -> int:
     return usage.reasoning_tokens * usage.energy_decode_uwh // max(1, usage.output_tokens)
 
 
-def _smaller_model_cost(terms: Terms, usage: Usage) -> SmallerModel | None:
-    """Returns energy and carbon of the same tokens on the smaller model of the terms, if any."""
-    cost = terms.smaller
+def _cost_on(cost: ModelQuote | None, usage: Usage) -> ComparedModel | None:
+    """Returns energy and carbon of the same tokens on another model of the terms, if any."""
     if cost is None:
         return None
     uncached = max(0, usage.input_tokens - usage.cached_tokens)
     tokens_uwh = uncached * cost.input_uwh + usage.output_tokens * cost.output_uwh
     energy_uwh = round_half_up(tokens_uwh)
-    return SmallerModel(
+    return ComparedModel(
         cost.model,
         wh_from_uwh(energy_uwh),
         g_from_ug(carbon_ug(energy_uwh, cost.intensity_g_per_kwh)),

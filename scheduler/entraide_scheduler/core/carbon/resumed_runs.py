@@ -68,7 +68,8 @@ def make_resumed_receipt(runs: Sequence[BilledRun], *, settled: bool, issued_at:
         carbon_direct_ug=sum(run.settlement.carbon_direct_ug for run in runs),
         carbon_lifecycle_ug=sum(run.settlement.carbon_lifecycle_ug for run in runs),
     )
-    terms = replace(last.terms, at_risk=runs[0].terms.at_risk, smaller=runs[0].terms.smaller)
+    first = runs[0].terms
+    terms = replace(last.terms, at_risk=first.at_risk, smaller=first.smaller, larger=first.larger)
     if total.energy_uwh:
         terms = replace(
             terms,

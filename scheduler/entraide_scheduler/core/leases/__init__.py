@@ -10,9 +10,10 @@ long as its node renews it. A replica that fails is paused for a time that doubl
 request is at fault. Each job is tried on another replica a bounded number of times.
 
 ``leases`` opens, renews and closes; ``run_events`` handles reports; ``backoff`` pauses replicas;
-``engine_exits`` finds keys whose requests end engines; ``smallest_model`` finds the smallest
-model that would have done; ``resumption`` continues answers elsewhere; ``feedback`` passes
-observations to ``estimation``; ``late_answers`` completes a job by a run that was given up.
+``engine_exits`` finds keys whose requests end engines; ``compared_models`` finds the smallest
+model that would have done, and the next larger one; ``resumption`` continues answers elsewhere;
+``feedback`` passes observations to ``estimation``; ``late_answers`` completes a job by a run that
+was given up.
 """
 
 from entraide_scheduler.core.leases.backoff import allow_probe

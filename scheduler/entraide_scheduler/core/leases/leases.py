@@ -35,7 +35,10 @@ from entraide_scheduler.core.leases import (
     late_answers,
     resumption,
 )
-from entraide_scheduler.core.leases.smallest_model import smallest_model_terms
+from entraide_scheduler.core.leases.compared_models import (
+    larger_model_terms,
+    smallest_model_terms,
+)
 from entraide_scheduler.core.placement import Pick, PlacementResult
 from entraide_scheduler.core.prediction import PlacementRequest
 from entraide_scheduler.core.records import (
@@ -184,6 +187,7 @@ def _make_terms(state: State, job: Job, pick: Pick) -> Terms:
         state.coops[view.coop].name or UNSET if view.coop in state.coops else UNSET,
         state.model_aliases.thinking_of(job.facts, job.output_tokens_max) or UNSET,
         state.model_aliases.template_tokens_of(facts) or UNSET,
+        larger_model_terms(state, job) or UNSET,
     )
 
 

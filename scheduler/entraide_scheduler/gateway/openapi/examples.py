@@ -27,7 +27,7 @@ RECEIPT: Mapping[str, Any] = MappingProxyType(
         "coop_names": {"soleil": "Coop Soleil"},
         "place": {"zone": "CA-QC", "controlled_by": "member", "invented": False},
         "node_key": "UBLG5YDTFBDFMNG35MOFIJLJIQPV2C5M3MMHBQMLHOEM3XEKSSZJKV2T",
-        "reasoning_tokens": 0, "reasoning_wh": 0.0, "always_thinks": False,
+        "reasoning_tokens": 0, "reasoning_wh": 0.0, "always_thinks": False, "larger": None,
     }
 )  # fmt: skip
 

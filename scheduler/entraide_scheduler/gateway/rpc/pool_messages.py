@@ -151,8 +151,9 @@ def receipt_message(facts: Receipt) -> common_pb2.Receipt:
         reasoning_tokens=fields.pop("reasoning_tokens"),
     )
     fields["surplus_basis"] = fields["surplus_basis"] or ""
-    if facts.smaller is not None:
-        fields["smaller"] = common_pb2.SmallerModel(**msgspec.structs.asdict(facts.smaller))
+    for name, compared in (("smaller", facts.smaller), ("larger", facts.larger)):
+        if compared is not None:
+            fields[name] = common_pb2.ComparedModel(**msgspec.structs.asdict(compared))
     fields["place"] = place_message(facts.place) if facts.place is not None else None
     fields["further_places"] = [place_message(place) for place in facts.further_places]
     fields["runs"] = [common_pb2.ReceiptRun(**msgspec.structs.asdict(run)) for run in facts.runs]

@@ -261,6 +261,10 @@ op-coops-title = The co-ops
 op-coop-add = Add a co-op
 op-coop-name = Short name
 op-coop-name-hint = Small plain letters, digits and hyphens, no space; it stays.
+op-coop-language = Language of questions whose text does not show it
+op-coop-language-pool = The pool’s
+op-coop-language-fr = French
+op-coop-language-en = English
 op-coop-full-name = Full name
 op-coop-full-name-hint = As people read it; if it is empty, the short name is shown.
 op-coop-shares = Shares: { $shares }.
@@ -820,6 +824,7 @@ receipt-further = It also passed another server{ $zone ->
 receipt-model = Model: { $model }, run by { $engine }.
 receipt-time = The question waited { $waited }\xA0s; the first words came after { $first }\xA0s.
 receipt-tokens = { $input } tokens read, { $output } tokens written. A token is a piece of a word.
+receipt-larger = The next larger model served here, { $model }, would have taken { $energy }\xA0Wh, by its measured energy: this answer saved { $percent }% of it.
 receipt-thought = { $tokens } of the tokens written were the model’s thought, with { $energy } Wh.{ $always ->
     [yes] {" "}This model always thinks: it cannot be asked not to.
    *[no] {""}
@@ -1166,6 +1171,10 @@ op-coops-title = Les coopératives
 op-coop-add = Ajouter une coopérative
 op-coop-name = Nom court
 op-coop-name-hint = Minuscules sans accent, chiffres et tirets, sans espace\xA0; il ne change plus.
+op-coop-language = Langue des questions dont le texte ne la montre pas
+op-coop-language-pool = Celle du parc
+op-coop-language-fr = Français
+op-coop-language-en = Anglais
 op-coop-full-name = Nom complet
 op-coop-full-name-hint = Comme les gens le lisent\xA0; vide, le nom court est montré.
 op-coop-shares = Parts\xA0: { $shares }.
@@ -1725,6 +1734,7 @@ receipt-further = Il est aussi passé par un autre serveur{ $zone ->
 receipt-model = Modèle\xA0: { $model }, exécuté par { $engine }.
 receipt-time = La question a attendu { $waited }\xA0s\xA0; les premiers mots sont venus après { $first }\xA0s.
 receipt-tokens = { $input } jetons lus, { $output } jetons écrits. Un jeton est un morceau de mot.
+receipt-larger = Le modèle servi ici qui le suit en taille, { $model }, aurait pris { $energy }\xA0Wh, d’après son énergie mesurée\xA0: cette réponse en a épargné { $percent }\xA0%.
 receipt-thought = { $tokens } des jetons produits étaient la réflexion du modèle, pour { $energy }\xA0Wh.{ $always ->
     [yes] {" "}Ce modèle réfléchit toujours\xA0: on ne peut pas l’en empêcher.
    *[no] {""}
