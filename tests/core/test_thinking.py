@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 from tests.core.builders import Pool, card, catalogue, entry, of, policy, replica, usage
 
 from entraide.models import ALWAYS_THINKS, THINKING_BUDGET
@@ -120,9 +121,13 @@ def test_no_alias_means_a_model_that_was_seen_to_think(pool: Pool, case: str, al
         features = tuple(filter(None, [mark]))
         pool.join(card(f"n{number}", replicas=(replica("musing", features=features),)))
     placed = bool(of(pool.ask("j1", model=alias, effort=effort), commands.Place))
-    by_name = of(pool.ask("j2", model="musing", effort=effort), commands.Place)
+    (place,) = of(pool.ask("j2", model="musing", effort=effort), commands.Place)
+    terms = place.terms.thinking
+    is_marked = place.node == "n0"
 
-    assert (expected, 1) == (placed, len(by_name))
+    assert expected == placed
+    assert is_marked == (terms is not UNSET and terms.always)
+    assert is_marked == ("always_thinks" in place.explanation.values)
 
 
 def test_a_thought_on_the_receipt(pool: Pool) -> None:

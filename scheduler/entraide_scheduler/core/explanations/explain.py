@@ -408,7 +408,8 @@ def _pick_values(
         values["cached_tokens"] = request.cached[card.node]
     if job.alias:
         values |= alias_values(state, job)
-    thinking = state.model_aliases.thinking_of(job.facts, job.output_tokens_max)
+    replica, most = best.view.replica, job.output_tokens_max
+    thinking = state.model_aliases.thinking_of(job.facts, most, replica)
     if thinking is not None and thinking.always:
         values["always_thinks"], values["model"] = 1, job.facts.model
     if pick.reason == AT_RISK:

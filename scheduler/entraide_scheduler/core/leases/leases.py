@@ -185,7 +185,7 @@ def _make_terms(state: State, job: Job, pick: Pick) -> Terms:
         facts.places or UNSET,
         card.node_key or UNSET,
         state.coops[view.coop].name or UNSET if view.coop in state.coops else UNSET,
-        state.model_aliases.thinking_of(job.facts, job.output_tokens_max) or UNSET,
+        state.model_aliases.thinking_of(facts, job.output_tokens_max, replica) or UNSET,
         state.model_aliases.template_tokens_of(facts) or UNSET,
         larger_model_terms(state, job) or UNSET,
     )

@@ -20,7 +20,7 @@ from msgspec import Struct, structs
 from entraide.models import ALIASES, ALWAYS_THINKS, AUTO, Catalogue, ModelEntry
 from entraide.shared_fields import make_copier
 from entraide.thinking import Thinking, ThinkingSigns, ThinkingTerms, find_terms
-from entraide.types import NodeState, RequestFacts
+from entraide.types import NodeState, Replica, RequestFacts
 from entraide.units import UWH_PER_WH
 from entraide_scheduler.core.estimation import LONGEST, LengthPredictor
 from entraide_scheduler.core.fleet import EligibleNodes, Fleet
@@ -91,7 +91,9 @@ class ModelAliases:
         """Returns how a model stands for a request, by what was measured on the fleet's weights."""
         return self.grades.find_grade(facts, model, fleet.revisions_of(model))
 
-    def thinking_of(self, facts: RequestFacts, output_tokens_max: int) -> ThinkingTerms | None:
+    def thinking_of(
+        self, facts: RequestFacts, output_tokens_max: int, replica: Replica
+    ) -> ThinkingTerms | None:
         """Returns how a job's model thinks; None where it does not.
 
         A model that the catalogue does not list is told by the template's argument.
@@ -99,14 +101,16 @@ class ModelAliases:
         Args:
             facts: of the job, with the model's name.
             output_tokens_max: limit on its answer, which contains the thought.
+            replica: that runs the job.
         """
         if facts.embeds:
             return None
         entry = self.entries.get(facts.model)
+        thinking = entry.thinking if entry is not None else Thinking.ARGUMENT
         return find_terms(
             facts.effort,
             min(facts.thinking_budget_tokens, output_tokens_max),
-            entry.thinking if entry is not None else Thinking.ARGUMENT,
+            Thinking.ALWAYS if ALWAYS_THINKS in replica.features else thinking,
             entry.thinking_signs if entry is not None else ThinkingSigns(),
         )
 
