@@ -5,6 +5,7 @@ pool's store. Any number of gateways may run, each with a name of its own. While
 unreachable, jobs wait and are submitted again; see ``scheduler_watch``.
 """
 
+import asyncio
 import ssl
 from collections.abc import Mapping
 from functools import partial
@@ -14,6 +15,7 @@ from typing import Any
 import msgspec
 import structlog
 
+import entraide
 from entraide import i18n
 from entraide.receipts import ReceiptKey
 from entraide.v1 import pool_pb2, pool_pb2_grpc
@@ -39,7 +41,7 @@ from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key
 from entraide_scheduler.nats.keyfiles import lock_home
 from entraide_scheduler.store.closed_files import ClosedFiles
 from entraide_scheduler.store.store import Store
-from entraide_scheduler.supervision.foreground import stop_event
+from entraide_scheduler.supervision.parent_link import LEAVE_MAX_S, ParentLink
 from entraide_scheduler.upgrade_trial import refuse_during_trial
 
 GRPC_GRACE_S = 2.0
@@ -80,14 +82,16 @@ def load_gateway_config(path: Path) -> GatewayConfig:
 
 
 async def run_gateway(config: GatewayConfig) -> None:
-    """Runs a gateway until SIGTERM, SIGINT or the end of the parent's pipe.
+    """Runs a gateway until SIGTERM, SIGINT, the end of the parent's pipe, or until it has left.
 
     Raises:
         EntraideError: the bus or the store cannot be reached, or a key cannot be read.
     """
     log = structlog.get_logger("entraide.gateway")
     log.info("gateway.starting", config=msgspec.to_builtins(config))
-    stopped = stop_event()
+    link = ParentLink()
+    if not await _may_begin(link):
+        return
     state = Path(config.dir)
     lock = lock_home(state, f"gateway-{config.gateway}.lock")
     signer = ReceiptSigner.load(state)
@@ -110,22 +114,11 @@ async def run_gateway(config: GatewayConfig) -> None:
         store=store,
         sealing_key=load_sealing_key(state),
         signer=signer,
-        settings=Settings(
-            http=config.http,
-            pool=config.pool,
-            lang=i18n.lang_of(config.lang),
-            place=(config.place or read_pool_place(state)).place,
-            kept_gateway=config.kept_gateway,
-            drain_s=config.drain_s,
-            mirror=state / FOLDER,
-            timezone=config.timezone,
-            smtp=config.smtp,
-            oidc=config.oidc,
-        ),
+        settings=_make_settings(config),
         tls=certificates.http.context if certificates.http else None,
         collectors=make_process_collectors(connection, scheduler.publisher, store, certificates),
     )
-    grpc = GrpcServer()
+    grpc = GrpcServer(shares_port=link.is_supervised)
     pool = pool_pb2.DESCRIPTOR.services_by_name["Pool"].full_name
     grpc.add_service(
         pool, lambda server: pool_pb2_grpc.add_PoolServicer_to_server(gateway.pool_service, server)
@@ -135,15 +128,55 @@ async def run_gateway(config: GatewayConfig) -> None:
         await scheduler.start(gateway)
         certificates.watch()
         await grpc.start(config.grpc.host, config.grpc.port, certificates.grpc)
-        await gateway.start(_find_endpoints(config, grpc.port, certificates))
+        await gateway.start(_find_endpoints(config, grpc.port, certificates), link.sockets)
         scheduler.url = gateway.pool_url()
         log.info("gateway.ready", http=gateway.url, grpc=grpc.port)
-        await stopped.wait()
+        link.say_ready(entraide.__version__, gateway.listening)
+        await _run_until_stopped(link, gateway, grpc)
     finally:
         await _stop(gateway, grpc, scheduler, connection)
         await certificates.stop()
         await store.close()
         lock.close()
+
+
+def _make_settings(config: GatewayConfig) -> Settings:
+    state = Path(config.dir)
+    return Settings(
+        http=config.http,
+        pool=config.pool,
+        lang=i18n.lang_of(config.lang),
+        place=(config.place or read_pool_place(state)).place,
+        kept_gateway=config.kept_gateway,
+        drain_s=config.drain_s,
+        mirror=state / FOLDER,
+        timezone=config.timezone,
+        smtp=config.smtp,
+        oidc=config.oidc,
+    )
+
+
+async def _may_begin(link: ParentLink) -> bool:
+    """Waits until this process may begin; returns False if it is stopped before."""
+    stopped = asyncio.ensure_future(link.stopped.wait())
+    beginning = asyncio.ensure_future(link.wait_to_begin())
+    await asyncio.wait({stopped, beginning}, return_when=asyncio.FIRST_COMPLETED)
+    for each in (stopped, beginning):
+        each.cancel()
+    return not link.stopped.is_set()
+
+
+async def _run_until_stopped(link: ParentLink, gateway: Gateway, grpc: GrpcServer) -> None:
+    """Returns once the process is stopped, or has left as its parent told it."""
+
+    async def leave() -> None:
+        await link.leaving.wait()
+        await asyncio.gather(gateway.leave(LEAVE_MAX_S), grpc.stop(LEAVE_MAX_S))
+
+    ends = {asyncio.ensure_future(link.stopped.wait()), asyncio.ensure_future(leave())}
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    for each in ends:
+        each.cancel()
 
 
 async def _open_store(config: GatewayConfig, keys: Mapping[str, ReceiptKey]) -> Store:

@@ -86,6 +86,7 @@ from entraide_scheduler.service_parts import (
 )
 from entraide_scheduler.store.leader import Term
 from entraide_scheduler.store.store import Store
+from entraide_scheduler.supervision.parent_link import ParentLink
 from entraide_scheduler.upgrade_trial import refuse_during_trial
 
 GRPC_GRACE_S = 2.0
@@ -94,14 +95,19 @@ GRPC_GRACE_S = 2.0
 class Service:
     """One scheduler with its gateway; ``start`` it, then ``stop`` it.
 
+    Args:
+        config: of the scheduler.
+        link: to the process that supervises this one; None without one.
+
     Attributes:
         home: the pool's directory.
         grpc: its gRPC server.
         monitor: looks for findings.
     """
 
-    def __init__(self, config: SchedulerConfig) -> None:
+    def __init__(self, config: SchedulerConfig, link: ParentLink | None = None) -> None:
         self._config = config
+        self._link = link
         self.home = Path(config.dir)
         self._log = structlog.get_logger("entraide.scheduler")
         self._cleanup = contextlib.AsyncExitStack()
@@ -296,7 +302,8 @@ class Service:
         self._cleanup.push_async_callback(self.monitor.stop)
         admin_key = self._config.admin_key or load_admin_key(self.home)
         access = OperatorAccess(admin_key, lang=self._config.lang)
-        self.grpc = GrpcServer([OperatorInterceptor(access)])
+        is_shared = self._link is not None and self._link.is_supervised
+        self.grpc = GrpcServer([OperatorInterceptor(access)], shares_port=is_shared)
         await self._serve(parts, self._make_admin(parts, grid, access, admin_key))
 
     def _make_driver(
@@ -479,7 +486,8 @@ class Service:
         self._cleanup.push_async_callback(self.grpc.stop, GRPC_GRACE_S)
         public = config.public or f"{config.host}:{self.grpc.port}"
         await gateway.start(
-            PoolEndpoints(public, certificate is not None, self._certificates.ca_pem)
+            PoolEndpoints(public, certificate is not None, self._certificates.ca_pem),
+            self._link.sockets if self._link is not None else (),
         )
         self._cleanup.push_async_callback(gateway.stop)
 

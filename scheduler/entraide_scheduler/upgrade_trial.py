@@ -13,6 +13,7 @@ from entraide.errors import PoolError
 FOLDER = "upgrade"
 RECORD = "trial.json"
 BACKUP = "before.backup"
+COPY = "before"  # a folder
 RETRY_AFTER_S = 10.0  # a trial takes seconds, as a rule
 
 

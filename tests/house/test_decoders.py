@@ -138,6 +138,8 @@ OURS = {
     "entraide_scheduler.restored:read_mark": WRITTEN_BY_US,
     "entraide_scheduler.pool.grid_check:_read_grid_events": WRITTEN_BY_US,
     "entraide_scheduler.pool.trial:read_trial": WRITTEN_BY_US,
+    "entraide_scheduler.pool.handover:read_record": WRITTEN_BY_US,
+    "entraide_scheduler.pool.handover:Handover._ask_parts": OWN_PROCESS,
     "entraide_scheduler.findings.starts:_read": WRITTEN_BY_US,
     "entraide_scheduler.pool.facts:read_last_backup": WRITTEN_BY_US,
     "entraide_scheduler.supervision.poolfile:read": WRITTEN_BY_US,

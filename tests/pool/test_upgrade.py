@@ -2,27 +2,44 @@
 
 One recorded pool runs for all tests. Each leaves it as it was, but the last one. An environment is
 made of a wheel by pip where that is the subject; elsewhere it has the checkout's packages.
-They take minutes, so `make test-engines` runs them.
+They take minutes, so `make test-engines` runs them. A running pool hands itself over; the other
+way, by which it is stopped, is for a pool that does not run and for a version without that.
 """
 
 import json
+import socket
+import ssl
 import subprocess
 import sys
 import sysconfig
 import zipfile
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from sqlalchemy import inspect
+from sqlalchemy.exc import OperationalError
 from tests.pool.kept_requests import CHAT, Sender
 from tests.pool.recorded_support import all_rows, recorded_pool, store_url
-from tests.pool.support import RunningPool, entraide, pool_config, wait_until
-from tests.pool.wheelhouse import add_migration, break_start, build_version, repack_installed
+from tests.pool.support import HOST, RunningPool, entraide, pool_config, wait_until
+from tests.pool.upgrade_load import KINDS, Load, counting_node, wait_for_model
+from tests.pool.wheelhouse import (
+    add_migration,
+    break_start,
+    build_version,
+    hang_start,
+    repack_installed,
+)
 
 import entraide as package
+from entraide.v1 import admin_pb2
 from entraide_scheduler.pool.create import create_pool
+from entraide_scheduler.pool.facts import call_status
+from entraide_scheduler.pool.handover import read_record
 from entraide_scheduler.pool.upgrade import _ask_version
 from entraide_scheduler.pool.versions import find_current
+from entraide_scheduler.store.database import database_url, make_engines
 
 pytestmark = [pytest.mark.engines, pytest.mark.checkout, pytest.mark.timeout(900)]
 LONG_S = 300.0
@@ -40,6 +57,7 @@ def wait(state, trial):
     print("answers", flush=True)
     time.sleep(600)
 
+upgrade._has_parts = lambda environment: False
 upgrade.read_wheel_version = lambda wheel: "9.9.9"
 upgrade._make_environment = lambda *_: environment
 upgrade._wait_for_answer = wait
@@ -80,6 +98,23 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPool]:
 def running_version(pool: RunningPool) -> str:
     """The version that the running scheduler says."""
     return _ask_version(pool.state, pool.process.pid)
+
+
+def pool_status(pool: RunningPool) -> admin_pb2.Status:
+    """What the scheduler says of the pool."""
+    return call_status(pool.file, "en")
+
+
+def table_names(url: str) -> list[str]:
+    """The tables of a store; none while it cannot be read."""
+    engines = make_engines(database_url(url))
+    try:
+        return inspect(engines[1]).get_table_names()
+    except OperationalError:
+        return []
+    finally:
+        for engine in engines:
+            engine.dispose()
 
 
 def make_environment(pool: RunningPool, name: str, wheel: Path | None = None) -> Path:
@@ -182,7 +217,7 @@ def test_kept_work_is_refused_during_a_trial(pool: RunningPool) -> None:
 
 
 def test_broken_version_is_left(pool: RunningPool, tmp_path: Path) -> None:
-    """A version that fails after its migration leaves the pool as it was."""
+    """A running pool goes back from a version that fails after its migration, as it was."""
     wheel = build_version(tmp_path, BROKEN, break_start)
     environment = make_environment(pool, f"{BROKEN}-0", wheel)
     rows = all_rows(store_url(pool.state))
@@ -199,6 +234,100 @@ def test_broken_version_is_left(pool: RunningPool, tmp_path: Path) -> None:
     for table in ("settled", "entries", "keys", "nodes", "kept"):
         assert len(rows[table]) == len(kept[table])
     assert "later" not in kept
+
+
+def read_step(pool: RunningPool) -> str:
+    """How far the pool's handover is."""
+    record = read_record(pool.state)
+    return record.step if record is not None else ""
+
+
+def hold_connection(pool: RunningPool) -> ssl.SSLSocket:
+    """A connection that is kept after an answer: a gateway that leaves waits for it a while."""
+    trust = ssl.create_default_context(cadata=pool.ca)
+    plain = socket.create_connection((HOST, pool.config.http.port))
+    held = trust.wrap_socket(plain, server_hostname=HOST)
+    held.sendall(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
+    assert held.recv(4_096).startswith(b"HTTP/1.1 200")
+    return held
+
+
+@pytest.mark.parametrize("step", ["leaving", "trial", "back"])
+def test_pool_killed_in_a_handover(pool: RunningPool, tmp_path: Path, step: str) -> None:
+    """The pool's process is killed in a handover, before, in and after the trial: its next start
+    has the version and the rows of before, and the command says that it failed."""
+    change = break_start if step == "back" else hang_start
+    wheel = build_version(tmp_path, BROKEN, change)
+    environment = make_environment(pool, f"{BROKEN}-{step}", wheel)
+    rows = all_rows(store_url(pool.state))
+    words = ("--lang", "en", "pool", "upgrade", str(wheel), "--state", str(pool.state))
+    command = [sys.executable, "-c", COMMAND, str(environment), *words]
+    with (
+        hold_connection(pool) if step == "leaving" else nullcontext(),
+        subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as upgrade,
+    ):
+        wait_until(lambda: read_step(pool) == step, step, LONG_S)
+        if step == "trial":  # until the other version has migrated the store
+            later = f"sqlite:///{pool.state / 'store.db'}"
+            wait_until(lambda: "later" in table_names(later), "migrated", LONG_S)
+        pool.process.kill()
+        pool.process.wait()
+        _, problem = upgrade.communicate(timeout=LONG_S)
+    pool.process = RunningPool(pool.state, pool.config).process
+    wait_until(lambda: running_version(pool), "the pool is back", LONG_S)
+    kept = all_rows(store_url(pool.state))
+
+    assert (1, 1) == (upgrade.returncode, len(problem.strip().splitlines())), problem
+    assert (package.__version__, None) == (running_version(pool), find_current(pool.state))
+    assert not (pool.state / "upgrade/trial.json").exists()
+    assert not (pool.state / "upgrade/before").exists()
+    assert "later" not in kept
+    for table in ("settled", "entries", "keys", "nodes", "kept"):
+        assert len(rows[table]) == len(kept[table])
+
+
+def test_killed_command_changes_nothing(pool: RunningPool, tmp_path: Path) -> None:
+    """If only the command is killed, the pool's process ends the handover by itself: here it goes
+    back from a version that does not come up."""
+    wheel = build_version(tmp_path, BROKEN, break_start)
+    environment = make_environment(pool, f"{BROKEN}-command", wheel)
+    words = ("pool", "upgrade", str(wheel), "--state", str(pool.state))
+    command = [sys.executable, "-c", COMMAND, str(environment), *words]
+    with (
+        hold_connection(pool),
+        subprocess.Popen(command, stdout=subprocess.DEVNULL) as upgrade,
+    ):
+        wait_until(lambda: read_step(pool) == "leaving", "leaving", LONG_S)
+        upgrade.kill()
+    wait_until(lambda: read_step(pool) == "failed", "failed", LONG_S)
+
+    assert (package.__version__, None) == (running_version(pool), find_current(pool.state))
+
+
+def test_no_request_fails_while_a_pool_is_upgraded(
+    pool: RunningPool, good: Path, tmp_path: Path
+) -> None:
+    """Clients that keep their connections, long streams and gRPC go on over an upgrade to a later
+    version with a later schema: nothing fails, no stream breaks, and no token is missing."""
+    environment = make_environment(pool, f"{GOOD}-0", good)
+    words = ("--lang", "en", "pool", "upgrade", str(good), "--state", str(pool.state))
+    with counting_node(pool, tmp_path):
+        wait_for_model(pool)
+        load = Load(pool)
+        with load:
+            load.wait_for(3 * len(KINDS))
+            done = subprocess.run(
+                [sys.executable, "-c", COMMAND, str(environment), *words],
+                capture_output=True, text=True, check=False, timeout=LONG_S,
+            )  # fmt: skip
+            load.wait_for(len(load.asked) + 3 * len(KINDS))
+    names = [each.gateway for each in pool_status(pool).gateways]
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert (GOOD, environment) == (running_version(pool), find_current(pool.state))
+    assert [] == [asked for asked in load.asked if asked.problem]
+    assert {*KINDS} == {asked.kind for asked in load.asked}
+    assert ["gateway-2"] == names
 
 
 @pytest.mark.long

@@ -36,6 +36,9 @@ def upgrade() -> None:
 '''
 
 
+BROKEN = 'raise RuntimeError("broken on purpose")'
+
+
 def build_version(folder: Path, version: str, change: Callable[[Path], None]) -> Path:
     """Builds a wheel of the checkout with another version number and a change to its sources."""
     source, out = folder / f"source-{version}", folder / f"wheel-{version}"
@@ -69,10 +72,18 @@ def break_start(source: Path) -> None:
     path.write_text(
         text.replace(
             "        policy = await load_policy(store, self._config)\n",
-            '        raise RuntimeError("broken on purpose")\n',
+            f"        {BROKEN}\n",
         ),
         "utf-8",
     )
+
+
+def hang_start(source: Path) -> None:
+    """Makes a version stand still once it has migrated the store."""
+    break_start(source)
+    path = source / "scheduler/entraide_scheduler/service.py"
+    text = path.read_text("utf-8")
+    path.write_text(text.replace(BROKEN, "await asyncio.sleep(3_600)"), "utf-8")
 
 
 def repack_installed(folder: Path, *extras: str) -> Path:

@@ -9,6 +9,7 @@ limits of the HTTP server, ``signin_config`` mail and identity provider.
 
 from entraide_scheduler.config.books_config import BooksConfig
 from entraide_scheduler.config.config import (
+    INTERIM,
     ZONES_MAX,
     ElectricityMapsConfig,
     GatewayConfig,
@@ -62,6 +63,7 @@ __all__ = [
     "FILE_MAX_BYTES",
     "HEADERS_MAX",
     "HEAD_MAX_BYTES",
+    "INTERIM",
     "KEY_GRACE_S",
     "LINGER_S",
     "PIPELINED_MAX",

@@ -272,6 +272,9 @@ class SchedulerConfig(Struct, frozen=True, forbid_unknown_fields=True):
         return self.store_url or f"sqlite:///{Path(self.dir).absolute() / 'store.db'}"
 
 
+INTERIM = "interim-"  # the names of gateways that take part in a handover only begin so
+
+
 class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of a gateway process.
 

@@ -19,15 +19,26 @@ STREAMS_MAX = 1_000
 
 
 class GrpcServer:
-    """A gRPC server: add services, then start it."""
+    """A gRPC server: add services, then start it.
 
-    def __init__(self, interceptors: Sequence[grpc.aio.ServerInterceptor] = ()) -> None:
+    Args:
+        interceptors: of every call.
+        shares_port: whether another process of this account may listen on the same port, which
+            takes it over; who starts both knows that the port is the pool's.
+    """
+
+    def __init__(
+        self,
+        interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
+        *,
+        shares_port: bool = False,
+    ) -> None:
         self._server = grpc.aio.server(
             interceptors=interceptors,
             options=(
                 ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
                 ("grpc.max_concurrent_streams", STREAMS_MAX),
-                ("grpc.so_reuseport", 0),
+                ("grpc.so_reuseport", int(shares_port)),
             ),
         )
         self._health = health.aio.HealthServicer()

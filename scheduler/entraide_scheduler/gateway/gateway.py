@@ -1,25 +1,25 @@
 """Gateway: creates, starts and stops the parts of a gateway.
 
 At a stop no new job is accepted, running jobs may finish for ``drain_s`` seconds, and the rest fail
-with ``shutting_down``. Kept jobs continue at the next start.
+with ``shutting_down``. Kept jobs continue at the next start. A gateway that leaves listens no
+longer, and serves its connections until their live jobs have ended; then it is stopped.
 """
 
 import asyncio
 import contextlib
 import hmac
+import socket
 import ssl
+import time
 from collections.abc import Coroutine, Sequence
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import structlog
-from msgspec import Struct
 from prometheus_client.registry import Collector
 
-from entraide import i18n
-from entraide.types import UNKNOWN_PLACE, ServerPlace
+from entraide.types import ServerPlace
 from entraide.wire.messages import (
     GatewayDown,
     GatewayHeard,
@@ -33,7 +33,7 @@ from entraide.wire.messages import (
     SigninEnded,
 )
 from entraide_scheduler.bus import BatchPlanner, NodeChannel, SchedulerPort
-from entraide_scheduler.config import HttpConfig, OidcConfig, SmtpConfig
+from entraide_scheduler.config import HttpConfig
 from entraide_scheduler.driver import Health
 from entraide_scheduler.gateway.admin import SigninParts
 from entraide_scheduler.gateway.api import CoopRoutes, PoolApi, StatementRenderer
@@ -62,7 +62,6 @@ from entraide_scheduler.gateway.jobs import (
     TokenEstimator,
 )
 from entraide_scheduler.gateway.machines import (
-    FOLDER,
     InstallServer,
     InstallSource,
     NodeStatements,
@@ -71,6 +70,7 @@ from entraide_scheduler.gateway.machines import (
 from entraide_scheduler.gateway.pages import Pages, PoolEndpoints, StatusSource
 from entraide_scheduler.gateway.routes import Routes
 from entraide_scheduler.gateway.rpc import PoolService
+from entraide_scheduler.gateway.settings import Settings
 from entraide_scheduler.gateway.signin import (
     Authenticator,
     CookiePolicy,
@@ -82,35 +82,9 @@ from entraide_scheduler.gateway.views import PoolEvents, PoolRoutes, PoolStates
 from entraide_scheduler.store.store import Store
 
 STREAMS_STOP_S = 2.0  # for clients to read the end of their streams
-
-
-class Settings(Struct, frozen=True):
-    """Settings of a gateway.
-
-    Attributes:
-        http: its HTTP server; port 0 takes a free one.
-        pool: name of the pool.
-        lang: default language of replies.
-        place: where the server stands on which this gateway runs.
-        kept_gateway: identifier of the gateway that runs kept jobs, the one inside the
-            scheduler; "" for this one.
-        drain_s: how long running jobs may continue at a stop, seconds.
-        mirror: folder of the wheels that members install.
-        timezone: time zone of statements.
-        smtp: the mail server that sends sign-in links, or None.
-        oidc: the identity provider, or None.
-    """
-
-    http: HttpConfig = HttpConfig()
-    pool: str = "entraide"
-    lang: i18n.Lang = "fr"
-    place: ServerPlace = UNKNOWN_PLACE
-    kept_gateway: str = ""
-    drain_s: float = 5.0
-    mirror: Path = Path(FOLDER)
-    timezone: str = "America/Toronto"
-    smtp: SmtpConfig | None = None
-    oidc: OidcConfig | None = None
+LEAVE_POLL_S = 0.1
+LEAVE_IDLE_S = 20.0  # longer than most clients keep a connection that they do not use
+LEAVE_OTHERS_S = 30.0  # for requests that are no jobs, such as a page's events
 
 
 class Gateway:
@@ -416,11 +390,18 @@ class Gateway:
         """Handles a part or the end of an answer."""
         self._running_jobs.on_node_message(key, message)
 
-    async def start(self, endpoints: PoolEndpoints) -> None:
+    @property
+    def listening(self) -> list[int]:
+        """File descriptors of the sockets on which the HTTP server listens."""
+        assert self._http is not None, "not started"
+        return self._http.listening
+
+    async def start(self, endpoints: PoolEndpoints, sockets: Sequence[socket.socket] = ()) -> None:
         """Starts to listen, and submits unfinished kept jobs again; then ``/readyz`` says ready.
 
         Args:
             endpoints: addresses of the gRPC services, for ``/.well-known/entraide``.
+            sockets: that listen already, in place of the configured address.
 
         Raises:
             OSError: the address is in use or not local.
@@ -442,7 +423,7 @@ class Gateway:
             count=count,
             bus_port=http.bus_port,
         )
-        await self._http.start(http.host, http.port, self._tls)
+        await self._http.start(http.host, http.port, self._tls, sockets)
         if self._runs_kept_jobs:
             resumed = await self._kept_jobs.resubmit_pending()
             self._log.info("gateway.resumed", kept=resumed)
@@ -457,6 +438,23 @@ class Gateway:
             self._spawn(self._watch.run())
         self.pages.ready = True
         self._log.info("gateway.listening", url=self.url)
+
+    async def leave(self, max_s: float) -> None:
+        """Leaves, as the module describes; returns once that is done, or after ``max_s``.
+
+        A connection is closed after its next answer, or after it was idle for ``LEAVE_IDLE_S``.
+        """
+        assert self._http is not None, "not started"
+        self._http.leave()
+        await self._pool_events.stop()  # their clients connect again, elsewhere
+        began_at = time.monotonic()
+        while (left_s := time.monotonic() - began_at) < max_s:
+            self._http.close_idle(LEAVE_IDLE_S)
+            if not self._running_jobs.list_live() and (
+                left_s > LEAVE_OTHERS_S or not self._http.has_connections
+            ):
+                return
+            await asyncio.sleep(LEAVE_POLL_S)
 
     async def stop(self) -> None:
         """Stops the gateway as the module describes; returns when all its tasks have ended."""

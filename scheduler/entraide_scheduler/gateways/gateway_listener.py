@@ -26,6 +26,7 @@ from entraide.wire import codec, subjects
 from entraide.wire import messages as m
 from entraide.wire.cards import JobWait
 from entraide_scheduler.bus import subscribe
+from entraide_scheduler.config import INTERIM
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.overview import WaitView
 from entraide_scheduler.driver import LiveDriver
@@ -304,6 +305,8 @@ class GatewayListener:
             known.state = STOPPED
             self._log.info("gateway.left", gateway=gateway)
             self._end_jobs(gateway, known)
+            if gateway.startswith(INTERIM):  # it was there for a handover only
+                del self._known[gateway]
 
     def _on_jobs_held(self, gateway: str, held: m.JobsHeld) -> None:
         """Tells a gateway of the jobs whose end or submission the bus has lost."""

@@ -21,6 +21,7 @@ import entraide
 from entraide.errors import PoolError
 from entraide.files import sync_directory, write_private
 from entraide.types import UNKNOWN_PLACE, ServerPlace
+from entraide_scheduler.config import INTERIM
 from entraide_scheduler.erasure_list import BESIDE_BACKUPS, merge_into, read_list
 from entraide_scheduler.erasure_list import FILE as ERASED_FILE
 from entraide_scheduler.findings import STARTS_FILES
@@ -33,7 +34,7 @@ from entraide_scheduler.store.dump import StoreView, open_view
 RECORD_FILE = "last-backup.json"
 MADE_ANEW = (
     "weights", "mirror", "logs", "nats", "versions", "upgrade", "pool.json", "scheduler.toml",
-    "gateway-*.toml", "*.lock", RECORD_FILE, ERASED_FILE, STARTS_FILES, ".*",
+    "gateway-*.toml", f"{INTERIM}*.toml", "*.lock", RECORD_FILE, ERASED_FILE, STARTS_FILES, ".*",
 )  # fmt: skip
 
 
@@ -143,7 +144,7 @@ def _write_parts(
 ) -> tuple[tuple[str, ...], int, int]:
     """Writes the files and the rows; returns the files left out and both numbers."""
     left_out, files = [], 0
-    for path in _find_files(state, url):
+    for path in find_files(state, url):
         name = path.relative_to(state).as_posix()
         with path.open("rb") as opened:
             if opened.read(len(MAGIC)) == MAGIC:
@@ -162,7 +163,7 @@ def _write_parts(
     return tuple(left_out), files, rows
 
 
-def _find_files(state: Path, url: str) -> Iterator[Path]:
+def find_files(state: Path, url: str) -> Iterator[Path]:
     """Yields the files of a pool's directory that a backup takes, by name."""
     database = database_url(url)
     store = Path(database.database or "").resolve() if database.drivername == "sqlite" else None

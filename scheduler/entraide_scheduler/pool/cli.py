@@ -182,7 +182,11 @@ async def _serve(state: Path, lang: str) -> bool:
         is_upgrade.set()
         os.kill(os.getpid(), signal.SIGTERM)
 
-    asyncio.get_running_loop().add_signal_handler(STOP_SIGNAL, stop_for_upgrade)
+    def begin_upgrade() -> None:
+        if not pool.begin_handover(stop_for_upgrade):
+            stop_for_upgrade()
+
+    asyncio.get_running_loop().add_signal_handler(STOP_SIGNAL, begin_upgrade)
 
     async def stop() -> None:
         report("pool-stopping")

@@ -16,6 +16,7 @@ from msgspec import Struct, structs
 from entraide.errors import PoolError
 from entraide.wire.nats import requires_tls
 from entraide_scheduler.config import (
+    INTERIM,
     BooksConfig,
     GatewayConfig,
     GridConfig,
@@ -313,6 +314,17 @@ def scheduler_config(config: PoolConfig, state: Path, *, bus_url: str) -> Schedu
 def gateway_name(number: int) -> str:
     """Returns the name of a further gateway; numbers begin at 2."""
     return f"gateway-{number}"
+
+
+def interim_config(config: PoolConfig, state: Path, *, number: int, bus_url: str) -> GatewayConfig:
+    """Returns the configuration of a gateway that stands in for another; 1 is the scheduler's."""
+    name = f"{INTERIM}{number}"
+    if number > 1:
+        own = gateway_config(config, state, number=number, bus_url=bus_url)
+        return structs.replace(own, gateway=name)
+    own = gateway_config(config, state, number=2, bus_url=bus_url)
+    grpc = _grpc(config, config.grpc.port)
+    return structs.replace(own, gateway=name, http=_http(config), grpc=grpc)
 
 
 def gateway_config(config: PoolConfig, state: Path, *, number: int, bus_url: str) -> GatewayConfig:

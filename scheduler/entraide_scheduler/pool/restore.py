@@ -9,7 +9,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -235,26 +235,39 @@ def put_back(file: Path, passphrase: str, state: Path) -> None:
         reader = unseal(file, raw, passphrase, head, raw_head)
         try:
             rows = _Rows(read_records(reader.read), draft)
-            config = load_pool_config(draft)
-            with _writing(database_url(config.database or f"sqlite:///{state / 'store.db'}")) as c:
-                ended, erased = _read_ended(c), _read_erased(c, state)
-                drop_all(c)
-                fill(c, head.schema, rows, reader)
-                if ended is None:
-                    end_signins(c, time.time())
-                else:
-                    repeat_ended(c, ended)
-                _keep_revocations(state, draft)
-                repeat(c, erased)
-                joined_until = read_mark(draft).joined_until
-                for path in filter(Path.is_file, sorted(draft.rglob("*"))):
-                    _put_file(path, state / path.relative_to(draft))
-                mark = RestoredMark(time.time(), head.at, head.version, joined_until)
-                write_mark(state, mark)
+            mark = RestoredMark(time.time(), head.at, head.version, read_mark(draft).joined_until)
+            put_in_place(state, draft, mark, lambda c: fill(c, head.schema, rows, reader))
         except SealedFault as fault:
             raise refused(file, fault, head) from fault
         except OSError as problem:
             raise _not_created(state, problem) from problem
+
+
+def put_in_place(
+    state: Path, draft: Path, mark: RestoredMark, fill_with: Callable[[Connection], None]
+) -> None:
+    """Puts files and rows of before in the place of a pool's own, as ``put_back`` says.
+
+    Args:
+        state: the pool's directory.
+        draft: the files, which are moved.
+        mark: of the pool that is then there.
+        fill_with: makes the tables and rows.
+    """
+    config = load_pool_config(draft)
+    with _writing(database_url(config.database or f"sqlite:///{state / 'store.db'}")) as c:
+        ended, erased = _read_ended(c), _read_erased(c, state)
+        drop_all(c)
+        fill_with(c)
+        if ended is None:
+            end_signins(c, time.time())
+        else:
+            repeat_ended(c, ended)
+        _keep_revocations(state, draft)
+        repeat(c, erased)
+        for path in filter(Path.is_file, sorted(draft.rglob("*"))):
+            _put_file(path, state / path.relative_to(draft))
+        write_mark(state, mark)
 
 
 def _put_file(path: Path, target: Path) -> None:

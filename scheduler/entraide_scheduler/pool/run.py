@@ -7,18 +7,12 @@ the bus reloads them at once, the others see the new files.
 
 import asyncio
 import contextlib
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import structlog
-import tomli_w
-from msgspec import Struct
 
-from entraide.files import write_private
 from entraide_scheduler.certificates import file_signature
 from entraide_scheduler.clock_check import wait_until_decided
 from entraide_scheduler.driver import Clock
@@ -28,11 +22,12 @@ from entraide_scheduler.nats.keyfiles import load_admin_key
 from entraide_scheduler.pool.config import (
     PoolConfig,
     bus_settings,
-    gateway_config,
     load_pool_config,
     scheduler_config,
 )
 from entraide_scheduler.pool.create import check_ports
+from entraide_scheduler.pool.handover import Handover, delete_record, read_record
+from entraide_scheduler.pool.parts import write_parts
 from entraide_scheduler.pool.trial import POOL_LOCK
 from entraide_scheduler.supervision.poolfile import PoolFile
 from entraide_scheduler.supervision.processes import SCHEDULER, PoolProcesses
@@ -58,6 +53,7 @@ class FoundedPool:
         self._admin_key = load_admin_key(state)
         self._processes = PoolProcesses(state)
         self._certificates: asyncio.Task[None] | None = None
+        self._handover: asyncio.Task[None] | None = None
         self._is_ready = False
 
     async def start(self) -> PoolFile:
@@ -69,6 +65,7 @@ class FoundedPool:
         """
         config, processes = self.config, self._processes
         processes.lock(POOL_LOCK)
+        delete_record(self._state)  # of a process before this one
         note_start(self._state, Sort.POOL)
         check_ports(config.ports)
         await wait_until_decided(scheduler_config(config, self._state, bus_url=""), self._report)
@@ -77,24 +74,37 @@ class FoundedPool:
         await processes.start_nats(settings)
         bus_url = processes.nats.url
         self._report("up-scheduler")
-        scheduler = scheduler_config(config, self._state, bus_url=bus_url)
-        await self._start_part(SCHEDULER, "run", scheduler)
-        await processes.wait_for_scheduler(processes.admin(self._grpc), self._admin_key)
-        for number in range(2, config.gateways + 1):
-            gateway = gateway_config(config, self._state, number=number, bus_url=bus_url)
-            await self._start_part(gateway.gateway, "gateway", gateway)
+        for name, command in write_parts(config, self._state, bus_url=bus_url).items():
+            await processes.start_child(name, command)
+            if name == SCHEDULER:
+                await processes.wait_for_scheduler(processes.admin(self._grpc), self._admin_key)
         await processes.wait_until_none_late(self._find_late_gateways)
         self._certificates = asyncio.create_task(self._keep_certificates(), name="certificates")
         processes.keep_pool_file(self._pool_file)
         self._is_ready = True
         return self._pool_file()
 
+    def begin_handover(self, restart: Callable[[], None]) -> bool:
+        """Begins to hand the pool over as ``handover.json`` asks; returns whether it does.
+
+        Args:
+            restart: stops the pool and starts this process's command anew; called if the pool can
+                go on in no other way.
+        """
+        record = read_record(self._state)
+        if record is None or record.step != "asked" or not self._is_ready:
+            return False
+        if self._handover is None or self._handover.done():
+            handover = Handover(self._state, self.config, self._processes, restart)
+            self._handover = asyncio.create_task(handover.run(record), name="handover")
+        return True
+
     async def stop(self) -> None:
         """Stops the gateways, the scheduler and the bus, in this order."""
-        if self._certificates is not None:
-            self._certificates.cancel()
+        for task in filter(None, (self._handover, self._certificates)):
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._certificates
+                await task
         await self._processes.stop()
         if self._is_ready:  # it ends because it was asked to
             note_end(self._state, Sort.POOL)
@@ -115,13 +125,6 @@ class FoundedPool:
     @property
     def _grpc(self) -> str:
         return local_address(self.config.grpc.host, self.config.grpc.port)
-
-    async def _start_part(self, name: str, command: str, config: Struct) -> None:
-        """Writes the configuration of a child and starts it."""
-        path = self._state / f"{name}.toml"
-        write_private(path, tomli_w.dumps(_without_none(msgspec.to_builtins(config))).encode())
-        argv = (sys.executable, "-m", "entraide_scheduler", command, "--config", str(path))
-        await self._processes.start_child(name, argv)
 
     async def _find_late_gateways(self) -> list[str]:
         """Returns the further gateways that do not accept connections yet."""
@@ -160,10 +163,3 @@ def local_address(host: str, port: int) -> str:
     """Returns ``host:port`` at which this machine reaches a server that listens on a host."""
     host = LOOPBACK[1] if host in WILDCARDS else host
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _without_none(value: Any) -> Any:
-    """Returns a document without its missing values, which TOML cannot express."""
-    if isinstance(value, dict):
-        return {key: _without_none(each) for key, each in value.items() if each is not None}
-    return value

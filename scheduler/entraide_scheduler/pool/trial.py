@@ -1,13 +1,14 @@
 """Trial: the record of an upgrade's trial, by which a pool goes back if the upgrade was killed.
 
-``DIR/upgrade/trial.json`` exists from the backup before a trial until the pool has one version
-again. If an upgrade ends without that, the next ``pool run`` goes back: it goes on in the
-environment of before, and puts files and store of the backup back.
+``DIR/upgrade/trial.json`` exists from before a trial until the pool has one version again. If an
+upgrade ends without that, the next ``pool run`` goes back: it goes on in the environment of before,
+and puts files and store of before back.
 """
 
 import shutil
 import time
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 
 import msgspec
@@ -19,6 +20,7 @@ from entraide.errors import PoolError
 from entraide.files import write_private
 from entraide_scheduler.nats.keyfiles import load_admin_key, lock_home
 from entraide_scheduler.pool.restore import put_back
+from entraide_scheduler.pool.undo_copy import delete_copy, put_copy_back
 from entraide_scheduler.pool.versions import (
     FOLDER as VERSIONS,
 )
@@ -34,27 +36,40 @@ STOP_TIMEOUT_S = 120.0
 POLL_S = 0.1
 
 
+class Undo(StrEnum):
+    """What goes back to a pool whose trial is undone."""
+
+    NOTHING = "nothing"  # the other version has not run yet
+    COPY = "copy"
+    BACKUP = "backup"
+
+
 class UpgradeTrial(Struct, frozen=True):
-    """The environments of a trial, as names in ``DIR/versions``.
+    """The environments of a trial, as names in ``DIR/versions``, and how it is undone.
 
     Attributes:
         environment: of the new version.
         previous: of the version before; "" for that of the command.
+        undo: what goes back to the pool.
     """
 
     environment: str
     previous: str = ""
+    undo: Undo = Undo.BACKUP
 
 
-def begin_trial(state: Path, environment: Path, previous: Path | None) -> None:
-    """Records that a trial begins; the backup is written."""
-    trial = UpgradeTrial(environment.name, previous.name if previous is not None else "")
+def begin_trial(
+    state: Path, environment: Path, previous: Path | None, undo: Undo = Undo.BACKUP
+) -> None:
+    """Records that a trial begins; what ``undo`` names is on disk."""
+    trial = UpgradeTrial(environment.name, previous.name if previous is not None else "", undo)
     write_private(find_record(state), msgspec.json.encode(trial))
 
 
 def end_trial(state: Path) -> None:
     """Records that the pool has one version again."""
     find_record(state).unlink(missing_ok=True)
+    delete_copy(state)
 
 
 def read_trial(state: Path) -> UpgradeTrial | None:
@@ -63,17 +78,20 @@ def read_trial(state: Path) -> UpgradeTrial | None:
         trial = decode_json(find_record(state).read_bytes(), type=UpgradeTrial)
     except (OSError, msgspec.MsgspecError):
         return None
-    return UpgradeTrial(Path(trial.environment).name, Path(trial.previous).name)
+    return UpgradeTrial(Path(trial.environment).name, Path(trial.previous).name, trial.undo)
 
 
 def go_back(state: Path, trial: UpgradeTrial) -> None:
-    """Puts environment, files and store of before back. No process may use the pool.
+    """Puts environment, files and store of before back. No scheduler may run.
 
     Raises:
         PoolError: as ``put_back``.
     """
     set_current(state, state / VERSIONS / trial.previous if trial.previous else None)
-    put_back(state / FOLDER / BACKUP, load_admin_key(state), state)
+    if trial.undo is Undo.COPY:
+        put_copy_back(state)
+    elif trial.undo is Undo.BACKUP:
+        put_back(state / FOLDER / BACKUP, load_admin_key(state), state)
     if trial.environment:
         shutil.rmtree(state / VERSIONS / trial.environment, ignore_errors=True)
     end_trial(state)

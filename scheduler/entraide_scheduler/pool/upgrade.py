@@ -1,11 +1,12 @@
 """Upgrade: takes a pool over to another version, or back to the one that it had.
 
-In: a wheel. The new version gets an environment beside the old one. The pool stops, a backup is
-written, and the new version runs the pool on trial: it migrates the store, reads snapshot and
-journal, and must answer. Then the pool's own process goes on with it. If it does not come up, the
-old environment, the files and the store of the backup are put back; if this process is killed, the
-next start does that (``trial``). The pool's process (``pool run``) waits meanwhile: SIGUSR1 makes
-it stop its parts and wait for the upgrade's lock.
+In: a wheel. The new version gets an environment beside the old one. A running pool is backed up,
+and its process hands it over (``handover``) once SIGUSR1 tells it to. A pool that does not run, and
+a version to which none can be handed over, take the other way: the pool stops, a backup is written,
+and the new version runs the pool on trial: it migrates the store, reads snapshot and journal, and
+must answer. Then the pool's own process goes on with it, which waits meanwhile for the upgrade's
+lock. If the new version does not come up, the old environment, the files and the store of the
+backup are put back; if this process is killed, the next start does that (``trial``).
 """
 
 import contextlib
@@ -33,6 +34,14 @@ from entraide_scheduler.nats.keyfiles import load_admin_key, lock_home
 from entraide_scheduler.pool.backup import write_backup
 from entraide_scheduler.pool.config import PoolConfig, load_pool_config
 from entraide_scheduler.pool.facts import call_status
+from entraide_scheduler.pool.handover import (
+    ENDS,
+    PARTS,
+    HandoverRecord,
+    delete_record,
+    read_record,
+    write_record,
+)
 from entraide_scheduler.pool.trial import (
     STOP_TIMEOUT_S,
     begin_trial,
@@ -41,6 +50,7 @@ from entraide_scheduler.pool.trial import (
     read_trial,
     wait_until_stopped,
 )
+from entraide_scheduler.pool.undo_copy import check_space
 from entraide_scheduler.pool.versions import (
     UPGRADE_LOCK,
     find_current,
@@ -94,8 +104,8 @@ def upgrade_pool(
 
     Raises:
         PoolError: ``upgrade_running``, ``upgrade_wheel_refused``, ``upgrade_environment``,
-            ``upgrade_not_stopped``; ``upgrade_failed``: the new version did not come up, and the
-            old one is back; ``upgrade_not_back``; or an error of the backup.
+            ``upgrade_not_stopped``; ``upgrade_no_space``; ``upgrade_failed``: the new version did
+            not come up, and the old one is back; ``upgrade_not_back``; or an error of the backup.
     """
     config = load_pool_config(state)
     version = read_wheel_version(wheel)
@@ -105,35 +115,73 @@ def upgrade_pool(
         environment = _make_environment(state, config, wheel, wheels, before)
         running = poolfile.read_running(state)
         pid = running.pids[SUPERVISOR] if running is not None else 0
-        try:
-            if pid:
-                report("upgrade-stopping")
-            _stop(state, pid)
+        hands_over = bool(pid) and _has_parts(environment)
+        if not hands_over:
+            problem = _stop_and_try(
+                state, environment, before, pid=pid, version=version, lang=lang, report=report
+            )
+        elif not config.database:  # the handover writes that of PostgreSQL
             report("upgrade-backup")
-            _back_up(state)
-            begin_trial(state, environment, before)
-        except BaseException:
+            with _removed_if_failed(environment):
+                check_space(state)
+                _back_up(state)
+    if hands_over:
+        with _removed_if_failed(environment):
+            asked = HandoverRecord(environment.name, before.name if before else "", version)
+            problem = _watch_handover(state, pid, asked, report)
+        if problem:
             shutil.rmtree(environment, ignore_errors=True)
-            raise
-        report("upgrade-trial", version=version)
-        is_new = False
-        try:
-            problem = _try(state, environment, version, lang)
-            is_new = not problem
-        finally:
-            trial = read_trial(state)
-            if not is_new and trial is not None:  # also after an interrupt
-                report("upgrade-back", version=entraide.__version__)
-                go_back(state, trial)
-        if is_new:
-            end_trial(state)
-            remove_others(state, (environment, before))
-    if pid:
+    elif pid:
         _wait_until_back(state, pid)
     if problem:
-        values = {"version": version, "previous": entraide.__version__, "problem": problem}
+        log = "logs/scheduler.log" if hands_over else f"logs/{LOG}"
+        values = {"version": version, "problem": problem, "log": log}
+        values |= {"previous": entraide.__version__}
         raise PoolError("upgrade_failed", f"{version}: {problem}", values=values)
     return UpgradeSummary(version, entraide.__version__, str(environment), bool(pid))
+
+
+def _stop_and_try(
+    state: Path,
+    environment: Path,
+    before: Path | None,
+    *,
+    pid: int,
+    version: str,
+    lang: str,
+    report: Report,
+) -> str:
+    """Stops the pool and tries a version out; returns why it does not come up, or ""."""
+    with _removed_if_failed(environment):
+        if pid:
+            report("upgrade-stopping")
+        _stop(state, pid)
+        report("upgrade-backup")
+        _back_up(state)
+        begin_trial(state, environment, before)
+    report("upgrade-trial", version=version)
+    is_new = False
+    try:
+        problem = _try(state, environment, version, lang)
+        is_new = not problem
+    finally:
+        trial = read_trial(state)
+        if not is_new and trial is not None:  # also after an interrupt
+            report("upgrade-back", version=entraide.__version__)
+            go_back(state, trial)
+    if is_new:
+        end_trial(state)
+        remove_others(state, (environment, before))
+    return problem
+
+
+@contextmanager
+def _removed_if_failed(environment: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(environment, ignore_errors=True)
+        raise
 
 
 def read_wheel_version(wheel: Path) -> str:
@@ -203,6 +251,12 @@ def _make_environment(
     return environment
 
 
+def _has_parts(environment: Path) -> bool:
+    """Whether a running pool can be handed over to the version of an environment."""
+    command = [str(python_of(environment)), "-P", "-c", f"import {PARTS}"]
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
 def _run(command: list[str]) -> None:
     try:
         done = subprocess.run(command, check=False, capture_output=True, text=True)
@@ -219,6 +273,40 @@ def _environment_error(problem: str) -> PoolError:
 def _last_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1][:PROBLEM_CHARS_MAX] if lines else "?"
+
+
+# Handover of a running pool.
+
+
+def _watch_handover(state: Path, pid: int, asked: HandoverRecord, report: Report) -> str:
+    """Has a running pool hand itself over; returns why it went back, or ""."""
+    write_record(state, asked)
+    os.kill(pid, STOP_SIGNAL)
+    step = asked.step
+    while step not in ENDS:
+        time.sleep(POLL_S)
+        record = read_record(state)
+        if record is not None and record.step != step:
+            step = record.step
+            if step not in ENDS:
+                is_back = step == "back"
+                version = entraide.__version__ if is_back else asked.version
+                report(f"upgrade-{step}", version=version)
+        if not psutil.pid_exists(pid):
+            return _end_killed_handover(state, pid)
+    delete_record(state)
+    assert record is not None
+    return record.problem
+
+
+def _end_killed_handover(state: Path, pid: int) -> str:
+    """Goes back after the pool's process was killed, unless its next start does."""
+    with contextlib.suppress(PoolError), _upgrade_lock(state):
+        trial = read_trial(state)
+        if trial is not None:
+            wait_until_stopped(state, pid=pid, timeout_s=STOP_TIMEOUT_S)
+            go_back(state, trial)
+    return f"SIGKILL: {pid}"
 
 
 # Stop, backup, trial.

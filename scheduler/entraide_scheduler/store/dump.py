@@ -5,8 +5,9 @@ revision; its rows are inserted into tables of that revision, which are then mig
 version's schema. Rows are read and inserted in small batches.
 """
 
+import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from sqlalchemy import Connection, Engine, MetaData, Table, inspect, select
 from sqlalchemy.exc import OperationalError
 
 from entraide.errors import PoolError
+from entraide.files import sync_directory, sync_file
 from entraide_scheduler.store.database import (
     check_known,
     database_url,
@@ -25,6 +27,7 @@ from entraide_scheduler.store.database import (
 from entraide_scheduler.store.leader import release_term
 
 REVISION_TABLE = "alembic_version"
+NEW_WORK = ("kept", "files", "file_parts", "batches", "nodes")
 ROWS_AT_ONCE = 200
 LARGE_ROWS = {
     "snapshots": 1,
@@ -131,6 +134,38 @@ def _read_table(connection: Connection, table: Table) -> Iterator[TableRows]:
             rows, size = [], 0
     if rows:
         yield TableRows(str(table.name), columns, rows)
+
+
+def wait_for_writes(url: str) -> None:
+    """Returns once every write of new work that has begun is committed or given up.
+
+    Raises:
+        PoolError: ``store_unreachable``.
+    """
+    engines = make_engines(database_url(url))
+    try:
+        with engines[0].begin() as connection:  # the one writer of SQLite
+            if connection.dialect.name != "sqlite":
+                connection.exec_driver_sql(f"LOCK TABLE {', '.join(NEW_WORK)} IN SHARE MODE")
+    except OperationalError as problem:
+        raise unreachable_error(engines[0], problem) from problem
+    finally:
+        for engine in engines:
+            engine.dispose()
+
+
+def copy_sqlite(source: Path, target: Path) -> None:
+    """Copies a SQLite database, as it is at one moment, into a new file. Blocks.
+
+    Raises:
+        OSError: the file cannot be written.
+        sqlite3.Error: the database cannot be read, or the disk is full.
+    """
+    with closing(sqlite3.connect(source)) as present, closing(sqlite3.connect(target)) as copy:
+        copy.execute("PRAGMA synchronous=OFF")
+        present.backup(copy)
+    sync_file(target)
+    sync_directory(target.parent)
 
 
 def is_empty(connection: Connection) -> bool:

@@ -216,7 +216,16 @@ class Store:
         self.outage.check()
         if not self.space.takes_kept_work():
             raise StorageFull
-        return self._writer.submit(step)
+        return self._writer.submit(self._checked(step))
+
+    def _checked(self, step: Callable[[Connection], T]) -> Callable[[Connection], T]:
+        """Returns a step that asks ``check_new`` again, in its transaction."""
+
+        def checked(connection: Connection) -> T:
+            self._check_new()
+            return step(connection)
+
+        return checked
 
     # Members: keys, policies, nodes, join tokens.
 
@@ -285,7 +294,7 @@ class Store:
             EntraideError: ``check_new`` refuses it.
         """
         self._check_new()
-        return self._writer.submit(lambda c: members.enrol_node(c, digest, row, now))
+        return self._writer.submit(self._checked(lambda c: members.enrol_node(c, digest, row, now)))
 
     def delete_tokens(self, coop: str) -> Future[None]:
         """Deletes the join tokens of a co-op."""

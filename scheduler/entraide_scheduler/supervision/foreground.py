@@ -46,18 +46,25 @@ async def run_until_signal(
         await stop()
 
 
-def stop_event() -> asyncio.Event:
-    """Returns an event that SIGTERM, SIGINT and the end of the parent's pipe set."""
+def stop_event(on_bytes: Callable[[bytes], None] = lambda _data: None) -> asyncio.Event:
+    """Returns an event that SIGTERM, SIGINT and the end of the parent's pipe set.
+
+    Args:
+        on_bytes: is called with what the parent says on the pipe.
+    """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if os.environ.get(PARENT_PIPE) == "1":
-        loop.add_reader(sys.stdin.fileno(), _read_pipe, stop)
+        loop.add_reader(sys.stdin.fileno(), _read_pipe, stop, on_bytes)
     return stop
 
 
-def _read_pipe(stop: asyncio.Event) -> None:
-    if not os.read(sys.stdin.fileno(), 4096):
+def _read_pipe(stop: asyncio.Event, on_bytes: Callable[[bytes], None]) -> None:
+    data = os.read(sys.stdin.fileno(), 4096)
+    if data:
+        on_bytes(data)
+    else:
         asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
         stop.set()

@@ -8,8 +8,9 @@ makes them. ``up`` and ``pool run`` decide what is started and in which order.
 import asyncio
 import contextlib
 import os
+import socket
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, TypeAlias
@@ -86,12 +87,28 @@ class PoolProcesses:
         await self._nats.start()
 
     async def start_child(
-        self, name: str, argv: tuple[str, ...], *, env: Mapping[str, str] = MappingProxyType({})
-    ) -> None:
-        """Starts and supervises a child; its output goes to ``logs/NAME.log``."""
+        self,
+        name: str,
+        argv: tuple[str, ...],
+        *,
+        env: Mapping[str, str] = MappingProxyType({}),
+        sockets: Sequence[socket.socket] = (),
+        key: str = "",
+    ) -> Child:
+        """Starts and supervises a child; its output goes to ``logs/NAME.log``.
+
+        Args:
+            name: of the child.
+            argv: program and arguments.
+            env: variables in addition to this process's own.
+            sockets: listening sockets that it inherits.
+            key: its name in ``children`` if it waits to take the place of the present one.
+        """
         log = self.state / "logs" / f"{name}.log"
-        child = self.children[name] = Child(ChildSpec(name=name, argv=argv, log=log, env=env))
+        spec = ChildSpec(name=name, argv=argv, log=log, env=env)
+        child = self.children[key or name] = Child(spec, sockets, waits=bool(key))
         await child.start()
+        return child
 
     def admin(self, address: str) -> Admin:
         """Returns the stub of the scheduler's ``Admin`` service, at ``host:port``."""

@@ -324,7 +324,7 @@ class Connection(asyncio.Protocol):
             return
         self._deadlines.clear_stage()
         self._server.set_idle(self, idle=False)
-        alive = incoming.keep_alive and not self._server.stopping
+        alive = incoming.keep_alive and not self._server.ending
         self.exchange = Exchange(self, incoming.request, keep_alive=alive, http11=incoming.http11)
         self.exchange.body = incoming.stream
         self._server.handle(self.exchange)
@@ -372,7 +372,7 @@ class Connection(asyncio.Protocol):
         """Answers with an error; after an incomplete request the connection is closed."""
         self._deadlines.clear_stage()
         self._closing = not incoming.complete
-        alive = incoming.complete and incoming.keep_alive and not self._server.stopping
+        alive = incoming.complete and incoming.keep_alive and not self._server.ending
         self.exchange = Exchange(self, incoming.request, keep_alive=alive)
         self._server.refuse(self.exchange, refusal)
 
@@ -420,6 +420,12 @@ class Connection(asyncio.Protocol):
             self._transport.close()
             self._closing = True
             self._deadlines.set_stage(self._server.limits.unread_deadline_s)
+
+    def close_unless_asked(self) -> None:
+        """Closes an idle connection, unless its client has just sent something."""
+        if not has_unread_input(self._transport):
+            self._server.set_idle(self, idle=False)
+            self.close()
 
     def on_exchange_ended(self, *, keep_alive: bool) -> None:
         """Continues after a complete answer."""

@@ -39,7 +39,7 @@ class Server(Protocol[C_contra]):
 
     loop: asyncio.AbstractEventLoop
     limits: HttpLimits
-    stopping: bool
+    ending: bool
     tunnels: BusTunnels | None
 
     def add_connection(self, connection: C_contra) -> bool:

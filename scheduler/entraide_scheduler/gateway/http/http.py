@@ -5,10 +5,11 @@ each request's head.
 """
 
 import asyncio
+import socket
 import ssl
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Protocol
 
 import structlog
 
@@ -73,12 +74,13 @@ class HttpServer:
         self.count = count
         self.limits = limits
         self.stopping = False
+        self.ending = False  # each further answer is the last one of its connection
         self.tunnels = BusTunnels(bus_port, count) if bus_port else None
         self._handler = handler
         self._head_check = check
         self._proxies = proxies
         self._connections: set[Connection] = set()
-        self._idle: dict[Connection, None] = {}  # the longest idle first
+        self._idle: dict[Connection, float] = {}  # since when; the longest idle first
         self._keyless = KeylessConnections[Connection](
             most=self.limits.connections_without_key,
             most_per_address=self.limits.connections_without_key_per_address,
@@ -86,32 +88,73 @@ class HttpServer:
         )
         self._by_coop: Counter[str] = Counter()  # connections that have shown a key
         self._running: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
+        self._left_at = 0.0
+        self._port = 0
         self._log = structlog.get_logger("entraide.http")
 
     @property
     def port(self) -> int:
         """Port of the server."""
-        assert self._server is not None
-        return int(self._server.sockets[0].getsockname()[1])
+        assert self._port, "not started"
+        return self._port
 
-    async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
+    @property
+    def listening(self) -> list[int]:
+        """File descriptors of the sockets on which the server listens."""
+        return [each.fileno() for server in self._servers for each in server.sockets]
+
+    @property
+    def has_connections(self) -> bool:
+        """Whether a client is connected."""
+        return bool(self._connections)
+
+    async def start(
+        self,
+        host: str,
+        port: int,
+        tls: ssl.SSLContext | None = None,
+        sockets: Sequence[socket.socket] = (),
+    ) -> None:
         """Starts to listen (asyncio and uvloop set TCP_NODELAY on every socket).
+
+        Args:
+            host: address.
+            port: port; 0 takes a free one.
+            tls: context, or None.
+            sockets: that listen already, in place of the address.
 
         Raises:
             OSError: the address is in use or not local.
         """
         handshake_s = self.limits.head_deadline_s if tls is not None else None
-        self._server = await self.loop.create_server(
-            lambda: Connection(self), host, port, ssl=tls, backlog=1_024,
-            ssl_handshake_timeout=handshake_s,
-        )  # fmt: skip
+        wheres: list[dict[str, Any]] = [{"sock": each} for each in sockets]
+        for where in wheres or [{"host": host, "port": port}]:
+            server = await self.loop.create_server(
+                lambda: Connection(self), **where, ssl=tls, backlog=1_024,
+                ssl_handshake_timeout=handshake_s,
+            )  # fmt: skip
+            self._servers.append(server)
+        self._port = int(self._servers[0].sockets[0].getsockname()[1])
+
+    def leave(self) -> None:
+        """Stops listening; each further answer is the last one of its connection."""
+        self.ending, self._left_at = True, self.loop.time()
+        for server in self._servers:
+            server.close()
+
+    def close_idle(self, idle_s: float) -> None:
+        """Closes the connections that were idle for so long since ``leave``."""
+        ends_at = self.loop.time() - idle_s
+        for connection, since in list(self._idle.items()):
+            if max(since, self._left_at) <= ends_at:
+                connection.close_unless_asked()
 
     async def stop(self) -> None:
         """Stops listening and closes every connection; unfinished answers are cancelled."""
-        self.stopping = True
-        if self._server is not None:
-            self._server.close()
+        self.stopping = self.ending = True
+        for server in self._servers:
+            server.close()
         for connection in list(self._connections):
             connection.close()
         if self.tunnels is not None:
@@ -119,8 +162,8 @@ class HttpServer:
         for task in list(self._running):
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
-        if self._server is not None:
-            await self._server.wait_closed()
+        for server in self._servers:
+            await server.wait_closed()
 
     # A connection calls these.
 
@@ -164,7 +207,7 @@ class HttpServer:
     def set_idle(self, connection: Connection, *, idle: bool) -> None:
         """Records whether a connection is between two requests."""
         if idle:
-            self._idle[connection] = None
+            self._idle[connection] = self.loop.time()
         else:
             self._idle.pop(connection, None)
 
