@@ -1,6 +1,8 @@
 """A real llama.cpp, as the agent uses it: answers, counts, refusals."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from tests.engines.support import (
     request,
     said,
 )
+from tests.waiting import eventually
 
 from entraide.types import Basis, Outcome
 from entraide_node.engines.base import (
@@ -246,6 +249,20 @@ async def test_long_prompts_show_life(engine: SupervisedEngine) -> None:
     assert sorted(reading) == reading
     assert 0 < reading[0] < reading[-1] == end.usage.prompt_tokens
     assert 0 == chunks[0].n_output_tokens
+
+
+async def test_an_end_between_two_probes_is_told_once(engine: SupervisedEngine) -> None:
+    """An engine that no run used, and that is back before anybody looks, has ended all the same."""
+    before, pid = await engine.ready(), engine.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    await eventually(lambda: engine.pid not in (None, pid))
+    problem = await engine.ready()
+
+    assert before is None
+    assert problem is not None
+    assert "engine_exited" == problem.code
+    assert await engine.ready() is None
 
 
 async def test_too_many_at_a_time(engine: SupervisedEngine) -> None:

@@ -64,6 +64,7 @@ class SupervisedEngine:
         self._event_at = clock()
         self._runs = 0
         self._exit: tuple[int, int] | None = None  # last exited process, and its runs
+        self._answered: int | None = None  # process that answered the last probe
 
     @property
     def facts(self) -> EngineFacts:
@@ -85,7 +86,19 @@ class SupervisedEngine:
         return problem
 
     async def ready(self) -> EngineProblem | None:
-        """Asks whether it serves now; None if it does."""
+        """Asks whether it serves now; None if it does.
+
+        A process that ended and was replaced between two probes, with no run that failed by it, is
+        the problem of the second one: nothing else would say so.
+        """
+        problem = await self._probe()
+        before, self._answered = self._answered, None if problem else self._supervisor.pid
+        is_replaced = problem is None and before not in (None, self._answered)
+        if is_replaced and (self._exit is None or self._exit[0] != before):
+            return EngineProblem("engine_exited", {"status": 0})
+        return problem
+
+    async def _probe(self) -> EngineProblem | None:
         client = self._connection.client
         if client is None:
             self._event_at = self._clock()
