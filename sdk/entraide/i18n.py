@@ -108,6 +108,8 @@ _CODE_PREFIXES: Mapping[str, str] = {
     "controlled_by": "control",
     "asked_control": "control-asked",
     "surplus_evidence": "evidence",
+    "model_openness": "openness-class",
+    "asked_openness": "openness-class",
 }
 
 
@@ -135,7 +137,8 @@ def text(code: str, lang: str = DEFAULT_LANG, /, **values: Value) -> str:
         lang: ``fr`` or ``en``; any other tag is read as one of them, else as French.
         **values: the numbers and names in it. Stable codes (``reason``, ``rule``, ``fault``,
             ``zone``, ``period``, ``job_class``, ``data_class``, ``basis``, ``expected``, ``got``,
-            ``controlled_by``, ``asked_control``, ``surplus_evidence``) are replaced by their own
+            ``controlled_by``, ``asked_control``, ``surplus_evidence``, ``model_openness``,
+            ``asked_openness``) are replaced by their own
             messages. Numbers are formatted for the language, with the unit that ends their name. A
             time (``…_at``) that is a number counts as absent: ``relative_time`` formats times.
 

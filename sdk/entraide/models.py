@@ -91,6 +91,9 @@ _CLASS_RANKS = {
 }  # fmt: skip
 
 
+REQUIRED_CLASSES = tuple(_CLASS_RANKS)  # what a request or the policy may require
+
+
 class ArtefactFile(Struct, frozen=True, gc=False):
     """A file of an artefact.
 

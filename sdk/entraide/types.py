@@ -27,7 +27,7 @@ from entraide.enums import (
     Task,
 )
 from entraide.lent_terms import LentTerms
-from entraide.models import EMBEDDINGS
+from entraide.models import EMBEDDINGS, OpennessClass
 from entraide.settlements import (
     UNKNOWN,
     UNKNOWN_PLACE,
@@ -245,6 +245,7 @@ class RequestFacts(Struct, frozen=True, gc=False):
         task, language: of the question, for the choice of an alias; None and "" where unknown.
         language_basis: how the language was obtained: ``declared`` by the client, ``estimated``
             from the text, or ``default``, the pool's, in place of which the co-op's counts.
+        openness: class that the model must reach, or a higher one of the policy; "" for any.
     """
 
     job: str
@@ -278,6 +279,7 @@ class RequestFacts(Struct, frozen=True, gc=False):
     task: Task | None = None
     language: str = ""
     language_basis: Basis = Basis.DECLARED
+    openness: OpennessClass = OpennessClass.UNSTATED
 
     @property
     def idempotency_key(self) -> str:

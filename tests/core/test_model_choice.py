@@ -18,13 +18,21 @@ from tests.core.builders import (
     replica,
 )  # fmt: skip
 
-from entraide.models import ModelEntry, ModelSize, TaskQuality
+from entraide import i18n
+from entraide.models import (
+    Artefact,
+    ArtefactFile,
+    ModelEntry,
+    ModelSize,
+    OpennessClass,
+    TaskQuality,
+)
 from entraide.quality_terms import QualityException, QualityTerms
 from entraide.thinking import Thinking
 from entraide.types import Basis, Effort, Task, Terms
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.policy import CoopTerms
+from entraide_scheduler.core.policy import CoopTerms, find_faults
 
 SUMMARISE, ANSWER = Task.SUMMARISE, Task.ANSWER
 
@@ -260,3 +268,78 @@ def test_a_restored_core_chooses_alike(pool: Pool) -> None:
     asked = pool.ask("j1", model="auto", **FRENCH)
 
     assert asked == restored.handle(pool.events[-1])
+
+
+def _refusal(asked: list[commands.Command]) -> commands.Refuse:
+    """The only refusal among the commands."""
+    (refuse,) = of(asked, commands.Refuse)
+    return refuse
+
+
+OPEN = ArtefactFile("m.gguf", 1, "ab" * 32)
+OPEN_WEIGHTS = Artefact("gguf", "Q4_K_M", "", files=(OPEN,), weights_bytes=1)
+
+
+def opened(billions: int, openness_class: OpennessClass) -> ModelEntry:
+    """A model with pinned weights that the catalogue states to reach a class of openness."""
+    return sized(billions, openness_class=openness_class, artefacts=(OPEN_WEIGHTS,))
+
+
+def serving_open(pool: Pool, *classes: OpennessClass) -> None:
+    """A pool with one node that serves the pinned weights of ``m1`` and ``m7``."""
+    pool.tell(events.CatalogueChanged, catalogue(*map(opened, (1, 7), classes)))
+    served = tuple(replica(f"m{size}", revision=OPEN_WEIGHTS.checksum) for size in (1, 7))
+    pool.join(card("n1", replicas=served))
+
+
+def test_an_alias_means_a_model_that_is_open_enough(pool: Pool) -> None:
+    """The request's class counts, the model by name is refused with both classes, in words."""
+    serving_open(pool, OpennessClass.UNCLASSIFIED, OpennessClass.OPEN_TOOLING)
+    asked = {"openness": OpennessClass.OPEN_MODEL}
+    alias = place_in(pool.ask("j1", model="auto", **asked))
+    named = _refusal(pool.ask("j2", model="m1", **asked))
+    beyond = _refusal(pool.ask("j3", model="auto", openness=OpennessClass.OPEN_SCIENCE))
+
+    assert ("m7", "m1") == (
+        alias.terms.model, place_in(pool.ask("j4", model="auto")).terms.model,
+    )  # fmt: skip
+    assert ("no_node_serves", "model_not_open") == (named.code, named.values["rule"])
+    assert (
+        "(classe selon le MOF\u00a0: aucune\u00a0; exigée\u00a0: III, modèle ouvert)"
+        in i18n.error(named.code, "fr", named.values)
+    )
+    assert "no_model_fits" == beyond.code
+    assert "I, open science" in i18n.error(beyond.code, "en", beyond.values)
+
+
+def test_the_policys_class_counts_unless_the_request_requires_more(pool: Pool) -> None:
+    """A request may require a higher class than the policy, and no lower one."""
+    serving_open(pool, OpennessClass.OPEN_MODEL, OpennessClass.OPEN_SCIENCE)
+    pool.tell(events.PolicyChanged, policy(openness=OpennessClass.OPEN_TOOLING))
+    plain, lower, higher = (
+        place_in(pool.ask(f"j{asked.rank}", model="auto", openness=asked)).terms.model
+        for asked in (OpennessClass.UNSTATED, OpennessClass.OPEN_MODEL, OpennessClass.OPEN_SCIENCE)
+    )
+
+    assert ["m7", "m7", "m7"] == [plain, lower, higher]
+    assert ("openness", "not_one_of") == next(
+        (fault.key, fault.fault)
+        for fault in find_faults(policy(openness=OpennessClass.UNCLASSIFIED))
+    )
+
+
+def test_other_weights_of_an_open_model_are_excluded(pool: Pool) -> None:
+    """The class is that of the pinned weights; a new catalogue counts for jobs that wait."""
+    entry_open = opened(1, OpennessClass.OPEN_SCIENCE)
+    pool.tell(events.CatalogueChanged, catalogue(entry_open))
+    pool.join(card("n1", replicas=(replica("m1", revision="sha256:other"),)))
+    asked = {"openness": OpennessClass.OPEN_SCIENCE}
+    other = _refusal(pool.ask("j1", model="m1", **asked))
+    pool.join(card("n2", replicas=(replica("m1", revision=OPEN_WEIGHTS.checksum, slots=1),)))
+    first = place_in(pool.ask("j2", model="m1", **asked))
+    pool.ask("j3", model="m1", **asked)
+    ended = of(pool.tell(events.CatalogueChanged, catalogue(sized(1), version=2)), commands.EndJob)
+
+    assert "other-weights" == other.values["model_openness"]
+    assert "n2" == first.node
+    assert [("j3", "no_node_serves")] == [(each.job, each.code) for each in ended]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from msgspec import Struct, structs
 from tests.cases import all_cases
-from tests.core.builders import MODEL, START, Pool, card, facts, loadable, replica
+from tests.core.builders import MODEL, START, Pool, card, catalogue, facts, loadable, replica
 from tests.core.drawn_examples import policy_sections
 from tests.core.lifting import change_node, lifted, set_fields
 from tests.core.loading import loads, offering
@@ -105,6 +105,7 @@ def decide(rule: Rule, limits: dict[str, Any] = SMALL, **changes: Any) -> Decide
         state.fleet.remove_node(node, example.node["reason"], START)
     change_node(state, node, example.node, example.load)
     set_fields(state, example.pool)
+    state.model_aliases.set_catalogue(catalogue(*example.catalogue))
     job = Job(facts("job", **example.facts | changes), JobState.QUEUED, 0, START, 0, 0, NO_SHAPE)
     set_fields(job, {"context_tokens": 200} | example.job)
     job.shape = evaluation.shape_of(state, job)

@@ -35,7 +35,7 @@ CHECKED = "values that a decoder above has read"
 
 OURS = {
     "entraide.cli.evaluation_run:read_state": WRITTEN_BY_US,
-    "entraide.cli.model_evaluation:read_terms": "the policy of the pool that the caller chose",
+    "entraide.cli.model_evaluation:read_requirements": "the policy of the caller's own pool",
     "entraide.evaluation.templates:_Draw.below": "a digest that was computed in the line before",
     "entraide.evaluation.templates:load_templates": SHIPPED,
     "entraide.cli.models:_entries": TYPED,

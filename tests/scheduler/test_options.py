@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import pytest
 from msgspec import structs
+from tests.core.builders import catalogue, entry
 from tests.scheduler.gateway_support import (
     CHAT,
     KEY_A,
@@ -23,8 +24,10 @@ from tests.waiting import until_read
 
 from entraide.client import AsyncClient, Client
 from entraide.errors import RequestError
+from entraide.models import Artefact, ArtefactFile, OpennessClass
 from entraide.types import RequestFacts
 from entraide.v1 import pool_pb2, pool_pb2_grpc
+from entraide_scheduler.core import events as e
 from entraide_scheduler.gateway.chat import PoolFields
 from entraide_scheduler.gateway.jobs import OPTIONS
 from entraide_scheduler.gateway.jobs.facts_builder import _printable
@@ -37,7 +40,11 @@ DOORS = ("header", "body", "grpc", "sdk", "sync sdk")
 
 @pytest.fixture
 async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
+    """A pool whose catalogue states that the machines' weights reach a class of openness."""
+    weights = Artefact("gguf", "Q4_K_M", "", files=(ArtefactFile("m.gguf", 1, "abc"),))
+    listed = entry(MODEL, artefacts=(weights,), openness_class=OpennessClass.OPEN_TOOLING)
     async with open_pool(tmp_path) as opened:
+        opened.driver.feed(e.CatalogueChanged(*e.UNNUMBERED, catalogue=catalogue(listed)))
         yield opened
 
 
@@ -72,6 +79,7 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "max_wait_s": (12.5, lambda facts: facts.max_wait_s == 12.5),
     "task": ("summarise", lambda facts: facts.task == "summarise"),
     "language": ("en", lambda facts: facts.language == "en"),
+    "openness": ("open-tooling", lambda facts: facts.openness == "open-tooling"),
     "idempotency": (
         "une-fois",
         lambda facts: facts.idempotency and "fois" not in facts.idempotency,
@@ -153,7 +161,7 @@ async def test_each_option_by_each_door(pool: Pool, address: str, door: str) -> 
 
 # What options change in the facts; of a deadline, its time within a second.
 FACTS = ("job_class", "data_class", "jurisdiction", "controlled_by", "max_carbon_ug", "session",
-         "idempotency", "max_wait_s", "task", "language")  # fmt: skip
+         "idempotency", "max_wait_s", "task", "language", "openness")  # fmt: skip
 
 
 OF_STREAMS = {"resume_events", "reconnect_s", "waiting_events"}

@@ -176,6 +176,7 @@ class Admin(admin_pb2_grpc.AdminServicer):
         self.approval = "approved"
         self.load_refusals: list[admin_pb2.LoadRefusal] = []
         self.models_bytes = 0
+        self.policy = b'version = "1"\n[quality]\nleast = 0.8\n'
         self.tokens: list[admin_pb2.CreateJoinTokenRequest] = []
         self.vouched = admin_pb2.Node(controlled_by="member", zone="CA-ON")
         self.vouchings: list[admin_pb2.VouchNodeRequest] = []
@@ -272,8 +273,15 @@ class Admin(admin_pb2_grpc.AdminServicer):
     ) -> admin_pb2.PolicyVersion:
         """The policy in force."""
         self._check(context)
-        document = b'version = "1"\n[quality]\nleast = 0.8\n'
-        return admin_pb2.PolicyVersion(version="1", in_force=True, document=document)
+        return admin_pb2.PolicyVersion(version="1", in_force=True, document=self.policy)
+
+    def ApplyPolicy(
+        self, request: admin_pb2.ApplyPolicyRequest, context: Context
+    ) -> admin_pb2.PolicyVersion:
+        """Keeps the document."""
+        self._check(context)
+        self.policy = request.document
+        return admin_pb2.PolicyVersion(version="2", in_force=True, document=self.policy)
 
     def ListNodes(
         self, request: admin_pb2.ListNodesRequest, context: Context

@@ -20,7 +20,7 @@ from entraide.catalogue.recommendation import (
 )
 from entraide.enums import Basis, Task
 from entraide.model_memory import GIB
-from entraide.models import MachineFigures, ModelEntry, Openness, TaskQuality
+from entraide.models import MachineFigures, ModelEntry, Openness, OpennessClass, TaskQuality
 from entraide.quality_terms import QualityTerms
 from entraide.thinking import Thinking
 
@@ -180,3 +180,38 @@ def test_the_demonstrations_model_comes_from_its_wheel(served: ServedPool, cli: 
     assert (1, 1) == (french.status, english.status)
     assert "le catalogue ne cite aucun dépôt public" in french.err
     assert "the catalogue names no public repository" in english.err
+
+
+def test_a_class_of_openness_is_required_once_a_pinned_model_reaches_it(
+    served: ServedPool, cli: Cli
+) -> None:
+    """Nothing changes while each request would be refused; then the policy has the class."""
+    state, before = ["--state", str(served.state)], served.admin.policy
+    none = cli(["models", "require", "open-model", *state])
+    unknown = cli(["models", "require", "libre", "--lang", "en", *state])
+    unchanged = served.admin.policy
+    toy = of(served, "smollm2-135m-instruct")
+    stated = replace(toy, openness_class=OpennessClass.OPEN_TOOLING, openness_source="assembly")
+    served.admin.catalogue = documents.with_entries(served.admin.catalogue, stated)
+    done = cli(["models", "require", "open-model", *state])
+    required = served.admin.policy
+    fitting = json.loads(cli(["models", "recommend", "--json", *state]).out)
+    cli(["models", "require", "none", *state])
+
+    assert (1, 1, before) == (none.status, unknown.status, unchanged)
+    assert "Rien n’a changé" in none.err
+    assert "open-science, none" in unknown.err
+    assert "III, modèle ouvert. Modèles épinglés qui l’atteignent\u00a0: smollm2" in done.out
+    assert b'version = "1"\nopenness = "open-model"\n[quality]\nleast = 0.8\n' == required
+    assert ["smollm2-135m-instruct"] == [each["model"] for each in fitting["models"]]
+    assert before == served.admin.policy
+
+
+def test_a_class_needs_its_source() -> None:
+    """A catalogue with a class that nobody has stated is refused."""
+    entry = replace(shipped(QWEN), openness_class=OpennessClass.OPEN_MODEL, openness_source="")
+
+    assert ["openness_source"] == [
+        fault.key for fault in documents.faults(documents.with_entries(SHIPPED, entry))
+    ]
+    assert all(each.openness_source for each in SHIPPED.models)

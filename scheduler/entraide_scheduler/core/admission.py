@@ -30,6 +30,7 @@ from entraide_scheduler.core.records import (
 from entraide_scheduler.core.rules import (
     CHAT,
     LENDS_NOTHING,
+    MODEL_NOT_OPEN,
     LimitFilter,
     Rule,
     Values,
@@ -37,6 +38,7 @@ from entraide_scheduler.core.rules import (
 )
 from entraide_scheduler.core.state import State
 
+LASTING = (LENDS_NOTHING.code, MODEL_NOT_OPEN.code)  # rules that another policy, or word, lifts
 TRIED_MODELS = 16  # models that are tried when a request's own model is unknown
 RETRY_NO_NODE_S = 10.0
 
@@ -145,6 +147,8 @@ def _unknown_model_refusal(state: State, facts: RequestFacts) -> Refusal:
     """Returns the refusal of an unknown model, or of an alias that no model fits."""
     fleet = state.fleet
     values: Values = {"model": facts.model}
+    if facts.openness:
+        values["asked_openness"] = facts.openness.value
     known = ", ".join(sorted({**fleet.contexts, **fleet.loadable_index.by_model}))
     if known:
         values["models"] = known
@@ -195,7 +199,8 @@ def _find_hopeless(state: State, job: Job) -> list[tuple[Prediction, Rule]]:
 def unreachable_reason(state: State, shape: Shape) -> tuple[str, Values, float]:
     """Returns why no reachable node serves a shape: code, values and seconds until a retry."""
     eligible = state.fleet.eligible_nodes(shape)
-    if not eligible.views and not eligible.could_load and LENDS_NOTHING.code in eligible.counts:
+    is_empty = not eligible.views and not eligible.could_load
+    if is_empty and not eligible.counts.keys().isdisjoint(LASTING):
         values = explanations.most_common_rule(eligible.excluded, eligible.counts, shape)
         return "no_node_serves", values, RETRY_NO_NODE_S
     backoffs = [

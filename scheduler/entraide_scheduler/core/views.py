@@ -387,6 +387,7 @@ def meanings(state: State) -> list[AliasMeaning]:
         input_tokens_est=0,
         input_tokens_max=0,
         controlled_by=state.policy.controlled_by,
+        openness=state.policy.openness,
     )
     return find_meanings(state.model_aliases, state.fleet, plain, state.now)
 

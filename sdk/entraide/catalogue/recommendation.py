@@ -26,6 +26,7 @@ from entraide.models import (
     ModelEntry,
     ModelSize,
     Openness,
+    TaskQuality,
 )
 from entraide.quality_terms import QualityTerms
 from entraide.thinking import Thinking
@@ -164,12 +165,14 @@ def choose_starter(
         fit = candidate.fit_on(machine)
         if fit is not None and _can_start(candidate.entry, fit, languages):
             able.append((candidate, fit))
-    good = [(c, fit) for c, fit in able if _is_good(c.entry, languages, terms)]
+    cells = {c.entry.name: _list_cells(c.entry, fit, languages) for c, fit in able}
+    good = [(c, fit) for c, fit in able if _is_good(cells[c.entry.name], languages, terms)]
     if good:
-        return min(good, key=lambda each: (each[1].expectation.wh_per_answer, each[0].entry.name))[
-            0
-        ]
-    others = [c for c, _ in able if not _is_bad(c.entry, languages, terms)]
+        best, _ = min(
+            good, key=lambda each: (each[1].expectation.wh_per_answer, each[0].entry.name)
+        )
+        return best
+    others = [c for c, _ in able if not _is_bad(cells[c.entry.name], terms)]
     return max(others, key=lambda c: (c.entry.parameters, c.entry.name), default=None)
 
 
@@ -191,22 +194,30 @@ def _can_start(entry: ModelEntry, fit: ModelFit, languages: Collection[str]) -> 
     )
 
 
-def _is_good(entry: ModelEntry, languages: Collection[str], terms: QualityTerms) -> bool:
+def _is_good(cells: Sequence[TaskQuality], languages: Collection[str], terms: QualityTerms) -> bool:
     """Tells whether a model was measured in each language, and each cell is good enough."""
-    cells = [cell for cell in entry.quality if cell.language in languages]
-    measured = {cell.language for cell in cells}
-    return measured >= set(languages) and all(
+    return {cell.language for cell in cells} >= set(languages) and all(
         cell.low >= terms.least_of(cell.task, cell.language) for cell in cells
     )
 
 
-def _is_bad(entry: ModelEntry, languages: Collection[str], terms: QualityTerms) -> bool:
-    """Tells whether a cell of a language was measured as worse than the policy's least rate."""
-    return any(
-        cell.high < terms.least_of(cell.task, cell.language)
+def _is_bad(cells: Sequence[TaskQuality], terms: QualityTerms) -> bool:
+    """Tells whether a cell was measured as worse than the policy's least rate."""
+    return any(cell.high < terms.least_of(cell.task, cell.language) for cell in cells)
+
+
+def _list_cells(entry: ModelEntry, fit: ModelFit, languages: Collection[str]) -> list[TaskQuality]:
+    """Returns what was measured in some languages with the weights that fit."""
+    return [
+        cell
         for cell in entry.quality
-        if cell.language in languages
-    )
+        if cell.language in languages and _concerns(cell.weights, fit.artefact)
+    ]
+
+
+def _concerns(weights: str, artefact: Artefact) -> bool:
+    """Tells whether what was measured concerns an artefact: "" are several weights."""
+    return weights in ("", artefact.checksum)
 
 
 def _fit(
@@ -232,7 +243,11 @@ def _fit(
 def _expect(
     entry: ModelEntry, artefact: Artefact, machine: ServingMachine, by_name: dict[str, ModelEntry]
 ) -> Expectation:
-    measured = [figures for figures in entry.figures if figures.machine == machine.device]
+    measured = [
+        figures
+        for figures in entry.figures
+        if figures.machine == machine.device and _concerns(figures.weights, artefact)
+    ]
     if measured:
         most = max(measured, key=lambda figures: figures.answers)
         return Expectation(most.tokens_per_s, most.energy_wh_per_answer, ExpectationBasis.MEASURED)

@@ -85,6 +85,7 @@ def _register_submit(group: typer.Typer, lang: str) -> None:
         max_gco2e: Annotated[float | None, options.max_gco2e(lang)] = None,
         task: Annotated[str, options.task(lang)] = "",
         language: Annotated[str, options.language(lang)] = "",
+        openness: Annotated[str | None, options.openness(lang)] = None,
         coop: Annotated[str, options.coop(lang)] = "",
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
@@ -93,13 +94,12 @@ def _register_submit(group: typer.Typer, lang: str) -> None:
             "data_class": data_class,
             "jurisdiction": jurisdiction,
             "controlled_by": controlled_by,
+            "openness": openness,
         }
         if max_gco2e is not None:
             own["max_gco2e"] = max_gco2e
-        if task:
-            own["task"] = task
-        if language:
-            own["language"] = language
+        own |= {"task": task} if task else {}
+        own |= {"language": language} if language else {}
         now = dt.datetime.now().astimezone()
         deadline = read_moment(until, lang, now=now) if until else None
         batch_results.check_new(out, lang, force=force)

@@ -40,6 +40,7 @@ def register(app: typer.Typer, lang: str) -> None:
         controlled_by: Annotated[str | None, options.controlled_by(lang)] = None,
         task: Annotated[str, options.task(lang)] = "",
         language: Annotated[str, options.language(lang)] = "",
+        openness: Annotated[str | None, options.openness(lang)] = None,
         max_tokens: Annotated[int, options.max_tokens(lang)] = 0,
         temperature: Annotated[
             float | None,
@@ -64,6 +65,7 @@ def register(app: typer.Typer, lang: str) -> None:
             "data_class": data_class,
             "jurisdiction": jurisdiction,
             "controlled_by": controlled_by,
+            "openness": openness,
             "max_output_tokens": max_tokens,
             "max_wait_s": max_wait,
             "task": task,

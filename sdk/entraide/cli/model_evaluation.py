@@ -24,7 +24,7 @@ from entraide.errors import EntraideError, error_for
 from entraide.evaluation import rounds
 from entraide.evaluation.price import MachineRates, Price, make_price
 from entraide.evaluation.rounds import ITEMS_MAX, Evaluation
-from entraide.models import EVALUATED_LANGUAGES, ModelEntry
+from entraide.models import EVALUATED_LANGUAGES, ModelEntry, OpennessClass
 from entraide.quality_terms import QualityTerms
 from entraide.relative_time import format_duration
 from entraide.thinking import Thinking
@@ -80,7 +80,7 @@ def register(models: typer.Typer, lang: str) -> None:
             sentence = i18n.text("cli-evaluate-unfinished", lang, model=model, path=str(path))
             raise error_for("invalid_request", sentence)
         else:
-            terms = read_terms(pool)
+            terms = read_requirements(pool).quality
             cells = list(product(task or Task, _check_languages(language or [], lang)))
             least = {cell: terms.least_of(*cell) for cell in cells}
             evaluation = rounds.begin(uuid.uuid4().hex, model, least, seed=seed, items_max=items)
@@ -117,19 +117,20 @@ def _check_languages(languages: list[str], lang: str) -> list[str]:
     return languages or list(EVALUATED_LANGUAGES)
 
 
-class _Section(Struct, frozen=True):
-    """The section of the policy that is read here."""
+class ModelRequirements(Struct, frozen=True):
+    """What the policy requires of models: how good their answers are, and how open they are."""
 
     quality: QualityTerms = QualityTerms()
+    openness: OpennessClass = OpennessClass.UNSTATED
 
 
-def read_terms(pool: PoolAccess) -> QualityTerms:
-    """Returns how good an answer must be, by the pool's policy."""
+def read_requirements(pool: PoolAccess) -> ModelRequirements:
+    """Returns what the pool's policy requires of models."""
     from entraide.v1 import admin_pb2
 
     with pool.admin() as admin:
         document = admin.call("GetPolicy", admin_pb2.GetPolicyRequest()).document
-    return msgspec.convert(decode_toml(document.decode()), _Section).quality
+    return msgspec.convert(decode_toml(document.decode()), ModelRequirements)
 
 
 def _is_agreed(price: Price, lang: str, *, yes: bool) -> bool:

@@ -26,13 +26,12 @@ from entraide.catalogue.recommendation import (
 )
 from entraide.cli import model_quality, options, output
 from entraide.cli.model_catalogue import UNPINNED, openness_class_word, read_catalogue
-from entraide.cli.model_evaluation import read_terms
+from entraide.cli.model_evaluation import ModelRequirements, read_requirements
 from entraide.cli.pool_access import PoolAccess, find_pool
 from entraide.cli.transfer import size_text
 from entraide.errors import PoolUnreachable
 from entraide.model_memory import GIB, main_memory_limit_bytes
 from entraide.models import EVALUATED_LANGUAGES, ModelEntry, OpennessClass
-from entraide.quality_terms import QualityTerms
 
 SIZES_GB = (4, 8, 16, 32, 64)  # usual main memories, where no machine is known
 MARKS = {
@@ -64,23 +63,31 @@ def register(models: typer.Typer, lang: str) -> None:
             list[str] | None,
             typer.Option("--language", metavar="L", help=i18n.text("opt-recommend-language", lang)),
         ] = None,
+        openness: Annotated[
+            OpennessClass,
+            typer.Option("--openness", metavar="C", help=i18n.text("opt-recommend-openness", lang)),
+        ] = OpennessClass.UNSTATED,
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:  # fmt: skip
         pool = _find_pool(state, lang)
         catalogue = documents.shipped() if pool is None else read_catalogue(pool)
-        terms = QualityTerms() if pool is None else read_terms(pool)
+        required = ModelRequirements() if pool is None else read_requirements(pool)
         known = [] if pool is None or memory else _list_machines(pool)
         usable = [machine for machine in known if machine.models_bytes]
         machines = usable or _usual_machines([memory] if memory else SIZES_GB, lang)
+        least_rank = max(openness.rank, required.openness.rank)
         languages = tuple(language or EVALUATED_LANGUAGES)
         candidates = [
             candidate
             for candidate in list_candidates(catalogue, machines)
             if not language or speaks(candidate.entry, languages)
+            if candidate.entry.openness_class.rank >= least_rank
         ]
         starters = {
-            machine.name: choose_starter(candidates, machine.name, languages=languages, terms=terms)
+            machine.name: choose_starter(
+                candidates, machine.name, languages=languages, terms=required.quality
+            )
             for machine in machines
         }
         if json:

@@ -11,6 +11,7 @@ from entraide import i18n
 from entraide.catalogue import InvalidCatalogue
 from entraide.cli import (
     model_evaluation,
+    model_openness,
     model_placement,
     model_quality,
     model_recommendation,
@@ -48,6 +49,7 @@ def register(app: typer.Typer, lang: str) -> None:
     model_placement.register(models, lang)
     model_evaluation.register(models, lang)
     model_recommendation.register(models, lang)
+    model_openness.register(models, lang)
 
     @models.command("list", help=i18n.text("help-models-list", lang))
     def list_(

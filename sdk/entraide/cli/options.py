@@ -67,6 +67,11 @@ def language(lang: str) -> Any:
     return typer.Option("--language", metavar="L", help=i18n.text("opt-language", lang))
 
 
+def openness(lang: str) -> Any:
+    """Returns ``--openness C``, the class that the model of a request must reach."""
+    return typer.Option("--openness", metavar="C", help=i18n.text("opt-openness", lang))
+
+
 def controlled_by(lang: str) -> Any:
     """Returns ``--controlled-by C``, who must control the machine of a request."""
     return typer.Option("--controlled-by", metavar="C", help=i18n.text("opt-control", lang))

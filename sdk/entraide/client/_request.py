@@ -52,7 +52,7 @@ class NoticeOptions(TypedDict, total=False):
 class RequestOptions(NoticeOptions, total=False):
     """Options of a request; the pool's defaults apply to omitted options and to None.
 
-    An empty data class, jurisdiction or control is refused: it would restrict nothing.
+    An empty data class, jurisdiction, control or openness is refused: it would restrict nothing.
 
     Any other field of an OpenAI request may be given as a keyword and is sent unchanged; the usual
     ones are declared here for type checkers.
@@ -82,6 +82,8 @@ class RequestOptions(NoticeOptions, total=False):
             among models: ``answer``, ``extract``, ``classify``, ``summarise``, ``rewrite``,
             ``translate`` or ``compute``.
         language: language of the question, ``fr`` or ``en``, for the same choice.
+        openness: class that the model must reach by the Model Openness Framework: ``open-model``,
+            ``open-tooling`` or ``open-science``.
     """
 
     job_class: str
@@ -102,6 +104,7 @@ class RequestOptions(NoticeOptions, total=False):
     thinking_budget_tokens: int
     task: str
     language: str
+    openness: str | None
     temperature: float
     top_p: float
     seed: int
@@ -131,11 +134,12 @@ _JOB_OPTIONS = frozenset(
         "waiting_events",
         "task",
         "language",
+        "openness",
     }
 )
 
 
-RESTRICTIONS = ("data_class", "jurisdiction", "controlled_by")
+RESTRICTIONS = ("data_class", "jurisdiction", "controlled_by", "openness")
 
 
 def build_request(

@@ -399,7 +399,7 @@ error-no_node_serves = No machine in the pool can serve this request.{ $rule ->
         [one] { $nodes } machine
        *[other] { $nodes } machines
     }): the machine { $rule }.
-} Waiting will not help: ask for less (model, jurisdiction, control, data class, length, cap on emissions).
+} Waiting will not help: ask for less (model, jurisdiction, control, openness, data class, length, cap on emissions).
 error-no_node_live = No machine in the pool can be reached right now. Try again soon.
     .otherwise = It would have passed this check if a machine that may run it had been within reach.
 error-waited_too_long = Your question waited { $waited_s ->
@@ -657,6 +657,12 @@ rule-wrong_jurisdiction = is outside the jurisdiction asked for{ $jurisdiction -
         [none] {""}
        *[other] {" "}({ $zone })
     }
+rule-model_not_open = { $model_openness ->
+    [other-weights] serves other weights than those whose class of openness the catalogue states
+    [none] serves a model that is less open than required
+   *[other] serves a model that is less open than required (class by the MOF: { $model_openness }; required: { $asked_openness })
+}
+    .otherwise = if no class of openness had been required
 rule-wrong_control = is not controlled by { $asked_control ->
     [none] an organisation of the kind asked for
    *[other] { $asked_control }
@@ -2022,6 +2028,7 @@ opt-control = Who must control the machine: member (a member co-op), canadian (a
 opt-zone = Jurisdiction that the job must not leave: CA, CA-QC…
 opt-max-tokens = Maximum length of the answer, in tokens.
 opt-task = Kind of the question, by which "petit", "moyen", "grand" and "auto" choose among models: answer, extract, classify, summarise, rewrite, translate or compute.
+opt-openness = Class of openness that the model must reach by the Model Openness Framework: open-model, open-tooling or open-science.
 opt-language = Language of the question, fr or en, by which "petit", "moyen", "grand" and "auto" choose among models.
 opt-max-wait = How long the question waits while no machine would take it, in seconds; by default what its class allows.
 opt-go-on = If the answer breaks off, ask again and go on from there, up to 3 times.
@@ -3611,10 +3618,13 @@ receipt-larger = The next larger model served here, { $model }, would have taken
 error-no_model_fits = No model of the size asked for{ $model ->
     [none] {""}
    *[other] {" "}("{ $model }")
+}{ $asked_openness ->
+    [none] {""}
+   *[other] {" "}that reaches the required class of openness ({ $asked_openness })
 } does this job here{ $models ->
     [none] .
    *[other] . Models offered: { $models }.
-} Ask for less (size, jurisdiction, control, data class, length), or name a model.
+} Ask for less (size, jurisdiction, control, openness, data class, length), or name a model.
     .otherwise = { $fitting ->
         [none] It would not have been admitted for any of the models that were tried instead.
        *[other] It would have been admitted for one of these models: { $fitting }.
@@ -4790,7 +4800,7 @@ cli-recommend-many-languages = many
 cli-recommend-basis-measured = { $mark } measured here by an evaluation, whose answers are short
 cli-recommend-basis-scaled = { $mark } estimated for an answer of { $tokens } tokens, from the model that the machine serves already
 cli-recommend-basis-reference = { $mark } estimated for an answer of { $tokens } tokens on a Mac mini M4, the catalogue's reference machine; yours was not measured
-cli-recommend-none = No model of the catalogue suits as a first one: it takes more memory, or other languages (--language).
+cli-recommend-none = No model of the catalogue suits as a first one: it takes more memory, a faster machine, or other languages (--language).
 cli-recommend-starter = To begin with: { $title }, chosen by memory, expected speed, licence and languages; nobody knows its quality here before it is measured.{ $thinking ->
     [never] {""}
    *[other] {" "}It thinks before it answers only if asked to.
@@ -4804,3 +4814,13 @@ cli-recommend-folder = DIR
 cli-recommend-classes = MOF: class of the Model Openness Framework (III open model, II open tooling, I open science); – if nobody has stated it
 pin-fault-no_repository = { $model }, { $format }: the catalogue names no public repository for these weights. Get the files ({ $detail }) from their authors, then: entraide models pin { $model } --format { $format } --folder DIR
 opt-mirror-folder = Folder with files of pinned models that the public hub does not have.
+
+## Openness required of models.
+
+help-models-require = Require a class of openness (Model Openness Framework) of each model, in a new version of the policy; none requires nothing any more.
+arg-require = Required class: open-model (III), open-tooling (II), open-science (I) or none.
+opt-recommend-openness = List only models that reach this class of openness: open-model, open-tooling or open-science.
+cli-require-class = "{ $name }" is not a class of openness. Write: { $choices }.
+cli-require-nothing = No pinned model of the catalogue reaches this class ({ $openness }): the pool would refuse each request. Nothing has changed. State a model's class, with its source, in its entry ("openness_class", "openness_source"): entraide models show MODEL --json, then entraide models add FILE.json
+cli-require-done = The policy now requires this class of openness of each model: { $openness }. Pinned models that reach it: { $models }.
+cli-require-none = The policy requires no class of openness any more.

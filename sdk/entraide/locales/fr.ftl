@@ -400,7 +400,7 @@ error-no_node_serves = Aucune machine du parc ne peut servir cette requête.{ $r
         [one] { $nodes } machine
        *[other] { $nodes } machines
     }) : la machine { $rule }.
-} Attendre n’y changera rien : assouplissez la requête (modèle, territoire, contrôle, classe de données, longueur, plafond d’émissions).
+} Attendre n’y changera rien : assouplissez la requête (modèle, territoire, contrôle, ouverture, classe de données, longueur, plafond d’émissions).
 error-no_node_live = Aucune machine du parc n’est joignable pour le moment. Réessayez bientôt.
     .otherwise = Elle n’aurait pas été refusée pour cela si une machine qui peut l’exécuter avait été joignable.
 error-waited_too_long = Votre question a attendu { $waited_s ->
@@ -658,6 +658,12 @@ rule-wrong_jurisdiction = se trouve hors du territoire demandé{ $jurisdiction -
         [none] {""}
        *[other] {" "}({ $zone })
     }
+rule-model_not_open = { $model_openness ->
+    [other-weights] sert d’autres poids que ceux dont le catalogue énonce la classe d’ouverture
+    [none] sert un modèle moins ouvert que ce qui est exigé
+   *[other] sert un modèle moins ouvert que ce qui est exigé (classe selon le MOF : { $model_openness } ; exigée : { $asked_openness })
+}
+    .otherwise = si rien n’avait exigé une classe d’ouverture
 rule-wrong_control = n’est pas contrôlée par { $asked_control ->
     [none] une organisation du genre demandé
    *[other] { $asked_control }
@@ -2023,6 +2029,7 @@ opt-control = Qui doit contrôler la machine : member (une coopérative membre)
 opt-zone = Territoire dont la requête ne doit pas sortir : CA, CA-QC…
 opt-max-tokens = Longueur maximale de la réponse, en jetons.
 opt-task = Genre de la question, d’après lequel « petit », « moyen », « grand » et « auto » choisissent un modèle : answer, extract, classify, summarise, rewrite, translate ou compute.
+opt-openness = Classe d’ouverture que le modèle doit atteindre selon le Model Openness Framework : open-model, open-tooling ou open-science.
 opt-language = Langue de la question, fr ou en, d’après laquelle « petit », « moyen », « grand » et « auto » choisissent un modèle.
 opt-max-wait = Temps pendant lequel la question attend sans qu’aucune machine puisse la prendre, en secondes ; à défaut, ce que permet sa classe.
 opt-go-on = Si la réponse s’interrompt, redemander et poursuivre à partir de là, trois fois au plus.
@@ -3621,10 +3628,13 @@ receipt-larger = Le modèle servi ici qui le suit en taille, { $model }, aurait 
 error-no_model_fits = Aucun modèle de la taille demandée{ $model ->
     [none] {""}
    *[other] {" "}(« { $model } »)
+}{ $asked_openness ->
+    [none] {""}
+   *[other] {" "}dont la classe d’ouverture atteint celle qui est exigée ({ $asked_openness })
 } ne fait ce travail ici{ $models ->
     [none] .
    *[other] . Modèles offerts : { $models }.
-} Assouplissez la demande (taille, territoire, contrôle, classe de données, longueur), ou nommez un modèle.
+} Assouplissez la demande (taille, territoire, contrôle, ouverture, classe de données, longueur), ou nommez un modèle.
     .otherwise = { $fitting ->
         [none] Elle n’aurait été admise pour aucun des modèles essayés à la place.
        *[other] Elle aurait été admise pour l’un de ces modèles : { $fitting }.
@@ -4800,7 +4810,7 @@ cli-recommend-many-languages = nombreuses
 cli-recommend-basis-measured = { $mark } mesuré ici par une évaluation, dont les réponses sont courtes
 cli-recommend-basis-scaled = { $mark } estimé pour une réponse de { $tokens } jetons, d’après le modèle que la machine sert déjà
 cli-recommend-basis-reference = { $mark } estimé pour une réponse de { $tokens } jetons sur un Mac mini M4, la machine de référence du catalogue ; la vôtre n’a pas été mesurée
-cli-recommend-none = Aucun modèle du catalogue ne convient pour commencer : il faut plus de mémoire, ou d’autres langues (--language).
+cli-recommend-none = Aucun modèle du catalogue ne convient pour commencer : il faut plus de mémoire, une machine plus rapide, ou d’autres langues (--language).
 cli-recommend-starter = Pour commencer : { $title }, choisi selon la mémoire, la vitesse attendue, la licence et les langues ; personne n’en connaît la qualité ici avant de l’avoir mesurée.{ $thinking ->
     [never] {""}
    *[other] {" "}Il ne réfléchit avant de répondre que si on le lui demande.
@@ -4814,3 +4824,13 @@ cli-recommend-folder = DOSSIER
 cli-recommend-classes = MOF : classe du Model Openness Framework (III modèle ouvert, II outils ouverts, I science ouverte) ; – si personne ne l’a énoncée
 pin-fault-no_repository = { $model }, { $format } : le catalogue ne cite aucun dépôt public pour ces poids. Prenez les fichiers ({ $detail }) chez leurs auteurs, puis : entraide models pin { $model } --format { $format } --folder DOSSIER
 opt-mirror-folder = Dossier qui contient des fichiers des modèles épinglés et que le dépôt public n’a pas.
+
+## Ouverture exigée des modèles.
+
+help-models-require = Exiger de chaque modèle une classe d’ouverture (Model Openness Framework), dans une nouvelle version de la politique ; none n’exige plus rien.
+arg-require = Classe exigée : open-model (III), open-tooling (II), open-science (I) ou none.
+opt-recommend-openness = N’énumérer que les modèles qui atteignent cette classe d’ouverture : open-model, open-tooling ou open-science.
+cli-require-class = « { $name } » n’est pas une classe d’ouverture. Écrivez : { $choices }.
+cli-require-nothing = Aucun modèle épinglé du catalogue n’atteint cette classe ({ $openness }) : le parc refuserait chaque requête. Rien n’a changé. Énoncez la classe d’un modèle, avec sa source, dans sa fiche (« openness_class », « openness_source ») : entraide models show MODÈLE --json, puis entraide models add FICHIER.json
+cli-require-done = La politique exige maintenant de chaque modèle cette classe d’ouverture : { $openness }. Modèles épinglés qui l’atteignent : { $models }.
+cli-require-none = La politique n’exige plus de classe d’ouverture.

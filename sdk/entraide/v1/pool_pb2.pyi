@@ -63,6 +63,7 @@ class JobOptions(_message.Message):
     MAX_WAIT_S_FIELD_NUMBER: _builtins.int
     TASK_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
+    OPENNESS_FIELD_NUMBER: _builtins.int
     job_class: _builtins.str
     data_class: _builtins.str
     jurisdiction: _builtins.str
@@ -91,6 +92,10 @@ class JobOptions(_message.Message):
     its language (fr or en), by which an alias such as auto chooses among models.
     """
     language: _builtins.str
+    openness: _builtins.str
+    """Class of openness that the model must reach, by the Model Openness Framework: open-model,
+    open-tooling or open-science; empty for what the policy requires.
+    """
     def __init__(
         self,
         *,
@@ -109,10 +114,11 @@ class JobOptions(_message.Message):
         max_wait_s: _builtins.float = ...,
         task: _builtins.str = ...,
         language: _builtins.str = ...,
+        openness: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["controlled_by", b"controlled_by", "data_class", b"data_class", "deadline_s", b"deadline_s", "explain", b"explain", "idempotency_key", b"idempotency_key", "job_class", b"job_class", "jurisdiction", b"jurisdiction", "language", b"language", "max_gco2e", b"max_gco2e", "max_wait_s", b"max_wait_s", "reconnect_s", b"reconnect_s", "resume_events", b"resume_events", "session", b"session", "task", b"task", "waiting_events", b"waiting_events"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["controlled_by", b"controlled_by", "data_class", b"data_class", "deadline_s", b"deadline_s", "explain", b"explain", "idempotency_key", b"idempotency_key", "job_class", b"job_class", "jurisdiction", b"jurisdiction", "language", b"language", "max_gco2e", b"max_gco2e", "max_wait_s", b"max_wait_s", "openness", b"openness", "reconnect_s", b"reconnect_s", "resume_events", b"resume_events", "session", b"session", "task", b"task", "waiting_events", b"waiting_events"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

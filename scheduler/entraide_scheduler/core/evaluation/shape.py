@@ -10,6 +10,7 @@ from entraide.types import DataClass, JobClass, RequestFacts
 from entraide_scheduler.core.carbon import HOUR_S
 from entraide_scheduler.core.evaluation import exclusive_retry
 from entraide_scheduler.core.evaluation.carbon_shifting import latest_start
+from entraide_scheduler.core.models import openness_of
 from entraide_scheduler.core.records import Job, Shape, context_input_est
 from entraide_scheduler.core.state import State
 
@@ -42,6 +43,8 @@ def shape_of(state: State, job: Job) -> Shape:
     """
     facts = job.facts
     capped = facts.max_carbon_ug is not None
+    entry = state.model_aliases.entries.get(facts.model)
+    model_openness, open_revisions = openness_of(facts, entry)
     shape = _shape_from(
         facts,
         features=_features_of(job),
@@ -54,6 +57,8 @@ def shape_of(state: State, job: Job) -> Shape:
         or state.quotas.lent.another_has_limit(facts.coop),
         capped=capped,
         revision=job.revision,
+        model_openness=model_openness,
+        open_revisions=open_revisions,
         rationed=facts.data_class is DataClass.INTERNAL and bool(state.fleet.newcomers),
     )
     return exclusive_retry.exclusive_shape(job, shape) if job.alone else shape

@@ -150,10 +150,14 @@ def with_policy_defaults(state: State, facts: RequestFacts) -> RequestFacts:
     """Returns a request's facts with the policy's defaults where it states nothing itself."""
     jurisdiction = facts.jurisdiction or state.policy.jurisdiction
     controlled_by = facts.controlled_by or state.policy.controlled_by
+    openness = max(facts.openness, state.policy.openness, key=lambda asked: asked.rank)
     facts = _with_coop_language(state, _with_thinking(state, facts))
-    if (jurisdiction, controlled_by) == (facts.jurisdiction, facts.controlled_by):
+    own = facts.jurisdiction, facts.controlled_by, facts.openness
+    if (jurisdiction, controlled_by, openness) == own:
         return facts
-    return structs.replace(facts, jurisdiction=jurisdiction, controlled_by=controlled_by)
+    return structs.replace(
+        facts, jurisdiction=jurisdiction, controlled_by=controlled_by, openness=openness
+    )
 
 
 def _with_coop_language(state: State, facts: RequestFacts) -> RequestFacts:

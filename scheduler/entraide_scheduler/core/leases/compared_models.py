@@ -70,7 +70,7 @@ def larger_model_terms(state: State, job: Job) -> ModelQuote | None:
 
 
 def _eligible_nodes(state: State, job: Job, entry: ModelEntry) -> EligibleNodes:
-    return state.fleet.eligible_nodes(minimal_shape(state.fleet, job.facts, entry.name))
+    return state.fleet.eligible_nodes(minimal_shape(state.fleet, job.facts, entry.name, entry))
 
 
 def _served_views(entry: ModelEntry, eligible: EligibleNodes) -> list[ReplicaView]:

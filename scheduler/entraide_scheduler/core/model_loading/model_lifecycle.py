@@ -9,6 +9,7 @@ growing pause. A waiting job that named an alias is given the alias's current mo
 
 from msgspec import structs
 
+from entraide.models import OpennessClass
 from entraide.types import NodeState
 from entraide_scheduler.core.commands import LoadModel, UnloadModel
 from entraide_scheduler.core.evaluation import fit_context, shape_of
@@ -51,9 +52,24 @@ LATE_LOAD = "late"  # reason of a load that succeeded after its timeout
 
 
 def handle_catalogue(state: State, event: CatalogueChanged) -> None:
-    """Replaces the catalogue and resolves the waiting jobs' aliases again."""
+    """Replaces the catalogue and resolves the waiting jobs' aliases again.
+
+    Where open models or their weights changed, the shapes of jobs that require openness follow.
+    """
+    before = _open_weights(state)
     state.model_aliases.set_catalogue(event.catalogue)
+    if _open_weights(state) != before:
+        state.changes.shapes = True
     state.changes.aliases = True
+
+
+def _open_weights(state: State) -> list[tuple[str, OpennessClass, tuple[str, ...]]]:
+    """Returns the models that reach a class of openness, with the checksums of their weights."""
+    return sorted(
+        (entry.name, entry.openness_class, tuple(each.checksum for each in entry.artefacts))
+        for entry in state.model_aliases.entries.values()
+        if entry.openness_class.rank
+    )
 
 
 def mark_plan_due(state: State, _: str) -> None:

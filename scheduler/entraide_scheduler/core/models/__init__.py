@@ -20,5 +20,6 @@ from entraide_scheduler.core.models.model_aliases import (
     find_meanings,
     has_exhausted_loads,
     minimal_shape,
+    openness_of,
 )
 from entraide_scheduler.core.models.model_grades import Grade, QualityStanding

@@ -17,7 +17,7 @@ from math import inf
 
 from msgspec import Struct, structs
 
-from entraide.models import ALIASES, ALWAYS_THINKS, AUTO, Catalogue, ModelEntry
+from entraide.models import ALIASES, ALWAYS_THINKS, AUTO, Catalogue, ModelEntry, OpennessClass
 from entraide.shared_fields import make_copier
 from entraide.thinking import Thinking, ThinkingSigns, ThinkingTerms, find_terms
 from entraide.types import NodeState, Replica, RequestFacts
@@ -35,6 +35,7 @@ from entraide_scheduler.core.records import Node, Shape, context_input_est, is_l
 REACHABLE = (NodeState.LIVE, NodeState.SUSPECT)
 FAILURES_MAX = 3  # consecutive load failures after which no job waits for the node
 NO_CATALOGUE = Catalogue(0, 0.0, ())
+Revisions = tuple[str, ...]  # checksums of weights
 _shape_from = make_copier(RequestFacts, Shape, own=("model", "features", "coop"))
 VIEWS_MAX = 16  # greatest number of replicas whose energy is compared
 UNREACHABLE = 9  # no node serves the model, and none can load it
@@ -74,7 +75,9 @@ class ModelAliases:
             grade = grades[name]
             if best_model and grade.standing > best_standing:
                 break
-            eligible = fleet.eligible_nodes(minimal_shape(fleet, facts, name))
+            eligible = fleet.eligible_nodes(
+                minimal_shape(fleet, facts, name, self.entries.get(name))
+            )
             rank = reach_rank(fleet, eligible, name, coop=facts.coop, at=at)
             if rank > best[0] or rank == UNREACHABLE:
                 continue
@@ -146,7 +149,9 @@ class ModelAliases:
         short = structs.replace(facts, input_tokens_est=1, longest_input_est=0)
         longest = 0
         for name in self._list_candidates(fleet, facts):
-            eligible = fleet.eligible_nodes(minimal_shape(fleet, short, name))
+            eligible = fleet.eligible_nodes(
+                minimal_shape(fleet, short, name, self.entries.get(name))
+            )
             could = [node.loadable[name].context_tokens for node in eligible.could_load]
             longest = max(longest, eligible.context_tokens, *could)
         return longest
@@ -210,14 +215,39 @@ def find_meanings(
     return [meaning for meaning in meanings if meaning.model not in ("", meaning.alias)]
 
 
-def minimal_shape(fleet: Fleet, facts: RequestFacts, model: str) -> Shape:
-    """Returns the shape with the minimal needs of a request for a model."""
+def openness_of(facts: RequestFacts, entry: ModelEntry | None) -> tuple[OpennessClass, Revisions]:
+    """Returns a model's class of openness, and its weights that reach what a request requires.
+
+    Without a requirement both are empty, so that it makes no other shapes.
+    """
+    if not facts.openness or entry is None:
+        return OpennessClass.UNSTATED, ()
+    if entry.openness_class.rank < facts.openness.rank:
+        return entry.openness_class, ()
+    pinned = (artefact.checksum for artefact in entry.artefacts if artefact.is_pinned)
+    return entry.openness_class, tuple(pinned)
+
+
+def minimal_shape(
+    fleet: Fleet, facts: RequestFacts, model: str, entry: ModelEntry | None = None
+) -> Shape:
+    """Returns the shape with the minimal needs of a request for a model.
+
+    Args:
+        fleet: rounds the context.
+        facts: of the request; its model is ignored.
+        model: the model.
+        entry: the model in the catalogue; None where it lists none.
+    """
+    model_openness, open_revisions = openness_of(facts, entry)
     return _shape_from(
         facts,
         model=model,
         features=tuple(sorted(facts.features)) if facts.features else (),
         coop=fleet.own_coop(facts),
         context_tokens=fleet.round_context(model, context_input_est(facts) + 1),
+        model_openness=model_openness,
+        open_revisions=open_revisions,
     )
 
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
+from entraide.models import OpennessClass
 from entraide.quality_terms import QualityTerms
 from entraide.types import Control, Effort, JobClass
 
@@ -399,6 +400,8 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
         picker: rule that picks a node; those other than ``greenest`` exist for comparison.
         controlled_by: default control of the nodes where a job may run; "" for any.
         approval: how a machine that joins is approved.
+        openness: class of openness that each model must reach, by the Model Openness Framework; ""
+            for any. A request may require a higher one, and no lower one.
     """
 
     version: str
@@ -420,3 +423,4 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     newcomer: Newcomer = Newcomer()
     reasoning: Reasoning = Reasoning()
     quality: QualityTerms = QualityTerms()
+    openness: OpennessClass = OpennessClass.UNSTATED

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from entraide.models import EVALUATED_LANGUAGES
+from entraide.models import EVALUATED_LANGUAGES, REQUIRED_CLASSES, OpennessClass
 from entraide.quality_terms import QualityException, QualityTerms, exception_name
 from entraide.thinking import BUDGET_TOKENS_MAX
 from entraide.types import JobClass
@@ -177,6 +177,7 @@ def find_unusable(policy: p.Policy) -> tuple[PolicyFault, ...]:
         *_reasoning_faults(policy.reasoning),
         *_timing_faults(policy.timing),
         *_quality_faults(policy.quality),
+        *_openness_faults(policy.openness),
     )
 
 
@@ -296,6 +297,12 @@ def _timing_faults(timing: p.Timing) -> Iterator[PolicyFault]:
                 "low": getattr(timing, suspect),
             }
             yield PolicyFault(f"timing.{lost}", "after", values)
+
+
+def _openness_faults(required: OpennessClass) -> Iterator[PolicyFault]:
+    if required and required not in REQUIRED_CLASSES:
+        choices = ", ".join(REQUIRED_CLASSES)
+        yield PolicyFault("openness", "not_one_of", {"value": required.value, "choices": choices})
 
 
 def _quality_faults(quality: QualityTerms) -> Iterator[PolicyFault]:

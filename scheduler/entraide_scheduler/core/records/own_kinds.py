@@ -18,6 +18,7 @@ class OwnKind(NamedTuple):
     features: tuple[str, ...]
     data_classes: tuple[DataClass, ...]
     controlled_by: Control = Control.UNSTATED
+    revision: str = ""
 
 
 _OF_REPLICA = frozenset(Replica.__struct_fields__)

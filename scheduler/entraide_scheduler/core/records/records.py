@@ -6,6 +6,7 @@ their field names are part of the snapshot's format.
 
 from msgspec import Struct, field
 
+from entraide.models import OpennessClass
 from entraide.types import (
     Control,
     DataClass,
@@ -57,6 +58,9 @@ class Shape(Struct, frozen=True, gc=False):
         revision: of the model, if an answer is resumed that this revision began; else "".
         rationed: whether it is ``internal`` and the pool has newcomers, to which its text is given
             in part only.
+        openness, model_openness: class that the model must reach, and the class that it has; both
+            "" where none is required.
+        open_revisions: checksums of the model's weights if they reach the class.
     """
 
     model: str
@@ -73,6 +77,9 @@ class Shape(Struct, frozen=True, gc=False):
     controlled_by: Control = Control.UNSTATED
     revision: str = ""
     rationed: bool = False
+    openness: OpennessClass = OpennessClass.UNSTATED
+    model_openness: OpennessClass = OpennessClass.UNSTATED
+    open_revisions: tuple[str, ...] = ()
 
 
 class Hold(Struct, frozen=True, gc=False):

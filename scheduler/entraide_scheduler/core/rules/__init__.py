@@ -35,7 +35,12 @@ from entraide_scheduler.core.rules.node_rules import (
     NODE_LEFT,
     NODE_QUARANTINED,
 )
-from entraide_scheduler.core.rules.offer_rules import CHAT, has_control, is_in_jurisdiction
+from entraide_scheduler.core.rules.offer_rules import (
+    CHAT,
+    MODEL_NOT_OPEN,
+    has_control,
+    is_in_jurisdiction,
+)
 from entraide_scheduler.core.rules.own_capacity import OwnModelSlots, OwnSlots, OwnSlotsChange
 from entraide_scheduler.core.rules.permanent import (
     PERMANENT_RULES,

@@ -4,10 +4,21 @@
 owner can change an answer.
 """
 
-from entraide.models import EMBEDDINGS, EMBEDDINGS_ONLY, PUBLIC_ONLY
+from entraide.models import (
+    EMBEDDINGS,
+    EMBEDDINGS_ONLY,
+    PUBLIC_ONLY,
+    Artefact,
+    ArtefactFile,
+    ModelEntry,
+    ModelSize,
+    Openness,
+    OpennessClass,
+)
 from entraide.types import Control, DataClass
 from entraide_scheduler.core.records import Node, Shape
 from entraide_scheduler.core.rules.rule import (
+    EXAMPLE_MODEL,
     Change,
     Example,
     Needs,
@@ -17,6 +28,9 @@ from entraide_scheduler.core.rules.rule import (
     Values,
 )
 
+# In a sentence, of a model whose class of openness nobody states, and of weights of an open model
+# that are not the catalogue's.
+UNSTATED, OTHER_WEIGHTS = "unstated", "other-weights"
 CHAT = "chat"  # what a replica with ``embeddings_only`` lacks
 
 
@@ -43,6 +57,43 @@ FEATURE_MISSING = Rule(
         facts={"features": ("tools",)},
         able_replica={"features": ("tools",)},
         values={"features": "tools"},
+    ),
+)
+
+
+# The model of the example's machines, with the weights of one of them.
+_OPEN_WEIGHTS = ArtefactFile("petit.gguf", 1, "0" * 64)
+_OPEN_ENTRY = ModelEntry(
+    name=EXAMPLE_MODEL, title="", size=ModelSize.SMALL, parameters=1, active_parameters=1,
+    licence="", openness=Openness.FULLY_OPEN, languages=(), features=(), context_tokens_max=1,
+    kv_bytes_per_token=1, artefacts=(Artefact("gguf", "", "", files=(_OPEN_WEIGHTS,)),),
+    openness_class=OpennessClass.OPEN_MODEL,
+)  # fmt: skip
+
+
+def _openness_values(_: Node, shape: Shape) -> Values:
+    reached = OTHER_WEIGHTS if shape.open_revisions else shape.model_openness.value or UNSTATED
+    return {"model_openness": reached, "asked_openness": shape.openness.value}
+
+
+MODEL_NOT_OPEN = Rule(
+    code="model_not_open",
+    excluded_if="the request or the policy requires a [class of openness]"
+    "(../reference/catalogue.md#openness), and the catalogue does not state that the model "
+    "reaches it with these weights",
+    waiting_helps=False,
+    filter=OfferFilter(
+        lambda _site, offer, _coop, needs: (
+            needs.openness != "" and offer.revision not in needs.open_revisions
+        )
+    ),
+    lifted=lambda _node, _shape: Change(shapes=({"openness": OpennessClass.UNSTATED},)),
+    values=_openness_values,
+    example=Example(
+        able_replica={"revision": _OPEN_ENTRY.artefacts[0].checksum},
+        facts={"openness": OpennessClass.OPEN_MODEL},
+        catalogue=(_OPEN_ENTRY,),
+        values={"model_openness": OTHER_WEIGHTS, "asked_openness": "open-model"},
     ),
 )
 
@@ -196,6 +247,7 @@ CONTEXT_TOO_SMALL = Rule(
 )
 
 OFFER_RULES = (
+    MODEL_NOT_OPEN,
     FEATURE_MISSING,
     ZONE_UNKNOWN,
     WRONG_JURISDICTION,

@@ -27,6 +27,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
+from entraide.models import ModelEntry, OpennessClass
 from entraide.types import Control, DataClass, Loadable, NodeCard, Replica
 from entraide_scheduler.core.policy import Policy, QuotaKind
 from entraide_scheduler.core.prediction import PlacementRequest
@@ -75,6 +76,14 @@ class Needs(Protocol):
     @property
     def revision(self) -> str:
         """Revision of the model that began the answer; else ""."""
+
+    @property
+    def openness(self) -> OpennessClass:
+        """Class of openness that the model must reach, or ""."""
+
+    @property
+    def open_revisions(self) -> tuple[str, ...]:
+        """Checksums of the model's weights if they reach that class."""
 
 
 NEEDS = tuple(name for name, member in vars(Needs).items() if isinstance(member, property))
@@ -274,6 +283,7 @@ class Example(Struct, frozen=True, kw_only=True):
         policy: fields of the policy's sections, by name of the section.
         borrower, lender: the terms of the job's co-op, and of the excluded node's.
         pool: what the pool holds for other jobs: fields of its state.
+        catalogue: the models of the pool's catalogue.
         values: values of the rule's sentence, which the reference shows.
     """
 
@@ -291,6 +301,7 @@ class Example(Struct, frozen=True, kw_only=True):
     borrower: Fields = {}
     lender: Fields = {}
     pool: Fields = {}
+    catalogue: tuple[ModelEntry, ...] = ()
     values: Values = {}
 
 

@@ -68,6 +68,7 @@ def options_of(fields: PoolFields) -> Options:
         max_gco2e=fields.max_gco2e,
         task=fields.task or "",
         language=fields.language or "",
+        openness=fields.openness or "",
         names=MappingProxyType({"keep_s": "keep_s", "idempotency": "idempotency", **names}),
     )
 

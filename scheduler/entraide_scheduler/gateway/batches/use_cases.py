@@ -293,6 +293,13 @@ def _common_fields(options: Options) -> PoolFields:
     """Returns what of a batch's options holds for each line; their deadline is the batch's."""
     words = {
         name: getattr(options, name) or None
-        for name in ("data_class", "jurisdiction", "controlled_by", "task", "language")
+        for name in (
+            "data_class",
+            "jurisdiction",
+            "controlled_by",
+            "task",
+            "language",
+            "openness",
+        )
     }
     return PoolFields(max_gco2e=options.max_gco2e, **words)

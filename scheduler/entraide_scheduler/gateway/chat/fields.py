@@ -209,6 +209,7 @@ class PoolFields(Struct, frozen=True, forbid_unknown_fields=True):
     max_wait_s: Annotated[float, Meta(ge=MAX_WAIT_S_MIN, le=MAX_WAIT_S_MAX)] | None = None
     task: Task | None = None
     language: Literal["fr", "en"] | None = None
+    openness: Literal["open-model", "open-tooling", "open-science"] | None = None
 
 
 class Sampling(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -11,7 +11,7 @@ import time
 
 from msgspec import json, structs
 
-from entraide.models import ALIASES, EMBEDDINGS
+from entraide.models import ALIASES, EMBEDDINGS, OpennessClass
 from entraide.types import (
     Basis,
     Control,
@@ -155,6 +155,7 @@ class FactsBuilder:
             task=Task(options.task) if options.task else None,
             language=language,
             language_basis=language_basis,
+            openness=OpennessClass(options.openness),
         )
 
     def _find_language(self, parsed: ParsedRequest, options: Options) -> tuple[str, Basis]:

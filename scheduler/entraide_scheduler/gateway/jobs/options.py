@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from entraide.models import EVALUATED_LANGUAGES
+from entraide.models import EVALUATED_LANGUAGES, REQUIRED_CLASSES
 from entraide.types import Control, DataClass, JobClass, JobKind, Task
 from entraide_scheduler.gateway.chat import (
     CARBON_G_MAX,
@@ -64,6 +64,7 @@ OPTIONS = (
     OptionSpec("max_wait_s", "X-Entraide-Max-Wait", "max_wait_s"),
     OptionSpec("task", "X-Entraide-Task", "task"),
     OptionSpec("language", "X-Entraide-Language", "language"),
+    OptionSpec("openness", "X-Entraide-Openness", "openness"),
     OptionSpec("idempotency", "Idempotency-Key", "idempotency_key"),
 )
 HTTP_NAMES: Mapping[str, str] = MappingProxyType(
@@ -148,7 +149,8 @@ class Options(Struct, frozen=True):
     """Options of a request, unchecked; "" and None mean the defaults.
 
     Attributes:
-        job_class, data_class, jurisdiction, controlled_by, task, language: see ``RequestFacts``.
+        job_class, data_class, jurisdiction, controlled_by, task, language, openness: see
+            ``RequestFacts``.
         deadline: latest completion: seconds from now, or a time in ISO 8601 (UTC without a zone).
         max_gco2e: maximum emissions of the job, grams.
         session, idempotency: the client's own names.
@@ -175,6 +177,7 @@ class Options(Struct, frozen=True):
     max_wait_s: float | None = None
     task: str = ""
     language: str = ""
+    openness: str = ""
     names: Mapping[str, str] = HTTP_NAMES
 
 
@@ -242,6 +245,7 @@ def check_options(options: Options, now: float) -> None:
     _check_word(names["controlled_by"], _CONTROLS, options.controlled_by)
     _check_word(names["task"], Task, options.task)
     _check_word(names["language"], EVALUATED_LANGUAGES, options.language)
+    _check_word(names["openness"], REQUIRED_CLASSES, options.openness)
     if options.jurisdiction and not _JURISDICTION.fullmatch(options.jurisdiction):
         raise refused(
             "invalid_request", param=names["jurisdiction"], fault="wrong_form", form="CA, CA-QC",

@@ -38,6 +38,7 @@ CHOICES: Mapping[str, str] = {
     "controlled_by": "member, canadian, other",
     "task": "answer, extract, classify, summarise, rewrite, translate, compute",
     "language": "fr, en",
+    "openness": "open-model, open-tooling, open-science",
     "encoding_format": "float, base64",
     "path": _ENDPOINTS,
     "endpoint": _ENDPOINTS,

@@ -124,6 +124,7 @@ def read_options(message: pool_pb2.JobOptions) -> Options:
         max_wait_s=message.max_wait_s or None,
         task=message.task,
         language=message.language,
+        openness=message.openness,
         idempotency=message.idempotency_key,
         names=GRPC_NAMES,
     )

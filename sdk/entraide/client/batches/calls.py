@@ -43,6 +43,7 @@ class BatchOptions(TypedDict, total=False):
         max_gco2e: cap on the emissions of each line, gCO2e.
         deadline_s: latest acceptable end, seconds from now; ``until`` names it as a moment.
         task, language: kind of the questions, and their language, ``fr`` or ``en``.
+        openness: class that the model must reach, as of a request.
     """
 
     data_class: str | None
@@ -52,6 +53,7 @@ class BatchOptions(TypedDict, total=False):
     deadline_s: float
     task: str
     language: str
+    openness: str | None
 
 
 class _File(Struct, frozen=True):
