@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { before, fromStore, isRestricted, newConversation, promptText, requestMessages, sentAs, titleOf, withLast } from "../src/chat/conversation.ts";
 import { fileName, toJson, toMarkdown } from "../src/chat/export.ts";
-import { microwaveSeconds, roundedGrams, stayedInCanada, thoughtEnergy, type Receipt } from "../src/chat/footprint.ts";
+import { microwaveSeconds, roundedGrams, savedBesideLarger, stayedInCanada, thoughtEnergy, type Receipt } from "../src/chat/footprint.ts";
 import type { Conversation } from "../src/chat/conversation.ts";
 
 const TALK: Conversation = {
@@ -124,4 +124,13 @@ test("what a thought costs is the mean of the answers that had one", () => {
   const measured = thoughtEnergy([receipt(1, 80, 0.5), receipt(3, 90, 1.5), receipt(0.5)]);
   expect(measured).toEqual({ answers: 2, withWh: 2, thoughtWh: 1, withoutWh: 0.5 });
   expect(thoughtEnergy([])).toEqual({ answers: 0, withWh: 0, thoughtWh: 0, withoutWh: 0 });
+});
+
+test("an answer is compared with a larger model that takes more, and no other", () => {
+  const saved = (energy: number | null) => {
+    const larger = energy === null ? null : { model: "grand-32b", energy_wh: energy, carbon_gco2e: 0, basis: "estimated" as const };
+    return savedBesideLarger({ energy_wh: 0.3, larger });
+  };
+  expect(saved(0.6)).toEqual({ model: "grand-32b", largerWh: 0.6, percent: 50 });
+  expect([saved(0.3), saved(null)]).toEqual([null, null]);
 });

@@ -192,6 +192,7 @@ async def test_co_ops_and_keys_come_and_go(used: Operated) -> None:
     await press(page, "Ajouter un quota")
     await page.get_by_role("button", name="Enlever ce quota").first.click()
     await page.get_by_label("Parts dans le partage").fill("2")
+    await page.get_by_label("Langue des questions").select_option("Anglais")
     await press(page, "Enregistrer")
     await said(page, "Les <b>Abeilles</b>")
     listed = await page.locator(".nodes .what").last.inner_text()
@@ -209,7 +210,9 @@ async def test_co_ops_and_keys_come_and_go(used: Operated) -> None:
     (key,) = (await ask("ListKeys", admin_pb2.ListKeysRequest())).keys
     left = [coop.coop for coop in (await ask("ListCoops", admin_pb2.ListCoopsRequest())).coops]
 
-    assert ("gamma", 2.0, 1) == (changed.coop, changed.shares, len(changed.quotas))
+    assert ("gamma", 2.0, 1, "en") == (
+        changed.coop, changed.shares, len(changed.quotas), changed.language,
+    )  # fmt: skip
     assert ("Les <b>Abeilles</b>", "Les <b>Abeilles</b> gamma") == (changed.name, listed)
     assert "refusé" in revoked
     assert key.key in revoked

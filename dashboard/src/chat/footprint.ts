@@ -56,3 +56,10 @@ export function roundedGrams(grams: number): number {
   if (grams < 0.001) return 0.001;
   return Number(grams.toPrecision(2));
 }
+
+/** What an answer saved beside the next larger model, in percent; null where that one takes no more. */
+export function savedBesideLarger(receipt: Pick<Receipt, "energy_wh" | "larger">) {
+  const larger = receipt.larger;
+  if (!larger || larger.energy_wh <= receipt.energy_wh) return null;
+  return { model: larger.model, largerWh: larger.energy_wh, percent: (1 - receipt.energy_wh / larger.energy_wh) * 100 };
+}

@@ -3,7 +3,7 @@ import { number, t } from "../i18n.ts";
 import { coopName } from "../coop_names.ts";
 import { session } from "../session.ts";
 import type { Message } from "./conversation.ts";
-import { earlierRuns, microwaveSeconds, roundedGrams, stayedInCanada, type Receipt } from "./footprint.ts";
+import { earlierRuns, microwaveSeconds, roundedGrams, savedBesideLarger, stayedInCanada, type Receipt } from "./footprint.ts";
 
 const PROVINCES = new Set(["ab", "bc", "mb", "nb", "nl", "ns", "nt", "nu", "on", "pe", "qc", "sk", "yt"]);
 
@@ -104,14 +104,10 @@ export function receiptSentences(receipt: Receipt): string[] {
         always: receipt.always_thinks ? "yes" : "no",
       }),
     );
-  const larger = receipt.larger;
-  if (larger && larger.energy_wh > receipt.energy_wh)
+  const saved = savedBesideLarger(receipt);
+  if (saved)
     sentences.push(
-      t("receipt-larger", {
-        model: larger.model,
-        energy: number(larger.energy_wh, 3),
-        percent: number((1 - receipt.energy_wh / larger.energy_wh) * 100, 0),
-      }),
+      t("receipt-larger", { model: saved.model, energy: number(saved.largerWh, 3), percent: number(saved.percent, 0) }),
     );
   if (receipt.surplus_basis) sentences.push(t("receipt-surplus", { basis: receipt.surplus_basis }));
   if (receipt.signature) sentences.push(t("receipt-signed", { settled: receipt.settled ? "yes" : "no" }));
