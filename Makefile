@@ -38,7 +38,7 @@ CPU_FEATURES := import numpy; print(*numpy.show_config(mode="dicts")["SIMD Exten
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo run test test-rest fuzz fuzz-core fuzz-http test-unit test-replay test-replay-seed test-replay-bare \
-        test-times test-wheel test-newer test-engines \
+        test-times test-wheel test-newer test-engines test-with-engines test-chaos \
         test-long test-clients check protos sync-client bench chaos mutants planted-faults wheel lock \
         lock-clients clean pages check-pages
 
@@ -98,9 +98,14 @@ test-newer: env ## Test what needs no engine with a newer Python, in a clone of 
 	git clone -q --shared . .cache/newer
 	$(MAKE) -C .cache/newer PYTHON=$(NEWER) UNIT='-q -m "not engines and not long and not checkout" $(NEWER_TESTS)' test-unit
 
-# All mostly wait for their processes, so three run at a time. The chaos test needs the machine.
-test-engines: env ## Run the tests that start real engines. | Lancer les tests qui démarrent de vrais moteurs.
+test-engines: test-with-engines test-chaos ## Run the tests that start real engines. | Lancer les tests qui démarrent de vrais moteurs.
+
+# All mostly wait for their processes, so three run at a time.
+test-with-engines: env
 	$(PYTEST) $(ENGINES) $(THREE) $(filter-out tests/chaos/%,$(call marked,engines))
+
+# These need the machine.
+test-chaos: env
 	$(PYTEST) $(ENGINES) tests/chaos
 
 test-long: env ## Run the tests that take minutes: long simulations, whole days of a pool. | Lancer les tests de plusieurs minutes : longues simulations, journées entières d’un parc.
