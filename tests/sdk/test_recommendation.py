@@ -55,7 +55,7 @@ def quality(low: float, high: float) -> tuple[TaskQuality, ...]:
     )
 
 
-FAST = ServingMachine("m", 16 * GIB, pace=Pace("smollm2-135m-instruct", 0.0005), active_w=50.0)
+FAST = ServingMachine("m", 16 * GIB, pace=Pace("qwen3-1.7b", 0.01), active_w=50.0)
 
 
 def test_a_model_fits_where_its_memory_is_there() -> None:
@@ -81,8 +81,7 @@ def test_what_an_answer_costs_is_measured_scaled_or_that_of_the_reference() -> N
         expectation = candidate.fits[0].expectation
         expected[expectation.basis] = expectation
     read = shipped(QWEN).artefacts[0].weights_bytes
-    toy = shipped("smollm2-135m-instruct").artefacts[0].weights_bytes
-    token_s = 0.0005 * read / toy
+    token_s = 0.01 * read / shipped("qwen3-1.7b").artefacts[0].weights_bytes
 
     measured, scaled = expected[ExpectationBasis.MEASURED], expected[ExpectationBasis.SCALED]
     answer_h = ANSWER_TOKENS * token_s / 3_600
@@ -121,9 +120,10 @@ def test_which_model_to_begin_with(case: str) -> None:
 
 def test_a_slow_machine_begins_with_a_smaller_model() -> None:
     """The pace of what it serves decides; without one, main memory is slower than the reference."""
-    slow = replace(FAST, pace=Pace("smollm2-135m-instruct", 0.02))
+    slow = replace(FAST, pace=Pace("qwen3-1.7b", 0.2))
+    toy = replace(FAST, pace=Pace("smollm2-135m-instruct", 0.02))  # too small to tell of others
 
-    assert "" == starter(slow)
+    assert ("qwen3-0.6b", "qwen3-4b") == (starter(slow), starter(toy))
     assert "qwen3-4b" == starter(ServingMachine("m", 32 * GIB))
     assert "" == starter(ServingMachine("m", GIB))
 

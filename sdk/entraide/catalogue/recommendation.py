@@ -6,12 +6,14 @@ answer, and for each machine a model to start with.
 Speed and energy are those measured here with the model on that kind of machine. Without a
 measurement they are estimated by what limits the decoding of one sequence: each token reads all
 active weights once, so that on one machine the time per token is in proportion to their bytes. The
-pace of a model that the machine serves then gives the others'. Else both are those of the
+pace of a model that the machine serves then gives the others', up to ``SCALE_MAX`` times its bytes:
+beyond, what a token takes besides reading would count as often. Else both are those of the
 catalogue's reference machine (``entraide.catalogue.energy``).
 """
 
 from collections.abc import Collection, Sequence
 from enum import StrEnum
+from math import inf
 
 from msgspec import Struct
 
@@ -36,6 +38,7 @@ S_PER_H = 3_600.0
 ANY_ENGINE = "llama.cpp"  # runs on every machine; of a machine whose engines are unknown
 ANY_LANGUAGE = "mul"  # the authors list none
 STARTER_SIZES = (ModelSize.SMALL, ModelSize.MEDIUM)  # a large one is a decision, not a start
+SCALE_MAX = 10.0
 STARTER_TOKENS_PER_S = 10.0  # an answer of ``ANSWER_TOKENS`` within half a minute
 # Bandwidth of ordinary main memory, two channels of DDR4-3200 (51.2 GB/s), as a part of the
 # reference machine's 120 GB/s: a model must be that much faster there.
@@ -254,7 +257,11 @@ def _expect(
     pace = machine.pace
     served = by_name.get(pace.model) if pace is not None else None
     if pace is not None and served is not None and served.artefacts and pace.token_s > 0.0:
-        token_s = pace.token_s * _read_bytes(entry, artefact) / _read_bytes(served)
+        scale = _read_bytes(entry, artefact) / _read_bytes(served)
+    else:
+        scale = inf
+    if pace is not None and scale <= SCALE_MAX:
+        token_s = pace.token_s * scale
         answer_h = ANSWER_TOKENS * token_s / S_PER_H
         return Expectation(1.0 / token_s, machine.active_w * answer_h, ExpectationBasis.SCALED)
     wh_per_answer = entry.energy_wh_per_1k_tokens * ANSWER_TOKENS / 1_000
