@@ -9,6 +9,8 @@ import random
 
 from msgspec import Struct
 
+from entraide_scheduler.store.trusted_time import FAR_AHEAD_S
+
 SITE_BY_NODE = {
     "n1": "pool", "n2": "pool", "n3": "a", "n4": "a", "n5": "b", "n6": "b", "n7": "a", "n8": "b",
 }  # fmt: skip
@@ -100,6 +102,8 @@ def make_schedule(
             at_s = (index + draw.random()) * every_s
             lasts_s = draw.uniform(kind.shortest_s, kind.longest_s)
             by_s = draw.uniform(-1.0, 1.0) * CLOCK_MAX_S[name] if name in CLOCK_MAX_S else 0.0
+            if name == CLOCK_AT_START and 0.0 < by_s <= FAR_AHEAD_S:
+                by_s += FAR_AHEAD_S  # a start cannot tell less from a pool that stood still
             target = draw.choice(kind.targets)
             faults.append(Fault(round(at_s, 2), name, target, round(lasts_s, 2), round(by_s, 1)))
     return tuple(sorted(faults, key=lambda fault: (fault.at_s, fault.kind)))

@@ -19,6 +19,8 @@ from tests.chaos.run_folder import RunFolder, Setting
 from tests.chaos.streams import CLOSED, RESUMED, Outcome, Seam, documented_codes
 from tests.testbed.network import find_obstacle
 
+from entraide_scheduler.store.trusted_time import FAR_AHEAD_S
+
 ROOT = Path(__file__).parents[2]
 SEED = 19
 RUN_S = 1_200.0
@@ -102,6 +104,19 @@ def test_clocks_are_wrong_by_days_also_at_a_start() -> None:
     moved = [by for each in days.values() for by in each]
     assert min(moved) < -30.0
     assert max(moved) > 30.0
+
+
+def test_a_start_is_ahead_by_more_than_a_pool_that_stood_still() -> None:
+    """The scheduler believes a start up to a week ahead (ADR 0026), so no fault is in between."""
+    ahead = [
+        fault.by_s
+        for seed in range(200)
+        for fault in schedule.make_schedule(seed, 20.0, (schedule.CLOCK_AT_START,))
+        if fault.by_s > 0.0
+    ]
+
+    assert ahead
+    assert FAR_AHEAD_S < min(ahead)
 
 
 def test_a_wrong_start_kills_first_and_sets_the_clock_right_again(tmp_path: Path) -> None:
