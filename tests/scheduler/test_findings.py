@@ -220,6 +220,7 @@ FLEETS: dict[str, tuple[list[NodeRow], list[NodeView], Occurrences, dict[str, st
     "none has a model": (
         [row("n1")], [view("n1", card=card("n1", agent=__version__, replicas=()))], noted(),
         {"models-none": "1"}),
+    "no machine has joined": ([], [], noted(), {"models-none": ""}),
     "a model is loaded on request": (
         [row("n1")],
         [view("n1", card=card("n1", agent=__version__, replicas=(), loadable=(loadable(),)))],

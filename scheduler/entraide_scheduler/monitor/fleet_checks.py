@@ -61,7 +61,8 @@ def check_nodes(
     if known and not is_unclear and not any(map(_accepts_work, known)):
         yield finding("nodes-none", number=len(known))
     present = [view.card for view in known if view.state is NodeState.LIVE]
-    if present and not is_unclear and not any(card.replicas or card.loadable for card in present):
+    has_model = any(card.replicas or card.loadable for card in present)
+    if not coops or (present and not is_unclear and not has_model):
         yield finding("models-none", number=len(present))
     yield from _named("zones-none", [row.node for row in rows
                                      if row.node in coops and not row.zone])  # fmt: skip

@@ -38,7 +38,7 @@ S_PER_H = 3_600.0
 ANY_ENGINE = "llama.cpp"  # runs on every machine; of a machine whose engines are unknown
 ANY_LANGUAGE = "mul"  # the authors list none
 STARTER_SIZES = (ModelSize.SMALL, ModelSize.MEDIUM)  # a large one is a decision, not a start
-SCALE_MAX = 10.0
+SCALE_MAX = 10.0  # weights of an estimated model, as a multiple of those of the measured one
 STARTER_TOKENS_PER_S = 10.0  # an answer of ``ANSWER_TOKENS`` within half a minute
 # Bandwidth of ordinary main memory, two channels of DDR4-3200 (51.2 GB/s), as a part of the
 # reference machine's 120 GB/s: a model must be that much faster there.

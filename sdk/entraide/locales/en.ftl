@@ -1539,8 +1539,14 @@ pool-doctor-gateways-clock = The clocks of these gateways are wrong by more than
     .remedy = Set the clocks of their machines, and enable their synchronisation (NTP).
 pool-doctor-nodes-none = No machine accepts requests; { $number } machines are approved.
     .remedy = Their owners may have paused them: see why with this command:  entraide nodes list
-pool-doctor-models-none = No machine serves a model, and none could load one; { $number } machines are here.
-    .remedy = Choose a model and pin its files, then load it:  entraide models recommend
+pool-doctor-models-none = { $number ->
+    [0] No machine serves a model: none has joined the pool.
+   *[other] No machine serves a model, and none could load one; { $number } machines are here.
+}
+    .remedy = { $number ->
+        [0] Invite a machine, and choose a model:  entraide invite CO-OP  entraide models recommend
+       *[other] Choose a model and pin its files, then load it:  entraide models recommend
+    }
 pool-doctor-nodes-silent = Machines that were not heard for a moment: { $nodes }.
     .remedy = If it comes again, check the link between these machines and the pool.
 pool-doctor-nodes-engine = Machines whose engine has stopped by itself: { $nodes }.

@@ -1540,8 +1540,14 @@ pool-doctor-gateways-clock = L’horloge de ces passerelles s’écarte de plus 
     .remedy = Réglez l’horloge de leurs machines, et activez sa synchronisation (NTP).
 pool-doctor-nodes-none = Aucune machine n’accepte de requêtes ; machines approuvées : { $number }.
     .remedy = Leurs propriétaires les ont peut-être mises en pause. Pour savoir pourquoi :  entraide nodes list
-pool-doctor-models-none = Aucune machine ne sert de modèle ni ne pourrait en charger un ; machines présentes : { $number }.
-    .remedy = Choisissez un modèle et épinglez ses fichiers, puis chargez-le :  entraide models recommend
+pool-doctor-models-none = { $number ->
+    [0] Aucune machine ne sert de modèle : aucune ne s’est jointe au parc.
+   *[other] Aucune machine ne sert de modèle ni ne pourrait en charger un ; machines présentes : { $number }.
+}
+    .remedy = { $number ->
+        [0] Invitez une machine et choisissez un modèle :  entraide invite COOPÉRATIVE  entraide models recommend
+       *[other] Choisissez un modèle et épinglez ses fichiers, puis chargez-le :  entraide models recommend
+    }
 pool-doctor-nodes-silent = Machines restées un moment sans nouvelles : { $nodes }.
     .remedy = Si cela se répète, vérifiez la liaison entre ces machines et le parc.
 pool-doctor-nodes-engine = Machines dont le moteur s’est arrêté de lui-même : { $nodes }.
