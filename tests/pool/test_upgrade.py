@@ -38,7 +38,7 @@ from entraide_scheduler.pool.create import create_pool
 from entraide_scheduler.pool.facts import call_status
 from entraide_scheduler.pool.handover import read_record
 from entraide_scheduler.pool.upgrade import _ask_version
-from entraide_scheduler.pool.versions import find_current
+from entraide_scheduler.pool.versions import find_current, python_of
 from entraide_scheduler.store.database import database_url, make_engines
 
 pytestmark = [pytest.mark.engines, pytest.mark.checkout, pytest.mark.timeout(900)]
@@ -328,6 +328,24 @@ def test_no_request_fails_while_a_pool_is_upgraded(
     assert [] == [asked for asked in load.asked if asked.problem]
     assert {*KINDS} == {asked.kind for asked in load.asked}
     assert ["gateway-2"] == names
+
+
+def test_second_version_is_left_for_the_first(pool: RunningPool, tmp_path: Path) -> None:
+    """The pool's process goes on with its own code after an upgrade. It goes over from that version
+    to another one, and back, all the same, though it cannot read their schema itself."""
+    present = find_current(pool.state)
+    assert present is not None
+    wheel = build_version(tmp_path, BROKEN, break_start)
+    environment = make_environment(pool, f"{BROKEN}-second", wheel)
+    words = ("--lang", "en", "pool", "upgrade", str(wheel), "--state", str(pool.state))
+    failed = subprocess.run(
+        [str(python_of(present)), "-c", COMMAND, str(environment), *words],
+        capture_output=True, text=True, check=False, timeout=LONG_S,
+    )  # fmt: skip
+
+    assert 1 == failed.returncode
+    assert "scheduler: RuntimeError: broken on purpose" in failed.stderr
+    assert (GOOD, present) == (running_version(pool), find_current(pool.state))
 
 
 @pytest.mark.long

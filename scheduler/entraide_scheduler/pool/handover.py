@@ -33,12 +33,10 @@ from msgspec import Struct, structs
 from entraide.decoding import decode_json
 from entraide.errors import EntraideError
 from entraide.files import PRIVATE_DIRECTORY_MODE, write_private
-from entraide_scheduler.nats.keyfiles import load_admin_key, lock_home
-from entraide_scheduler.pool.backup import write_backup
-from entraide_scheduler.pool.config import PoolConfig, interim_config, scheduler_config
-from entraide_scheduler.pool.parts import Commands, write_part, write_parts
-from entraide_scheduler.pool.trial import Undo, begin_trial, end_trial, go_back, read_trial
-from entraide_scheduler.pool.undo_copy import make_copy
+from entraide_scheduler.config import INTERIM
+from entraide_scheduler.nats.keyfiles import lock_home
+from entraide_scheduler.pool.parts import Commands, answer
+from entraide_scheduler.pool.trial import Undo, begin_trial, end_trial
 from entraide_scheduler.pool.versions import (
     FOLDER as VERSIONS,
 )
@@ -48,10 +46,9 @@ from entraide_scheduler.pool.versions import (
     remove_others,
     set_current,
 )
-from entraide_scheduler.store.dump import wait_for_writes
 from entraide_scheduler.supervision.children import Child
 from entraide_scheduler.supervision.processes import PoolProcesses
-from entraide_scheduler.upgrade_trial import BACKUP, FOLDER
+from entraide_scheduler.upgrade_trial import FOLDER
 
 RECORD = "handover.json"
 PARTS = "entraide_scheduler.pool.parts"  # of every version that a running pool can go over to
@@ -111,7 +108,6 @@ class Handover:
 
     Args:
         state: the pool's directory.
-        config: the pool's.
         processes: its running parts, which are replaced.
         restart: stops all parts and starts this process's command anew.
     """
@@ -119,16 +115,15 @@ class Handover:
     def __init__(
         self,
         state: Path,
-        config: PoolConfig,
         processes: PoolProcesses,
         restart: Callable[[], None],
     ) -> None:
         self._state = state
         self._restart = restart
         self._has_left = False
-        self._config = config
         self._processes = processes
         self._sockets: Sockets = {}
+        self._previous: Path | None = None  # environment; None for that of the command
 
     async def run(self, record: HandoverRecord) -> None:
         """Hands the pool over, or leaves it as it was; the record says which."""
@@ -149,6 +144,7 @@ class Handover:
     async def _run(self, record: HandoverRecord) -> str:
         """Returns why the other version does not come up, or ""."""
         present = dict(self._processes.children)
+        self._previous = self._state / VERSIONS / record.previous if record.previous else None
         self._sockets = {name: await child.share_sockets() for name, child in present.items()}
         interim: list[Child] = []
         try:
@@ -185,7 +181,8 @@ class Handover:
 
     async def _load_following(self, record: HandoverRecord) -> dict[str, Child]:
         """Starts the other version's parts, which load their code and wait."""
-        commands = await self._ask_parts(self._state / VERSIONS / record.environment)
+        environment = self._state / VERSIONS / record.environment
+        commands = await self._ask_commands(environment, "parts")
         following = {}
         for name, command in commands.items():
             sockets, key = self._sockets.get(name, ()), f"{FOLLOWING}{name}"
@@ -200,16 +197,13 @@ class Handover:
 
     async def _start_interim(self, present: Mapping[str, Child], started: list[Child]) -> None:
         """Starts a gateway beside each of the present ones."""
+        commands = await self._ask_commands(self._previous, "interim")
         for number, (name, child) in enumerate(present.items(), 1):
             if not self._sockets[name]:
                 raise _Failed(f"{name}: {_last_line(child.read_log_tail())}")
-            config = interim_config(
-                self._config, self._state, number=number, bus_url=self._processes.nats.url
-            )
-            command = write_part(self._state, config.gateway, "gateway", config)
-            sockets = self._sockets[name]
+            interim, sockets = f"{INTERIM}{number}", self._sockets[name]
             started.append(
-                await self._processes.start_child(config.gateway, command, sockets=sockets)
+                await self._processes.start_child(interim, commands[name], sockets=sockets)
             )
         await self._wait_for(started, lambda child: bool(child.version))
 
@@ -222,10 +216,10 @@ class Handover:
     async def _try(self, record: HandoverRecord, following: Mapping[str, Child]) -> str:
         """Lets the other version's parts begin; returns why they do not come up, or ""."""
         environment = self._state / VERSIONS / record.environment
-        previous = self._state / VERSIONS / record.previous if record.previous else None
+        previous = self._previous
         begin_trial(self._state, environment, previous, Undo.NOTHING)
         try:
-            undo = await asyncio.to_thread(self._write_way_back)
+            undo = decode_json(await self._ask(previous, "save", str(self._state)), type=Undo)
             begin_trial(self._state, environment, previous, undo)
             set_current(self._state, environment)
             for name, child in following.items():  # the scheduler first
@@ -241,29 +235,25 @@ class Handover:
         remove_others(self._state, (environment, previous, Path(sys.prefix)))
         return ""
 
-    def _write_way_back(self) -> Undo:
-        url = scheduler_config(self._config, self._state, bus_url="").effective_store_url
-        wait_for_writes(url)  # those that were accepted before the record was there
-        if not self._config.database:
-            make_copy(self._state)
-            return Undo.COPY
-        folder = self._state / FOLDER
-        write_backup(self._state, folder / BACKUP, load_admin_key(self._state))
-        return Undo.BACKUP
+    async def _ask_commands(self, environment: Path | None, which: str) -> Commands:
+        """Has a version write its parts' configuration; returns their commands."""
+        reply = await self._ask(environment, which, str(self._state), self._processes.nats.url)
+        return decode_json(reply, type=dict[str, tuple[str, ...]])
 
-    async def _ask_parts(self, environment: Path) -> Commands:
-        """Has the other version write its parts' configuration; returns their commands."""
-        argv = ("-P", "-m", PARTS, str(self._state), self._processes.nats.url)
+    async def _ask(self, environment: Path | None, *words: str) -> bytes:
+        """Returns what the version of an environment answers; see ``parts``."""
+        if environment is None or _is_own(environment):
+            return msgspec.json.encode(await asyncio.to_thread(answer, *words))
         asked = await asyncio.create_subprocess_exec(
-            str(python_of(environment)), *argv,
+            str(python_of(environment)), "-P", "-m", PARTS, *words,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
-        output, problem = await asked.communicate()
+        reply, problem = await asked.communicate()
         if asked.returncode:
             raise _Failed(_last_line(problem.decode(errors="replace")))
-        return decode_json(output, type=dict[str, tuple[str, ...]])
+        return reply
 
     async def _wait_for(
         self, children: Collection[Child], condition: Callable[[Child], bool]
@@ -281,15 +271,17 @@ class Handover:
         await self._end_following()
         names = [name for name in self._sockets if name in self._processes.children]
         await asyncio.gather(*(self._processes.children[name].stop() for name in names))
-        trial = read_trial(self._state)
-        if trial is not None:
-            await asyncio.to_thread(go_back, self._state, trial)
-        bus_url = self._processes.nats.url
-        commands = write_parts(self._config, self._state, bus_url=bus_url)
+        await self._ask(self._previous, "back", str(self._state))
+        commands = await self._ask_commands(self._previous, "parts")
         for name, command in commands.items():
             sockets = self._sockets[name]
             child = await self._processes.start_child(name, command, sockets=sockets)
             await self._wait_for([child], lambda child: bool(child.version))
+
+
+def _is_own(environment: Path) -> bool:
+    """Whether this process runs in an environment."""
+    return environment.resolve() == Path(sys.prefix).resolve()
 
 
 def _sentence(error: Exception) -> str:

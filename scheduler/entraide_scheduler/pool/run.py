@@ -95,7 +95,7 @@ class FoundedPool:
         if record is None or record.step != "asked" or not self._is_ready:
             return False
         if self._handover is None or self._handover.done():
-            handover = Handover(self._state, self.config, self._processes, restart)
+            handover = Handover(self._state, self._processes, restart)
             self._handover = asyncio.create_task(handover.run(record), name="handover")
         return True
 
