@@ -166,6 +166,18 @@ REFUSED = {
 }
 
 
+async def test_a_model_that_a_machine_serves_is_said_to_be_loaded(pool: RunningScheduler) -> None:
+    """It is loaded already, and no other machine could load it."""
+    node = await offering(pool)
+    await node.send_hello(**ROOM | {"replicas": (replica(SMALL),)})
+    await eventually(lambda: pool.driver.core.nodes()[0].card.replicas)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await pool.operator.ask("PlaceModel", admin_pb2.ModelOnNode(model=SMALL))
+
+    why = {"model": SMALL, "why": "already_served"}
+    assert i18n.error("placement_refused", "fr", why) == refused.value.details()
+
+
 async def test_what_cannot_be_placed_is_refused_with_its_reason(pool: RunningScheduler) -> None:
     """The operator is told why a model cannot be loaded, or unloaded, there."""
     await offering(pool)

@@ -3577,6 +3577,7 @@ error-placement_refused = { $model ->
     [node_loading] cannot be loaded there yet: the machine is loading another model.
     [no_room] cannot be loaded there: there is not enough memory. Unload another model first: entraide models unload.
     [unknown_node] cannot be loaded there: no machine has that name. "entraide nodes list" lists them.
+    [already_served] is loaded already, and cannot be loaded on another machine right now: no other live machine offers it with enough free memory.
     [no_node] cannot be loaded anywhere right now: no live machine offers it with enough free memory.
     [unpinned] is not pinned: the operator must first pin its files with "entraide models pin { $model }".
     [not_in_catalogue] is not in the catalogue. "entraide models catalogue" lists those that are.

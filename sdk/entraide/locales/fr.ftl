@@ -3584,6 +3584,7 @@ error-placement_refused = { $model ->
     [node_loading] ne peut pas y être chargé pour l’instant : la machine en charge déjà un autre.
     [no_room] ne peut pas y être chargé : la mémoire manque. Déchargez-en d’abord un autre : entraide models unload.
     [unknown_node] ne peut pas y être chargé : aucune machine ne porte ce nom. « entraide nodes list » les énumère.
+    [already_served] est déjà chargé, et ne peut pas l’être sur une autre machine en ce moment : aucune autre machine en ligne ne l’offre avec assez de mémoire libre.
     [no_node] ne peut être chargé nulle part en ce moment : aucune machine en ligne ne l’offre avec assez de mémoire libre.
     [unpinned] n’est pas épinglé : l’exploitant doit d’abord en épingler les fichiers avec « entraide models pin { $model } ».
     [not_in_catalogue] n’est pas au catalogue. « entraide models catalogue » l’énumère.

@@ -158,8 +158,11 @@ def preview_load(state: State, model: str, name: str) -> PlanStep | str:
             [other for other in loaders.values() if not find_load_obstacle(other, model)],
             model,
         )
+    if node is None and name:
+        return "unknown_node"
     if node is None:
-        return "unknown_node" if name else "no_node"
+        is_served = any(model in other.replicas for other in state.fleet.nodes.values())
+        return "already_served" if is_served else "no_node"
     why = find_load_obstacle(node, model)
     return why or make_load_step(state, node, model, OPERATOR)
 
