@@ -365,31 +365,6 @@ def test_no_pool_here(cli: Cli, tmp_path: Path) -> None:
     assert "entraide up" in result.err
 
 
-@pytest.mark.parametrize(
-    ("arguments", "french", "english"),
-    [
-        (["chat"], "Il manque QUESTION.", "QUESTION is missing."),
-        (["chat", "?", "--bogus"], "L’option --bogus n’existe pas.", "There is no option --bogus."),
-        (["bogus"], "La commande «\u00a0bogus\u00a0» n’existe", 'There is no command "bogus".'),
-        (
-            ["jobs", "list", "--limit", "x"],
-            "Valeur invalide pour --limit.",
-            "Invalid value for --limit.",
-        ),
-    ],
-)
-def test_misuse_is_told_in_both_languages(
-    cli: Cli, arguments: list[str], french: str, english: str
-) -> None:
-    """A misused command ends with status 2 and one sentence in the caller's language."""
-    for lang, sentence in (("fr", french), ("en", english)):
-        result = cli([*arguments, "--lang", lang])
-
-        assert (2, "") == (result.status, result.out)
-        assert result.err.startswith(sentence)
-        assert "--help" in result.err
-
-
 @pytest.mark.parametrize(("lang", "words"), [("fr", "Commandes"), ("en", "Commands")])
 def test_help_speaks_the_language(cli: Cli, lang: str, words: str) -> None:
     """Help is in one language throughout, and lists the shells' commands with our own."""

@@ -185,6 +185,17 @@ def test_nothing_to_resume(evaluate: Evaluate, served: ServedPool, tmp_path: Pat
     assert "questions changed" in changed.err
 
 
+def test_an_embedding_model_is_asked_nothing(
+    pool: MockTransport, served: ServedPool, cli: Cli
+) -> None:
+    """A model that only computes embeddings answers no question, so no price is told."""
+    result = cli(["models", "evaluate", "bge-m3", "--state", str(served.state), "--lang", "en"])
+
+    assert 1 == result.status
+    assert '"bge-m3" only computes embeddings' in result.err
+    assert [] == asked(pool)
+
+
 def test_no_answer_is_said(
     monkeypatch: pytest.MonkeyPatch, pool: MockTransport, served: ServedPool, evaluate: Evaluate
 ) -> None:

@@ -134,7 +134,7 @@ def test_without_a_pool_machines_of_usual_sizes_are_told(
     """The included models are told by memory; a folder that is named must have a pool."""
     monkeypatch.setattr("entraide.cli.pool_access.default_state", lambda: tmp_path)
     french = cli(["models", "recommend"])
-    english = cli(["models", "recommend", "--memory", "16", "--lang", "en", "--language", "fr"])
+    english = cli(["models", "recommend", "--memory", "16", "--lang", "en", "--language", "FR"])
     named = cli(["models", "recommend", "--state", str(tmp_path)])
 
     assert (0, "") == (french.status, french.err)

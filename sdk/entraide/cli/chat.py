@@ -76,6 +76,8 @@ def register(app: typer.Typer, lang: str) -> None:
         if think:
             request["think"] = think.value
         text = sys.stdin.read() if question == "-" else question
+        if not text.strip():
+            raise typer.BadParameter(i18n.text("cli-chat-empty", lang))
         pool = find_pool(state, lang)
         with pool.client(coop) as client:
             conversation = _Conversation(client, lang, json=json, goes_on=go_on)

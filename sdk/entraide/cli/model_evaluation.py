@@ -24,7 +24,7 @@ from entraide.errors import EntraideError, error_for
 from entraide.evaluation import rounds
 from entraide.evaluation.price import MachineRates, Price, make_price
 from entraide.evaluation.rounds import ITEMS_MAX, Evaluation
-from entraide.models import EVALUATED_LANGUAGES, ModelEntry, OpennessClass
+from entraide.models import EMBEDDINGS_ONLY, EVALUATED_LANGUAGES, ModelEntry, OpennessClass
 from entraide.quality_terms import QualityTerms
 from entraide.relative_time import format_duration
 from entraide.thinking import Thinking
@@ -72,6 +72,9 @@ def register(models: typer.Typer, lang: str) -> None:
     ) -> None:
         pool = find_pool(state, lang)
         entry = find_entry(read_catalogue(pool), model, lang)
+        if EMBEDDINGS_ONLY in entry.features:
+            sentence = i18n.text("cli-evaluate-embeddings", lang, model=model)
+            raise error_for("invalid_request", sentence)
         path = (pool.folder or default_state()) / "evaluations" / f"{model}.json"
         evaluation = evaluation_run.read_state(path)
         if resume:

@@ -3,6 +3,7 @@
 Before a pool exists, or before a machine has joined it, machines of usual sizes stand for its own.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ from entraide.cli.model_catalogue import UNPINNED, openness_class_word, read_cat
 from entraide.cli.model_evaluation import ModelRequirements, read_requirements
 from entraide.cli.pool_access import PoolAccess, find_pool
 from entraide.cli.transfer import size_text
+from entraide.cli.usage_errors import bad_value
 from entraide.errors import PoolUnreachable
 from entraide.model_memory import GIB, main_memory_limit_bytes
 from entraide.models import EVALUATED_LANGUAGES, ModelEntry, OpennessClass
@@ -43,6 +45,7 @@ CLASS_NUMBERS = {
     OpennessClass.OPEN_MODEL: "III", OpennessClass.OPEN_TOOLING: "II",
     OpennessClass.OPEN_SCIENCE: "I",
 }  # fmt: skip
+LANGUAGE_CODE = re.compile("[a-z]{2,3}")  # ISO 639
 LANGUAGES_SHOWN = ("fr", "en")
 
 
@@ -70,6 +73,7 @@ def register(models: typer.Typer, lang: str) -> None:
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:  # fmt: skip
+        language = _read_codes(language or [], lang)
         pool = _find_pool(state, lang)
         catalogue = documents.shipped() if pool is None else read_catalogue(pool)
         required = ModelRequirements() if pool is None else read_requirements(pool)
@@ -101,6 +105,19 @@ def register(models: typer.Typer, lang: str) -> None:
             typer.echo("")
             _print_models(fitting, len(machines), lang)
         _print_steps(pool, starters, lang)
+
+
+def _read_codes(texts: Sequence[str], lang: str) -> list[str]:
+    """Returns codes of languages as the catalogue writes them.
+
+    Raises:
+        BadParameter: a text is no such code.
+    """
+    codes = [text.strip().lower() for text in texts]
+    for text, code in zip(texts, codes, strict=True):
+        if not LANGUAGE_CODE.fullmatch(code):
+            raise bad_value(i18n.text("cli-bad-language", lang, text=text))
+    return codes
 
 
 def _find_pool(state: Path | None, lang: str) -> PoolAccess | None:

@@ -32,7 +32,10 @@ def usage_error(problem: Exception, lang: str) -> str | None:
         case "NoSuchOption":
             sentence = i18n.text("usage-no-option", lang, name=facts.option_name)
         case "BadParameter":
-            sentence = i18n.text("usage-bad-value", lang, name=name) if name else facts.message
+            sentence = facts.message
+            if name and param is not None:
+                sentence = i18n.text("usage-bad-value", lang, name=name)
+                sentence = " ".join(filter(None, [sentence, _admissible(param.type, lang)]))
         case "UsageError" if facts.message.startswith(NO_COMMAND):
             name = facts.message.removeprefix(NO_COMMAND).strip(" '.")
             sentence = i18n.text("usage-no-command", lang, name=name)
@@ -40,6 +43,24 @@ def usage_error(problem: Exception, lang: str) -> str | None:
             sentence = i18n.text("usage-other", lang, detail=facts.format_message())
     path = context.command_path if context else "entraide"
     return f"{sentence} {i18n.text('usage-help', lang, command=f'{path} --help')}"
+
+
+def _admissible(kind: Any, lang: str) -> str:
+    """Returns the sentence with the values that a type of the parser admits; "" without bounds."""
+    choices = getattr(kind, "choices", None)
+    if choices:
+        words = [str(getattr(choice, "value", choice)) for choice in choices]
+        return i18n.text("usage-choices", lang, values=", ".join(filter(None, words)))
+    least, most = getattr(kind, "min", None), getattr(kind, "max", None)
+    if least is None:
+        return ""
+    code = "usage-at-least" if most is None else "usage-range"
+    return i18n.text(code, lang, least=_digits(least), most=_digits(most))
+
+
+def _digits(bound: float | None) -> str:
+    """Returns a bound as it is typed, the same in both languages."""
+    return "" if bound is None else f"{bound:.15g}"
 
 
 def bad_value(detail: str) -> typer.BadParameter:

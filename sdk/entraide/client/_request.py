@@ -192,7 +192,7 @@ def build_embedding_request(
     try:
         return _with_options(pool_pb2.InferenceRequest(model=model, inputs=inputs), options)
     except _UNREADABLE as problem:
-        faults = (n for n, text in enumerate(inputs) if not isinstance(text, str))
+        faults = (n for n, text in enumerate(inputs) if not _is_text(text))
         place = next(faults, None)
         param = _invalid_option(options) if place is None else f"inputs[{place}]"
         raise _invalid_request(param, lang) from problem
@@ -232,9 +232,20 @@ def _invalid_message(messages: Sequence[Mapping[str, str]]) -> str:
     """Returns the first field of a message that is no text; "" if all are."""
     for position, message in enumerate(messages):
         for name in ("role", "content"):
-            if not isinstance(dict(message).get(name), str):
+            if not _is_text(dict(message).get(name)):
                 return f"messages[{position}].{name}"
     return ""
+
+
+def _is_text(value: object) -> bool:
+    """Tells whether a value is a text that protobuf can hold: one without lone surrogates."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _invalid_option(options: Mapping[str, Any]) -> str:

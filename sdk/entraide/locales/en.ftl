@@ -1963,6 +1963,9 @@ usage-missing = { $name } is missing.
 usage-no-option = There is no option { $name }.
 usage-no-command = There is no command "{ $name }".
 usage-bad-value = Invalid value for { $name }.
+usage-choices = Write one of these: { $values }.
+usage-at-least = It takes a number of at least { $least }.
+usage-range = It takes a number from { $least } to { $most }.
 usage-other = Invalid command: { $detail }
 usage-help = See "{ $command }".
 help-entraide = Pool the computers of co-operatives into one inference service.
@@ -2052,6 +2055,7 @@ opt-quota = Quota, may be repeated: tokens=1000/day, requests=50/minute, energy_
 arg-texts = The texts; "-" reads one text per line from standard input.
 cli-embedding = { $length } numbers: { $numbers } …
 cli-embed-nothing = There is no text. Give one, or pass "-" and write one per line.
+cli-chat-empty = The question is empty. Write it, or pass "-" and give it on the standard input.
 arg-question = The question; "-" reads it from standard input.
 arg-job = The job's identifier.
 arg-node = The machine's name, or its key.
@@ -4749,6 +4753,7 @@ cli-evaluate-price = { $cells ->
 cli-evaluate-question = Begin? (yes/no){" "}
 cli-evaluate-unasked = Nothing was asked. To begin without a question, add --yes.
 cli-evaluate-unfinished = An evaluation of "{ $model }" is unfinished. Go on with it: entraide models evaluate { $model } --resume; or delete { $path } to begin anew.
+cli-evaluate-embeddings = "{ $model }" only computes embeddings: it answers no question, so nothing can be measured this way.
 cli-evaluate-none = No evaluation of "{ $model }" was interrupted. Begin one without --resume.
 cli-evaluate-changed = The questions changed with this version, so the evaluation of "{ $model }" cannot go on. Begin anew without --resume, once its file is deleted.
 cli-evaluate-goes-on = The batch goes on in the pool. To follow it: entraide models evaluate { $model } --resume
@@ -4807,7 +4812,8 @@ cli-recommend-many-languages = many
 cli-recommend-basis-measured = { $mark } measured here by an evaluation, whose answers are short
 cli-recommend-basis-scaled = { $mark } estimated for an answer of { $tokens } tokens, from the model that the machine serves already
 cli-recommend-basis-reference = { $mark } estimated for an answer of { $tokens } tokens on a Mac mini M4, the catalogue's reference machine; yours was not measured
-cli-recommend-none = No model of the catalogue suits as a first one: it takes more memory, a faster machine, or other languages (--language).
+cli-recommend-none = No model of the catalogue suits as a first one: it takes more memory, a faster machine, other languages (--language) or another class of openness (--openness).
+cli-bad-language = "{ $text }" is no code of a language. Write two or three letters, such as fr.
 cli-recommend-starter = To begin with: { $title }, chosen by memory, expected speed, licence and languages; nobody knows its quality here before it is measured.{ $thinking ->
     [never] {""}
    *[other] {" "}It thinks before it answers only if asked to.

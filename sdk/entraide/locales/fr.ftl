@@ -1964,6 +1964,9 @@ usage-missing = Il manque { $name }.
 usage-no-option = L’option { $name } n’existe pas.
 usage-no-command = La commande « { $name } » n’existe pas.
 usage-bad-value = Valeur invalide pour { $name }.
+usage-choices = Écrivez l’une de ces valeurs : { $values }.
+usage-at-least = Il faut un nombre d’au moins { $least }.
+usage-range = Il faut un nombre de { $least } à { $most }.
 usage-other = Commande invalide : { $detail }
 usage-help = Consultez « { $command } ».
 help-entraide = Mettre en commun les ordinateurs de coopératives pour l’inférence.
@@ -2053,6 +2056,7 @@ opt-quota = Quota, peut être répété : tokens=1000/day, requests=50/minute, 
 arg-texts = Les textes ; « - » lit un texte par ligne sur l’entrée standard.
 cli-embedding = { $length } nombres : { $numbers } …
 cli-embed-nothing = Il n’y a pas de texte. Donnez-en un, ou passez « - » et écrivez-en un par ligne.
+cli-chat-empty = La question est vide. Écrivez-la, ou passez « - » et donnez-la sur l’entrée standard.
 arg-question = La question ; « - » la lit sur l’entrée standard.
 arg-job = Identifiant de la requête.
 arg-node = Nom de la machine, ou sa clé.
@@ -4759,6 +4763,7 @@ cli-evaluate-price = { $cells ->
 cli-evaluate-question = Commencer ? (oui/non){" "}
 cli-evaluate-unasked = Aucune question n’a été posée au modèle. Pour commencer sans confirmation, ajoutez --yes.
 cli-evaluate-unfinished = Une évaluation de « { $model } » est inachevée. Poursuivez-la : entraide models evaluate { $model } --resume ; ou supprimez { $path } pour recommencer.
+cli-evaluate-embeddings = « { $model } » ne calcule que des plongements : il ne répond à aucune question, et rien ne peut être mesuré ainsi.
 cli-evaluate-none = Aucune évaluation de « { $model } » n’a été interrompue. Commencez-en une sans --resume.
 cli-evaluate-changed = Les questions ont changé avec cette version : l’évaluation de « { $model } » ne peut pas se poursuivre. Supprimez son fichier, puis recommencez sans --resume.
 cli-evaluate-goes-on = Le lot se poursuit dans le parc. Pour le suivre : entraide models evaluate { $model } --resume
@@ -4817,7 +4822,8 @@ cli-recommend-many-languages = nombreuses
 cli-recommend-basis-measured = { $mark } mesuré ici par une évaluation, dont les réponses sont courtes
 cli-recommend-basis-scaled = { $mark } estimé pour une réponse de { $tokens } jetons, d’après le modèle que la machine sert déjà
 cli-recommend-basis-reference = { $mark } estimé pour une réponse de { $tokens } jetons sur un Mac mini M4, la machine de référence du catalogue ; la vôtre n’a pas été mesurée
-cli-recommend-none = Aucun modèle du catalogue ne convient pour commencer : il faut plus de mémoire, une machine plus rapide, ou d’autres langues (--language).
+cli-recommend-none = Aucun modèle du catalogue ne convient pour commencer : il faut plus de mémoire, une machine plus rapide, d’autres langues (--language) ou une autre classe d’ouverture (--openness).
+cli-bad-language = « { $text } » n’est pas un code de langue. Écrivez deux ou trois lettres, comme fr.
 cli-recommend-starter = Pour commencer : { $title }, choisi selon la mémoire, la vitesse attendue, la licence et les langues ; personne n’en connaît la qualité ici avant de l’avoir mesurée.{ $thinking ->
     [never] {""}
    *[other] {" "}Il ne réfléchit avant de répondre que si on le lui demande.
