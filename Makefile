@@ -11,7 +11,8 @@ PYTEST := $(PY) -m pytest
 # The tests of a file run in one process, which makes what they share once; tests/shares.py says
 # which process has a file (``each``), or which files begin (``loadfile``).
 PROCESSES := -n $(shell python3 -c 'import os; print(os.cpu_count() + 3)')
-SPREAD := $(PROCESSES) --dist each --no-loadscope-reorder
+# The shares of "each" have no common percentage.
+SPREAD := $(PROCESSES) --dist each --no-loadscope-reorder -o console_output_style=classic
 THREE  := -n 3 --dist loadfile --no-loadscope-reorder
 # The test files with a marker, so that the others are not collected; tests/house/test_marked.py
 # holds that no marked test is left out.

@@ -32,6 +32,7 @@ PACKAGES = {
 }
 # Copied; between them they import every part of the wheel.
 TESTS = ("contract", "sdk", "node", "wheel")
+DATA = ("data/templates",)
 # Run; of the agent's tests, those that read what the wheel ships beside its modules, which do the
 # same as from the checkout.
 CHOSEN = (
@@ -49,7 +50,7 @@ LEFT_OUT = ("sdk/test_i18n.py", "sdk/test_explanations.py")
 BORROWED = (
     "browser.py", "cases.py", "conftest.py", "fuzzing.py", "ports.py", "small_disk.py",
     "shares.py", "store_template.py", "waiting.py",
-    "core/builders.py", "core/placement_checks.py", "house/source.py",
+    "core/builders.py", "core/placement_checks.py", "data/answers.toml", "house/source.py",
     "integration/nats_support.py", "scheduler/rows.py",
 )  # fmt: skip
 
@@ -153,7 +154,7 @@ def tool_works(wheel: Path, home: Path) -> bool:
 
 def run_tests(python: Path, folder: Path) -> int:
     """Copies the fast tests away from the sources and runs them; returns pytest's status."""
-    for name in TESTS:
+    for name in (*TESTS, *DATA):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / "tests" / name, folder / "tests" / name, ignore=ignored)
     for name in BORROWED:

@@ -135,7 +135,7 @@ def test_the_longest_files_begin() -> None:
 
     assert [] == [name for name in (*LONGEST, *SECONDS) if not (ROOT / "tests" / name).is_file()]
     assert [
-        "SPREAD := $(PROCESSES) --dist each --no-loadscope-reorder",
+        "SPREAD := $(PROCESSES) --dist each --no-loadscope-reorder -o console_output_style=classic",
         "THREE  := -n 3 --dist loadfile --no-loadscope-reorder",
     ] == spread
 

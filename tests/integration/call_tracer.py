@@ -20,8 +20,7 @@ from entraide_node.model_manager.engine_manager import EngineManager
 from entraide_node.owner.policy_driver import PolicyDriver
 from entraide_scheduler.bus import TermClaims
 from entraide_scheduler.driver.term import renew_term
-from entraide_scheduler.monitor import Monitor
-from entraide_scheduler.periodic import PeriodicTasks
+from entraide_scheduler.repeated_task import RepeatedTask
 
 # What happens whether or not there is a request.
 MESSAGES = (CatalogueReply, CatalogueRequest, Heartbeat, Hello, Welcome)
@@ -29,9 +28,9 @@ LOOPS = frozenset(
     loop.__code__
     for loop in (
         Agent._heartbeat_loop, CatalogueSource.run, EngineManager._decide_loop,
-        EngineManager._probe, EngineManager._probe_loop, Monitor._watch, PeriodicTasks._run,
-        PolicyDriver.run, PowerSampler.run, SiteMeters.run, TermClaims._on_claim,
-        TermClaims._send_claims, renew_term,
+        EngineManager._probe, EngineManager._probe_loop, PolicyDriver.run, PowerSampler.run,
+        RepeatedTask._run, SiteMeters.run, TermClaims._on_claim, TermClaims._send_claims,
+        renew_term,
     )
 )  # fmt: skip
 

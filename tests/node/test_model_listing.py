@@ -49,7 +49,7 @@ def test_dialects_keep_prompts_apart() -> None:
     """Where a program can keep one run's prompt from the next it is told to."""
     assert dialect_of("llama.cpp").extra["cache_prompt"] is False
     assert (True, True) == (dialect_of("vllm").salted, dialect_of("vllm").counted_each_event)
-    assert dialect_of("ollama") == dialect_of("openai")
+    assert ({}, False) == (dialect_of("ollama").extra, dialect_of("ollama").salted)
 
 
 @asynccontextmanager

