@@ -103,7 +103,7 @@ async def run_gateway(config: GatewayConfig) -> None:
         name=f"gateway {config.gateway}",
         tls=_bus_context(config.nats.ca_file),
         ping_interval_s=PING_INTERVAL_S,
-        on_reconnected=lambda: scheduler.repeat_answers(),  # noqa: PLW0108  (it is made below)
+        on_reconnected=lambda: scheduler.on_reconnected(),  # noqa: PLW0108  (it is made below)
     )
     scheduler = NatsSchedulerAdapter(connection, config.gateway)
     certificates = ServerCertificates(state, config.http, config.tls)

@@ -264,13 +264,45 @@ async def test_answers_of_the_last_time_are_reported_again_after_an_outage_of_th
     adapter, _ = apart
     heard = await listen(await bus.scheduler(), subjects.gateway_up("second"))
     old, new = (m.AnswerReceived(job, 1, "n1", usage()) for job in ("job-1", "job-2"))
-    adapter.report_answer(old)
-    adapter._answers["job-1"] = time.monotonic() - 60.0, old
+    adapter._answers.add(old, time.monotonic() - 60.0)
     adapter.report_answer(new)
-    await adapter.repeat_answers()
+    await adapter.on_reconnected()
     await eventually(lambda: [data for _, data in heard.messages].count(codec.encode(new)) == 2)
 
-    assert 1 == [data for _, data in heard.messages].count(codec.encode(old))
+    assert 0 == [data for _, data in heard.messages].count(codec.encode(old))
+
+
+async def test_answer_is_reported_until_its_job_has_ended(
+    pool: RunningScheduler, bus: NatsPool, apart: tuple[NatsSchedulerAdapter, RecordingSink]
+) -> None:
+    """The scheduler's connection was still away when the word of an answer came; then it is lost.
+
+    Its gateway is killed later: what the client has is billed nevertheless, as it was repeated.
+    """
+    adapter, sink = apart
+    node = await join_live_node(pool)
+    adapter.submit(facts("job-1", gateway="second", stream=False))
+    await eventually(lambda: sink.down)
+    placed = sink.down[0]
+    await node.send(m.Accept("job-1", placed.epoch))
+    await eventually(lambda: pool.driver.core.job("job-1").state is JobState.ACTIVE)
+    answer = m.AnswerReceived("job-1", placed.epoch, "n1", usage(output_tokens=7))
+    adapter._answers.add(answer, time.monotonic())  # its message is lost
+    heard = await listen(await bus.scheduler(), subjects.gateway_up("second"))
+    adapter.repeat_unsettled_answers(least_age_s=60.0)
+    adapter.repeat_unsettled_answers(least_age_s=0.0)
+    parts = pool.service.parts
+    await eventually(lambda: parts.node_listener.reports._unreported)
+    listener = parts.gateway_listener
+    listener._end_jobs("second", listener._known["second"])
+    billed = await billed_tokens(pool)
+    await eventually(lambda: any(isinstance(message, m.JobEnded) for message in sink.down))
+    adapter.repeat_unsettled_answers(least_age_s=0.0)
+    adapter.report_held(())
+    await eventually(lambda: codec.encode(m.JobsHeld(())) in [data for _, data in heard.messages])
+
+    assert 7 == billed
+    assert 1 == [data for _, data in heard.messages].count(codec.encode(answer))
 
 
 async def moved_answer(
@@ -313,7 +345,7 @@ async def test_whole_answer_of_a_run_that_was_given_up_is_billed(
     _, first, second = await moved_answer(pool, apart)
     answer = m.AnswerReceived("job-1", first.epoch, "n1", usage(output_tokens=7))
     unknown = adapter.complete_answered(second)
-    adapter._answers["job-1"] = time.monotonic(), answer
+    adapter._answers.add(answer, time.monotonic())
     known = adapter.complete_answered(second)
 
     assert (False, True) == (unknown, known)

@@ -28,14 +28,13 @@ from entraide.wire.cards import ModelCard
 from entraide.wire.enrolment import JoinRequest
 from entraide.wire.pool_state import PoolState
 from entraide_scheduler.bus.publisher import Publisher
+from entraide_scheduler.bus.reported_answers import ReportedAnswers
 from entraide_scheduler.bus.scheduler_port import GatewaySink
 from entraide_scheduler.node_validation import check
 from entraide_scheduler.node_validation.bounds import ANSWER_BYTES
 
 BEAT_S = 1.0
 ANSWER_TIMEOUT_S = 5.0
-ANSWERS_MAX = 4_096  # reported answers that are kept, should the scheduler not have heard of them
-ANSWERS_REPEATED_S = 30.0  # age of those that are reported again after an outage of the bus
 PENDING_MESSAGES_MAX = 1_000_000
 PENDING_BYTES_MAX = 256 * 1024 * 1024
 
@@ -103,7 +102,7 @@ class NatsSchedulerAdapter:
         self._gateway = gateway
         self._publisher = Publisher(connection)
         self._boot = secrets.token_hex(8)
-        self._answers: dict[str, tuple[float, m.AnswerReceived]] = {}  # the last ones, by job
+        self._answers = ReportedAnswers()
         self.url = ""
         self._subscription: Subscription | None = None
         self._heartbeat_task: asyncio.Task[None] | None = None
@@ -165,25 +164,28 @@ class NatsSchedulerAdapter:
 
     def report_answer(self, message: m.AnswerReceived) -> None:
         """Reports that the whole answer of a run has come."""
-        self._answers.pop(message.job, None)
-        while len(self._answers) >= ANSWERS_MAX:
-            del self._answers[next(iter(self._answers))]
-        self._answers[message.job] = time.monotonic(), message
+        self._answers.add(message, time.monotonic())
         self._send(message)
 
     def repeat_answer(self, job: str) -> bool:
         """Reports an answer again that came a while ago; returns False if none is known."""
-        _, message = self._answers.get(job, (0.0, None))
+        message = self._answers.find(job)
         if message is not None:
             self._send(message)
         return message is not None
 
-    async def repeat_answers(self) -> None:
-        """Reports the answers of the last time again: the bus was away, and may have lost some."""
-        oldest = time.monotonic() - ANSWERS_REPEATED_S
-        for sent_at, message in list(self._answers.values()):
-            if sent_at >= oldest:
-                self._send(message)
+    def repeat_unsettled_answers(self, *, least_age_s: float) -> None:
+        """Reports answers again whose jobs the scheduler has not said to have ended.
+
+        Args:
+            least_age_s: how long ago the answers have come at least, seconds.
+        """
+        for message in self._answers.list_unsettled(time.monotonic(), least_age_s):
+            self._send(message)
+
+    async def on_reconnected(self) -> None:
+        """Reports the last answers again: the bus was away, and may have lost the word of them."""
+        self.repeat_unsettled_answers(least_age_s=0.0)
 
     def complete_answered(self, placed: m.JobPlaced) -> bool:
         """Says of a job that is placed again that its client has the whole answer.
@@ -193,7 +195,7 @@ class NatsSchedulerAdapter:
         Returns:
             False if no such answer is known.
         """
-        _, answer = self._answers.get(placed.job, (0.0, None))
+        answer = self._answers.find(placed.job)
         if answer is None or all(answer.epoch != run.terms.epoch for run in placed.earlier):
             return False
         delivered = (*answer.delivered, (answer.epoch, answer.usage.output_tokens))
@@ -276,6 +278,8 @@ class NatsSchedulerAdapter:
         except msgspec.DecodeError:
             self._log.warning("bus.undecodable", subject=subject)
             return
+        if isinstance(down, m.JobEnded):
+            self._answers.note_settled(down.job)
         sink.on_scheduler_message(down)
 
     async def _send_heartbeats(self) -> None:

@@ -151,13 +151,13 @@ class UsageReports:
         return self._holds_run(node, job, epoch) or self._may_complete(node, job, epoch)
 
     def add_answer(self, message: AnswerReceived) -> None:
-        """Notes that an answer has come, until its run is reported.
+        """Notes that an answer has come, until its run is reported; a gateway may say so again.
 
         If the core has given the run up, it is settled at once, before another one begins.
         """
         node, run = message.node, (message.job, message.epoch)
         if self._is_unsettled(node, *run):
-            self._unreported.setdefault(node, {})[run] = message.usage, self._now()
+            self._unreported.setdefault(node, {}).setdefault(run, (message.usage, self._now()))
             self._release(*run)
         if self._may_complete(node, *run):
             self._settle(node, (run,))

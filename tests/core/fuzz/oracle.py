@@ -131,9 +131,12 @@ class Oracle:
             self.books.end_run(self.jobs[run.place.job], run.place.epoch)
 
     def _close_runs(self) -> None:
+        """Closes the runs that their machines have lost; clients may have a part of a stream."""
         for machine in self.machines.values():
             for run in machine.runs:
                 if run.over:
+                    job = self.jobs[run.place.job]
+                    job.pinned |= not run.closed and job.facts.resumable and job.facts.stream
                     self.end_run(run)
 
     def _forget_runs(self) -> None:

@@ -55,6 +55,9 @@ class SchedulerLink(SchedulerPort, Protocol):
     def repeat_answer(self, job: str) -> bool:
         """Reports an answer again that came a while ago; returns False if none is known."""
 
+    def repeat_unsettled_answers(self, *, least_age_s: float) -> None:
+        """Reports answers of at least this age again whose jobs are not known to have ended."""
+
     def complete_answered(self, placed: m.JobPlaced) -> bool:
         """Says of a job that is placed again that its client has the whole answer, if it has."""
 
@@ -152,6 +155,7 @@ class SchedulerWatch:
                 self._scheduler.report_held(tuple(jobs[start : start + m.JOBS_HELD_MAX]))
         sent = [(*job.run[:2], job.run_tokens) for job in live if job.run_tokens]
         self._scheduler.report_sent(sent)
+        self._scheduler.repeat_unsettled_answers(least_age_s=TICK_S)
         if now - self._callers_at >= CALLERS_EVERY_S:
             self._callers_at = now
             await self._check_callers()
