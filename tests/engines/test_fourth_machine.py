@@ -18,7 +18,7 @@ def test_a_machine_that_joins_fetches_from_the_pool_and_answers(tmp_path: Path) 
     """The model that its co-op asks for comes from the pool, is proven, loaded, and answers."""
     pool = up(tmp_path / "pool", "--nodes", "1")
     home = tmp_path / "fourth"
-    pool.entraide("coops", "set", "atelier", "--shares", "1")
+    pool.entraide("coops", "add", "atelier", "--shares", "1")
     key = pool.entraide("keys", "create", "--coop", "atelier", "--json")["secret"]
     token = pool.entraide("nodes", "token", "--coop", "atelier", "--json")["token"]
     command = [sys.executable, "-c", ELSEWHERE, "node"]

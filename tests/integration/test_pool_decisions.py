@@ -47,7 +47,7 @@ def test_a_job_follows_the_sun(pool: RunningPool, sun) -> None:  # type: ignore[
 
 def test_a_spent_quota_refuses_with_the_time_to_come_back(pool: RunningPool) -> None:
     """After 1,000 tokens the next request is a 429 with Retry-After and a sentence."""
-    pool.entraide("coops", "set", "essai", "--quota", "tokens=1000/day")
+    pool.entraide("coops", "add", "essai", "--quota", "tokens=1000/day")
     key = pool.entraide("keys", "create", "--coop", "essai", "--json")["secret"]
     body = {"model": MODEL, "messages": [{"role": "user", "content": "Raconte."}]}
     spent, status, headers, answer = 0, 200, {}, {}

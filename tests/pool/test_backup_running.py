@@ -71,7 +71,7 @@ async def test_pool_is_lost_and_comes_back(tmp_path: Path) -> None:
         zoe = json.loads(entraide(*words, "--state", str(state)).stdout)["person"]
         backed_up = entraide("pool", "backup", str(tmp_path / "b"), "--state", str(state), *options)
         exported = entraide("people", "export", zoe, "--state", str(state))
-        forgotten = entraide("people", "forget", zoe, "--json", "--state", str(state))
+        forgotten = entraide("people", "forget", zoe, "--yes", "--json", "--state", str(state))
         left = has_name(state)
     finally:
         pool.stop()

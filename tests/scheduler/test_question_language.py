@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from tests.cases import all_cases
 from tests.core.builders import facts
+from tests.scheduler.gateway_support import open_pool
 
 from entraide.types import UNKNOWN_PLACE, Basis, JobKind, RequestFacts
 from entraide_scheduler.gateway.jobs import (
@@ -15,6 +17,7 @@ from entraide_scheduler.gateway.jobs import (
     FactsBuilder,
     LanguageDetector,
     Options,
+    Submission,
     TokenEstimator,
     kept_jobs,
 )
@@ -135,14 +138,29 @@ def test_a_repeated_request_is_the_same_whatever_language_was_found() -> None:
     assert kept_jobs._demands(estimated) != kept_jobs._demands(stated)
 
 
-def test_until_its_table_is_loaded_the_pools_language_counts() -> None:
-    """The first question begins the loading and does not wait for it; later ones are read."""
-    detector = LanguageDetector()
-    first = facts_of(detector, CHAT, said(FRENCH), language="en")
-    assert detector._loading is not None
-    detector._loading.join()
-    second = facts_of(detector, CHAT, said(FRENCH), language="en")
+async def test_the_first_question_after_a_start_waits_for_the_table(tmp_path: Path) -> None:
+    """A gateway loads the table as it starts, and no question is judged without it."""
+    body = json.dumps({"model": "auto", **said(ENGLISH)}).encode()
+    async with open_pool(tmp_path) as pool:
+        api = pool.gateway._api
+        await api.wait_for_tables()
+        first = api.prepare(Caller("key-alpha", "alpha", "main"), Submission(CHAT, body, Options()))
 
-    assert [("en", DEFAULT), ("fr", FOUND)] == [
-        (each.language, each.language_basis) for each in (first, second)
-    ]
+    assert ("en", FOUND) == (first.facts.language, first.facts.language_basis)
+
+
+async def test_a_table_that_cannot_be_loaded_leaves_the_pools_language(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Questions are then answered as those that show no language."""
+    detector = LanguageDetector()
+
+    def fail() -> None:
+        raise MemoryError("full")
+
+    monkeypatch.setattr(detector, "load", fail)
+    detector.begin_loading()
+    await detector.wait_until_loaded()
+    made = facts_of(detector, CHAT, said(FRENCH), language="en")
+
+    assert ("en", DEFAULT) == (made.language, made.language_basis)

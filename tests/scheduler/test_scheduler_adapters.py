@@ -1,5 +1,6 @@
 """Scheduler adapters: gateways in processes of their own, over the bus."""
 
+import asyncio
 import math
 import time
 from collections.abc import AsyncIterator
@@ -450,8 +451,23 @@ async def test_facts_out_of_bounds_are_refused_before_the_core(
     assert pool.driver.core.job("job-bad") is None
 
 
-async def test_desk_without_a_scheduler_says_so(bus: NatsPool) -> None:
+async def test_a_question_waits_while_the_scheduler_changes(tmp_path: Path, bus: NatsPool) -> None:
+    """A gateway that asks before the scheduler has begun gets its answer all the same."""
+    adapter = NatsSchedulerAdapter(await bus.gateway("second"), "second")
+    asked = asyncio.create_task(adapter.list_models())
+    await asyncio.sleep(0)  # the question goes out
+    async with running_scheduler(tmp_path, bus):
+        models = await asked
+    await adapter.publisher.close()
+
+    assert () == models
+
+
+async def test_desk_without_a_scheduler_says_so(
+    bus: NatsPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Questions that no scheduler answers end as unreachable."""
+    monkeypatch.setattr("entraide_scheduler.bus.bus.AWAY_MAX_S", 0.0)
     adapter = NatsSchedulerAdapter(await bus.gateway("second"), "second")
     with pytest.raises(PoolUnreachable) as refused:
         await adapter.list_models()

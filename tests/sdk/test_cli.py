@@ -244,7 +244,7 @@ def test_a_coop_is_named(served: ServedPool, cli: Cli) -> None:
     listed = cli(["coops", "list", *state]).out.splitlines()[1]
     cli(["coops", "set", "boreale", "--name", "", *state])
 
-    assert ["boreale", "Coop", "Boréale", "2"] == listed.split()[:4]
+    assert ["boreale", "Coop", "Boréale", "en", "2"] == listed.split()[:5]
     assert ("", "en") == (served.admin.coop.name, language)
 
 

@@ -1,9 +1,11 @@
 """The operator's commands on machines and co-ops: inviting, approving, revoking, forgetting."""
 
+import io
 import json
 import re
 
 import pytest
+from tests.cases import all_cases
 from tests.sdk.conftest import Cli, ServedPool
 
 
@@ -20,10 +22,12 @@ def test_nodes_are_revoked_and_approved(served: ServedPool, cli: Cli) -> None:
 def test_a_node_is_forgotten_after_it_was_revoked(served: ServedPool, cli: Cli) -> None:
     """One that works is not, and the sentence names the command that comes first."""
     state = ["--state", str(served.state), "--lang", "en"]
-    early = cli(["nodes", "forget", "on-1", *state])
+    early = cli(["nodes", "forget", "on-1", "--yes", *state])
     cli(["nodes", "revoke", "on-1", *state])
-    after = cli(["nodes", "forget", "on-1", *state])
+    unasked = cli(["nodes", "forget", "on-1", *state])
+    after = cli(["nodes", "forget", "on-1", "--yes", *state])
 
+    assert (1, True) == (unasked.status, "--yes" in unasked.err)
     assert (1, True) == (early.status, "entraide nodes revoke" in early.err)
     assert "on-1 is forgotten" in after.out
 
@@ -47,9 +51,52 @@ def test_a_coop_is_added_once(served: ServedPool, cli: Cli) -> None:
 
 def test_a_coop_is_removed(served: ServedPool, cli: Cli) -> None:
     """The operator reads what was revoked, and that the books stay."""
-    said = cli(["coops", "remove", "boreale", "--state", str(served.state), "--lang", "en"]).out
+    words = ["coops", "remove", "boreale", "--state", str(served.state), "--lang", "en"]
+    said = cli([*words, "--yes"]).out
 
     assert "boreale is no member any more: one key and one node revoked" in said
+
+
+@all_cases("answer", ["", "n\n", "oui\n"], ["no answer", "no", "yes"])
+def test_who_removes_a_coop_is_asked(
+    served: ServedPool, cli: Cli, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    """Only a yes removes it; without a terminal nothing is done until ``--yes`` is stated."""
+    words = ["coops", "remove", "boreale", "--state", str(served.state), "--lang", "en"]
+    unasked = cli(words)
+    terminal = io.StringIO(answer)
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", terminal)
+    asked = cli(words)
+    monkeypatch.undo()
+
+    assert (1, "") == (unasked.status, unasked.out)
+    assert "state --yes" in unasked.err
+    assert "its keys, machines and invitations are revoked" in asked.err
+    assert ("oui" in answer) == ("is no member any more" in asked.out)
+
+
+def test_a_typing_error_makes_no_coop(served: ServedPool, cli: Cli) -> None:
+    """``set`` changes members only; it names them, and the command that adds one."""
+    state = ["--state", str(served.state), "--lang", "en"]
+    wrong = cli(["coops", "set", "nope", "--language", "fr", *state])
+
+    assert (1, "boreale") == (wrong.status, served.admin.coop.coop)
+    assert 'No co-op is called "nope". There are: boreale.' in wrong.err
+    assert "entraide coops add nope" in wrong.err
+
+
+def test_a_change_of_nothing_is_said(served: ServedPool, cli: Cli) -> None:
+    """No version of the policy is made, whatever the order of the quotas."""
+    state = ["--state", str(served.state), "--lang", "en"]
+    cli(["coops", "set", "boreale", "--language", "en", "--quota", "tokens=5/day", *state])
+    before = served.admin.coop
+    same = ["--language", "en", "--shares", "1", "--quota", "requests=50/minute"]
+    again = cli(["coops", "set", "boreale", *same, *state])
+
+    assert (0, True) == (again.status, "Nothing changes for boreale" in again.err)
+    assert before is served.admin.coop
+    assert ["boreale", "en", "1"] == again.out.splitlines()[1].split()[:3]
 
 
 def test_an_invitation_is_a_link_and_a_command(served: ServedPool, cli: Cli) -> None:

@@ -120,7 +120,7 @@ def test_the_operators_commands_say_the_name(served: ServedPool, cli: Cli) -> No
     invited = cli(["invite", "soleil", *state]).err
     token = cli(["nodes", "token", "--coop", "soleil", *state]).err
     plan = cli(["models", "place", "--dry-run", *state]).out
-    removed = cli(["coops", "remove", "soleil", *state]).out
+    removed = cli(["coops", "remove", "soleil", "--yes", *state]).out
 
     assert "One machine of Le Soleil joins" in invited
     assert "One-time token for Le Soleil, " in token

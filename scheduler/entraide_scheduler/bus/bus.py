@@ -35,6 +35,8 @@ from entraide_scheduler.node_validation.bounds import ANSWER_BYTES
 
 BEAT_S = 1.0
 ANSWER_TIMEOUT_S = 5.0
+AWAY_MAX_S = 20.0  # that a question waits for a scheduler which starts again or hands over
+ASK_AGAIN_S = 0.25
 PENDING_MESSAGES_MAX = 1_000_000
 PENDING_BYTES_MAX = 256 * 1024 * 1024
 
@@ -263,13 +265,26 @@ class NatsSchedulerAdapter:
         self._publisher.publish(subjects.gateway_up(self._gateway), codec.encode(message))
 
     async def _ask(self, question: m.GatewayUp) -> bytes:
-        subject = subjects.gateway_up(self._gateway)
-        try:
-            answer = await self._connection.request(
-                subject, codec.encode(question), timeout=ANSWER_TIMEOUT_S
-            )
-        except errors.Error as problem:
-            raise PoolUnreachable("pool_unreachable") from problem
+        """Asks the scheduler; while none is there, asks again for ``AWAY_MAX_S``.
+
+        A machine that asks to join is sent again only if no scheduler had got the question.
+        """
+        may_repeat = not isinstance(question, m.EnrolmentQuery)
+        ends_at = time.monotonic() + AWAY_MAX_S
+        while True:
+            try:
+                return await self._ask_once(question)
+            except errors.Error as problem:
+                is_unheard = may_repeat or isinstance(problem, errors.NoRespondersError)
+                is_over = self._connection.is_closed or time.monotonic() + ASK_AGAIN_S > ends_at
+                if is_over or not is_unheard:
+                    raise PoolUnreachable("pool_unreachable") from problem
+            await asyncio.sleep(ASK_AGAIN_S)
+
+    async def _ask_once(self, question: m.GatewayUp) -> bytes:
+        answer = await self._connection.request(
+            subjects.gateway_up(self._gateway), codec.encode(question), timeout=ANSWER_TIMEOUT_S
+        )
         return answer.data
 
     def _on_message(self, sink: GatewaySink, subject: str, data: bytes) -> None:

@@ -144,7 +144,7 @@ class Gateway:
         self._runs_kept_jobs = settings.kept_gateway in ("", scheduler.gateway)
         sealer = Sealer(sealing_key)
         self._files = Files(store, sealer, mb_per_coop=settings.http.limits.files_mb_per_coop)
-        facts_builder = self._make_facts_builder(sealing_key, token_estimator)
+        facts_builder = self._facts_builder = self._make_facts_builder(sealing_key, token_estimator)
         self._planner = planner
         lines = None if planner is None else WindowListener()
         self._kept_jobs = KeptJobs(
@@ -363,8 +363,8 @@ class Gateway:
                 self._runs_kept_jobs and self._kept_jobs.on_job_update(message)
             )
             if is_known or not isinstance(message, JobPlaced):
-                return
-            if self._watch is None:
+                pass
+            elif self._watch is None:
                 self._scheduler.cancel(message.job, "client_gone")
             else:
                 self._watch.on_unknown_placement(message)
@@ -407,6 +407,7 @@ class Gateway:
             OSError: the address is in use or not local.
         """
         self.pages.endpoints = endpoints
+        self._facts_builder.begin_loading()
         http, count = self._settings.http, self.metrics.count_refused
         self._http = HttpServer(
             self._routes,
@@ -471,6 +472,7 @@ class Gateway:
         await asyncio.gather(*self._background, return_exceptions=True)
         self._background.clear()
         await self._kept_jobs.stop()
+        await self._facts_builder.stop()
         await self.signin.letters.stop()
         if self._http is not None:
             await self._http.stop()

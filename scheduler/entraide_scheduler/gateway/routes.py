@@ -326,6 +326,7 @@ class Routes:
     async def _run_inference(self, path: str, call: RouteCall) -> None:
         exchange = call.exchange
         caller = await self._authenticate(call)
+        await self._api.wait_for_tables()
         if exchange.is_over:
             return
         headers = exchange.request.headers

@@ -10,10 +10,11 @@ import typer
 
 from entraide import i18n
 from entraide.cli import options, output
+from entraide.cli.confirmation import confirm
 from entraide.cli.pool_access import coop_names, find_pool
 from entraide.cli.usage_errors import bad_value
 from entraide.coop_names import typed_name
-from entraide.errors import error_for
+from entraide.errors import EntraideError, error_for
 
 if TYPE_CHECKING:
     from entraide.v1 import admin_pb2
@@ -86,7 +87,7 @@ def _register_correct(coops: typer.Typer, lang: str) -> None:
 
 
 def _register_terms(coops: typer.Typer, lang: str, name: str) -> None:
-    """Adds ``add``, which makes a co-op, or ``set``, which changes or makes one."""
+    """Adds ``add``, which makes a co-op a member, or ``set``, which changes a member."""
 
     @coops.command(name, help=i18n.text(f"help-coops-{name}", lang))
     def set_terms(
@@ -126,12 +127,15 @@ def _register_terms(coops: typer.Typer, lang: str, name: str) -> None:
             raise bad_value(i18n.text("cli-bad-lend", lang, text=lend_wh))
         with find_pool(state, lang).admin() as admin:
             members = admin.call("ListCoops", admin_pb2.ListCoopsRequest()).coops
-            if name == "add" and coop in [member.coop for member in members]:
-                raise error_for(
-                    "already_exists", i18n.error("already_exists", lang, {"name": coop})
-                )
-            new = admin_pb2.Coop(shares=1.0, lend=admin_pb2.Lend(part=1.0))
-            before = next((member for member in members if member.coop == coop), new)
+            before = next((member for member in members if member.coop == coop), None)
+            if name == "add":
+                if before is not None:
+                    raise error_for(
+                        "already_exists", i18n.error("already_exists", lang, {"name": coop})
+                    )
+                before = admin_pb2.Coop(shares=1.0, lend=admin_pb2.Lend(part=1.0))
+            elif before is None:
+                raise _unknown_coop(coop, members, lang)
             request = changed_terms(
                 before, quotas=changes, shares=shares, lend_part=lend_part, lend_wh=lend_wh
             )
@@ -140,10 +144,35 @@ def _register_terms(coops: typer.Typer, lang: str, name: str) -> None:
                 request.name = shown_name
             if language is not None:
                 request.language = language
-            request.author = author or getpass.getuser()
-            request.reason = reason or f"entraide coops {name} {coop}"
-            after = admin.call("SetCoop", request)
+            if _terms_of(request) == _terms_of(before):
+                after = before
+                typer.echo(i18n.text("cli-coop-unchanged", lang, coop=coop), err=True)
+            else:
+                request.author = author or getpass.getuser()
+                request.reason = reason or f"entraide coops {name} {coop}"
+                after = admin.call("SetCoop", request)
         _print([after], lang, json=json)
+
+
+def _terms_of(coop: "admin_pb2.Coop") -> "tuple[admin_pb2.Coop, list[tuple[object, ...]]]":
+    """Returns a co-op's terms and its sorted quotas without their use, to be compared."""
+    from entraide.v1 import admin_pb2
+
+    terms = admin_pb2.Coop()
+    terms.CopyFrom(coop)
+    terms.name, terms.language = coop.name, coop.language  # left out or empty is the same
+    del terms.quotas[:]
+    quotas = [(each.kind, each.project, each.key, each.period, each.limit) for each in coop.quotas]
+    return terms, sorted(quotas)
+
+
+def _unknown_coop(coop: str, members: "Sequence[admin_pb2.Coop]", lang: str) -> EntraideError:
+    """Returns the error for a change of no member; it names the command that adds one."""
+    listed = ", ".join(member.coop for member in members)
+    unknown = i18n.error(
+        "unknown_coop", lang, {"coop": coop} | ({"coops": listed} if listed else {})
+    )
+    return error_for("unknown_coop", f"{unknown} {i18n.text('cli-coop-to-add', lang, coop=coop)}")
 
 
 def _register_remove(coops: typer.Typer, lang: str) -> None:
@@ -153,11 +182,13 @@ def _register_remove(coops: typer.Typer, lang: str) -> None:
         *,
         reason: Annotated[str, typer.Option("--reason", help=i18n.text("opt-reason", lang))] = "",
         author: Annotated[str, typer.Option("--author", help=i18n.text("opt-author", lang))] = "",
+        yes: Annotated[bool, options.yes(lang)] = False,
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
         from entraide.v1 import admin_pb2
 
+        confirm(i18n.text("cli-coop-remove-question", lang, coop=coop), lang, yes=yes)
         request = admin_pb2.RemoveCoopRequest(
             coop=coop,
             author=author or getpass.getuser(),
@@ -261,11 +292,12 @@ def _print(coops: "Sequence[admin_pb2.Coop]", lang: str, *, json: bool) -> None:
     if json:
         output.print_json(list(coops))
         return
-    names = ("coop", "name", "shares", "balance", "energy", "carbon", "quotas")
+    names = ("coop", "name", "language", "shares", "balance", "energy", "carbon", "quotas")
     rows = [
         [
             coop.coop,
             coop.name,
+            coop.language,
             i18n.decimal(coop.shares, lang),
             i18n.decimal(coop.balance_tokens, lang),
             f"{i18n.decimal(coop.balance_wh, lang)} Wh",

@@ -9,6 +9,7 @@ import typer
 
 from entraide import i18n
 from entraide.cli import options, output
+from entraide.cli.confirmation import confirm
 from entraide.cli.pool_access import coop_names, find_pool
 from entraide.coop_names import shown_name
 from entraide.errors import error_for
@@ -118,11 +119,13 @@ def _register_forget(nodes: typer.Typer, lang: str) -> None:
     @nodes.command(help=i18n.text("help-nodes-forget", lang))
     def forget(
         node: Annotated[str, typer.Argument(metavar="NODE", help=i18n.text("arg-node", lang))],
+        yes: Annotated[bool, options.yes(lang)] = False,
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
         from entraide.v1 import admin_pb2
 
+        confirm(i18n.text("cli-node-forget-question", lang, node=node), lang, yes=yes)
         with find_pool(state, lang).admin() as admin:
             forgotten = admin.call("ForgetNode", admin_pb2.NodeRequest(node=node))
         if json:

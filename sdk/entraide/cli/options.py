@@ -17,6 +17,11 @@ def json(lang: str) -> Any:
     return typer.Option("--json", help=i18n.text("opt-json", lang))
 
 
+def yes(lang: str) -> Any:
+    """Returns ``--yes``, which removes without asking."""
+    return typer.Option("--yes", help=i18n.text("opt-yes", lang))
+
+
 def document(lang: str) -> Any:
     """Returns ``--document NAME``, the document or meter that the operator saw as evidence."""
     return typer.Option("--document", metavar="NAME", help=i18n.text("opt-document", lang))

@@ -8,6 +8,7 @@ import typer
 
 from entraide import i18n
 from entraide.cli import options, output
+from entraide.cli.confirmation import confirm
 from entraide.cli.pool_access import find_pool
 
 if TYPE_CHECKING:
@@ -143,11 +144,13 @@ def _register_records(group: typer.Typer, lang: str) -> None:
     def forget(
         person: Annotated[str, _person_argument(lang)],
         key: Annotated[list[str] | None, key_option] = None,
+        yes: Annotated[bool, options.yes(lang)] = False,
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
         from entraide.v1 import admin_pb2
 
+        confirm(i18n.text("cli-person-forget-question", lang, person=person), lang, yes=yes)
         request = admin_pb2.ForgetPersonRequest(person=person, keys=key or [])
         with find_pool(state, lang).admin() as admin:
             forgotten = admin.call("ForgetPerson", request)

@@ -1883,6 +1883,15 @@ cli-newcomer = { $number ->
 cli-zone-said = { $place } (its owner says: { $said })
 cli-key-revoked = Key { $key } is revoked. The pool has no record of a machine with it.
 cli-forgotten = { $node } is forgotten: its record is deleted and its key revoked. The books stay.
+cli-coop-unchanged = Nothing changes for { $coop }: no new version of the policy is made.
+cli-coop-to-add = To make it a member: entraide coops add { $coop }
+cli-coop-remove-question = { $coop } will be no member any more: its keys, machines and invitations are revoked, and its people can no longer sign in.
+cli-node-forget-question = The record of the machine { $node } will be deleted; no other machine ever gets its name.
+cli-person-forget-question = Name, address and all that { $person } sent and the pool keeps will be deleted, for good.
+cli-confirm-question = Go on? [y/N]
+cli-confirm-unasked = Nothing was changed. Without a terminal nobody can be asked: state --yes.
+cli-confirm-nothing = Nothing was changed.
+opt-yes = Do it without asking.
 cli-coop-removed = { $coop } is no member any more: { $keys ->
     [one] one key
    *[other] { $keys } keys
@@ -2015,7 +2024,7 @@ opt-invite-class = Data class whose jobs it may take (public, internal, restrict
 help-coops = Manage the member co-ops (for the operator).
 help-coops-list = List the co-ops with their shares, balances and quotas.
 help-coops-add = Make a co-op a member, with its shares and quotas.
-help-coops-set = Create a co-op, or change its shares and quotas.
+help-coops-set = Change a member co-op: its shares, quotas, name and language.
 help-coops-remove = Take a co-op out of the pool: its keys, nodes and invitations are revoked; the books stay.
 help-keys = Manage API keys (for the operator).
 help-keys-list = List the keys.

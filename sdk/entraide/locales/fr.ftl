@@ -1884,6 +1884,15 @@ cli-newcomer = { $number ->
 cli-zone-said = { $place } (selon son propriétaire : { $said })
 cli-key-revoked = La clé { $key } est révoquée. Le parc n’a aucune fiche de machine qui l’ait.
 cli-forgotten = { $node } est oublié : sa fiche est effacée et sa clé révoquée. Les comptes restent.
+cli-coop-unchanged = Rien ne change pour { $coop } : aucune nouvelle version de la politique n’est créée.
+cli-coop-to-add = Pour en faire un membre : entraide coops add { $coop }
+cli-coop-remove-question = { $coop } ne sera plus membre : ses clés, ses machines et ses invitations seront révoquées, et ses personnes ne pourront plus se connecter.
+cli-node-forget-question = La fiche de la machine { $node } sera supprimée ; aucune autre machine ne portera son nom.
+cli-person-forget-question = Le nom, l’adresse et tout ce que { $person } a envoyé et que le parc conserve seront supprimés pour de bon.
+cli-confirm-question = Continuer ? [o/N]
+cli-confirm-unasked = Rien n’a changé. Sans terminal, personne ne peut répondre : ajoutez --yes.
+cli-confirm-nothing = Rien n’a changé.
+opt-yes = Agir sans poser de question.
 cli-coop-removed = { $coop } n’est plus membre : { $keys ->
     [one] { $keys } clé
    *[other] { $keys } clés
@@ -2016,7 +2025,7 @@ opt-invite-class = Classe de données dont elle peut prendre les requêtes (publ
 help-coops = Gérer les coopératives membres (pour l’exploitant).
 help-coops-list = Énumérer les coopératives, avec leurs parts, leurs soldes et leurs quotas.
 help-coops-add = Faire d’une coopérative un membre, avec ses parts et ses quotas.
-help-coops-set = Créer une coopérative, ou changer ses parts et ses quotas.
+help-coops-set = Changer une coopérative membre : ses parts, ses quotas, son nom et sa langue.
 help-coops-remove = Retirer une coopérative du parc : ses clés, ses nœuds et ses invitations sont révoqués ; les comptes restent.
 help-keys = Gérer les clés d’accès (pour l’exploitant).
 help-keys-list = Énumérer les clés.

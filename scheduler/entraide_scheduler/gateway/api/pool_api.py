@@ -113,6 +113,10 @@ class PoolApi:
         """Memory of the events of answers for which clients may come back."""
         return self._streams.held_bytes + self._repeats.held_bytes
 
+    async def wait_for_tables(self) -> None:
+        """Waits while this gateway, which has just started, loads what ``prepare`` uses."""
+        await self._facts_builder.wait_for_tables()
+
     def prepare(self, caller: Caller, submission: Submission) -> PreparedJob:
         """Reads a request for a live job, which ``stream`` or ``stream_reconnectably`` starts.
 

@@ -111,6 +111,7 @@ class BatchFeeder:
     async def run(self) -> None:
         """Requests what was requested before a restart, then runs the batches until cancelled."""
         try:
+            await self._facts_builder.wait_for_tables()
             await self._request_pending()
             while True:
                 self._changed.clear()

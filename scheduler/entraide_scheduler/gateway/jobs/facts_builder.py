@@ -79,6 +79,18 @@ class FactsBuilder:
         self._language_detector = language_detector or LanguageDetector()
         self._ids = JobIdGenerator()
 
+    def begin_loading(self) -> None:
+        """Begins to load what finds the language of a question, in a thread."""
+        self._language_detector.begin_loading()
+
+    async def wait_for_tables(self) -> None:
+        """Waits while it is being loaded, for a bounded time."""
+        await self._language_detector.wait_until_loaded()
+
+    async def stop(self) -> None:
+        """Waits for the thread."""
+        await self._language_detector.stop()
+
     def hash_text(self, scope: str, text: str) -> str:
         """Returns a keyed hash of a client's text, or "" for none; see ``Caller.scope``."""
         if not text:

@@ -123,6 +123,7 @@ class KeptJobs:
                 high=round(KEEP_MAX_S), found=show_value(submission.keep_s),
             )  # fmt: skip
         parsed = openai.parse_request(path, body)
+        await self._facts_builder.wait_for_tables()
         facts = self._facts_builder.build_facts(parsed, caller, options, JobKind.KEPT)
         row = KeptJobRow(
             job=facts.job,

@@ -6,11 +6,13 @@ if these differ in language, the text is mixed. Method: naive Bayes over byte n-
 Baldwin, "langid.py", ACL 2012), py3langid's table restricted to the two languages.
 ``benchmarks.language`` chose the probability, and measures errors and cost.
 
-The table takes half a second of a processor and about 45 MiB, so a thread loads it when the first
-question comes; until then no language is found.
+The table takes half a second of a processor and about 45 MiB. A thread loads it when the gateway
+starts, and questions that come before wait for it, ``LOAD_MAX_S`` at most; until it is there no
+language is found.
 """
 
-import threading
+import asyncio
+import contextlib
 from collections.abc import Iterable
 from functools import cache
 from itertools import islice
@@ -28,6 +30,7 @@ HEAD_CHARS_MAX = 400  # characters read at the beginning of a text
 TAIL_CHARS_MAX = 200  # and at its end
 PIECE_CHARS = 30  # of beginning and end, which are compared
 PROBABILITY_MIN = 0.8  # of a language, for a text to show it
+LOAD_MAX_S = 5.0  # that a question waits for the table
 
 
 class LanguageDetector:
@@ -36,12 +39,11 @@ class LanguageDetector:
     def __init__(self) -> None:
         self._log = structlog.get_logger("entraide.gateway")
         self._identifier: LanguageIdentifier | None = None
-        self._loading: threading.Thread | None = None
+        self._loading: asyncio.Task[None] | None = None
 
     def find(self, questions: Iterable[str]) -> str:
         """Returns the language of the newest text that shows one; "" where none does."""
         if self._identifier is None:
-            self._begin_loading()
             return ""
         for text in islice(questions, QUESTIONS_MAX):
             language = _find_language(self._identifier, text)
@@ -53,14 +55,25 @@ class LanguageDetector:
         """Loads the table, if it is not loaded."""
         self._identifier = _load_identifier()
 
-    def _begin_loading(self) -> None:
-        if self._loading is None:
-            self._loading = threading.Thread(target=self._load, daemon=True, name="language-table")
-            self._loading.start()
+    def begin_loading(self) -> None:
+        """Lets a thread load the table; called by the gateway as it starts."""
+        if self._identifier is None and self._loading is None:
+            self._loading = asyncio.get_running_loop().create_task(self._load())
 
-    def _load(self) -> None:
+    async def wait_until_loaded(self) -> None:
+        """Waits while the table is being loaded, ``LOAD_MAX_S`` at most."""
+        if self._loading is not None and not self._loading.done():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(self._loading), LOAD_MAX_S)
+
+    async def stop(self) -> None:
+        """Waits for the thread, which cannot be ended."""
+        if self._loading is not None:
+            await self._loading
+
+    async def _load(self) -> None:
         try:
-            self.load()
+            await asyncio.to_thread(self.load)
         except (OSError, MemoryError, ValueError) as problem:
             self._log.warning("gateway.no_language_table", problem=str(problem))
 

@@ -99,6 +99,7 @@ class PoolService(pool_pb2_grpc.PoolServicer):
         try:
             caller = await self._authenticate(context)
             submission = pool_messages.read_submission(request, stream=True, began_at=began_at)
+            await self._api.wait_for_tables()
             prepared = self._api.prepare(caller, submission)
             messages = StreamMessages(lang, prepared.reconnect_s)
             if prepared.reconnect_s:
