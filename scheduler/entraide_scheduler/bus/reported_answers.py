@@ -52,10 +52,10 @@ class ReportedAnswers:
             now: monotonic time, seconds.
             least_age_s: how long ago they have come at least; at most it is ``REPEATED_S``.
         """
-        found: list[AnswerReceived] = []
+        unsettled: list[AnswerReceived] = []
         for known in reversed(self._answers.values()):  # in the order of their times
             if now - known.at > REPEATED_S:
                 break
             if not known.is_settled and now - known.at >= least_age_s:
-                found.append(known.message)
-        return found[::-1]
+                unsettled.append(known.message)
+        return unsettled[::-1]
