@@ -3,7 +3,8 @@
 Input: messages to send. Output: messages that came, decoded.
 
 ``scheduler_port`` are the interfaces, ``bus`` implements them over NATS, ``publisher`` sends.
-``term_claims`` finds a second scheduler on the bus.
+``reported_answers`` remembers the answers that were reported, ``term_claims`` finds a second
+scheduler on the bus.
 """
 
 from entraide_scheduler.bus.bus import (

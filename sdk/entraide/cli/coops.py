@@ -14,9 +14,10 @@ from entraide.cli.confirmation import confirm
 from entraide.cli.pool_access import coop_names, find_pool
 from entraide.cli.usage_errors import bad_value
 from entraide.coop_names import typed_name
-from entraide.errors import EntraideError, error_for
+from entraide.errors import error_for
 
 if TYPE_CHECKING:
+    from entraide.client.admin import AdminClient
     from entraide.v1 import admin_pb2
 
 QUOTA = re.compile(
@@ -120,22 +121,11 @@ def _register_terms(coops: typer.Typer, lang: str, name: str) -> None:
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
-        from entraide.v1 import admin_pb2
-
         changes = parse_quotas(quota or [], lang)
         if lend_wh not in (None, NONE) and not lend_wh.isdecimal():
             raise bad_value(i18n.text("cli-bad-lend", lang, text=lend_wh))
         with find_pool(state, lang).admin() as admin:
-            members = admin.call("ListCoops", admin_pb2.ListCoopsRequest()).coops
-            before = next((member for member in members if member.coop == coop), None)
-            if name == "add":
-                if before is not None:
-                    raise error_for(
-                        "already_exists", i18n.error("already_exists", lang, {"name": coop})
-                    )
-                before = admin_pb2.Coop(shares=1.0, lend=admin_pb2.Lend(part=1.0))
-            elif before is None:
-                raise _unknown_coop(coop, members, lang)
+            before = _find_terms(admin, coop, lang, is_new=name == "add")
             request = changed_terms(
                 before, quotas=changes, shares=shares, lend_part=lend_part, lend_wh=lend_wh
             )
@@ -144,14 +134,43 @@ def _register_terms(coops: typer.Typer, lang: str, name: str) -> None:
                 request.name = shown_name
             if language is not None:
                 request.language = language
-            if _terms_of(request) == _terms_of(before):
-                after = before
-                typer.echo(i18n.text("cli-coop-unchanged", lang, coop=coop), err=True)
-            else:
-                request.author = author or getpass.getuser()
-                request.reason = reason or f"entraide coops {name} {coop}"
-                after = admin.call("SetCoop", request)
+            request.author = author or getpass.getuser()
+            request.reason = reason or f"entraide coops {name} {coop}"
+            after = _set_terms(admin, before, request, lang)
         _print([after], lang, json=json)
+
+
+def _find_terms(admin: "AdminClient", coop: str, lang: str, *, is_new: bool) -> "admin_pb2.Coop":
+    """Returns the terms of a member, or those that a new one begins with.
+
+    Raises:
+        EntraideError: ``unknown_coop``, with the command that adds one; ``already_exists``.
+    """
+    from entraide.v1 import admin_pb2
+
+    members = admin.call("ListCoops", admin_pb2.ListCoopsRequest()).coops
+    known: admin_pb2.Coop | None = next((each for each in members if each.coop == coop), None)
+    if is_new and known is not None:
+        raise error_for("already_exists", i18n.error("already_exists", lang, {"name": coop}))
+    if is_new:
+        return admin_pb2.Coop(shares=1.0, lend=admin_pb2.Lend(part=1.0))
+    if known is not None:
+        return known
+    listed = ", ".join(member.coop for member in members)
+    values = {"coop": coop} | ({"coops": listed} if listed else {})
+    to_add = i18n.text("cli-coop-to-add", lang, coop=coop)
+    raise error_for("unknown_coop", f"{i18n.error('unknown_coop', lang, values)} {to_add}")
+
+
+def _set_terms(
+    admin: "AdminClient", before: "admin_pb2.Coop", request: "admin_pb2.Coop", lang: str
+) -> "admin_pb2.Coop":
+    """Asks for new terms, unless they are those in force; returns the co-op as it is then."""
+    if _terms_of(request) != _terms_of(before):
+        after: admin_pb2.Coop = admin.call("SetCoop", request)
+        return after
+    typer.echo(i18n.text("cli-coop-unchanged", lang, coop=before.coop), err=True)
+    return before
 
 
 def _terms_of(coop: "admin_pb2.Coop") -> "tuple[admin_pb2.Coop, list[tuple[object, ...]]]":
@@ -161,18 +180,11 @@ def _terms_of(coop: "admin_pb2.Coop") -> "tuple[admin_pb2.Coop, list[tuple[objec
     terms = admin_pb2.Coop()
     terms.CopyFrom(coop)
     terms.name, terms.language = coop.name, coop.language  # left out or empty is the same
+    terms.ClearField("author")
+    terms.ClearField("reason")
     del terms.quotas[:]
     quotas = [(each.kind, each.project, each.key, each.period, each.limit) for each in coop.quotas]
     return terms, sorted(quotas)
-
-
-def _unknown_coop(coop: str, members: "Sequence[admin_pb2.Coop]", lang: str) -> EntraideError:
-    """Returns the error for a change of no member; it names the command that adds one."""
-    listed = ", ".join(member.coop for member in members)
-    unknown = i18n.error(
-        "unknown_coop", lang, {"coop": coop} | ({"coops": listed} if listed else {})
-    )
-    return error_for("unknown_coop", f"{unknown} {i18n.text('cli-coop-to-add', lang, coop=coop)}")
 
 
 def _register_remove(coops: typer.Typer, lang: str) -> None:
