@@ -139,6 +139,7 @@ class ModelsConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         share_on_lan: whether this machine and other machines of the site share weights.
         mirror: folder or address that the agent tries before the hub.
         hub: whether the agent may download from the hub.
+        sandbox: whether the engines of these models run in a sandbox, where the machine has one.
     """
 
     dir: str = ""
@@ -149,6 +150,7 @@ class ModelsConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     share_on_lan: bool = False
     mirror: str = ""
     hub: bool = True
+    sandbox: bool = True
 
 
 class MetricsConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -21,6 +21,7 @@ class LlamaCpp(
         context_tokens: longest prompt plus answer of one job.
         embeddings: whether a model that writes text also answers requests for embeddings, by the
             state of its last token. An embedding model does so without it.
+        sandbox: whether it runs in a sandbox, where the machine has one.
     """
 
     model: str = "demo"
@@ -29,6 +30,7 @@ class LlamaCpp(
     slots: int = 4
     context_tokens: int = 2048
     embeddings: bool = False
+    sandbox: bool = True
 
 
 class Attach(

@@ -47,7 +47,7 @@ async def serving(path: Path, *, pooling: str = "", cache_ram_mib: int = 0) -> A
         pooling=pooling, parent_pid=os.getpid(),
     )  # fmt: skip
     process = await spawn_module(
-        MODULE, first_line=msgspec.json.encode(child), env={}, log=CappedLog(None),
+        MODULE, first_line=msgspec.json.encode(child), env=os.environ, log=CappedLog(None),
         is_loggable=lambda line: False,
     )  # fmt: skip
     line = await process.read_ready_line(timeout_s=60.0)

@@ -16,6 +16,7 @@ from entraide_node.engines.attached_engine import AttachConfig, AttachedEngine
 from entraide_node.engines.base import EngineProblem
 from entraide_node.engines.environments import default_root, python_of
 from entraide_node.engines.retention import PromptRetention
+from entraide_node.engines.sandbox import find_sandbox_problem, landlock_version
 from entraide_node.models.model_files import DEMO, ModelFile, find_model
 from entraide_node.update import update_values
 
@@ -39,6 +40,19 @@ async def check_engine(engine: OwnerEngine, folder: Path) -> Check:
             "engine", EngineProblem("engine_not_installed", {**update_values(folder)})
         )
     return passed("engine", engine="llama.cpp")
+
+
+def check_sandbox(config: NodeConfig) -> Check:
+    """Checks whether the engines run in a sandbox."""
+    problem = find_sandbox_problem()
+    if problem == "landlock":
+        return warning("sandbox", problem)
+    if problem:
+        return passed("sandbox", problem)
+    engines = [engine for engine in config.owner_engines if isinstance(engine, LlamaCpp)]
+    if not config.models.sandbox or not all(engine.sandbox for engine in engines):
+        return warning("sandbox", "off")
+    return passed("sandbox", version=landlock_version())
 
 
 async def _check_attached(config: Attach) -> Check:

@@ -36,6 +36,7 @@ def make_engine(
     pipeline_parallel: int = 1,
     ray: bool = False,
     stall_timeout_s: float = 60.0,
+    sandbox: bool = True,
     arguments: tuple[str, ...] = (),
 ) -> Engine | EngineProblem:
     """Returns an engine for these weights, not started, or why there is none.
@@ -58,6 +59,7 @@ def make_engine(
         pipeline_parallel: vLLM only: groups of cards that share the layers.
         ray: vLLM only: whether the cards belong to a Ray cluster.
         stall_timeout_s: see ``engine_client``.
+        sandbox: whether it runs in a sandbox, where the machine has one.
         arguments: added to the command of mlx-lm or vLLM.
     """
     log_path = folder / "engine.log"
@@ -67,7 +69,7 @@ def make_engine(
             return model
         return make_llama_cpp(LlamaCppConfig(
             model=model, slots=slots, context_tokens=context_tokens, threads=threads,
-            log_path=log_path, stall_timeout_s=stall_timeout_s,
+            log_path=log_path, stall_timeout_s=stall_timeout_s, sandbox=sandbox,
         ))  # fmt: skip
     environment = _resolve_environment(kind, root, cpu)
     if isinstance(environment, EngineProblem):

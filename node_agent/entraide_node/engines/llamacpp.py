@@ -7,6 +7,7 @@ loopback port. It requires a key that is new for each child. Connections are not
 child closes them after a stream although it announces keep-alive.
 """
 
+import asyncio
 import os
 import secrets
 import time
@@ -29,12 +30,18 @@ from entraide_node.engines.engine_client import EngineClient, EngineEndpoint
 from entraide_node.engines.llamacpp_child import MODULE, ChildConfig, ChildReady
 from entraide_node.engines.llamacpp_props import parse_features, parse_slot_context
 from entraide_node.engines.process import CappedLog, EngineProcess, spawn_module
+from entraide_node.engines.sandbox import (
+    SandboxNeeds,
+    find_sandbox_problem,
+    sandbox_command,
+    sandbox_environment,
+)
 from entraide_node.engines.seam import ChatContinuation
 from entraide_node.engines.sockets import NAME as SOCKET_NAME
 from entraide_node.engines.start_failures import diagnose_start, is_loggable
 from entraide_node.engines.supervised_engine import SupervisedEngine
 from entraide_node.engines.untrusted_json import parse_object
-from entraide_node.models.model_files import ModelFile
+from entraide_node.models.model_files import ModelFile, list_parts
 
 NAME = "llama.cpp"
 BATCH_TOKENS = 512  # llama.cpp computes batches of 512; it reports progress after each
@@ -64,6 +71,7 @@ class LlamaCppConfig(Struct, frozen=True, kw_only=True):
         threads: processor threads; 0 for all cores but one.
         gpu_layers: layers on the accelerator; None for llama.cpp's default.
         embeddings: whether a model that writes text also computes embeddings.
+        sandbox: whether it runs in a sandbox where the machine has one.
         log_path: its log file; None for none.
         first_event_timeout_s, stall_timeout_s: see ``engine_client``.
         ready_timeout_s: time to load; 0 for a time that depends on the size.
@@ -75,6 +83,7 @@ class LlamaCppConfig(Struct, frozen=True, kw_only=True):
     threads: int = 0
     gpu_layers: int | None = None
     embeddings: bool = False
+    sandbox: bool = True
     log_path: Path | None = None
     first_event_timeout_s: float = 300.0
     stall_timeout_s: float = 60.0
@@ -118,13 +127,23 @@ class _LlamaCppChild:
     async def spawn(self, folder: Path | None) -> EngineProcess:
         """See ``EngineChild``."""
         self._started = self._child_config(folder)
+        launcher: tuple[str, ...] = ()
+        environment = dict(os.environ)
+        if self._config.sandbox and folder is not None and not find_sandbox_problem():
+            launcher = await asyncio.to_thread(self._launcher, folder)
+            environment = sandbox_environment(folder)
         return await spawn_module(
             MODULE,
             first_line=msgspec.json.encode(self._started),
-            env=ENVIRONMENT,
+            env=environment | ENVIRONMENT,
             log=self._log,
             is_loggable=is_loggable,
+            launcher=launcher,
         )
+
+    def _launcher(self, scratch: Path) -> tuple[str, ...]:
+        needs = SandboxNeeds(read=tuple(list_parts(self._config.model.path)))
+        return sandbox_command(needs, scratch=scratch)
 
     async def connect(self, line: bytes) -> tuple[EngineClient, EngineFacts] | None:
         """See ``EngineChild``; asks the process for its features."""

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 LINE_BYTES_MAX = 16 * 1024
@@ -137,23 +137,25 @@ async def spawn_module(
     env: Mapping[str, str],
     log: CappedLog,
     is_loggable: Callable[[str], bool],
+    launcher: Sequence[str] = (),
 ) -> EngineProcess:
     """Starts a module of ours as a process and sends its first line.
 
     Args:
         module: run as ``python -m``.
         first_line: its configuration, without a line end; standard input stays open after it.
-        env: added to this process's environment.
+        env: its whole environment.
         log: receives its standard error.
         is_loggable: whether a line may be logged after the engine is ready.
+        launcher: begins the command; see ``sandbox.sandbox_command``.
 
     Raises:
         OSError: it cannot be started.
     """
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", module,
+        *launcher, sys.executable, "-P", "-m", module,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE, limit=LINE_BYTES_MAX, env={**os.environ, **env},
+        stderr=asyncio.subprocess.PIPE, limit=LINE_BYTES_MAX, env=env,
         start_new_session=True,
     )  # fmt: skip
     assert process.stdin is not None

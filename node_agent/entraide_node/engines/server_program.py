@@ -128,7 +128,7 @@ class ServerProgramChild:
         return await spawn_module(
             MODULE,
             first_line=msgspec.json.encode(self._make_config(folder)),
-            env={},
+            env=os.environ,
             log=self._log,
             is_loggable=lambda line: self._program.loggable_lines.search(line) is not None,
         )

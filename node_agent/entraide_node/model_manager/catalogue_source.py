@@ -176,6 +176,7 @@ class CatalogueSource:
             folder=self._folder / LOADED_FOLDER / entry.name,
             root=self._root,
             threads=self._config.models.threads,
+            sandbox=self._config.models.sandbox,
         )
 
     def _choose(

@@ -72,6 +72,7 @@ async def _build_owner_engine(
             context_tokens=owner_engine.context_tokens,
             threads=owner_engine.threads,
             embeddings=owner_engine.embeddings,
+            sandbox=owner_engine.sandbox,
             log_path=folder / (f"engine-{number}.log" if number else ENGINE_LOG),
         )
     )

@@ -76,7 +76,7 @@ def find_model(
 def _model_file(path: Path, *, alias: str, cache_dir: Path | None) -> ModelFile | EngineProblem:
     try:
         head = read_header(path)
-        parts = _list_parts(path)
+        parts = list_parts(path)
         revision = compute_revision(parts, cache_dir)
         size_bytes = sum(part.stat().st_size for part in parts)
     except FileNotFoundError as error:
@@ -105,7 +105,7 @@ def alias_of(path: Path) -> str:
     return re.sub(r"[^a-z0-9._-]+", "-", stem).strip("-.")[:ALIAS_CHARS_MAX] or "model"
 
 
-def _list_parts(path: Path) -> list[Path]:
+def list_parts(path: Path) -> list[Path]:
     """All parts of a model that llama.cpp split into several files."""
     split = _PART.search(path.stem)
     if split is None or int(split[2]) > PARTS_MAX:

@@ -4078,6 +4078,14 @@ doctor-engine-public-unshown = The server that you run could not be shown to kee
     .remedy = Only llama-server and vLLM can show it (llama-server with --cache-ram 0, vLLM with /metrics). Or let the agent run the model itself (kind = "llama.cpp", "mlx-lm" or "vllm" in node.toml).
 doctor-engine-environment = { $engine } is not installed.
     .remedy = entraide node engine install { $engine }
+doctor-sandbox = sandbox
+doctor-sandbox-ok = llama.cpp runs in a sandbox (Landlock { $version }): it reads its weights and nothing of yours, and opens no connection.
+doctor-sandbox-system = On this system, engines run without a sandbox: only Linux has one.
+doctor-sandbox-processor = On this processor, engines run without a sandbox: there is one for x86-64 and ARM64.
+doctor-sandbox-landlock = Engines run without a sandbox, with all rights of this account: the kernel has no Landlock, or a container forbids it.
+    .remedy = Take a Linux kernel from 5.13 on whose list of security modules has "landlock" (/sys/kernel/security/lsm), or a container that allows its three system calls. Until then, let the machine load only weights that you trust.
+doctor-sandbox-off = An engine of yours runs without a sandbox: sandbox = false is in node.toml.
+    .remedy = Remove the line, and start the agent again.
 doctor-model = model
 doctor-model-ok = { $model } is there and intact.
 doctor-model-absent = There is no model in { $folder }.

@@ -4088,6 +4088,14 @@ doctor-engine-public-unshown = Rien n’a montré que le serveur que vous faites
     .remedy = Seuls llama-server et vLLM peuvent le montrer (llama-server avec --cache-ram 0, vLLM avec /metrics). Ou laissez l’agent faire tourner le modèle (kind = "llama.cpp", "mlx-lm" ou "vllm" dans node.toml).
 doctor-engine-environment = { $engine } n’est pas installé.
     .remedy = entraide node engine install { $engine }
+doctor-sandbox = bac à sable
+doctor-sandbox-ok = llama.cpp tourne dans un bac à sable (Landlock { $version }) : il lit ses poids et rien qui soit à vous, et n’ouvre aucune connexion.
+doctor-sandbox-system = Sur ce système, les moteurs tournent sans bac à sable : seul Linux en a un.
+doctor-sandbox-processor = Sur ce processeur, les moteurs tournent sans bac à sable : il y en a un pour x86-64 et ARM64.
+doctor-sandbox-landlock = Les moteurs tournent sans bac à sable, avec tous les droits de ce compte : le noyau n’a pas Landlock, ou un conteneur l’interdit.
+    .remedy = Prenez un noyau Linux 5.13 ou plus récent dont la liste de modules de sécurité contient « landlock » (/sys/kernel/security/lsm), ou un conteneur qui permet ses trois appels système. D’ici là, ne laissez la machine charger que des poids auxquels vous vous fiez.
+doctor-sandbox-off = Un de vos moteurs tourne sans bac à sable : sandbox = false se trouve dans node.toml.
+    .remedy = Retirez la ligne, puis redémarrez l’agent.
 doctor-model = modèle
 doctor-model-ok = { $model } est là et intact.
 doctor-model-absent = Il n’y a pas de modèle dans { $folder }.
