@@ -64,6 +64,7 @@ from entraide_node.owner.policy_driver import AgentLoad, PolicyDriver
 from entraide_node.report_outbox import ReportOutbox
 from entraide_node.revocation import ASK_AGAIN_S, end_error, find_end
 from entraide_node.run_manager import RunManager
+from entraide_node.sleep_inhibitor import SleepInhibitor, TakeLock, system_lock
 
 RESEND_S = 5.0
 PROGRESS_S = 1.0
@@ -81,7 +82,7 @@ class Agent:
 
     def __init__(
         self, config: NodeConfig, *, machine: MachineSetup, model_source: ModelSource,
-        probes: MachineProbes | None = None,
+        probes: MachineProbes | None = None, take_lock: TakeLock | None = None,
     ) -> None:  # fmt: skip
         """Does not connect yet.
 
@@ -90,6 +91,7 @@ class Agent:
             machine: the started engines, the power and the meters; the agent stops them.
             model_source: source of the models that the pool orders.
             probes: of the machine, for the owner policy; None for this machine's own.
+            take_lock: keeps the machine awake; None for this system's own way.
         """
         self._config = config
         self._folder = Path(config.dir)
@@ -125,9 +127,11 @@ class Agent:
             changed=self._wake.set,
         )
         self._limits_in_force = self._load_limits()
+        self._inhibitor = SleepInhibitor(self._must_stay_awake, take=take_lock or system_lock())
         self._runs = RunManager(
             self._engines, transport=self._bus, energy=self._power_sampler,
             slots_max=lambda: self._policy_driver.limits().slots, on_noticed=self._list_first_run,
+            on_count=self._inhibitor.wake,
         )  # fmt: skip
         self._announcer = Announcer(
             config,
@@ -188,6 +192,9 @@ class Agent:
             idle_w=power.idle_w,
             active_w=power.active_w,
         )
+
+    def _must_stay_awake(self) -> bool:
+        return bool(self._runs.active_runs()) and self._policy_driver.keeps_awake
 
     def _on_gateway_message(self, message: NodeIn) -> None:
         if isinstance(message, StartRun):
@@ -252,6 +259,7 @@ class Agent:
             self._model_source.run(changed=self._engines.wake),
             self._power_sampler.run(),
             self._site_meters.run(),
+            self._inhibitor.run(),
             self._serve_metrics(),
             self._policy_driver.run(
                 notify=self._wake.set, end_runs=self._end_runs, read_workload=self._workload

@@ -128,6 +128,7 @@ class RunManager:
         transport: RunTransport,
         slots_max: Callable[[], int | None] = lambda: None,
         on_noticed: Callable[[], None] = lambda: None,
+        on_count: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Has no run yet.
@@ -139,6 +140,7 @@ class RunManager:
             slots_max: returns the owner's current limit on concurrent runs over all models; None
                 for none.
             on_noticed: called when a run has given its first text, and when it is reported.
+            on_count: called when a run has begun, and when it has ended.
             clock: monotonic, seconds.
         """
         self._engines = engines
@@ -146,6 +148,7 @@ class RunManager:
         self._transport = transport
         self._slots_max = slots_max
         self._on_noticed = on_noticed
+        self._on_count = on_count
         self._clock = clock
         self._concurrency = ConcurrencyCounter()
         self._active: dict[tuple[str, int], _ActiveRun] = {}
@@ -238,6 +241,7 @@ class RunManager:
 
     def _change_count(self, model: str, by: int) -> None:
         self._engines.set_run_count(model, self._concurrency.change_count(model, by, self._clock()))
+        self._on_count()
 
     def stop(self, job: str, epoch: int, *, code: str = "cancelled") -> None:
         """Stops a run at once; its usage so far is reported."""

@@ -14,8 +14,9 @@ from typing import Any
 
 from dbus_fast import BusType, Message, Variant
 from dbus_fast.aio import MessageBus
-from tests.waiting import eventually
+from tests.waiting import eventually, until_read
 
+from entraide_node.idle_detection.desktop import LOGIND, LOGIND_PATH, DBusConnection
 from entraide_node.idle_detection.wayland import find_sockets
 
 DEADLINE_S = 20.0
@@ -166,3 +167,41 @@ async def serving(address: str, *names: str) -> AsyncIterator[Served]:
     finally:
         bus.disconnect()
         await bus.wait_for_disconnect()
+
+
+LOGIND_PROGRAM = Path("/usr/lib/systemd/systemd-logind")
+# It writes below /run, so it gets one of its own, and no right over the machine.
+LOGIND_SETUP = (
+    "mount -t tmpfs none /run && mkdir -p /run/systemd/seats /run/systemd/users"
+    f" /run/systemd/sessions /run/systemd/inhibit && exec {LOGIND_PROGRAM}"
+)
+
+
+def can_have_logind() -> bool:
+    """Whether a real logind can run here, in namespaces of its own: only root may ask it."""
+    if not (LOGIND_PROGRAM.exists() and DBUS_DAEMON and shutil.which("unshare")):
+        return False
+    tried = subprocess.run(
+        ["unshare", "-Urm", "mount", "-t", "tmpfs", "none", "/run"], check=False,
+        capture_output=True,
+    )  # fmt: skip
+    return os.geteuid() == 0 and tried.returncode == 0
+
+
+@contextlib.asynccontextmanager
+async def logind(address: str) -> AsyncIterator[DBusConnection]:
+    """A real logind on a bus; yields a connection to that bus."""
+    bus = DBusConnection(BusType.SYSTEM, address)
+    command = ["unshare", "-Urm", "sh", "-c", LOGIND_SETUP]
+    with running(command, DBUS_SYSTEM_BUS_ADDRESS=address):
+        try:
+            await until_read(lambda: locks(bus), lambda listed: listed is not None)
+            yield bus
+        finally:
+            await bus.close()
+
+
+async def locks(bus: DBusConnection) -> list[tuple[str, str, str]] | None:
+    """The locks that logind lists, as (what, who, mode); None while it does not answer."""
+    reply = await bus.call(LOGIND, LOGIND_PATH, f"{LOGIND}.Manager", "ListInhibitors")
+    return None if reply is None else [(row[0], row[1], row[3]) for row in reply[0]]

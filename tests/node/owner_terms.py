@@ -29,4 +29,5 @@ FULL_TERMS = OwnerTerms(
     caps_idle=ResourceCaps(memory_gb=12.0),
     caps_present=ResourceCaps(memory_gb=4.0, power_w=60.0),
     tell_pool=ReasonNotice.STATE,
+    keep_awake=False,
 )

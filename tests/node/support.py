@@ -51,6 +51,7 @@ from entraide_node.engines.base import (
 from entraide_node.machine_probes import MachineProbes
 from entraide_node.machine_setup import EngineInstance, MachineSetup
 from entraide_node.model_manager.catalogue_source import CatalogueSource
+from entraide_node.sleep_inhibitor import TakeLock
 
 DEADLINE_S = 20.0
 NODE, GATEWAY, MODEL = "node-1", "desk-1", "small"
@@ -233,12 +234,15 @@ async def read_terms(agent: Agent) -> None:
 @asynccontextmanager
 async def serving(
     config: NodeConfig, engine: Engine, *, meters: tuple[PowerMeter, ...] = (),
-    probes: MachineProbes | None = None,
+    probes: MachineProbes | None = None, take_lock: TakeLock | None = None,
 ) -> AsyncIterator[Agent]:  # fmt: skip
     """An agent at work that has read its owner's terms; it has left when this ends."""
     instance = EngineInstance(engine, replica(engine.facts), measured_at=time.time())
     machine = MachineSetup((instance,), POWER, meters)
-    agent = Agent(config, machine=machine, model_source=CatalogueSource(config), probes=probes)
+    agent = Agent(
+        config, machine=machine, model_source=CatalogueSource(config), probes=probes,
+        take_lock=take_lock,
+    )  # fmt: skip
     task = asyncio.create_task(agent.run())
     try:
         await read_terms(agent)

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import pty
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -10,13 +12,14 @@ from math import inf
 from pathlib import Path
 
 import pytest
-from dbus_fast import Variant
+from dbus_fast import BusType, Variant
 from tests.node import desktops
 
 from entraide_node.idle_detection import terminals
 from entraide_node.idle_detection.activity import Activity
-from entraide_node.idle_detection.desktop import DesktopClient, parse_session
-from entraide_node.idle_detection.detector import LinuxIdleDetector, MacIdleDetector
+from entraide_node.idle_detection.desktop import DBusConnection, DesktopClient, parse_session
+from entraide_node.idle_detection.detector import MacIdleDetector
+from entraide_node.idle_detection.linux import LinuxIdleDetector
 from entraide_node.idle_detection.wayland import WaylandClient
 from entraide_node.idle_detection.x11 import X11Client, find_cookie
 
@@ -27,6 +30,7 @@ needs_bus = pytest.mark.needs("dbus-daemon")
 NOBODY = "unix:path=/nowhere/bus"
 LOGIND, MUTTER = "org.freedesktop.login1", "org.gnome.Mutter.IdleMonitor"
 SAVER, MANAGER = "org.freedesktop.ScreenSaver", "org.gnome.SessionManager"
+KDE_NAMES = ("org.freedesktop.PowerManagement.Inhibit", "org.kde.Solid.PowerManagement")
 
 
 async def told(look: LinuxIdleDetector, holds: Callable[[Activity], bool]) -> Activity:
@@ -135,6 +139,26 @@ async def test_gnome_tells_by_its_idle_monitor(tmp_path: Path) -> None:
 
     assert Activity(400.0, "mutter") == rested
     assert Activity(0.0, "mutter", watching=True) == film
+
+
+@needs_bus
+async def test_our_own_lock_is_no_sign_of_the_owner(tmp_path: Path) -> None:
+    """KDE repeats the locks of logind; ours keeps no owner there, and a film does."""
+    async with (
+        desktops.message_bus(tmp_path) as address,
+        desktops.serving(address, *KDE_NAMES) as kde,
+    ):
+        desktop = DesktopClient(DBusConnection(BusType.SESSION, address), None)
+        ours, film = ["Entraide", "A request is being answered"], ["mpv", "Playing a film"]
+        kde.answers = {"HasInhibit": ("b", True), "ListInhibitions": ("a(ss)", [ours])}
+        alone = await desktop.is_screen_kept_on()
+        kde.answers["ListInhibitions"] = ("a(ss)", [ours, film])
+        together = await desktop.is_screen_kept_on()
+        del kde.answers["ListInhibitions"]
+        unlisted = await desktop.is_screen_kept_on()
+        await desktop.close()
+
+    assert (False, True, True) == (alone, together, unlisted)
 
 
 class Answering:
@@ -323,3 +347,15 @@ def test_secrets_of_displays_are_found_by_number() -> None:
     assert desktops.COOKIE == find_cookie(raw, 5)
     assert b"" == find_cookie(raw, 4)
     assert b"" == find_cookie(raw[:7], 3)
+
+
+def test_an_agent_elsewhere_than_on_linux_does_without_the_library_for_d_bus() -> None:
+    """All that an agent loads at its start loads where that library is not installed."""
+    loaded = (
+        "import sys; sys.modules['dbus_fast'] = None\n"
+        "import entraide_node.main, entraide_node.cli, entraide_node.doctor.cli_output\n"
+        "import entraide_node.page.server, entraide_node.service_commands"
+    )
+    ended = subprocess.run([sys.executable, "-c", loaded], check=False, capture_output=True)
+
+    assert (0, b"") == (ended.returncode, ended.stderr)

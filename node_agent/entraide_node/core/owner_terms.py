@@ -98,6 +98,7 @@ class OwnerTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         settle_s: how long no rule may be effective before work starts again, seconds.
         caps_idle, caps_present: caps while the owner is absent, and while present.
         tell_pool: what the pool is told of the terms.
+        keep_awake: whether the machine is kept from falling asleep by itself while runs are active.
     """
 
     hours: tuple[WeeklyHours, ...] = ()
@@ -118,6 +119,7 @@ class OwnerTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     caps_idle: ResourceCaps = ResourceCaps()
     caps_present: ResourceCaps = ResourceCaps()
     tell_pool: ReasonNotice = ReasonNotice.REASON
+    keep_awake: bool = True
 
 
 _LENT_WHILE_PRESENT: Mapping[PresencePolicy, Lending] = MappingProxyType(

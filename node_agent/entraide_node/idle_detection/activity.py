@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+RECENT_INPUT_S = 300.0  # terminal input this recent proves presence, even if a desktop is unknown
+
 
 class Activity(Struct, frozen=True):
     """Whether somebody uses the machine.

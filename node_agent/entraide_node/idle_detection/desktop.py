@@ -25,7 +25,8 @@ INHIBIT_IDLE = 8  # a flag of GNOME's session manager
 SESSIONS_MAX = 64
 GRAPHICAL = ("x11", "wayland", "mir")
 
-LOGIND = "org.freedesktop.login1"
+LOGIND, LOGIND_PATH = "org.freedesktop.login1", "/org/freedesktop/login1"
+OUR_NAME = "Entraide"  # of our own locks, which say nothing of the owner
 PROPERTIES = "org.freedesktop.DBus.Properties"
 
 
@@ -88,6 +89,40 @@ class DBusConnection:
         bus, self._bus = self._bus, None
         if bus is not None:
             bus.disconnect()
+
+
+async def take_idle_lock(why: str, *, system_bus: str | None) -> int | None:
+    """Takes a lock of logind against the sleep of an unused machine, over its own connection.
+
+    Args:
+        why: reason that logind lists.
+        system_bus: address of the bus; None for the default one.
+
+    Returns:
+        The descriptor that holds the lock, which no child process inherits; None without one.
+    """
+    message = Message(
+        destination=LOGIND, path=LOGIND_PATH, interface=f"{LOGIND}.Manager", member="Inhibit",
+        signature="ssss", body=["idle", OUR_NAME, why, "block"],
+    )  # fmt: skip
+    bus: MessageBus | None = None
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            bus = MessageBus(system_bus, bus_type=BusType.SYSTEM, negotiate_unix_fd=True)
+            await bus.connect()
+            reply = await bus.call(message)
+    except (OSError, EOFError, TimeoutError, DBusError, AuthError, InvalidAddressError):
+        return None
+    finally:
+        if bus is not None:
+            bus.disconnect()
+    descriptors = list(reply.unix_fds)
+    for descriptor in descriptors[1:]:
+        os.close(descriptor)
+    if not descriptors:
+        return None
+    os.set_inheritable(descriptors[0], False)
+    return descriptors[0]
 
 
 def find_session_address(environ: Mapping[str, str]) -> str | None:
@@ -188,7 +223,16 @@ class DesktopClient:
         kde = "org.freedesktop.PowerManagement.Inhibit"
         path = "/org/freedesktop/PowerManagement/Inhibit"
         reply = await self._call_session(kde, path, kde, "HasInhibit")
-        return reply is not None and bool(reply[0])
+        return reply is not None and bool(reply[0]) and not await self._is_kept_on_by_us()
+
+    async def _is_kept_on_by_us(self) -> bool:
+        """Tells whether KDE's answer comes only from our own lock at logind, which it repeats."""
+        kde = "org.kde.Solid.PowerManagement.PolicyAgent"
+        path = "/org/kde/Solid/PowerManagement/PolicyAgent"
+        reply = await self._call_session(
+            "org.kde.Solid.PowerManagement", path, kde, "ListInhibitions"
+        )
+        return reply is not None and all(row[0] == OUR_NAME for row in reply[0])
 
     async def list_sessions(self, *, now: float) -> list[LoginSession]:
         """Returns the sessions of signed-in users; [] without logind.
@@ -197,7 +241,7 @@ class DesktopClient:
             now: seconds since the epoch.
         """
         manager = f"{LOGIND}.Manager"
-        listed = await self._call_system(LOGIND, "/org/freedesktop/login1", manager, "ListSessions")
+        listed = await self._call_system(LOGIND, LOGIND_PATH, manager, "ListSessions")
         sessions: list[LoginSession] = []
         for listed_session in (listed[0] if listed else [])[:SESSIONS_MAX]:
             reply = await self._call_system(

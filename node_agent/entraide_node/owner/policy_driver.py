@@ -95,6 +95,11 @@ class PolicyDriver:
         """Returns the hours and caps that the pool is told; None if the owner tells none."""
         return told_terms(self._file.terms)
 
+    @property
+    def keeps_awake(self) -> bool:
+        """Whether the owner lets active runs keep the machine awake."""
+        return self._file.terms.keep_awake
+
     def limits(self) -> LendingLimits:
         """Returns the current limits of lending."""
         return LendingLimits() if self._outcome is None else self._outcome.limits

@@ -28,7 +28,7 @@ from entraide_node.page.fields import (
 from entraide_node.page.hours_rows import fields_to_hours, hours_to_fields
 
 SHOWN = "shown"  # field with the terms that a form showed
-CHECKS = ("own_first", "surplus_only", "on_battery")
+CHECKS = ("own_first", "surplus_only", "on_battery", "keep_awake")
 CHOICES: Mapping[str, Sequence[str]] = {
     "present": tuple(PresencePolicy),
     "unseen": tuple(UnknownPresencePolicy),
