@@ -18,13 +18,14 @@ import structlog
 
 import entraide
 from entraide.lent_terms import LentTerms
-from entraide.types import Basis, EnergyStatus, Lending, NodeCard, Rates, Replica
+from entraide.types import Basis, EnergyStatus, Lending, NodeCard, Rates, Replica, Sandbox
 from entraide.wire.messages import PROTOCOL, Heartbeat, Hello, Welcome
 from entraide_node.bus import NodeBus
 from entraide_node.config import NodeConfig
 from entraide_node.core.owner_policy import LendingLimits
 from entraide_node.energy.power_sampler import PowerSampler
 from entraide_node.energy.site_meters import SiteMeters
+from entraide_node.engines.sandbox import kind_sandbox, weakest_sandbox
 from entraide_node.model_manager.engine_manager import EngineManager
 from entraide_node.owner import files as owner_files
 from entraide_node.report_outbox import ReportOutbox
@@ -200,8 +201,15 @@ class Announcer:
             ),
             energy=None, rtt_s=self.rtt_s, agent=entraide.__version__,
             loadable=self._engines.loadable_models(), loading=self._engines.loading_models(),
-            models_bytes=models_bytes,
+            models_bytes=models_bytes, sandbox=self._sandbox(),
         )  # fmt: skip
+
+    def _sandbox(self) -> Sandbox:
+        """The weakest sandbox of the engines that serve, and of those that could be loaded."""
+        wanted = self._config.models.sandbox
+        kinds = {offer.engine for offer in self._engines.loadable_models()}
+        loadable = (kind_sandbox(kind, wanted=wanted) for kind in sorted(kinds))
+        return weakest_sandbox((*self._engines.sandboxes(), *loadable))
 
     def energy_status(self, now: float) -> EnergyStatus | None:
         """Returns the site's surplus: measured, else declared."""

@@ -35,6 +35,15 @@ class Control(StrEnum):
     UNSTATED = ""  # a node: counts as other; a request: the policy's default
 
 
+class Sandbox(StrEnum):
+    """What closes a node's engines in, as the node states; the weakest of them counts."""
+
+    NONE = "none"
+    LANDLOCK = "landlock"  # Linux: Landlock, and a filter of system calls
+    BUBBLEWRAP = "bubblewrap"  # Linux: namespaces
+    SEATBELT = "seatbelt"  # macOS
+
+
 class SurplusEvidence(StrEnum):
     """What backs the renewable surplus that a node reports, as the operator vouches.
 

@@ -23,6 +23,7 @@ from entraide.enums import (
     NodeState,
     Outcome,
     Promise,
+    Sandbox,
     SurplusEvidence,
     Task,
 )
@@ -44,8 +45,9 @@ __all__ = [
     "START_MARK", "UNKNOWN", "UNKNOWN_PLACE", "Basis", "Candidate", "Candidates", "ComparedModel",
     "Control", "DataClass", "Effort", "EnergyStatus", "Exclusion", "Explanation", "JobClass",
     "JobKind", "JobState", "Lending", "Loadable", "ModelQuote", "NodeCard", "NodeState", "Outcome",
-    "Power", "Promise", "Rates", "Receipt", "ReceiptRun", "Replica", "RequestFacts", "ServerPlace",
-    "Settlement", "SurplusEvidence", "Task", "Terms", "ThinkingTerms", "Usage", "account_of",
+    "Power", "Promise", "Rates", "Receipt", "ReceiptRun", "Replica", "RequestFacts", "Sandbox",
+    "ServerPlace", "Settlement", "SurplusEvidence", "Task", "Terms", "ThinkingTerms", "Usage",
+    "account_of",
 ]  # fmt: skip
 
 
@@ -174,6 +176,7 @@ class NodeCard(Struct, frozen=True, gc=False):
         terms: its owner's hours and caps; None where the owner does not let the pool know them.
         node_key: the node's public key on the bus (set by the pool from its record, not by the
             node); "" where there is no bus.
+        sandbox: what closes in the engines that it runs and could load: the weakest of them.
     """
 
     node: str
@@ -193,6 +196,7 @@ class NodeCard(Struct, frozen=True, gc=False):
     surplus_evidence: SurplusEvidence = SurplusEvidence.NONE
     terms: LentTerms | None = None
     node_key: str = ""
+    sandbox: Sandbox = Sandbox.NONE
 
 
 KEY_HASH_CHARS = 24  # of the hash of an idempotency key
@@ -246,6 +250,7 @@ class RequestFacts(Struct, frozen=True, gc=False):
         language_basis: how the language was obtained: ``declared`` by the client, ``estimated``
             from the text, or ``default``, the pool's, in place of which the co-op's counts.
         openness: class that the model must reach, or a higher one of the policy; "" for any.
+        sandboxed: whether the node's engines must run in a sandbox, which the policy decides.
     """
 
     job: str
@@ -280,6 +285,7 @@ class RequestFacts(Struct, frozen=True, gc=False):
     language: str = ""
     language_basis: Basis = Basis.DECLARED
     openness: OpennessClass = OpennessClass.UNSTATED
+    sandboxed: bool = False
 
     @property
     def idempotency_key(self) -> str:

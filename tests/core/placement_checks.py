@@ -4,7 +4,7 @@ The checks use the request, the node's card and the members' terms. They read th
 only where the promise is about these counts.
 """
 
-from entraide.types import Control, NodeState
+from entraide.types import Control, NodeState, Sandbox
 from entraide.units import UWH_PER_WH
 from entraide_scheduler.core.accounting import PER_UNIT
 from entraide_scheduler.core.accounting.quotas import AT_PLACEMENT
@@ -43,6 +43,7 @@ def node_may_run_it(node: Node, model: str, job: Job) -> None:
     assert node.state is NodeState.LIVE
     assert node.accepting
     assert facts.data_class in node.card.data_classes
+    assert not facts.sandboxed or node.card.sandbox is not Sandbox.NONE
     assert f"{node.card.zone}-".startswith(f"{facts.jurisdiction}-") or not facts.jurisdiction
     assert node.card.controlled_by in ACCEPTED[facts.controlled_by]
     assert set(facts.features) <= set(replica.features)

@@ -32,6 +32,7 @@ from entraide.wire.messages import (
     UsageReport,
 )
 from entraide_node.config import LlamaCpp, MetricsConfig, dump_config
+from entraide_node.engines.sandbox import kind_sandbox
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(180)]
 
@@ -129,6 +130,7 @@ async def test_a_real_answer(bus: NatsPool, peer: Peer, tmp_path: Path, rates: P
     assert (MODEL, 512, 2) == (replica.model, replica.context_tokens, replica.slots)
     assert replica.revision.startswith("sha256:")
     assert replica.engine.startswith("llama.cpp/")
+    assert kind_sandbox("llama.cpp", wanted=True) is card.sandbox
     assert Basis.MEASURED is replica.rates.basis
     assert replica.rates.prefill_tokens_per_s > 0
     assert (Outcome.COMPLETED, Basis.MEASURED) == (report.outcome, report.usage.counted)

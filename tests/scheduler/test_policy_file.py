@@ -273,6 +273,8 @@ def shown(default: object) -> str:
         return "required"
     if default == "":
         return '`""`'
+    if default == ():
+        return "`[]`"
     words = {None: "none", True: "true", False: "false"}
     known = default is None or isinstance(default, bool)
     return f"`{words[default]}`" if known else f"`{default}`"

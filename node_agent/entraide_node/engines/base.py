@@ -12,7 +12,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from entraide.models import EMBEDDINGS, EMBEDDINGS_ONLY
-from entraide.types import Basis, Outcome, Rates
+from entraide.types import Basis, Outcome, Rates, Sandbox
 from entraide.wire.messages import Resume
 
 CHAT = "/v1/chat/completions"
@@ -46,6 +46,7 @@ class EngineFacts(Struct, frozen=True):
             ``repetition_penalty``, ``stop_token_ids``, ``embeddings`` (also ``embeddings_only``,
             ``dimensions``).
         api_base: its address (``unix:///…`` or ``http://…``); "" while it has none.
+        sandbox: what closes its process in.
     """
 
     name: str
@@ -57,6 +58,7 @@ class EngineFacts(Struct, frozen=True):
     threads: int
     features: tuple[str, ...]
     api_base: str
+    sandbox: Sandbox = Sandbox.NONE
 
 
 class EngineProblem(Struct, frozen=True):

@@ -23,6 +23,7 @@ from entraide.decoding import decode_json
 from entraide.models import EMBEDDINGS, THINKING_BUDGET
 from entraide.resuming import RESUME
 from entraide.thinking import TEMPLATE_ARGUMENTS
+from entraide.types import Sandbox
 from entraide_node.core.step_times import STEP_TOKENS
 from entraide_node.engines.base import EMBEDDING_FEATURES, EngineFacts, EngineProblem
 from entraide_node.engines.child_connection import loading_timeout_s
@@ -32,7 +33,7 @@ from entraide_node.engines.llamacpp_props import parse_features, parse_slot_cont
 from entraide_node.engines.process import CappedLog, EngineProcess, spawn_module
 from entraide_node.engines.sandbox import (
     SandboxNeeds,
-    find_sandbox_problem,
+    kind_sandbox,
     sandbox_command,
     sandbox_environment,
 )
@@ -129,9 +130,11 @@ class _LlamaCppChild:
         self._started = self._child_config(folder)
         launcher: tuple[str, ...] = ()
         environment = dict(os.environ)
-        if self._config.sandbox and folder is not None and not find_sandbox_problem():
+        sandbox = kind_sandbox(NAME, wanted=self._config.sandbox and folder is not None)
+        if folder is not None and sandbox is not Sandbox.NONE:
             launcher = await asyncio.to_thread(self._launcher, folder)
             environment = sandbox_environment(folder)
+        self.facts = replace(self.facts, sandbox=sandbox)
         return await spawn_module(
             MODULE,
             first_line=msgspec.json.encode(self._started),

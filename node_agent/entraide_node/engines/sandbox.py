@@ -14,7 +14,7 @@ import os
 import platform
 import site
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -22,9 +22,11 @@ import msgspec
 import psutil
 from msgspec import Struct
 
+from entraide.types import Sandbox
 from entraide_node.engines import sandbox_launcher
 from entraide_node.engines.system_calls import PROCESSORS, CallNeeds, build_filter
 
+SANDBOXED_KINDS = ("llama.cpp",)
 LAUNCHER = Path(sandbox_launcher.__file__)
 MEMORY_PART = 0.9  # of the machine's memory, for one engine
 OPEN_FILES_MAX = 4096
@@ -124,6 +126,26 @@ def find_sandbox_problem() -> str:
     if platform.machine() not in PROCESSORS:
         return "processor"
     return "" if landlock_version() > 0 else "landlock"
+
+
+def kind_sandbox(kind: str, *, wanted: bool) -> Sandbox:
+    """Returns what closes in the engines of a kind on this machine.
+
+    Args:
+        kind: name of the engine.
+        wanted: whether its owner lets it have a sandbox.
+    """
+    has_sandbox = wanted and kind in SANDBOXED_KINDS and not find_sandbox_problem()
+    return Sandbox.LANDLOCK if has_sandbox else Sandbox.NONE
+
+
+def weakest_sandbox(sandboxes: Iterable[Sandbox]) -> Sandbox:
+    """Returns the weakest of several sandboxes; none for no engine.
+
+    >>> str(weakest_sandbox((Sandbox.LANDLOCK, Sandbox.NONE))), str(weakest_sandbox(()))
+    ('none', 'none')
+    """
+    return min(sandboxes, key=list(Sandbox).index, default=Sandbox.NONE)
 
 
 @cache

@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 from msgspec.structs import replace
 
-from entraide.types import Loadable, Replica
+from entraide.types import Loadable, Replica, Sandbox
 from entraide_node.config import Attach
 from entraide_node.core import rate_drift
 from entraide_node.core.model_manager import (
@@ -141,6 +141,11 @@ class EngineManager:
     def loadable_models(self) -> tuple[Loadable, ...]:
         """Returns the loadable models for the node's card."""
         return self._source.loadable
+
+    def sandboxes(self) -> tuple[Sandbox, ...]:
+        """Returns what closes in each engine that serves, for the node's card."""
+        models = self._manager.listed_models(time.monotonic())
+        return tuple(self._instances[model].engine.facts.sandbox for model in models)
 
     def loading_models(self) -> tuple[str, ...]:
         """Returns the models that are being loaded, for the node's card."""

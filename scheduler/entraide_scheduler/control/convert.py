@@ -80,6 +80,7 @@ def node_message(
     engines = {replica.engine for replica in card.replicas}
     engines |= {offer.engine for offer in card.loadable}
     message.engines.extend(sorted({engine.partition("/")[0] for engine in engines}))
+    message.sandbox = card.sandbox.value
     message.false_alarms = view.false_alarms
     message.rests.extend(
         admin_pb2.Rest(

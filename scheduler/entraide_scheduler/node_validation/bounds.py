@@ -147,6 +147,7 @@ BOUNDS: Mapping[type[Struct], Mapping[str, Bound]] = MappingProxyType(
             "surplus_evidence": _ENUM,
             "terms": StructBound("hours and caps that its owner tells"),
             "node_key": TextBound(NAME_CHARS, "its key; the pool's record counts"),
+            "sandbox": _ENUM,
         },
         LentTerms: {
             "hours": ListBound(64, (StructBound("a time range"),), "time ranges of one owner"),

@@ -75,7 +75,7 @@ def _register_views(nodes: typer.Typer, lang: str) -> None:
         if json:
             output.print_json(listed)
             return
-        names = ("node", "coop", "place", "state", "running", "surplus", "models")
+        names = ("node", "coop", "place", "state", "running", "surplus", "sandbox", "models")
         headings = [i18n.text(f"col-{name}", lang) for name in names]
         output.print_table(headings, [_row(node, lang) for node in listed])
 
@@ -200,6 +200,7 @@ def _row(node: "admin_pb2.Node", lang: str) -> list[str]:
         _state(node, lang),
         f"{node.running}/{node.slots}",
         f"{i18n.decimal(node.surplus_w, lang)} W",
+        i18n.word("sandbox", node.sandbox, lang),
         ", ".join(node.models),
     ]
 
@@ -234,6 +235,7 @@ def _print(node: "admin_pb2.Node", lang: str) -> None:
         "prefill": f"{i18n.decimal(node.prefill_tokens_per_s, lang)}/s",
         "seen": output.format_time(node.seen_at, lang),
         "agent": node.agent,
+        "sandbox": i18n.word("sandbox", node.sandbox, lang),
         "node-key": node.public_key,
     }
     if node.vouched_at:

@@ -683,6 +683,11 @@ rule-engine_keeps_prompts = has an engine that may keep questions, so it answers
    *[other] {" "}(asked for: { $data_class })
 }
     .otherwise = if the data had been public
+rule-not_sandboxed = runs an engine without a sandbox, which the policy requires{ $data_class ->
+    [none] {" "}for data of this class
+   *[other] {" "}for { $data_class } data
+}
+    .otherwise = if the data had been of a class for which the policy requires no sandbox
 rule-context_too_small = has too short a context{ $context_tokens ->
     [none] {""}
    *[other] {" "}({ $context_tokens } tokens{ $needed_tokens ->
@@ -1139,6 +1144,10 @@ state-completed = completed
 state-cancelled = cancelled
 state-failed = failed
 state-refused = refused
+sandbox-none = none
+sandbox-landlock = Landlock
+sandbox-bubblewrap = bubblewrap
+sandbox-seatbelt = Seatbelt
 approval-approved = approved
 approval-waiting = waits for the operator
 approval-revoked = revoked
@@ -2100,6 +2109,7 @@ col-evidence = EVIDENCE OF SURPLUS
 col-vouched = VOUCHED FOR
 col-data = DATA
 col-agent = AGENT
+col-sandbox = SANDBOX
 col-node-key = KEY
 col-resting = BACK-OFF
 col-shares = SHARES

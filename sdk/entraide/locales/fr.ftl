@@ -684,6 +684,11 @@ rule-engine_keeps_prompts = a un moteur qui garde peut-être les questions : el
    *[other] {" "}(demandé : { $data_class })
 }
     .otherwise = si les données avaient été publiques
+rule-not_sandboxed = a un moteur sans bac à sable, alors que la politique en exige un pour les données { $data_class ->
+    [none] de cette classe
+   *[other] de la classe « { $data_class } »
+}
+    .otherwise = si les données avaient été d’une classe pour laquelle la politique n’exige pas de bac à sable
 rule-context_too_small = a un contexte trop court{ $context_tokens ->
     [none] {""}
    *[other] {" "}({ $context_tokens } jetons{ $needed_tokens ->
@@ -1140,6 +1145,10 @@ state-completed = terminée
 state-cancelled = annulée
 state-failed = échouée
 state-refused = refusée
+sandbox-none = aucun
+sandbox-landlock = Landlock
+sandbox-bubblewrap = bubblewrap
+sandbox-seatbelt = Seatbelt
 approval-approved = approuvé
 approval-waiting = attend l’exploitant
 approval-revoked = révoqué
@@ -2101,6 +2110,7 @@ col-evidence = PREUVE DU SURPLUS
 col-vouched = ATTESTÉ
 col-data = DONNÉES
 col-agent = AGENT
+col-sandbox = BAC À SABLE
 col-node-key = CLÉ
 col-resting = TEMPORISATION
 col-shares = PARTS

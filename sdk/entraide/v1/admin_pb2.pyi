@@ -225,6 +225,7 @@ class Node(_message.Message):
     PUBLIC_KEY_FIELD_NUMBER: _builtins.int
     MODELS_BYTES_FIELD_NUMBER: _builtins.int
     ENGINES_FIELD_NUMBER: _builtins.int
+    SANDBOX_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     coop: _builtins.str
     site: _builtins.str
@@ -267,6 +268,10 @@ class Node(_message.Message):
     """Its key on the bus, which is what the node is; its name is given to no other key."""
     models_bytes: _builtins.int
     """Memory for the models that the pool loads, bytes; 0 where the owner chooses what it loads."""
+    sandbox: _builtins.str
+    """What closes in the engines that it runs and could load, the weakest of them: none, landlock,
+    bubblewrap or seatbelt; "" when it never said hello.
+    """
     @_builtins.property
     def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -324,10 +329,11 @@ class Node(_message.Message):
         public_key: _builtins.str = ...,
         models_bytes: _builtins.int = ...,
         engines: _abc.Iterable[_builtins.str] | None = ...,
+        sandbox: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_newcomer_runs", b"_newcomer_runs", "newcomer_runs", b"newcomer_runs", "quarantine", b"quarantine"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_newcomer_runs", b"_newcomer_runs", "accepting", b"accepting", "active_w", b"active_w", "agent", b"agent", "approval", b"approval", "controlled_by", b"controlled_by", "coop", b"coop", "data_classes", b"data_classes", "device", b"device", "engines", b"engines", "evidence_document", b"evidence_document", "false_alarms", b"false_alarms", "load_refusals", b"load_refusals", "marks", b"marks", "models", b"models", "models_bytes", b"models_bytes", "newcomer_runs", b"newcomer_runs", "node", b"node", "power_basis", b"power_basis", "prefill_tokens_per_s", b"prefill_tokens_per_s", "public_key", b"public_key", "quarantine", b"quarantine", "reason", b"reason", "rests", b"rests", "running", b"running", "said_zone", b"said_zone", "seen_at", b"seen_at", "site", b"site", "slots", b"slots", "state", b"state", "surplus_evidence", b"surplus_evidence", "surplus_w", b"surplus_w", "tpot_base_s", b"tpot_base_s", "tpot_per_sequence_s", b"tpot_per_sequence_s", "vouched_at", b"vouched_at", "vouched_by", b"vouched_by", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_newcomer_runs", b"_newcomer_runs", "accepting", b"accepting", "active_w", b"active_w", "agent", b"agent", "approval", b"approval", "controlled_by", b"controlled_by", "coop", b"coop", "data_classes", b"data_classes", "device", b"device", "engines", b"engines", "evidence_document", b"evidence_document", "false_alarms", b"false_alarms", "load_refusals", b"load_refusals", "marks", b"marks", "models", b"models", "models_bytes", b"models_bytes", "newcomer_runs", b"newcomer_runs", "node", b"node", "power_basis", b"power_basis", "prefill_tokens_per_s", b"prefill_tokens_per_s", "public_key", b"public_key", "quarantine", b"quarantine", "reason", b"reason", "rests", b"rests", "running", b"running", "said_zone", b"said_zone", "sandbox", b"sandbox", "seen_at", b"seen_at", "site", b"site", "slots", b"slots", "state", b"state", "surplus_evidence", b"surplus_evidence", "surplus_w", b"surplus_w", "tpot_base_s", b"tpot_base_s", "tpot_per_sequence_s", b"tpot_per_sequence_s", "vouched_at", b"vouched_at", "vouched_by", b"vouched_by", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__newcomer_runs: _TypeAlias = _typing.Literal["newcomer_runs"]  # noqa: Y015
     _WhichOneofArgType__newcomer_runs: _TypeAlias = _typing.Literal["_newcomer_runs", b"_newcomer_runs"]  # noqa: Y015

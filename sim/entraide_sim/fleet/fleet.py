@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from entraide.resuming import RESUME
-from entraide.types import Basis, Control, NodeCard, Power, Rates, Replica, SurplusEvidence
+from entraide.types import Basis, Control, NodeCard, Power, Rates, Replica, Sandbox, SurplusEvidence
 from entraide_node.core.owner_terms import OwnerTerms, PresencePolicy, WeeklyHours, parse_hours
 from entraide_sim import catalogue
 from entraide_sim.catalogue import Device, ModelFootprint
@@ -159,6 +159,7 @@ def _make_spec(model: ScenarioModel, group: NodeGroup, site: ScenarioSite, name:
             rtt_s=site.rtt_s,
             agent="sim",
             controlled_by=Control.MEMBER,  # the co-ops of a scenario are the pool's members
+            sandbox=Sandbox.LANDLOCK,  # a scenario has no engines that would be excluded
             surplus_evidence=SurplusEvidence.METER,  # and their sites' surplus is metered
         ),
         rates=rates,

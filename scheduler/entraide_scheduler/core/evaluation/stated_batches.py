@@ -152,12 +152,14 @@ def with_policy_defaults(state: State, facts: RequestFacts) -> RequestFacts:
     controlled_by = facts.controlled_by or state.policy.controlled_by
     openness = max(facts.openness, state.policy.openness, key=lambda asked: asked.rank)
     facts = _with_coop_language(state, _with_thinking(state, facts))
-    own = facts.jurisdiction, facts.controlled_by, facts.openness
-    if (jurisdiction, controlled_by, openness) == own:
+    sandboxed = facts.data_class in state.policy.sandboxed
+    own = facts.jurisdiction, facts.controlled_by, facts.openness, facts.sandboxed
+    if (jurisdiction, controlled_by, openness, sandboxed) == own:
         return facts
     return structs.replace(
-        facts, jurisdiction=jurisdiction, controlled_by=controlled_by, openness=openness
-    )
+        facts, jurisdiction=jurisdiction, controlled_by=controlled_by, openness=openness,
+        sandboxed=sandboxed,
+    )  # fmt: skip
 
 
 def _with_coop_language(state: State, facts: RequestFacts) -> RequestFacts:

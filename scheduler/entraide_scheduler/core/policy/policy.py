@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from entraide.models import OpennessClass
 from entraide.quality_terms import QualityTerms
-from entraide.types import Control, Effort, JobClass
+from entraide.types import Control, DataClass, Effort, JobClass
 
 
 class QuotaKind(StrEnum):
@@ -402,6 +402,7 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
         approval: how a machine that joins is approved.
         openness: class of openness that each model must reach, by the Model Openness Framework; ""
             for any. A request may require a higher one, and no lower one.
+        sandboxed: data classes that are given only to machines whose engines run in a sandbox.
     """
 
     version: str
@@ -424,3 +425,4 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     reasoning: Reasoning = Reasoning()
     quality: QualityTerms = QualityTerms()
     openness: OpennessClass = OpennessClass.UNSTATED
+    sandboxed: tuple[DataClass, ...] = ()

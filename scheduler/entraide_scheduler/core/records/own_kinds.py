@@ -6,7 +6,7 @@ card's.
 
 from typing import NamedTuple
 
-from entraide.types import Control, DataClass, NodeCard, Replica
+from entraide.types import Control, DataClass, NodeCard, Replica, Sandbox
 
 
 class OwnKind(NamedTuple):
@@ -19,6 +19,7 @@ class OwnKind(NamedTuple):
     data_classes: tuple[DataClass, ...]
     controlled_by: Control = Control.UNSTATED
     revision: str = ""
+    sandbox: Sandbox = Sandbox.NONE
 
 
 _OF_REPLICA = frozenset(Replica.__struct_fields__)

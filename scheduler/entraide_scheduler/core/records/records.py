@@ -61,6 +61,7 @@ class Shape(Struct, frozen=True, gc=False):
         openness, model_openness: class that the model must reach, and the class that it has; both
             "" where none is required.
         open_revisions: checksums of the model's weights if they reach the class.
+        sandboxed: whether the node's engines must run in a sandbox.
     """
 
     model: str
@@ -80,6 +81,7 @@ class Shape(Struct, frozen=True, gc=False):
     openness: OpennessClass = OpennessClass.UNSTATED
     model_openness: OpennessClass = OpennessClass.UNSTATED
     open_revisions: tuple[str, ...] = ()
+    sandboxed: bool = False
 
 
 class Hold(Struct, frozen=True, gc=False):

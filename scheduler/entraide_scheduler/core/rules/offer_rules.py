@@ -15,7 +15,7 @@ from entraide.models import (
     Openness,
     OpennessClass,
 )
-from entraide.types import Control, DataClass
+from entraide.types import Control, DataClass, Sandbox
 from entraide_scheduler.core.records import Node, Shape
 from entraide_scheduler.core.rules.rule import (
     EXAMPLE_MODEL,
@@ -226,6 +226,23 @@ ENGINE_KEEPS_PROMPTS = Rule(
     ),
 )
 
+NOT_SANDBOXED = Rule(
+    code="not_sandboxed",
+    excluded_if="its engines, or one of them, run without a [sandbox]"
+    "(../reference/engines.md#sandbox), and the policy requires one for data of this class",
+    waiting_helps=False,
+    filter=OfferFilter(
+        lambda site, _offer, _coop, needs: needs.sandboxed and site.sandbox is Sandbox.NONE
+    ),
+    lifted=lambda _node, _shape: Change(shapes=({"sandboxed": False},)),
+    values=lambda _, shape: {"data_class": shape.data_class.value},
+    example=Example(
+        able={"sandbox": Sandbox.LANDLOCK},
+        facts={"sandboxed": True},
+        values={"data_class": DataClass.INTERNAL.value},
+    ),
+)
+
 
 def _context_values(node: Node, shape: Shape) -> Values:
     offered = node.replicas[shape.model].context_tokens
@@ -255,5 +272,6 @@ OFFER_RULES = (
     DATA_CLASS_OWN_COOP,
     DATA_CLASS_REFUSED,
     ENGINE_KEEPS_PROMPTS,
+    NOT_SANDBOXED,
     CONTEXT_TOO_SMALL,
 )

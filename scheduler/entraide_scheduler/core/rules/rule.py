@@ -85,6 +85,10 @@ class Needs(Protocol):
     def open_revisions(self) -> tuple[str, ...]:
         """Checksums of the model's weights if they reach that class."""
 
+    @property
+    def sandboxed(self) -> bool:
+        """Whether the node's engines must run in a sandbox."""
+
 
 NEEDS = tuple(name for name, member in vars(Needs).items() if isinstance(member, property))
 needs_of: Callable[[Needs], tuple[object, ...]] = attrgetter(*NEEDS)  # key of all that is needed
