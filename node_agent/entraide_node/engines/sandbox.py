@@ -102,6 +102,7 @@ class SandboxPlan(Struct, frozen=True, kw_only=True):
         handled_fs, handled_net, scoped, attributes_bytes: Landlock's ruleset and its size.
         rules: paths with the rights beneath them; a path that does not exist is left out.
         filter: the system call filter, in hexadecimal.
+        scratch: folder that is removed when the engine has ended.
     """
 
     limits: dict[str, int]
@@ -112,6 +113,7 @@ class SandboxPlan(Struct, frozen=True, kw_only=True):
     attributes_bytes: int
     rules: tuple[tuple[str, int], ...]
     filter: str
+    scratch: str
 
 
 @cache
@@ -183,6 +185,7 @@ def plan_sandbox(needs: SandboxNeeds, *, scratch: Path) -> SandboxPlan:
         handled_fs=known[0], handled_net=known[1], scoped=known[2], attributes_bytes=known[3],
         rules=tuple(_rules(needs, scratch)),
         filter=build_filter(platform.machine(), calls).hex(),
+        scratch=str(scratch),
     )  # fmt: skip
 
 

@@ -6,6 +6,9 @@ program makes the system calls. It limits resources, gives up its privileges, ap
 then the system call filter, and executes the command in the same process, so that the process id
 stays the same and no code of the engine runs outside. If a step fails, it ends with a line on
 standard error.
+
+The engine may not remove its own folder, which lies among the owner's. A shell outside the sandbox
+does so when the engine has ended, and so has, perhaps, the agent.
 """
 
 import ast
@@ -19,6 +22,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 FAILED_STATUS = 71  # EX_OSERR of sysexits.h
+SHELL = "/bin/sh"
 MARK = "sandbox:"  # begins the line that says which step failed
 
 _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 24, 38, 47
@@ -38,8 +42,10 @@ def main() -> NoReturn:
     """Applies the plan and executes the command."""
     plan: dict[str, Any] = ast.literal_eval(sys.argv[1])
     command = sys.argv[2:]
-    step = "limits"
+    step = "folder"
     try:
+        _remove_at_end(plan["scratch"])
+        step = "limits"
         _set_limits(plan["limits"], tasks=plan["tasks"])
         step = "privileges"
         _drop_privileges()
@@ -52,6 +58,19 @@ def main() -> NoReturn:
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{MARK} {step}: {error}\n")
     sys.exit(FAILED_STATUS)
+
+
+def _remove_at_end(folder: str) -> None:
+    """Starts the shell that removes a folder once no process has the engine's end of a pipe."""
+    ends, engine = os.pipe()
+    if os.fork() == 0:
+        os.dup2(ends, 0)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing, 1)
+        os.dup2(nothing, 2)
+        os.execv(SHELL, (SHELL, "-c", 'read end; rm -rf -- "$0"', folder))  # noqa: S606
+    os.close(ends)
+    os.set_inheritable(engine, True)
 
 
 def _set_limits(limits: dict[str, int], *, tasks: int) -> None:
