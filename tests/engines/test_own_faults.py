@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from msgspec.structs import replace
 from tests.engines.own_environments import (
@@ -21,7 +22,7 @@ from tests.engines.own_environments import (
 from tests.engines.support import config, llamacpp, ran, request
 from tests.node.test_environments import NAME, Told, recipe, wheel
 
-from entraide import i18n
+from entraide import i18n, process_sandbox
 from entraide.types import Outcome
 from entraide_node.engines.base import EngineProblem
 from entraide_node.engines.environments import install_environment, read_record
@@ -72,7 +73,7 @@ async def test_too_little_memory(
     if kind == "llama.cpp":
         python = limited(tmp_path, Path(sys.executable), address_kib=ROOM_KIB[kind])
         monkeypatch.setattr("sys.executable", str(python))
-        engine = make_llama_cpp(config(slots=8, context_tokens=8192))
+        engine = make_llama_cpp(config(slots=8, context_tokens=8192, sandbox=False))
     else:
         python = limited(tmp_path, installed(ENVIRONMENT[kind]), address_kib=ROOM_KIB[kind])
         engine = on(kind, python, tmp_path, weights())
@@ -83,6 +84,18 @@ async def test_too_little_memory(
     assert "engine_no_memory" == problem.code, problem
     assert 2 == len({sentence.partition(" ")[0] for sentence in told(problem)})
     assert engine.pid is None
+
+
+async def test_too_little_memory_in_its_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that needs more than its sandbox gives says the same."""
+    total_bytes = psutil.virtual_memory().total
+    monkeypatch.setattr(process_sandbox, "MEMORY_PART", 300e6 / total_bytes)
+    engine = make_llama_cpp(config(slots=8, context_tokens=8192))
+
+    problem = await engine.start()
+
+    assert problem is not None
+    assert "engine_no_memory" == problem.code, problem
 
 
 def cut(folder: Path) -> None:

@@ -17,9 +17,9 @@ from tests.node import hostile_engine
 from tests.node.support import MODEL, configure
 from tests.waiting import eventually
 
+from entraide.process_sandbox import find_sandbox_problem
 from entraide_node import keys
 from entraide_node.config import LlamaCpp, dump_config
-from entraide_node.engines.sandbox import find_sandbox_problem
 from entraide_node.models.model_files import ModelFile, find_model
 
 ATTACKS = {attack.__name__ for attack in hostile_engine.ATTACKS}

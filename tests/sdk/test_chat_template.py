@@ -4,7 +4,9 @@ The published templates are in ``tests/data/templates``, with their sources and 
 EuroLLM, whose text is not there, a ChatML template written by hand has the form.
 """
 
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,6 +15,7 @@ from tests.core.builders import entry
 from entraide.catalogue.chat_template import check_template, read_template, render_prompts
 from entraide.catalogue.pin_fault import PinFault
 from entraide.models import TEMPLATE_TOKENS_MAX
+from entraide.process_sandbox import find_sandbox_problem
 from entraide.thinking import Effort, Thinking, ThinkingSigns, find_terms
 from entraide_scheduler.gateway.chat.fields import SystemMessage, UserMessage
 from entraide_scheduler.gateway.chat.thinking import with_sign
@@ -136,3 +139,39 @@ def test_the_template_is_in_the_weights_or_beside_them(tmp_path: Path) -> None:
     broken.write_bytes(b"GGUF\x03\0\0\0")
 
     assert ["{{ 1 }}", "", ""] == [read_template(paths) for paths in ([config], [broken], [])]
+
+
+# What a template would do that has escaped from Jinja's sandbox.
+ESCAPED = {
+    "reads a file of the owner": "open({letter!r}).read()",
+    "writes one": "open({letter!r}, 'w')",
+    "opens a connection": "socket.create_connection(('127.0.0.1', 9))",
+    "starts a process": "os.fork()",
+    "lists the processes": "os.listdir('/proc')",
+}
+
+
+@pytest.mark.skipif(bool(find_sandbox_problem()), reason="this kernel has no Landlock")
+def test_a_template_that_escaped_reaches_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process that renders a template may read no file and open no connection."""
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Chère Ada,", "utf-8")
+    commands: list[list[str]] = []
+    run = subprocess.run
+
+    def keep(command: list[str], **options: Any) -> "subprocess.CompletedProcess[bytes]":
+        commands.append(command)
+        return run(command, **options)
+
+    monkeypatch.setattr(subprocess, "run", keep)
+    assert render_prompts(TURNS) is not None
+    before = commands[0][: commands[0].index("-m", -2)]
+    errors = {}
+    for name, code in ESCAPED.items():
+        program = f"import os, socket; {code.format(letter=str(letter))}"
+        done = run([*before, "-c", program], capture_output=True, text=True, check=False)
+        errors[name] = done.stderr.rpartition("\n")[0].rpartition("\n")[2].partition(":")[0]
+
+    assert dict.fromkeys(ESCAPED, "PermissionError") == errors

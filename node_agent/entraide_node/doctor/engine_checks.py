@@ -8,6 +8,7 @@ import asyncio
 import sys
 from pathlib import Path
 
+from entraide.process_sandbox import find_sandbox_problem, landlock_version
 from entraide_node.config import Attach, LlamaCpp, NodeConfig
 from entraide_node.doctor import node_checks
 from entraide_node.doctor.node_checks import Check, failure_from_problem, passed, warning
@@ -16,7 +17,6 @@ from entraide_node.engines.attached_engine import AttachConfig, AttachedEngine
 from entraide_node.engines.base import EngineProblem
 from entraide_node.engines.environments import default_root, python_of
 from entraide_node.engines.retention import PromptRetention
-from entraide_node.engines.sandbox import find_sandbox_problem, landlock_version
 from entraide_node.models.model_files import DEMO, ModelFile, find_model
 from entraide_node.update import update_values
 

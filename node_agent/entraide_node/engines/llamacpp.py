@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from entraide.decoding import decode_json
 from entraide.models import EMBEDDINGS, THINKING_BUDGET
+from entraide.process_sandbox import SandboxNeeds, sandbox_command, sandbox_environment
 from entraide.resuming import RESUME
 from entraide.thinking import TEMPLATE_ARGUMENTS
 from entraide.types import Sandbox
@@ -31,12 +32,7 @@ from entraide_node.engines.engine_client import EngineClient, EngineEndpoint
 from entraide_node.engines.llamacpp_child import MODULE, ChildConfig, ChildReady
 from entraide_node.engines.llamacpp_props import parse_features, parse_slot_context
 from entraide_node.engines.process import CappedLog, EngineProcess, spawn_module
-from entraide_node.engines.sandbox import (
-    SandboxNeeds,
-    kind_sandbox,
-    sandbox_command,
-    sandbox_environment,
-)
+from entraide_node.engines.sandbox import AGENT_PACKAGE, kind_sandbox
 from entraide_node.engines.seam import ChatContinuation
 from entraide_node.engines.sockets import NAME as SOCKET_NAME
 from entraide_node.engines.start_failures import diagnose_start, is_loggable
@@ -145,7 +141,7 @@ class _LlamaCppChild:
         )
 
     def _launcher(self, scratch: Path) -> tuple[str, ...]:
-        needs = SandboxNeeds(read=tuple(list_parts(self._config.model.path)))
+        needs = SandboxNeeds(read=(AGENT_PACKAGE, *list_parts(self._config.model.path)))
         return sandbox_command(needs, scratch=scratch)
 
     async def connect(self, line: bytes) -> tuple[EngineClient, EngineFacts] | None:

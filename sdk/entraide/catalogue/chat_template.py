@@ -4,7 +4,8 @@ Input: the pinned files of a model, and what the catalogue declares. Output: the
 template, whether its prompts with the thought on and off differ as declared, and the most tokens
 that it adds to a question. A template is a
 program that somebody else wrote: it is rendered by Jinja's sandbox, in a process of its own
-(``template_child``) with limits on time, memory and output.
+(``template_child``) with limits on time, memory and output, and in a sandbox where the machine has
+one.
 """
 
 import subprocess
@@ -22,6 +23,12 @@ from entraide.catalogue.pin_fault import PinFault
 from entraide.catalogue.weight_files import GGUF_SUFFIX
 from entraide.decoding import decode_json
 from entraide.models import TEMPLATE_TOKENS_MAX, ModelEntry
+from entraide.process_sandbox import (
+    SandboxNeeds,
+    find_sandbox_problem,
+    sandbox_command,
+    sandbox_environment,
+)
 from entraide.thinking import TEMPLATE_ARGUMENTS, Thinking
 
 MODULE = "entraide.catalogue.template_child"
@@ -108,10 +115,14 @@ def render_prompts(
     question = {"messages": messages, "add_generation_prompt": True}
     renderings = [question | dict.fromkeys(TEMPLATE_ARGUMENTS, on) for on in (True, False)]
     request = msgspec.json.encode(TemplateRequest(template, renderings))
+    launcher: tuple[str, ...] = ()
+    if not find_sandbox_problem():
+        launcher = sandbox_command(SandboxNeeds(read=(), cards=False))
     try:
         done = subprocess.run(
-            [sys.executable, "-I", "-m", MODULE],
+            [*launcher, sys.executable, "-I", "-m", MODULE],
             input=request,
+            env=sandbox_environment() if launcher else None,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             timeout=TIMEOUT_S,

@@ -1,11 +1,11 @@
 """The program that closes itself into a sandbox, and then becomes the engine.
 
 It runs as ``python -I -S sandbox_launcher.py PLAN COMMAND...`` and imports the standard library
-only. ``PLAN`` is a literal with the fields of ``sandbox.SandboxPlan``: the agent computes it, this
-program makes the system calls. It limits resources, gives up its privileges, applies Landlock and
-then the system call filter, and executes the command in the same process, so that the process id
-stays the same and no code of the engine runs outside. If a step fails, it ends with a line on
-standard error.
+only. ``PLAN`` is a literal with the fields of ``process_sandbox.SandboxPlan``: its parent computes
+it, this program makes the system calls. It limits resources, gives up its privileges, applies
+Landlock and then the system call filter, and executes the command in the same process, so that the
+process id stays the same and no code of the engine runs outside. If a step fails, it ends with a
+line on standard error.
 
 The engine may not remove its own folder, which lies among the owner's. A shell outside the sandbox
 does so when the engine has ended, and so has, perhaps, the agent.
@@ -62,6 +62,8 @@ def main() -> NoReturn:
 
 def _remove_at_end(folder: str) -> None:
     """Starts the shell that removes a folder once no process has the engine's end of a pipe."""
+    if not folder:
+        return
     ends, engine = os.pipe()
     if os.fork() == 0:
         os.dup2(ends, 0)
