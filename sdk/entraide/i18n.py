@@ -8,6 +8,8 @@ A missing value never raises: a selector of the catalogue sees it as ``none``, a
 sentence shows ``HOLE``. An unknown code is shown as it is.
 """
 
+import errno
+import os
 from collections.abc import Iterable, Mapping
 
 from babel.numbers import format_decimal, format_percent
@@ -113,6 +115,17 @@ _CODE_PREFIXES: Mapping[str, str] = {
 }
 
 
+# What the system says of a call that failed, which it says in English, and its code here.
+_SYSTEM_FAULTS: Mapping[str, str] = {
+    os.strerror(number): errno.errorcode[number].lower()
+    for number in (
+        errno.EACCES, errno.EADDRINUSE, errno.ECONNREFUSED, errno.EEXIST, errno.EIO, errno.EISDIR,
+        errno.ENAMETOOLONG, errno.ENOENT, errno.ENOSPC, errno.ENOTDIR, errno.ENOTEMPTY, errno.EPERM,
+        errno.EROFS,
+    )
+}  # fmt: skip
+
+
 def has_message(code: str) -> bool:
     """Whether the catalogue has a message for a code."""
     return catalogue(DEFAULT_LANG).has(code)
@@ -171,7 +184,9 @@ def _value_text(key: str, values: Mapping[str, Value], lang: Lang) -> Value:
         return text(f"fault-{value}", lang, **others)
     prefix = "zone" if key.endswith("_zone") else _CODE_PREFIXES.get(key)
     if prefix is None:
-        return value
+        return (
+            word("system-fault", _SYSTEM_FAULTS[value], lang) if value in _SYSTEM_FAULTS else value
+        )
     if prefix == "zone":
         return zone_name(value, lang)
     return words(prefix, value.split(LIST_COMMA), lang)

@@ -32,6 +32,7 @@ ALWAYS_THINKS = "always_thinks"
 
 FORMATS = ("gguf", "safetensors", "mlx")
 FOLDER_DIGEST_DIGITS = 12  # hexadecimal digits of a checksum in the name of the weights' folder
+OUTPUT_TOKENS_ASKED_MAX = 1 << 24  # that a request may ask for
 EVALUATED_LANGUAGES = ("fr", "en")  # languages in which the quality of answers is measured
 DISK_RESERVE_BYTES = 2 * 1024**3  # disk space that weights never use
 ENGINE_FORMATS = {"llama.cpp": "gguf", "vllm": "safetensors", "mlx-lm": "mlx"}

@@ -1,9 +1,16 @@
 """Misused commands: one sentence in the caller's language, and nothing is asked."""
 
 import io
+import re
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from tests.sdk.conftest import Cli, ServedPool
+
+from entraide import i18n
+from entraide.cli.app import load_command, registered_commands, root_command
+from entraide.cli.usage_errors import with_option_names
 
 
 @pytest.mark.parametrize(
@@ -26,6 +33,11 @@ from tests.sdk.conftest import Cli, ServedPool
             ["chat", "?", "--max-wait", "-1"],
             "Valeur invalide pour --max-wait. Il faut un nombre d’au moins 0. ",
             "Invalid value for --max-wait. It takes a number of at least 0. ",
+        ),
+        (
+            ["chat", "?", "--max-tokens", "99999999999"],
+            "Valeur invalide pour --max-tokens. Il faut un nombre de 0 à 16777216. ",
+            "Invalid value for --max-tokens. It takes a number from 0 to 16777216. ",
         ),
         (
             ["chat", "?", "--think", "much"],
@@ -61,3 +73,46 @@ def test_a_question_that_is_no_unicode_is_named(
 
     assert "messages[0].content" in result.err
     assert [] == served.pool.asked
+
+
+def test_a_refusal_names_the_option_that_was_typed() -> None:
+    """The pool names the field of the request; who typed a command reads its option."""
+    values = {"param": "options.job_class", "fault": "not_one_of", "choices": "batch"}
+    refused = {lang: i18n.error("invalid_request", lang, values) for lang in ("fr", "en")}
+
+    assert "options.job_class" in refused["fr"]
+    assert with_option_names(refused["fr"]).startswith("L’option «\u00a0--class\u00a0» doit être")
+    assert with_option_names(refused["en"]).startswith('The option "--class" must be')
+
+
+def test_a_thought_that_was_not_thought_is_said(served: ServedPool, cli: Cli) -> None:
+    """``--think`` at a model that does not think is no silent nothing."""
+    state = ["--state", str(served.state), "--lang", "en"]
+    asked = cli(["chat", "?", "--think", "low", *state])
+    unasked = cli(["chat", "?", *state])
+
+    assert "--think low had no effect" in asked.err
+    assert "" == unasked.err
+
+
+def test_every_parameter_has_its_help_and_no_type_as_its_value() -> None:
+    """No help page shows ``<int range>``, nor a parameter without a sentence."""
+    root = root_command("fr")
+    faults = []
+    for name in registered_commands():
+        for words, command in _walk([name], load_command(name, "fr")):
+            params = [each for each in command.params if not getattr(each, "hidden", False)]
+            faults += [f"{words} {each.name}" for each in params if not each.help]
+            page = command.get_help(root.make_context("entraide", [], resilient_parsing=True))
+            faults += [f"{words} {shown}" for shown in re.findall(r"<[a-z ]+>", page)]
+
+    assert [] == faults
+
+
+def _walk(words: list[str], command: Any) -> Iterator[tuple[str, Any]]:
+    """Yields a command and those below it, with what is typed."""
+    subcommands = getattr(command, "commands", {})
+    if not subcommands:
+        yield " ".join(words), command
+    for name, subcommand in subcommands.items():
+        yield from _walk([*words, name], subcommand)

@@ -1,6 +1,8 @@
 """Every sentence that a person reads: none is missing, and no value breaks it."""
 
+import errno
 import math
+import os
 import re
 import string
 from functools import cache
@@ -253,3 +255,21 @@ def test_a_text_that_reads_none_is_shown(lang: str) -> None:
     assert "none" in sentence
     assert i18n.HOLE not in sentence
     assert i18n.HOLE in i18n.error("store_unreachable", lang, {"problem": "x"})
+
+
+def test_what_the_system_says_of_a_failed_call_is_translated() -> None:
+    """A sentence that quotes the system is in one language throughout."""
+    problem = os.strerror(errno.ENOENT)
+    said = [i18n.text("cli-file-unwritable", lang, path="x", detail=problem) for lang in LANGS]
+
+    assert "No such file" not in said[0]
+    assert ["fichier ou dossier introuvable" in said[0], "no such file" in said[1]] == [True, True]
+
+
+def test_an_empty_list_of_messages_is_to_be_filled() -> None:
+    """No sentence advises to leave out what a request must have."""
+    values: dict[str, i18n.Value] = {"fault": "empty", "param": "messages"}
+    french, english = (i18n.error("invalid_request", lang, values) for lang in LANGS)
+
+    assert 'Mettez-y au moins un message, comme {"role": "user"' in french
+    assert 'Put at least one message into it, such as {"role": "user"' in english

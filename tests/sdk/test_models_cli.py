@@ -17,8 +17,8 @@ from entraide.models import Artefact, Catalogue
 @pytest.mark.parametrize(
     ("lang", "expected"),
     [
-        ("fr", ("MODÈLE", "moyen", "8,19\u00a0G", "Apache-2.0", "gguf –")),
-        ("en", ("MODEL", "medium", "8.19\u00a0B", "Apache-2.0", "gguf –")),
+        ("fr", ("MODÈLE", "moyen", "8,19 milliards", "Apache-2.0", "gguf –")),
+        ("en", ("MODEL", "medium", "8.19 billion", "Apache-2.0", "gguf –")),
     ],
 )
 def test_the_catalogue_is_listed(
@@ -150,3 +150,20 @@ async def test_what_cannot_be_pinned(served: ServedPool, cli: Cli, hub: Hub) -> 
     assert (1, 1) == (none.status, nothing.status)
     assert "only to those who accept their terms" in none.err
     assert "no weights of that format" in nothing.err
+
+
+def test_a_model_is_shown_in_the_readers_language(served: ServedPool, cli: Cli) -> None:
+    """Sources and numbers of parameters are words; an unknown format brings the known ones."""
+    state = ["--state", str(served.state)]
+    shown = {
+        lang: cli(["models", "show", "qwen3-8b", "--lang", lang, *state]).out
+        for lang in ("fr", "en")
+    }
+    demo = cli(["models", "show", "smollm2-135m-instruct", *state]).out
+    wrong = cli(["models", "pin", "qwen3-8b", "--format", "foo", "--lang", "en", *state])
+
+    assert "fiche du modèle Qwen3; rapport technique sur Qwen3 (2025)" in shown["fr"]
+    assert "model card of Qwen3; technical report of Qwen3 (2025)" in shown["en"]
+    assert "absent du Model Openness Tool" in shown["fr"]
+    assert "135 millions" in demo
+    assert "Its formats: gguf, mlx, safetensors." in wrong.err

@@ -18,7 +18,7 @@ import typer
 from entraide import __version__, i18n
 from entraide.cli import help_pages
 from entraide.cli.language import OPTION
-from entraide.cli.usage_errors import usage_error
+from entraide.cli.usage_errors import usage_error, with_option_names
 from entraide.errors import EntraideError
 
 GROUP = "entraide.cli"
@@ -144,7 +144,7 @@ def run_command(arguments: Sequence[str], lang: str) -> int:
     try:
         status = command.main(list(arguments), prog_name="entraide", standalone_mode=False)
     except EntraideError as problem:
-        typer.echo(problem.message, err=True)
+        typer.echo(with_option_names(problem.message), err=True)
         return FAILED
     except (KeyboardInterrupt, typer.Abort):  # Ctrl-C, or end of input at a question
         return INTERRUPTED

@@ -81,7 +81,10 @@ def register(app: typer.Typer, lang: str) -> None:
         pool = find_pool(state, lang)
         with pool.client(coop) as client:
             conversation = _Conversation(client, lang, json=json, goes_on=go_on)
-            _print_answer(conversation.ask(text, model, request), lang, json=json)
+            answer = conversation.ask(text, model, request)
+            _print_answer(answer, lang, json=json)
+            if think.thinks:
+                _note_missing_thought(answer, think, lang)
 
 
 def _print_answer(answer: "Answer", lang: str, *, json: bool) -> None:
@@ -98,6 +101,14 @@ def _print_answer(answer: "Answer", lang: str, *, json: bool) -> None:
         for line in lines:
             if sentence := line(answer.receipt, lang):
                 typer.echo(typer.style(sentence, dim=True))
+
+
+def _note_missing_thought(answer: "Answer", think: Effort, lang: str) -> None:
+    """Says on standard error if the model did not think although it was asked to."""
+    receipt = answer.receipt
+    if receipt is not None and not receipt.reasoning_tokens and not receipt.always_thinks:
+        values = {"effort": think.value, "model": receipt.model}
+        typer.echo(i18n.text("chat-no-thought", lang, **values), err=True)
 
 
 class _Conversation:

@@ -18,6 +18,15 @@ GETTEXT = "_"  # name of gettext in the parser's module
 HEADINGS = {"Arguments": "cli-arguments", "Options": "cli-options", "Commands": "cli-commands"}
 NOTES = {"required": "cli-required", "default: {default}": "cli-default"}
 
+# Help of parameters that have none of their own, by name; these mean the same in every command.
+SHARED_HELP = {
+    "dir": "opt-node-dir", "json": "opt-json", "state": "opt-state", "name": "opt-node-name",
+    "ca": "opt-node-ca", "config": "opt-config", "key": "opt-node-find-key",
+    "port": "opt-node-port", "no_open": "opt-node-no-open", "urls": "arg-node-urls",
+    "url": "arg-node-url", "out": "opt-journal-out", "hours": "opt-journal-hours",
+}  # fmt: skip
+NUMBER = "N"  # stands for the value of an option that takes a number
+
 _BRACES = re.compile(r"\{(\w+)\}")
 
 
@@ -61,6 +70,8 @@ def _translate(command: Any, lang: str) -> None:
         prefix = i18n.text("cli-usage", lang)
         formatter.write_usage(context.command_path, pieces, prefix=f"{prefix} ")
 
+    for param in command.params:
+        _describe(param, lang)
     command.get_help_option = help_option
     command.format_usage = format_usage
     subcommands = getattr(command, "commands", {})
@@ -68,6 +79,19 @@ def _translate(command: Any, lang: str) -> None:
         _list_full_sentences(command, lang)
     for subcommand in subcommands.values():
         _translate(subcommand, lang)
+
+
+def _describe(param: Any, lang: str) -> None:
+    """Names the value of a parameter in place of its type, and adds the help that it lacks."""
+    if getattr(param, "help", None) is None and param.name in SHARED_HELP:
+        param.help = i18n.text(SHARED_HELP[param.name], lang)
+    if param.param_type_name != "option" or param.is_flag or param.metavar or param.count:
+        return
+    kind = param.type.name
+    if kind.startswith(("int", "float")):
+        param.metavar = NUMBER
+    elif not getattr(param.type, "choices", None):
+        param.metavar = str(param.name).strip("_").upper().replace("_", "-")
 
 
 def _list_full_sentences(group: Any, lang: str) -> None:

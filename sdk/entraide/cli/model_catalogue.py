@@ -1,5 +1,7 @@
 """The pool's model catalogue for the commands: reads it, finds a model and writes the change."""
 
+import re
+
 from msgspec.structs import replace
 
 from entraide import catalogue as documents
@@ -10,6 +12,16 @@ from entraide.errors import error_for
 from entraide.models import Artefact, Catalogue, ModelEntry, OpennessClass
 
 PINNED, UNPINNED = "✓", "–"
+_SOURCE_FORMS = {
+    "both": re.compile(r"(?P<name>.+) model card and paper(?P<year> \(\d+\))?"),
+    "cards": re.compile(r"(?P<name>.+) model cards(?P<year> \(\d+\))?"),
+    "card": re.compile(r"(?P<name>.+) model card(?P<year> \(\d+\))?"),
+    "report": re.compile(r"(?P<name>.+) technical report(?P<year> \([^)]+\))?"),
+    "paper": re.compile(r"(?P<name>.+) paper(?P<year> \([^)]+\))?"),
+    "unlisted": re.compile(
+        r"not in the Model Openness Tool, commit (?P<name>\w+)(?P<year> \([-\d]+\))"
+    ),
+}
 
 
 def read_catalogue(pool: PoolAccess) -> Catalogue:
@@ -57,6 +69,23 @@ def artefact_text(artefact: Artefact, lang: str) -> str:
     size_gb = i18n.decimal(artefact.weights_bytes / 1e9, lang)
     size = f"{size_gb}\u00a0{i18n.text('unit-gb', lang)}"
     return f"{mark} {artefact.format} {artefact.quantisation} ({size})"
+
+
+def source_text(source: str, lang: str) -> str:
+    """Returns where an entry's facts come from, its usual terms in the reader's language.
+
+    The catalogue is one signed document for readers of both languages: titles of papers and remarks
+    stay as they were written.
+    """
+    return "; ".join(_source_part(part, lang) for part in source.split("; "))
+
+
+def _source_part(part: str, lang: str) -> str:
+    for kind, form in _SOURCE_FORMS.items():
+        if match := form.fullmatch(part):
+            values = {name: text or "none" for name, text in match.groupdict().items()}
+            return i18n.text(f"source-{kind}", lang, **values)
+    return part
 
 
 def openness_class_word(openness_class: OpennessClass, lang: str) -> str:

@@ -27,6 +27,7 @@ from entraide.cli.model_catalogue import (
     find_entry,
     openness_class_word,
     read_catalogue,
+    source_text,
     write_catalogue,
 )
 from entraide.cli.pool_access import PoolAccess, find_pool
@@ -191,7 +192,7 @@ def _row(entry: ModelEntry, lang: str) -> list[str]:
     return [
         entry.name,
         i18n.word("size", entry.size, lang),
-        _billions(entry.parameters, lang),
+        _parameters(entry.parameters, lang),
         entry.licence,
         str(entry.context_tokens_max),
         entry.energy_class or UNPINNED,
@@ -203,9 +204,9 @@ def _row(entry: ModelEntry, lang: str) -> list[str]:
 
 
 def _print(entry: ModelEntry, lang: str) -> None:
-    parameters = _billions(entry.parameters, lang)
+    parameters = _parameters(entry.parameters, lang)
     if entry.active_parameters < entry.parameters:
-        active = _billions(entry.active_parameters, lang)
+        active = _parameters(entry.active_parameters, lang)
         parameters = i18n.text("cli-model-active", lang, parameters=parameters, active=active)
     energy = f"{i18n.decimal(entry.energy_wh_per_1k_tokens, lang)} Wh"
     lines = {
@@ -219,7 +220,7 @@ def _print(entry: ModelEntry, lang: str) -> None:
         "thinking": i18n.word("thinking", entry.thinking, lang),
         "context": str(entry.context_tokens_max),
         "energy-class": f"{entry.energy_class or UNPINNED} ({energy})",
-        "source": entry.source,
+        "source": source_text(entry.source, lang),
         "quality": model_quality.summary(entry.quality, lang),
     }
     headings = {name: i18n.text(f"col-{name}", lang) for name in lines}
@@ -238,9 +239,13 @@ def _openness_class(entry: ModelEntry, lang: str) -> str:
     word = openness_class_word(entry.openness_class, lang)
     if not entry.openness_source:
         return word
-    values = {"class": word, "source": entry.openness_source}
+    values = {"class": word, "source": source_text(entry.openness_source, lang)}
     return i18n.text("cli-model-openness-class", lang, **values)
 
 
-def _billions(parameters: int, lang: str) -> str:
-    return f"{i18n.decimal(parameters / 1e9, lang)}\u00a0{i18n.text('unit-billions', lang)}"
+def _parameters(parameters: int, lang: str) -> str:
+    """Returns a number of parameters in words: 135 million, 8.19 billion."""
+    unit, size = ("millions", 1e6) if parameters < 1e9 else ("billions", 1e9)
+    number = parameters / size
+    shown = i18n.decimal(number, lang)
+    return i18n.text(f"parameters-{unit}", lang, number=shown, count=number)

@@ -5,6 +5,7 @@ from typing import Any
 import typer
 
 from entraide import i18n
+from entraide.models import OUTPUT_TOKENS_ASKED_MAX
 
 
 def state(lang: str) -> Any:
@@ -59,7 +60,13 @@ def model(lang: str) -> Any:
 
 def max_tokens(lang: str) -> Any:
     """Returns ``--max-tokens N``, the longest answer to a request."""
-    return typer.Option("--max-tokens", min=0, help=i18n.text("opt-max-tokens", lang))
+    return typer.Option(
+        "--max-tokens",
+        metavar="N",
+        min=0,
+        max=OUTPUT_TOKENS_ASKED_MAX,
+        help=i18n.text("opt-max-tokens", lang),
+    )
 
 
 def task(lang: str) -> Any:

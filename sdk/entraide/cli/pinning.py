@@ -87,7 +87,9 @@ def register(models: typer.Typer, lang: str) -> None:
             if pool.folder is None:
                 typer.echo(i18n.text("cli-pin-not-here", lang))
         if not pinned:
-            sentence = "\n".join(faults) or i18n.text("pin-fault-none", lang, model=model)
+            formats = ", ".join(sorted({artefact.format for artefact in entry.artefacts}))
+            none = i18n.text("pin-fault-none", lang, model=model, formats=formats)
+            sentence = "\n".join(faults) or none
             raise error_for("pin_failed", sentence)
         for fault in faults:
             typer.echo(fault, err=True)

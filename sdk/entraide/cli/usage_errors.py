@@ -1,5 +1,6 @@
 """Usage errors: one sentence in the caller's language, and the command that prints help."""
 
+import re
 from typing import Any
 
 import typer
@@ -7,6 +8,29 @@ import typer
 from entraide import i18n
 
 NO_COMMAND = "No such command"
+
+# Options whose name differs from that of the request's field; the others are spelled alike.
+_OPTION_NAMES = {
+    "job_class": "class", "max_output_tokens": "max-tokens", "max_wait_s": "max-wait",
+}  # fmt: skip
+_FIELD = re.compile(
+    r"(?:The field|Le champ|the field|le champ)?\s?(\"|«\u00a0)options\.(\w+)(?=\"|\u00a0»)"
+)
+_OPTION = {"T": "The option ", "t": "the option ", "L": "L’option ", "l": "l’option "}
+
+
+def with_option_names(sentence: str) -> str:
+    """Returns a refusal of the pool in which a request's field is the option that was typed.
+
+    >>> with_option_names('The field "options.job_class" must be one of these: batch.')
+    'The option "--class" must be one of these: batch.'
+    """
+
+    def name(match: re.Match[str]) -> str:
+        option = _OPTION_NAMES.get(match[2], match[2].replace("_", "-"))
+        return f"{_OPTION.get(match[0][0], '')}{match[1]}--{option}"
+
+    return _FIELD.sub(name, sentence)
 
 
 def usage_error(problem: Exception, lang: str) -> str | None:

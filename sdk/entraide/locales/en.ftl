@@ -371,11 +371,11 @@ error-place_unknown = { $asked_control ->
     [none] Nobody has stated where { $server ->
         [further] the gateway that took this request
        *[pool] the pool’s server
-    } stands: the text passes it, so the pool cannot promise a jurisdiction. Leave the jurisdiction out (then that of the policy holds for the machines only), or ask the operator to write “zone” under [place] in pool.toml.
+    } stands: the text passes it, so the pool cannot promise a jurisdiction. Leave the jurisdiction out (then that of the policy holds for the machines only), or ask the operator to write "zone" under [place] in pool.toml.
    *[other] Nobody has stated who controls { $server ->
         [further] the gateway that took this request
        *[pool] the pool’s server
-    }: the text passes it, so the pool cannot promise a control. Leave the control out (then that of the policy holds for the machines only), or ask the operator to write “controlled_by” under [place] in pool.toml.
+    }: the text passes it, so the pool cannot promise a control. Leave the control out (then that of the policy holds for the machines only), or ask the operator to write "controlled_by" under [place] in pool.toml.
 }
 error-place_outside = { $asked_control ->
     [none] { $server ->
@@ -495,7 +495,10 @@ fault-between = The field "{ $param }" must be a number from { $low } to { $high
     [none] .
    *[other] , and the request has { $found }.
 } Correct it.
-fault-empty = The field "{ $param }" is empty. Fill it in, or leave it out.
+fault-empty = The field "{ $param }" is empty. { $param ->
+    [messages] Put at least one message into it, such as {"{"}"role": "user", "content": "…"{"}"}.
+   *[other] Fill it in, or leave it out.
+}
 fault-too_long = The field "{ $param }" is longer than { $limit } characters. Shorten it.
 fault-mixed_inputs = The field "{ $param }" holds single tokens beside texts or lists. Send texts, one list of tokens, or a list of such lists.
 fault-too_many = The field "{ $param }" has more than { $limit } entries. Send fewer.
@@ -1346,7 +1349,7 @@ up-ready =
     State of the pool: { $page }
     Addresses and keys: { $keys }
     Ctrl-C stops everything.
-up-detached = The pool is ready at { $page }. The keys are in { $keys }. “entraide down” stops it.
+up-detached = The pool is ready at { $page }. The keys are in { $keys }. "entraide down" stops it.
 down-none = No pool runs in { $path }.
 down-done = The pool has stopped.
 status-up = The pool runs: { $page } · nodes live: { $live } · jobs running: { $running }, waiting: { $queued }.
@@ -1357,7 +1360,7 @@ demo-sun-gone = The sun is gone in Ontario: its node no longer declares a surplu
 error-already_running = A pool already runs in this directory{ $path ->
     [none] .
    *[other] {" "}({ $path }).
-} Stop it with “entraide down”, or choose another directory with --state.
+} Stop it with "entraide down", or choose another directory with --state.
 error-up_failed = A part of the pool does not start{ $child ->
     [none] .
    *[other] : { $child }.
@@ -1394,12 +1397,12 @@ pool-service-installed = The pool runs as the service { $name } ({ $kind }), and
 pool-service-linger = The service ends when you log out. So that it stays: loginctl enable-linger
 pool-service-removed = The service is stopped and removed; the pool’s directory stays.
 pool-service-absent = This pool has no service.
-pool-service-is-absent = This pool has no service. “entraide pool service install { $path }” makes one.
+pool-service-is-absent = This pool has no service. "entraide pool service install { $path }" makes one.
 pool-service-is-stopped = The service is installed ({ $kind }), but stopped. Its log: { $log }
 pool-service-is-running = The service runs ({ $kind }). Its log: { $log }
 pool-service-is-failed = The service has failed ({ $kind }). Its log says why: { $log }
-pool-service-none = This machine has no service manager that is known (systemd or launchd). Keep “entraide pool run { $path }” running by your own means.
-error-pool_service_none = This machine has no service manager that is known (systemd or launchd). Keep “entraide pool run { $path }” running by your own means.
+pool-service-none = This machine has no service manager that is known (systemd or launchd). Keep "entraide pool run { $path }" running by your own means.
+error-pool_service_none = This machine has no service manager that is known (systemd or launchd). Keep "entraide pool run { $path }" running by your own means.
 error-pool_service_failed = The system refuses the service: { $problem }. Correct this, or start the pool by hand: entraide pool run
 help-pool-status = Show a pool at a glance: address, nodes, queue, certificates, last backup.
 help-pool-doctor = Check what a pool needs to work, and say how to mend what is wrong.
@@ -1424,13 +1427,13 @@ pool-status-place = Pool’s server: { $place } · backups: { $backup }
 pool-doctor-summary = { $failed ->
     [0] { $warned ->
         [0] No problem found.
-       *[other] Nothing prevents this pool from working; look at the lines marked “!”.
+       *[other] Nothing prevents this pool from working; look at the lines marked "!".
     }
-   *[other] The lines marked “✗” prevent this pool from working.
+   *[other] The lines marked "✗" prevent this pool from working.
 }
 pool-doctor-since = (since { $since })
 pool-doctor-config-ok = Configuration and keys can be read.
-pool-doctor-config-unfounded = This pool was started by “entraide up” or by hand: it has no pool.toml. Its certificates, ports and database are not checked, and it cannot be backed up.
+pool-doctor-config-unfounded = This pool was started by "entraide up" or by hand: it has no pool.toml. Its certificates, ports and database are not checked, and it cannot be backed up.
     .remedy = For a pool that lasts, found one:  entraide pool create DIR --name NAME --address HOST
 pool-doctor-doctor-failed = The checks could not be made{ $detail ->
     [none] .
@@ -1438,14 +1441,14 @@ pool-doctor-doctor-failed = The checks could not be made{ $detail ->
 }
 pool-doctor-name-ok = { $address } leads to { $addresses }.
 pool-doctor-name-unknown = The name { $address } leads to no machine.
-    .remedy = Add it to the DNS, or correct “address” in pool.toml.
+    .remedy = Add it to the DNS, or correct "address" in pool.toml.
 pool-doctor-port-ok = Ports checked: { $ports }.
 pool-doctor-port-taken = Another program listens on port { $port } ({ $key }) of { $host }.
     .remedy = End that program, or choose another port in pool.toml.
 pool-doctor-port-refused = This account may not listen on port { $port } ({ $key }) of { $host }.
     .remedy = Run the pool as a service of the system, choose a port above 1023, or put a proxy in front.
 pool-doctor-port-silent = The pool runs, but does not answer on port { $port } ({ $key }) of { $host }.
-    .remedy = Read the logs in the pool’s directory “logs”, then restart the pool.
+    .remedy = Read the logs in the pool’s directory "logs", then restart the pool.
 pool-doctor-clock-ok = The clock is synchronised.
 pool-doctor-clock-unasked = The clock fits the certificates; this system does not say whether it is synchronised.
 pool-doctor-clock-far-ahead = The clock is { $days } days ahead of the last event: a start waits for your decision.
@@ -1484,7 +1487,7 @@ pool-doctor-certificate-unreadable = A certificate cannot be read: { $detail }
     .remedy = Restore this file from your backup.
 pool-doctor-store-ok = The database answers ({ $kind }).
 pool-doctor-store-absent = The database has no pool’s tables.
-    .remedy = Restore it from your backup, or correct “database” in pool.toml.
+    .remedy = Restore it from your backup, or correct "database" in pool.toml.
 pool-doctor-store-older = The database was made by an earlier version.
     .remedy = Make a backup, then start the pool: it migrates the database.
 pool-doctor-store-newer = The database was made by a later version.
@@ -1492,7 +1495,7 @@ pool-doctor-store-newer = The database was made by a later version.
 pool-doctor-store-unreleased = The database was made by a version from before the first release, which this version does not read.
     .remedy = Create a new pool in an empty directory, or start the version that made this one.
 pool-doctor-store-unreachable = The database cannot be reached: { $detail }
-    .remedy = Start the database, or correct “database” in pool.toml.
+    .remedy = Start the database, or correct "database" in pool.toml.
 pool-doctor-bus-ok = The bus answers ({ $url }).
 pool-doctor-scheduler-ok = The scheduler answers; nodes live: { $live }.
 pool-doctor-scheduler-stopped = The pool does not run.
@@ -1509,7 +1512,7 @@ pool-doctor-gateways-silent = The scheduler does not hear these gateways: { $gat
 pool-doctor-gateways-twice = Two processes use the same gateway name: { $gateways }.
     .remedy = Give each gateway a name of its own in its config file, and start it again.
 pool-doctor-zones-none = Machines without a recorded zone, which get no requests: { $nodes }.
-    .remedy = Record where each one is: “entraide nodes vouch NODE --zone ZONE”. “entraide nodes list” shows what its owner says.
+    .remedy = Record where each one is: "entraide nodes vouch NODE --zone ZONE". "entraide nodes list" shows what its owner says.
 pool-doctor-alarms-frequent = Given up three times or more in the last hour although they were there: { $nodes } ({ $number } false alarms in all). Their answers were repeated or resumed elsewhere.
     .remedy = Look at the link between these machines and the pool, and at what else keeps them busy. If it stays so, raise timing.busy_suspect_after_s, timing.busy_lost_after_s and timing.reconnect_s in the policy.
 pool-doctor-clock-off = The clock of the pool’s server is wrong: it differs from the time of the pool’s events, or from most machines’ clocks.
@@ -1591,10 +1594,10 @@ pool-doctor-books-unasked = The closed months of the books were not checked.
 pool-doctor-books-missing = Files of closed months are missing: { $months }.
     .remedy = Bring them back from a backup, into { $path }/closed: the receipts of these months are nowhere else.
 pool-doctor-books-altered = Files of closed months are not those that this pool signed: { $months }.
-    .remedy = Bring them back from a backup, into { $path }/closed; “entraide receipts verify” says what is wrong with a file.
+    .remedy = Bring them back from a backup, into { $path }/closed; "entraide receipts verify" says what is wrong with a file.
 pool-doctor-retention-ok = Journal and explanations hold the days that they promise.
 pool-doctor-retention-journal = The journal holds { $days } days instead of { $promised } at the present rate, because it keeps at most { $rows_max } events.
-    .remedy = If the disk has room, raise “events_max” under [journal] in pool.toml; or lower “keep_days” to what you need.
+    .remedy = If the disk has room, raise "events_max" under [journal] in pool.toml; or lower "keep_days" to what you need.
 pool-doctor-retention-explanations = Explanations are held for { $days } days instead of { $promised } at the present rate, because at most { $rows_max } are kept.
     .remedy = Tell members so: receipts and statements stay.
 books-late-reason = settled after its month was closed
@@ -1609,12 +1612,12 @@ pool-doctor-backup-old = The last backup is { $days } days old.
     .remedy = Make a new one, and keep it in another place:  entraide pool backup FILE --state { $path }
 pool-doctor-place-ok = The pool’s server stands { $place }.
 pool-doctor-place-unknown = The pool’s server stands { $place }: requests that name what is unknown are refused.
-    .remedy = State “zone” and “controlled_by” under [place] in { $path }/pool.toml, then start the pool again.
+    .remedy = State "zone" and "controlled_by" under [place] in { $path }/pool.toml, then start the pool again.
 pool-doctor-place-outside = The pool’s server stands { $place }. The policy’s default admits only { $asked }: each request that names nothing else is refused.
     .remedy = Correct [place] in { $path }/pool.toml, move the server, or let the assembly vote another default (jurisdiction, controlled_by in the policy).
 pool-doctor-backup-place-ok = Backups are kept { $place }.
 pool-doctor-backup-place-unknown = Backups are kept { $place }.
-    .remedy = State “zone” and “controlled_by” under [backup] in { $path }/pool.toml, so that members can be told where copies of the store are.
+    .remedy = State "zone" and "controlled_by" under [backup] in { $path }/pool.toml, so that members can be told where copies of the store are.
 pool-doctor-grid-ok = Grid data are current: { $zones }.
 pool-doctor-grid-averages = No source of grid data is configured: the annual averages are used.
 pool-doctor-grid-stale = Grid data are missing for the present hour: { $zones }. The annual average is used.
@@ -1628,11 +1631,11 @@ pool-doctor-mail-refused = The mail server { $server } takes no letters: { $prob
     .remedy = Check [smtp] in { $path }/pool.toml, and whether this machine reaches the server; then start the pool again.
 pool-doctor-provider-ok = The identity provider answers: { $issuer }.
 pool-doctor-provider-silent = The identity provider { $issuer } does not answer under this name.
-    .remedy = Check “issuer” under [oidc] in { $path }/pool.toml, and whether this machine reaches it; then start the pool again.
+    .remedy = Check "issuer" under [oidc] in { $path }/pool.toml, and whether this machine reaches it; then start the pool again.
 pool-file-head = Configuration of the pool. Each key: docs/reference/pool.md. A change takes effect at the next start.
-pool-unchanged = The pool “{ $name }” exists already in { $path }: nothing was changed. Change its settings in pool.toml.
+pool-unchanged = The pool "{ $name }" exists already in { $path }: nothing was changed. Change its settings in pool.toml.
 pool-created =
-    The pool “{ $name }” is in { $path }. Next:
+    The pool "{ $name }" is in { $path }. Next:
 
     1. Let members reach this machine: { $served ->
         [proxy] the proxy’s port 443, and port { $bus } (bus). The proxy sends everything, WebSocket too, to 127.0.0.1:{ $http }; docs/reference/pool.md has the lines for Caddy and nginx
@@ -1651,9 +1654,9 @@ pool-created =
     }
 
     Members use { $url }. Keep a copy of { $path } in a safe place: who has it can act as the pool.
-pool-ready = The pool is ready at { $url }. “entraide pool status { $path }” shows it; Ctrl+C stops it.
+pool-ready = The pool is ready at { $url }. "entraide pool status { $path }" shows it; Ctrl+C stops it.
 pool-stopping = Stopping: running jobs may finish, then every process ends.
-error-pool_absent = There is no pool in { $path }. Create one with “entraide pool create { $path } --name NAME --address HOST”, or name its directory.
+error-pool_absent = There is no pool in { $path }. Create one with "entraide pool create { $path } --name NAME --address HOST", or name its directory.
 error-pool_directory_not_empty = { $path } is not empty and holds no pool. Choose a new or an empty directory.
 error-pool_address_unknown = The name { $address } leads to no machine. Add it to the DNS first, or give an IP address that members can reach.
 error-pool_port_taken = Another program listens on port { $port } ({ $key }) of { $host }. End that program, or choose another port.
@@ -1742,7 +1745,7 @@ error-upgrade_environment = The new environment cannot be made: { $problem }. No
 error-upgrade_no_space = A copy of the database takes { $needed_mb } MB on the disk of { $path }, where { $free_mb } MB are free. Free some space, then try again; nothing was changed.
 error-upgrade_not_stopped = The pool in { $path } does not stop. End its process yourself ({ $pid }), then try again; nothing was changed.
 error-upgrade_failed = Version { $version } does not come up: { $problem }. The pool is back on version { $previous } with its backup, and nothing is lost. Its log is { $log }.
-error-upgrade_not_back = The process of the pool in { $path } does not come back. Start it with “entraide pool run { $path }”; “entraide pool doctor { $path }” says what is wrong.
+error-upgrade_not_back = The process of the pool in { $path } does not come back. Start it with "entraide pool run { $path }"; "entraide pool doctor { $path }" says what is wrong.
 error-version_absent = { $path } names the environment { $environment }, which does not exist. Remove that file to use the version of this command, or upgrade again.
 error-passphrase_missing = There is no terminal to ask for the passphrase. Name a file with --passphrase-file FILE, or pipe it in with --passphrase-file -.
 error-passphrase_short = This passphrase is too short. Choose one of at least { $min } characters, better four or five words.
@@ -1750,7 +1753,7 @@ error-passphrase_unreadable = The passphrase cannot be read from { $path }: { $p
 error-backup_not_written = The backup cannot be written to { $path }: { $problem }. Free some space or choose another place; no part of it was left there.
 error-backup_unreadable = The backup { $path } cannot be read: { $problem }. Check its path and your rights.
 error-backup_refused = { $fault ->
-    [foreign] { $path } is not a backup of Entraide. Name a file that “entraide pool backup” wrote.
+    [foreign] { $path } is not a backup of Entraide. Name a file that "entraide pool backup" wrote.
     [wrong] The passphrase does not open { $path }. Type it again; without the right one nobody can open the file.
     [unreleased] A version of Entraide from before the first release ({ $version }) wrote { $path }, and this version does not read it. Restore it with that version, or create a new pool.
     [too_new] A later version of Entraide ({ $version }) wrote { $path }. Install that version, then restore with it.
@@ -3860,7 +3863,53 @@ openness-fully-open = fully open: weights, code and data
 openness-open-source = open source
 openness-open-weight = open weights, on terms of their own
 unit-gb = GB
-unit-billions = B
+chat-no-thought = --think { $effort } had no effect: { $model } did not think before this answer. "entraide models show" says which models can.
+parameters-millions = { $number } million
+parameters-billions = { $number } billion
+source-both = model card and paper of { $name }{ $year ->
+    [none] {""}
+   *[other] { $year }
+}
+source-cards = model cards of { $name }{ $year ->
+    [none] {""}
+   *[other] { $year }
+}
+source-card = model card of { $name }{ $year ->
+    [none] {""}
+   *[other] { $year }
+}
+source-report = technical report of { $name }{ $year ->
+    [none] {""}
+   *[other] { $year }
+}
+source-paper = paper of { $name }{ $year ->
+    [none] {""}
+   *[other] { $year }
+}
+source-unlisted = not in the Model Openness Tool, commit { $name }{ $year }
+opt-node-name = Name of the machine in the pool (default: that of the computer).
+opt-node-ca = File of the certificate authority by which the pool's certificate is checked; an invitation needs none.
+opt-config = Configuration file.
+opt-node-find-key = Key of the engine's server, if it asks for one.
+opt-node-port = Port of the page on this machine (0: a free one).
+opt-node-no-open = Do not open a browser; the address is printed.
+arg-node-urls = Addresses to look at, in place of the usual ones.
+arg-node-url = Address of the engine's server, such as http://127.0.0.1:11434.
+opt-journal-out = File to write.
+opt-journal-hours = Only the last hours (0: all that is kept).
+system-fault-eacces = permission denied
+system-fault-eaddrinuse = another program uses this address
+system-fault-econnrefused = connection refused
+system-fault-eexist = it exists already
+system-fault-eio = the disk does not read or write
+system-fault-eisdir = it is a directory
+system-fault-enametoolong = the name is too long
+system-fault-enoent = no such file or directory
+system-fault-enospc = no space is left on the disk
+system-fault-enotdir = a part of the path is no directory
+system-fault-enotempty = the directory is not empty
+system-fault-eperm = operation not permitted
+system-fault-erofs = the disk is read-only
 cli-model-active = { $parameters }, of which { $active } for each token
 cli-model-own = the pool's own
 cli-model-unknown = The catalogue has no model named "{ $model }". It has: { $models }.
@@ -3877,7 +3926,7 @@ cli-pinned = "{ $model }" is pinned: { $weights }, { $files ->
     [none] .
    *[other] , revision { $revision }.
 }
-pin-fault-none = "{ $model }" has no weights of that format, or they do not come from the public hub.
+pin-fault-none = "{ $model }" has no weights of that format, or they do not come from the public hub. Its formats: { $formats }.
 pin-fault-nothing = { $model }, { $format }: no file matches { $detail }.
 pin-fault-several = { $model }, { $format }: several files match ({ $detail }). Name one of them in the catalogue.
 pin-fault-hub = { $model }, { $format }: the public hub did not return the files ({ $detail }).
@@ -4608,8 +4657,8 @@ help-people-export = Export all that the pool holds of a person, but for the tex
 help-people-forget = Delete all data of a person: name, address, sessions, requests, files and batches. The books keep a number in place of the person.
 opt-people-export-file = File to write, readable by you only; without this option, the standard output.
 opt-people-forget-key = Key that is this person’s alone: it is revoked, and what it sent is erased, too. Repeat the option for several keys.
-cli-person-forgotten = Erased: { $person } is only a number in the books now. Note it: if an older backup is restored without the list, “entraide people forget { $person }” repeats the erasure.
-cli-person-forgotten-list = The number is in the list { $path }, which “entraide pool restore” reads.
+cli-person-forgotten = Erased: { $person } is only a number in the books now. Note it: if an older backup is restored without the list, "entraide people forget { $person }" repeats the erasure.
+cli-person-forgotten-list = The number is in the list { $path }, which "entraide pool restore" reads.
 cli-person-forgotten-no-list = The list { $path } could not be written. After the restore of a backup from that place, repeat: entraide people forget { $person }
 cli-person-forgotten-backup = The last backup ({ $when }) and those before still have this person: destroy them when their time has come.
 cli-person-forgotten-traces = A long read keeps earlier pages of the database. Repeat later: entraide people forget { $person }
@@ -4674,7 +4723,7 @@ role-person = person
 role-coop_admin = co-op admin
 role-operator = operator
 role-auditor = auditor
-up-signin = To sign in at the page, each link once (“entraide people link” makes others):
+up-signin = To sign in at the page, each link once ("entraide people link" makes others):
 up-signin-of = { $coop } ({ $role }): { $link }
 
 ## A co-op's statement of a month as a PDF.

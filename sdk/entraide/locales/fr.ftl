@@ -496,7 +496,10 @@ fault-between = Le champ « { $param } » doit être un nombre de { $low } à 
     [none] .
    *[other] , et la requête contient { $found }.
 } Corrigez-le.
-fault-empty = Le champ « { $param } » est vide. Remplissez-le ou retirez-le.
+fault-empty = Le champ « { $param } » est vide. { $param ->
+    [messages] Mettez-y au moins un message, comme {"{"}"role": "user", "content": "…"{"}"}.
+   *[other] Remplissez-le ou retirez-le.
+}
 fault-too_long = Le champ « { $param } » dépasse { $limit } caractères. Raccourcissez-le.
 fault-mixed_inputs = Le champ « { $param } » contient des jetons isolés à côté de textes ou de listes. Envoyez des textes, une liste de jetons, ou une liste de telles listes.
 fault-too_many = Le champ « { $param } » compte plus de { $limit } éléments. Envoyez-en moins.
@@ -3870,7 +3873,59 @@ openness-fully-open = tout est ouvert : poids, code et données
 openness-open-source = libre
 openness-open-weight = poids ouverts, à ses propres conditions
 unit-gb = Go
-unit-billions = G
+chat-no-thought = --think { $effort } est resté sans effet : { $model } n’a pas réfléchi avant cette réponse. « entraide models show » dit quels modèles le peuvent.
+parameters-millions = { $count ->
+    [one] { $number } million
+   *[other] { $number } millions
+}
+parameters-billions = { $count ->
+    [one] { $number } milliard
+   *[other] { $number } milliards
+}
+source-both = fiche et article du modèle { $name }{ $year ->
+    [none] {""}
+   *[other] { $year }
+}
+source-cards = fiches des modèles { $name }{ $year ->
+    [none] {""}
+   *[other] { $year }
+}
+source-card = fiche du modèle { $name }{ $year ->
+    [none] {""}
+   *[other] { $year }
+}
+source-report = rapport technique sur { $name }{ $year ->
+    [none] {""}
+   *[other] { $year }
+}
+source-paper = article sur { $name }{ $year ->
+    [none] {""}
+   *[other] { $year }
+}
+source-unlisted = absent du Model Openness Tool, version { $name }{ $year }
+opt-node-name = Nom de la machine dans le parc (par défaut, celui de l’ordinateur).
+opt-node-ca = Fichier de l’autorité qui a émis le certificat du parc ; une invitation n’en a pas besoin.
+opt-config = Fichier de configuration.
+opt-node-find-key = Clé du serveur du moteur, s’il en demande une.
+opt-node-port = Port de la page sur cette machine (0 : un port libre).
+opt-node-no-open = Ne pas ouvrir de navigateur ; l’adresse est affichée.
+arg-node-urls = Adresses où chercher, au lieu des adresses habituelles.
+arg-node-url = Adresse du serveur du moteur, comme http://127.0.0.1:11434.
+opt-journal-out = Fichier à écrire.
+opt-journal-hours = Seulement les dernières heures (0 : tout ce qui est conservé).
+system-fault-eacces = accès refusé
+system-fault-eaddrinuse = un autre programme emploie cette adresse
+system-fault-econnrefused = connexion refusée
+system-fault-eexist = il existe déjà
+system-fault-eio = le disque ne lit pas ou n’écrit pas
+system-fault-eisdir = c’est un dossier
+system-fault-enametoolong = le nom est trop long
+system-fault-enoent = fichier ou dossier introuvable
+system-fault-enospc = le disque est plein
+system-fault-enotdir = une partie du chemin n’est pas un dossier
+system-fault-enotempty = le dossier n’est pas vide
+system-fault-eperm = opération non permise
+system-fault-erofs = le disque est en lecture seule
 cli-model-active = { $parameters }, dont { $active } actifs par jeton
 cli-model-own = du parc lui-même
 cli-model-unknown = Le catalogue n’a aucun modèle nommé « { $model } ». Il a : { $models }.
@@ -3887,7 +3942,7 @@ cli-pinned = « { $model } » est épinglé : { $weights }, { $files ->
     [none] .
    *[other] , révision { $revision }.
 }
-pin-fault-none = « { $model } » n’a pas de poids de ce format, ou ils ne viennent pas du dépôt public.
+pin-fault-none = « { $model } » n’a pas de poids de ce format, ou ils ne viennent pas du dépôt public. Ses formats : { $formats }.
 pin-fault-nothing = { $model }, { $format } : aucun fichier ne correspond à { $detail }.
 pin-fault-several = { $model }, { $format } : plusieurs fichiers conviennent ({ $detail }). Précisez-en un au catalogue.
 pin-fault-hub = { $model }, { $format } : le dépôt public n’a pas donné les fichiers ({ $detail }).

@@ -8,13 +8,13 @@ from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct
 
+from entraide.models import OUTPUT_TOKENS_ASKED_MAX
 from entraide.types import Task
 
 NAME_MAX = 256
 MESSAGES_MAX = 10_000
 PARTS_MAX = 1_000
 CHOICES_MAX = 128
-OUTPUT_TOKENS_ASKED_MAX = 1 << 24
 TOP_LOGPROBS_MAX = 20
 STOPS_MAX = 16
 STOP_MAX_CHARS = 256
