@@ -87,12 +87,15 @@ def register(models: typer.Typer, lang: str) -> None:
             if pool.folder is None:
                 typer.echo(i18n.text("cli-pin-not-here", lang))
         if not pinned:
-            formats = ", ".join(sorted({artefact.format for artefact in entry.artefacts}))
-            none = i18n.text("pin-fault-none", lang, model=model, formats=formats)
-            sentence = "\n".join(faults) or none
-            raise error_for("pin_failed", sentence)
+            raise error_for("pin_failed", "\n".join(faults) or _no_format(entry, lang))
         for fault in faults:
             typer.echo(fault, err=True)
+
+
+def _no_format(entry: ModelEntry, lang: str) -> str:
+    """Returns the sentence where no weights have the format that was asked for."""
+    formats = ", ".join(sorted({artefact.format for artefact in entry.artefacts}))
+    return i18n.text("pin-fault-none", lang, model=entry.name, formats=formats)
 
 
 def _is_folder(name: str, catalogue: Catalogue) -> bool:

@@ -3864,8 +3864,14 @@ openness-open-source = open source
 openness-open-weight = open weights, on terms of their own
 unit-gb = GB
 chat-no-thought = --think { $effort } had no effect: { $model } did not think before this answer. "entraide models show" says which models can.
-parameters-millions = { $number } million
-parameters-billions = { $number } billion
+parameters-millions = { $count ->
+    [one] { $number } million
+   *[other] { $number } million
+}
+parameters-billions = { $count ->
+    [one] { $number } billion
+   *[other] { $number } billion
+}
 source-both = model card and paper of { $name }{ $year ->
     [none] {""}
    *[other] { $year }
