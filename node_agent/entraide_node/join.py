@@ -5,8 +5,10 @@ identity, CA and configuration. The node's keys are made here; their private hal
 machine. ``pool_http`` checks that the pool is the operator's. All connections are outbound.
 """
 
+import contextlib
 import re
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -34,6 +36,8 @@ from entraide_node.pool_http import PoolClient, PoolRefusal
 from entraide_node.revocation import ENDS
 
 NAME_CHARS_MAX = 40
+# Refusals after which the pool certainly has no record of this machine's key.
+NOT_JOINED = frozenset({"join_token_refused", "join_untrusted", "join_plain_refused"})
 WAITING = "waiting"
 
 
@@ -100,13 +104,8 @@ def join_pool(
     except ValueError as problem:
         raise RequestError("join_bad_link", str(problem)) from problem
     pool = PoolClient(address, secret=secret, ca_pem=ca_pem)
-    try:
-        response = _ask(pool, secret, folder, options)
-    except PoolRefusal as refusal:
-        if refusal.code not in ENDS:
-            raise
-        keys.discard_keys(folder)
-        response = _ask(pool, secret, folder, options)
+    with _nothing_left_if_refused(folder):
+        response = _ask_with_valid_keys(pool, secret, folder, options)
     config = _write_folder(folder, response, lang=options.lang)
     save_pool_address(
         folder, pool.url, public_certificate=pool.trusts_system, key_pin=secret.key_pin
@@ -119,6 +118,37 @@ def join_pool(
         if counts[field] and word not in ("", counts[field])
     }
     return Joined(config, response, contradicted)
+
+
+def _ask_with_valid_keys(
+    pool: PoolClient, secret: JoinSecret, folder: Path, options: JoinOptions
+) -> JoinResponse:
+    """Asks with the folder's keys, or with new ones if the pool has revoked those."""
+    try:
+        return _ask(pool, secret, folder, options)
+    except PoolRefusal as refusal:
+        if refusal.code not in ENDS:
+            raise
+        keys.discard_keys(folder)
+        return _ask(pool, secret, folder, options)
+
+
+@contextlib.contextmanager
+def _nothing_left_if_refused(folder: Path) -> Iterator[None]:
+    """Deletes the keys and the folder that an attempt made, if it certainly did not succeed.
+
+    If the answer of the pool may have been lost, they stay: the next attempt needs the same key.
+    """
+    had_key, had_folder = (folder / keys.KEY_NAME).exists(), folder.exists()
+    try:
+        yield
+    except RequestError as problem:
+        if problem.code in NOT_JOINED and not had_key:
+            keys.discard_keys(folder)
+            if not had_folder:
+                with contextlib.suppress(OSError):  # somebody else has put something there
+                    folder.rmdir()
+        raise
 
 
 def default_name() -> str:

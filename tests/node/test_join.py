@@ -232,7 +232,7 @@ async def test_a_node_that_waits_says_so(address: str, desk: Desk, tmp_path: Pat
 
 
 async def test_wrong_token(address: str, tmp_path: Path) -> None:
-    """A token that the pool does not know is refused in its words, and no identity is written."""
+    """A token that the pool does not know is refused in its words, and nothing is left behind."""
     with pytest.raises(PoolRefusal) as refused:
         await joined(address, "other", tmp_path / "node")
 
@@ -240,7 +240,7 @@ async def test_wrong_token(address: str, tmp_path: Path) -> None:
         refused.value.code,
         refused.value.message,
     )
-    assert not (tmp_path / "node" / keys.IDENTITY_NAME).exists()
+    assert not (tmp_path / "node").exists()
 
 
 async def test_nobody_there(tmp_path: Path) -> None:

@@ -219,7 +219,7 @@ async def test_the_focus_stays_near_a_button_that_goes_away(used: Operated) -> N
     next_stop = await page.evaluate("document.activeElement.getAttribute('aria-label')")
 
     assert ["op-work", "op-work", "moulin"] == places
-    assert "Se porter garant moulin" == next_stop
+    assert "Attester moulin" == next_stop
     assert [] == opened.errors
 
 

@@ -1,6 +1,7 @@
 """No English class name stands in a French sentence, table or page: each code has its word."""
 
 import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -106,3 +107,13 @@ def test_a_machine_that_joins_reads_its_data_classes_in_french(
     assert "publiques, restreintes" in said
     assert "le nœud mini de la Coop Boréale (Québec)" in said
     assert [] == english(said)
+
+
+def test_vouching_and_an_invitations_code_have_one_word_each() -> None:
+    """A surety is something else in law, and a token is a part of a model's text."""
+    root = Path(__file__).parents[2]
+    files = ("sdk/entraide/locales/fr.ftl", "dashboard/src/locales/fr.ftl")
+    texts = [(root / file).read_text("utf-8") for file in files]
+    others = re.compile(r"\bgarante?s?\b|\bgaranties? pour\b|jetons? à usage unique", re.IGNORECASE)
+
+    assert [] == [word for text in texts for word in others.findall(text)]

@@ -51,9 +51,9 @@ op-cleared = { $name } n’est plus en quarantaine.
 op-forget = Oublier
 op-forget-means = La fiche de la machine est effacée et sa clé, révoquée. Les comptes gardent ce qu’elle a donné. Pour revenir, il lui faudra une nouvelle invitation.
 op-forgotten = { $name } est oubliée.
-op-vouch = Se porter garant
-op-vouch-now = Enregistrer la garantie
-op-vouched = Votre garantie pour { $name } compte dès maintenant.
+op-vouch = Attester
+op-vouch-now = Enregistrer l’attestation
+op-vouched = Votre attestation pour { $name } est en vigueur.
 op-doctor-title = La machine du parc
 op-doctor-machine = Le parc
 op-doctor-checking = Vérification des ports, des certificats, du disque, de l’horloge et de la base de données…
@@ -792,9 +792,9 @@ receipt-begun = La machine { $machine } de la { COOP($coop, "coopérative") }, a
    *[other] Puis elle n’a pas pu continuer.
 }
 receipt-control = { $control ->
-    [member] Une coopérative membre en a le contrôle : l’exploitant s’en porte garant.
-    [canadian] Une organisation canadienne en a le contrôle : l’exploitant s’en porte garant.
-   *[other] Personne ne s’est porté garant de qui en a le contrôle.
+    [member] Une coopérative membre en a le contrôle : l’exploitant l’atteste.
+    [canadian] Une organisation canadienne en a le contrôle : l’exploitant l’atteste.
+   *[other] L’exploitant n’a pas attesté qui en a le contrôle.
 }
 receipt-place = Le texte est passé par le serveur du parc{ $zone ->
     [unknown] , à un endroit inconnu
