@@ -70,6 +70,7 @@ class MlxLm(
         slots: concurrent sequences.
         context_tokens: longest prompt plus answer of one job.
         args: further arguments of its command.
+        sandbox: whether it runs in a sandbox, on Linux.
     """
 
     model: str
@@ -77,6 +78,7 @@ class MlxLm(
     slots: int = 4
     context_tokens: int = 4096
     args: tuple[str, ...] = ()
+    sandbox: bool = True
 
 
 class Vllm(

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from entraide.system_calls import PROCESSORS, CallNeeds, build_filter
 
@@ -134,16 +135,21 @@ def landlock_version() -> int:
     return max(0, version)
 
 
-def sandbox_command(needs: SandboxNeeds, *, scratch: Path | None = None) -> tuple[str, ...]:
+def sandbox_command(
+    needs: SandboxNeeds, *, scratch: Path | None = None, removes_scratch: bool = True
+) -> tuple[str, ...]:
     """Returns what stands before a process's command, so that it runs in its sandbox.
 
     Args:
         needs: of the process.
         scratch: its folder, for its socket file; see ``sandbox_environment``; None for none.
+        removes_scratch: whether the folder is removed when the process has ended.
     """
     from entraide import sandbox_launcher  # noqa: PLC0415 - not on a system without limits
 
     plan = plan_sandbox(needs, scratch=scratch)
+    if not removes_scratch:
+        plan = replace(plan, scratch="")
     launcher = str(sandbox_launcher.__file__)
     return sys.executable, "-I", "-S", launcher, msgspec.json.encode(plan).decode()
 

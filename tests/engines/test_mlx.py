@@ -34,6 +34,7 @@ from entraide_node.engines.base import (
 )
 from entraide_node.engines.mlx_front import KEY_VARIABLE
 from entraide_node.engines.model_folder import supports_tools
+from entraide_node.engines.sandbox import kind_sandbox
 from entraide_node.engines.supervised_engine import SupervisedEngine
 
 ROOT = Path(__file__).parents[2]
@@ -67,6 +68,7 @@ async def test_facts(engine: SupervisedEngine) -> None:
         facts.name, facts.version, facts.model_alias, facts.slots, facts.context_tokens
     )  # fmt: skip
     assert ("logprobs", "repetition_penalty") == facts.features
+    assert kind_sandbox("mlx-lm", wanted=True) is facts.sandbox
     assert facts.api_base.startswith("unix:///")
     assert await engine.ready() is None
     assert await engine.metrics() is None

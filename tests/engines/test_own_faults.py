@@ -45,14 +45,16 @@ def limited(folder: Path, python: Path, *, address_kib: int) -> Path:
     return script
 
 
-def on(kind: str, python: Path, folder: Path, model: Path) -> SupervisedEngine:
+def on(
+    kind: str, python: Path, folder: Path, model: Path, *, sandbox: bool = True
+) -> SupervisedEngine:
     """An engine of its own environment, run by this Python."""
     common = {
         "weights": model, "alias": ALIAS, "revision": "unknown", "python": python,
         "version": version_of(kind), "log_path": folder / "engine.log", "context_tokens": 1024,
     }  # fmt: skip
     if kind == "mlx-lm":
-        return make_mlx_lm(MlxConfig(**common))  # type: ignore[arg-type]
+        return make_mlx_lm(MlxConfig(**common, sandbox=sandbox))  # type: ignore[arg-type]
     return make_vllm(VllmConfig(**common, cpu=True, threads=1))  # type: ignore[arg-type]
 
 
@@ -76,7 +78,7 @@ async def test_too_little_memory(
         engine = make_llama_cpp(config(slots=8, context_tokens=8192, sandbox=False))
     else:
         python = limited(tmp_path, installed(ENVIRONMENT[kind]), address_kib=ROOM_KIB[kind])
-        engine = on(kind, python, tmp_path, weights())
+        engine = on(kind, python, tmp_path, weights(), sandbox=False)
 
     problem = await engine.start()
 

@@ -1,8 +1,8 @@
-"""A hostile library in the place of xllamacpp: what it can reach, it reports on standard error.
+"""A hostile library in an engine's place: what it can reach, it reports on standard error.
 
-The test installs it as the package ``xllamacpp``, which the engine's process imports, with the
-targets of its attacks in a file beside it. Each attack prints one line: ``attack NAME done`` or
-``attack NAME denied``, and the reason.
+The test installs it as the package ``xllamacpp`` or ``mlx_lm``, which the engine's process imports,
+with the targets of its attacks in a file beside it. Each attack prints one line: ``attack NAME
+done`` or ``attack NAME denied``, and the reason.
 """
 
 import contextlib

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.waiting import eventually
 from entraide.process_sandbox import find_sandbox_problem
 from entraide_node import keys
 from entraide_node.config import LlamaCpp, dump_config
+from entraide_node.engines.mlx import MlxConfig, make_mlx_lm
 from entraide_node.models.model_files import ModelFile, find_model
 
 ATTACKS = {attack.__name__ for attack in hostile_engine.ATTACKS}
@@ -57,6 +59,30 @@ def hostile_package(folder: Path, identity: Path) -> Iterator[Path]:
         }  # fmt: skip
         (package / "targets.json").write_text(json.dumps(targets), "utf-8")
         yield package.parent
+
+
+async def test_a_hostile_mlx_reaches_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does a hostile library in an environment of its own, in the place of mlx-lm."""
+    monkeypatch.setenv("OWNERS_SECRET", "1")
+    identity = tmp_path / keys.IDENTITY_NAME
+    identity.write_text("{}", "utf-8")
+    (tmp_path / "weights").mkdir()
+    venv.create(tmp_path / "env", symlinks=True)
+    with hostile_package(tmp_path, identity) as packages:
+        package = next((tmp_path / "env" / "lib").glob("python*")) / "site-packages" / "mlx_lm"
+        shutil.copytree(packages / "xllamacpp", package)
+        (package / "server.py").write_text("from mlx_lm import Server\nServer(None)\n", "utf-8")
+        engine = make_mlx_lm(MlxConfig(
+            weights=tmp_path / "weights", alias=MODEL, revision="unknown", version="1",
+            python=tmp_path / "env" / "bin" / "python", log_path=tmp_path / "engine.log",
+        ))  # fmt: skip
+        problem = await engine.start()
+
+    outcomes = dict(_LINE.findall((tmp_path / "engine.log").read_text("utf-8")))
+    assert problem is not None
+    assert dict.fromkeys(ATTACKS, "denied") == outcomes
 
 
 @contextmanager

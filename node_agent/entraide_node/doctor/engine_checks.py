@@ -49,7 +49,7 @@ def check_sandbox(config: NodeConfig) -> Check:
         return warning("sandbox", problem)
     if problem:
         return passed("sandbox", problem)
-    engines = [engine for engine in config.owner_engines if isinstance(engine, LlamaCpp)]
+    engines = [engine for engine in config.owner_engines if isinstance(engine, LlamaCpp | MlxLm)]
     if not config.models.sandbox or not all(engine.sandbox for engine in engines):
         return warning("sandbox", "off")
     return passed("sandbox", version=landlock_version())

@@ -59,7 +59,7 @@ def make_engine(
         pipeline_parallel: vLLM only: groups of cards that share the layers.
         ray: vLLM only: whether the cards belong to a Ray cluster.
         stall_timeout_s: see ``engine_client``.
-        sandbox: whether it runs in a sandbox, where the machine has one.
+        sandbox: whether llama.cpp or mlx-lm runs in a sandbox, where the machine has one.
         arguments: added to the command of mlx-lm or vLLM.
     """
     log_path = folder / "engine.log"
@@ -84,7 +84,7 @@ def make_engine(
         return mlx.make_mlx_lm(mlx.MlxConfig(
             weights=weights, alias=alias, revision=revision, slots=slots,
             context_tokens=context_tokens, python=python, version=version, log_path=log_path,
-            stall_timeout_s=stall_timeout_s, arguments=arguments,
+            stall_timeout_s=stall_timeout_s, arguments=arguments, sandbox=sandbox,
         ))  # fmt: skip
     return vllm.make_vllm(vllm.VllmConfig(
         weights=weights, alias=alias, revision=revision, slots=slots,

@@ -15,6 +15,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from entraide.models import REPETITION_PENALTY
+from entraide.process_sandbox import SandboxNeeds
 from entraide_node.engines import mlx_front
 from entraide_node.engines.base import CHAT, EngineFacts
 from entraide_node.engines.model_folder import context_max_of, supports_tools
@@ -52,6 +53,7 @@ class MlxConfig(Struct, frozen=True, kw_only=True):
         context_tokens: longest prompt plus answer; at most the model's.
         log_path: its log file; None for none.
         arguments: further arguments of the command.
+        sandbox: whether it runs in a sandbox where the machine has one.
         first_event_timeout_s, stall_timeout_s: see ``engine_client``.
         ready_timeout_s: time to load; 0 for a time that depends on the size.
     """
@@ -65,6 +67,7 @@ class MlxConfig(Struct, frozen=True, kw_only=True):
     context_tokens: int = 4096
     log_path: Path | None = None
     arguments: tuple[str, ...] = ()
+    sandbox: bool = True
     first_event_timeout_s: float = 300.0
     stall_timeout_s: float = 60.0
     ready_timeout_s: float = 0.0
@@ -108,7 +111,14 @@ def make_mlx_lm(
         first_event_timeout_s=config.first_event_timeout_s,
         stall_timeout_s=config.stall_timeout_s,
         weights=config.weights,
+        sandbox=_sandbox_needs(config) if config.sandbox else None,
     )  # fmt: skip
     return make_supervised_engine(
         program, ready_timeout_s=config.ready_timeout_s, ready_base_s=READY_BASE_S, clock=clock
     )
+
+
+def _sandbox_needs(config: MlxConfig) -> SandboxNeeds:
+    """Its weights, which may be links into another folder, its environment and the front."""
+    weights = (config.weights, *(path.resolve() for path in config.weights.glob("*")))
+    return SandboxNeeds(read=(*weights, FRONT), environment_root=config.python.parent.parent)

@@ -37,7 +37,8 @@ class ProgramConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     Attributes:
         command: of the server.
-        environment: added to this process's.
+        environment: added to this process's, or the whole one.
+        inherits: whether the server inherits this process's environment.
         folder: its working folder, removed at the end; "" for this process's.
         address: where it will listen, ``unix://path`` or ``http://127.0.0.1:port``.
         key: required of callers, or "".
@@ -47,6 +48,7 @@ class ProgramConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     command: tuple[str, ...]
     environment: dict[str, str]
+    inherits: bool = True
     folder: str
     address: str
     key: str
@@ -67,7 +69,7 @@ def main() -> int:
     server = subprocess.Popen(
         config.command,
         stdin=subprocess.DEVNULL,
-        env=os.environ | config.environment,
+        env=os.environ | config.environment if config.inherits else config.environment,
         cwd=config.folder or None,
         preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
     )
@@ -182,7 +184,14 @@ def _descendants() -> list[psutil.Process]:
                 processes[process.pid] = process
         except (OSError, psutil.Error):
             continue
-    return [child for child in processes.values() if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in processes.values() if _is_alive(child)]
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 if __name__ == "__main__":

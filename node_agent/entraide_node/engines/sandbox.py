@@ -10,7 +10,7 @@ from pathlib import Path
 from entraide.process_sandbox import find_sandbox_problem
 from entraide.types import Sandbox
 
-SANDBOXED_KINDS = ("llama.cpp",)
+SANDBOXED_KINDS = ("llama.cpp", "mlx-lm")
 AGENT_PACKAGE = Path(__file__).parents[1]  # has the programs that run engines
 
 

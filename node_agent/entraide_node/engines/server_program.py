@@ -6,6 +6,7 @@ that supports socket files listens on one in a private folder, any other on a fr
 server that supports API keys gets a new key at each start.
 """
 
+import asyncio
 import os
 import re
 import secrets
@@ -18,12 +19,15 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from entraide.process_sandbox import SandboxNeeds, sandbox_command, sandbox_environment
+from entraide.types import Sandbox
 from entraide_node.engines.base import EngineFacts, EngineProblem
 from entraide_node.engines.child_connection import loading_timeout_s
 from entraide_node.engines.engine_client import EngineClient, EngineEndpoint
 from entraide_node.engines.model_folder import weights_bytes
 from entraide_node.engines.process import CappedLog, EngineProcess, spawn_module
 from entraide_node.engines.program_child import MODULE, ProgramConfig
+from entraide_node.engines.sandbox import kind_sandbox
 from entraide_node.engines.seam import ChatContinuation
 from entraide_node.engines.sockets import NAME as SOCKET_NAME
 from entraide_node.engines.start_failures import PROGRAM_REASONS, diagnose_start
@@ -64,6 +68,7 @@ class ServerProgram(Struct, frozen=True, kw_only=True):
         log_path: the server's log file; None for no log.
         first_event_timeout_s, stall_timeout_s: see ``engine_client``.
         weights: folder of the weights.
+        sandbox: what it needs of its sandbox, on a socket file; None to run without one.
     """
 
     facts: EngineFacts
@@ -86,6 +91,7 @@ class ServerProgram(Struct, frozen=True, kw_only=True):
     first_event_timeout_s: float = 300.0
     stall_timeout_s: float = 60.0
     weights: Path
+    sandbox: SandboxNeeds | None = None
 
 
 def make_supervised_engine(
@@ -125,9 +131,10 @@ class ServerProgramChild:
 
     async def spawn(self, folder: Path | None) -> EngineProcess:
         """See ``EngineChild``."""
+        config = await asyncio.to_thread(self._make_config, folder)
         return await spawn_module(
             MODULE,
-            first_line=msgspec.json.encode(self._make_config(folder)),
+            first_line=msgspec.json.encode(config),
             env=os.environ,
             log=self._log,
             is_loggable=lambda line: self._program.loggable_lines.search(line) is not None,
@@ -160,7 +167,7 @@ class ServerProgramChild:
             await client.close()
             return None
         context_tokens = _parse_context_tokens(response[1]) or program.facts.context_tokens
-        return client, replace(program.facts, context_tokens=context_tokens, api_base=address)
+        return client, replace(self.facts, context_tokens=context_tokens, api_base=address)
 
     def diagnose(self, lines: Sequence[str], exit_code: int | None) -> EngineProblem:
         """See ``EngineChild``."""
@@ -181,9 +188,17 @@ class ServerProgramChild:
             environment[program.key_variable] = self._key
         if program.folder_variable and folder is not None:
             environment[program.folder_variable] = str(folder)
+        launcher: tuple[str, ...] = ()
+        wanted = program.sandbox is not None and bool(socket_path)
+        sandbox = kind_sandbox(program.facts.name, wanted=wanted)
+        if program.sandbox is not None and sandbox is not Sandbox.NONE:
+            launcher = sandbox_command(program.sandbox, scratch=folder, removes_scratch=False)
+            environment = sandbox_environment(folder) | environment
+        self.facts = replace(self.facts, sandbox=sandbox)
         return ProgramConfig(
-            command=(str(program.python), "-I", *program.arguments, *address_arguments),
+            command=(*launcher, str(program.python), "-I", *program.arguments, *address_arguments),
             environment=environment,
+            inherits=not launcher,
             folder=str(folder or ""),
             address=f"unix://{socket_path}"
             if socket_path

@@ -104,7 +104,7 @@ def _build_server_engine(
         arguments=owner_engine.args,
     )
     if isinstance(owner_engine, MlxLm):
-        return make_configured()
+        return make_configured(sandbox=owner_engine.sandbox)
     return make_configured(
         threads=owner_engine.threads,
         cpu=owner_engine.cpu,
