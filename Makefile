@@ -38,7 +38,7 @@ MODEL_OPTION := $(if $(MODEL),--model $(MODEL))
 CPU_FEATURES := import numpy; print(*numpy.show_config(mode="dicts")["SIMD Extensions"]["found"])
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo run test test-rest fuzz fuzz-core fuzz-http test-unit test-replay test-replay-seed test-replay-bare \
+.PHONY: help env demo run test fuzz fuzz-core fuzz-http test-unit test-replay test-replay-seed test-replay-bare \
         test-times test-wheel test-newer test-engines test-with-engines test-chaos \
         test-long test-clients check protos sync-client bench chaos mutants planted-faults wheel lock \
         lock-clients clean pages check-pages
@@ -55,21 +55,18 @@ demo: env ## Ask a pool of three co-ops one question, and explain where it ran (
 run: env ## Keep that pool up in the foreground until Ctrl-C (MODEL=file.gguf). | Garder ce parc en marche au premier plan jusqu’à Ctrl-C (MODEL=fichier.gguf).
 	@.venv/bin/entraide up $(MODEL_OPTION)
 
-# The replays and the wheel run beside the others, which leave part of a core idle; what they print
-# comes at the end.
-test: env ## Run the tests, the replays and the tests of the wheel. | Lancer les tests, les rejeux et les tests du paquet wheel.
-	@printed=$$(mktemp); $(MAKE) --no-print-directory test-rest >"$$printed" 2>&1 & rest=$$!; \
+# The replays run beside the others, which leave part of a core idle; what they print comes at the
+# end.
+test: env ## Run the tests and the replays. | Lancer les tests et les rejeux.
+	@printed=$$(mktemp); $(MAKE) --no-print-directory test-replay >"$$printed" 2>&1 & rest=$$!; \
 	  $(MAKE) --no-print-directory test-unit; unit=$$?; \
 	  wait $$rest; rest=$$?; cat "$$printed"; rm -f "$$printed"; exit $$((unit | rest))
-
-test-rest:
-	@$(MAKE) --no-print-directory --output-sync=target -j 3 test-replay-seed test-replay-bare test-wheel
 
 test-unit: env ## Run all tests but the engines' and the replays, with warnings as errors. | Lancer tous les tests sauf ceux des moteurs et les rejeux ; un avertissement y est une erreur.
 	@$(call in_memory,$(PYTEST) $(SPREAD) $(UNIT))
 
 test-replay: env ## Replay a recorded journal under two hash seeds and without the CPU's extensions. | Rejouer un journal sous deux graines de hachage et sans les extensions du processeur.
-	@$(MAKE) --no-print-directory -j 2 test-replay-seed test-replay-bare
+	@$(MAKE) --no-print-directory --output-sync=target -j 2 test-replay-seed test-replay-bare
 
 # Both at once. The test of other seeds starts its own processes under both, so that it runs once.
 test-replay-seed:

@@ -1,5 +1,6 @@
 """The fairness benchmark's random pools: the bound's witness, and who may use which node."""
 
+import pytest
 from benchmarks.support import eligibility, fairness_bound
 from msgspec import structs
 
@@ -58,6 +59,7 @@ def test_service_is_near_max_min() -> None:
     assert max(equal) > max(mine)
 
 
+@pytest.mark.long
 def test_owners_are_never_passed_over_here_and_are_by_plain_vtc() -> None:
     """In pools whose borrowers own nodes no slot that is owed goes to another; VTC knows none."""
     rows = fairness_bound.owners_rows(10)

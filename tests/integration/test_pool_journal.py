@@ -14,9 +14,10 @@ pytestmark = pytest.mark.engines  # minutes of a real pool
 
 PROMPT = "Le mot de passe du voisin est zygomatique-4417."
 SESSION = "séance-de-madame-tremblay"
+DIFFERENT_STATUS = 1  # the recorded life was not simulated as it was
 
 
-def replay(journal: Path, out: Path, *arguments: str) -> Any:
+def replay(journal: Path, out: Path, *arguments: str, statuses: tuple[int, ...] = (0,)) -> Any:
     """Replays a journal and returns what the command printed as JSON."""
     done = subprocess.run(
         [sys.executable, "-m", "entraide.cli", "sim", "replay", str(journal), "--out", str(out),
@@ -26,7 +27,7 @@ def replay(journal: Path, out: Path, *arguments: str) -> Any:
         timeout=180,
         check=False,
     )  # fmt: skip
-    assert 0 == done.returncode, done.stderr + done.stdout
+    assert done.returncode in statuses, done.stderr + done.stdout
     return json.loads(done.stdout)
 
 
@@ -51,13 +52,27 @@ def test_a_real_pools_journal_is_replayed_to_the_byte_and_holds_no_text(
 
 
 def test_another_policy_is_tried_on_a_real_pools_journal(pool: RunningPool, tmp_path: Path) -> None:
-    """What the pool lived through is held against a proposed policy, for each co-op."""
+    """What the pool lived through is held against a proposed policy, for each co-op.
+
+    If its life was not simulated as it was, which chance decides in a pool of some questions on a
+    busy machine, the command names the figure that differs and compares nothing.
+    """
     for number in range(3):
         pool.chat(f"Question {number}", tokens=8)
     journal = tmp_path / "pool.journal"
     pool.entraide("scheduler", "journal", "export", "--out", str(journal))
-    compared = replay(journal, tmp_path / "out", "--policy", "round_robin")["compared"]
-    rows = compared["all"]
+    tried = replay(
+        journal, tmp_path / "out", "--policy", "round_robin", statuses=(0, DIFFERENT_STATUS)
+    )
+    baseline = tried["baseline"]
+    if baseline["verdict"] == "different":
+        beyond = [
+            abs(row["recorded"] - row["simulated"]) > row["allowed"]
+            for row in baseline["differences"]
+        ]
+        assert ({True}, False) == (set(beyond), "compared" in tried)
+        return
+    rows = tried["compared"]["all"]
     over = ("completed", "refused", "failed", "cancelled", "waiting")
 
     assert rows["old"]["jobs"] >= 3

@@ -74,6 +74,7 @@ class Told(list[str]):
         self.append(code)
 
 
+@pytest.mark.long
 def test_one_is_made_once(client: str, wheels: Path, tmp_path: Path) -> None:
     """It is made, checked by an import and recorded; the second time it is there already."""
     wheel(wheels)

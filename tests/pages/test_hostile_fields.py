@@ -69,6 +69,7 @@ FIELDS = {
         "Coopérative", "Projet", "À quoi elle sert", "Montrer aussi les clés révoquées",
         f"Quota de \u2068{hostile('quota')}\u2069",
         "Nom", "Courriel (facultatif)", "Projet (facultatif)",
+        "Langue des questions dont le texte ne la montre pas",
     },
     "#/exploitation/modeles": {
         "Machine", "Modèle", "Fichier d’entrées", "Format des poids", "Révision",

@@ -100,6 +100,7 @@ async def test_core_is_the_same_byte_for_byte(recorded: Path, backup: Path, tmp_
     )
 
 
+@pytest.mark.long
 async def test_postgresql_and_sqlite_hold_the_same(
     backup: Path, tmp_path: Path, postgres: str
 ) -> None:
@@ -197,6 +198,7 @@ async def test_view_is_of_one_moment(
     assert [("journal", 1)] == batches
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_journal(tmp_path: Path) -> None:
     """A journal of 40 MB is written and restored with some MiB of memory."""
     state = tmp_path / "pool"

@@ -385,6 +385,7 @@ def test_scheduler_that_starts_again_and_again_is_named(tmp_path: Path) -> None:
     assert "3" in report(loop, "fr").sentence
 
 
+@pytest.mark.long
 def test_killed_scheduler_is_named_by_the_next_one(pool: RunningPool) -> None:
     """The doctor is told by the process that runs now, which has counted the one before."""
     before = pool.file.pids["scheduler"]

@@ -48,6 +48,7 @@ def verified(content: bytes, keys: dict[str, ReceiptKey] = KEYS) -> VerifiedMont
     return verify_month(io.BytesIO(content), keys)
 
 
+@pytest.mark.long
 def test_what_was_written_is_read() -> None:
     """Each record is found by its name, all of them in order, and no other."""
     month = open_month(io.BytesIO(MONTH))

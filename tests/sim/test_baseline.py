@@ -118,6 +118,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_of_the_simulated_world_is_refused(
     fault: str,

@@ -293,6 +293,7 @@ def test_bad_money_is_refused_by_its_key(case: str) -> None:
     assert not any(i18n.HOLE in sentence for sentence in sentences)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("fleet", "annuity", "idle_w"), [("gpu", 0.05 / (1 - 1.05**-5), 75), ("minis", 0.2820118, 70)]
 )

@@ -203,6 +203,7 @@ def test_the_reader_is_told_what_would_change_the_answer(lang: str, first: str, 
 # The changes.
 
 
+@pytest.mark.long
 def test_a_change_of_demand_changes_the_number_of_requests(tmp_path: Path) -> None:
     """Generated requests and a trace: 25 % more and fewer, within the luck of the draw."""
     rows = ["arrival_s,input_tokens,output_tokens", *(f"{at},50,20" for at in range(0, 3_600, 4))]
@@ -332,6 +333,7 @@ def test_a_plan_has_its_sensitivity_unless_it_is_left_out(
     assert 0 < sensitivity["runs"]
 
 
+@pytest.mark.long
 def test_a_comparison_has_its_sensitivity(tmp_path: Path) -> None:
     """The recommended variant has it in ``comparison.json``."""
     path = tmp_path / "small.toml"

@@ -351,6 +351,7 @@ FAULTS: dict[str, tuple[Any, ...]] = {
 }  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", FAULTS)
 def test_the_oracle_finds_a_planted_fault(name: str, monkeypatch: Patch) -> None:
     """A core with the fault breaks a promise that names it."""
