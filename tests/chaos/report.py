@@ -14,7 +14,7 @@ from tests.chaos.books import FIRST, check_books, gateway_kills, read_books
 from tests.chaos.bus_watcher import RUNS
 from tests.chaos.faults import DONE, Executed
 from tests.chaos.kept import GIVEN_UP, KeptWork
-from tests.chaos.pool import MODEL, RESUME_S
+from tests.chaos.pool import MODEL, REAL_MODEL, RESUME_S
 from tests.chaos.run_folder import Broken, Exit, RunFolder
 from tests.chaos.streams import CLOCK_PAGE, CLOSED, COMPLETE, ERROR, RESUMED, Outcome
 from tests.chaos.watchers import Sample
@@ -43,9 +43,10 @@ def make_report(folder: RunFolder) -> dict[str, Any]:
     )
     bills["receipt_less"] = check_receipts(folder, faults, outcomes)
     check_closed(folder, faults, outcomes)
-    check_given_up(folder, faults, outcomes=outcomes, kept=kept)
-    made = Counter(fault.kind for fault in faults if fault.result == DONE)
     setting = folder.document("setting.json")
+    nodes = setting["nodes"] or schedule.NODES
+    check_given_up(folder, faults, outcomes=outcomes, kept=kept, nodes=nodes)
+    made = Counter(fault.kind for fault in faults if fault.result == DONE)
     samples = folder.read("samples", Sample)
     slow = sorted(sample.slowdown for sample in samples) or [1.0]
     broken = folder.read("broken", Broken)
@@ -163,12 +164,14 @@ def check_given_up(
     *,
     outcomes: Sequence[Outcome],
     kept: Sequence[KeptWork],
+    nodes: Sequence[str] = schedule.NODES,
 ) -> None:
     """Checks that work which lost its machine goes on, as long as the policy allows.
 
     An answer may be given up after ``ATTEMPTS`` runs that count, as the bus has seen them, or once
     it has waited for a machine for ``RESUME_S``. It is not judged if the scheduler was killed
-    meanwhile, which may not know of its last run, or the bus, of which the watcher misses a part.
+    meanwhile, which may not know of its last run, or the bus, of which the watcher misses a part;
+    nor if the agent of each machine with its model was killed: no machine is left that takes work.
     """
     watched = folder.document(RUNS)
     killed = [(fault.at, fault.at) for fault in faults if fault.kind in schedule.SCHEDULER_ENDED]
@@ -176,7 +179,9 @@ def check_given_up(
     ended = [
         (line.job, line.began_at, line.ended_at, line.last_at or line.began_at)
         for line in outcomes
-        if line.outcome == ERROR and line.code in GIVEN_UP_CODES
+        if line.outcome == ERROR
+        and line.code in GIVEN_UP_CODES
+        and not _were_servers_killed(line, faults, nodes)
     ]
     begun = {line.name: line.at for line in kept if not line.is_done}
     ended += [(job, begun[line.name], line.at, line.at) for line in kept for job in line.given_up]
@@ -187,6 +192,19 @@ def check_given_up(
         )
         if is_judged and attempts < ATTEMPTS and ended_at - last_at < RESUME_S - SLACK_S:
             folder.broken("given_up", job, f"after {attempts} of {ATTEMPTS} attempts")
+
+
+def _were_servers_killed(line: Outcome, faults: Sequence[Executed], nodes: Sequence[str]) -> bool:
+    """Whether the agent of each machine that serves a model was killed after the last token."""
+    is_real = line.model == REAL_MODEL
+    servers = {name for name in nodes if (name in schedule.REAL_NODES) is is_real}
+    killed = {
+        fault.target
+        for fault in faults
+        if fault.kind == schedule.AGENT_KILLED
+        and (line.last_at or line.began_at) - SLACK_S <= fault.at <= line.ended_at
+    }
+    return servers <= killed
 
 
 def check_receipts(

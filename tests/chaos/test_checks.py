@@ -10,6 +10,7 @@ from tests.chaos.books import Bill, check_books
 from tests.chaos.bus_watcher import RUNS
 from tests.chaos.faults import Executed
 from tests.chaos.kept import JOB, KeptWork
+from tests.chaos.pool import REAL_MODEL
 from tests.chaos.report import check_closed, check_given_up
 from tests.chaos.run_folder import Broken, RunFolder
 from tests.chaos.streams import CLOCK_PAGE, CLOSED, COMPLETE, ERROR, Outcome
@@ -113,6 +114,28 @@ def test_work_is_given_up_only_after_its_attempts_or_a_long_wait(
     gaps = [[float(watched["gap"])] * 2] if "gap" in watched else []
     folder.write(RUNS, {"attempts": watched, "gaps": gaps})
     check_given_up(folder, [fault], outcomes=[line], kept=[])
+
+    assert (["given_up"] if is_broken else []) == broken(folder)
+
+
+@pytest.mark.parametrize(
+    ("is_broken", "model", "killed", "nodes"),
+    [
+        (False, REAL_MODEL, {"n7": 99.5}, ("n1", "n7")),
+        (True, REAL_MODEL, {"n7": 99.5}, ("n1", "n7", "n8")),
+        (False, REAL_MODEL, {"n7": 99.5, "n8": 98.0}, ("n1", "n7", "n8")),
+        (True, REAL_MODEL, {"n7": 90.0}, ("n1", "n7")),
+        (True, "compte", {"n7": 99.5}, ("n1", "n7")),
+    ],
+)
+def test_an_answer_whose_machines_were_all_killed_is_not_judged(
+    folder: RunFolder, *, is_broken: bool, model: str, killed: dict[str, float], nodes: list[str]
+) -> None:
+    """It ends once none of them takes work; another model's machines cannot go on with it."""
+    folder.write(RUNS, {"attempts": {"j1": 1}, "gaps": []})
+    faults = [Executed(0, schedule.AGENT_KILLED, node, at, 0.0, 1.0) for node, at in killed.items()]
+    line = replace(BROKEN, model=model)
+    check_given_up(folder, faults, outcomes=[line], kept=[], nodes=nodes)
 
     assert (["given_up"] if is_broken else []) == broken(folder)
 
