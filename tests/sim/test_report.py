@@ -86,7 +86,6 @@ def read(folder: Path, name: str) -> tuple[str, Reader]:
     return html, Reader(html)
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_comes_from_elsewhere(folder, name) -> None:
     """A report has no script and loads nothing; only the sources of figures are links."""
