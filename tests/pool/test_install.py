@@ -180,6 +180,7 @@ def test_script_refuses_what_is_not_its_pool(pool: RunningPool, tmp_path: Path) 
     no_token = run_script(pool, tmp_path / "d", link_of(pool).replace("join_abc", ""))
 
     assert 1 == wrong_pin[0]
+    assert f"Connecting to the pool at {link_of(pool).partition('/install')[0]}" in wrong_pin[1]
     assert "is not the invitation's; nothing was installed" in wrong_pin[1]
     assert "is not the link of an invitation" in no_link[1]
     assert "is not the link of an invitation" in odd_link[1]

@@ -1386,7 +1386,7 @@ opt-pool-timezone = Time zone of quota periods and statements.
 opt-pool-gateways = Number of gateways; the first is inside the scheduler.
 opt-pool-zone = Where this server stands: zone of its power grid, which is its jurisdiction (CA-QC), or unknown. Every request passes it.
 opt-pool-controlled-by = Who controls the organisation that runs this server: member, canadian, other or unknown.
-opt-pool-http-port = Port of HTTPS (behind a proxy: of HTTP).
+opt-pool-http-port = Port of HTTPS (behind a proxy: of HTTP). 443 also reaches members whose network lets no other port out; the bus then comes through it, too.
 opt-pool-grpc-port = Port of the gRPC services.
 opt-pool-bus-port = Port of the bus.
 help-pool-service = Start the pool with the machine: install, remove or show its service.
@@ -1660,7 +1660,7 @@ error-pool_absent = There is no pool in { $path }. Create one with "entraide poo
 error-pool_directory_not_empty = { $path } is not empty and holds no pool. Choose a new or an empty directory.
 error-pool_address_unknown = The name { $address } leads to no machine. Add it to the DNS first, or give an IP address that members can reach.
 error-pool_port_taken = Another program listens on port { $port } ({ $key }) of { $host }. End that program, or choose another port.
-error-pool_port_refused = This account may not listen on port { $port } ({ $key }) of { $host }. Choose a port above 1023, put a proxy in front (--proxy), or run the pool as a service of the system.
+error-pool_port_refused = This account may not listen on port { $port } ({ $key }) of { $host }. Choose a port above 1023, put a proxy in front (--proxy), or allow it to every account: on Linux, sudo sysctl net.ipv4.ip_unprivileged_port_start={ $port }
 error-pool_not_created = The directory { $path } cannot be made: { $problem }. Free some space or choose another place; nothing was left there.
 error-pool_database_taken = This database has a pool already. Name an empty database.
 error-certificate_unusable = The certificate { $cert } and the key { $key } cannot be used: { $problem }. Check that both can be read, belong together, and that the key has no passphrase.

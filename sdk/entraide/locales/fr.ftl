@@ -1387,7 +1387,7 @@ opt-pool-timezone = Fuseau horaire des périodes de quota et des relevés.
 opt-pool-gateways = Nombre de passerelles ; la première est dans l’ordonnanceur.
 opt-pool-zone = Où se trouve ce serveur : zone de son réseau électrique, qui est son territoire (CA-QC), ou unknown. Toutes les requêtes y passent.
 opt-pool-controlled-by = Qui a le contrôle de l’organisation qui exploite ce serveur : member, canadian, other ou unknown.
-opt-pool-http-port = Port HTTPS (derrière un mandataire : port HTTP).
+opt-pool-http-port = Port HTTPS (derrière un mandataire : port HTTP). Le port 443 sert aussi les membres dont le réseau ne laisse passer que lui ; le bus y passe alors aussi.
 opt-pool-grpc-port = Port des services gRPC.
 opt-pool-bus-port = Port du bus.
 help-pool-service = Démarrer le parc avec la machine : installer, retirer ou montrer son service.
@@ -1661,7 +1661,7 @@ error-pool_absent = Il n’y a pas de parc dans { $path }. Créez-en un avec «�
 error-pool_directory_not_empty = { $path } n’est pas vide et ne contient pas de parc. Choisissez un dossier nouveau ou vide.
 error-pool_address_unknown = Le nom { $address } ne mène à aucune machine. Ajoutez-le d’abord au DNS, ou donnez une adresse IP que les membres peuvent joindre.
 error-pool_port_taken = Un autre programme écoute sur le port { $port } ({ $key }) de { $host }. Arrêtez ce programme, ou choisissez un autre port.
-error-pool_port_refused = Ce compte ne peut pas écouter sur le port { $port } ({ $key }) de { $host }. Choisissez un port au-dessus de 1023, placez un mandataire devant (--proxy), ou faites du parc un service du système.
+error-pool_port_refused = Ce compte ne peut pas écouter sur le port { $port } ({ $key }) de { $host }. Choisissez un port au-dessus de 1023, placez un mandataire devant (--proxy), ou permettez-le à tous les comptes : sous Linux, sudo sysctl net.ipv4.ip_unprivileged_port_start={ $port }
 error-pool_not_created = Impossible de créer le dossier { $path } : { $problem }. Libérez de l’espace ou choisissez un autre endroit ; rien n’y a été laissé.
 error-pool_database_taken = Cette base de données contient déjà un parc. Indiquez une base vide.
 error-certificate_unusable = Le certificat { $cert } et la clé { $key } sont inutilisables : { $problem }. Vérifiez que les deux sont lisibles, vont ensemble, et que la clé n’a pas de phrase secrète.

@@ -52,11 +52,11 @@ refuse_link() {
 
 pool_curl() { # OPTIONS
     if [ -n "$pin" ]; then
-        curl -fsS --proto '=https' --retry 5 --insecure --pinnedpubkey "sha256//$pin" "$@"
+        curl -fsS --proto '=https' --connect-timeout 15 --retry 2 --insecure --pinnedpubkey "sha256//$pin" "$@"
     elif [ -n "$ca" ]; then
-        curl -fsS --proto '=https' --retry 5 --cacert "$ca" "$@"
+        curl -fsS --proto '=https' --connect-timeout 15 --retry 2 --cacert "$ca" "$@"
     else
-        curl -fsS --proto '=https' --retry 5 "$@"
+        curl -fsS --proto '=https' --connect-timeout 15 --retry 2 "$@"
     fi
 }
 
@@ -69,6 +69,8 @@ fetch() { # NAME FILE
             "The pool at $url does not offer $1; its operator runs 'entraide pool mirror'." ;;
         60 | 90) fail "Le serveur à $url n’est pas celui de l’invitation ; rien n’est installé." \
             "The server at $url is not the invitation's; nothing was installed." ;;
+        28) fail "Le parc à $url ne répond pas : ce réseau retient peut-être les connexions vers ce port. Essayez d’un autre réseau, ou demandez à l’exploitant d’ouvrir le port 443." \
+            "The pool at $url does not answer: this network may drop connections to that port. Try from another network, or ask the operator to open port 443." ;;
         *) fail "Le parc à $url ne répond pas ; réessayez plus tard." \
             "The pool at $url does not answer; try again later." ;;
     esac
@@ -256,6 +258,8 @@ main() {
     trap 'rm -rf "$work"' EXIT
     trap 'exit 130' INT TERM
     requirements=$work/requirements.txt
+    say "Connexion au parc à ${url} ; l’attente dure une minute au plus…" \
+        "Connecting to the pool at $url; the wait takes a minute at most…"
     fetch targets.txt "$work/targets"
     find_python "$work/targets"
     [ -n "$python" ] || fail \
