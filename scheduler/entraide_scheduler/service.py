@@ -68,6 +68,7 @@ from entraide_scheduler.nodes import (
 )
 from entraide_scheduler.operations.operation_runner import OperationRunner
 from entraide_scheduler.periodic import PeriodicTasks
+from entraide_scheduler.pool.daily_task import DailyBackups
 from entraide_scheduler.pool.facts import find_backup, read_backup_at
 from entraide_scheduler.restored import read_mark
 from entraide_scheduler.service_parts import (
@@ -296,6 +297,7 @@ class Service:
         grid.start()
         self._cleanup.push_async_callback(grid.stop)
         self._cleanup.push_async_callback(start_closing(parts, self._config).stop)
+        self._cleanup.push_async_callback(DailyBackups(self.home).start().stop)
         tls = self._config.tls
         self.monitor = Monitor(parts, self.home, tls.cert_file, stale_zones=grid.list_stale_zones)
         self.monitor.start()
@@ -493,8 +495,4 @@ class Service:
 
     def _bus_context(self) -> ssl.SSLContext | None:
         ca_file = self._config.nats.ca_file
-        return client_context(_text(ca_file)) if ca_file else None
-
-
-def _text(path: str | Path) -> str:
-    return Path(path).read_text("ascii")
+        return client_context(Path(ca_file).read_text("ascii")) if ca_file else None

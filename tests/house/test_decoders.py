@@ -143,6 +143,8 @@ OURS = {
     "entraide_scheduler.pool.handover:Handover._try": OWN_PROCESS,
     "entraide_scheduler.findings.starts:_read": WRITTEN_BY_US,
     "entraide_scheduler.pool.facts:read_last_backup": WRITTEN_BY_US,
+    "entraide_scheduler.pool.daily_backup:read_record": WRITTEN_BY_US,
+    "entraide_scheduler.pool.backup_schedule:due_on": "a time that PoolBackup.fault has checked",
     "entraide_scheduler.supervision.poolfile:read": WRITTEN_BY_US,
     "entraide_scheduler.operations.bounded_child:main": OWN_PROCESS,
     "entraide_scheduler.operations.doctor_run:_read": OWN_PROCESS,

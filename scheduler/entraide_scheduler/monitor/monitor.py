@@ -15,6 +15,7 @@ from pathlib import Path
 import structlog
 from msgspec import structs
 
+from entraide.errors import EntraideError
 from entraide_scheduler.core.records import SenderKind
 from entraide_scheduler.core.views import QuarantineView
 from entraide_scheduler.findings import (
@@ -35,8 +36,10 @@ from entraide_scheduler.monitor.fleet_checks import (
 )
 from entraide_scheduler.monitor.store_growth import StoreGrowth
 from entraide_scheduler.pool import facts
+from entraide_scheduler.pool.backup_check import check_backup, check_daily
 from entraide_scheduler.pool.config import FILE as POOL_CONFIG
-from entraide_scheduler.pool.host_checks import check_ages, check_backup, check_disk
+from entraide_scheduler.pool.config import load_pool_config
+from entraide_scheduler.pool.host_checks import check_ages, check_disk
 from entraide_scheduler.repeated_task import RepeatedTask
 from entraide_scheduler.service_parts import Parts
 from entraide_scheduler.store.space import measure_bytes
@@ -190,6 +193,9 @@ class Monitor:
         yield from self.growth.check(shutil.disk_usage(home).free)
         if not (home / POOL_CONFIG).is_file():  # ``entraide up``: nothing to keep
             return
-        yield check_backup(home)
         with contextlib.suppress(OSError, ValueError):  # the doctor names the file
             yield from check_ages(facts.read_certificates(home, self._cert_file))
+        with contextlib.suppress(EntraideError):  # likewise
+            config = load_pool_config(home)
+            yield check_backup(home, config)
+            yield from check_daily(home, config)

@@ -25,16 +25,27 @@ from entraide_scheduler.config import INTERIM
 from entraide_scheduler.erasure_list import BESIDE_BACKUPS, merge_into, read_list
 from entraide_scheduler.erasure_list import FILE as ERASED_FILE
 from entraide_scheduler.findings import STARTS_FILES
+from entraide_scheduler.pool.backup_config import FOLDER
 from entraide_scheduler.pool.backup_records import FILE_BYTES_MAX, FILES_MAX, RecordWriter
+from entraide_scheduler.pool.backup_verification import verify_backup
 from entraide_scheduler.pool.config import PoolConfig, load_pool_config, scheduler_config
-from entraide_scheduler.pool.sealed_file import FORMAT, MAGIC, SealedHead, SealedWriter
+from entraide_scheduler.pool.restore import refused
+from entraide_scheduler.pool.sealed_file import (
+    FORMAT,
+    MAGIC,
+    SealedFault,
+    SealedHead,
+    SealedWriter,
+)
 from entraide_scheduler.store.database import database_url
 from entraide_scheduler.store.dump import StoreView, open_view
 
 RECORD_FILE = "last-backup.json"
+DAILY_RECORD_FILE = "daily-backup.json"
 MADE_ANEW = (
-    "weights", "mirror", "logs", "nats", "versions", "upgrade", "pool.json", "scheduler.toml",
-    "gateway-*.toml", f"{INTERIM}*.toml", "*.lock", RECORD_FILE, ERASED_FILE, STARTS_FILES, ".*",
+    "weights", "mirror", "logs", "nats", "versions", "upgrade", FOLDER, "pool.json",
+    "scheduler.toml", "gateway-*.toml", f"{INTERIM}*.toml", "*.lock", RECORD_FILE,
+    DAILY_RECORD_FILE, ERASED_FILE, STARTS_FILES, ".*",
 )  # fmt: skip
 
 
@@ -63,6 +74,7 @@ class BackupSummary(Struct, frozen=True):
         rows: number of rows of the store.
         left_out: files that are too large, or beyond the number that a backup takes.
         place: where ``pool.toml`` says that backups are kept.
+        deleted: the older daily backups that were deleted after it.
     """
 
     file: str
@@ -72,23 +84,27 @@ class BackupSummary(Struct, frozen=True):
     rows: int
     left_out: tuple[str, ...]
     place: ServerPlace = UNKNOWN_PLACE
+    deleted: tuple[str, ...] = ()
 
 
-def write_backup(state: Path, file: Path, passphrase: str) -> BackupSummary:
+def write_backup(
+    state: Path, file: Path, passphrase: str, *, is_verified: bool = False
+) -> BackupSummary:
     """Writes a backup of a pool, readable by its owner only. Blocks.
 
     Args:
         state: the pool's directory.
         file: path to write; an existing file is replaced at the end.
         passphrase: opens the backup again.
+        is_verified: whether it is opened and read to its end before it has its name.
 
     Raises:
-        PoolError: ``pool_absent``, ``config_refused``, ``backup_not_written``, or an error of
-            opening the store.
+        PoolError: ``pool_absent``, ``config_refused``, ``backup_not_written``, an error of opening
+            the store, or see ``verify_backup``.
     """
     config = load_pool_config(state)
     try:
-        return _write(state, config, file, passphrase)
+        return _write(state, config, file, passphrase, is_verified=is_verified)
     except OSError as problem:
         reason = problem.strerror or str(problem)
         raise _not_written(file, reason) from problem
@@ -116,7 +132,9 @@ def record_backup(state: Path, summary: BackupSummary) -> None:
         raise _not_written(state / RECORD_FILE, reason) from problem
 
 
-def _write(state: Path, config: PoolConfig, file: Path, passphrase: str) -> BackupSummary:
+def _write(
+    state: Path, config: PoolConfig, file: Path, passphrase: str, *, is_verified: bool
+) -> BackupSummary:
     url = scheduler_config(config, state, bus_url="").effective_store_url
     handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")  # made 0600
     part = Path(name)
@@ -130,6 +148,8 @@ def _write(state: Path, config: PoolConfig, file: Path, passphrase: str) -> Back
             raw.flush()
             os.fsync(raw.fileno())
         size = part.stat().st_size
+        if is_verified:
+            _check_same(part, verify_backup(part, passphrase), (files, rows))
         part.replace(file)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
@@ -137,6 +157,16 @@ def _write(state: Path, config: PoolConfig, file: Path, passphrase: str) -> Back
         raise
     sync_directory(file.parent)
     return BackupSummary(str(file), size, at, files, rows, left_out, config.backup.place)
+
+
+def _check_same(file: Path, read: tuple[int, int], written: tuple[int, int]) -> None:
+    """Checks that a backup holds as many files and rows as were written.
+
+    Raises:
+        PoolError: ``backup_refused``.
+    """
+    if read != written:
+        raise refused(file, SealedFault("damaged"))
 
 
 def _write_parts(

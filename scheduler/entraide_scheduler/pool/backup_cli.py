@@ -28,15 +28,20 @@ def register_backup(pool: typer.Typer, lang: str) -> None:
 
     @pool.command("backup", help=i18n.text("help-pool-backup", lang))
     def backup(
-        file: Annotated[Path, argument("arg-backup-new", "FILE")],
+        file: Annotated[Path | None, argument("arg-backup-new", "[FILE]")] = None,
         *,
         state: Annotated[Path | None, options.state(lang)] = None,
         passphrase_file: Annotated[str, option("passphrase-file", "FILE")] = "",
+        if_due: Annotated[
+            bool, typer.Option("--if-due", help=i18n.text("opt-pool-if-due", lang))
+        ] = False,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
         from entraide.cli.pool_access import default_state
 
         folder = (state or default_state()).resolve()
+        if file is None:
+            raise typer.Exit(_backup_daily(folder, lang, if_due=if_due, as_json=json))
         raise typer.Exit(_backup(file.resolve(), folder, passphrase_file, lang, as_json=json))
 
     @pool.command("restore", help=i18n.text("help-pool-restore", lang))
@@ -79,11 +84,30 @@ def _backup(file: Path, state: Path, source: str, lang: str, *, as_json: bool) -
     try:
         enter_current(state)
         load_pool_config(state)  # before the person types anything
-        summary = write_backup(state, file, read_passphrase(source, lang, is_new=True))
+        passphrase = read_passphrase(source, lang, is_new=True)
+        summary = write_backup(state, file, passphrase, is_verified=True)
         record_backup(state, summary)
     except EntraideError as problem:
         return print_problem(problem, lang)
     _print(summary, format_backup(summary, lang), as_json=as_json)
+    return 0
+
+
+def _backup_daily(state: Path, lang: str, *, if_due: bool, as_json: bool) -> int:
+    from entraide.files import PRIVATE_UMASK
+    from entraide_scheduler.pool.daily_backup import make_daily_backup
+    from entraide_scheduler.pool.versions import enter_current
+
+    os.umask(PRIVATE_UMASK)
+    try:
+        enter_current(state)
+        summary = make_daily_backup(state, if_due=if_due)
+    except EntraideError as problem:
+        return print_problem(problem, lang)
+    if summary is not None:
+        _print(summary, format_backup(summary, lang), as_json=as_json)
+    elif not as_json:
+        typer.echo(i18n.text("pool-backup-not-due", lang))
     return 0
 
 
@@ -103,6 +127,9 @@ def format_backup(summary: "BackupSummary", lang: str) -> str:
     if summary.left_out:
         names = ", ".join(summary.left_out)
         lines.append(i18n.text("pool-backup-left-out", lang, names=names))
+    if summary.deleted:
+        names = ", ".join(summary.deleted)
+        lines.append(i18n.text("pool-backup-deleted", lang, names=names))
     return "\n".join(lines)
 
 

@@ -74,6 +74,7 @@ def _register_create(pool: typer.Typer, lang: str) -> None:
     ) -> None:
         from entraide_scheduler.config import PlaceConfig
         from entraide_scheduler.pool import config as c
+        from entraide_scheduler.pool.backup_config import NEW_DAILY, PoolBackup
 
         http = c.PoolHttp(port=http_port)
         config = c.PoolConfig(
@@ -92,6 +93,7 @@ def _register_create(pool: typer.Typer, lang: str) -> None:
                 proxy=proxy,
             ),
             place=PlaceConfig(zone=zone, controlled_by=controlled_by),
+            backup=PoolBackup(daily=NEW_DAILY),
         )
         raise typer.Exit(_create(directory.resolve(), config, lang))
 

@@ -33,6 +33,7 @@ from entraide_scheduler.config import (
     read_toml,
 )
 from entraide_scheduler.nats.config import LOOPBACK, NatsSettings
+from entraide_scheduler.pool.backup_config import PoolBackup
 
 FILE = "pool.toml"
 BUS_PATH = "/bus"
@@ -116,7 +117,7 @@ class PoolConfig(Struct, frozen=True, forbid_unknown_fields=True):
         weights_folders: folders of pinned weights, in addition to ``weights``.
         http, grpc, bus, tls, grid, journal, books: see their classes.
         place: where the pool's server stands.
-        backup: where its backups are kept.
+        backup: where its backups are kept, and the one that it makes each day.
         smtp: the mail server that sends sign-in links.
         oidc: the identity provider at which persons may sign in.
     """
@@ -136,7 +137,7 @@ class PoolConfig(Struct, frozen=True, forbid_unknown_fields=True):
     journal: JournalConfig = JournalConfig(keep_days=35.0)
     books: BooksConfig = BooksConfig()
     place: PlaceConfig = PlaceConfig()
-    backup: PlaceConfig = PlaceConfig()
+    backup: PoolBackup = PoolBackup()
     smtp: SmtpConfig | None = None
     oidc: OidcConfig | None = None
 
@@ -238,7 +239,7 @@ def _faults(config: PoolConfig) -> list[tuple[str, str, str]]:
         ("journal", str(config.journal.keep_days), "negative",
          config.journal.keep_days < 0.0 or config.journal.events_max < 0),
         ("books.grace_days", str(config.books.grace_days), "grace_days", bool(config.books.fault)),
-        *((f"{table}.{place.fault}", getattr(place, place.fault), place.fault, True)
+        *((f"{table}.{place.fault}", str(getattr(place, place.fault)), place.fault, True)
           for table, place in (("place", config.place), ("backup", config.backup)) if place.fault),
     )  # fmt: skip
     return [(key, value, fault) for key, value, fault, is_wrong in checks if is_wrong]

@@ -40,12 +40,14 @@ from entraide_scheduler.nats.config import LOOPBACK, WILDCARDS
 from entraide_scheduler.nats.identity import PoolIdentity
 from entraide_scheduler.policy_versions.documents import read_document
 from entraide_scheduler.pool import facts
+from entraide_scheduler.pool.backup_check import check_backup, check_daily
+from entraide_scheduler.pool.backup_config import PoolBackup
 from entraide_scheduler.pool.books_check import check_books
 from entraide_scheduler.pool.config import FILE as CONFIG_FILE
 from entraide_scheduler.pool.config import PoolConfig, gateway_name, load_pool_config
 from entraide_scheduler.pool.create import check_certificate, port_problem
 from entraide_scheduler.pool.grid_check import check_grid
-from entraide_scheduler.pool.host_checks import check_ages, check_backup, check_disk
+from entraide_scheduler.pool.host_checks import check_ages, check_disk
 from entraide_scheduler.pool.retention_check import check_retention
 from entraide_scheduler.pool.signin_check import check_signin
 from entraide_scheduler.store.database import database_url, find_schema_fault, make_engines
@@ -81,7 +83,8 @@ def inspect_pool(state: Path, lang: str) -> list[Finding]:
         check_books(state, config),
         *check_retention(state, config),
         *_check_running(state, config, pool, identity, lang=lang),
-        check_backup(state),
+        check_backup(state, config),
+        *check_daily(state, config),
         _check_place(state, "backup-place", config.backup, lang),
         check_grid(state, config),
         *check_signin(state, config),
@@ -97,7 +100,7 @@ def _check_name(address: str) -> Finding:
     return passed("name-ok", address=address, addresses=", ".join(addresses))
 
 
-def _check_place(state: Path, name: str, place: PlaceConfig, lang: str) -> Finding:
+def _check_place(state: Path, name: str, place: PlaceConfig | PoolBackup, lang: str) -> Finding:
     values: dict[str, Value] = {
         "place": i18n.place_name(place.place, lang), "path": str(state),
     }  # fmt: skip

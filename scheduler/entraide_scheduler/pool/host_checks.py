@@ -4,7 +4,6 @@ In: the pool's directory, and the file of a given certificate. Out: findings.
 """
 
 import shutil
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -17,7 +16,6 @@ GIVEN_DAYS_LOW = 14.0
 POOL_DAYS_LOW = 20.0  # ``pool run`` renews it 30 days before its end
 AUTHORITY_DAYS_LOW = 180.0
 DAYS_LOW = {"https": GIVEN_DAYS_LOW, "pool": POOL_DAYS_LOW, "authority": AUTHORITY_DAYS_LOW}
-BACKUP_AGE_MAX_S = 7 * facts.DAY_S
 
 
 def check_disk(state: Path) -> Finding:
@@ -40,14 +38,3 @@ def check_ages(ages: Sequence[facts.CertificateAge]) -> Iterator[Finding]:
             yield finding(f"{code}-ending", **values)
         else:
             yield passed(code, **values)
-
-
-def check_backup(state: Path) -> Finding:
-    """Checks the age of the last backup."""
-    record = facts.read_last_backup(state)
-    if record is None:
-        return finding("backup-none", path=str(state))
-    age_s = time.time() - record.at
-    values: dict[str, Value] = {"days": int(age_s / facts.DAY_S), "path": str(state)}
-    is_old = age_s > BACKUP_AGE_MAX_S
-    return finding("backup-old", **values) if is_old else passed("backup-ok", **values)

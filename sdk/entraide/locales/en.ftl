@@ -1607,9 +1607,23 @@ pool-doctor-backup-ok = The last backup is { $days ->
    *[other] { $days } days old.
 }
 pool-doctor-backup-none = No backup of this pool is known.
-    .remedy = Make one, and keep it in another place:  entraide pool backup FILE --state { $path }
+    .remedy = Make one, and keep it in another place:  entraide pool backup FILE --state { $path }  Or let the pool make one each day: “daily” under [backup] in { $path }/pool.toml.
 pool-doctor-backup-old = The last backup is { $days } days old.
     .remedy = Make a new one, and keep it in another place:  entraide pool backup FILE --state { $path }
+pool-doctor-backup-failed = The daily backup failed at { $moment }: { $reason ->
+    [backup_space] too little space was free in { $folder }.
+    [backup_not_written] the file could not be written ({ $detail }).
+    [backup_refused] the new file could not be read again, and was deleted ({ $detail }).
+    [backup_unreadable] the new file could not be read again, and was deleted ({ $detail }).
+    [backup_running] another process was making a backup in { $folder }.
+    [ended] the process was ended before the file was complete ({ $detail }).
+   *[other] { $detail }
+} The backups of before are untouched, and the pool tries again every half hour.
+    .remedy = Remove the cause, then try now:  entraide pool backup --state { $path }
+pool-doctor-backup-passphrase = The daily backup of { $daily } cannot be made: { $file } has no passphrase, or one that is too short.
+    .remedy = Write four or five words on the first line of { $file }, and on paper that you keep elsewhere; then try:  entraide pool backup --state { $path }
+pool-doctor-backup-space = The disk of the daily backups is nearly full: { $free_gb } GB are free in { $folder }, and { $needed_gb } GB should be.
+    .remedy = Free some space, name another “folder” under [backup] in { $path }/pool.toml, or keep fewer (“keep”).
 pool-doctor-place-ok = The pool’s server stands { $place }.
 pool-doctor-place-unknown = The pool’s server stands { $place }: requests that name what is unknown are refused.
     .remedy = State "zone" and "controlled_by" under [place] in { $path }/pool.toml, then start the pool again.
@@ -1683,6 +1697,10 @@ error-pool_config_refused = { $path } cannot be used: { $fault ->
     [zone] { $key } is “{ $value }”: write a zone such as CA-QC, or unknown.
     [controlled_by] { $key } is “{ $value }”: write member, canadian, other or unknown.
     [negative] { $key }: keep_days and events_max must not be negative.
+    [daily] { $key } is “{ $value }”: write a time of day such as 03:00, or "" for none.
+    [keep] { $key } is { $value }: write a number from 1 to 366.
+    [folder] { $key } is “{ $value }”: write the path of a folder.
+    [passphrase_file] { $key } is “{ $value }”: write the path of a file.
     [grace_days] { $key } is { $value }: write a number of days from 1 to 366.
    *[other] { $key }: { $value }
 }
@@ -1691,17 +1709,20 @@ error-pool_config_refused = { $path } cannot be used: { $fault ->
 
 help-pool-backup = Write a backup of the pool into one sealed file, while the pool runs.
 help-pool-restore = Make a pool from a backup, in a new directory and an empty database.
-arg-backup-new = File to write; an existing file is replaced once the new one is complete.
+arg-backup-new = File to write; an existing file is replaced once the new one is complete and was read to its end. Without it, the daily backup is made, as [backup] in pool.toml says.
+opt-pool-if-due = Without FILE: do nothing if the backup of the day is there already.
 arg-backup = Backup to restore.
 arg-restore-dir = New directory of the pool, missing or empty.
 opt-pool-passphrase-file = File whose first line is the passphrase; “-” reads standard input. Without it, the command asks.
 opt-pool-restore-database = Empty database for the store, postgresql://…; “sqlite” for SQLite in the directory. Without it, the one that the backup’s pool.toml names.
 pool-passphrase = Passphrase of the backup
 pool-passphrase-again = The same passphrase again
-pool-backup-done = The backup is in { $path }: { $size } MB, { $files } files, { $rows ->
+pool-backup-done = The backup is in { $path }, complete and read again: { $size } MB, { $files } files, { $rows ->
     [one] { $rows } row
    *[other] { $rows } rows
 } of the database. Keep it in another place than the pool, and its passphrase in a third: without it nobody can open the file. By pool.toml ([backup]), backups are kept { $place }.
+pool-backup-not-due = The backup of the day is there already, or under way.
+pool-backup-deleted = Deleted, since newer ones are there: { $names }.
 pool-backup-left-out = Not in the backup, since too large: { $names }. Copy them by other means.
 pool-restore-done =
     The pool “{ $name }” is in { $path }: { $files } files, { $rows ->
@@ -1751,6 +1772,8 @@ error-passphrase_missing = There is no terminal to ask for the passphrase. Name 
 error-passphrase_short = This passphrase is too short. Choose one of at least { $min } characters, better four or five words.
 error-passphrase_unreadable = The passphrase cannot be read from { $path }: { $problem }. Write it on the first line of that file, as UTF-8.
 error-backup_not_written = The backup cannot be written to { $path }: { $problem }. Free some space or choose another place; no part of it was left there.
+error-backup_running = Another process is making a backup in { $path }. Wait for its end.
+error-backup_space = Too little space for a backup in { $path }: { $free_gb } GB are free, { $needed_gb } GB are needed. Free some space, or name another “folder” under [backup] in pool.toml; the backups of before are untouched.
 error-backup_unreadable = The backup { $path } cannot be read: { $problem }. Check its path and your rights.
 error-backup_refused = { $fault ->
     [foreign] { $path } is not a backup of Entraide. Name a file that "entraide pool backup" wrote.

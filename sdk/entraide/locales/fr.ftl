@@ -1608,9 +1608,23 @@ pool-doctor-backup-ok = La dernière sauvegarde { $days ->
    *[other] a { $days } jours.
 }
 pool-doctor-backup-none = Aucune sauvegarde de ce parc n’est connue.
-    .remedy = Faites-en une, et gardez-la en un autre lieu :  entraide pool backup FICHIER --state { $path }
+    .remedy = Faites-en une, et gardez-la en un autre lieu :  entraide pool backup FICHIER --state { $path }  Ou laissez le parc en faire une chaque jour : « daily » sous [backup] dans { $path }/pool.toml.
 pool-doctor-backup-old = La dernière sauvegarde a { $days } jours.
     .remedy = Faites-en une nouvelle, et gardez-la en un autre lieu :  entraide pool backup FICHIER --state { $path }
+pool-doctor-backup-failed = La sauvegarde quotidienne a échoué le { $moment } : { $reason ->
+    [backup_space] il restait trop peu d’espace dans { $folder }.
+    [backup_not_written] le fichier n’a pas pu être écrit ({ $detail }).
+    [backup_refused] le nouveau fichier n’a pas pu être relu, et a été supprimé ({ $detail }).
+    [backup_unreadable] le nouveau fichier n’a pas pu être relu, et a été supprimé ({ $detail }).
+    [backup_running] un autre processus faisait une sauvegarde dans { $folder }.
+    [ended] le processus a pris fin avant que le fichier soit complet ({ $detail }).
+   *[other] { $detail }
+} Les sauvegardes d’avant sont intactes, et le parc réessaie toutes les demi-heures.
+    .remedy = Supprimez la cause, puis essayez tout de suite :  entraide pool backup --state { $path }
+pool-doctor-backup-passphrase = La sauvegarde quotidienne de { $daily } ne peut pas être faite : { $file } n’a pas de phrase secrète, ou elle est trop courte.
+    .remedy = Écrivez quatre ou cinq mots sur la première ligne de { $file }, et sur un papier gardé ailleurs ; puis essayez :  entraide pool backup --state { $path }
+pool-doctor-backup-space = Le disque des sauvegardes quotidiennes est presque plein : il reste { $free_gb } Go dans { $folder }, il en faudrait { $needed_gb } Go.
+    .remedy = Libérez de l’espace, nommez un autre « folder » sous [backup] dans { $path }/pool.toml, ou gardez moins de sauvegardes (« keep »).
 pool-doctor-place-ok = Emplacement du serveur du parc : { $place }.
 pool-doctor-place-unknown = Emplacement du serveur du parc : { $place }. Les requêtes qui demandent ce qui est inconnu sont refusées.
     .remedy = Indiquez « zone » et « controlled_by » sous [place] dans { $path }/pool.toml, puis redémarrez le parc.
@@ -1684,6 +1698,10 @@ error-pool_config_refused = { $path } est inutilisable : { $fault ->
     [zone] { $key } est « { $value } » : écrivez une zone comme CA-QC, ou unknown.
     [controlled_by] { $key } est « { $value } » : écrivez member, canadian, other ou unknown.
     [negative] { $key } : keep_days et events_max ne peuvent pas être négatifs.
+    [daily] { $key } vaut « { $value } » : écrivez une heure telle que 03:00, ou "" pour aucune.
+    [keep] { $key } vaut { $value } : écrivez un nombre de 1 à 366.
+    [folder] { $key } vaut « { $value } » : écrivez le chemin d’un dossier.
+    [passphrase_file] { $key } vaut « { $value } » : écrivez le chemin d’un fichier.
     [grace_days] { $key } vaut { $value } : écrivez un nombre de jours de 1 à 366.
    *[other] { $key } : { $value }
 }
@@ -1692,17 +1710,20 @@ error-pool_config_refused = { $path } est inutilisable : { $fault ->
 
 help-pool-backup = Écrire une sauvegarde du parc dans un seul fichier scellé, pendant que le parc fonctionne.
 help-pool-restore = Refaire un parc à partir d’une sauvegarde, dans un dossier neuf et une base de données vide.
-arg-backup-new = Fichier à écrire ; un fichier existant est remplacé une fois le nouveau complet.
+arg-backup-new = Fichier à écrire ; un fichier existant est remplacé une fois le nouveau complet et relu jusqu’à la fin. Sans ce fichier, la sauvegarde quotidienne est faite, comme le dit [backup] dans pool.toml.
+opt-pool-if-due = Sans FICHIER : ne rien faire si la sauvegarde du jour est déjà là.
 arg-backup = Sauvegarde à restaurer.
 arg-restore-dir = Nouveau dossier du parc, absent ou vide.
 opt-pool-passphrase-file = Fichier dont la première ligne est la phrase secrète ; « - » lit l’entrée standard. Sans cette option, la commande la demande.
 opt-pool-restore-database = Base de données vide pour le parc, postgresql://… ; « sqlite » pour SQLite dans le dossier. Sans cette option, celle que nomme le pool.toml de la sauvegarde.
 pool-passphrase = Phrase secrète de la sauvegarde
 pool-passphrase-again = La même phrase secrète, encore une fois
-pool-backup-done = La sauvegarde est dans { $path } : { $size } Mo, { $files } fichiers, { $rows ->
+pool-backup-done = La sauvegarde est dans { $path }, complète et relue : { $size } Mo, { $files } fichiers, { $rows ->
     [one] { $rows } ligne
    *[other] { $rows } lignes
 } de la base de données. Gardez-la en un autre lieu que le parc, et sa phrase secrète en un troisième : sans elle, personne ne peut ouvrir le fichier. Emplacement des sauvegardes selon pool.toml ([backup]) : { $place }.
+pool-backup-not-due = La sauvegarde du jour est déjà faite, ou en cours.
+pool-backup-deleted = Supprimées, car de plus récentes existent : { $names }.
 pool-backup-left-out = Absents de la sauvegarde, car trop gros : { $names }. Copiez-les par un autre moyen.
 pool-restore-done =
     Le parc « { $name } » est dans { $path } : { $files } fichiers, { $rows ->
@@ -1752,6 +1773,8 @@ error-passphrase_missing = Il n’y a pas de terminal où demander la phrase sec
 error-passphrase_short = Cette phrase secrète est trop courte. Choisissez-en une d’au moins { $min } caractères, mieux, de quatre ou cinq mots.
 error-passphrase_unreadable = La phrase secrète ne peut pas être lue dans { $path } : { $problem }. Écrivez-la sur la première ligne de ce fichier, en UTF-8.
 error-backup_not_written = La sauvegarde ne peut pas être écrite dans { $path } : { $problem }. Libérez de l’espace ou choisissez un autre lieu ; il n’en est resté aucun morceau.
+error-backup_running = Un autre processus fait une sauvegarde dans { $path }. Attendez qu’il ait fini.
+error-backup_space = Trop peu d’espace pour une sauvegarde dans { $path } : il reste { $free_gb } Go, il en faut { $needed_gb } Go. Libérez de l’espace, ou nommez un autre « folder » sous [backup] dans pool.toml ; les sauvegardes d’avant sont intactes.
 error-backup_unreadable = La sauvegarde { $path } ne peut pas être lue : { $problem }. Vérifiez son chemin et vos droits.
 error-backup_refused = { $fault ->
     [foreign] { $path } n’est pas une sauvegarde d’Entraide. Nommez un fichier écrit par « entraide pool backup ».
