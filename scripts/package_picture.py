@@ -60,7 +60,8 @@ PARTS = (
     ),
     (
         Part("entraide_scheduler", "gateway", "passerelle", "gateway"),
-        Part("entraide_scheduler", "pool processes", "processus du parc", "up pool supervision"),
+        Part("entraide_scheduler", "pool processes", "processus du parc",
+             "up pool supervision notifications"),
     ),
     (Part("entraide_scheduler", "administration", "administration", "control"),),
     (

@@ -81,6 +81,7 @@ from entraide_scheduler.service_parts import (
     make_enrolment,
     make_erasing,
     make_grid_sources,
+    make_notifier,
     make_record_admins,
     make_weight_server,
     start_closing,
@@ -263,14 +264,10 @@ class Service:
         await claims.start()
         self._cleanup.push_async_callback(claims.stop)
         periodic = PeriodicTasks(
-            driver,
-            store=parts.store,
-            nodes=parts.node_listener,
-            gateways=parts.gateway_listener,
-            feed=feed,
-            timezone=self._config.timezone,
+            driver, store=parts.store, nodes=parts.node_listener,
+            gateways=parts.gateway_listener, feed=feed, timezone=self._config.timezone,
             check_clock=ClockWatch(driver, parts.store, self.home).check,
-        )
+        )  # fmt: skip
         grid = make_grid_sources(self._config, parts, self.home, periodic.feed_intensity)
         await grid.load()
         answered = await parts.store.list_answered_kept()
@@ -284,12 +281,10 @@ class Service:
         await parts.gateway_listener.start(parts.bus)
         await parts.node_listener.start(parts.bus)
         watcher = ConnectionWatcher(
-            driver,
-            registry=parts.registry,
-            identity=parts.identity,
+            driver, registry=parts.registry, identity=parts.identity,
             on_node_connected=parts.unrecorded_keys.refuse,
             on_gateway_closed=parts.gateway_listener.on_connection_closed,
-        )
+        )  # fmt: skip
         watcher.start(self._config.nats.urls, self._bus_context())
         self._cleanup.push_async_callback(watcher.stop)
         periodic.start()
@@ -298,10 +293,15 @@ class Service:
         self._cleanup.push_async_callback(grid.stop)
         self._cleanup.push_async_callback(start_closing(parts, self._config).stop)
         self._cleanup.push_async_callback(DailyBackups(self.home).start().stop)
-        tls = self._config.tls
-        self.monitor = Monitor(parts, self.home, tls.cert_file, stale_zones=grid.list_stale_zones)
+        notifier = make_notifier(parts, self._config, lambda: self.monitor.findings())  # noqa: PLW0108
+        self.monitor = Monitor(
+            parts, self.home, self._config.tls.cert_file,
+            stale_zones=grid.list_stale_zones, untold=notifier.findings,
+        )  # fmt: skip
         self.monitor.start()
         self._cleanup.push_async_callback(self.monitor.stop)
+        notifier.start()
+        self._cleanup.push_async_callback(notifier.stop)
         admin_key = self._config.admin_key or load_admin_key(self.home)
         access = OperatorAccess(admin_key, lang=self._config.lang)
         is_shared = self._link is not None and self._link.is_supervised
@@ -312,13 +312,10 @@ class Service:
         self, recovered: RecoveredState, store: Store, router: MessageRouter
     ) -> LiveDriver:
         return LiveDriver(
-            recovered,
-            store=store,
+            recovered, store=store, outbound=router, term=self._term,
             clock=Clock(last=recovered.at, waits=self._config.clock.wait),
-            outbound=router,
             retention=self._config.journal.retention,
-            term=self._term,
-        )
+        )  # fmt: skip
 
     async def _connect(self, identity: PoolIdentity) -> BusConnection:
         nats, tls = self._config.nats, self._bus_context()

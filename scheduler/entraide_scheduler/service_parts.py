@@ -1,12 +1,13 @@
 """Service parts: the parts of a scheduler process that others are made from, and their links."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 
 from entraide.catalogue.model_store import WEIGHTS_FOLDER
+from entraide.i18n import lang_of
 from entraide.types import NodeState
 from entraide.wire.bus_connection import BusConnection
 from entraide_scheduler.books import ClosingTerms, MonthCloser, export_in_child
@@ -20,6 +21,7 @@ from entraide_scheduler.control.person_admin import PersonAdmin
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.driver import LiveDriver, SchedulerElsewhere
+from entraide_scheduler.findings import Finding
 from entraide_scheduler.gateway import Gateway, ReceiptSigner
 from entraide_scheduler.gateway.machines import NodePasses, WeightServer
 from entraide_scheduler.gateways import GatewayListener, ZoneSources
@@ -34,6 +36,7 @@ from entraide_scheduler.nodes import (
     PoolFacts,
     UnrecordedKeys,
 )
+from entraide_scheduler.notifications import Notifier, Pool
 from entraide_scheduler.store.closed_files import ClosedFiles
 from entraide_scheduler.store.members import number_node
 from entraide_scheduler.store.rows import PolicyRow
@@ -130,6 +133,26 @@ def make_grid_sources(
         folder=home / GRID_FOLDER,
         now=parts.driver.now,
         on_change=on_change,
+    )
+
+
+def make_notifier(
+    parts: Parts, config: SchedulerConfig, watched: Callable[[], Sequence[Finding]]
+) -> Notifier:
+    """Returns what tells the recipients of ``notify.toml``, once it is started.
+
+    Args:
+        parts: of the service.
+        config: of the scheduler.
+        watched: returns what the running scheduler finds.
+    """
+
+    def describe_pool() -> Pool:
+        url = config.http.public or parts.gateway.url
+        return Pool(config.pool, url, lang_of(config.lang), config.timezone)
+
+    return Notifier(
+        Path(config.dir), config.smtp, pool=describe_pool, watched=watched, now=parts.driver.now
     )
 
 

@@ -142,6 +142,8 @@ OURS = {
     "entraide_scheduler.pool.handover:Handover._ask_commands": OWN_PROCESS,
     "entraide_scheduler.pool.handover:Handover._try": OWN_PROCESS,
     "entraide_scheduler.findings.starts:_read": WRITTEN_BY_US,
+    "entraide_scheduler.notifications.notifier:Notifier._read_state": WRITTEN_BY_US,
+    "entraide_scheduler.config.notify_config:read_secret": "a key that the operator wrote",
     "entraide_scheduler.pool.facts:read_last_backup": WRITTEN_BY_US,
     "entraide_scheduler.pool.daily_backup:read_record": WRITTEN_BY_US,
     "entraide_scheduler.pool.backup_schedule:due_on": "a time that PoolBackup.fault has checked",

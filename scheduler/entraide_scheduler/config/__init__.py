@@ -4,7 +4,8 @@ Input: TOML. Output: frozen structs; an unknown key is refused.
 
 ``config`` has the processes' settings, ``books_config`` when months are closed, ``place_config``
 where they stand, ``http_limits`` the
-limits of the HTTP server, ``signin_config`` mail and identity provider.
+limits of the HTTP server, ``signin_config`` mail and identity provider, ``notify_config`` who is
+told of findings.
 """
 
 from entraide_scheduler.config.books_config import BooksConfig
@@ -47,6 +48,14 @@ from entraide_scheduler.config.http_limits import (
     YOUNG_FACTOR,
     HttpLimits,
 )
+from entraide_scheduler.config.notify_config import (
+    NOTIFY_FILE,
+    MailConfig,
+    NotifyConfig,
+    WebhookConfig,
+    load_notify_config,
+    read_secret,
+)
 from entraide_scheduler.config.place_config import CONTROLS, ZONE, PlaceConfig
 from entraide_scheduler.config.signin_config import (
     OidcConfig,
@@ -66,6 +75,7 @@ __all__ = [
     "INTERIM",
     "KEY_GRACE_S",
     "LINGER_S",
+    "NOTIFY_FILE",
     "PIPELINED_MAX",
     "SMALL_BODY_MAX_BYTES",
     "STREAM_HIGH_BYTES",
@@ -85,18 +95,23 @@ __all__ = [
     "HttpLimits",
     "JournalConfig",
     "ListenConfig",
+    "MailConfig",
     "NatsConfig",
+    "NotifyConfig",
     "OidcConfig",
     "PlaceConfig",
     "SchedulerConfig",
     "SmtpConfig",
     "TlsConfig",
+    "WebhookConfig",
     "config_error",
     "find_server_fault",
     "find_signin_fault",
     "is_trusted_url",
     "load_config",
     "load_first_policy",
+    "load_notify_config",
     "read_pool_place",
+    "read_secret",
     "read_toml",
 ]

@@ -11,6 +11,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+UNITS_S = {"m": 60.0, "h": 3_600.0}
+
 
 class Severity(StrEnum):
     """How urgent a finding is; ``OK`` is that of a check without one."""
@@ -35,6 +37,15 @@ class Kind(Struct, frozen=True):
     severity: Severity
     alert_after: str = ""
     is_brief: bool = False
+
+    @property
+    def alert_after_s(self) -> float:
+        """``alert_after`` in seconds; 0 for a kind that only the doctor looks for."""
+        return (
+            float(self.alert_after[:-1]) * UNITS_S[self.alert_after[-1]]
+            if self.alert_after
+            else 0.0
+        )
 
 
 FAIL, WARN = Severity.FAIL, Severity.WARN
@@ -116,6 +127,8 @@ _ALL = (
     Kind("signin-unreadable", FAIL),
     Kind("mail-refused", WARN),
     Kind("provider-silent", WARN),
+    Kind("notify-problem", WARN),
+    Kind("notify-failing", WARN, "0m"),
 )
 
 KINDS = {kind.code: kind for kind in _ALL}

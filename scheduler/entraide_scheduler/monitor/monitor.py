@@ -65,19 +65,27 @@ class Monitor:
         home: the pool's directory.
         cert_file: the certificate that the operator has given for HTTPS, or "".
         stale_zones: returns the zones whose chosen source has no data now.
+        untold: returns what keeps recipients from being told of findings.
 
     Attributes:
         growth: of the store.
     """
 
     def __init__(
-        self, parts: Parts, home: Path, cert_file: str, *, stale_zones: Callable[[], list[str]]
+        self,
+        parts: Parts,
+        home: Path,
+        cert_file: str,
+        *,
+        stale_zones: Callable[[], list[str]],
+        untold: Callable[[], list[Finding]],
     ) -> None:
         self._parts = parts
         self._home = home
         self._cert_file = cert_file
         self.growth = StoreGrowth()
         self._list_stale_zones = stale_zones
+        self._list_untold = untold
         self._shown: dict[tuple[str, ...], tuple[float, Finding]] = {}  # each with its begin
         self._coop_of_key: dict[str, str] = {}
         self._log = structlog.get_logger("entraide.monitor")
@@ -147,6 +155,7 @@ class Monitor:
         if incidents:
             codes = listed(sorted({each.code for each in incidents}))
             yield finding("scheduler-recovered", codes=codes)
+        yield from self._list_untold()
 
     def _check_fleet(self) -> Iterator[Finding]:
         """Checks nodes and gateways."""

@@ -25,6 +25,7 @@ from entraide_scheduler.config import INTERIM
 from entraide_scheduler.erasure_list import BESIDE_BACKUPS, merge_into, read_list
 from entraide_scheduler.erasure_list import FILE as ERASED_FILE
 from entraide_scheduler.findings import STARTS_FILES
+from entraide_scheduler.notifications import STATE_FILE as NOTIFY_STATE
 from entraide_scheduler.pool.backup_config import FOLDER
 from entraide_scheduler.pool.backup_records import FILE_BYTES_MAX, FILES_MAX, RecordWriter
 from entraide_scheduler.pool.backup_verification import verify_backup
@@ -45,7 +46,7 @@ DAILY_RECORD_FILE = "daily-backup.json"
 MADE_ANEW = (
     "weights", "mirror", "logs", "nats", "versions", "upgrade", FOLDER, "pool.json",
     "scheduler.toml", "gateway-*.toml", f"{INTERIM}*.toml", "*.lock", RECORD_FILE,
-    DAILY_RECORD_FILE, ERASED_FILE, STARTS_FILES, ".*",
+    DAILY_RECORD_FILE, ERASED_FILE, STARTS_FILES, NOTIFY_STATE, ".*",
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from entraide.types import UNKNOWN
 from entraide_scheduler.pool.backup_cli import register_backup
 from entraide_scheduler.pool.clock_cli import register_clock
 from entraide_scheduler.pool.mirror_cli import register_mirror
+from entraide_scheduler.pool.notify_cli import register_notify
 from entraide_scheduler.pool.output import print_problem
 from entraide_scheduler.pool.receipt_key_cli import register_renewal
 from entraide_scheduler.pool.service_cli import register_service
@@ -35,6 +36,7 @@ def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
     register_status(pool, lang)
     register_mirror(pool, lang)
     register_clock(pool, lang)
+    register_notify(pool, lang)
     app.add_typer(pool, name="pool")
 
 

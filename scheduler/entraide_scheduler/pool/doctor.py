@@ -21,7 +21,7 @@ from entraide.types import UNKNOWN, Control
 from entraide.v1 import admin_pb2
 from entraide.wire.nats import client_context, connect
 from entraide_scheduler.clock_check import describe, read_clock
-from entraide_scheduler.config import PlaceConfig
+from entraide_scheduler.config import PlaceConfig, load_notify_config
 from entraide_scheduler.core.rules import has_control, is_in_jurisdiction
 from entraide_scheduler.driver import ClockState, find_holder
 from entraide_scheduler.findings import (
@@ -88,6 +88,7 @@ def inspect_pool(state: Path, lang: str) -> list[Finding]:
         _check_place(state, "backup-place", config.backup, lang),
         check_grid(state, config),
         *check_signin(state, config),
+        *_check_notify(state, config),
     ]
     return merge(own, _list_watched(pool, lang))
 
@@ -260,6 +261,17 @@ def check_gateways(config: PoolConfig, status: admin_pb2.Status) -> Iterator[Fin
         yield finding("gateways-twice", gateways=listed(twice))
     if not silent and not twice:
         yield passed("gateways-ok", number=len(live) + 1)
+
+
+def _check_notify(state: Path, config: PoolConfig) -> Iterator[Finding]:
+    """Checks who is told of findings; nobody is told of anything by that."""
+    try:
+        notify = load_notify_config(state, config.smtp)
+    except EntraideError as problem:
+        yield failure("notify", problem)
+        return
+    if notify is not None:
+        yield passed("notify-ok", number=len(notify.mail) + len(notify.webhook))
 
 
 async def _check_bus(pool: PoolFile, identity: PoolIdentity) -> Finding:

@@ -1646,6 +1646,30 @@ pool-doctor-mail-refused = The mail server { $server } takes no letters: { $prob
 pool-doctor-provider-ok = The identity provider answers: { $issuer }.
 pool-doctor-provider-silent = The identity provider { $issuer } does not answer under this name.
     .remedy = Check "issuer" under [oidc] in { $path }/pool.toml, and whether this machine reaches it; then start the pool again.
+pool-doctor-notify-ok = Recipients of messages in notify.toml: { $number }.
+pool-doctor-notify-failing = These recipients of notify.toml do not get the pool’s messages: { $recipients } ({ $problem }).
+    .remedy = Check [smtp] in { $path }/pool.toml, and the address in { $path }/notify.toml; then try:  entraide pool notify { $path }
+help-pool-notify = Send a test message to each recipient of notify.toml, and say who was reached.
+notify-nobody = Nobody is told: { $path }/notify.toml names no recipient. See docs/guides/notify.md.
+notify-trial-sent = ✓ { $recipient }: the test message is sent.
+notify-trial-failed = ✗ { $recipient }: { $problem }
+notify-test-subject = { $pool }: test message
+notify-test = This is a test message of the pool "{ $pool }". There is nothing to do.
+notify-subject = { $pool } ({ $begun ->
+    [0] over
+   *[other] { $begun } to settle
+}):
+notify-head = The pool "{ $pool }" says:
+notify-begun = { $number ->
+    [one] A problem has begun:
+   *[other] { $number } problems have begun:
+}
+notify-ended = Over now:
+notify-left-out = { $number ->
+    [one] Another problem began and ended without a message (limit of an hour, or recipient not reached).
+   *[other] { $number } other problems began and ended without a message (limit of an hour, or recipient not reached).
+}
+notify-foot = Operator’s page: { $url }/#/exploitation
 pool-file-head = Configuration of the pool. Each key: docs/reference/pool.md. A change takes effect at the next start.
 pool-unchanged = The pool "{ $name }" exists already in { $path }: nothing was changed. Change its settings in pool.toml.
 pool-created =
@@ -1702,6 +1726,16 @@ error-pool_config_refused = { $path } cannot be used: { $fault ->
     [folder] { $key } is “{ $value }”: write the path of a folder.
     [passphrase_file] { $key } is “{ $value }”: write the path of a file.
     [grace_days] { $key } is { $value }: write a number of days from 1 to 366.
+    [per_hour] { $key } is { $value }: write a number from 1 to 60.
+    [end_after] { $key } is { $value }: write a number of seconds from 1 to 86400.
+    [recipients] { $value } recipients: at most 20 are possible.
+    [no_mail_address] { $key } is "{ $value }": write an e-mail address.
+    [no_mail_server] [[mail]] needs a mail server: add [smtp] to pool.toml, then start the pool again.
+    [webhook_url] { $key }: write an address that begins with https:// (http:// for this machine only), without a name or a password.
+    [webhook_secret] { $key }: { $value } must contain a key of 24 to 64 bytes in base64, with whsec_ in front.
+    [unreadable] { $key }: { $value } cannot be read.
+    [recipient_twice] { $key }: the same recipient is named twice.
+    [level] { $key } is "{ $value }": write warn or fail.
    *[other] { $key }: { $value }
 }
 

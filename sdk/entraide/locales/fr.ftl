@@ -1647,6 +1647,30 @@ pool-doctor-mail-refused = Le serveur de courriel { $server } n’accepte aucun 
 pool-doctor-provider-ok = Le fournisseur d’identité répond : { $issuer }.
 pool-doctor-provider-silent = Le fournisseur d’identité { $issuer } ne répond pas sous ce nom.
     .remedy = Vérifiez « issuer » sous [oidc] dans { $path }/pool.toml, et que cette machine atteint le fournisseur ; redémarrez ensuite le parc.
+pool-doctor-notify-ok = Destinataires des messages de notify.toml : { $number }.
+pool-doctor-notify-failing = Ces destinataires de notify.toml ne reçoivent pas les messages du parc : { $recipients } ({ $problem }).
+    .remedy = Vérifiez [smtp] dans { $path }/pool.toml, et l’adresse dans { $path }/notify.toml ; essayez ensuite :  entraide pool notify { $path }
+help-pool-notify = Envoyer un message d’essai à chaque destinataire de notify.toml, et dire lesquels il a atteints.
+notify-nobody = Personne n’est averti : { $path }/notify.toml ne nomme aucun destinataire. Voyez docs/guides/notify.fr.md.
+notify-trial-sent = ✓ { $recipient } : le message d’essai est envoyé.
+notify-trial-failed = ✗ { $recipient } : { $problem }
+notify-test-subject = { $pool } : message d’essai
+notify-test = Ceci est un message d’essai du parc « { $pool } ». Il n’y a rien à faire.
+notify-subject = { $pool } ({ $begun ->
+    [0] terminé
+   *[other] { $begun } à régler
+}) :
+notify-head = Le parc « { $pool } » signale :
+notify-begun = { $number ->
+    [one] Un problème a commencé :
+   *[other] { $number } problèmes ont commencé :
+}
+notify-ended = C’est terminé :
+notify-left-out = { $number ->
+    [one] Un autre problème a commencé et pris fin sans message (limite par heure, ou destinataire qui n’a pas été atteint).
+   *[other] { $number } autres problèmes ont commencé et pris fin sans message (limite par heure, ou destinataire qui n’a pas été atteint).
+}
+notify-foot = Page de l’exploitant : { $url }/#/exploitation
 pool-file-head = Configuration du parc. Chaque clé : docs/reference/pool.md. Un changement prend effet au prochain démarrage.
 pool-unchanged = Le parc « { $name } » existe déjà dans { $path } : rien n’a été changé. Ses réglages se changent dans pool.toml.
 pool-created =
@@ -1703,6 +1727,16 @@ error-pool_config_refused = { $path } est inutilisable : { $fault ->
     [folder] { $key } vaut « { $value } » : écrivez le chemin d’un dossier.
     [passphrase_file] { $key } vaut « { $value } » : écrivez le chemin d’un fichier.
     [grace_days] { $key } vaut { $value } : écrivez un nombre de jours de 1 à 366.
+    [per_hour] { $key } vaut { $value } : écrivez un nombre de 1 à 60.
+    [end_after] { $key } vaut { $value } : écrivez un nombre de secondes de 1 à 86400.
+    [recipients] { $value } destinataires : au plus 20 sont possibles.
+    [no_mail_address] { $key } vaut « { $value } » : écrivez une adresse courriel.
+    [no_mail_server] [[mail]] exige un serveur de courriel : ajoutez [smtp] à pool.toml, puis redémarrez le parc.
+    [webhook_url] { $key } : écrivez une adresse qui commence par https:// (http:// seulement pour cette machine), sans nom ni mot de passe.
+    [webhook_secret] { $key } : { $value } doit contenir une clé de 24 à 64 octets en base64, avec whsec_ au début.
+    [unreadable] { $key } : { $value } est illisible.
+    [recipient_twice] { $key } : le même destinataire est nommé deux fois.
+    [level] { $key } vaut « { $value } » : écrivez warn ou fail.
    *[other] { $key } : { $value }
 }
 

@@ -1,4 +1,4 @@
-"""Mail: sends sign-in links by SMTP."""
+"""Mail: sends sign-in links, and what the pool tells its operator and its lenders, by SMTP."""
 
 import ssl
 from collections.abc import Iterator
@@ -52,7 +52,26 @@ class SmtpMailer:
             EntraideError: ``email_failed``, with what the server or the connection says.
         """
         with _telling_failure():
-            await aiosmtplib.send(self._write(made, link, lang), **self._server)
+            await aiosmtplib.send(self._write_link(made, link, lang), **self._server)
+
+    async def send_text(
+        self, to: str, *, subject: str, text: str, name: str = "", message_id: str = ""
+    ) -> None:
+        """Sends a letter to an address.
+
+        Args:
+            to: the address.
+            subject: of the letter.
+            text: of the letter.
+            name: of the person, or "".
+            message_id: left part of the letter's identifier, the same if it is sent again.
+
+        Raises:
+            EntraideError: as ``send_link``.
+        """
+        with _telling_failure():
+            letter = self._write(Address(name, addr_spec=to), subject, text, message_id)
+            await aiosmtplib.send(letter, **self._server)
 
     async def check(self) -> None:
         """Signs in at the server as for a letter, and leaves without one.
@@ -64,20 +83,25 @@ class SmtpMailer:
             async with aiosmtplib.SMTP(**self._server):
                 pass
 
-    def _write(self, made: MadeLink, link: str, lang: str) -> EmailMessage:
-        person, letter = made.person, EmailMessage()
-        letter["Subject"] = i18n.text("mail-signin-subject", lang, pool=self._pool)
-        letter["From"] = self._config.sender
-        letter["To"] = Address(person.name, addr_spec=person.email)
-        letter["Date"] = formatdate()
-        letter["Message-ID"] = make_msgid(domain=self._config.sender.rpartition("@")[2])
-        letter["Auto-Submitted"] = "auto-generated"  # RFC 3834: no automatic reply
+    def _write_link(self, made: MadeLink, link: str, lang: str) -> EmailMessage:
+        person = made.person
         hours = round((made.expires_at - made.made_at) / 3_600.0)
-        letter.set_content(
-            i18n.text(
-                "mail-signin", lang, name=person.name, pool=self._pool, link=link, hours=hours
-            )
+        text = i18n.text(
+            "mail-signin", lang, name=person.name, pool=self._pool, link=link, hours=hours
         )
+        subject = i18n.text("mail-signin-subject", lang, pool=self._pool)
+        return self._write(Address(person.name, addr_spec=person.email), subject, text)
+
+    def _write(self, to: Address, subject: str, text: str, message_id: str = "") -> EmailMessage:
+        letter, domain = EmailMessage(), self._config.sender.rpartition("@")[2]
+        letter["Subject"] = subject
+        letter["From"] = self._config.sender
+        letter["To"] = to
+        letter["Date"] = formatdate()
+        identifier = f"<{message_id}@{domain}>" if message_id else make_msgid(domain=domain)
+        letter["Message-ID"] = identifier
+        letter["Auto-Submitted"] = "auto-generated"  # RFC 3834: no automatic reply
+        letter.set_content(text)
         return letter
 
 

@@ -1,0 +1,152 @@
+"""Text: the words of a message, as a letter and as JSON.
+
+In: what a recipient is told. Out: a subject and a text, or the body of a request, in the
+recipient's language. Sentences and remedies are those of the doctor and of the operator's page;
+details that a node or a client may have written are left out.
+"""
+
+import datetime as dt
+from collections.abc import Iterable
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Struct, structs
+
+from entraide import i18n
+from entraide.printable import shortened
+from entraide_scheduler.findings import Finding, Report, report
+from entraide_scheduler.notifications.plan import FindingChanges
+
+SENTENCE_CHARS_MAX = 500
+VALUE_CHARS_MAX = 100
+VALUES_MAX = 8  # of one finding
+SUBJECT_CHARS_MAX = 120
+MARKS = {"fail": "✗", "warn": "!"}
+HAS_FOREIGN_DETAIL = ("node-quarantined", "key-quarantined", "doctor-failed")
+TYPE_FINDINGS, TYPE_TEST = "entraide.findings", "entraide.test"
+
+
+class Pool(Struct, frozen=True):
+    """Facts about the pool that its messages say.
+
+    Attributes:
+        name: of the pool.
+        url: address of its pages.
+        lang: its default language.
+        timezone: name of the time zone of the times in a letter.
+    """
+
+    name: str
+    url: str
+    lang: str
+    timezone: str
+
+
+class Letter(Struct, frozen=True):
+    """Subject and text."""
+
+    subject: str
+    text: str
+
+
+class _Told(Struct, frozen=True):
+    code: str
+    level: str
+    sentence: str
+    remedy: str
+    since: float
+    values: dict[str, str | int | float]
+
+
+class _Data(Struct, frozen=True):
+    pool: str
+    url: str
+    begun: list[_Told] = []
+    ended: list[_Told] = []
+    left_out: int = 0
+
+
+class _Body(Struct, frozen=True):
+    type: str
+    timestamp: str
+    data: _Data
+
+
+def write_letter(changes: FindingChanges, pool: Pool, lang: str) -> Letter:
+    """Returns the letter that tells of changes."""
+    begun, ended = _reports(changes.begun.values(), lang), _reports(changes.ended.values(), lang)
+    lines = [i18n.text("notify-head", lang, pool=pool.name)]
+    if begun:
+        lines += ["", i18n.text("notify-begun", lang, number=len(begun))]
+    for each in begun:
+        since = i18n.text("pool-doctor-since", lang, since=_moment(each.since, pool))
+        lines += ["", f"{MARKS[each.level]} {each.sentence} {since}"]
+        if each.remedy:
+            lines.append(f"  → {each.remedy}")
+    if ended:
+        lines += ["", i18n.text("notify-ended", lang), ""]
+        lines += [f"✓ {each.sentence}" for each in ended]
+    if changes.left_out:
+        lines += ["", i18n.text("notify-left-out", lang, number=changes.left_out)]
+    lines += ["", i18n.text("notify-foot", lang, url=pool.url)]
+    first = [each.sentence for each in (*begun, *ended)][:1]
+    subject = i18n.text("notify-subject", lang, pool=pool.name, begun=len(begun))
+    words = " ".join(" ".join((subject, *first)).split())
+    return Letter(shortened(words, SUBJECT_CHARS_MAX), "\n".join(lines) + "\n")
+
+
+def write_test_letter(pool: Pool, lang: str) -> Letter:
+    """Returns the letter that only shows that letters arrive."""
+    lines = (
+        i18n.text("notify-test", lang, pool=pool.name), "",
+        i18n.text("notify-foot", lang, url=pool.url),
+    )  # fmt: skip
+    return Letter(i18n.text("notify-test-subject", lang, pool=pool.name), "\n".join(lines) + "\n")
+
+
+def write_body(
+    changes: FindingChanges, pool: Pool, lang: str, now: float, *, is_test: bool = False
+) -> bytes:
+    """Returns the JSON that tells of changes; of a test, it tells of none."""
+    data = _Data(
+        pool=pool.name,
+        url=pool.url,
+        begun=_list_told(changes.begun.values(), lang),
+        ended=_list_told(changes.ended.values(), lang),
+        left_out=changes.left_out,
+    )
+    at = dt.datetime.fromtimestamp(now, dt.UTC).isoformat(timespec="seconds")
+    return msgspec.json.encode(_Body(TYPE_TEST if is_test else TYPE_FINDINGS, at, data))
+
+
+def _reports(findings: Iterable[Finding], lang: str) -> list[Report]:
+    return [_bounded(report(_without_detail(each), lang)) for each in findings]
+
+
+def _without_detail(each: Finding) -> Finding:
+    if each.code not in HAS_FOREIGN_DETAIL or "detail" not in each.values:
+        return each
+    return structs.replace(each, values={**each.values, "detail": "none"})
+
+
+def _bounded(each: Report) -> Report:
+    values = {
+        name: shortened(value, VALUE_CHARS_MAX) if isinstance(value, str) else value
+        for name, value in list(each.values.items())[:VALUES_MAX]
+    }
+    sentence, remedy = (
+        shortened(text, SENTENCE_CHARS_MAX) for text in (each.sentence, each.remedy)
+    )
+    return structs.replace(each, sentence=sentence, remedy=remedy, values=values)
+
+
+def _list_told(findings: Iterable[Finding], lang: str) -> list[_Told]:
+    return [
+        _Told(each.code, each.level, each.sentence, each.remedy, each.since, each.values)
+        for each in _reports(findings, lang)
+    ]
+
+
+def _moment(at: float, pool: Pool) -> str:
+    """Returns a time with its zone, ``2026-03-01 14:05 EST``."""
+    return f"{dt.datetime.fromtimestamp(at, ZoneInfo(pool.timezone)):%Y-%m-%d %H:%M %Z}"

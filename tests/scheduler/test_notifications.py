@@ -1,0 +1,137 @@
+"""The operator is told once when a finding begins and once when it ends: real letters, requests."""
+
+import base64
+import hashlib
+import hmac
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from tests.cases import all_cases
+from tests.scheduler.test_signin_letters import Letters, config, mail_server
+
+from entraide.errors import EntraideError
+from entraide_scheduler.config import load_notify_config
+from entraide_scheduler.findings import Finding, finding
+from entraide_scheduler.notifications import Notifier, Pool, list_senders, send_trial
+
+KEY = bytes(range(32))
+POOL = Pool("Parc du Nord", "https://parc.example.coop", "fr", "America/Toronto")
+MAIL = '[[mail]]\nto = "op@example.coop"\n'
+
+
+class Receiver:
+    """A program that gets signed requests."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.bodies: list[Any] = []
+
+    async def handle(self, request: web.Request) -> web.Response:
+        body, names = await request.read(), request.headers
+        signed = f"{names['webhook-id']}.{names['webhook-timestamp']}.".encode() + body
+        digest = base64.b64encode(hmac.digest(KEY, signed, hashlib.sha256)).decode()
+        assert f"v1,{digest}" == names["webhook-signature"]
+        self.bodies.append(json.loads(body))
+        return web.Response(status=self.status, headers={"location": str(request.url)})
+
+
+async def test_begin_and_end_are_told_once_over_restarts_and_failures(tmp_path: Path) -> None:
+    """A notifier that is replaced by a new one goes on from the disk; a redirect is a failure."""
+    letters, receiver, now = Letters(), Receiver(), [1_000_000.0]
+    present: list[Finding] = []
+    app = web.Application()
+    app.router.add_post("/secret-path", receiver.handle)
+    async with mail_server(letters) as port, TestServer(app) as server:
+        (tmp_path / "key").write_text("whsec_" + base64.b64encode(KEY).decode())
+        hook = f'[[webhook]]\nurl = "{server.make_url("/secret-path")}"\nsecret_file = "key"\n'
+        (tmp_path / "notify.toml").write_text(f'end_after_s = 60\n{MAIL}{hook}lang = "en"\n')
+
+        async def step(after_s: float) -> Notifier:
+            now[0] += after_s
+            notifier = Notifier(tmp_path, config(port), pool=lambda: POOL,
+                                watched=lambda: present, now=lambda: now[0])  # fmt: skip
+            await notifier._step()
+            return notifier
+
+        await step(0)
+        present.append(finding("node-waiting", node="n1", coop="alpha"))
+        receiver.status = 307
+        await step(5)
+        await step(5)
+        receiver.status = 200
+        await step(60)
+        await step(5)
+        present.clear()
+        await step(5)
+        await step(5)
+        await step(60)
+        await step(5)
+        letters.refuses = True
+        present.append(finding("node-waiting", node="n2", coop="alpha"))
+        for _ in range(3):
+            failing = await step(3_600)
+        present.clear()
+        await step(5)
+        letters.refuses = False
+        await step(4_000)
+        await step(4_000)
+
+    texts = [letter.get_content() for letter in letters.received]
+    assert 3 == len(texts)
+    assert "n1" in texts[0]
+    assert "entraide nodes approve n1" in texts[0]
+    assert "C’est terminé" in texts[1]
+    assert "Un autre problème" in texts[2]
+    changes = [body["data"] for body in receiver.bodies]
+    begun = [each["code"] for data in changes for each in data["begun"]]
+    ended = [each["code"] for data in changes for each in data["ended"]]
+    assert ["node-waiting"] * 3 == begun  # the first attempt met a redirect
+    assert ["node-waiting"] * 2 == ended
+    assert "asks to join" in changes[0]["begun"][0]["sentence"]
+    (fault,) = failing.findings()
+    assert ("notify-failing", "op@example.coop") == (fault.code, fault.values["recipients"])
+    assert "secret-path" not in (tmp_path / "notify-state.json").read_text()
+
+
+async def test_a_trial_says_who_was_reached(tmp_path: Path) -> None:
+    """One letter arrives; a webhook that does not answer is named by its host only."""
+    letters = Letters()
+    (tmp_path / "key").write_text(base64.b64encode(KEY).decode())
+    hook = '[[webhook]]\nurl = "http://127.0.0.1:1/secret-path"\nsecret_file = "key"\n'
+    (tmp_path / "notify.toml").write_text(MAIL + hook)
+    async with mail_server(letters) as port:
+        smtp = config(port)
+        loaded = load_notify_config(tmp_path, smtp)
+        assert loaded is not None
+        trials = await send_trial(list_senders(loaded, smtp, tmp_path, POOL))
+
+    assert ["op@example.coop", "127.0.0.1:1"] == [each.recipient for each in trials]
+    assert [False, True] == [bool(each.problem) for each in trials]
+    assert "secret-path" not in trials[1].problem
+    assert 1 == len(letters.received)
+
+
+@all_cases(
+    ("text", "fault"),
+    [
+        ("per_hour = 0", "per_hour"),
+        ('[[mail]]\nto = "nobody"', "no_mail_address"),
+        (MAIL, "no_mail_server"),
+        ('[[webhook]]\nurl = "http://x.coop"\nsecret_file = "key"', "webhook_url"),
+        ('[[webhook]]\nurl = "https://x.coop"\nsecret_file = "none"', "unreadable"),
+        ('[[webhook]]\nurl = "https://x.coop"\nsecret_file = "short"', "webhook_secret"),
+    ],
+)
+def test_a_wrong_setting_is_refused(tmp_path: Path, text: str, fault: str) -> None:
+    """The error names the setting; an unknown key is an error, too."""
+    (tmp_path / "key").write_text(base64.b64encode(KEY).decode())
+    (tmp_path / "short").write_text("whsec_abcd")
+    (tmp_path / "notify.toml").write_text(text)
+    with pytest.raises(EntraideError) as refused:
+        load_notify_config(tmp_path, None)
+
+    assert fault == refused.value.values["fault"]
