@@ -267,6 +267,7 @@ FAULTS: dict[str, tuple[tuple[Callable[[Path, PoolConfig], Any], ...], str, Seve
     "unknown place": ((), "place-unknown", Severity.WARN),
     "unknown place of backups": ((), "backup-place-unknown", Severity.WARN),
     "old backup": ((backup(9),), "backup-old", Severity.WARN),
+    "no mirror, as after a restore": ((), "mirror-none", Severity.WARN),
     "no token": (
         (change("[tls]", MAPS), write("logs/scheduler.log", '{"event": "grid.no_token"}\n')),
         "grid-no_token", Severity.WARN),

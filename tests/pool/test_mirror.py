@@ -21,7 +21,9 @@ from entraide.models import Artefact, Catalogue
 from entraide_scheduler.catalogue import NAME as CATALOGUE
 from entraide_scheduler.catalogue import read_catalogue
 from entraide_scheduler.gateway.machines import FOLDER, NodePasses, WeightServer
+from entraide_scheduler.pool.config import load_pool_config
 from entraide_scheduler.pool.create import create_pool
+from entraide_scheduler.pool.machine_files_check import check_machine_files
 from entraide_scheduler.pool.mirror import MirrorOptions, build_mirror
 from entraide_scheduler.pool.mirror_models import gather_models
 from entraide_scheduler.pool.mirror_targets import LOCK, Target, parse_targets, read_pins
@@ -144,12 +146,19 @@ async def test_pinned_models_are_gathered(state: Path, monkeypatch: pytest.Monke
     assert (first, asked) == (second, len(hub.asked))
 
 
+def _weights_code(state: Path) -> str:
+    """What the doctor says of the pinned weights."""
+    checks = check_machine_files(state, load_pool_config(state))
+    return next(each.code for each in checks if each.code.startswith("weights-"))
+
+
 def test_pinned_models_of_another_folder(state: Path, tmp_path: Path) -> None:
     """A file of ``weights_folders`` or of a named folder is used; one that is nowhere is told."""
     config = (state / "pool.toml").read_text("utf-8")
     (state / "pool.toml").write_text(f'weights_folders = ["{tmp_path}"]\n{config}', "utf-8")
     sha256 = pin_one(state, replace(a_model(m__gguf=DATA)[1], repository=""))
     missing = gather_models(state, "en")
+    lacking = _weights_code(state)
     (state / "usb").mkdir()
     (state / "usb" / "m.gguf").write_bytes(DATA)
     named = gather_models(state, "en", folder=state / "usb")
@@ -157,6 +166,7 @@ def test_pinned_models_of_another_folder(state: Path, tmp_path: Path) -> None:
     (tmp_path / "m.gguf").write_bytes(DATA)
     present = gather_models(state, "en")
 
+    assert ("weights-missing", "weights-ok") == (lacking, _weights_code(state))
     assert (1, ()) == (named.artefacts, named.without_source)
     assert (0, 1, ()) == (missing.artefacts, len(missing.without_source), missing.faults)
     assert "--folder DIR" in missing.without_source[0]

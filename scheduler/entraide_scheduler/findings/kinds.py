@@ -121,6 +121,8 @@ _ALL = (
     Kind("backup-failed", WARN, "0m"),
     Kind("backup-passphrase", WARN, "1h"),
     Kind("backup-space", WARN, "5m"),
+    Kind("mirror-none", WARN),
+    Kind("weights-missing", WARN),
     Kind("grid-problem", FAIL),
     Kind("grid-no_token", WARN),
     Kind("grid-stale", WARN, "1h"),

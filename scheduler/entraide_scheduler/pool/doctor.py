@@ -48,6 +48,7 @@ from entraide_scheduler.pool.config import PoolConfig, gateway_name, load_pool_c
 from entraide_scheduler.pool.create import check_certificate, port_problem
 from entraide_scheduler.pool.grid_check import check_grid
 from entraide_scheduler.pool.host_checks import check_ages, check_disk
+from entraide_scheduler.pool.machine_files_check import check_machine_files
 from entraide_scheduler.pool.retention_check import check_retention
 from entraide_scheduler.pool.signin_check import check_signin
 from entraide_scheduler.store.database import database_url, find_schema_fault, make_engines
@@ -85,6 +86,7 @@ def inspect_pool(state: Path, lang: str) -> list[Finding]:
         *_check_running(state, config, pool, identity, lang=lang),
         check_backup(state, config),
         *check_daily(state, config),
+        *check_machine_files(state, config),
         _check_place(state, "backup-place", config.backup, lang),
         check_grid(state, config),
         *check_signin(state, config),

