@@ -181,8 +181,6 @@ async def _post(url: str, sealed: Sealed, body: bytes, tls: ssl.SSLContext) -> i
 
 def _describe(failure: Exception) -> str:
     """Returns what an error says, unless the text could have the address."""
-    if isinstance(failure, aiohttp.ClientConnectorError):  # says host and port only
-        return shortened(str(failure), PROBLEM_CHARS_MAX)
     if isinstance(failure, OSError) and failure.strerror:
         return shortened(failure.strerror, PROBLEM_CHARS_MAX)
     return type(failure).__name__
