@@ -227,7 +227,8 @@ class ChaosPool:
         if name in schedule.REAL_NODES:
             engine |= {"model": "demo", "slots": 2}
         else:
-            engine |= {"model": str(weights), "alias": MODEL, "slots": SLOTS,
+            # Its library lies in a folder that no sandbox of an engine shows.
+            engine |= {"model": str(weights), "alias": MODEL, "slots": SLOTS, "sandbox": False,
                        "context_tokens": CONTEXT_TOKENS}  # fmt: skip
         config |= {"engine": engine, "drain_s": 0.0, "models": {"memory_gb": 0.0}}
         path.write_text(tomli_w.dumps(config))
