@@ -24,7 +24,7 @@ from tests.integration.nats_support import running_pool
 from tests.scheduler.pool_support import MODEL, RunningScheduler, running_scheduler
 from tests.waiting import eventually
 
-from entraide_node import run_manager
+from entraide_node import run_manager, sleep_inhibitor
 from entraide_node.agent import Agent
 from entraide_node.config import LlamaCpp
 from entraide_node.core.phases import PhaseEvent
@@ -256,6 +256,10 @@ async def trace_requests(folder: Path, tracer: CallTracer) -> list[list[Call]]:
     return traces
 
 
+async def take_no_lock() -> None:
+    """Takes no lock against sleep: it would be traced, early or late, as logind answers."""
+
+
 @pytest.fixture(scope="module")
 def traces(tmp_path_factory: pytest.TempPathFactory) -> list[list[Call]]:
     """The first calls of three requests."""
@@ -268,6 +272,7 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> list[list[Call]]:
         patch.object(answer_writers, "HEAD_AFTER_S", SILENCE_S),
         patch.object(feeder, "POLL_S", 3_600.0),
         patch.object(run_manager, "REPORT_AFTER_S", 0.0),
+        patch.object(sleep_inhibitor, "take_logind_lock", take_no_lock),
     ):
         return asyncio.run(trace_requests(tmp_path_factory.mktemp("hops"), tracer))
 

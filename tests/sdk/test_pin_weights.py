@@ -305,8 +305,8 @@ def test_a_folder_on_a_full_disk(served: ServedPool, cli: Cli, folder: Path) -> 
 
 BAD_FOLDERS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "empty": (lambda path: path, "has no weight file"),
-    "absent": (lambda path: path / "absent", "cannot be read: No such file or directory"),
-    "a file": (lambda path: path / "pool.json", "cannot be read: Not a directory"),
+    "absent": (lambda path: path / "absent", "cannot be read: no such file or directory"),
+    "a file": (lambda path: path / "pool.json", "a part of the path is no directory"),
 }
 
 

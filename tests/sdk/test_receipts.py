@@ -266,7 +266,7 @@ def test_the_command_reads_standard_input(
 @pytest.mark.parametrize(
     ("content", "keys", "sentence"),
     [
-        (None, published(SIGNER.public_key), "receipt.json cannot be read (No such file"),
+        (None, published(SIGNER.public_key), "receipt.json cannot be read (no such file"),
         (b"[1]", published(SIGNER.public_key), "No receipt is in "),
         (DOCUMENT, b"{}", "keys.json holds no receipt keys. Save the document"),
     ],
