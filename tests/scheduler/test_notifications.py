@@ -97,6 +97,31 @@ async def test_begin_and_end_are_told_once_over_restarts_and_failures(tmp_path: 
     assert "secret-path" not in (tmp_path / "notify-state.json").read_text()
 
 
+async def test_more_than_so_many_messages_an_hour_are_counted(tmp_path: Path) -> None:
+    """What begins and ends while the hour is full is counted in the next message; no more come."""
+    letters, now = Letters(), [1_000_000.0]
+    present: list[Finding] = []
+    (tmp_path / "notify.toml").write_text(f"per_hour = 1\nend_after_s = 60\n{MAIL}")
+    async with mail_server(letters) as port:
+
+        async def step(*nodes: str, after_s: float = 70.0) -> int:
+            now[0] += after_s
+            present[:] = [finding("node-waiting", node=node, coop="alpha") for node in nodes]
+            notifier = Notifier(tmp_path, config(port), pool=lambda: POOL,
+                                watched=lambda: present, now=lambda: now[0])  # fmt: skip
+            await notifier._step()
+            return len(letters.received)
+
+        within = [await step("n1"), await step("n1", "n2"), await step("n1"), await step("n1")]
+        full = await step("n1", "n3")
+        later = await step("n1", "n3", after_s=3_600.0)
+
+    text = letters.received[1].get_content()
+    assert ([1] * 4, 1, 2) == (within, full, later)
+    assert ("n3" in text, "n2" in text) == (True, False)
+    assert "Un autre problème" in text
+
+
 async def test_a_trial_says_who_was_reached(tmp_path: Path) -> None:
     """One letter arrives; a webhook that does not answer is named by its host only."""
     letters = Letters()
