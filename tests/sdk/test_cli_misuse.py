@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from tests.sdk.conftest import Cli, ServedPool
 
 from entraide import i18n
 from entraide.cli.app import load_command, registered_commands, root_command
+from entraide.cli.pool_command import PoolCommand, with_folder_first
 from entraide.cli.usage_errors import with_option_names
 
 
@@ -107,6 +109,46 @@ def test_every_parameter_has_its_help_and_no_type_as_its_value() -> None:
             faults += [f"{words} {shown}" for shown in re.findall(r"<[a-z ]+>", page)]
 
     assert [] == faults
+
+
+def test_each_command_of_an_operator_understands_state() -> None:
+    """As an option, or in the place of the argument; a restore makes a new folder."""
+    without = {
+        words
+        for name in ("pool", "coops", "grid", "incidents", "keys", "models", "nodes", "people",
+                     "policy", "report", "status", "up", "down", "invite", "jobs")
+        for words, command in _walk([name], load_command(name, "fr"))
+        if not isinstance(command, PoolCommand)
+        and all("--state" not in each.opts for each in command.params)
+    }  # fmt: skip
+
+    assert {"pool restore"} == without
+
+
+@pytest.mark.parametrize(
+    ("words", "read"),
+    [
+        (["--json", "--state", "d"], ["d", "--json"]),
+        (["--state=d", "--json"], ["d", "--json"]),
+        (["d", "--json"], ["d", "--json"]),
+        (["--", "--state", "d"], ["--", "--state", "d"]),
+        (["d", "--state"], ["d", "--state"]),
+    ],
+)
+def test_state_stands_for_the_folder(words: list[str], read: list[str]) -> None:
+    """Wherever it is among the words."""
+    assert read == with_folder_first(words)
+
+
+def test_a_folder_by_state_is_the_same_folder(tmp_path: Path, cli: Cli) -> None:
+    """The doctor says of both that no pool is there."""
+    folder = str(tmp_path / "none")
+    by_argument = cli(["pool", "doctor", folder, "--lang", "en"])
+    by_option = cli(["pool", "doctor", "--state", folder, "--lang", "en"])
+
+    assert 1 == by_option.status
+    assert folder in by_option.out + by_option.err
+    assert by_argument == by_option
 
 
 def _walk(words: list[str], command: Any) -> Iterator[tuple[str, Any]]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from entraide import i18n
+from entraide.cli import options
+from entraide.cli.pool_command import PoolCommand
 from entraide.errors import EntraideError
 from entraide.types import UNKNOWN
 from entraide_scheduler.pool.backup_cli import register_backup
@@ -40,10 +42,6 @@ def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
     app.add_typer(pool, name="pool")
 
 
-def _directory(lang: str) -> Any:
-    return typer.Argument(metavar="DIR", help=i18n.text("arg-pool-dir", lang))
-
-
 def _port(name: str, lang: str) -> Any:
     text = i18n.text(f"opt-pool-{name}-port", lang)
     return typer.Option(f"--{name}-port", metavar="PORT", min=1, max=65_535, help=text)
@@ -54,9 +52,9 @@ def _register_create(pool: typer.Typer, lang: str) -> None:
         text = i18n.text(f"opt-pool-{name}", lang)
         return typer.Option(f"--{name}", metavar=metavar, help=text)
 
-    @pool.command("create", help=i18n.text("help-pool-create", lang))
+    @pool.command("create", cls=PoolCommand, help=i18n.text("help-pool-create", lang))
     def create(
-        directory: Annotated[Path, _directory(lang)],
+        directory: Annotated[Path, options.pool_directory(lang)],
         *,
         name: Annotated[str, option("name", "NAME")],
         address: Annotated[str, option("address", "HOST")],
@@ -107,8 +105,8 @@ def _next_free(port: int, taken: tuple[int, ...]) -> int:
 
 
 def _register_run(pool: typer.Typer, lang: str) -> None:
-    @pool.command("run", help=i18n.text("help-pool-run", lang))
-    def run(directory: Annotated[Path, _directory(lang)]) -> None:
+    @pool.command("run", cls=PoolCommand, help=i18n.text("help-pool-run", lang))
+    def run(directory: Annotated[Path, options.pool_directory(lang)]) -> None:
         raise typer.Exit(_run(directory.resolve(), lang))
 
 

@@ -10,6 +10,7 @@ import typer
 
 from entraide import i18n
 from entraide.cli import options
+from entraide.cli.pool_command import PoolCommand
 from entraide.errors import EntraideError
 from entraide_scheduler.pool.output import print_problem
 
@@ -22,19 +23,19 @@ SIDES = {"accept": "ahead", "set": "back"}  # where the clock is when a command 
 def register_clock(pool: typer.Typer, lang: str) -> None:
     """Adds the commands ``clock show``, ``clock accept`` and ``clock set``."""
     clock = typer.Typer(help=i18n.text("help-pool-clock", lang), no_args_is_help=True)
-    directory = typer.Argument(metavar="DIR", help=i18n.text("arg-pool-dir", lang))
+    directory = options.pool_directory(lang)
 
-    @clock.command("show", help=i18n.text("help-pool-clock-show", lang))
+    @clock.command("show", cls=PoolCommand, help=i18n.text("help-pool-clock-show", lang))
     def show(
         state: Annotated[Path, directory], *, json: Annotated[bool, options.json(lang)] = False
     ) -> None:
         raise typer.Exit(_show(state.resolve(), lang, as_json=json))
 
-    @clock.command("accept", help=i18n.text("help-pool-clock-accept", lang))
+    @clock.command("accept", cls=PoolCommand, help=i18n.text("help-pool-clock-accept", lang))
     def accept(state: Annotated[Path, directory]) -> None:
         raise typer.Exit(_decide(state.resolve(), lang, command="accept"))
 
-    @clock.command("set", help=i18n.text("help-pool-clock-set", lang))
+    @clock.command("set", cls=PoolCommand, help=i18n.text("help-pool-clock-set", lang))
     def set_clock(state: Annotated[Path, directory]) -> None:
         raise typer.Exit(_decide(state.resolve(), lang, command="set"))
 

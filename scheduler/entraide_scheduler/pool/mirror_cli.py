@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from entraide import i18n
+from entraide.cli import options
+from entraide.cli.pool_command import PoolCommand
 from entraide.cli.transfer import size_text
 from entraide.errors import EntraideError
 from entraide_scheduler.pool.config import FILE
@@ -16,11 +18,9 @@ BYTES_PER_MB = 1e6
 def register_mirror(pool: typer.Typer, lang: str) -> None:
     """Adds the command."""
 
-    @pool.command("mirror", help=i18n.text("help-pool-mirror", lang))
+    @pool.command("mirror", cls=PoolCommand, help=i18n.text("help-pool-mirror", lang))
     def mirror(
-        directory: Annotated[
-            Path, typer.Argument(metavar="DIR", help=i18n.text("arg-pool-dir", lang))
-        ],
+        directory: Annotated[Path, options.pool_directory(lang)],
         *,
         target: Annotated[
             list[str] | None,

@@ -8,6 +8,7 @@ import typer
 
 from entraide import i18n
 from entraide.cli import options
+from entraide.cli.pool_command import PoolCommand
 from entraide.errors import EntraideError
 from entraide_scheduler.pool.output import print_problem
 
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
 def register_notify(pool: typer.Typer, lang: str) -> None:
     """Adds the command ``notify``."""
-    directory = typer.Argument(metavar="DIR", help=i18n.text("arg-pool-dir", lang))
+    directory = options.pool_directory(lang)
 
-    @pool.command("notify", help=i18n.text("help-pool-notify", lang))
+    @pool.command("notify", cls=PoolCommand, help=i18n.text("help-pool-notify", lang))
     def notify(
         state: Annotated[Path, directory], *, json: Annotated[bool, options.json(lang)] = False
     ) -> None:

@@ -8,17 +8,19 @@ from typing import Annotated
 import typer
 
 from entraide import i18n
+from entraide.cli import options
+from entraide.cli.pool_command import PoolCommand
 from entraide.errors import EntraideError
 
 
 def register_renewal(pool: typer.Typer, lang: str) -> None:
     """Adds the command to the ``pool`` commands."""
 
-    @pool.command("renew-receipt-key", help=i18n.text("help-pool-receipt-key", lang))
+    @pool.command(
+        "renew-receipt-key", cls=PoolCommand, help=i18n.text("help-pool-receipt-key", lang)
+    )
     def renew(
-        directory: Annotated[
-            Path, typer.Argument(metavar="DIR", help=i18n.text("arg-pool-dir", lang))
-        ],
+        directory: Annotated[Path, options.pool_directory(lang)],
     ) -> None:
         from entraide.files import PRIVATE_UMASK
         from entraide_scheduler.nats.receipt_keys import describe_key, rotate_receipt_key

@@ -7,6 +7,7 @@ import typer
 
 from entraide import i18n
 from entraide.cli import options
+from entraide.cli.pool_command import PoolCommand
 from entraide.errors import EntraideError
 from entraide_scheduler.pool.output import print_problem
 
@@ -14,17 +15,17 @@ from entraide_scheduler.pool.output import print_problem
 def register_service(pool: typer.Typer, lang: str) -> None:
     """Adds the group ``service``."""
     service = typer.Typer(help=i18n.text("help-pool-service", lang), no_args_is_help=True)
-    directory = typer.Argument(metavar="DIR", help=i18n.text("arg-pool-dir", lang))
+    directory = options.pool_directory(lang)
 
-    @service.command("install", help=i18n.text("help-pool-service-install", lang))
+    @service.command("install", cls=PoolCommand, help=i18n.text("help-pool-service-install", lang))
     def install(state: Annotated[Path, directory]) -> None:
         raise typer.Exit(_install(state.resolve(), lang))
 
-    @service.command("remove", help=i18n.text("help-pool-service-remove", lang))
+    @service.command("remove", cls=PoolCommand, help=i18n.text("help-pool-service-remove", lang))
     def remove(state: Annotated[Path, directory]) -> None:
         raise typer.Exit(_remove(state.resolve(), lang))
 
-    @service.command("status", help=i18n.text("help-pool-service-status", lang))
+    @service.command("status", cls=PoolCommand, help=i18n.text("help-pool-service-status", lang))
     def status(
         state: Annotated[Path, directory], *, json: Annotated[bool, options.json(lang)] = False
     ) -> None:

@@ -8,6 +8,7 @@ import typer
 
 from entraide import i18n
 from entraide.cli import options
+from entraide.cli.pool_command import PoolCommand
 from entraide.errors import EntraideError
 from entraide.types import ServerPlace
 from entraide_scheduler.pool.output import print_problem
@@ -23,15 +24,15 @@ STOPPED = 3  # exit status, as of ``entraide status``
 
 def register_status(pool: typer.Typer, lang: str) -> None:
     """Adds the commands ``status`` and ``doctor``."""
-    directory = typer.Argument(metavar="DIR", help=i18n.text("arg-pool-dir", lang))
+    directory = options.pool_directory(lang)
 
-    @pool.command("status", help=i18n.text("help-pool-status", lang))
+    @pool.command("status", cls=PoolCommand, help=i18n.text("help-pool-status", lang))
     def status(
         state: Annotated[Path, directory], *, json: Annotated[bool, options.json(lang)] = False
     ) -> None:
         raise typer.Exit(_status(state.resolve(), lang, as_json=json))
 
-    @pool.command("doctor", help=i18n.text("help-pool-doctor", lang))
+    @pool.command("doctor", cls=PoolCommand, help=i18n.text("help-pool-doctor", lang))
     def doctor(
         state: Annotated[Path, directory], *, json: Annotated[bool, options.json(lang)] = False
     ) -> None:

@@ -13,6 +13,11 @@ def state(lang: str) -> Any:
     return typer.Option("--state", metavar="DIR", help=i18n.text("opt-state", lang))
 
 
+def pool_directory(lang: str) -> Any:
+    """Returns the argument DIR, the folder of a pool, for a ``PoolCommand``."""
+    return typer.Argument(metavar="DIR", help=i18n.text("arg-pool-dir", lang))
+
+
 def json(lang: str) -> Any:
     """Returns ``--json``, which prints JSON for programs."""
     return typer.Option("--json", help=i18n.text("opt-json", lang))
