@@ -109,6 +109,7 @@ def test_a_machine_that_joins_reads_its_data_classes_in_french(
     assert [] == english(said)
 
 
+@pytest.mark.checkout
 def test_vouching_and_an_invitations_code_have_one_word_each() -> None:
     """A surety is something else in law, and a token is a part of a model's text."""
     root = Path(__file__).parents[2]
