@@ -91,12 +91,10 @@ class CallNeeds(Struct, frozen=True, kw_only=True):
 
     Attributes:
         processes: it starts processes, signals them and shares memory with them.
-        loopback: it connects to itself over the loopback of a network of its own.
         file_owners: it changes the mode, the times or the length of its scratch files.
     """
 
     processes: bool = False
-    loopback: bool = False
     file_owners: bool = False
 
 
@@ -126,27 +124,27 @@ def build_filter(processor: str, needs: CallNeeds) -> bytes:
 
 
 def _refused_groups(needs: CallNeeds) -> list[Mapping[str, tuple[int, int]]]:
-    groups = [_OTHER_PROCESSES, _ADMINISTRATION, _SHARED_MEMORY]
+    groups = [_OTHER_PROCESSES, _ADMINISTRATION, _SHARED_MEMORY, _CONNECTIONS]
     if not needs.file_owners:
         groups.append(_FILE_OWNERS)
     if not needs.processes:
         groups += [_SIGNALS, _NEW_PROCESSES, _PRIVATE_FILES]
-    if not needs.loopback:
-        groups.append(_CONNECTIONS)
     return groups
 
 
 def _checked_calls(needs: CallNeeds) -> list[tuple[tuple[int, int], list[bytes]]]:
     """The calls that depend on their arguments, each with the rest of its program."""
-    calls = [(_SET_LIMIT, _refuse_unless_zero(0))]  # of itself only
-    if not needs.loopback:
-        stream = [
-            _load_argument(0), _step(_JUMP_EQUAL, _UNIX, true=1), _step(_RETURN, _REFUSED),
-            _load_argument(1), _step(_AND, 0xFFFFFFFF ^ _SOCKET_FLAGS),
-            _step(_JUMP_EQUAL, _STREAM, true=1), _step(_RETURN, _REFUSED), _step(_RETURN, _ALLOW),
-        ]  # fmt: skip
-        calls += [(_SOCKET, stream), (_SOCKET_PAIR, stream)]
-        calls.append((_SEND_TO, _refuse_unless_zero(4)))  # no address: its own connections
+    stream = [
+        _load_argument(0), _step(_JUMP_EQUAL, _UNIX, true=1), _step(_RETURN, _REFUSED),
+        _load_argument(1), _step(_AND, 0xFFFFFFFF ^ _SOCKET_FLAGS),
+        _step(_JUMP_EQUAL, _STREAM, true=1), _step(_RETURN, _REFUSED), _step(_RETURN, _ALLOW),
+    ]  # fmt: skip
+    calls = [
+        (_SET_LIMIT, _refuse_unless_zero(0)),  # of itself only
+        (_SOCKET, stream),
+        (_SOCKET_PAIR, stream),
+        (_SEND_TO, _refuse_unless_zero(4)),  # no address: its own connections
+    ]
     if not needs.processes:
         calls.append((_CLONE_3, [_step(_RETURN, _UNKNOWN)]))  # then libraries call clone
         calls.append((_CLONE, [
