@@ -65,6 +65,7 @@ def test_another_policy_is_tried_on_a_real_pools_journal(pool: RunningPool, tmp_
         journal, tmp_path / "out", "--policy", "round_robin", statuses=(0, DIFFERENT_STATUS)
     )
     baseline = tried["baseline"]
+    assert tried["exact"]
     if baseline["verdict"] == "different":
         beyond = [
             abs(row["recorded"] - row["simulated"]) > row["allowed"]
