@@ -1,6 +1,12 @@
-"""A small file system in memory that tests fill and empty; needs root on Linux."""
+"""A small file system in memory that tests fill and empty; needs root on Linux.
+
+A test that is killed leaves no file system mounted: this process has mounts of its own, which end
+with it and with what it started.
+"""
 
 import contextlib
+import ctypes
+import functools
 import os
 import subprocess
 import sys
@@ -12,6 +18,7 @@ import pytest
 
 DISK_BYTES = 24 * 1024 * 1024
 FILL_LEAST = 4_096
+CLONE_NEWNS = 0x20000
 
 
 class SmallDisk:
@@ -43,11 +50,31 @@ def small_disk(folder: Path) -> Iterator[SmallDisk]:
     if sys.platform != "linux" or os.geteuid() != 0:
         pytest.skip("needs root on Linux, to mount a small disk")
     folder.mkdir()
-    options = ["-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)]
-    done = subprocess.run(["mount", *options], capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+    try:
+        mount_memory(folder, size=str(DISK_BYTES))
+    except (OSError, subprocess.CalledProcessError) as problem:
+        pytest.skip(f"no file system can be mounted here: {problem}")
     try:
         yield SmallDisk(folder)
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def mount_memory(folder: Path, *, size: str) -> None:
+    """Mounts a file system in memory, which this process and those that it starts see.
+
+    Raises:
+        OSError: this process may not have mounts of its own.
+        subprocess.CalledProcessError: the file system could not be mounted.
+    """
+    _enter_own_mounts()
+    options = ["-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs", str(folder)]
+    subprocess.run(["mount", *options], check=True)
+
+
+@functools.cache
+def _enter_own_mounts() -> None:
+    """Moves this thread, and all that it starts, to a namespace of mounts of its own."""
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNS):
+        raise OSError(ctypes.get_errno(), "no mounts of its own for this process")
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)

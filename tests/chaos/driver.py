@@ -24,7 +24,7 @@ from tests.chaos.parts import Part, PartSpec
 from tests.chaos.pool import ChaosPool
 from tests.chaos.run_folder import RunFolder, Setting
 from tests.chaos.watchers import GHOST_S, MARK, ProcessWatcher, Sample, StoreWatcher
-from tests.small_disk import SmallDisk
+from tests.small_disk import SmallDisk, mount_memory
 from tests.testbed.network import Network
 
 from entraide.v1 import admin_pb2
@@ -262,8 +262,7 @@ class MountedDisk:
     def __enter__(self) -> SmallDisk:
         self._folder.mkdir(exist_ok=True)
         if not os.path.ismount(self._folder):
-            options = ["-t", "tmpfs", "-o", f"size={self.SIZE_MB}m,mode=0700", "tmpfs"]
-            subprocess.run(["mount", *options, str(self._folder)], check=True)
+            mount_memory(self._folder, size=f"{self.SIZE_MB}m")
             if self._saved.exists():
                 shutil.copytree(self._saved, self._folder, dirs_exist_ok=True)
         (self._folder / "filler").unlink(missing_ok=True)

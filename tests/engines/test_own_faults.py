@@ -21,6 +21,7 @@ from tests.engines.own_environments import (
 )
 from tests.engines.support import config, llamacpp, ran, request
 from tests.node.test_environments import NAME, Told, recipe, wheel
+from tests.small_disk import mount_memory
 
 from entraide import i18n, process_sandbox
 from entraide.types import Outcome
@@ -163,7 +164,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of half a megabyte."""
     place = tmp_path / "disk"
     place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "none", str(place)], check=True)
+    mount_memory(place, size="512k")
     yield place
     subprocess.run(["umount", str(place)], check=True)
 

@@ -51,25 +51,30 @@ def note_stalls(state: State) -> None:
     Where the nodes of a shape have changed so that its many jobs are, a pass visits them.
     """
     changes, sweep = state.changes, state.job_sweep
-    queues = {queue.shape: queue for queue in state.queue.shape_queues_of(changes.service)}
-    named = filter(None, map(state.jobs.get, changes.enqueued))
-    jobs = [job for job in named if job.state is JobState.QUEUED]
-    changes.service.clear()
+    queues: dict[Shape, ShapeQueue] = {}
+    if changes.service:
+        queues = {queue.shape: queue for queue in state.queue.shape_queues_of(changes.service)}
+        changes.service.clear()
+        if len(queues) > SHAPES_PER_EVENT:
+            sweep.begin(state.arrivals)
+            queues = {}
+    jobs = []
+    for name in changes.enqueued:
+        job = state.jobs.get(name)
+        if job is not None and job.state is JobState.QUEUED:
+            jobs.append(job)
+            queue = state.queue.find_shape_queue(job.shape)
+            if queue is not None:
+                queues[job.shape] = queue
     changes.enqueued.clear()
-    if len(queues) > SHAPES_PER_EVENT:
-        sweep.begin(state.arrivals)
-        queues = {}
-    for job in jobs:
-        queue = state.queue.find_shape_queue(job.shape)
-        if queue is not None:
-            queues[job.shape] = queue
     turned = [queue for queue in queues.values() if _turns(state, queue)]
-    number = sum(queue.job_count for queue in turned)
-    if number > sweep.visits_left:
-        sweep.begin(state.arrivals)
-    else:
-        sweep.visits_left -= number
-        jobs += state.queue.jobs_in(turned)
+    if turned:
+        number = sum(queue.job_count for queue in turned)
+        if number > sweep.visits_left:
+            sweep.begin(state.arrivals)
+        else:
+            sweep.visits_left -= number
+            jobs += state.queue.jobs_in(turned)
     for job in jobs:
         _mark(state, job, stalled=job.is_capped or queues[job.shape].is_stalled)
 

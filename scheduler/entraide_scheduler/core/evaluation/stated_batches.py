@@ -148,11 +148,13 @@ def _other_work_s(
 
 def with_policy_defaults(state: State, facts: RequestFacts) -> RequestFacts:
     """Returns a request's facts with the policy's defaults where it states nothing itself."""
-    jurisdiction = facts.jurisdiction or state.policy.jurisdiction
-    controlled_by = facts.controlled_by or state.policy.controlled_by
-    openness = max(facts.openness, state.policy.openness, key=lambda asked: asked.rank)
+    policy, openness = state.policy, facts.openness
+    jurisdiction = facts.jurisdiction or policy.jurisdiction
+    controlled_by = facts.controlled_by or policy.controlled_by
+    if openness is not policy.openness and openness.rank < policy.openness.rank:
+        openness = policy.openness
     facts = _with_coop_language(state, _with_thinking(state, facts))
-    sandboxed = facts.data_class in state.policy.sandboxed
+    sandboxed = facts.data_class in policy.sandboxed
     own = facts.jurisdiction, facts.controlled_by, facts.openness, facts.sandboxed
     if (jurisdiction, controlled_by, openness, sandboxed) == own:
         return facts

@@ -292,6 +292,8 @@ class Reasoning(Struct, frozen=True, forbid_unknown_fields=True):
 
     def terms_of(self, coop: str, job_class: JobClass) -> tuple[Effort, int]:
         """Returns effort and budget of a co-op's jobs of a class."""
+        if not self.coops and not self.classes:
+            return self.default, self.budget_tokens
         of_coop = (terms for terms in self.coops if terms.coop == coop)
         of_class = (terms for terms in self.classes if terms.job_class is job_class)
         terms = next(of_coop, None) or next(of_class, None) or self
