@@ -1,9 +1,10 @@
 """Language of a question: found at the gateway, for an alias; only its code goes to the core."""
 
+import asyncio
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -164,3 +165,19 @@ async def test_a_table_that_cannot_be_loaded_leaves_the_pools_language(
     made = facts_of(detector, CHAT, said(FRENCH), language="en")
 
     assert ("en", DEFAULT) == (made.language, made.language_basis)
+
+
+@pytest.mark.parametrize("iterations", [0, 1])
+async def test_a_cancellation_that_comes_with_the_table_is_heard(iterations: int) -> None:
+    """A task that waits for the table ends as cancelled, also in the moment that it is there."""
+    detector, table = LanguageDetector(), asyncio.get_running_loop().create_future()
+    detector._loading = cast("asyncio.Task[None]", table)
+    waiting = asyncio.ensure_future(detector.wait_until_loaded())
+    await asyncio.sleep(0)
+    table.set_result(None)
+    for _ in range(iterations):
+        await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait({waiting})
+
+    assert waiting.cancelled()

@@ -156,7 +156,8 @@ class NatsServer:
             _log.error("nats.died", exit_code=code, failures=failures)
             delay_s = min(RESTART_DELAY_MAX_S, RESTART_DELAY_MIN_S * (1 << min(failures, 16)))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), delay_s)
+                async with asyncio.timeout(delay_s):
+                    await self._stopping.wait()
                 return
             try:
                 await self._spawn()
@@ -196,7 +197,8 @@ class NatsServer:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         try:
-            await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await process.wait()
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()

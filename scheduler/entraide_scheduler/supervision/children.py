@@ -154,7 +154,8 @@ class Child:
         with contextlib.suppress(OSError, TimeoutError):
             assert self._link is not None, "not started"
             self._link.send(SHARE)
-            numbers = await asyncio.wait_for(self._shared, SHARE_TIMEOUT_S)
+            async with asyncio.timeout(SHARE_TIMEOUT_S):
+                numbers = await self._shared
             return [socket.socket(fileno=number) for number in numbers]
         return []
 
@@ -175,7 +176,8 @@ class Child:
         if self._process is not None and self._link is not None:
             with contextlib.suppress(OSError, TimeoutError):
                 self._link.send(LEAVE)
-                await asyncio.wait_for(self._process.wait(), LEAVE_MAX_S + TERM_WAIT_S)
+                async with asyncio.timeout(LEAVE_MAX_S + TERM_WAIT_S):
+                    await self._process.wait()
         await self.stop()
 
     async def _watch_log(self) -> None:
@@ -202,7 +204,8 @@ class Child:
                 wait_s = BACKOFF_FIRST_S
             log.warning("child.died", child=self.spec.name, code=code, again_in_s=wait_s)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), wait_s)
+                async with asyncio.timeout(wait_s):
+                    await self._stopping.wait()
                 return
             wait_s = min(BACKOFF_LAST_S, wait_s * 2)
             await self._spawn()
@@ -215,7 +218,8 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
             try:
-                await asyncio.wait_for(process.wait(), TERM_WAIT_S)
+                async with asyncio.timeout(TERM_WAIT_S):
+                    await process.wait()
             except TimeoutError:
                 log.warning("child.killed", child=self.spec.name)
                 with contextlib.suppress(ProcessLookupError):

@@ -12,7 +12,6 @@ language is found.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Iterable
 from functools import cache
 from itertools import islice
@@ -63,8 +62,7 @@ class LanguageDetector:
     async def wait_until_loaded(self) -> None:
         """Waits while the table is being loaded, ``LOAD_MAX_S`` at most."""
         if self._loading is not None and not self._loading.done():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self._loading), LOAD_MAX_S)
+            await asyncio.wait((self._loading,), timeout=LOAD_MAX_S)
 
     async def stop(self) -> None:
         """Waits for the thread, which cannot be ended."""
