@@ -108,7 +108,7 @@ PARTS = (
         Part("entraide", "vocabulary", "vocabulaire",
              "types enums settlements errors models units state_machine decoding files language "
              "own_version printable versions metrics resuming thinking lent_terms shared_fields "
-             "cancellation coop_names quality_terms model_memory"),
+             "form_faults cancellation coop_names quality_terms model_memory"),
     ),
 )  # fmt: skip
 

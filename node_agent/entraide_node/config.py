@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from entraide.decoding import decode_toml
 from entraide.errors import RequestError
+from entraide.form_faults import find_form_fault
 from entraide.types import Basis, DataClass
 from entraide.wire.subjects import checked
 from entraide_node.core.model_fit import ANY_MODEL
@@ -42,7 +43,7 @@ __all__ = [
     "Vllm",
     "default_dir",
     "dump_config",
-    "find_declaration_problem",
+    "find_declaration_fault",
     "load_config",
 ]
 
@@ -213,12 +214,6 @@ def default_dir() -> Path:
     return Path(platformdirs.user_data_dir("entraide")) / "node"
 
 
-def _config_error(path: Path, problem: str) -> RequestError:
-    return RequestError(
-        "config_refused", f"{path}: {problem}", values={"path": str(path), "detail": problem}
-    )
-
-
 def load_config(path: Path) -> NodeConfig:
     """Reads a configuration; ``dir`` is absolute in the result.
 
@@ -226,15 +221,16 @@ def load_config(path: Path) -> NodeConfig:
         RequestError: ``config_refused``: the file is missing, is not TOML, or contains an unknown
             key or an invalid value; the message names the file and the key.
     """
+    document: object = None
     try:
-        config = msgspec.convert(decode_toml(path.read_text("utf-8")), NodeConfig)
+        document = decode_toml(path.read_text("utf-8"))
+        config = msgspec.convert(document, NodeConfig)
         checked(config.node)
     except (OSError, ValueError, msgspec.ValidationError) as problem:
-        raise _config_error(path, str(problem)) from problem
-    problem_text = _find_problem(config)
-    if problem_text:
-        raise _config_error(path, problem_text)
-    fault = _find_energy_fault(config)
+        named = find_form_fault(problem, document, NodeConfig).sentence_values
+        values = {"path": str(path), "detail": str(problem), **named}
+        raise RequestError("config_refused", f"{path}: {problem}", values=values) from problem
+    fault = _find_fault(config) or _find_energy_fault(config)
     if fault is not None:
         values = {"path": str(path), "key": fault.key, "fault": fault.fault, "value": fault.value}
         raise RequestError("config_refused", f"{path}: {fault.key}: {fault.fault}", values=values)
@@ -242,43 +238,45 @@ def load_config(path: Path) -> NodeConfig:
     return msgspec.structs.replace(config, dir=str(folder))
 
 
-def _find_problem(config: NodeConfig) -> str:
-    """The first fault that the types do not exclude, or ""."""
+def _find_fault(config: NodeConfig) -> ConfigFault | None:
+    """The first fault that the types do not exclude; None if there is none."""
     if len(config.engines) > ENGINES_MAX:
-        return f"engines: at most {ENGINES_MAX}"
+        return ConfigFault("engines", "entries", str(ENGINES_MAX))
     for engine in config.owner_engines:
         table = "engine" if engine is config.engine else "engines"
-        problem = _find_engine_problem(engine)
-        if problem:
-            return f"{table}.{problem}"
-    if config.models.memory_gb is not None and config.models.memory_gb < 0:
-        return "models.memory_gb: not negative"
-    if config.models.unload_idle_s < 0:
-        return "models.unload_idle_s: not negative"
-    if config.models.threads < 0:
-        return "models.threads: not negative"
+        fault = _find_engine_fault(engine)
+        if fault is not None:
+            return ConfigFault(f"{table}.{fault.key}", fault.fault, fault.value)
     if (config.power.idle_w is None) != (config.power.active_w is None):
-        return "power: set idle_w and active_w, or neither"
+        return ConfigFault("power.idle_w, power.active_w", "together")
+    for key, value in (
+        ("models.memory_gb", config.models.memory_gb or 0.0),
+        ("models.unload_idle_s", config.models.unload_idle_s),
+        ("models.threads", config.models.threads),
+        ("drain_s", config.drain_s),
+    ):
+        if value < 0:
+            return ConfigFault(key, "negative", f"{value:g}")
     if not 0 <= config.metrics.port < 2**16:
-        return "metrics.port: 0 to 65535"
-    if config.drain_s < 0:
-        return "drain_s: not negative"
-    return find_declaration_problem(config.energy) if config.energy else ""
+        return ConfigFault("metrics.port", "between", "0–65535")
+    return find_declaration_fault(config.energy) if config.energy else None
 
 
-def _find_engine_problem(engine: OwnerEngine) -> str:
-    """The first fault of an engine: its key, and what is allowed; "" if there is none."""
+def _find_engine_fault(engine: OwnerEngine) -> ConfigFault | None:
+    """The first fault of an engine; None if there is none."""
     if not 1 <= engine.slots <= SLOTS_MAX:
-        return f"slots: 1 to {SLOTS_MAX}"
+        return ConfigFault("slots", "between", f"1–{SLOTS_MAX}")
     if engine.context_tokens < 1:
-        return "context_tokens: at least 1"
+        return ConfigFault("context_tokens", "below_1", str(engine.context_tokens))
     if isinstance(engine, Attach) and not is_address(engine.url):
-        return "url: http://HOST:PORT or https://HOST:PORT"
+        return ConfigFault("url", "no_url", engine.url)
     if isinstance(engine, Attach) and not (engine.key.isprintable() and engine.key.isascii()):
-        return "key: one line of ASCII characters"
-    if isinstance(engine, Vllm) and min(engine.tensor_parallel, engine.pipeline_parallel) < 1:
-        return "tensor_parallel, pipeline_parallel: at least 1"
-    return ""
+        return ConfigFault("key", "key_form")
+    if isinstance(engine, Vllm):
+        for key in ("tensor_parallel", "pipeline_parallel"):
+            if getattr(engine, key) < 1:
+                return ConfigFault(key, "below_1", str(getattr(engine, key)))
+    return None
 
 
 def _find_energy_fault(config: NodeConfig) -> ConfigFault | None:
@@ -323,13 +321,13 @@ def _find_meter_conflict(energy: EnergyConfig) -> ConfigFault | None:
     return None
 
 
-def find_declaration_problem(energy: SurplusDeclaration) -> str:
-    """Returns the fault of a declaration, or ""."""
+def find_declaration_fault(energy: SurplusDeclaration) -> ConfigFault | None:
+    """Returns the fault of a declaration; None if there is none."""
     if not 0 <= energy.surplus_w < 1e9:
-        return "energy.surplus_w: watts, not negative"
+        return ConfigFault("energy.surplus_w", "between", "0–1e9 W")
     if not 2 <= energy.ttl_s <= 86_400:
-        return "energy.ttl_s: 2 to 86400"
-    return ""
+        return ConfigFault("energy.ttl_s", "between", "2–86400 s")
+    return None
 
 
 def dump_config(config: NodeConfig) -> str:

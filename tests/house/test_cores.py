@@ -122,9 +122,9 @@ def test_the_simulator_knows_no_shell(module: str) -> None:
     """The simulator imports of ours the vocabulary, files, output, the two cores, itself, and what
     it shares with the gateway."""
     ours = (*CORES, *SHARED, "entraide_sim", "entraide.cli.output", "entraide.coop_names",
-            "entraide.decoding", "entraide.errors", "entraide.files", "entraide.i18n",
-            "entraide.models", "entraide.resuming", "entraide.shared_fields", "entraide.thinking",
-            "entraide.types", "entraide.units")  # fmt: skip
+            "entraide.decoding", "entraide.errors", "entraide.files", "entraide.form_faults",
+            "entraide.i18n", "entraide.models", "entraide.resuming", "entraide.shared_fields",
+            "entraide.thinking", "entraide.types", "entraide.units")  # fmt: skip
     imported = [
         name
         for name in imports(module, modules()[module])

@@ -30,14 +30,14 @@ def typed(session: str) -> Iterator[str]:
 
 
 def content(block: Block) -> object:
-    """What a block says to the machine: comments and output have the page's language."""
+    """What a block says to the machine: reasons, comments and output have the page's language."""
     match block.language:
         case "toml":
             return tomllib.loads(block.text)
         case "console":
             return list(typed(block.text))
         case _:
-            return block.text
+            return re.sub(r'--reason "[^"]*"', '--reason "…"', block.text)
 
 
 def told(page: str) -> list[tuple[str, str, str, str, object]]:

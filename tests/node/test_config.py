@@ -97,7 +97,7 @@ WRONG = {
     ),
     "less than no memory": ("[models]\nmemory_gb = -1.0", "models.memory_gb"),
     "less than no time": ("[models]\nunload_idle_s = -1.0", "models.unload_idle_s"),
-    "half a power": ("[power]\nidle_w = 3.0", "idle_w and active_w"),
+    "half a power": ("[power]\nidle_w = 3.0", "power.idle_w, power.active_w: together"),
     "a negative surplus": ("[energy]\nsurplus_w = -1.0", "energy.surplus_w"),
     "a meter of a kind that we do not have": ("[energy.use]\nkind = 'candle'", "candle"),
     "an unknown key of a meter": (
@@ -162,9 +162,7 @@ def test_what_is_refused(name: str, tmp_path: Path) -> None:
     assert key in refused.value.message
 
 
-FAULTS = sorted(
-    {key.partition(": ")[2] for _, key in WRONG.values() if ": " in key and "power: " not in key}
-)
+FAULTS = sorted({key.partition(": ")[2] for _, key in WRONG.values() if ": " in key})
 
 
 @all_cases("lang", i18n.LANGUAGES)

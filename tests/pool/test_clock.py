@@ -57,6 +57,14 @@ def add_coop(state: Path, name: str) -> None:
     assert 0 == forked_entraide("coops", "add", name, *more).returncode
 
 
+def test_a_folder_that_is_no_pool_has_no_clock_that_is_right(tmp_path: Path) -> None:
+    """The clock of a folder without a pool is not called right: there is no pool to compare."""
+    said = forked_entraide("pool", "clock", "show", str(tmp_path / "none"), lang="fr")
+
+    assert 1 == said.returncode
+    assert f"Il n’y a pas de parc dans {tmp_path / 'none'}" in said.stderr
+
+
 @pytest.mark.long
 def test_400_days_ahead_for_two_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The operator takes the wrong clock for right; then it is set back, and all is kept and told.

@@ -20,7 +20,9 @@ from sqlalchemy import update
 from tests.commands import forked_entraide
 from tests.pool.support import HOST, RunningPool, pool_config, running_pool, wait_until
 
+from entraide import i18n
 from entraide.errors import EntraideError
+from entraide.files import write_private
 from entraide.types import Basis
 from entraide.v1 import admin_pb2
 from entraide_scheduler.core.events import Woke
@@ -30,6 +32,8 @@ from entraide_scheduler.grid.feed import IntensityFeed, ZoneSource
 from entraide_scheduler.grid.series import IntensitySeries
 from entraide_scheduler.grid.sources import CONFIGURED, GridSources
 from entraide_scheduler.nats.tls import ensure_files
+from entraide_scheduler.pool.backup_check import check_backup
+from entraide_scheduler.pool.backup_config import PoolBackup
 from entraide_scheduler.pool.config import PoolConfig
 from entraide_scheduler.pool.create import create_pool
 from entraide_scheduler.pool.doctor import check_gateways, inspect_pool
@@ -58,6 +62,23 @@ def test_running_pool_is_well(pool: RunningPool) -> None:
     assert [] == [check for check in document["checks"] if check["level"] == "fail"]
     assert "warn" == backup["level"]
     assert 0.0 < time.time() - backup["since"] < 600.0  # the running scheduler knows since when
+
+
+def test_the_remedy_of_a_missing_backup_knows_that_one_is_made_each_day(pool: RunningPool) -> None:
+    """A daily backup is not to be switched on where it is; the passphrase it waits for is named."""
+    daily = structs.replace(pool.config, backup=PoolBackup(daily="03:00"))
+    lacking = check_backup(pool.state, daily)
+    write_private(pool.state / "backup-passphrase", b"quatre mots bien choisis")
+    ready = check_backup(pool.state, daily)
+    (pool.state / "backup-passphrase").unlink()
+    off = structs.replace(pool.config, backup=PoolBackup(daily=""))
+    remedies = [
+        i18n.text(f"pool-doctor-{each.code}.remedy", "fr", **each.values)
+        for each in (lacking, ready, check_backup(pool.state, off))
+    ]
+
+    assert [True, False, False] == ["/backup-passphrase" in each for each in remedies]
+    assert [False, False, True] == ["« daily »" in each for each in remedies]
 
 
 def test_status_of_a_running_pool(pool: RunningPool) -> None:

@@ -240,7 +240,7 @@ BAD: dict[str, tuple[Callable[[], str], str, str]] = {
         lambda: text(more="[money]\ndiscount_rate = -0.1\n"), "between", "money.discount_rate",
     ),
     "nobody": (lambda: text(more="[money]\npeople = 0\n"), "between", "money.people"),
-    "half a person": (lambda: text(more="[money]\npeople = 1.5\n"), "wrong_type", "money.people"),
+    "half a person": (lambda: text(more="[money]\npeople = 1.5\n"), "wrong_kind", "money.people"),
     "a negative price per token": (
         lambda: text(more=OFFER + TOKENS.replace("1\n", "-1\n", 1)), "between",
         "money.cloud.1.cad_per_1m_input_tokens",
@@ -253,7 +253,7 @@ BAD: dict[str, tuple[Callable[[], str], str, str]] = {
         "money.cloud.1.as_of",
     ),
     "a date that does not exist": (
-        lambda: text(more=OFFER.replace("2026-01-01", '"2026-02-30"') + TOKENS), "wrong_type",
+        lambda: text(more=OFFER.replace("2026-01-01", '"2026-02-30"') + TOKENS), "wrong_kind",
         "money.cloud.1.as_of",
     ),
     "an offer twice": (lambda: text(more=(OFFER + TOKENS) * 2), "twice", "money.cloud.2.name"),

@@ -40,7 +40,7 @@ WRONG: dict[str, tuple[Callable[[], str], str, str, str]] = {
     ),
     "a word for a number": (
         lambda: text(("count = 2\ncoop = \"beta\"", "count = \"deux\"\ncoop = \"beta\"")),
-        "wrong_type", "nodes.2.count", "count",
+        "wrong_kind", "nodes.2.count", "count",
     ),
     "negative rate": (
         lambda: text(("requests_per_client_day = 60.0", "requests_per_client_day = -1.0")),
@@ -146,7 +146,7 @@ WRONG: dict[str, tuple[Callable[[], str], str, str, str]] = {
         "nothing_to_store", "sites.2.battery", "battery",
     ),
     "a policy with an unknown key": (
-        lambda: text(more="[policy]\nmood = 1"), "unreadable", "policy", "[policy]",
+        lambda: text(more="[policy]\nmood = 1"), "unknown_key", "policy.mood", "mood",
     ),
     "a policy with a bad value": (
         lambda: text(more="[policy.carbon]\ntolerance = -1.0"),

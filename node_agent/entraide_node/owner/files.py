@@ -15,7 +15,7 @@ from msgspec import Struct
 from entraide.decoding import decode_json, decode_toml
 from entraide.files import write_atomically, write_private
 from entraide.types import EnergyStatus
-from entraide_node.config import EnergyConfig, SurplusDeclaration, find_declaration_problem
+from entraide_node.config import EnergyConfig, SurplusDeclaration, find_declaration_fault
 from entraide_node.core.owner_terms import OwnerTerms
 from entraide_node.energy.power_sampler import PowerStatus
 from entraide_node.energy.site_meters import SiteStatus
@@ -233,9 +233,9 @@ class DeclaredSurplus:
         except (ValueError, msgspec.ValidationError) as problem:
             self._log_unreadable(str(problem))
             return None
-        fault = find_declaration_problem(declared)
-        if fault:
-            self._log_unreadable(fault)
+        fault = find_declaration_fault(declared)
+        if fault is not None:
+            self._log_unreadable(f"{fault.key}: {fault.fault} {fault.value}")
             return None
         self._problem = ""
         return declared

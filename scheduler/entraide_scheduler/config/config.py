@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, ValidationError
 
 from entraide.decoding import decode_toml
 from entraide.errors import PoolError
+from entraide.form_faults import FormFault, find_form_fault
 from entraide.wire.nats import requires_tls
 from entraide_scheduler.config.books_config import GRACE_DAYS_RANGE, BooksConfig
 from entraide_scheduler.config.http_limits import HttpLimits
@@ -31,7 +32,7 @@ ZONES_MAX = 64
 INTERVAL_MIN_S = 60.0
 HORIZON_MAX_H = 72
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Struct)
 
 
 class NatsConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -350,15 +351,17 @@ def read_toml(path: Path, struct_type: type[T]) -> T:
     Raises:
         PoolError: ``config_refused``: the file cannot be read, or a key or value is invalid.
     """
+    document: Any = None
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(CONFIG_BYTES_MAX + 1)
         if len(raw) > CONFIG_BYTES_MAX:
-            raise config_error(path, "too large")
-        return msgspec.convert(decode_toml(raw.decode()), struct_type)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
-        raise config_error(path, str(problem)) from problem
-    except msgspec.ValidationError as problem:
-        raise config_error(path, str(problem)) from problem
+            raise config_error(path, "too large", FormFault((), "too_large"))
+        document = decode_toml(raw.decode())
+        return msgspec.convert(document, struct_type)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as problem:
+        fault = find_form_fault(problem, document, struct_type)
+        raise config_error(path, str(problem), fault) from problem
 
 
 class _PoolFile(Struct, frozen=True):
@@ -460,8 +463,8 @@ def _policy_error(path: Path, fault: PolicyFault) -> PoolError:
     )
 
 
-def config_error(path: Path, detail: str) -> PoolError:
-    """Returns the error of an invalid config file."""
-    return PoolError(
-        "config_refused", f"{path}: {detail}", values={"path": str(path), "detail": detail}
-    )
+def config_error(path: Path, detail: str, fault: FormFault | None = None) -> PoolError:
+    """Returns the error of an invalid config file; without a fault, the detail is its sentence."""
+    values: dict[str, str | int | float] = {"path": str(path), "detail": detail}
+    values |= fault.sentence_values if fault is not None else {}
+    return PoolError("config_refused", f"{path}: {detail}", values=values)

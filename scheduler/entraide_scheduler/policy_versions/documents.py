@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 import tomli_w
@@ -17,6 +17,7 @@ from msgspec import Struct, structs
 
 from entraide import i18n
 from entraide.decoding import decode_json, decode_toml
+from entraide.form_faults import KeyPath, find_form_fault, type_at, value_at
 from entraide.printable import is_printable, shortened
 from entraide.wire.subjects import ID_PATTERN
 from entraide_scheduler.core.policy import Policy, PolicyFault, find_faults
@@ -29,14 +30,6 @@ COOP_NAME_CHARS_MAX = 80
 INDENT = "  "
 
 _BASE = re.compile(r'^# base = "(?P<base>[^"\n]+)"$', re.MULTILINE)
-_PLACE = re.compile(r" - at `(?P<place>\$.*)`$")
-_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
-_UNKNOWN = re.compile(r"Object contains unknown field `(.+)`")
-_MISSING = re.compile(r"Object missing required field `(.+)`")
-_KIND = re.compile(r"Expected `(.+?)`, got `(.+?)`")
-_CHOICE = re.compile(r"Invalid enum value ")
-
-KeyPath = tuple[str | int, ...]
 
 
 class PolicyDocument(Struct, frozen=True):
@@ -177,7 +170,7 @@ def _convert(document: Any) -> tuple[Policy | None, tuple[PolicyFault, ...]]:
         try:
             policy = msgspec.convert(document, Policy)
         except msgspec.ValidationError as problem:
-            fault, path = _form_fault(str(problem), document)
+            fault, path = _form_fault(problem, document)
             faults.append(fault)
             if not _repair(document, path):
                 break
@@ -195,64 +188,28 @@ def _touches(key: str, places: list[str]) -> bool:
     return any(f"{place}.".startswith(f"{key}.") or key.startswith(place) for place in places)
 
 
-def _form_fault(problem: str, document: Any) -> tuple[PolicyFault, KeyPath]:
+def _form_fault(problem: msgspec.ValidationError, document: Any) -> tuple[PolicyFault, KeyPath]:
     """Returns msgspec's error as a fault, and the path of the key to repair."""
-    path: KeyPath = ()
-    if place := _PLACE.search(problem):
-        problem = problem[: place.start()]
-        steps = _STEP.findall(place["place"].removeprefix("$"))
-        path = tuple(name or int(index) for name, index in steps)
-    if match := _UNKNOWN.match(problem):
-        path = (*path, match[1])
-        return PolicyFault(_key(path, document), "unknown_key"), path
-    if match := _MISSING.match(problem):
-        path = (*path, match[1])
-        return PolicyFault(_key(path, document), "missing"), path
-    shown = shortened(str(_value_at(document, path)), VALUE_CHARS_MAX)
-    values: dict[str, str | int | float] = {"value": shown}
-    if match := _KIND.match(problem):
-        kinds = "-".join(part for part in match[1].split(" | ") if part != "null")
-        return PolicyFault(_key(path, document), "wrong_kind", values | {"expected": kinds}), path
-    if _CHOICE.match(problem):
-        values["choices"] = ", ".join(_choices(_type_at(path)))
-        return PolicyFault(_key(path, document), "not_one_of", values), path
-    fault = _unreadable(problem)
-    return PolicyFault(_key(path, document) or fault.key, fault.fault, fault.values), path
-
-
-def _choices(kind: Any) -> list[str]:
-    """Returns the allowed values of an enumeration or of a literal type."""
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return [member.value for member in kind]
-    values = [value for value in get_args(kind) if value is not type(None)]
-    if values and isinstance(values[0], type):  # an enumeration, or None
-        return _choices(values[0])
-    return [str(value) for value in values]
+    form_fault = find_form_fault(problem, document, Policy)
+    key = _key(form_fault.path, document)
+    if form_fault.fault == "unusable":
+        fault = _unreadable(str(form_fault.values["detail"]))
+        return PolicyFault(key or fault.key, fault.fault, fault.values), form_fault.path
+    return PolicyFault(key, form_fault.fault, form_fault.values), form_fault.path
 
 
 def _field(path: KeyPath) -> Any:
     """Returns the field of the policy at a path; None if the policy has no such key."""
-    kind: Any = _type_at(path[:-1])
+    kind: Any = type_at(Policy, path[:-1])
     fields = msgspec.structs.fields(kind) if isinstance(kind, type) else ()
     return next((field for field in fields if field.encode_name == path[-1]), None)
-
-
-def _type_at(path: KeyPath) -> Any:
-    """Returns the type of the value at a path of the policy; None if there is no such key."""
-    if not path:
-        return Policy
-    if isinstance(path[-1], int):
-        items = get_args(_type_at(path[:-1]))
-        return items[0] if items else None
-    field = _field(path)
-    return field.type if field is not None else None
 
 
 def _repair(document: Any, path: KeyPath) -> bool:
     """Removes the key at a path, or sets a required one; returns whether that was possible."""
     if not path:
         return False
-    parent = _value_at(document, path[:-1])
+    parent = value_at(document, path[:-1])
     field = None if isinstance(path[-1], int) else _field(path)
     try:
         if field is not None and field.required:
@@ -270,22 +227,12 @@ def _key(path: KeyPath, document: Any) -> str:
     parts = []
     for number, step in enumerate(path):
         if isinstance(step, int):
-            item = _value_at(document, path[: number + 1])
+            item = value_at(document, path[: number + 1])
             name = item.get("coop") or item.get("job_class") if isinstance(item, dict) else ""
             parts.append(name if isinstance(name, str) and name else str(step + 1))
         else:
             parts.append(step)
     return shortened(".".join(parts), VALUE_CHARS_MAX)
-
-
-def _value_at(document: Any, path: KeyPath) -> Any:
-    value = document
-    for step in path:
-        try:
-            value = value[step]
-        except (LookupError, TypeError):
-            return None
-    return value
 
 
 def _unreadable(detail: str) -> PolicyFault:

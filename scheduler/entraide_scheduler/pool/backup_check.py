@@ -32,11 +32,24 @@ def check_backup(state: Path, config: PoolConfig) -> Finding:
     """Checks the age of the last backup."""
     record = facts.read_last_backup(state)
     if record is None:
-        return finding("backup-none", path=str(state))
+        return finding("backup-none", path=str(state), **_daily_values(state, config))
     age_s = time.time() - record.at
     values: dict[str, Value] = {"days": int(age_s / facts.DAY_S), "path": str(state)}
     is_old = age_s > (DAILY_AGE_MAX_S if config.backup.daily else AGE_MAX_S)
     return finding("backup-old", **values) if is_old else passed("backup-ok", **values)
+
+
+def _daily_values(state: Path, config: PoolConfig) -> dict[str, Value]:
+    """Returns which step the daily backup waits for: its passphrase, or its first time."""
+    daily, file = config.backup.daily, str(state / config.backup.passphrase_file)
+    step = "none"
+    if daily:
+        try:
+            read_daily_passphrase(state, config)
+            step = "first"
+        except EntraideError:
+            step = "passphrase"
+    return {"step": step, "daily": daily, "file": file}
 
 
 def check_daily(state: Path, config: PoolConfig) -> Iterator[Finding]:

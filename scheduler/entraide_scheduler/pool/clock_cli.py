@@ -11,12 +11,13 @@ import typer
 from entraide import i18n
 from entraide.cli import options
 from entraide.cli.pool_command import PoolCommand
-from entraide.errors import EntraideError
+from entraide.errors import EntraideError, PoolError
 from entraide_scheduler.pool.output import print_problem
 
 if TYPE_CHECKING:
     from entraide_scheduler.clock_check import ClockFile, ClockReading
 
+STORE_FILE = "store.db"
 SIDES = {"accept": "ahead", "set": "back"}  # where the clock is when a command makes sense
 
 
@@ -46,8 +47,10 @@ def _read(state: Path) -> "tuple[ClockReading, ClockFile]":
     from entraide_scheduler.clock_check import read_clock, read_clock_file
     from entraide_scheduler.pool.config import FILE, load_pool_config
 
+    if not any((state / name).exists() for name in (FILE, STORE_FILE)):
+        raise PoolError("pool_absent", f"no pool in {state}", values={"path": str(state)})
     database = load_pool_config(state).database if (state / FILE).is_file() else ""
-    reading = read_clock(state, database or f"sqlite:///{state / 'store.db'}")
+    reading = read_clock(state, database or f"sqlite:///{state / STORE_FILE}")
     return reading, read_clock_file(state)
 
 

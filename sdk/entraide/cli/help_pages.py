@@ -6,6 +6,7 @@ message catalogue here. Plain text can be copied and searched, and starts a thir
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from typer import core
@@ -13,6 +14,7 @@ from typer import core
 from entraide import i18n
 
 GETTEXT = "_"  # name of gettext in the parser's module
+RANGE = "_describe_range"  # name of the function of a type that writes its range
 
 # The parser's own words, and their codes in the message catalogue.
 HEADINGS = {"Arguments": "cli-arguments", "Options": "cli-options", "Commands": "cli-commands"}
@@ -85,6 +87,8 @@ def _describe(param: Any, lang: str) -> None:
     """Names the value of a parameter in place of its type, and adds the help that it lacks."""
     if getattr(param, "help", None) is None and param.name in SHARED_HELP:
         param.help = i18n.text(SHARED_HELP[param.name], lang)
+    if hasattr(param.type, RANGE):
+        setattr(param.type, RANGE, partial(_range_in_words, param.type, lang))
     if param.param_type_name != "option" or param.is_flag or param.metavar or param.count:
         return
     kind = param.type.name
@@ -92,6 +96,12 @@ def _describe(param: Any, lang: str) -> None:
         param.metavar = NUMBER
     elif not getattr(param.type, "choices", None):
         param.metavar = str(param.name).strip("_").upper().replace("_", "-")
+
+
+def _range_in_words(kind: Any, lang: str) -> str:
+    """Returns the range of a number, such as "1 to 65535"; "" for any number."""
+    low, high = (i18n.ABSENT if each is None else f"{each:g}" for each in (kind.min, kind.max))
+    return i18n.text("cli-range", lang, low=low, high=high).strip()
 
 
 def _list_full_sentences(group: Any, lang: str) -> None:

@@ -577,6 +577,9 @@ kind-bool = true or false
 kind-object = an object
 kind-array = a list
 kind-null = null
+kind-date = a date like 2026-11-30
+kind-datetime = a moment like 2026-11-30T14:00:00-05:00
+kind-time = a time like 14:00
 kind-str-array = a text or a list
 kind-str-object = a text or an object
 kind-str-int-array = a text, a whole number or a list
@@ -1607,7 +1610,11 @@ pool-doctor-backup-ok = The last backup is { $days ->
    *[other] { $days } days old.
 }
 pool-doctor-backup-none = No backup of this pool is known.
-    .remedy = Make one, and keep it in another place:  entraide pool backup FILE --state { $path }  Or let the pool make one each day: “daily” under [backup] in { $path }/pool.toml.
+    .remedy = { $step ->
+        [first] The pool makes the next one at { $daily }. Make the first one now:  entraide pool backup --state { $path }
+        [passphrase] The one of { $daily } waits for its passphrase: write four or five words on the first line of { $file }, and on a paper kept elsewhere; then:  entraide pool backup --state { $path }
+       *[other] Make one, and keep it in another place:  entraide pool backup FILE --state { $path }  Or let the pool make one each day: “daily” under [backup] in { $path }/pool.toml.
+    }
 pool-doctor-backup-old = The last backup is { $days } days old.
     .remedy = Make a new one, and keep it in another place:  entraide pool backup FILE --state { $path }
 pool-doctor-backup-failed = The daily backup failed at { $moment }: { $reason ->
@@ -1930,6 +1937,19 @@ error-join_bad_authority = The pool's certificate authority (CA) cannot be read.
 cli-arguments = Arguments
 cli-options = Options
 cli-commands = Commands
+cli-range = { $low ->
+    [none] {""}
+   *[other] { $high ->
+        [none] at least { $low }
+       *[other] { $low } to { $high }
+    }
+}{ $low ->
+    [none] { $high ->
+        [none] {""}
+       *[other] at most { $high }
+    }
+   *[other] {""}
+}
 cli-default = default: { $default }
 cli-required = required
 cli-usage = Usage:
@@ -2264,6 +2284,35 @@ error-config_refused = The configuration cannot be used: { $path }: { $fault ->
     [needs_battery] { $key }: the charge of a battery has no effect without [energy.battery]. Add it.
     [needs_charge] { $key }: the power that a battery may supply depends on its charge. Add [energy.charge].
     [between] { $key }: write a number within { $value }.
+    [no_file] this file cannot be read ({ $detail }). Check its path and your rights.
+    [not_utf8] byte { $byte } is not UTF-8 text. Save the file as UTF-8.
+    [not_toml] { $line ->
+        [none] this is not TOML
+       *[other] line { $line } is not TOML (column { $column })
+    }. Write “key = value” on one line, texts between straight quotation marks, and close each bracket.
+    [key_twice] { $line ->
+        [none] a key or a table is there twice
+       *[other] the key or the table of line { $line } is already further up
+    }. Keep one of them.
+    [too_large] this file is too large for a configuration. Check that it is the right one.
+    [unknown_key] { $key } is not a key of this file. { $known ->
+        [none] Remove it.
+       *[other] Correct its name or remove it; at this place: { $known }.
+    }
+    [missing_key] { $key } is missing: add this key.
+    [wrong_kind] { $key } is “{ $value }”: write { $expected }.
+    [not_one_of] { $key } is “{ $value }”: write one of these words: { $choices }.
+    [least] { $key } is { $value }: write { $low } or more.
+    [most] { $key } is { $value }: write { $high } or less.
+    [unusable] { $key ->
+        [none] a value is unusable
+       *[other] { $key } is unusable
+    } ({ $detail }). Compare the file with the reference of the configuration.
+    [negative] { $key } is { $value }: write 0 or more.
+    [below_1] { $key } is { $value }: write 1 or more.
+    [entries] { $key }: at most { $value } entries are possible.
+    [together] { $key }: write both, or neither.
+    [key_form] { $key }: write one line of ASCII characters.
    *[other] { $key }: { $fault }
 }
 error-journal_unreadable = The journal cannot be read at event { $event } ({ $detail }). Restore the database from its backup, start the version that wrote it, or create a new pool in another folder (--state).
@@ -2352,7 +2401,7 @@ policy-fault = { $key ->
     [two_owners] {" "}belongs to a project and to a key ({ $value }): remove one of the two.
     [like_quotas] {" "}has the same quota twice ({ $value }): keep one of the two.
     [unknown_key] {" "}is not a key of the policy: correct its name, or remove it.
-    [missing] {" "}is missing: add it.
+    [missing_key] {" "}is missing: add it.
     [wrong_kind] {" "}is "{ $value }": write { $expected }.
     [not_one_of] {" "}is "{ $value }": write one of { $choices }.
     [name_form] {" "}is "{ $value }": write at most { $high } characters, without quotation marks or line breaks.
@@ -3353,7 +3402,9 @@ error-scenario_refused = The scenario cannot be used{ $path ->
     [none] a value in it is invalid.
     [unknown_key] is not a key here: write one of { $known }.
     [missing_key] is missing: add it.
-    [wrong_type] has a value of the wrong kind ({ $detail }).
+    [wrong_kind] is “{ $value }”: write { $expected }.
+    [not_one_of] is “{ $value }”: write one of these words: { $choices }.
+    [unusable] is unusable ({ $detail }): compare with the reference of scenarios.
     [unknown_name] is "{ $value }", which does not exist: write one of { $known }.
     [twice] names "{ $value }" twice: give each a name of its own.
     [empty] is empty: give it a name.

@@ -578,6 +578,9 @@ kind-bool = true ou false
 kind-object = un objet
 kind-array = une liste
 kind-null = null
+kind-date = une date comme 2026-11-30
+kind-datetime = un moment comme 2026-11-30T14:00:00-05:00
+kind-time = une heure comme 14:00
 kind-str-array = un texte ou une liste
 kind-str-object = un texte ou un objet
 kind-str-int-array = un texte, un nombre entier ou une liste
@@ -1608,7 +1611,11 @@ pool-doctor-backup-ok = La dernière sauvegarde { $days ->
    *[other] a { $days } jours.
 }
 pool-doctor-backup-none = Aucune sauvegarde de ce parc n’est connue.
-    .remedy = Faites-en une, et gardez-la en un autre lieu :  entraide pool backup FICHIER --state { $path }  Ou laissez le parc en faire une chaque jour : « daily » sous [backup] dans { $path }/pool.toml.
+    .remedy = { $step ->
+        [first] Le parc fera la prochaine à { $daily }. Faites la première tout de suite :  entraide pool backup --state { $path }
+        [passphrase] Celle de { $daily } attend sa phrase secrète : écrivez quatre ou cinq mots sur la première ligne de { $file }, et sur un papier gardé ailleurs ; puis :  entraide pool backup --state { $path }
+       *[other] Faites-en une, et gardez-la en un autre lieu :  entraide pool backup FICHIER --state { $path }  Ou laissez le parc en faire une chaque jour : « daily » sous [backup] dans { $path }/pool.toml.
+    }
 pool-doctor-backup-old = La dernière sauvegarde a { $days } jours.
     .remedy = Faites-en une nouvelle, et gardez-la en un autre lieu :  entraide pool backup FICHIER --state { $path }
 pool-doctor-backup-failed = La sauvegarde quotidienne a échoué le { $moment } : { $reason ->
@@ -1777,7 +1784,7 @@ pool-restore-done =
         entraide pool mirror { $path }
     4. Démarrez-le :
         entraide pool run { $path }
-    5. Retirez de nouveau les coopératives retirées après la sauvegarde, et refaites ce qui a changé d’autre depuis : rôles des personnes, politique, ce dont vous répondez des machines, incidents. Plus personne n’est connecté, et les liens de connexion d’avant ne valent plus.
+    5. Retirez de nouveau les coopératives retirées après la sauvegarde, et refaites ce qui a changé d’autre depuis : rôles des personnes, politique, ce que vous attestez des machines, incidents. Plus personne n’est connecté, et les liens de connexion d’avant ne valent plus.
 pool-restore-erased = { $lists ->
     [none] Aucune liste d’effacements et de révocations (entraide-erased.json) n’était à côté de la sauvegarde. Effacez de nouveau les personnes, les machines et les requêtes effacées depuis, supprimez et annulez de nouveau les fichiers, les requêtes et les lots supprimés ou annulés depuis, révoquez de nouveau les machines et les clés révoquées depuis, et désactivez de nouveau les personnes désactivées depuis.
    *[other] Répétés d’après { $lists } : effacements { $erased }, révocations { $revoked }. Répétez vous-même ce qui a été effacé ou révoqué après l’écriture de cette liste.
@@ -1839,10 +1846,10 @@ error-nats_binary_missing = Le programme nats-server n’est pas dans { $path }.
 error-nats_not_ready = Le serveur NATS n’a pas démarré : { $problem }. Son journal est dans { $path }.
 error-nats_already_running = { $program } tourne déjà dans { $path }, lancé par le processus { $pid }. Arrêtez d’abord celui-ci.
 error-bus_plain_refused = { $host } n’est pas sur cette machine : la connexion doit passer par TLS.
-error-bus_refused = Le bus refuse cette identité : elle est expirée ou révoquée. Demandez un nouveau jeton à l’exploitant du parc.
+error-bus_refused = Le bus refuse cette identité : elle est expirée ou révoquée. Demandez une nouvelle invitation à l’exploitant du parc.
 error-node_record_gone = Le parc a été restauré à partir d’une sauvegarde antérieure à l’adhésion de cette machine, et n’en a plus la fiche. Demandez une nouvelle invitation à votre coop : avec elle, la machine adhère de nouveau (« entraide node join »), avec une nouvelle clé et un nouveau nom.
 error-node_revoked = Le parc a révoqué cette machine ; l’agent s’arrête. Demandez une nouvelle invitation à l’exploitant du parc : avec elle, la machine adhère de nouveau.
-error-bus_untrusted = Le serveur du bus n’a pas pu prouver qu’il est celui du parc. Vérifiez l’adresse et le jeton.
+error-bus_untrusted = Le serveur du bus n’a pas pu prouver qu’il est celui du parc. Vérifiez l’adresse et l’invitation.
 error-store_unreachable = La base de données ({ $place }) ne s’ouvre pas : { $problem }. Démarrez-la, ou corrigez store_url dans la configuration.
 error-term_held = Un autre ordonnanceur ({ $leader }) utilise la base de données de ce parc. Arrêtez-le d’abord ; s’il s’est terminé sans avoir été arrêté, celui-ci prend la relève de lui-même en moins d’une demi-minute.
 error-scheduler_elsewhere = Un autre ordonnanceur ({ $leader }) travaille sur le bus de ce parc avec sa propre base de données : le dossier du parc a sans doute été copié ou restauré. Celui-ci s’est arrêté. Gardez l’un des deux, et ne démarrez pas l’autre.
@@ -1931,6 +1938,19 @@ error-join_bad_authority = L’autorité de certification (CA) du parc est illis
 cli-arguments = Arguments
 cli-options = Options
 cli-commands = Commandes
+cli-range = { $low ->
+    [none] {""}
+   *[other] { $high ->
+        [none] au moins { $low }
+       *[other] de { $low } à { $high }
+    }
+}{ $low ->
+    [none] { $high ->
+        [none] {""}
+       *[other] au plus { $high }
+    }
+   *[other] {""}
+}
 cli-default = par défaut : { $default }
 cli-required = obligatoire
 cli-usage = Utilisation :
@@ -1951,7 +1971,7 @@ cli-no-key-of = Aucune clé de la coopérative « { $coop } » ici. Créez-en 
 cli-report-coop = Nommez la coopérative avec --coop : la clé d’exploitation n’est celle d’aucune.
 cli-no-admin-key = Cette commande demande la clé d’exploitation : celle d’un parc local (--state), ou la variable ENTRAIDE_ADMIN_KEY.
 cli-token-once = Code d’invitation pour { $coop }, valable jusqu’au { $until }. Sur la machine qui adhère : entraide node join ADRESSE --token CODE. « entraide invite » fait des deux un seul lien.
-cli-invited = Une machine de { $coop } adhère avec ce lien jusqu’au { $until }. Vous répondez de : { $vouched }.
+cli-invited = Une machine de { $coop } adhère avec ce lien jusqu’au { $until }. Vous attestez : { $vouched }.
 cli-invited-nothing = rien
 cli-invited-no-zone = L’invitation n’indique aucune zone : une machine qui n’en a pas encore ne reçoit aucune requête tant que vous ne l’avez pas attestée (« entraide nodes vouch NŒUD --zone ZONE »).
 cli-newcomer = { $number ->
@@ -2087,14 +2107,14 @@ help-nodes-show = Montrer une machine.
 help-nodes-approve = Approuver une machine, ou la sortir de quarantaine.
 help-nodes-revoke = Révoquer une machine sur-le-champ, par son nom ou par sa clé.
 help-nodes-token = Créer un code d’invitation, avec lequel une seule machine rejoint le parc.
-help-nodes-vouch = Changer ce dont vous répondez pour une machine : sa zone et son site, qui contrôle son propriétaire, et la preuve de son surplus renouvelable. L’effet est immédiat.
-opt-vouch-zone = Zone de son réseau électrique, qui est aussi son territoire (CA-QC), ou none pour ne plus en répondre : elle ne reçoit alors aucune requête.
-opt-vouch-control = Qui contrôle son propriétaire : member (coop membre), canadian (autre organisation canadienne), other (autre), ou none pour ne plus en répondre.
-opt-vouch-evidence = Preuve de son surplus : certificate (certificats d’énergie renouvelable), contract (contrat d’achat ou offre renouvelable), meter (compteur sur place), ou none pour ne plus en répondre.
+help-nodes-vouch = Changer ce que vous attestez d’une machine : sa zone et son site, qui contrôle son propriétaire, et la preuve de son surplus renouvelable. L’effet est immédiat.
+opt-vouch-zone = Zone de son réseau électrique, qui est aussi son territoire (CA-QC), ou none pour ne plus l’attester : elle ne reçoit alors aucune requête.
+opt-vouch-control = Qui contrôle son propriétaire : member (coop membre), canadian (autre organisation canadienne), other (autre), ou none pour ne plus l’attester.
+opt-vouch-evidence = Preuve de son surplus : certificate (certificats d’énergie renouvelable), contract (contrat d’achat ou offre renouvelable), meter (compteur sur place), ou none pour ne plus l’attester.
 opt-invite-evidence = Preuve du surplus de son site : certificate (certificats d’énergie renouvelable), contract (contrat d’achat ou offre renouvelable) ou meter (compteur sur place).
 opt-document = Nom ou numéro du document ou du compteur que vous avez vu.
 help-nodes-forget = Effacer la fiche d’une machine révoquée ou disparue ; les comptes restent.
-help-invite = Inviter une machine d’une coopérative : un lien, avec ce dont vous répondez.
+help-invite = Inviter une machine d’une coopérative : un lien, avec ce que vous attestez.
 opt-invite-site = Site de la machine, tel que vous l’inscrivez.
 opt-invite-zone = Zone de son réseau électrique, qui est aussi son territoire (CA-QC) ; sans elle, une nouvelle machine ne reçoit aucune requête.
 opt-invite-control = Qui contrôle son propriétaire : member (coop membre), canadian (autre organisation canadienne) ou other (autre).
@@ -2252,7 +2272,7 @@ error-config_refused = La configuration est inutilisable : { $path } : { $faul
     [unit_range] { $key } vaut { $value } : une unité Modbus est un nombre de 0 à 247.
     [no_url] { $key } vaut « { $value } » : écrivez une adresse qui commence par http:// ou https://.
     [no_entity] { $key } vaut « { $value } » : écrivez une entité comme Home Assistant la nomme, par exemple sensor.solar_power.
-    [one_token] { $key } : nommez le fichier du jeton (token_file) ou sa variable (token_env), l’un des deux.
+    [one_token] { $key } : nommez le fichier de la clé d’accès (token_file) ou sa variable (token_env), l’un des deux.
     [no_topic] { $key } vaut « { $value } » : écrivez un seul sujet, sans caractère générique.
     [no_shape] { $key } vaut « { $value } » : écrivez shelly, tasmota, zigbee2mqtt ou number, ou donnez plutôt un chemin.
     [shape_and_path] { $key } et la forme « { $value } » disent deux fois la même chose : gardez l’un des deux.
@@ -2265,6 +2285,35 @@ error-config_refused = La configuration est inutilisable : { $path } : { $faul
     [needs_battery] { $key } : le niveau d’une batterie n’a pas d’effet sans [energy.battery]. Ajoutez-le.
     [needs_charge] { $key } : ce qu’une batterie peut donner dépend de son niveau. Ajoutez [energy.charge].
     [between] { $key } : écrivez un nombre dans l’intervalle { $value }.
+    [no_file] ce fichier ne peut pas être lu ({ $detail }). Vérifiez son chemin et vos droits.
+    [not_utf8] l’octet { $byte } n’est pas du texte UTF-8. Enregistrez le fichier en UTF-8.
+    [not_toml] { $line ->
+        [none] ce n’est pas du TOML
+       *[other] la ligne { $line } n’est pas du TOML (colonne { $column })
+    }. Écrivez « clé = valeur » sur une ligne, les textes entre guillemets droits, et fermez chaque crochet.
+    [key_twice] { $line ->
+        [none] une clé ou une table y est deux fois
+       *[other] la clé ou la table de la ligne { $line } est déjà plus haut
+    }. N’en gardez qu’une.
+    [too_large] ce fichier est trop grand pour une configuration. Vérifiez que c’est le bon.
+    [unknown_key] { $key } n’est pas une clé de ce fichier. { $known ->
+        [none] Retirez-la.
+       *[other] Corrigez son nom ou retirez-la ; à cet endroit : { $known }.
+    }
+    [missing_key] { $key } manque : ajoutez cette clé.
+    [wrong_kind] { $key } vaut « { $value } » : écrivez { $expected }.
+    [not_one_of] { $key } vaut « { $value } » : écrivez l’un de ces mots : { $choices }.
+    [least] { $key } vaut { $value } : écrivez { $low } ou plus.
+    [most] { $key } vaut { $value } : écrivez { $high } ou moins.
+    [unusable] { $key ->
+        [none] une valeur y est inutilisable
+       *[other] { $key } est inutilisable
+    } ({ $detail }). Comparez le fichier à la référence de la configuration.
+    [negative] { $key } vaut { $value } : écrivez 0 ou plus.
+    [below_1] { $key } vaut { $value } : écrivez 1 ou plus.
+    [entries] { $key } : il peut y avoir { $value } entrées au plus.
+    [together] { $key } : écrivez les deux, ou aucune.
+    [key_form] { $key } : écrivez une seule ligne de caractères ASCII.
    *[other] { $key } : { $fault }
 }
 error-journal_unreadable = Le journal est illisible à l’événement { $event } ({ $detail }). Restaurez la base à partir de sa sauvegarde, lancez la version qui l’a écrit, ou commencez un parc neuf dans un autre dossier (--state).
@@ -2319,7 +2368,7 @@ grid-years = { $count ->
 }
 grid-imported = { $hours } heures importées pour { $name }, de { $first } à { $last }.
 grid-unknown-zone = Il n’y a pas d’intensité pour la zone « { $name } ». Zones connues : { $zones }.
-grid-no-token-file = Le jeton ne peut pas être lu dans { $path }. Nommez un fichier de texte, ou « - » pour l’entrée standard.
+grid-no-token-file = La clé d’Electricity Maps ne peut pas être lue dans { $path }. Nommez un fichier de texte, ou « - » pour l’entrée standard.
 error-grpc_plain_refused = D’autres machines peuvent joindre { $host } : activez TLS ([tls]) pour y écouter.
 error-grpc_not_listening = Les services gRPC ne peuvent pas écouter à { $address }. Un autre programme y écoute peut-être déjà.
 
@@ -2353,7 +2402,7 @@ policy-fault = { $key ->
     [two_owners] {" "}est à la fois d’un projet et d’une clé ({ $value }) : enlevez l’un des deux.
     [like_quotas] {" "}contient deux fois le même quota ({ $value }) : gardez-en un seul.
     [unknown_key] {" "}n’est pas une clé de la politique : corrigez son nom ou enlevez-la.
-    [missing] {" "}manque : ajoutez-la.
+    [missing_key] {" "}manque : ajoutez-la.
     [wrong_kind] {" "}vaut « { $value } » : écrivez { $expected }.
     [not_one_of] {" "}vaut « { $value } » : écrivez l’une des valeurs { $choices }.
     [name_form] {" "}vaut « { $value } » : écrivez { $high } caractères au plus, sans guillemets ni retours à la ligne.
@@ -3357,7 +3406,9 @@ error-scenario_refused = Le scénario est inutilisable{ $path ->
     [none] quelque chose y est faux.
     [unknown_key] n’est pas une clé à cet endroit : écrivez l’une de { $known }.
     [missing_key] manque : ajoutez-la.
-    [wrong_type] a une valeur du mauvais genre ({ $detail }).
+    [wrong_kind] vaut « { $value } » : écrivez { $expected }.
+    [not_one_of] vaut « { $value } » : écrivez l’un de ces mots : { $choices }.
+    [unusable] est inutilisable ({ $detail }) : comparez à la référence des scénarios.
     [unknown_name] vaut « { $value } », qui n’existe pas : écrivez l’un de { $known }.
     [twice] nomme « { $value } » deux fois : donnez à chacun son propre nom.
     [empty] est vide : donnez-lui un nom.
@@ -3629,11 +3680,11 @@ meter-fault-unmoved = son relevé est le même au repos et au travail
 meter-fault-not_allowed = seul root y a accès
 meter-fault-gone = l’appareil n’est plus là
 meter-fault-unreachable = l’appareil est injoignable
-meter-fault-refused = l’accès est refusé : vérifiez le jeton ou le mot de passe
+meter-fault-refused = l’accès est refusé : vérifiez la clé d’accès ou le mot de passe
 meter-fault-unreadable = la réponse est illisible
 meter-fault-unavailable = il n’a aucun relevé récent
 meter-fault-not_yet = il n’a encore envoyé aucun relevé
-meter-fault-no_secret = le jeton ou le mot de passe n’est pas là où le fichier le dit
+meter-fault-no_secret = la clé d’accès ou le mot de passe n’est pas là où le fichier le dit
 
 ## Modèles que le parc fait charger là où on les demande.
 
@@ -4073,7 +4124,7 @@ node-model-not-allowed = Le propriétaire de la machine ne permet pas { $model }
 node-model-no-engine = Aucun moteur de cette machine ne lit les poids de { $model }.
 node-model-too-large = { $model } demande au moins { $needed_gb } Go de mémoire ; la machine en donne { $room_gb } aux modèles.
 node-model-no-source = Les poids de { $model } ne sont nulle part où la machine peut chercher ({ $file }). Donnez-lui un miroir, ou permettez le dépôt public.
-node-model-gated = Le dépôt public ne donne { $repository } qu’à qui en accepte les conditions. Acceptez-les là-bas, puis donnez le jeton par HF_TOKEN.
+node-model-gated = Le dépôt public ne donne { $repository } qu’à qui en accepte les conditions. Acceptez-les là-bas, puis donnez votre clé d’accès par HF_TOKEN.
 node-model-not-on-hub = Le dépôt public n’a pas { $file } dans { $repository } à la révision épinglée. Épinglez le modèle de nouveau.
 node-disk-full = Le disque est plein : il faut { $needed_gb } Go, il en reste { $free_gb } pour des poids. Aucun fichier n’est abîmé ; faites de la place, puis recommencez.
 node-checksum-wrong = { $file } venu de { $source } n’a pas la somme de contrôle du catalogue. Il est effacé et ne sera jamais chargé.
@@ -4161,20 +4212,20 @@ doctor-identity-expiring = Elle expire dans { $days ->
     [one] { $days } jour
    *[other] { $days } jours
 }, et le parc ne l’a pas renouvelée.
-    .remedy = Laissez l’agent tourner et se connecter au parc : elle est renouvelée aussitôt. Sinon, adhérez de nouveau avec un nouveau jeton.
+    .remedy = Laissez l’agent tourner et se connecter au parc : elle est renouvelée aussitôt. Sinon, adhérez de nouveau avec une nouvelle invitation.
 doctor-identity-expired = Elle a expiré.
-    .remedy = Demandez un jeton à l’exploitant et adhérez de nouveau : entraide node join
+    .remedy = Demandez une invitation à l’exploitant et adhérez de nouveau : entraide node join
 doctor-identity-unreadable = Ce n’est pas une identité valide.
-    .remedy = Demandez un jeton à l’exploitant et adhérez de nouveau : entraide node join
+    .remedy = Demandez une invitation à l’exploitant et adhérez de nouveau : entraide node join
 doctor-bus = connexion
 doctor-bus-tls = Le parc répond, par TLS ({ $servers }).
 doctor-bus-plain = Le parc répond sur cette machine ({ $servers }).
 doctor-bus-authority = L’autorité de certification du parc (ca.pem) est illisible.
-    .remedy = Demandez un jeton à l’exploitant et adhérez de nouveau : entraide node join
+    .remedy = Demandez une invitation à l’exploitant et adhérez de nouveau : entraide node join
 doctor-twin = nœud en double
 doctor-twin-ok = Aucun autre agent n’utilise cette identité.
 doctor-twin-two = Un autre agent utilise aussi cette identité, sur cette machine ou sur une autre : chacun coupe la connexion de l’autre.
-    .remedy = Arrêtez l’un des deux. Un dossier copié n’est pas un second nœud : effacez identity.json et node.key dans la copie, et rejoignez le parc à partir de là avec un nouveau jeton.
+    .remedy = Arrêtez l’un des deux. Un dossier copié n’est pas un second nœud : effacez identity.json et node.key dans la copie, et rejoignez le parc à partir de là avec une nouvelle invitation.
 doctor-clock = horloge
 doctor-clock-ok = Elle s’accorde avec celle du parc.
 doctor-clock-unknown = Elle n’a pas pu être comparée à celle du parc.

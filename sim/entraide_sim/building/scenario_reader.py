@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from entraide.decoding import decode_toml
 from entraide.errors import RequestError
+from entraide.form_faults import KeyPath, find_form_fault, show_value
 from entraide_sim.building.scenario_validation import find_issues
 from entraide_sim.building.world_builder import build_world
 from entraide_sim.files import find_line
@@ -25,7 +26,6 @@ SCENARIO_BYTES_MAX = 4 * 1024 * 1024
 SUFFIX = ".toml"
 
 Values = dict[str, str | int | float]
-KeyPath = tuple[str | int, ...]
 
 # Messages of the readers of series and traces, and their stable codes.
 _MESSAGE_CODES = (
@@ -219,7 +219,8 @@ def _merge_spreadsheet(
         return None
     line = find_line(text, ["machines"])
     if not isinstance(name, str):
-        raise scenario_error(path, line, "machines", "wrong_type", {"detail": type(name).__name__})
+        wrong: Values = {"value": show_value(name), "expected": "str"}
+        raise scenario_error(path, line, "machines", "wrong_kind", wrong)
     try:
         rows = read_machines(home / name)
     except OSError:
@@ -232,11 +233,8 @@ def _merge_spreadsheet(
         try:
             msgspec.convert(row.values, NodeGroup)
         except msgspec.ValidationError as problem:
-            place, detail = _locate_problem(problem)
-            missing = re.search(r"missing required field `([^`]+)`", detail)
-            key = missing.group(1) if missing else _format_path(place)
-            fault = "missing_key" if missing else "wrong_type"
-            values: Values = {"detail": detail}
+            form_fault = find_form_fault(problem, row.values, NodeGroup)
+            key, fault, values = form_fault.key, form_fault.fault, {**form_fault.values}
             raise scenario_error(str(home / name), row.line, key, fault, values) from None
     own = raw.get("nodes", [])
     raw["nodes"] = [*own, *(row.values for row in rows)]
@@ -257,43 +255,11 @@ def _convert_scenario(raw: dict[str, Any], text: str, path: str) -> Scenario:
     try:
         return msgspec.convert(raw, Scenario)
     except msgspec.ValidationError as problem:
-        place, detail = _locate_problem(problem)
-        unknown = re.search(r"unknown field `([^`]+)`", detail)
-        missing = re.search(r"missing required field `([^`]+)`", detail)
-        if unknown:
-            key = (*place, unknown.group(1))
-            known = ", ".join(_known_keys(place))
-            values: Values = {"value": unknown.group(1), "known": known}
-            line = find_line(text, list(key))
-            raise scenario_error(path, line, _format_path(key), "unknown_key", values) from None
-        if missing:
-            key = (*place, missing.group(1))
-            line = find_line(text, list(key))
-            raise scenario_error(path, line, _format_path(key), "missing_key", {}) from None
-        line = find_line(text, list(place))
+        form_fault = find_form_fault(problem, raw, Scenario)
+        values: Values = {**form_fault.values}
+        if form_fault.fault == "unknown_key":
+            values |= {"value": str(form_fault.path[-1])}
+        line = find_line(text, list(form_fault.path))
         raise scenario_error(
-            path, line, _format_path(place), "wrong_type", {"detail": detail}
+            path, line, _format_path(form_fault.path), form_fault.fault, values
         ) from None
-
-
-def _locate_problem(problem: msgspec.ValidationError) -> tuple[KeyPath, str]:
-    """Returns the path and the text of a problem."""
-    detail, _, at = str(problem).partition(" - at `$")
-    parts = re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", at)
-    return tuple(name or int(index) for name, index in parts), detail
-
-
-def _known_keys(place: KeyPath) -> list[str]:
-    """Returns the keys that a table of a scenario may have."""
-    kind: Any = Scenario
-    for part in place:
-        if isinstance(part, int):
-            kind = kind.__args__[0]
-            continue
-        field = {
-            struct_field.encode_name: struct_field for struct_field in msgspec.structs.fields(kind)
-        }[part]
-        kind = field.type
-        if type(None) in getattr(kind, "__args__", ()):
-            kind = next(member for member in kind.__args__ if member is not type(None))
-    return [struct_field.encode_name for struct_field in msgspec.structs.fields(kind)]

@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Struct
 
+from entraide.form_faults import find_form_fault
 from entraide.models import ALIASES
 from entraide_node.core.owner_terms import parse_hours
-from entraide_scheduler.core.policy import COOPS_MAX, AllowedRange, find_faults
+from entraide_scheduler.core.policy import COOPS_MAX, AllowedRange, Policy, find_faults
 from entraide_sim import catalogue
 from entraide_sim.building.world_builder import make_policy
 from entraide_sim.files import NUMBER_MAX
@@ -385,9 +386,8 @@ def _check_policy(scenario: s.Scenario) -> Iterator[ScenarioIssue]:
     try:
         policy = make_policy(scenario)
     except msgspec.ValidationError as problem:
-        detail, _, key = str(problem).partition(" - at `$")
-        path = tuple(part for part in key.strip("`.").split(".") if part)
-        yield ScenarioIssue(("policy", *path), "unreadable", {"detail": detail})
+        form_fault = find_form_fault(problem, scenario.policy, Policy)
+        yield ScenarioIssue(("policy", *form_fault.path), form_fault.fault, form_fault.values)
         return
     for fault in find_faults(policy):
         yield ScenarioIssue(("policy", *fault.key.split(".")), fault.fault, fault.values)

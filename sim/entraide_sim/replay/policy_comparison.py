@@ -18,6 +18,7 @@ from msgspec import Struct
 from entraide.coop_names import names_of
 from entraide.decoding import decode_json, decode_toml
 from entraide.errors import PoolError
+from entraide.form_faults import find_form_fault
 from entraide.types import JobState
 from entraide_scheduler.core import snapshot
 from entraide_scheduler.core.commands import Command
@@ -184,9 +185,9 @@ def read_policy(name: str, base: Policy) -> Policy:
     try:
         policy = msgspec.convert(raw, Policy)
     except msgspec.ValidationError as problem:
-        detail, _, key = str(problem).partition(" - at `$")
+        form_fault = find_form_fault(problem, raw, Policy)
         raise _policy_error(
-            name, key.strip("`.") or "policy", "unreadable", detail=detail
+            name, form_fault.key or "policy", form_fault.fault, **form_fault.values
         ) from None
     for fault in find_faults(policy):
         raise _policy_error(name, fault.key, fault.fault, **fault.values)
