@@ -79,9 +79,10 @@ export function number(value: number, digits = 0): string {
   return value.toLocaleString(`${lang.value}-CA`, { maximumFractionDigits: digits });
 }
 
-/** Returns a date and time of seconds since the epoch, as the language writes it. */
+/** Returns a date and time of seconds since the epoch, with its time zone, as the language writes it. */
 export function dateTime(seconds: number): string {
-  const style = { dateStyle: "long", timeStyle: "short" } as const;
+  const day = { year: "numeric", month: "long", day: "numeric" } as const;
+  const style = { ...day, hour: "numeric", minute: "2-digit", timeZoneName: "short" } as const;
   const written = new Date(seconds * 1000).toLocaleString(`${lang.value}-CA`, style);
   if (lang.value === "en") return written;
   // « 14 h 26 » stays on one line; « 5 h » and « 1er » as French writes them

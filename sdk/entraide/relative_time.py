@@ -1,7 +1,8 @@
 """Relative time: a point in time in words, as a distance from another: "in about 3 h".
 
 The writer of a sentence seldom knows the reader's clock, so a time is given as its distance from
-the time of the decision. Where the reader's clock is known, the time of day is added.
+the time of the decision. Where the reader's clock is known, the time of day is added. Each date
+and each time of day that a person reads comes with its time zone.
 """
 
 import datetime as dt
@@ -62,9 +63,41 @@ def format_time(time: float, lang: str, *, at: float, clock: Clock | None = None
 
 
 def format_clock_time(time: float, lang: str, clock: Clock) -> str:
-    """Returns the time of day on the reader's clock, ``14 h 05``, with no-break spaces."""
-    time_of_day = format_time_of_day(clock(time), "short", locale=f"{i18n.lang_of(lang)}_CA")
-    return str(time_of_day).replace(" ", "\u00a0")
+    """Returns the time of day on the reader's clock, ``14 h 05 HNE``, with no-break spaces.
+
+    A clock without a time zone gives a time without one.
+    """
+    moment = clock(time)
+    time_of_day = format_time_of_day(moment, "short", locale=f"{i18n.lang_of(lang)}_CA")
+    return f"{time_of_day} {format_zone(moment, lang)}".strip().replace(" ", "\u00a0")
+
+
+def format_zone(moment: dt.datetime, lang: str) -> str:
+    """Returns the time zone of a moment as its readers abbreviate it; "" where it has none.
+
+    >>> from zoneinfo import ZoneInfo
+    >>> summer = dt.datetime(2026, 7, 1, tzinfo=ZoneInfo("America/Toronto"))
+    >>> [format_zone(summer, lang) for lang in ("fr", "en")]
+    ['HAE', 'EDT']
+    """
+    name = moment.tzname() or ""
+    return f"UTC{name}" if name[:1] in ("+", "-") else i18n.word("time-zone", name, lang)
+
+
+def format_moment(at: float, lang: str, zone: dt.tzinfo | None = None) -> str:
+    """Returns a point in time as a date and a time of day with its zone.
+
+    Args:
+        at: seconds since the epoch.
+        lang: the reader's language.
+        zone: time zone; None for this machine's.
+
+    >>> from zoneinfo import ZoneInfo
+    >>> format_moment(1_772_391_900.0, "fr", ZoneInfo("America/Toronto"))
+    '2026-03-01 14:05 HNE'
+    """
+    moment = dt.datetime.fromtimestamp(at, tz=dt.UTC).astimezone(zone)
+    return f"{moment:%Y-%m-%d %H:%M} {format_zone(moment, lang)}"
 
 
 def format_day(time: float, lang: str, clock: Clock) -> str:

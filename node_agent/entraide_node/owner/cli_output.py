@@ -1,9 +1,9 @@
 """Owner output: sentences on why the machine accepts no jobs, and when it will."""
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from entraide import i18n
+from entraide.relative_time import format_moment
 from entraide_node.core.owner_policy import LendingState
 from entraide_node.owner.files import NodeStatus
 
@@ -21,7 +21,7 @@ def owner_sentences(status: NodeStatus, lang: str, *, now: float) -> Iterator[st
     owner = status.owner
     if owner.code and owner.code == status.state and owner.number:
         yield i18n.text(
-            "owner-since", lang, since=_format_time(owner.since_at, now),
+            "owner-since", lang, since=_format_time(owner.since_at, now, lang),
             minutes=int(max(0.0, now - owner.since_at) / 60.0),
         )  # fmt: skip
         wait_s = 0.0 if owner.until_at is None else max(0.0, owner.until_at - now)
@@ -38,7 +38,7 @@ def owner_sentences(status: NodeStatus, lang: str, *, now: float) -> Iterator[st
         yield i18n.text(f"owner-file-{owner.file_code}", lang, **owner.file_values)
 
 
-def _format_time(time_s: float, now: float) -> str:
-    """The local time of day, with the date if the time is a day ago or more."""
-    local_time = datetime.fromtimestamp(time_s).astimezone()
-    return f"{local_time:%H:%M}" if now - time_s < DAY_S else f"{local_time:%Y-%m-%d %H:%M}"
+def _format_time(time_s: float, now: float, lang: str) -> str:
+    """The local time of day with its zone, and with the date if it is a day ago or more."""
+    moment = format_moment(time_s, lang)
+    return moment.partition(" ")[2] if now - time_s < DAY_S else moment

@@ -14,6 +14,7 @@ from msgspec import Struct, structs
 
 from entraide import i18n
 from entraide.printable import shortened
+from entraide.relative_time import format_moment
 from entraide_scheduler.findings import Finding, Report, report
 from entraide_scheduler.notifications.plan import FindingChanges
 
@@ -79,7 +80,8 @@ def write_letter(changes: FindingChanges, pool: Pool, lang: str) -> Letter:
     if begun:
         lines += ["", i18n.text("notify-begun", lang, number=len(begun))]
     for each in begun:
-        since = i18n.text("pool-doctor-since", lang, since=_moment(each.since, pool))
+        begin = format_moment(each.since, lang, ZoneInfo(pool.timezone))
+        since = i18n.text("pool-doctor-since", lang, since=begin)
         lines += ["", f"{MARKS[each.level]} {each.sentence} {since}"]
         if each.remedy:
             lines.append(f"  → {each.remedy}")
@@ -145,8 +147,3 @@ def _list_told(findings: Iterable[Finding], lang: str) -> list[_Told]:
         _Told(each.code, each.level, each.sentence, each.remedy, each.since, each.values)
         for each in _reports(findings, lang)
     ]
-
-
-def _moment(at: float, pool: Pool) -> str:
-    """Returns a time with its zone, ``2026-03-01 14:05 EST``."""
-    return f"{dt.datetime.fromtimestamp(at, ZoneInfo(pool.timezone)):%Y-%m-%d %H:%M %Z}"

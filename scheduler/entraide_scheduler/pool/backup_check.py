@@ -6,11 +6,11 @@ the daily one: what it failed of, and what will keep the next one from being mad
 
 import time
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from entraide.errors import EntraideError
+from entraide.relative_time import format_moment
 from entraide_scheduler.findings import Finding, Value, finding, passed
 from entraide_scheduler.pool import facts
 from entraide_scheduler.pool.config import PoolConfig
@@ -66,8 +66,8 @@ def check_daily(state: Path, config: PoolConfig) -> Iterator[Finding]:
         yield finding("backup-passphrase", daily=config.backup.daily, file=file, **values)
     else:
         if record.failed_at:
-            failed_at = datetime.fromtimestamp(record.failed_at, ZoneInfo(config.timezone))
-            moment = failed_at.strftime("%Y-%m-%d %H:%M %Z")
+            zone = ZoneInfo(config.timezone)
+            moment = format_moment(record.failed_at, config.lang, zone)
             failed = {"moment": moment, "reason": record.fault, "detail": record.detail}
             yield finding("backup-failed", **failed, **values)
     try:

@@ -1,6 +1,5 @@
 """``entraide pool clock``: a clock far from the pool's time, and the operator's decision."""
 
-import datetime as dt
 import os
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ from entraide import i18n
 from entraide.cli import options
 from entraide.cli.pool_command import PoolCommand
 from entraide.errors import EntraideError, PoolError
+from entraide.relative_time import format_moment
 from entraide_scheduler.pool.output import print_problem
 
 if TYPE_CHECKING:
@@ -72,19 +72,20 @@ def _show(state: Path, lang: str, *, as_json: bool) -> int:
         }
         typer.echo(msgspec.json.encode(document).decode())
         return 0
-    last = _moment(reading.last_at) if reading.last_at else i18n.ABSENT
-    lines = [i18n.text("clock-show", lang, now=_moment(reading.now), last=last)]
+    last = format_moment(reading.last_at, lang) if reading.last_at else i18n.ABSENT
+    lines = [i18n.text("clock-show", lang, now=format_moment(reading.now, lang), last=last)]
     values = _describe(state, reading)
     lines.append(i18n.text(f"clock-show-{reading.state}", lang, **values))
     for setting in file.settings:
-        times = {"at": _moment(setting.at), "was_at": _moment(setting.was_at)}
-        lines.append(i18n.text("clock-show-setting", lang, number=len(setting.records), **times))
+        at, was_at = (format_moment(each, lang) for each in (setting.at, setting.was_at))
+        number = len(setting.records)
+        lines.append(i18n.text("clock-show-setting", lang, number=number, at=at, was_at=was_at))
         lines += [
             "  "
             + i18n.text(
                 "clock-show-records", lang, column=f"{each.table}.{each.column}",
-                number=each.records, first=_moment(each.first_at), last=_moment(each.last_at),
-                names=", ".join(each.names) or i18n.ABSENT,
+                number=each.records, first=format_moment(each.first_at, lang),
+                last=format_moment(each.last_at, lang), names=", ".join(each.names) or i18n.ABSENT,
             )
             for each in setting.records
         ]  # fmt: skip
@@ -105,7 +106,11 @@ def _decide(state: Path, lang: str, *, command: str) -> int:
         decide(state, reading.state, time.time())
     except EntraideError as problem:
         return print_problem(problem, lang)
-    typer.echo(i18n.text(f"clock-{command}-done", lang, now=_moment(reading.now), path=str(state)))
+    typer.echo(
+        i18n.text(
+            f"clock-{command}-done", lang, now=format_moment(reading.now, lang), path=str(state)
+        )
+    )
     return 0
 
 
@@ -113,8 +118,3 @@ def _describe(state: Path, reading: "ClockReading") -> dict[str, Any]:
     from entraide_scheduler.clock_check import describe
 
     return describe(state, reading)
-
-
-def _moment(at: float) -> str:
-    """Returns a moment in local time."""
-    return f"{dt.datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M}"

@@ -1,6 +1,5 @@
 """Command output: JSON for programs, aligned columns for people."""
 
-import datetime as dt
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,6 +8,7 @@ import typer
 
 from entraide import i18n
 from entraide.printable import printable
+from entraide.relative_time import format_moment
 
 if TYPE_CHECKING:
     from entraide.v1.admin_pb2 import JournalKept, Quarantine
@@ -56,11 +56,8 @@ def print_table(
 
 
 def format_time(at: float, lang: str) -> str:
-    """Returns a time in local time, ``2026-03-01 14:05``; a dash for 0 (never)."""
-    if not at:
-        return i18n.text("cli-never", lang)
-    local = dt.datetime.fromtimestamp(at, tz=dt.UTC).astimezone()
-    return local.strftime("%Y-%m-%d %H:%M")
+    """Returns a time in local time, ``2026-03-01 14:05 EST``; a dash for 0 (never)."""
+    return format_moment(at, lang) if at else i18n.text("cli-never", lang)
 
 
 def journal_text(journal: "JournalKept", lang: str) -> str:

@@ -1315,6 +1315,18 @@ time-days = { $days ->
 }
 time-clock = { $when } (around { $clock })
 time-clock-day = { $when } (on { $day } around { $clock })
+time-zone-NST = NST
+time-zone-NDT = NDT
+time-zone-AST = AST
+time-zone-ADT = ADT
+time-zone-EST = EST
+time-zone-EDT = EDT
+time-zone-CST = CST
+time-zone-CDT = CDT
+time-zone-MST = MST
+time-zone-MDT = MDT
+time-zone-PST = PST
+time-zone-PDT = PDT
 
 ## Clients.
 
@@ -2089,7 +2101,7 @@ arg-requests = The requests: JSON lines in OpenAI's form or as requests alone, o
 arg-batch = The batch's identifier.
 arg-batch-shown = The batch's identifier; without it, all batches.
 opt-endpoint = Endpoint of all requests, such as /v1/embeddings (default: the one that they show, else /v1/chat/completions).
-opt-until = When what has not been answered expires: 8h, 3d, 18:00 or 2026-12-01T08:00 (default: in 24 hours; at most in 31 days).
+opt-until = When what has not been answered expires: 8h, 3d, 18:00 or 2026-12-01T08:00 in this machine’s time zone (default: in 24 hours; at most in 31 days).
 opt-batch-wait = Wait for the end and show the progress.
 opt-batch-out = Write the answers into this file, as JSON lines; "submit" then waits for the end.
 opt-batch-force = Replace the file if it exists.

@@ -1316,6 +1316,18 @@ time-days = { $days ->
 }
 time-clock = { $when } (vers { $clock })
 time-clock-day = { $when } (le { $day } vers { $clock })
+time-zone-NST = HNT
+time-zone-NDT = HAT
+time-zone-AST = HNA
+time-zone-ADT = HAA
+time-zone-EST = HNE
+time-zone-EDT = HAE
+time-zone-CST = HNC
+time-zone-CDT = HAC
+time-zone-MST = HNR
+time-zone-MDT = HAR
+time-zone-PST = HNP
+time-zone-PDT = HAP
 
 ## Clients.
 
@@ -2090,7 +2102,7 @@ arg-requests = Les requêtes : des lignes JSON, à la manière d’OpenAI ou re
 arg-batch = L’identifiant du lot.
 arg-batch-shown = L’identifiant du lot ; sans lui, tous les lots.
 opt-endpoint = Point d’accès de toutes les requêtes, comme /v1/embeddings (par défaut, celui qu’elles indiquent, sinon /v1/chat/completions).
-opt-until = Quand expire ce qui est resté sans réponse : 8h (dans 8 heures), 3j, 18:00 ou 2026-12-01T08:00 (par défaut, dans 24 heures ; au plus tard dans 31 jours).
+opt-until = Quand expire ce qui est resté sans réponse : 8h (dans 8 heures), 3j, 18:00 ou 2026-12-01T08:00 à l’heure de cette machine (par défaut, dans 24 heures ; au plus tard dans 31 jours).
 opt-batch-wait = Attendre la fin et montrer l’avancement.
 opt-batch-out = Écrire les réponses dans ce fichier, en lignes JSON ; « submit » attend alors la fin.
 opt-batch-force = Remplacer le fichier s’il existe.
