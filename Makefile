@@ -33,6 +33,8 @@ in_memory = folder=$$(mktemp -d $(MEMORY)) && chmod 711 "$$folder" && trap 'rm -
 UNIT   := -m "not engines and not long" --ignore=$(REPLAY) --ignore=tests/wheel
 NEWER_TESTS := tests/contract tests/core tests/node tests/scheduler tests/sdk
 NODE_LOCK := scheduler/entraide_scheduler/pool/node.lock
+# What runs a pool on the same machine as a node and the simulator: all that a release carries.
+RELEASE_LOCK := requirements-release.lock
 CLIENT_LOCKS := tests/scanner/wapiti.lock $(wildcard tests/clients/locks/*.lock tests/clients/locks/*/package-lock.json)
 MODEL_OPTION := $(if $(MODEL),--model $(MODEL))
 CPU_FEATURES := import numpy; print(*numpy.show_config(mode="dicts")["SIMD Extensions"]["found"])
@@ -40,7 +42,7 @@ CPU_FEATURES := import numpy; print(*numpy.show_config(mode="dicts")["SIMD Exten
 .DEFAULT_GOAL := help
 .PHONY: help env demo run test fuzz fuzz-core fuzz-http test-unit test-replay test-replay-seed test-replay-bare \
         test-times test-wheel test-newer test-engines test-with-engines test-chaos \
-        test-long test-clients check protos sync-client bench chaos mutants planted-faults wheel lock \
+        test-long test-clients check protos sync-client bench chaos mutants planted-faults wheel release lock \
         lock-clients clean pages check-pages
 
 help: ## List the targets. | Énumérer les cibles.
@@ -151,6 +153,11 @@ planted-faults: env ## Plant the faults that an earlier suite detected, and list
 wheel: env ## Build the wheel into dist/. | Construire le paquet wheel dans dist/.
 	$(PY) -m build --wheel --no-isolation --outdir dist .
 
+# KEYS: private keys; what they sign, and who must sign, is in docs/guides/release.md.
+release: env ## Make the signed files of a release from this commit (KEYS="a b", ROOTS=folder, TARGETS="a b", WHEELS=folder, DATE=day). | Produire les fichiers signés d’une version publiée à partir de ce commit (KEYS="a b", ROOTS=dossier, TARGETS="a b", WHEELS=dossier, DATE=jour).
+	$(PY) scripts/release.py $(if $(ROOTS),--roots $(ROOTS)) $(if $(WHEELS),--from $(WHEELS)) $(if $(DATE),--date $(DATE)) \
+	  $(KEYS:%=--key %) $(TARGETS:%=--target %)
+
 lock: env ## Pin the dependencies again (UPGRADE=--upgrade for the newest). | Verrouiller de nouveau les dépendances (UPGRADE=--upgrade pour les plus récentes).
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(UPGRADE) \
@@ -159,6 +166,9 @@ lock: env ## Pin the dependencies again (UPGRADE=--upgrade for the newest). | Ve
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 	  --constraint requirements.lock --extra node --output-file $(NODE_LOCK) pyproject.toml
+	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+	  --constraint requirements.lock --extra all --output-file $(RELEASE_LOCK) pyproject.toml
 
 lock-clients: env ## Pin the clients that the tests try again (UPGRADE=--upgrade for the newest). | Verrouiller de nouveau les clients que les tests essaient (UPGRADE=--upgrade pour les plus récents).
 	@set -e; cd tests/clients/locks; for file in *.in; do name=$${file%.in}; \

@@ -2,17 +2,14 @@
 
 In: the wheel of this version, ``node.lock``, and an index or a folder of wheels. Out: the wheels;
 for each target the file ``TARGET.txt``, whose lines are ``name==version --hash=sha256:… # FILE``;
-and ``targets.txt``. pip fetches each file and checks it against the hashes of the lock. Packages
-that come as source only are built here, as wheels for every machine.
+and ``targets.txt``. ``wheel_download`` fetches the files.
 """
 
-import hashlib
 import importlib.util
 import shutil
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib.metadata import distribution
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -26,12 +23,17 @@ from entraide.decoding import decode_json
 from entraide.errors import PoolError
 from entraide.files import write_private
 from entraide_scheduler.gateway.machines import FOLDER, TARGETS
-from entraide_scheduler.pool.mirror_targets import Pin, Target, read_pins
+from entraide_scheduler.pool.mirror_targets import Target, read_pins
+from entraide_scheduler.pool.wheel_download import (
+    PipProblem,
+    build_wheel,
+    describe_wheel,
+    download_wheels,
+    list_source_only,
+    run_pip,
+)
 
 PACKAGE = "entraide"
-SOURCE_ONLY = ("nkeys",)  # of the lock; pure Python
-PIP_TIMEOUT_S = 1_800.0
-PROBLEM_CHARS_MAX = 300
 
 
 class MirrorOptions(Struct, frozen=True):
@@ -68,10 +70,6 @@ class _DirectUrl(Struct, frozen=True):
     dir_info: _DirectoryInfo | None = None
 
 
-class _PipProblem(Exception):
-    """pip failed; the text is its last error."""
-
-
 def build_mirror(state: Path, options: MirrorOptions, report: Callable[[str, str], None]) -> Mirror:
     """Makes the mirror of a pool's directory, in place of the one before.
 
@@ -92,19 +90,20 @@ def build_mirror(state: Path, options: MirrorOptions, report: Callable[[str, str
         work = Path(name)
         own = _find_own_wheel(options.wheel, work)
         try:
-            built = [_build(pin, options.source, work) for pin in _source_only(options.targets)]
-        except _PipProblem as problem:
+            pins = [pin for target in options.targets for pin in read_pins(target)]
+            built = [build_wheel(pin, options.source, work) for pin in list_source_only(pins)]
+        except PipProblem as problem:
             raise _failure(str(problem)) from problem
         requirements: dict[str, list[tuple[str, Path]]] = {}
         left_out: dict[str, str] = {}
         for target in options.targets:
             report("mirror-target", target.name)
             try:
-                wheels = _download(target, options.source, work)
-            except _PipProblem as problem:
+                wheels = download_wheels(target, read_pins(target), options.source, work)
+            except PipProblem as problem:
                 left_out[target.name] = str(problem)
                 continue
-            requirements[target.name] = [_describe(each) for each in [own, *built, *wheels]]
+            requirements[target.name] = [describe_wheel(each) for each in [own, *built, *wheels]]
         if not requirements:
             raise _failure(next(iter(left_out.values()), ""))
         kept = _publish(folder, requirements)
@@ -114,73 +113,6 @@ def build_mirror(state: Path, options: MirrorOptions, report: Callable[[str, str
 
 def _failure(problem: str) -> PoolError:
     return PoolError("mirror_failed", problem, values={"problem": problem})
-
-
-def _source_only(targets: Sequence[Target]) -> list[Pin]:
-    pins = {pin.requirement: pin for target in targets for pin in read_pins(target)}
-    return [pin for pin in pins.values() if _name(pin) in SOURCE_ONLY]
-
-
-def _name(pin: Pin) -> str:
-    return pin.requirement.partition("==")[0]
-
-
-def _download(target: Target, source: Path | None, work: Path) -> list[Path]:
-    """Downloads the wheels of a target into a folder of its own, which is returned listed."""
-    folder = work / target.name
-    folder.mkdir()
-    listed = work / f"{target.name}.in"
-    pins = [pin for pin in read_pins(target) if _name(pin) not in SOURCE_ONLY]
-    listed.write_text("".join(f"{pin.format()}\n" for pin in pins), "utf-8")
-    platforms = [word for tag in target.platform_tags for word in ("--platform", tag)]
-    _run_pip(
-        "download", "--no-deps", "--require-hashes", "--only-binary=:all:", *platforms,
-        "--implementation", "cp", "--python-version", target.python,
-        "--dest", str(folder), "--requirement", str(listed), source=source,
-    )  # fmt: skip
-    return sorted(folder.iterdir())
-
-
-def _build(pin: Pin, source: Path | None, work: Path) -> Path:
-    """Builds the wheel of a package that comes as source only."""
-    folder = work / "built" / _name(pin)
-    folder.mkdir(parents=True)
-    listed = work / f"{_name(pin)}.in"
-    listed.write_text(f"{pin.format()}\n", "utf-8")
-    isolation = ["--no-build-isolation"] if importlib.util.find_spec("setuptools") else []
-    _run_pip(
-        "wheel", "--no-deps", "--require-hashes", *isolation,
-        "--wheel-dir", str(folder), "--requirement", str(listed), source=source,
-    )  # fmt: skip
-    (wheel,) = folder.iterdir()
-    if not wheel.name.endswith("-none-any.whl"):
-        raise _PipProblem(wheel.name)
-    return wheel
-
-
-def _run_pip(command: str, *arguments: str, source: Path | None = None) -> None:
-    index = ["--no-index", "--find-links", str(source)] if source is not None else []
-    argv = [sys.executable, "-m", "pip", "--disable-pip-version-check", command, "--quiet", *index]
-    try:
-        done = subprocess.run(
-            [*argv, *arguments],
-            capture_output=True, text=True, errors="replace", check=False, timeout=PIP_TIMEOUT_S,
-            stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired as problem:
-        raise _PipProblem(f"{PIP_TIMEOUT_S:.0f} s") from problem
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
-        errors = [line for line in lines if line.startswith("ERROR")] or lines or [""]
-        raise _PipProblem(errors[-1].removeprefix("ERROR: ")[:PROBLEM_CHARS_MAX])
-
-
-def _describe(wheel: Path) -> tuple[str, Path]:
-    """Returns the line of a wheel in the requirements, and its file."""
-    name, version, _, _ = parse_wheel_filename(wheel.name)
-    with wheel.open("rb") as opened:
-        digest = hashlib.file_digest(opened, "sha256").hexdigest()
-    return f"{name}=={version} --hash=sha256:{digest} # {wheel.name}\n", wheel
 
 
 def _publish(folder: Path, requirements: dict[str, list[tuple[str, Path]]]) -> set[str]:
@@ -216,8 +148,8 @@ def _find_own_wheel(given: Path | None, work: Path) -> Path:
         raise PoolError("mirror_wheel_needed", __version__, values={"version": __version__})
     isolation = ["--no-build-isolation"] if importlib.util.find_spec("hatchling") else []
     try:
-        _run_pip("wheel", "--no-deps", *isolation, "--wheel-dir", str(folder), str(path))
-    except _PipProblem as problem:
+        run_pip("wheel", "--no-deps", *isolation, "--wheel-dir", str(folder), str(path))
+    except PipProblem as problem:
         raise _failure(str(problem)) from problem
     (wheel,) = folder.iterdir()
     return wheel

@@ -101,9 +101,9 @@ def parse_targets(texts: Sequence[str]) -> list[Target]:
     return parsed[:TARGETS_MAX]
 
 
-def read_pins(target: Target) -> list[Pin]:
-    """Returns what a node on this target needs."""
-    text = (files("entraide_scheduler.pool") / LOCK).read_text("utf-8")
+def read_pins(target: Target, lock: str = "") -> list[Pin]:
+    """Returns what a lock's text pins on this target; without a lock, what a node needs there."""
+    text = lock or (files("entraide_scheduler.pool") / LOCK).read_text("utf-8")
     pins = []
     for entry in _ENTRY.findall(text):
         requirement = Requirement(entry.partition("\\")[0].strip())

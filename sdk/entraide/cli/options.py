@@ -23,6 +23,11 @@ def json(lang: str) -> Any:
     return typer.Option("--json", help=i18n.text("opt-json", lang))
 
 
+def root(lang: str) -> Any:
+    """Returns ``--root sha256:…``, the fingerprint of a root of the releases."""
+    return typer.Option("--root", metavar="sha256:…", help=i18n.text("opt-release-root", lang))
+
+
 def yes(lang: str) -> Any:
     """Returns ``--yes``, which removes without asking."""
     return typer.Option("--yes", help=i18n.text("opt-yes", lang))

@@ -5049,3 +5049,28 @@ cli-require-class = "{ $name }" is not a class of openness. Write: { $choices }.
 cli-require-nothing = No pinned model of the catalogue reaches this class ({ $openness }): the pool would refuse each request. Nothing has changed. State a model's class, with its source, in its entry ("openness_class", "openness_source"): entraide models show MODEL --json, then entraide models add FILE.json
 cli-require-done = The policy now requires this class of openness of each model: { $openness }. Pinned models that reach it: { $models }.
 cli-require-none = The policy requires no class of openness any more.
+
+## Signed releases.
+
+help-release = Verify a release of Entraide.
+help-release-verify = Say whether a folder holds a release as its maintainers signed it; asks nothing of the network.
+arg-release-folder = Folder with "metadata" and "targets".
+opt-release-root = Fingerprint of a root of the releases, known from elsewhere than the source; without it, the first root that is seen is believed.
+release-verified = Signed: Entraide { $version } of { $date }, { $files ->
+    [one] { $files } file, read and right
+   *[other] { $files } files, all read and right
+}. { $expired ->
+    [yes] It has not been guaranteed as the newest one since { $expires }: ask whether there is a newer one.
+   *[no] Guaranteed as the newest one until { $expires }.
+}
+    Fingerprint of the root: { $root }. { $given ->
+    [yes] It follows the one that you gave.
+   *[no] Compare it with the one that you have from elsewhere, or give that one with --root; without a comparison, anybody who made this folder may have signed it.
+}
+error-release_unsigned = The release in { $source } is not signed by those whose keys this machine knows ({ $problem }). Nothing was installed. Take it from another source; if the fingerprint is yours, compare it.
+error-release_changed = The release in { $source } is not the one that was signed: a file is missing or differs ({ $problem }). Nothing was installed. Copy it again, or take it from another source.
+error-release_older = The release in { $source } is older than the one that this machine has seen ({ $problem }). Nothing was installed. Take the newest one.
+error-release_frozen = The signatures of the release in { $source } have expired ({ $problem }): there may be a newer one that this source withholds. Nothing was installed. Take the newest one from another source, and check this machine’s clock.
+error-release_format = The release in { $source } has a form that this program does not know ({ $problem }). Nothing was installed. Install a version between the two first.
+error-release_unreachable = The release in { $source } cannot be read or copied: { $problem }. Nothing was installed. Check the source and the free space, then try again.
+error-release_root_refused = "{ $root }" is no fingerprint of a root. Write "sha256:" and 64 digits from 0 to 9 and letters from a to f.

@@ -5059,3 +5059,28 @@ cli-require-class = « { $name } » n’est pas une classe d’ouverture. Écr
 cli-require-nothing = Aucun modèle épinglé du catalogue n’atteint cette classe ({ $openness }) : le parc refuserait chaque requête. Rien n’a changé. Énoncez la classe d’un modèle, avec sa source, dans sa fiche (« openness_class », « openness_source ») : entraide models show MODÈLE --json, puis entraide models add FICHIER.json
 cli-require-done = La politique exige maintenant de chaque modèle cette classe d’ouverture : { $openness }. Modèles épinglés qui l’atteignent : { $models }.
 cli-require-none = La politique n’exige plus de classe d’ouverture.
+
+## Versions publiées et signées.
+
+help-release = Vérifier une version publiée d’Entraide.
+help-release-verify = Dire si un dossier contient une version publiée telle que ses responsables l’ont signée ; ne demande rien au réseau informatique.
+arg-release-folder = Dossier avec « metadata » et « targets ».
+opt-release-root = Empreinte d’une racine des versions publiées, reçue d’ailleurs que de la source ; sans elle, la première racine vue est crue.
+release-verified = Signée : Entraide { $version } du { $date }, { $files ->
+    [one] { $files } fichier, lu et juste
+   *[other] { $files } fichiers, tous lus et justes
+}. { $expired ->
+    [yes] Elle n’est plus garantie comme la plus récente depuis le { $expires } : demandez s’il y en a une plus récente.
+   *[no] Garantie comme la plus récente jusqu’au { $expires }.
+}
+    Empreinte de la racine : { $root }. { $given ->
+    [yes] Elle suit celle que vous avez donnée.
+   *[no] Comparez-la avec celle que vous tenez d’ailleurs, ou donnez celle-ci avec --root ; sans comparaison, quiconque a fait ce dossier peut l’avoir signé.
+}
+error-release_unsigned = La version publiée dans { $source } n’est pas signée par ceux dont cette machine connaît les clés ({ $problem }). Rien n’a été installé. Prenez-la d’une autre source ; si l’empreinte vient de vous, comparez-la.
+error-release_changed = La version publiée dans { $source } n’est pas celle qui a été signée : un fichier manque ou diffère ({ $problem }). Rien n’a été installé. Copiez-la de nouveau, ou prenez-la d’une autre source.
+error-release_older = La version publiée dans { $source } est plus ancienne que celle que cette machine a déjà vue ({ $problem }). Rien n’a été installé. Prenez la plus récente.
+error-release_frozen = Les signatures de la version publiée dans { $source } sont échues ({ $problem }) : il y en a peut-être une plus récente, que cette source retient. Rien n’a été installé. Prenez la plus récente d’une autre source, et vérifiez l’heure de cette machine.
+error-release_format = La version publiée dans { $source } a une forme que ce programme ne connaît pas ({ $problem }). Rien n’a été installé. Installez d’abord une version entre les deux.
+error-release_unreachable = La version publiée dans { $source } ne peut pas être lue ou copiée : { $problem }. Rien n’a été installé. Vérifiez la source et l’espace libre, puis recommencez.
+error-release_root_refused = « { $root } » n’est pas une empreinte de racine. Écrivez sha256, un deux-points, puis 64 chiffres de 0 à 9 ou lettres de a à f.
