@@ -100,6 +100,7 @@ PARTS = (
         Part("entraide", "messages", "messages", "wire v1"),
         Part("entraide", "receipts and statements", "reçus et relevés",
              "receipts statements closed_months merkle"),
+        Part("entraide", "signed releases", "versions signées", "release"),
         Part("entraide", "system services", "services du système",
              "system_service event_loop process_sandbox sandbox_launcher system_calls"),
         Part("entraide", "model catalogue", "catalogue de modèles", "catalogue evaluation"),

@@ -42,6 +42,7 @@ OURS = {
     "entraide.cli.moments:read_moment": "what a person types; its error is caught",
     "entraide.cli.pool_access:_read_pool_file": WRITTEN_BY_US,
     "entraide.cli.model_placement:_step_line": CHECKED,
+    "entraide.cli.release:_day": CHECKED,
     "entraide.cli.report:_ask_as_member": TYPED,
     "entraide.client._address:_discover": TYPED,
     "entraide.client.http:_read_refusal": TYPED,
@@ -52,6 +53,7 @@ OURS = {
     "entraide.client._rpc_errors:error_from_rpc": "likewise",
     "entraide.decoding:_json_decoder": "the decoder itself",
     "entraide.decoding:_msgpack_decoder": "the decoder itself",
+    "entraide.release.verifier:_describe": "signed by the maintainers, and its errors are caught",
     "entraide_scheduler.gateway.rpc.pool_service:PoolService._send_events": (
         "a message that this gateway wrote and held in memory"
     ),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -162,6 +163,31 @@ def test_a_mirror_that_lies_is_refused(
     assert "1.1" == accept(true, tmp_path / "trusted").release.version
 
 
+def test_no_changed_byte_of_the_metadata_goes_unseen(release: Path, tmp_path: Path) -> None:
+    """Bytes changed at random are refused, or the signed content is the same."""
+    draw = random.Random(7)
+    path = release / "metadata/timestamp.json"
+    true, codes = path.read_bytes(), []
+    for _ in range(100):
+        content = bytearray(true)
+        for _ in range(draw.choice((1, 1, 3, 20))):
+            content[draw.randrange(len(content))] = draw.randrange(256)
+        path.write_bytes(content)
+        trusted = shutil.copytree(tmp_path / "trusted", tmp_path / "copy", symlinks=True)
+        try:
+            assert "1.1" == accept(release, trusted).release.version
+        except PoolError as problem:
+            codes.append(problem.code)
+        shutil.rmtree(trusted)
+
+    assert len(codes) > 80
+    assert {"release_unsigned"} >= set(codes) - {
+        "release_older",
+        "release_changed",
+        "release_frozen",
+    }
+
+
 def test_what_is_not_signed_is_not_copied(release: Path, tmp_path: Path) -> None:
     """A file that the mirror adds is not copied; one that lies there from before goes."""
     (release / "targets/1.1/other-9.9-py3-none-any.whl").write_bytes(b"?")
@@ -288,12 +314,12 @@ def test_the_same_release_has_the_same_bytes(tmp_path: Path) -> None:
     (tmp_path / "one/metadata/1.root.json").unlink()
     (tmp_path / "two/metadata/1.root.json").unlink()
 
-    one, two = (
+    at_once, by_turns = (
         {path.name: path.read_bytes() for path in (tmp_path / name / "metadata").iterdir()}
         for name in ("one", "two")
     )
-    assert 3 == len(one)
-    assert one == two
+    assert 3 == len(at_once)
+    assert at_once == by_turns
 
 
 def test_the_holders_of_keys_make_a_root(tmp_path: Path) -> None:
