@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from scripts import release_keys
+from scripts import release_documents, release_keys
 from scripts import release_metadata as rm
 from tests.commands import forked_entraide
 from tests.pool.release_support import FILES, make_keys, write_release, write_root
@@ -320,6 +320,21 @@ def test_the_same_release_has_the_same_bytes(tmp_path: Path) -> None:
     )
     assert 3 == len(at_once)
     assert at_once == by_turns
+
+
+def test_the_documents_of_a_release() -> None:
+    """The bill of materials has each package once, with all digests, and the same bytes twice."""
+    lines = [f"b==2 --hash=sha256:{'2' * 64} # b\n", f"a==1 --hash=sha256:{'1' * 64} # a\n"]
+    lines += [f"a==1 --hash=sha256:{'3' * 64} # another a\n"]
+    sbom = release_documents.make_sbom("1.0", NOW, lines)
+    changelog = "# C\n\n## [Unreleased]\n\n- new\n\n## [1.0] - 2026-12-01\n\n- old\n"
+
+    parts = {part["purl"]: part["hashes"] for part in json.loads(sbom)["components"]}
+    assert ["pkg:pypi/a@1", "pkg:pypi/b@2"] == sorted(parts)
+    assert 2 == len(parts["pkg:pypi/a@1"])
+    assert sbom == release_documents.make_sbom("1.0", NOW, lines[::-1])
+    assert "# Entraide 1.0\n\n- old\n" == release_documents.extract_notes(changelog, "1.0")
+    assert "# Entraide 1.1\n\n- new\n" == release_documents.extract_notes(changelog, "1.1")
 
 
 def test_the_holders_of_keys_make_a_root(tmp_path: Path) -> None:
