@@ -23,9 +23,8 @@ def test_a_machine_installs_joins_and_updates_by_one_line(tmp_path: Path) -> Non
         system = {"darwin": "macos"}.get(sys.platform, sys.platform)
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         target = f"{system}-{platform.machine()}-{version}"
-        gathered = entraide(
-            "pool", "mirror", str(pool.state), "--target", target, timeout_s=INSTALL_TIMEOUT_S
-        )
+        words = ("mirror", str(pool.state), "--target", target, "--no-python")
+        gathered = entraide("pool", *words, timeout_s=INSTALL_TIMEOUT_S)
         assert 0 == gathered.returncode, gathered.stderr
         added = entraide("coops", "add", "boreale", "--state", str(pool.state))
         assert 0 == added.returncode, added.stderr

@@ -15,7 +15,7 @@ import pytest
 from tests.pool.wheelhouse import add_migration, build_version, repack_installed
 from tests.scheduler.postgres_support import programs, running_postgres
 from tests.testbed.federation import BUS_PORT, COOP, WITHOUT_BUS_PORT, ZONE, Federation
-from tests.testbed.hosts import PYTHON, Testbed, running_testbed
+from tests.testbed.hosts import Testbed, running_testbed
 from tests.testbed.network import POOL_ADDRESS, POOL_NAME, ROUTER_ADDRESS, SITE_ADDRESS
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
@@ -44,16 +44,17 @@ def federation() -> Iterator[Federation]:
 
 
 def test_a_site_installs_from_the_pool_alone(federation: Federation) -> None:
-    """The invitation's line makes an environment of the pool's wheels; it has the real engine."""
+    """Without Python, the invitation's line brings one, and the pool's wheels with the engine."""
     site = federation.sites["a"]
-    if not site.is_bare:
-        pytest.skip(f"the system has no {PYTHON} with venv")
+    without = site.run("command -v python3 python3.9", check=False)
     used = site.run("command -v entraide; readlink -f $(command -v entraide)").out.split()
-    engine = site.run("~/.local/share/entraide/environment/bin/python -c 'import xllamacpp'")
+    program = "import sys, xllamacpp; print(sys.base_prefix)"
+    python = site.run(f"~/.local/share/entraide/environment/bin/python -c '{program}'").out.strip()
 
+    assert "" == without.out
+    assert site.home / ".local/share/entraide/python" == Path(python).parent
     assert str(site.home / ".local/bin/entraide") == used[0]
     assert used[1].startswith(str(site.home / ".local/share/entraide/environment"))
-    assert 0 == engine.status
 
 
 def test_a_site_with_the_https_port_alone_is_in_the_pool(federation: Federation) -> None:

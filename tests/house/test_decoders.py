@@ -74,6 +74,7 @@ OURS = {
     "entraide_node.keys:read_identity": WRITTEN_BY_US,
     "entraide_node.pool_address:read_pool_address": WRITTEN_BY_US,
     "entraide_scheduler.pool.mirror:_read_origin": TYPED,
+    "entraide_scheduler.pool.mirror_pythons:read_builds": SHIPPED,
     "entraide_node.models.model_files:_load_checksums": WRITTEN_BY_US,
     "entraide.catalogue.chat_template:render_prompts": OWN_PROCESS,
     "entraide.catalogue.template_child:main": OWN_PROCESS,

@@ -74,7 +74,7 @@ NO_PROMISE = {
         "- **A programmer** points", "The first target makes", "All three were run on Linux",
         "The person's first link is no new start", "At the first sign-in the pool finds",
         "Only the first one, which is found", "At any time the agent says",
-        "The line installs Entraide for your account", "Nothing else is needed.",
+        "The line installs Entraide for your account",
         "Where `entraide` is installed already", "The machine needs outgoing connections",
         "La machine a besoin de connexions", "a link whose secret is the token alone",
         "a link with a pin alone", "neither", "none: keep", "Starts the engines",

@@ -5,6 +5,7 @@ import os
 import platform
 import re
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -12,12 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.pool.support import HOST, RunningPool, pool_config, running_pool
+from tests.pool.standalone_python import PYTHON, pack_python
+from tests.pool.support import HOST, RunningPool, pool_config, running_pool, wait_until
 
 from entraide.wire.enrolment import JoinSecret, install_command, write_link
-from entraide_scheduler.gateway.machines import FOLDER, TARGETS
+from entraide_scheduler.gateway.machines import FOLDER, PYTHONS, TARGETS
 from entraide_scheduler.gateway.machines.install import PIECE_BYTES
 from entraide_scheduler.nats.tls import compute_key_pin
+from entraide_scheduler.pool.mirror_pythons import gather_pythons
 
 BIG = "big-1.0-py3-none-any.whl"
 CONTENT = os.urandom(20 * PIECE_BYTES + 7)
@@ -32,11 +35,17 @@ TOOLS = (
     "sed",
     "grep",
     "rm",
+    "rmdir",
     "mkdir",
     "mktemp",
+    "mv",
     "curl",
     "sha256sum",
+    "tar",
+    "gzip",
 )
+PLATFORM = f"linux-{platform.machine()}"
+TARGET = f"{PLATFORM}-{PYTHON}"
 
 
 @pytest.fixture(scope="module")
@@ -73,16 +82,43 @@ def get(pool: RunningPool, path: str, *arguments: str) -> bytes:
     return done.stdout
 
 
-def run_script(pool: RunningPool, home: Path, *arguments: str, path: str = "") -> tuple[int, str]:
-    """Runs the pool's script in an empty home; returns its status and what it says."""
+def script_command(pool: RunningPool, home: Path, *arguments: str) -> list[str]:
+    """Puts the pool's script into a home, made if need be; returns the command that runs it."""
     home.mkdir(exist_ok=True)
     (home / "install.sh").write_bytes(get(pool, "/install.sh"))
+    return ["sh", str(home / "install.sh"), *arguments]
+
+
+def variables(home: Path, path: str = "", lang: str = "en") -> dict[str, str]:
+    """The variables of an account with this home."""
+    return {"HOME": str(home), "PATH": path or os.environ["PATH"], "LANG": lang}
+
+
+def run_script(
+    pool: RunningPool, home: Path, *arguments: str, path: str = "", lang: str = "en"
+) -> tuple[int, str]:
+    """Runs the pool's script in an empty home; returns its status and what it says."""
     done = subprocess.run(
-        ["sh", home / "install.sh", *arguments],
-        capture_output=True, text=True, check=False, timeout=100,
-        env={"HOME": str(home), "PATH": path or os.environ["PATH"], "LANG": "en_CA.UTF-8"},
+        script_command(pool, home, *arguments),
+        capture_output=True, text=True, check=False, timeout=100, env=variables(home, path, lang),
     )  # fmt: skip
     return done.returncode, done.stdout + done.stderr
+
+
+def make_tools(folder: Path, python: str = "") -> str:
+    """Makes a folder with the system's own commands and no Python; returns it as a PATH.
+
+    Args:
+        folder: to make.
+        python: what its ``python3`` says of itself, and it is too old then; "" for none.
+    """
+    folder.mkdir()
+    for name in TOOLS:
+        (folder / name).symlink_to(shutil.which(name) or name)
+    if python:
+        (folder / "python3").write_text(f"#!/bin/sh\necho {python}\nexit 1\n")
+        (folder / "python3").chmod(0o755)
+    return str(folder)
 
 
 def test_page_says_what_to_paste_in_both_languages(pool: RunningPool) -> None:
@@ -156,15 +192,9 @@ def test_nothing_else_is_served(pool: RunningPool, name: str) -> None:
 
 def test_missing_python_is_said_with_one_step(pool: RunningPool, tmp_path: Path) -> None:
     """Where no Python is new enough, the script says the one step and leaves nothing behind."""
-    tools = tmp_path / "bin"
-    tools.mkdir()
-    for name in TOOLS:
-        (tools / name).symlink_to(shutil.which(name) or name)
-    old = tools / "python3"  # as on a Mac: there, and too old
-    old.write_text("#!/bin/sh\nexit 1\n")
-    old.chmod(0o755)
     home = tmp_path / "home"
-    status, said = run_script(pool, home, link_of(pool), path=str(tools))
+    old = make_tools(tmp_path / "bin", "Python 3.9.6")  # as on a Mac: there, and too old
+    status, said = run_script(pool, home, link_of(pool), path=old)
 
     assert 1 == status
     assert "Entraide needs Python 3.11 or newer" in said
@@ -202,3 +232,122 @@ def test_script_refuses_a_file_with_a_wrong_checksum(pool: RunningPool, tmp_path
     assert f"The checksum of {BIG} is wrong" in said
     assert not list((home / ".local/share/entraide/wheels").iterdir())
     assert not (home / ".local/share/entraide/environment").exists()
+
+
+@pytest.fixture(scope="module")
+def builds(pool: RunningPool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A mirror with a build of Python; what follows it in the script ends at a wrong checksum."""
+    mirror = pool.state / FOLDER
+    folder = tmp_path_factory.mktemp("builds")
+    (mirror / TARGETS).write_text(f"{TARGET}\n")
+    (mirror / f"{TARGET}.txt").write_text(f"big==1.0 --hash=sha256:{'0' * 64} # {BIG}\n")
+    gathered = gather_pythons(
+        mirror, [TARGET], pack_python(folder, PLATFORM), folders=[folder], is_offline=True
+    )
+    assert (PLATFORM,) == gathered.platforms
+    yield mirror
+    (mirror / PYTHONS).unlink()
+
+
+def prefix_of(home: Path) -> str:
+    """Where the one Python in a home says that it lies."""
+    (python,) = home.glob(".local/share/entraide/python/*/bin/python3")
+    code = "import ssl, sys, venv; print(sys.base_prefix)"
+    done = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert str(python.parent.parent) == done.stdout.strip()
+    return done.stdout.strip()
+
+
+def test_machine_without_python_gets_the_mirrors(
+    pool: RunningPool, builds: Path, tmp_path: Path
+) -> None:
+    """Without Python, or with an old one, the script goes on with the mirror's, fetched once."""
+    home = tmp_path / "home"
+    first = run_script(pool, home, link_of(pool), path=make_tools(tmp_path / "none"))
+    before = prefix_of(home)
+    second = run_script(
+        pool, home, link_of(pool), path=make_tools(tmp_path / "old", "Python 3.9.6"), lang="fr"
+    )
+
+    assert f"downloading the pool's (Python {PYTHON}, " in first[1]
+    assert f"The checksum of {BIG} is wrong" in first[1], first[1]
+    assert "téléchargement de celui du parc" not in second[1]
+    assert f"La somme de contrôle de {BIG} est fausse" in second[1], second[1]
+    assert before == prefix_of(home)
+    assert f"propre Python\u00a0: {PLATFORM}." in get(pool, "/install").decode()
+
+
+def test_killed_download_of_python_leaves_no_half(
+    pool: RunningPool, builds: Path, tmp_path: Path
+) -> None:
+    """Killed while the archive comes and while it is unpacked; the next run completes."""
+    home = tmp_path / "home"
+    tools = tmp_path / "bin"
+    path = make_tools(tools)
+    parts = home / ".local/share/entraide/python"
+    asleep = f'"$@" && : >"$HOME/unpacked" && exec {shutil.which("sleep")} 60'
+    begun = {
+        "curl": lambda: any(tmp_path.glob("tmp.*/python.tar.gz")),
+        "tar": (home / "unpacked").exists,
+    }
+    for name, rest in (("curl", '--limit-rate 200k "$@"'), ("tar", asleep)):
+        real = (tools / name).readlink()
+        (tools / name).unlink()
+        (tools / name).write_text(f"#!/bin/sh\n{real} {rest}\n")
+        (tools / name).chmod(0o755)
+        slow = subprocess.Popen(
+            script_command(pool, home, link_of(pool)), stdout=subprocess.DEVNULL,
+            env=variables(home, path) | {"TMPDIR": str(tmp_path)}, start_new_session=True,
+        )  # fmt: skip
+        wait_until(begun[name], f"{name} to begin")
+        os.killpg(slow.pid, signal.SIGKILL)
+        slow.wait()
+        (tools / name).unlink()
+        (tools / name).symlink_to(real)
+
+        assert not [each for each in parts.glob("*") if not each.name.startswith(".")]
+    _, said = run_script(pool, home, link_of(pool), path=path)
+
+    assert f"The checksum of {BIG} is wrong" in said
+    assert [Path(prefix_of(home))] == list(parts.iterdir())
+
+
+def test_changed_build_of_python_is_refused(
+    pool: RunningPool, builds: Path, tmp_path: Path
+) -> None:
+    """One changed byte, or a lost end: nothing of the archive is unpacked, let alone run."""
+    (archive,) = builds.glob("*.tar.gz")
+    content = archive.read_bytes()
+    path = make_tools(tmp_path / "bin")
+    middle = len(content) // 2
+    changed = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+    try:
+        for wrong in (changed, content[:middle]):
+            archive.write_bytes(wrong)
+            status, said = run_script(pool, tmp_path / "home", link_of(pool), path=path)
+
+            assert (1, True) == (status, f"The checksum of {archive.name} is wrong" in said), said
+            assert ["install.sh"] == [each.name for each in (tmp_path / "home").iterdir()]
+    finally:
+        archive.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("lang", "sentence"),
+    [
+        ("en", "this machine (linux-riscv64) has none, and the pool's mirror has none for it"),
+        ("fr", "cette machine (linux-riscv64) n’en a pas, et le miroir du parc n’en a pas pour"),
+    ],
+)
+def test_platform_without_a_build_is_named(
+    pool: RunningPool, builds: Path, tmp_path: Path, lang: str, sentence: str
+) -> None:
+    """The sentence has the machine's platform and the one step, in the person's language."""
+    path = make_tools(tmp_path / "bin")
+    (tmp_path / "bin/uname").unlink()
+    (tmp_path / "bin/uname").write_text('#!/bin/sh\n[ "$1" = -m ] && echo riscv64 || echo Linux\n')
+    (tmp_path / "bin/uname").chmod(0o755)
+    status, said = run_script(pool, tmp_path / "home", link_of(pool), path=path, lang=lang)
+
+    assert (1, True) == (status, sentence in said), said
+    assert ["install.sh"] == [each.name for each in (tmp_path / "home").iterdir()]

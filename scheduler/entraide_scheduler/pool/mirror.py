@@ -2,7 +2,8 @@
 
 In: the wheel of this version, ``node.lock``, and an index or a folder of wheels. Out: the wheels;
 for each target the file ``TARGET.txt``, whose lines are ``name==version --hash=sha256:… # FILE``;
-and ``targets.txt``. ``wheel_download`` fetches the files.
+and ``targets.txt``. ``wheel_download`` fetches the files. Builds of Python in the folder stay
+(``mirror_pythons``).
 """
 
 import importlib.util
@@ -22,7 +23,7 @@ from entraide import __version__
 from entraide.decoding import decode_json
 from entraide.errors import PoolError
 from entraide.files import write_private
-from entraide_scheduler.gateway.machines import FOLDER, TARGETS
+from entraide_scheduler.gateway.machines import FOLDER, PYTHON_SUFFIX, PYTHONS, TARGETS
 from entraide_scheduler.pool.mirror_targets import Target, read_pins
 from entraide_scheduler.pool.wheel_download import (
     PipProblem,
@@ -127,9 +128,10 @@ def _publish(folder: Path, requirements: dict[str, list[tuple[str, Path]]]) -> s
         write_private(folder / f"{target}.txt", "".join(line for line, _ in listed).encode())
     names = "".join(f"{target}\n" for target in requirements)
     write_private(folder / TARGETS, names.encode())
-    lists = {TARGETS, *(f"{target}.txt" for target in requirements)}
+    lists = {TARGETS, PYTHONS, *(f"{target}.txt" for target in requirements)}
     for path in folder.iterdir():
-        if path.is_file() and path.name not in kept | lists:
+        is_python = path.name.endswith(PYTHON_SUFFIX)
+        if path.is_file() and not is_python and path.name not in kept | lists:
             path.unlink()
     return kept
 

@@ -41,9 +41,14 @@ def register_mirror(pool: typer.Typer, lang: str) -> None:
         models: Annotated[
             bool, typer.Option("--models/--no-models", help=i18n.text("opt-mirror-models", lang))
         ] = True,
+        python: Annotated[
+            bool, typer.Option("--python/--no-python", help=i18n.text("opt-mirror-python", lang))
+        ] = True,
     ) -> None:
         state = directory.resolve()
-        status = _mirror(state, tuple(target or ()), source, wheel, lang)
+        status, targets = _mirror(state, tuple(target or ()), source, wheel, lang)
+        if python and targets:
+            status = max(status, _mirror_pythons(state, targets, source, folder, lang))
         if models and (state / FILE).is_file():
             status = max(status, _mirror_models(state, folder, lang))
         raise typer.Exit(status)
@@ -51,7 +56,8 @@ def register_mirror(pool: typer.Typer, lang: str) -> None:
 
 def _mirror(
     state: Path, targets: tuple[str, ...], source: Path | None, wheel: Path | None, lang: str
-) -> int:
+) -> tuple[int, tuple[str, ...]]:
+    """Gathers the wheels; returns the exit status and the targets that have all of theirs."""
     from entraide_scheduler.pool.config import load_pool_config
     from entraide_scheduler.pool.mirror import MirrorOptions, build_mirror
     from entraide_scheduler.pool.mirror_targets import parse_targets
@@ -65,7 +71,7 @@ def _mirror(
         made = build_mirror(state, options, report)
     except EntraideError as problem:
         typer.echo(i18n.error(problem.code, lang, problem.values), err=True)
-        return 1
+        return 1, ()
     for left_out, reason in made.left_out.items():
         typer.echo(i18n.text("mirror-left-out", lang, target=left_out, problem=reason), err=True)
     megabytes = i18n.decimal(made.size_bytes / BYTES_PER_MB, lang)
@@ -74,7 +80,31 @@ def _mirror(
         megabytes=megabytes, url=f"{config.public_url}/install",
     )  # fmt: skip
     typer.echo(text)
-    return 1 if made.left_out else 0
+    return (1 if made.left_out else 0), made.targets
+
+
+def _mirror_pythons(
+    state: Path, targets: tuple[str, ...], source: Path | None, folder: Path | None, lang: str
+) -> int:
+    """Gathers builds of Python; returns 1 if one that the source should have is missing."""
+    from entraide_scheduler.gateway.machines import FOLDER
+    from entraide_scheduler.pool.mirror_pythons import gather_pythons, read_builds
+
+    gathered = gather_pythons(
+        state / FOLDER, targets, read_builds(),
+        folders=[each for each in (source, folder) if each is not None],
+        is_offline=source is not None,
+        report=lambda platform: typer.echo(i18n.text("mirror-python", lang, platform=platform)),
+    )  # fmt: skip
+    for fault in gathered.faults:
+        values = {"platform": fault.platform, "file": fault.file, "detail": fault.detail}
+        is_error = fault.code != "absent"
+        typer.echo(i18n.text(f"mirror-python-{fault.code}", lang, **values), err=is_error)
+    if gathered.platforms:
+        platforms = ", ".join(gathered.platforms)
+        size = size_text(gathered.size_bytes, lang)
+        typer.echo(i18n.text("mirror-pythons-made", lang, platforms=platforms, size=size))
+    return 1 if any(fault.code != "absent" for fault in gathered.faults) else 0
 
 
 def _mirror_models(state: Path, folder: Path | None, lang: str) -> int:

@@ -4606,19 +4606,26 @@ install-wait = Wait a few minutes: the line installs Entraide in your own accoun
 install-line = The line looks like this; the text in quotes is your invitation, that is, the address of this page with everything after "#":
 install-proof = Take the line from the operator's message and from nowhere else: it proves that this server is your pool's.
 install-machines = This pool has the files for these machines (system, processor, Python): { $machines }.
+install-pythons = A machine of these kinds needs no Python of its own: { $platforms }.
 install-no-mirror = This pool has no files to install yet. Ask its operator to run "entraide pool mirror".
 install-does = Nothing comes from another server than this pool. Run again, the same line updates. To remove everything: entraide node leave --purge
 
 ## The mirror of what members install.
 
-help-pool-mirror = Gather what members take from this pool: wheels for their machines and the weights of pinned models, with checksums.
+help-pool-mirror = Gather what members take from this pool: wheels and builds of Python for their machines, and the weights of pinned models, with checksums.
 opt-mirror-target = Kind of machine, such as linux-x86_64-3.11 or macos-arm64-3.13 (system, processor, Python); can be repeated; without it, all of them.
-opt-mirror-from = Folder of wheels to use instead of a package index.
+opt-mirror-from = Folder of wheels to use instead of a package index; builds of Python are taken from there, too, and not fetched.
 opt-mirror-wheel = Wheel of this version of Entraide (default: built from the checkout that runs).
 mirror-target = Gathering the wheels for { $target }…
 mirror-left-out = Left out: { $target }. { $problem }
 mirror-made = The mirror has { $files } files ({ $megabytes } MB) for { $targets }. Members install from { $url }; "entraide invite" prints the line.
 opt-mirror-models = Gather the files of the pinned models, too.
+opt-mirror-python = Gather builds of Python, too, for machines that have none or an old one.
+mirror-python = Fetching Python for { $platform }…
+mirror-python-absent = No build of Python for { $platform }: no named folder has { $file }. Such machines need Python 3.11 or newer of their own.
+mirror-python-changed = { $detail } is not the pinned build of Python for { $platform }: its checksum is wrong, and nothing of it was kept. Get { $file } again, then run the command again.
+mirror-python-unreachable = Python for { $platform } could not be fetched: { $detail }. Run the command again, name a folder that has { $file } with --folder, or leave it out with --no-python. Until then such machines need Python 3.11 or newer of their own.
+mirror-pythons-made = Machines without Python get it from the mirror: { $platforms } ({ $size }).
 mirror-models = The pool has { $count ->
     [0] no pinned weights.
     [1] the weights of one pinned model and format ({ $size }) in { $folder }.
@@ -5038,7 +5045,7 @@ cli-recommend-measure = Measure it: { $command }
 cli-recommend-folder = DIR
 cli-recommend-classes = MOF: class of the Model Openness Framework (III open model, II open tooling, I open science); – if nobody has stated it
 pin-fault-no_repository = { $model }, { $format }: the catalogue names no public repository for these weights. Get the files ({ $detail }) from their authors, then: entraide models pin { $model } --format { $format } --folder DIR
-opt-mirror-folder = Folder with files of pinned models that the public hub does not have.
+opt-mirror-folder = Folder with files that are not fetched: those of pinned models that the public hub does not have, and builds of Python.
 
 ## Openness required of models.
 

@@ -4616,19 +4616,26 @@ install-wait = Patientez quelques minutes : la ligne installe Entraide dans vot
 install-line = La ligne ressemble à ceci ; le texte entre guillemets est votre invitation, c’est-à-dire l’adresse de cette page avec tout ce qui suit « # » :
 install-proof = Prenez la ligne dans le message de l’exploitant, et nulle part ailleurs : elle prouve que ce serveur est celui de votre parc.
 install-machines = Ce parc a les fichiers pour ces machines (système, processeur, Python) : { $machines }.
+install-pythons = Une machine de ces sortes n’a pas besoin de son propre Python : { $platforms }.
 install-no-mirror = Ce parc n’a encore aucun fichier à installer. Demandez à l’exploitant de lancer « entraide pool mirror ».
 install-does = Rien ne vient d’un autre serveur que celui du parc. Relancée, la même ligne met à jour. Pour tout retirer : entraide node leave --purge
 
 ## Le miroir de ce que les membres installent.
 
-help-pool-mirror = Rassembler ce que les membres prennent à ce parc : les paquets wheel pour leurs machines et les poids des modèles épinglés, avec les sommes de contrôle.
+help-pool-mirror = Rassembler ce que les membres prennent à ce parc : les paquets wheel et des Python prêts à l’emploi pour leurs machines, et les poids des modèles épinglés, avec les sommes de contrôle.
 opt-mirror-target = Sorte de machine, comme linux-x86_64-3.11 ou macos-arm64-3.13 (système, processeur, Python) ; peut être répétée ; sans elle, toutes.
-opt-mirror-from = Dossier de paquets wheel à utiliser au lieu d’un index de paquets.
+opt-mirror-from = Dossier de paquets wheel à utiliser au lieu d’un index de paquets ; les Python prêts à l’emploi en viennent aussi, et ne sont pas rapatriés.
 opt-mirror-wheel = Paquet wheel de cette version d’Entraide (par défaut : construit depuis les sources qui tournent).
 mirror-target = Rassemblement des paquets pour { $target }…
 mirror-left-out = Laissée de côté : { $target }. { $problem }
 mirror-made = Le miroir contient { $files } fichiers ({ $megabytes } Mo) pour { $targets }. Les membres installent depuis { $url } ; « entraide invite » affiche la ligne.
 opt-mirror-models = Rassembler aussi les fichiers des modèles épinglés.
+opt-mirror-python = Rassembler aussi des Python prêts à l’emploi, pour les machines qui n’en ont pas ou en ont un ancien.
+mirror-python = Rapatriement de Python pour { $platform }…
+mirror-python-absent = Pas de Python prêt à l’emploi pour { $platform } : aucun dossier indiqué n’a { $file }. Il faut à ces machines leur propre Python 3.11 ou plus récent.
+mirror-python-changed = { $detail } n’est pas le Python épinglé pour { $platform } : sa somme de contrôle est fausse, et rien n’en est gardé. Rapatriez de nouveau { $file }, puis relancez la commande.
+mirror-python-unreachable = Python pour { $platform } n’a pas pu être rapatrié : { $detail }. Relancez la commande, indiquez avec --folder un dossier qui a { $file }, ou renoncez-y avec --no-python. D’ici là, il faut à ces machines leur propre Python 3.11 ou plus récent.
+mirror-pythons-made = Les machines sans Python le reçoivent du miroir : { $platforms } ({ $size }).
 mirror-models = { $count ->
     [0] Le parc n’a aucun poids épinglé.
     [1] Le parc a les poids d’un modèle épinglé, dans un format ({ $size }), dans { $folder }.
@@ -5048,7 +5055,7 @@ cli-recommend-measure = Mesurez-le : { $command }
 cli-recommend-folder = DOSSIER
 cli-recommend-classes = MOF : classe du Model Openness Framework (III modèle ouvert, II outils ouverts, I science ouverte) ; – si personne ne l’a énoncée
 pin-fault-no_repository = { $model }, { $format } : le catalogue ne cite aucun dépôt public pour ces poids. Prenez les fichiers ({ $detail }) chez leurs auteurs, puis : entraide models pin { $model } --format { $format } --folder DOSSIER
-opt-mirror-folder = Dossier qui contient des fichiers des modèles épinglés et que le dépôt public n’a pas.
+opt-mirror-folder = Dossier de fichiers qui ne sont pas rapatriés : ceux des modèles épinglés que le dépôt public n’a pas, et des Python prêts à l’emploi.
 
 ## Ouverture exigée des modèles.
 

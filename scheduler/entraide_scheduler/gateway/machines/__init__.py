@@ -3,13 +3,15 @@
 Input: requests of machines that join, and of approved nodes. Output: the installer, weights,
 statements.
 
-``install`` has the page, the script and the wheels; ``node_passes`` recognises a node, for
-``weights`` and for ``node_statements``.
+``install`` has the page, the script, the wheels and the builds of Python; ``node_passes`` knows a
+node, for ``weights`` and for ``node_statements``.
 """
 
 from entraide_scheduler.gateway.machines import install, weights
 from entraide_scheduler.gateway.machines.install import (
     FOLDER,
+    PYTHON_SUFFIX,
+    PYTHONS,
     TARGETS,
     InstallServer,
     InstallSource,
@@ -20,6 +22,8 @@ from entraide_scheduler.gateway.machines.weights import WeightServer
 
 __all__ = [
     "FOLDER",
+    "PYTHONS",
+    "PYTHON_SUFFIX",
     "TARGETS",
     "InstallServer",
     "InstallSource",

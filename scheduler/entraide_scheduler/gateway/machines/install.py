@@ -1,8 +1,9 @@
 """Install: the page, the script and the wheels with which a member's machine installs Entraide.
 
 ``pool mirror`` fills the folder: wheels, a file of requirements with hashes for each kind of
-machine, and the list of these kinds. Nothing here is secret, so no key is needed. A file is sent
-in pieces of ``PIECE_BYTES``, each after the client has read the one before.
+machine, the list of these kinds, builds of Python and their list. Nothing here is secret, so no key
+is needed. A file is sent in pieces of ``PIECE_BYTES``, each after the client has read the one
+before.
 """
 
 import asyncio
@@ -26,12 +27,14 @@ SCRIPT_PATH = f"{INSTALL_PATH}.sh"
 WHEELS_PATH = f"{INSTALL_PATH}/wheels/"
 FOLDER = "mirror"  # in the pool's state directory
 TARGETS = "targets.txt"
+PYTHONS = "pythons.txt"  # a line for each build of Python; the platform is its first word
+PYTHON_SUFFIX = ".tar.gz"
 PIECE_BYTES = 256 * 1024
-TARGETS_BYTES_MAX = 4_096
+LIST_BYTES_MAX = 4_096
 SENDS_MAX = 128  # concurrent files, over all clients
 BUSY_RETRY_S = 2.0
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,199}\.(whl|txt)")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,199}\.(whl|txt|tar\.gz)")
 _RANGE = re.compile(r"bytes=(\d{1,15})-(\d{1,15})?")
 
 
@@ -78,12 +81,13 @@ class InstallServer:
 
     async def send_page(self, exchange: Exchange, lang: str) -> None:
         """Sends the page that says what to paste, in a language."""
-        targets = await asyncio.to_thread(self._read_targets)
+        targets = await asyncio.to_thread(self._read_list, TARGETS)
+        pythons = await asyncio.to_thread(self._read_list, PYTHONS)
         if not exchange.is_over:
-            page = self._render(targets, lang).encode("utf-8")
+            page = self._render(targets, pythons, lang).encode("utf-8")
             exchange.respond(200, page, kind="text/html; charset=utf-8", headers=self._page_headers)
 
-    def _render(self, targets: list[str], lang: str) -> str:
+    def _render(self, targets: list[str], pythons: list[str], lang: str) -> str:
         source = self._source
 
         def text(code: str, **values: str) -> str:
@@ -92,6 +96,7 @@ class InstallServer:
         machines = ", ".join(targets)
         line = install_command(f"{source.url}{INSTALL_PATH}#…") if source.is_public else ""
         example = f"<p>{text('line')}</p><pre>{html.escape(line)}</pre>" if line else ""
+        platforms = ", ".join(pythons)
         steps = ("open", "paste", "wait")
         return self._page.substitute(
             lang=lang,
@@ -100,15 +105,18 @@ class InstallServer:
             example=example,
             proof=text("proof"),
             machines=text("machines", machines=machines) if targets else text("no-mirror"),
+            pythons=f"<p>{text('pythons', platforms=platforms)}</p>" if platforms else "",
             does=text("does"),
         )
 
-    def _read_targets(self) -> list[str]:
+    def _read_list(self, name: str) -> list[str]:
+        """Returns the first word of each line of a list; nothing without the list."""
         try:
-            with (self._source.folder / TARGETS).open("rb") as opened:
-                return opened.read(TARGETS_BYTES_MAX).decode("utf-8", "replace").split()
+            with (self._source.folder / name).open("rb") as opened:
+                lines = opened.read(LIST_BYTES_MAX).decode("utf-8", "replace").splitlines()
         except OSError:
             return []
+        return [line.split()[0] for line in lines if line.split()]
 
     async def send_file(self, exchange: Exchange, name: str) -> None:
         """Sends a file of the mirror, or the part that ``Range`` asks for.

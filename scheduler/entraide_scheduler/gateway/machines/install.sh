@@ -4,9 +4,12 @@
 #
 #   install.sh [--cacert FILE] LINK [OPTIONS of `entraide node join`]
 #
+# A machine without Python 3.11 or newer gets the build of the pool's mirror for its platform; until
+# then the script needs the system's own commands only, with tar, gzip and curl.
+#
 # Every file comes from the pool in LINK. Where LINK has a pin, curl checks the server's key
-# against it; else it checks the certificate as always, or against FILE. pip gets only files that
-# were downloaded and whose SHA-256 is right, and asks no index.
+# against it; else it checks the certificate as always, or against FILE. Python is unpacked, and pip
+# gets files, only after their SHA-256 was found right; pip asks no index.
 set -eu
 
 say() { # FRENCH ENGLISH
@@ -61,19 +64,29 @@ pool_curl() { # OPTIONS
 }
 
 fetch() { # NAME FILE
+    try_fetch "$1" "$2" || fail "Le parc à $url n’offre pas $1 ; l’exploitant lance « entraide pool mirror »." \
+        "The pool at $url does not offer $1; its operator runs 'entraide pool mirror'."
+}
+
+try_fetch() { # NAME FILE: returns 1 if the pool does not offer the file
     status=0
-    pool_curl -o "$2" "$url/install/wheels/$1" || status=$?
-    case $status in
-        0) ;;
-        22) fail "Le parc à $url n’offre pas $1 ; l’exploitant lance « entraide pool mirror »." \
-            "The pool at $url does not offer $1; its operator runs 'entraide pool mirror'." ;;
-        60 | 90) fail "Le serveur à $url n’est pas celui de l’invitation ; rien n’est installé." \
+    answer=$(pool_curl -w '%{http_code}' -o "$2" "$url/install/wheels/$1") || status=$?
+    case $status-$answer in
+        0-*) ;;
+        22-404) return 1 ;;
+        60-* | 90-*) fail "Le serveur à $url n’est pas celui de l’invitation ; rien n’est installé." \
             "The server at $url is not the invitation's; nothing was installed." ;;
-        28) fail "Le parc à $url ne répond pas : ce réseau retient peut-être les connexions vers ce port. Essayez d’un autre réseau, ou demandez à l’exploitant d’ouvrir le port 443." \
+        28-*) fail "Le parc à $url ne répond pas : ce réseau retient peut-être les connexions vers ce port. Essayez d’un autre réseau, ou demandez à l’exploitant d’ouvrir le port 443." \
             "The pool at $url does not answer: this network may drop connections to that port. Try from another network, or ask the operator to open port 443." ;;
+        *-*200) fail_download ;;
         *) fail "Le parc à $url ne répond pas ; réessayez plus tard." \
             "The pool at $url does not answer; try again later." ;;
     esac
+}
+
+fail_download() {
+    fail 'Un téléchargement a échoué ; relancez la même ligne, qui reprend où elle en était.' \
+        'A download failed; run the same line again, which continues where it stopped.'
 }
 
 describe_python() { # PROGRAM: prints the target whose wheels this Python needs
@@ -86,12 +99,18 @@ print("%s-%s-%d.%d" % (system, platform.machine(), *sys.version_info[:2]))
 ' 2>/dev/null </dev/null
 }
 
+is_placeholder() { # PROGRAM: whether it is the one of macOS that asks to install developer tools
+    [ "$(command -v "$1")" = /usr/bin/python3 ] && [ "$(uname -s)" = Darwin ] &&
+        ! xcode-select -p >/dev/null 2>&1
+}
+
 find_python() { # sets python and target, from a program that is new enough and in the mirror
     python='' target='' seen=''
     frameworks=/Library/Frameworks/Python.framework/Versions
     for version in 3.13 3.12 3.11 3.14 3; do
         for name in "python$version" "/opt/homebrew/bin/python$version" \
             "/usr/local/bin/python$version" "$frameworks/$version/bin/python3"; do
+            is_placeholder "$name" && continue
             found=$(describe_python "$name") || continue
             seen=$found
             if [ -z "$1" ] || grep -qx "$found" "$1"; then
@@ -132,13 +151,75 @@ python_step() { # prints the one step that installs Python here
     esac
 }
 
-require_python() {
-    find_python ''
-    [ -n "$python" ] && return
-    fail "Entraide a besoin de Python 3.11 ou plus récent, avec venv. Une étape y remédie, puis relancez la même ligne :
+describe_platform() { # prints system and processor as the mirror names them
+    machine=$(uname -m)
+    case $(uname -s) in
+        Darwin)
+            [ "$(sysctl -n sysctl.proc_translated 2>/dev/null)" != 1 ] || machine=arm64
+            printf 'macos-%s' "$machine"
+            ;;
+        Linux)
+            [ "$(getconf LONG_BIT 2>/dev/null)" != 32 ] || machine=$machine-32bit
+            case $(ldd --version 2>&1) in *musl*) machine=$machine-musl ;; esac
+            printf 'linux-%s' "$machine"
+            ;;
+        *) printf '%s-%s' "$(uname -s)" "$machine" ;;
+    esac
+}
+
+choose_python() { # sets python and target, and own for a build of the mirror
+    own=
+    find_python "$work/targets"
+    [ -z "$python" ] || return 0
+    platform=$(describe_platform)
+    try_fetch pythons.txt "$work/pythons" || : >"$work/pythons"
+    while read -r name version hash size file; do
+        [ "$name" = "$platform" ] || continue
+        is_build || continue
+        grep -qxF "$platform-$version" "$work/targets" || continue
+        target=$platform-$version own=$pythons/$(printf %.16s "$hash") python=$own/bin/python3
+        [ "$(describe_python "$python" || :)" = "$target" ] || download_build
+        return 0
+    done <"$work/pythons"
+    if [ -n "$seen" ]; then
+        fail "Le miroir du parc n’a rien pour cette machine ($seen), mais pour : $(tr '\n' ' ' <"$work/targets"). Demandez à l’exploitant de l’ajouter." \
+            "The pool's mirror has nothing for this machine ($seen), but for: $(tr '\n' ' ' <"$work/targets"). Ask the operator to add it."
+    fi
+    fail "Entraide a besoin de Python 3.11 ou plus récent, avec venv ; cette machine ($platform) n’en a pas, et le miroir du parc n’en a pas pour elle. Une étape y remédie, puis relancez la même ligne :
     $(python_step)" \
-        "Entraide needs Python 3.11 or newer, with venv. One step mends that; then run the same line again:
+        "Entraide needs Python 3.11 or newer, with venv; this machine ($platform) has none, and the pool's mirror has none for it. One step mends that; then run the same line again:
     $(python_step)"
+}
+
+is_build() { # whether hash, size and file are what a line of the mirror's list has
+    case $hash in *[!0-9a-f]*) return 1 ;; esac
+    case $size in '' | 0* | *[!0-9]*) return 1 ;; esac
+    case $file in [!A-Za-z0-9_]* | *[!A-Za-z0-9_.+-]*) return 1 ;; esac
+    [ ${#hash} -eq 64 ] && [ ${#size} -le 9 ]
+}
+
+download_build() { # puts the build of the mirror into the folder $own
+    say "Cette machine n’a pas Python 3.11 ou plus récent ; téléchargement de celui du parc (Python $version, $((size / 1000000 + 1)) Mo)…" \
+        "This machine has no Python 3.11 or newer; downloading the pool's (Python $version, $((size / 1000000 + 1)) MB)…"
+    fetch "$file" "$work/python.tar.gz"
+    if ! is_whole "$work/python.tar.gz" "$hash"; then
+        fail "La somme de contrôle de $file est fausse ; le fichier est supprimé, rien n’est installé." \
+            "The checksum of $file is wrong; the file was deleted, nothing was installed."
+    fi
+    mkdir -p "$pythons"
+    rm -rf "$pythons"/.new-* # of a run that was killed
+    unpacked=$(mktemp -d "$pythons/.new-XXXXXX")
+    tar -xzof "$work/python.tar.gz" -C "$unpacked" ||
+        fail "Python n’a pas pu être dépaqueté dans $pythons ; voyez le message plus haut." \
+            "Python could not be unpacked in $pythons; see the message above."
+    if [ "$(describe_python "$unpacked/python/bin/python3" || :)" != "$target" ]; then
+        fail "Le Python du parc ne fonctionne pas sur cette machine ($platform) ; rien n’est installé. Une étape y remédie, puis relancez la même ligne :
+    $(python_step)" \
+            "The pool's Python does not run on this machine ($platform); nothing was installed. One step mends that; then run the same line again:
+    $(python_step)"
+    fi
+    rm -rf "$own"
+    mv "$unpacked/python" "$own"
 }
 
 sha256_of() { # FILE
@@ -173,8 +254,7 @@ download_wheels() { # into the folder $wheels, the wheels of the requirements an
         say "Téléchargement de $number fichiers depuis le parc…" \
             "Downloading $number files from the pool…"
         (cd "$wheels" && pool_curl -K "$work/wanted") ||
-            fail 'Un téléchargement a échoué ; relancez la même ligne, qui reprend où elle en était.' \
-                'A download failed; run the same line again, which continues where it stopped.'
+            fail_download
     fi
     while read -r hash file; do
         is_whole "$wheels/$file" "$hash" && continue
@@ -187,8 +267,16 @@ download_wheels() { # into the folder $wheels, the wheels of the requirements an
     done
 }
 
+environment_fits() { # whether the environment runs on the Python that was chosen
+    [ "$(describe_python "$environment/bin/python" || :)" = "$target" ] || return 1
+    case $("$environment/bin/python" -c 'import sys; print(sys.base_prefix)' </dev/null) in
+        */entraide/python/*"${own##*/}") [ -n "$own" ] ;;
+        */entraide/python/*) return 1 ;;
+    esac
+}
+
 make_environment() {
-    if [ "$(describe_python "$environment/bin/python" || :)" != "$target" ]; then
+    if ! environment_fits; then
         "$python" -m venv --clear "$environment" </dev/null
     fi
     grep '^entraide==' "$requirements" >"$work/own.txt"
@@ -209,6 +297,14 @@ install_wheels() { # OPTIONS
 
 own_entraide() { # WORDS
     "$environment/bin/entraide" --lang "$lang" "$@" </dev/null
+}
+
+remove_other_builds() { # those of the mirror in which no environment runs any more
+    for folder in "$pythons"/*; do
+        [ -d "$folder" ] && [ "$folder" != "$own" ] || continue
+        cat "$environment/pyvenv.cfg" "$data"/engines/*/pyvenv.cfg 2>/dev/null |
+            grep -qF "/entraide/python/${folder##*/}/" || rm -rf "$folder"
+    done
 }
 
 join_or_restart() { # OPTIONS of `entraide node join`
@@ -235,6 +331,11 @@ wait_for_agent() { # the agent says within seconds whether the pool has it
     done
 }
 
+clean_up() {
+    rm -rf "$work" ${unpacked:+"$unpacked"}
+    rmdir "$pythons" "$data" 2>/dev/null || : # as long as they are empty
+}
+
 main() {
     choose_language
     ca=
@@ -245,30 +346,28 @@ main() {
     link=${1:-}
     [ $# -eq 0 ] || shift
     read_link
-    require_python
     data=${XDG_DATA_HOME:-$HOME/.local/share}/entraide
     [ "$(uname -s)" != Darwin ] || data="$HOME/Library/Application Support/entraide"
-    environment=$data/environment wheels=$data/wheels command=$HOME/.local/bin/entraide
+    environment=$data/environment wheels=$data/wheels pythons=$data/python
+    command=$HOME/.local/bin/entraide
     if [ -z "$token" ] && [ ! -e "$data/node/node.toml" ]; then
         fail "Cette machine n’a rejoint aucun parc ; demandez une invitation à l’exploitant du parc." \
             "This machine has joined no pool; ask the pool's operator for an invitation."
     fi
-    mkdir -p "$data"
-    work=$(mktemp -d)
-    trap 'rm -rf "$work"' EXIT
-    trap 'exit 130' INT TERM
+    work=$(mktemp -d) unpacked=
+    trap clean_up EXIT
+    trap 'exit 130' HUP INT TERM
     requirements=$work/requirements.txt
     say "Connexion au parc à ${url} ; l’attente dure une minute au plus…" \
         "Connecting to the pool at $url; the wait takes a minute at most…"
     fetch targets.txt "$work/targets"
-    find_python "$work/targets"
-    [ -n "$python" ] || fail \
-        "Le miroir du parc n’a rien pour cette machine ($seen), mais pour : $(tr '\n' ' ' <"$work/targets"). Demandez à l’exploitant de l’ajouter." \
-        "The pool's mirror has nothing for this machine ($seen), but for: $(tr '\n' ' ' <"$work/targets"). Ask the operator to add it."
+    choose_python
+    mkdir -p "$data"
     download_wheels
     say "Installation dans $environment…" "Installing into $environment…"
     make_environment
     join_or_restart "$@"
+    remove_other_builds
     case :$PATH: in
         *":$HOME/.local/bin:"*) ;;
         *) say "La commande est $command. Pour que « entraide » suffise, tapez cette ligne, et ajoutez-la au fichier de démarrage de votre interpréteur :" \
