@@ -22,6 +22,7 @@ from entraide.errors import EntraideError
 from entraide.event_loop import run_event_loop
 from entraide.files import PRIVATE_UMASK
 from entraide.system_service.units import FINAL_STATUS
+from entraide_node import terminal
 from entraide_node.agent import Agent
 from entraide_node.config import Attach, NodeConfig, load_config
 from entraide_node.core.phases import PhaseEvent
@@ -44,7 +45,8 @@ def run_node(path: Path, *, log: bool = False) -> int:
 
     Args:
         path: of the configuration.
-        log: whether the log goes to the node's folder instead of standard error.
+        log: whether the log goes to the node's folder instead of standard error. At a terminal it
+            goes there, too, and the terminal shows sentences.
     """
     os.umask(PRIVATE_UMASK)
     log_to_stderr()
@@ -54,20 +56,21 @@ def run_node(path: Path, *, log: bool = False) -> int:
         print_error(problem, i18n.DEFAULT_LANG)
         return 1
     folder = Path(config.dir)
-    if log:
+    if log or terminal.is_terminal():
         log_to_folder(folder)
     running = owner_files.read_status(folder, now=time.time())
     if running is not None:
         sys.stderr.write(f"{i18n.text('node-runs-already', config.lang, pid=running.pid)}\n")
         return 1
-    return run_event_loop(_AgentProcess(config).run())
+    return run_event_loop(_AgentProcess(config, shows_states=terminal.is_terminal()).run())
 
 
 class _AgentProcess:
     """The receiver of signals: the agent, or its start."""
 
-    def __init__(self, config: NodeConfig) -> None:
+    def __init__(self, config: NodeConfig, *, shows_states: bool) -> None:
         self._config = config
+        self._shows_states = shows_states
         self._folder = Path(config.dir)
         self._log = structlog.get_logger("entraide.node").bind(node=config.node)
         self._agent: Agent | None = None
@@ -81,7 +84,13 @@ class _AgentProcess:
         if os.environ.get(PARENT_PIPE) == "1":
             watch_parent(lambda: loop.call_soon_threadsafe(self._handle_event, PhaseEvent.ORPHANED))
         self._log.info("node.starting", config=self._config_without_keys())
+        showing = asyncio.ensure_future(terminal.show_states(self._config))
+        if not self._shows_states:
+            showing.cancel()
         stopped = await self._serve()
+        showing.cancel()
+        if self._shows_states and not stopped.code:
+            terminal.print_line("node-run-ends", self._config)
         if stopped.code:
             self._log.error("node.stopped", code=stopped.code)
             text = error_sentence(stopped.code, stopped.values, self._config.lang) or stopped.code

@@ -1,6 +1,7 @@
 """Status output: what ``entraide node status`` and ``entraide node bench`` print."""
 
 import datetime as dt
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from entraide_node.energy.cli_output import energy_sentences
 from entraide_node.engines.base import EngineProblem
 from entraide_node.error_output import error_sentence, print_error
 from entraide_node.given import given_sentences, read_given
-from entraide_node.logs import log_to_stderr
+from entraide_node.logs import log_to_folder, log_to_stderr
 from entraide_node.machine_setup import benchmark_machine
 from entraide_node.owner import files as owner_files
 from entraide_node.owner.cli_output import owner_sentences
@@ -44,9 +45,8 @@ def print_status(folder: Path, node: str, lang: str, *, as_json: bool) -> int:
         document = msgspec.to_builtins(status) | {"given": msgspec.to_builtins(read_given(folder))}
         typer.echo(msgspec.json.encode(document).decode("utf-8"))
         return 0
-    typer.echo(i18n.text(f"node-status-{status.state}", lang, node=node, **status.values))
-    for of_owner in _owner_lines(folder, status, lang):
-        typer.echo(of_owner)
+    for sentence in state_sentences(folder, status, lang):
+        typer.echo(sentence)
     if status.model:
         typer.echo(
             i18n.text(
@@ -78,6 +78,12 @@ def print_status(folder: Path, node: str, lang: str, *, as_json: bool) -> int:
     return 0
 
 
+def state_sentences(folder: Path, status: owner_files.NodeStatus, lang: str) -> Iterator[str]:
+    """Yields why a node with a running agent works or not, and what its owner decided."""
+    yield i18n.text(f"node-status-{status.state}", lang, node=status.node, **status.values)
+    yield from _owner_lines(folder, status, lang)
+
+
 def _owner_lines(folder: Path, status: owner_files.NodeStatus, lang: str) -> Iterator[str]:
     if status.zone_missing:
         yield i18n.text("node-status-zone", lang, node=status.node)
@@ -101,6 +107,9 @@ def print_bench(path: Path, lang: str, *, as_json: bool) -> int:
     except EntraideError as problem:
         print_error(problem, lang)
         return 1
+    if sys.stderr.isatty():
+        log_to_folder(Path(config.dir))
+        typer.echo(i18n.text("node-bench-begins", lang), err=True)
     rates = run_event_loop(benchmark_machine(config))
     if isinstance(rates, EngineProblem):
         typer.echo(error_sentence(rates.code, rates.values, lang) or rates.code, err=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.cases import all_cases
 from tests.commands import forked_entraide
 from tests.data.recorded import golden
 from tests.pool.recorded_support import (
@@ -32,9 +33,10 @@ from entraide_scheduler.grid.sources import TOKEN_NAME
 from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key
 from entraide_scheduler.pool import sealed_file
 from entraide_scheduler.pool.backup import RECORD_FILE, BackupRecord, record_backup, write_backup
+from entraide_scheduler.pool.backup_cli import format_restore
 from entraide_scheduler.pool.config import load_pool_config
 from entraide_scheduler.pool.create import create_pool
-from entraide_scheduler.pool.restore import put_back, restore_pool
+from entraide_scheduler.pool.restore import RestoreSummary, put_back, restore_pool
 from entraide_scheduler.restored import read_mark
 from entraide_scheduler.store.dump import open_view
 from entraide_scheduler.store.journal import JournalRow
@@ -400,6 +402,22 @@ def test_commands_back_up_and_restore(recorded: Path, tmp_path: Path, secret: st
     assert "La sauvegarde est dans" in backed_up.stdout
     assert (0, "") == (restored.returncode, restored.stderr)
     assert f"entraide pool run {state}" in restored.stdout
+    assert "The mirror from which machines install is missing" in restored.stdout
+
+
+@all_cases("lacks_mirror", (False, True))
+@all_cases("weights", ((), ("grand", "petit")))
+def test_what_a_restored_pool_lacks_is_named(lacks_mirror: bool, weights: tuple[str, ...]) -> None:
+    """A restore names what no backup contains, and says so where nothing is missing."""
+    summary = RestoreSummary(
+        "/p", "Parc", "0.1", 1.0, 1, 1, lacks_mirror=lacks_mirror, missing_weights=weights
+    )
+    text = format_restore(summary, "fr")
+
+    assert lacks_mirror == ("Il manque le miroir" in text)
+    assert bool(weights) == ("poids épinglés de grand, petit" in text)
+    assert (not lacks_mirror and not weights) == ("Rien ne manque" in text)
+    assert "entraide pool mirror /p" in text
 
 
 def test_commands_refuse_in_one_sentence(recorded: Path, tmp_path: Path, secret: str) -> None:

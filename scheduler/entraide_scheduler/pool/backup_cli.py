@@ -137,6 +137,7 @@ def _restore(
     file: Path, state: Path, choices: dict[str, Any], source: str, lang: str, *, as_json: bool
 ) -> int:
     from entraide.files import PRIVATE_UMASK
+    from entraide_scheduler.pool.machine_files_check import note_lacking
     from entraide_scheduler.pool.passphrase import read_passphrase
     from entraide_scheduler.pool.restore import check_target, open_backup, restore_pool
 
@@ -146,7 +147,7 @@ def _restore(
         with open_backup(file):
             pass  # before the person types anything
         passphrase = read_passphrase(source, lang, is_new=False)
-        summary = restore_pool(file, state, passphrase, **choices)
+        summary = note_lacking(restore_pool(file, state, passphrase, **choices), state)
     except EntraideError as problem:
         return print_problem(problem, lang)
     _print(summary, format_restore(summary, lang), as_json=as_json)
@@ -155,6 +156,12 @@ def _restore(
 
 def format_restore(summary: "RestoreSummary", lang: str) -> str:
     """Returns what an operator reads after a restore."""
+    lacking = i18n.text(
+        "pool-restore-lacking",
+        lang,
+        mirror="lacks" if summary.lacks_mirror else i18n.ABSENT,
+        models=", ".join(summary.missing_weights) or i18n.ABSENT,
+    )
     done = i18n.text(
         "pool-restore-done",
         lang,
@@ -162,6 +169,7 @@ def format_restore(summary: "RestoreSummary", lang: str) -> str:
         name=summary.name,
         files=summary.files,
         rows=summary.rows,
+        lacking=lacking,
     )
     lists = {"lists": ", ".join(summary.lists)} if summary.lists else {}
     counts = {"erased": summary.erased, "revoked": summary.revoked}

@@ -4,8 +4,11 @@ In: the pool's directory and its configuration. Out: a finding if the mirror tha
 from is missing, and one that names the models of which the pool lacks pinned weights.
 """
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+
+from msgspec import structs
 
 from entraide.catalogue import shipped
 from entraide.catalogue.model_store import WEIGHTS_FOLDER
@@ -13,12 +16,26 @@ from entraide.errors import EntraideError
 from entraide_scheduler.catalogue import read_catalogue
 from entraide_scheduler.findings import Finding, finding, listed, passed
 from entraide_scheduler.gateway.machines import FOLDER, TARGETS
-from entraide_scheduler.pool.config import PoolConfig
+from entraide_scheduler.pool.config import PoolConfig, load_pool_config
+from entraide_scheduler.pool.restore import RestoreSummary
+
+
+def note_lacking(summary: RestoreSummary, state: Path) -> RestoreSummary:
+    """Returns the summary of a restore with what machines fetch and the restored pool lacks."""
+    missing: tuple[str, ...] = ()
+    with contextlib.suppress(EntraideError):  # the catalogue has its own errors
+        missing = tuple(find_missing_weights(state, load_pool_config(state)))
+    return structs.replace(summary, lacks_mirror=not has_mirror(state), missing_weights=missing)
+
+
+def has_mirror(state: Path) -> bool:
+    """Whether machines can install from a pool."""
+    return (state / FOLDER / TARGETS).is_file()
 
 
 def check_machine_files(state: Path, config: PoolConfig) -> Iterator[Finding]:
     """Checks that machines can install from the pool, and fetch the pinned weights."""
-    if (state / FOLDER / TARGETS).is_file():
+    if has_mirror(state):
         yield passed("mirror-ok")
     else:
         yield finding("mirror-none", path=str(state))

@@ -74,6 +74,8 @@ class RestoreSummary(Struct, frozen=True):
         erased: how many erasures found something to erase again.
         revoked: how many keys, nodes and people of the backup had been revoked since.
         lists: the lists of erasures and revocations that were read.
+        lacks_mirror: whether the pool has no files from which machines install.
+        missing_weights: the models of which the pool lacks pinned files.
     """
 
     path: str
@@ -85,6 +87,8 @@ class RestoreSummary(Struct, frozen=True):
     erased: int = 0
     revoked: int = 0
     lists: tuple[str, ...] = ()
+    lacks_mirror: bool = False
+    missing_weights: tuple[str, ...] = ()
 
 
 class _Rows:

@@ -1783,6 +1783,16 @@ pool-backup-done = The backup is in { $path }, complete and read again: { $size 
 pool-backup-not-due = The backup of the day is there already, or under way.
 pool-backup-deleted = Deleted, since newer ones are there: { $names }.
 pool-backup-left-out = Not in the backup, since too large: { $names }. Copy them by other means.
+pool-restore-lacking = { $mirror ->
+    [none] { $models ->
+        [none] Nothing is missing that members’ machines install and load. To renew it later:
+       *[other] The pinned weights of { $models } are missing, which no backup contains. Fetch them (without internet: --from and --folder):
+    }
+   *[lacks] { $models ->
+        [none] The mirror from which machines install is missing, which no backup contains. Fetch it (without internet: --from):
+       *[other] The mirror from which machines install and the pinned weights of { $models } are missing, which no backup contains. Fetch them (without internet: --from and --folder):
+    }
+}
 pool-restore-done =
     The pool “{ $name }” is in { $path }: { $files } files, { $rows ->
         [one] { $rows } row
@@ -1791,7 +1801,7 @@ pool-restore-done =
 
     1. If the pool still runs elsewhere, stop it there: two pools with the same keys disturb each other.
     2. If this machine has another address, let the name of the pool lead here.
-    3. Fetch what members’ machines install and load, which no backup contains (without internet: --from and --folder):
+    3. { $lacking }
         entraide pool mirror { $path }
     4. Start it:
         entraide pool run { $path }
@@ -1920,6 +1930,9 @@ node-left = The node { $node } has left: its identity is revoked, and erased fro
 node-bench-embeddings = Reads { $prefill } tokens/s for embeddings. The model writes no text.
 node-bench = Reads { $prefill } tokens/s; writes { $one } tokens/s alone, { $four } tokens/s for four at once.
 node-runs-already = An agent already runs in this folder (process { $pid }).
+node-run-begins = The agent of { $node } starts. Ctrl-C stops it; its log is { $log }.
+node-run-ends = The agent of { $node } has stopped.
+node-bench-begins = The engine starts, then its speed is measured. That takes a minute or two.
 node-status-stopped = { $node } is not working: its agent is not running. Start it with "entraide node run".
 node-status-starting = { $node } is not working yet: its engine is starting.
 node-status-benchmarking = { $node } is not working yet: it is measuring its speed.

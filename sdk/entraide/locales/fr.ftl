@@ -1784,6 +1784,16 @@ pool-backup-done = La sauvegarde est dans { $path }, complète et relue : { $si
 pool-backup-not-due = La sauvegarde du jour est déjà faite, ou en cours.
 pool-backup-deleted = Supprimées, car de plus récentes existent : { $names }.
 pool-backup-left-out = Absents de la sauvegarde, car trop gros : { $names }. Copiez-les par un autre moyen.
+pool-restore-lacking = { $mirror ->
+    [none] { $models ->
+        [none] Rien ne manque de ce que les machines des membres installent et chargent. Pour le mettre à jour plus tard :
+       *[other] Il manque les poids épinglés de { $models }, qu’aucune sauvegarde ne contient. Récupérez-les (sans internet : --from et --folder) :
+    }
+   *[lacks] { $models ->
+        [none] Il manque le miroir d’où les machines s’installent, qu’aucune sauvegarde ne contient. Récupérez-le (sans internet : --from) :
+       *[other] Il manque le miroir d’où les machines s’installent, et les poids épinglés de { $models } : aucune sauvegarde ne les contient. Récupérez-les (sans internet : --from et --folder) :
+    }
+}
 pool-restore-done =
     Le parc « { $name } » est dans { $path } : { $files } fichiers, { $rows ->
         [one] { $rows } ligne
@@ -1792,7 +1802,7 @@ pool-restore-done =
 
     1. Si le parc fonctionne encore ailleurs, arrêtez-le là-bas : deux parcs ayant les mêmes clés se gênent.
     2. Si cette machine a une autre adresse, faites mener ici le nom du parc.
-    3. Récupérez ce que les machines des membres installent et chargent, qu’aucune sauvegarde ne contient (sans internet : --from et --folder) :
+    3. { $lacking }
         entraide pool mirror { $path }
     4. Démarrez-le :
         entraide pool run { $path }
@@ -1921,6 +1931,9 @@ node-left = Le nœud { $node } est parti : son identité est révoquée et effa
 node-bench-embeddings = Lit { $prefill } jetons/s pour des plongements. Le modèle n’écrit pas de texte.
 node-bench = Lit { $prefill } jetons/s ; écrit { $one } jetons/s seul, { $four } jetons/s à quatre.
 node-runs-already = Un agent tourne déjà dans ce dossier (processus { $pid }).
+node-run-begins = L’agent de { $node } démarre. Ctrl-C l’arrête ; son journal technique est { $log }.
+node-run-ends = L’agent de { $node } s’est arrêté.
+node-bench-begins = Le moteur démarre, puis sa vitesse est mesurée. Cela prend une minute ou deux.
 node-status-stopped = { $node } ne travaille pas : son agent ne tourne pas. Démarrez-le avec « entraide node run ».
 node-status-starting = { $node } ne travaille pas encore : son moteur démarre.
 node-status-benchmarking = { $node } ne travaille pas encore : il mesure sa vitesse.
