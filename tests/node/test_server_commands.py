@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from entraide.event_loop import run_event_loop
 from entraide_node.engines import factory, mlx_front
 from entraide_node.engines.base import EngineProblem
 from entraide_node.engines.commands import problem_sentence
@@ -205,3 +206,17 @@ def test_mlx_serves_no_embeddings(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert ("engine_no_embeddings", "m") == (problem.code, problem.values["model"])
     for lang in ("fr", "en"):
         assert "vLLM" in problem_sentence(problem, lang)
+
+
+def test_a_server_starts_on_the_agents_event_loop(folder: Path) -> None:
+    """A server's process starts on the agent's event loop too; here, its Python is not there."""
+    options: dict[str, Any] = {
+        "alias": "m", "revision": "unknown", "python": folder / "python", "version": "1",
+    }  # fmt: skip
+
+    async def start() -> EngineProblem | None:
+        return await make_vllm(VllmConfig(weights=folder, **options)).start()
+
+    problem = run_event_loop(start())
+
+    assert isinstance(problem, EngineProblem)

@@ -155,7 +155,8 @@ async def spawn_module(
     process = await asyncio.create_subprocess_exec(
         *launcher, sys.executable, "-P", "-m", module,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE, limit=LINE_BYTES_MAX, env=env,
+        stderr=asyncio.subprocess.PIPE, limit=LINE_BYTES_MAX,
+        env=dict(env),  # uvloop takes no other mapping
         start_new_session=True,
     )  # fmt: skip
     assert process.stdin is not None
