@@ -6,8 +6,9 @@
 Sources of the pages in `docs/reference`: `errors.md` from the table of stable codes and the
 message catalogue; `explanations.md` from the catalogue, with example values; `cli.md` from the
 command line; `metrics.md` from the tables of metrics; `node-limits.md` from the scheduler's table
-of bounds; `limits.md` from the constants of all modules (`limits_page.py`); `http.md` and
-`http.fr.md` from the tables of the gateway (`http_reference.py`). In
+of bounds; `limits.md` from the constants of all modules (`limits_page.py`); `hardware.md` from the
+reports of machines (`hardware_page.py`); `http.md` and `http.fr.md` from the tables of the gateway
+(`http_reference.py`). In
 `docs/concepts/decisions.md` only the table of the placement rules is made, between
 `<!-- table: rules -->` and `<!-- end -->`.
 """
@@ -43,6 +44,7 @@ RULES_BLOCK = re.compile(r"(<!-- table: rules -->\n).*?(<!-- end -->)", re.DOTAL
 HTTP_PAGE = ROOT / "scripts/http_reference.py"
 LIMITS_PAGE = ROOT / "scripts/limits_page.py"
 FINDINGS_PAGE = ROOT / "scripts/findings_page.py"
+HARDWARE_PAGE = ROOT / "scripts/hardware_page.py"
 HIDDEN = {"--help"}
 
 METRICS: dict[str, tuple[MetricSpec, ...]] = {
@@ -408,6 +410,7 @@ def pages() -> dict[Path, str]:
     http_page = runpy.run_path(str(HTTP_PAGE))["http_page"]
     all_limits_page = runpy.run_path(str(LIMITS_PAGE))["limits_page"]
     findings = runpy.run_path(str(FINDINGS_PAGE))
+    hardware_page = runpy.run_path(str(HARDWARE_PAGE))["hardware_page"]
     return {
         DECISIONS: decisions_page(),
         PAGES / "errors.md": errors_page(),
@@ -418,6 +421,7 @@ def pages() -> dict[Path, str]:
         PAGES / "metrics.md": metrics_page(),
         PAGES / "node-limits.md": limits_page(),
         PAGES / "limits.md": all_limits_page(),
+        PAGES / "hardware.md": hardware_page(),
         PAGES / "findings.md": findings["findings_page"](),
         ROOT / "deploy/prometheus/findings.yaml": findings["alert_rules"](),
     }

@@ -273,6 +273,24 @@ def _add_report_commands(app: typer.Typer, lang: str) -> None:
 
         raise typer.Exit(print_hardware(lang, as_json=json))
 
+    @app.command(help=i18n.text("help-node-selftest", lang))
+    def selftest(
+        out: Annotated[
+            Path | None,
+            typer.Option("--out", metavar="FILE", help=i18n.text("opt-node-selftest-out", lang)),
+        ] = None,
+        read: Annotated[
+            Path | None,
+            typer.Option("--read", metavar="FILE", help=i18n.text("opt-node-selftest-read", lang)),
+        ] = None,
+        json: JsonOption = False,
+    ) -> None:
+        from entraide_node.selftest.cli_output import print_report, print_selftest
+
+        if read is not None:
+            raise typer.Exit(print_report(read, lang, as_json=json))
+        raise typer.Exit(print_selftest(lang, out=out, as_json=json))
+
 
 def _node_folder(folder: Path | None) -> Path:
     """The given folder, else the default folder of this machine."""

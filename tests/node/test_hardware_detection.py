@@ -12,12 +12,13 @@ from entraide_node.hardware_detection import (
     amd_gpus,
     available_memory_bytes,
     detect_hardware,
-    has_battery_under,
-    has_thermals_under,
+    has_battery,
+    has_thermals,
     nvidia_gpus,
     parse_cpuinfo,
     parse_mac_profile,
 )
+from entraide_node.hardware_text import HARDWARE_FILES, NvidiaCard, read_system_files
 
 GIB = 1024**3
 
@@ -70,9 +71,11 @@ def test_memory(name: str) -> None:
 
 def test_nvidia() -> None:
     """A card has its own memory; a card of a unified machine uses the machine's."""
-    (desktop,) = nvidia_gpus((("NVIDIA GeForce RTX 4090", 24 * GIB),), memory_bytes=64 * GIB)
-    (spark,) = nvidia_gpus((("NVIDIA GB10", None),), memory_bytes=128 * GIB)
-    (orin,) = nvidia_gpus((("Orin (nvgpu)", 60 * GIB),), memory_bytes=61 * GIB)
+    (desktop,) = nvidia_gpus(
+        (NvidiaCard("NVIDIA GeForce RTX 4090", 24 * GIB),), memory_bytes=64 * GIB
+    )
+    (spark,) = nvidia_gpus((NvidiaCard("NVIDIA GB10", None),), memory_bytes=128 * GIB)
+    (orin,) = nvidia_gpus((NvidiaCard("Orin (nvgpu)", 60 * GIB),), memory_bytes=61 * GIB)
 
     assert (Gpu("nvidia", "NVIDIA GeForce RTX 4090", 24 * GIB), False) == both(desktop)
     assert (Gpu("nvidia", "NVIDIA GB10", 128 * GIB), True) == both(spark)
@@ -83,11 +86,17 @@ def both(found: object) -> tuple[object, ...]:
     return msgspec.structs.astuple(found)  # type: ignore[arg-type]
 
 
+def files_of(root: Path) -> dict[str, str]:
+    """What detection reads of a system whose files lie in a folder."""
+    return read_system_files(HARDWARE_FILES, root=root)
+
+
 def card(
-    drm: Path, number: int, *, vram: int, gtt: int, vendor: str = "0x1002", name: str = "",
+    root: Path, number: int, *, vram: int, gtt: int, vendor: str = "0x1002", name: str = "",
     minor: int = 128,
 ) -> None:  # fmt: skip
     """A graphics card as the kernel shows it."""
+    drm = root / "sys/class/drm"
     device = drm / f"card{number}" / "device"
     (device / "drm" / f"renderD{minor}").mkdir(parents=True)
     said = {"vendor": vendor, "device": "0x744c", "mem_info_vram_total": str(vram),
@@ -103,7 +112,7 @@ def test_amd_card(tmp_path: Path) -> None:
     """A card of AMD is found with its own memory; a card of another maker is not."""
     card(tmp_path, 0, vram=1 * GIB, gtt=1 * GIB, vendor="0x8086")
     card(tmp_path, 1, vram=24 * GIB, gtt=32 * GIB, name="AMD Radeon RX 7900 XTX", minor=129)
-    (gpu,) = amd_gpus(tmp_path, tmp_path / "none")
+    (gpu,) = amd_gpus(files_of(tmp_path))
 
     assert (Gpu("amd", "AMD Radeon RX 7900 XTX", 24 * GIB), False) == both(gpu)
 
@@ -113,11 +122,11 @@ def test_amd_integrated(tmp_path: Path) -> None:
     small, large = tmp_path / "small", tmp_path / "large"
     card(small, 0, vram=GIB // 2, gtt=15 * GIB)
     card(large, 0, vram=64 * GIB, gtt=31 * GIB, minor=128)
-    properties = tmp_path / "kfd" / "1" / "properties"
+    properties = large / "sys/class/kfd/kfd/topology/nodes/1/properties"
     properties.parent.mkdir(parents=True)
     properties.write_text("cpu_cores_count 32\nsimd_count 80\ndrm_render_minor 128\n", "ascii")
-    (by_size,) = amd_gpus(small, tmp_path / "none")
-    (by_driver,) = amd_gpus(large, tmp_path / "kfd")
+    (by_size,) = amd_gpus(files_of(small))
+    (by_driver,) = amd_gpus(files_of(large))
 
     assert (Gpu("amd", "AMD 0x744c", 15 * GIB + GIB // 2), True) == both(by_size)
     assert (Gpu("amd", "AMD 0x744c", 95 * GIB), True) == both(by_driver)
@@ -149,26 +158,27 @@ def test_macs(name: str) -> None:
 
 def test_batteries(tmp_path: Path) -> None:
     """A machine's own battery counts, a mouse's or a mains adapter does not."""
+    supplies = tmp_path / "sys/class/power_supply"
     for name, kind, scope in (("AC", "Mains", ""), ("hid-mouse", "Battery", "Device")):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "type").write_text(f"{kind}\n", "ascii")
-        (tmp_path / name / "scope").write_text(f"{scope}\n", "ascii")
-    before = has_battery_under(tmp_path)
-    (tmp_path / "BAT0").mkdir()
-    (tmp_path / "BAT0" / "type").write_text("Battery\n", "ascii")
+        (supplies / name).mkdir(parents=True)
+        (supplies / name / "type").write_text(f"{kind}\n", "ascii")
+        (supplies / name / "scope").write_text(f"{scope}\n", "ascii")
+    before = has_battery(files_of(tmp_path))
+    (supplies / "BAT0").mkdir()
+    (supplies / "BAT0" / "type").write_text("Battery\n", "ascii")
 
-    assert (False, True) == (before, has_battery_under(tmp_path))
+    assert (False, True) == (before, has_battery(files_of(tmp_path)))
 
 
 def test_thermals(tmp_path: Path) -> None:
     """A sensor counts if its file holds a number."""
-    zone = tmp_path / "thermal_zone0"
-    zone.mkdir()
+    zone = tmp_path / "sys/class/thermal/thermal_zone0"
+    zone.mkdir(parents=True)
     (zone / "temp").write_text("", "ascii")
-    before = has_thermals_under(tmp_path)
+    before = has_thermals(files_of(tmp_path))
     (zone / "temp").write_text("41000\n", "ascii")
 
-    assert (False, True) == (before, has_thermals_under(tmp_path))
+    assert (False, True) == (before, has_thermals(files_of(tmp_path)))
 
 
 def test_this_machine() -> None:

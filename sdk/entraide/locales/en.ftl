@@ -3696,6 +3696,7 @@ meter-fault-too_high = its reading is more than the machine can draw
 meter-fault-nothing = its reading does not change when the machine works
 meter-fault-unmoved = its reading is the same when the machine is idle and when it works
 meter-fault-not_allowed = only root may read it
+meter-fault-still = its value did not change while it was read
 meter-fault-gone = the device is no longer there
 meter-fault-unreachable = it cannot be reached
 meter-fault-refused = access is refused: check the token or the password
@@ -5094,3 +5095,79 @@ error-release_frozen = The signatures of the release in { $source } have expired
 error-release_format = The release in { $source } has a form that this program does not know ({ $problem }). Nothing was installed. Install a version between the two first.
 error-release_unreachable = The release in { $source } cannot be read or copied: { $problem }. Nothing was installed. Check the source and the free space, then try again.
 error-release_root_refused = "{ $root }" is no fingerprint of a root. Write "sha256:" and 64 digits from 0 to 9 and letters from a to f.
+
+## The self-test of a machine (entraide node selftest).
+
+help-node-selftest = Try this machine for about five minutes and change nothing on it: chip, memory, engines, energy counters, idle time, battery, service, sleep and sandbox; write a report without personal data.
+opt-node-selftest-out = Write the report into this file, which must not be there yet.
+opt-node-selftest-read = Try nothing: check the report in this file and show it.
+node-selftest-step-machine = The machine, and what its system offers…
+node-selftest-step-idle = The energy counters, then { $idle_s } of idle time: do not use the machine, if possible…
+node-selftest-step-engine = The engine { $engine }, with a small model…
+node-selftest-problem = { $engine }: { $problem }
+node-selftest-exists = { $file } is there already and is not replaced. Name another file.
+node-selftest-no-folder = The folder { $folder } is not there: create it, or name a file in another folder.
+node-selftest-unwritten = The report cannot be written to { $file } ({ $detail }). Name a file in a folder where you may write.
+node-selftest-written = The report is in { $file }. It holds no name, serial number, address or path; read it before you send it.
+node-selftest-idle = Idle for { $took_s }, its processors were { $load } % busy{ $temperature ->
+    [none] .
+   *[other] , at { $temperature } °C.
+}
+node-selftest-busy = Other programs were at work, so the speeds are too low. Try again when the machine is idle.
+node-selftest-no-meter = It has no energy counter that the agent can read.
+node-selftest-meter = Energy meter, { $meter }: { $update ->
+    [none] {""}
+   *[other] its value changes every { $update } ms; {""}
+}{ $idle_w ->
+    [none] no reading of the idle time
+   *[other] { $idle_w } when idle
+}.
+node-selftest-meter-fault = Energy meter, { $meter }: { $fault }.
+node-selftest-engine = The engine { $engine } { $version } is ready after { $start_s } with { $model }; it reads { $prefill } tokens/s, writes { $one } tokens/s alone, { $four } tokens/s for four at once{ $busy_w ->
+    [none] .
+   *[other] , at { $busy_w }.
+}
+node-selftest-engine-problem = The engine { $engine } could not be tried ({ $code }).
+node-selftest-battery = Its battery is charged to { $charge } %{ $plugged ->
+    [true] , plugged in.
+    [false] , not plugged in.
+   *[other] .
+}
+node-selftest-heat = { $throttled ->
+    [true] The system slows it down for heat.
+   *[other] The system does not slow it down for heat.
+}
+node-selftest-service = { $manager ->
+    [none] Nothing here would run the agent as a service of this account.
+   *[other] { $manager } would run the agent as a service of this account{ $lingers ->
+        [true] .
+       *[other] , until its owner logs out.
+    }
+}
+node-selftest-sleep = { $lock ->
+    [none] Nothing here keeps it awake while it works
+   *[other] { $lock } keeps it awake while it works
+}; { $can_sleep ->
+    [yes] this account may put it to sleep
+    [challenge] putting it to sleep takes a password
+    [no] this account may not put it to sleep
+    [na] it cannot sleep
+   *[other] the system does not say whether it can sleep
+}; { $wake_timer ->
+    [true] a clock can wake it
+   *[other] no clock can wake it
+}{ $wake_network ->
+    [0] .
+    [one] , and so can a network card.
+   *[other] , and so can { $wake_network } network cards.
+}
+node-report-valid = The report is valid; it is of { $day } (UTC).
+node-report-unread = The report { $file } cannot be read ({ $detail }).
+node-report-too-large = { $file } is too large for a self-test report. Make a new one with "entraide node selftest --out FILE".
+node-report-not = { $file } is no self-test report ({ $detail }). Make one with "entraide node selftest --out FILE".
+node-report-holds-more = { $file } holds something that a self-test does not write{ $detail ->
+    [none] {""}
+   *[other] , under { $detail }
+}: it is refused, because that may be personal. Do not send this file; make a new one with "entraide node selftest --out FILE".
+node-report-personal = { $file } has the name of this machine or of this account. Do not send this file; make a new one with "entraide node selftest --out FILE".
+node-report-differs = In { $file }, the hardware is not what the system said of it: the file was changed, or another version of Entraide wrote it. Make a new one with this version.

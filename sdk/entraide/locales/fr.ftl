@@ -3703,6 +3703,7 @@ meter-fault-too_high = son relevé dépasse ce que la machine peut consommer
 meter-fault-nothing = son relevé ne change pas quand la machine travaille
 meter-fault-unmoved = son relevé est le même au repos et au travail
 meter-fault-not_allowed = seul root y a accès
+meter-fault-still = sa valeur n’a pas changé pendant la lecture
 meter-fault-gone = l’appareil n’est plus là
 meter-fault-unreachable = l’appareil est injoignable
 meter-fault-refused = l’accès est refusé : vérifiez la clé d’accès ou le mot de passe
@@ -5104,3 +5105,79 @@ error-release_frozen = Les signatures de la version publiée dans { $source } so
 error-release_format = La version publiée dans { $source } a une forme que ce programme ne connaît pas ({ $problem }). Rien n’a été installé. Installez d’abord une version entre les deux.
 error-release_unreachable = La version publiée dans { $source } ne peut pas être lue ou copiée : { $problem }. Rien n’a été installé. Vérifiez la source et l’espace libre, puis recommencez.
 error-release_root_refused = « { $root } » n’est pas une empreinte de racine. Écrivez sha256, un deux-points, puis 64 chiffres de 0 à 9 ou lettres de a à f.
+
+## L’autotest d’une machine (entraide node selftest).
+
+help-node-selftest = Essayer cette machine en cinq minutes environ, sans rien y changer : puce, mémoire, moteurs, compteurs, repos, batterie, service, veille et bac à sable ; écrire un rapport sans données personnelles.
+opt-node-selftest-out = Écrire le rapport dans ce fichier, qui ne doit pas encore exister.
+opt-node-selftest-read = N’essayer rien : vérifier le rapport de ce fichier et l’afficher.
+node-selftest-step-machine = La machine et ce qu’offre son système…
+node-selftest-step-idle = Les compteurs, puis { $idle_s } de repos : n’utilisez pas la machine, si possible…
+node-selftest-step-engine = Le moteur { $engine }, avec un petit modèle…
+node-selftest-problem = { $engine } : { $problem }
+node-selftest-exists = { $file } existe déjà et n’est pas remplacé. Nommez un autre fichier.
+node-selftest-no-folder = Le dossier { $folder } n’existe pas : créez-le, ou nommez un fichier dans un autre dossier.
+node-selftest-unwritten = Le rapport ne peut pas être écrit dans { $file } ({ $detail }). Nommez un fichier dans un dossier où vous pouvez écrire.
+node-selftest-written = Le rapport est dans { $file }. Il ne contient ni nom, ni numéro de série, ni adresse, ni chemin ; lisez-le avant de l’envoyer.
+node-selftest-idle = Au repos pendant { $took_s }, ses processeurs étaient occupés à { $load } %{ $temperature ->
+    [none] .
+   *[other] , à { $temperature } °C.
+}
+node-selftest-busy = D’autres programmes travaillaient : les vitesses sont trop basses. Recommencez quand la machine est au repos.
+node-selftest-no-meter = Elle n’a pas de compteur d’énergie que l’agent puisse lire.
+node-selftest-meter = Compteur, { $meter } : { $update ->
+    [none] {""}
+   *[other] sa valeur change toutes les { $update } ms ; {""}
+}{ $idle_w ->
+    [none] sans mesure au repos
+   *[other] { $idle_w } au repos
+}.
+node-selftest-meter-fault = Compteur, { $meter } : { $fault }.
+node-selftest-engine = Le moteur { $engine } { $version } est prêt en { $start_s } avec { $model } ; il lit { $prefill } jetons/s, en écrit { $one } seul, { $four } à quatre{ $busy_w ->
+    [none] .
+   *[other] , à { $busy_w }.
+}
+node-selftest-engine-problem = Le moteur { $engine } n’a pas pu être essayé ({ $code }).
+node-selftest-battery = Sa batterie est à { $charge } %{ $plugged ->
+    [true] , sur le secteur.
+    [false] , débranchée.
+   *[other] .
+}
+node-selftest-heat = { $throttled ->
+    [true] Le système la ralentit à cause de la chaleur.
+   *[other] Le système ne la ralentit pas à cause de la chaleur.
+}
+node-selftest-service = { $manager ->
+    [none] Rien n’y lancerait l’agent comme service de ce compte.
+   *[other] { $manager } y lancerait l’agent comme service de ce compte{ $lingers ->
+        [true] .
+       *[other] , jusqu’à la fermeture de la session.
+    }
+}
+node-selftest-sleep = { $lock ->
+    [none] Rien n’y empêche la veille pendant le travail
+   *[other] { $lock } y empêche la veille pendant le travail
+} ; { $can_sleep ->
+    [yes] ce compte peut la mettre en veille
+    [challenge] la mettre en veille demande un mot de passe
+    [no] ce compte ne peut pas la mettre en veille
+    [na] elle ne peut pas se mettre en veille
+   *[other] le système ne dit pas si elle peut se mettre en veille
+} ; { $wake_timer ->
+    [true] une horloge peut la réveiller
+   *[other] aucune horloge ne peut la réveiller
+}{ $wake_network ->
+    [0] .
+    [one] , une carte Ethernet ou Wi-Fi aussi.
+   *[other] , { $wake_network } cartes Ethernet ou Wi-Fi aussi.
+}
+node-report-valid = Le rapport est valable ; il est du { $day } (UTC).
+node-report-unread = Le rapport { $file } ne peut pas être lu ({ $detail }).
+node-report-too-large = { $file } est trop grand pour un rapport d’autotest. Faites-en un nouveau avec « entraide node selftest --out FICHIER ».
+node-report-not = { $file } n’est pas un rapport d’autotest ({ $detail }). Faites-en un avec « entraide node selftest --out FICHIER ».
+node-report-holds-more = { $file } contient autre chose que ce qu’écrit un autotest{ $detail ->
+    [none] {""}
+   *[other] , sous { $detail }
+} : il est refusé, parce que cela peut être personnel. N’envoyez pas ce fichier ; faites-en un nouveau avec « entraide node selftest --out FICHIER ».
+node-report-personal = { $file } contient le nom de cette machine ou de ce compte. N’envoyez pas ce fichier ; faites-en un nouveau avec « entraide node selftest --out FICHIER ».
+node-report-differs = Dans { $file }, le matériel ne correspond pas à ce que le système en a dit : le fichier a été modifié, ou une autre version d’Entraide l’a écrit. Faites-en un nouveau avec cette version.

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.hostile.decoders.case import Case
 from tests.hostile.decoders.of_pool import FULL_CHAT, from_file
 from tests.hostile.mutations import binary_like, json_like, text_like
+from tests.node.selftest_samples import APPLE, LINUX, make_report
 
 from entraide.catalogue.chat_template import read_template
 from entraide.catalogue.gguf import NotGguf, expected_bytes, read_header
@@ -42,6 +43,7 @@ from entraide_node.engines.sse import EventReader, EventTooLong
 from entraide_node.engines.stream_run import StreamRun, parse_request
 from entraide_node.idle_detection.x11 import find_cookie
 from entraide_node.owner import terms_file
+from entraide_node.selftest.report import decode_report, encode_report
 
 EXPRESSIONS = ("POWER.x", "ENERGY.Power", "sum(a)", "avg(@)", "to_number(a)", "max_by(a, &b)")
 
@@ -318,6 +320,15 @@ CASES: dict[str, Case] = {
         text_like(JWT),
         (ValueError,),
         ("entraide.wire.nats:read_claims",),
+    ),
+    "a self-test report": Case(
+        lambda data, _: decode_report(data),
+        json_like(*(encode_report(make_report(text)) for text in (LINUX, APPLE))),
+        (),
+        (
+            "entraide_node.selftest.report:",
+            "entraide_node.selftest.excerpts:keep_mac_profile",
+        ),
     ),
     "an X11 authority file": Case(
         lambda data, _: find_cookie(data, 0),
