@@ -24,6 +24,7 @@ from tests.integration.nats_support import running_pool
 from tests.scheduler.pool_support import MODEL, RunningScheduler, running_scheduler
 from tests.waiting import eventually
 
+from entraide.wire.bus_connection import BusConnection
 from entraide_node import run_manager, sleep_inhibitor
 from entraide_node.agent import Agent
 from entraide_node.config import LlamaCpp
@@ -206,6 +207,7 @@ async def running_node(scheduler: RunningScheduler, folder: Path) -> AsyncIterat
     agent = Agent(config, machine=machine, model_source=CatalogueSource(config))
     work = asyncio.create_task(agent.run())
     await eventually(lambda: scheduler.state("n1") == "live")
+    await eventually(lambda: agent._catalogue_asked_s > 0.0)
     try:
         yield agent
     finally:
@@ -238,6 +240,21 @@ def held_heartbeats(agent: Agent) -> Iterator[None]:
         yield
 
 
+async def pass_on(sender: BusConnection, receiver: BusConnection) -> None:
+    """Waits until a connection's reader has read what another one has sent."""
+    await sender.flush()
+    await receiver.flush()
+    await eventually(lambda: not any(each.pending_msgs for each in receiver._subs.values()))
+
+
+async def read_messages_underway(scheduler: RunningScheduler, agent: Agent) -> None:
+    """Waits until scheduler and agent have read what was sent before, which would be traced."""
+    bus, of_agent = scheduler.service.parts.bus, agent._bus._connection
+    assert isinstance(of_agent, BusConnection)
+    await pass_on(of_agent, bus)
+    await pass_on(bus, of_agent)
+
+
 async def trace_requests(folder: Path, tracer: CallTracer) -> list[list[Call]]:
     """The first calls of each request, from its connection until its receipt is settled."""
     traces = []
@@ -249,6 +266,7 @@ async def trace_requests(folder: Path, tracer: CallTracer) -> list[list[Call]]:
         for _ in range(REQUESTS):
             key = await scheduler.operator.key()  # a new one, which the gateway has to look up
             with held_heartbeats(agent):
+                await read_messages_underway(scheduler, agent)
                 tracer.start()
                 await ask(scheduler, key)
                 await eventually(lambda: not agent._reports)  # the scheduler has settled the job
