@@ -10,6 +10,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -351,3 +352,33 @@ def test_platform_without_a_build_is_named(
 
     assert (1, True) == (status, sentence in said), said
     assert ["install.sh"] == [each.name for each in (tmp_path / "home").iterdir()]
+
+
+def test_newer_build_replaces_the_older(builds: Path, tmp_path: Path) -> None:
+    """The environment moves to the newer build; the older stays while an engine runs on it."""
+    data = tmp_path / "entraide"
+    (archive,) = builds.glob("*.tar.gz")
+    for name in ("older", "newer"):
+        (data / "python" / name).mkdir(parents=True)
+        unpack = ("tar", "-xzf", archive, "-C", data / "python" / name, "--strip-components=1")
+        subprocess.run(unpack, check=True)
+    for name in ("environment", "engines/mlx"):
+        make = (data / "python/older/bin/python3", "-m", "venv", "--without-pip", data / name)
+        subprocess.run(make, check=True)
+    script = files("entraide_scheduler.gateway.machines") / "install.sh"
+    functions = script.read_text("utf-8").removesuffix('main "$@"\n')
+
+    def call(function: str, own: str) -> bool:
+        places = f"data={data} pythons=$data/python environment=$data/environment target={TARGET}"
+        lines = f"{functions}\n{places} own={own and f'$pythons/{own}'}\n{function}\n"
+        return not subprocess.run(["sh", "-c", lines], check=False).returncode
+
+    fits = [call("environment_fits", own) for own in ("older", "newer", "")]
+    kept = []
+    for gone in ("", "environment", "engines"):
+        shutil.rmtree(data / (gone or "none"), ignore_errors=True)
+        assert call("remove_other_builds", "newer")
+        kept.append(sorted(each.name for each in (data / "python").iterdir()))
+
+    assert [True, False, False] == fits
+    assert [["newer", "older"], ["newer", "older"], ["newer"]] == kept
