@@ -24,10 +24,16 @@ export async function chooseLang(chosen: Lang): Promise<void> {
   setLang(chosen);
   if (!session.peek()) return;
   try {
-    session.value = await take(api.PATCH("/v1/session", { body: { lang: chosen, project: null } }));
+    session.value = await take(api.PATCH("/v1/session", { body: { lang: chosen, project: null, machine_mail: null } }));
   } catch (problem) {
     if (!(problem instanceof ApiError)) throw problem; // refused: the choice holds on this page
   }
+}
+
+/** Chooses whether the pool writes to the person when something is wrong with the co-op's machines. */
+export async function chooseMachineMail(wanted: boolean): Promise<void> {
+  const body = { lang: null, project: null, machine_mail: wanted };
+  session.value = await take(api.PATCH("/v1/session", { body }));
 }
 
 /** Asks, in a new start, to be opened from a session that the person had before. */

@@ -36,7 +36,8 @@ from entraide_scheduler.nodes import (
     PoolFacts,
     UnrecordedKeys,
 )
-from entraide_scheduler.notifications import Notifier, Pool
+from entraide_scheduler.notifications import READERS_MAX, Notifier, Pool, Reader
+from entraide_scheduler.store import people
 from entraide_scheduler.store.closed_files import ClosedFiles
 from entraide_scheduler.store.members import number_node
 from entraide_scheduler.store.rows import PolicyRow
@@ -139,7 +140,7 @@ def make_grid_sources(
 def make_notifier(
     parts: Parts, config: SchedulerConfig, watched: Callable[[], Sequence[Finding]]
 ) -> Notifier:
-    """Returns what tells the recipients of ``notify.toml``, once it is started.
+    """Returns what tells the operator and the lenders of findings, once it is started.
 
     Args:
         parts: of the service.
@@ -151,9 +152,19 @@ def make_notifier(
         url = config.http.public or parts.gateway.url
         return Pool(config.pool, url, lang_of(config.lang), config.timezone)
 
+    async def read_readers() -> list[Reader]:
+        rows = await parts.store.read(lambda c: people.list_machine_readers(c, READERS_MAX))
+        return [
+            Reader(row.person, row.coop, row.email, row.lang)
+            for row in rows
+            if row.may_have_machine_mail
+        ]
+
     return Notifier(
-        Path(config.dir), config.smtp, pool=describe_pool, watched=watched, now=parts.driver.now
-    )
+        Path(config.dir), config.smtp, pool=describe_pool, watched=watched,
+        coops=lambda: {row.node: row.coop for row in parts.registry.list_nodes()},
+        read_readers=read_readers, now=parts.driver.now,
+    )  # fmt: skip
 
 
 def make_enrolment(

@@ -14,9 +14,9 @@ from tests.cases import all_cases
 from tests.scheduler.test_signin_letters import Letters, config, mail_server
 
 from entraide.errors import EntraideError
-from entraide_scheduler.config import load_notify_config
+from entraide_scheduler.config import SmtpConfig, load_notify_config
 from entraide_scheduler.findings import Finding, finding
-from entraide_scheduler.notifications import Notifier, Pool, list_senders, send_trial
+from entraide_scheduler.notifications import Notifier, Pool, Reader, list_senders, send_trial
 
 KEY = bytes(range(32))
 POOL = Pool("Parc du Nord", "https://parc.example.coop", "fr", "America/Toronto")
@@ -39,6 +39,28 @@ class Receiver:
         return web.Response(status=self.status, headers={"location": str(request.url)})
 
 
+def make_notifier(
+    home: Path,
+    smtp: SmtpConfig | None,
+    present: list[Finding],
+    now: float,
+    *,
+    coops: dict[str, str] | None = None,
+    readers: list[Reader] | None = None,
+) -> Notifier:
+    """Returns a notifier as after a restart; without ``readers`` those cannot be read."""
+
+    async def read_readers() -> list[Reader]:
+        if readers is None:
+            raise OSError("away")
+        return readers
+
+    return Notifier(
+        home, smtp, pool=lambda: POOL, watched=lambda: present, coops=lambda: coops or {},
+        read_readers=read_readers, now=lambda: now,
+    )  # fmt: skip
+
+
 async def test_begin_and_end_are_told_once_over_restarts_and_failures(tmp_path: Path) -> None:
     """A notifier that is replaced by a new one goes on from the disk; a redirect is a failure."""
     letters, receiver, now = Letters(), Receiver(), [1_000_000.0]
@@ -52,8 +74,7 @@ async def test_begin_and_end_are_told_once_over_restarts_and_failures(tmp_path: 
 
         async def step(after_s: float) -> Notifier:
             now[0] += after_s
-            notifier = Notifier(tmp_path, config(port), pool=lambda: POOL,
-                                watched=lambda: present, now=lambda: now[0])  # fmt: skip
+            notifier = make_notifier(tmp_path, config(port), present, now[0])
             await notifier._step()
             return notifier
 
@@ -107,9 +128,7 @@ async def test_more_than_so_many_messages_an_hour_are_counted(tmp_path: Path) ->
         async def step(*nodes: str, after_s: float = 70.0) -> int:
             now[0] += after_s
             present[:] = [finding("node-waiting", node=node, coop="alpha") for node in nodes]
-            notifier = Notifier(tmp_path, config(port), pool=lambda: POOL,
-                                watched=lambda: present, now=lambda: now[0])  # fmt: skip
-            await notifier._step()
+            await make_notifier(tmp_path, config(port), present, now[0])._step()
             return len(letters.received)
 
         within = [await step("n1"), await step("n1", "n2"), await step("n1"), await step("n1")]

@@ -7,6 +7,8 @@ import { clockTime, lang, list, number, t } from "../i18n.ts";
 import { Loading } from "../parts/loading.tsx";
 import { NeedsSignIn } from "../parts/needs_sign_in.tsx";
 import { dotOf } from "../pool/changes.ts";
+import { session } from "../session.ts";
+import { chooseMachineMail } from "../signin.ts";
 import "../coop/coop.css";
 
 const READ_EVERY_MS = 15_000;
@@ -45,6 +47,7 @@ function Own() {
     <div class="coop">
       <h1>{t("view-machine")}</h1>
       <p class="soft machine-means">{t("machine-page-means")}</p>
+      <MachineMail />
       <p role="alert" class={problem ? "notice bad" : "unseen"}>
         {problem ? sentenceOf(problem) : ""}
       </p>
@@ -61,6 +64,41 @@ function Own() {
     </div>
   );
 }
+
+/** Whether the pool writes to the person about these machines: the person's own choice. */
+function MachineMail() {
+  const [problem, setProblem] = useState<unknown>(null);
+  const own = session.value;
+  if (!own || !mayBeTold(own.person.role)) return null;
+  if (own.machine_mail === null) return <p class="soft machine-mail">{t("machine-mail-not")}</p>;
+  const choose = async (wanted: boolean) => {
+    setProblem(null);
+    try {
+      await chooseMachineMail(wanted);
+    } catch (caught) {
+      setProblem(caught);
+    }
+  };
+  return (
+    <>
+      <p class="machine-mail">
+        <label>
+          <input
+            type="checkbox"
+            checked={own.machine_mail}
+            onChange={(change) => void choose(change.currentTarget.checked)}
+          />{" "}
+          {t("machine-mail")}
+        </label>
+      </p>
+      <p role="alert" class={problem ? "notice bad" : "unseen"}>
+        {problem ? sentenceOf(problem) : ""}
+      </p>
+    </>
+  );
+}
+
+const mayBeTold = (role: string) => role === "coop_admin" || role === "operator";
 
 function One({ machine, month }: { machine: OwnMachine; month: string }) {
   const { node, now, site, zone_name } = machine;

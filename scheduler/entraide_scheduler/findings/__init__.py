@@ -8,6 +8,7 @@ too short a time to be seen, ``starts`` the ends of a process that nobody asked 
 """
 
 from entraide_scheduler.findings.finding import (
+    SENTENCES,
     Finding,
     Report,
     Value,
@@ -26,6 +27,7 @@ from entraide_scheduler.findings.starts import note_breaks, note_end, note_start
 __all__ = [
     "KINDS",
     "RECENT_S",
+    "SENTENCES",
     "STARTS_FILES",
     "WATCHED",
     "Finding",

@@ -11,6 +11,7 @@ from entraide.printable import printable
 from entraide_scheduler.findings.kinds import KINDS, Severity
 
 NAMES_MAX = 10
+SENTENCES = "pool-doctor"  # begin of the codes of the operator's sentences
 
 Value = str | int | float
 
@@ -24,6 +25,7 @@ class Finding(Struct, frozen=True):
         values: names and numbers in the sentence.
         problem: code of an error with a sentence of its own, or "".
         watched: whether the running scheduler has found it.
+        machines: the nodes that it concerns, of those kinds that concern some.
     """
 
     code: str
@@ -31,6 +33,7 @@ class Finding(Struct, frozen=True):
     values: dict[str, Value] = {}
     problem: str = ""
     watched: bool = False
+    machines: tuple[str, ...] = ()
 
     @property
     def severity(self) -> Severity:
@@ -103,9 +106,15 @@ def _word(value: Value, lang: str) -> Value:
             return value
 
 
-def report(fault: Finding, lang: str) -> Report:
-    """Returns a finding, or a check that has passed, with its sentence and its remedy."""
-    code = f"pool-doctor-{fault.code}"
+def report(fault: Finding, lang: str, sentences: str = SENTENCES) -> Report:
+    """Returns a finding, or a check that has passed, with its sentence and its remedy.
+
+    Args:
+        fault: what was found.
+        lang: ``fr`` or ``en``.
+        sentences: begin of the codes of the sentences.
+    """
+    code = f"{sentences}-{fault.code}"
     values = {key: _word(value, lang) for key, value in fault.values.items()}
     remedy = ""
     if fault.problem:

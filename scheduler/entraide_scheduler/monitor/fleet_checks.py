@@ -10,7 +10,7 @@ from entraide.types import Lending, NodeState
 from entraide.versions import is_older
 from entraide_scheduler.core.records import SenderKind
 from entraide_scheduler.core.views import NodeView, QuarantineView
-from entraide_scheduler.findings import Finding, Occurrences, Sort, finding, listed
+from entraide_scheduler.findings import Finding, Occurrences, Sort, Value, finding, listed
 from entraide_scheduler.gateways import GatewayStatus
 from entraide_scheduler.nodes import LoadRefusal
 from entraide_scheduler.store.rows import NodeRow
@@ -80,18 +80,25 @@ def check_quarantines(
         coops: the co-op of each sender, as far as it is known.
     """
     for view in quarantines[:LINES_MAX]:
-        words = {view.kind.value: view.name, "coop": coops.get((view.kind, view.name), "")}
-        detail = {"quarantine": view.reason, "detail": view.detail or "none"}
-        yield Finding(f"{view.kind.value}-quarantined", view.since, {**words, **detail})
+        values: dict[str, Value] = {
+            view.kind.value: view.name,
+            "coop": coops.get((view.kind, view.name), ""),
+            "quarantine": view.reason,
+            "detail": view.detail or "none",
+        }
+        machines = (view.name,) if view.kind is SenderKind.NODE else ()
+        yield Finding(f"{view.kind.value}-quarantined", view.since, values, machines=machines)
 
 
 def _of_node(kind: str, node: str, coop: str, since: float = 0.0, /, **words: str) -> Finding:
-    return structs.replace(finding(kind, node=node, coop=coop, **words), since=since)
+    about = finding(kind, node=node, coop=coop, **words)
+    return structs.replace(about, since=since, machines=(node,))
 
 
 def _named(code: str, nodes: Collection[str], **values: str | int) -> Iterator[Finding]:
     if nodes:
-        yield finding(code, nodes=listed(sorted(nodes)), **values)
+        named = finding(code, nodes=listed(sorted(nodes)), **values)
+        yield structs.replace(named, machines=tuple(sorted(nodes)))
 
 
 def _accepts_work(view: NodeView) -> bool:

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import ssl
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -24,9 +25,13 @@ from entraide_scheduler.config import (
     WebhookConfig,
     read_secret,
 )
+from entraide_scheduler.findings import Severity
 from entraide_scheduler.gateway.signin import SmtpMailer
-from entraide_scheduler.notifications.plan import FindingChanges
+from entraide_scheduler.notifications.lenders import Reader
+from entraide_scheduler.notifications.plan import Audience, FindingChanges
 from entraide_scheduler.notifications.text import (
+    LENDER,
+    OPERATOR,
     Pool,
     write_body,
     write_letter,
@@ -37,6 +42,7 @@ TIMEOUT_S = 10.0
 BODY_BYTES_MAX = 256 * 1024
 PROBLEM_CHARS_MAX = 200
 OK_STATUSES = range(200, 300)
+PERSON = "person:"  # before the identifier of a person at a co-op, in the name of a recipient
 
 
 class DeliveryFailed(Exception):
@@ -49,12 +55,12 @@ class MessageSender(Protocol):
     Attributes:
         name: what the state calls it.
         label: what people see.
-        level: least level of the findings of which it is told.
+        audience: of what it is told.
     """
 
     name: str
     label: str
-    level: str
+    audience: Audience
 
     async def send(self, changes: FindingChanges | None, identifier: str) -> None:
         """Sends what has changed; None for a test.
@@ -65,30 +71,37 @@ class MessageSender(Protocol):
 
 
 class MailSender:
-    """Sends letters to one address."""
+    """Sends letters to one address: the operator's, or that of a person at a co-op."""
 
-    def __init__(self, config: MailConfig, smtp: SmtpConfig, pool: Pool) -> None:
-        self.name = f"mail:{config.to.lower()}"
-        self.label = config.to
-        self.level = config.level
-        self._config = config
+    def __init__(self, config: MailConfig | Reader, smtp: SmtpConfig, pool: Pool) -> None:
+        if isinstance(config, Reader):  # the state and the operator's page have no address of it
+            self.name = f"{PERSON}{config.person}"
+            self.label = config.person
+            self.audience = Audience(Severity.WARN, config.coop)
+            self._to, self._wording = config.email, LENDER
+        else:
+            self.name = f"mail:{config.to.lower()}"
+            self.label = config.to
+            self.audience = Audience(config.level)
+            self._to, self._wording = config.to, OPERATOR
+        self._lang = config.lang or pool.lang
         self._smtp = smtp
         self._pool = pool
 
     async def send(self, changes: FindingChanges | None, identifier: str) -> None:
         """Sends a letter; see ``MessageSender``."""
-        config, lang = self._config, self._config.lang or self._pool.lang
         letter = (
-            write_test_letter(self._pool, lang)
+            write_test_letter(self._pool, self._lang)
             if changes is None
-            else write_letter(changes, self._pool, lang)
+            else write_letter(changes, self._pool, self._lang, self._wording)
         )
         try:
             await SmtpMailer(self._smtp, self._pool.name).send_text(
-                config.to, subject=letter.subject, text=letter.text, message_id=identifier
+                self._to, subject=letter.subject, text=letter.text, message_id=identifier
             )
         except EntraideError as failure:
-            raise DeliveryFailed(str(failure.values.get("problem", failure.code))) from None
+            problem = str(failure.values.get("problem", failure.code))
+            raise DeliveryFailed(problem.replace(self._to, self.label)) from None
         except (OSError, ValueError) as failure:  # a file that [smtp] names
             raise DeliveryFailed(shortened(str(failure), PROBLEM_CHARS_MAX)) from None
 
@@ -100,7 +113,7 @@ class WebhookSender:
         digest = hashlib.sha256(config.url.encode()).hexdigest()[:16]
         self.name = f"webhook:{digest}"  # the address may be a secret
         self.label = config.host
-        self.level = config.level
+        self.audience = Audience(config.level)
         self._config = config
         self._home = home
         self._pool = pool
@@ -158,12 +171,17 @@ def sign(key: bytes, identifier: str, at: int, body: bytes) -> Sealed:
 
 
 def list_senders(
-    config: NotifyConfig, smtp: SmtpConfig | None, home: Path, pool: Pool
+    config: NotifyConfig,
+    smtp: SmtpConfig | None,
+    home: Path,
+    pool: Pool,
+    readers: Iterable[Reader] = (),
 ) -> list[MessageSender]:
-    """Returns the senders to all recipients of a configuration."""
+    """Returns the senders to all recipients of a configuration, and to readers at co-ops."""
     senders: list[MessageSender] = []
     if smtp is not None:
         senders += [MailSender(each, smtp, pool) for each in config.mail]
+        senders += [MailSender(each, smtp, pool) for each in readers]
     return [*senders, *(WebhookSender(each, home, pool) for each in config.webhook)]
 
 

@@ -1,13 +1,14 @@
 """Notifier: tells of findings while the pool runs, and goes on after a restart where it was.
 
-In: what the running scheduler and, once an hour, the doctor find; ``notify.toml``, which is read
-before each step, so that a change needs no restart. Out: messages. The state is on disk before the
-next message is sent: one whose delivery is known is never sent again. If the process is killed
-between a delivery and the note of it, the message is sent again under the same identifier.
+In: what the running scheduler and, once an hour, the doctor find; ``notify.toml`` and who at the
+co-ops wants letters, which are read before each step, so that a change needs no restart. Out:
+messages. The state is on disk before the next message is sent: one whose delivery is known is never
+sent again. If the process is killed between a delivery and the note of it, the message is sent
+again under the same identifier.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -18,16 +19,19 @@ from entraide.decoding import decode_json
 from entraide.errors import EntraideError
 from entraide.files import write_private
 from entraide_scheduler.config import NotifyConfig, SmtpConfig, load_notify_config
-from entraide_scheduler.findings import KINDS, WATCHED, Finding, finding, listed
+from entraide_scheduler.findings import KINDS, WATCHED, Finding, Severity, finding, listed
 from entraide_scheduler.notifications import plan
 from entraide_scheduler.notifications.delivery import DeliveryFailed, MessageSender, list_senders
-from entraide_scheduler.notifications.plan import NotifyState
+from entraide_scheduler.notifications.lenders import Reader, split_by_coop
+from entraide_scheduler.notifications.plan import Audience, NotifyState
 from entraide_scheduler.notifications.text import Pool
 from entraide_scheduler.operations.doctor_run import DoctorRun
 from entraide_scheduler.repeated_task import RepeatedTask
 
 STATE_FILE = "notify-state.json"
 STEP_S = 5.0
+READ_S = 5.0  # for the readers
+AT_ONCE_MAX = 8  # messages on their way
 INSPECT_FIRST_S, INSPECT_S = 60.0, 3_600.0
 FAILED_RUN = "doctor-failed"
 IS_WATCHED = {kind.code for kind in WATCHED}
@@ -41,6 +45,8 @@ class Notifier:
         smtp: the pool's mail server.
         pool: returns facts about the pool.
         watched: returns what the running scheduler finds.
+        coops: returns the co-op of each machine, by the pool's record.
+        read_readers: reads who wants letters about a co-op's machines.
         now: seconds since the epoch.
     """
 
@@ -51,14 +57,19 @@ class Notifier:
         *,
         pool: Callable[[], Pool],
         watched: Callable[[], Sequence[Finding]],
+        coops: Callable[[], Mapping[str, str]],
+        read_readers: Callable[[], Awaitable[Sequence[Reader]]],
         now: Callable[[], float],
     ) -> None:
         self._home = home
         self._smtp = smtp
         self._pool = pool
         self._watched = watched
+        self._coops = coops
+        self._read_readers = read_readers
+        self._readers: Sequence[Reader] | None = None  # not read yet
         self._now = now
-        self._config: NotifyConfig | None = None
+        self._config = NotifyConfig()
         self._problem: EntraideError | None = None
         self._labels: dict[str, str] = {}
         self._doctor = DoctorRun(home)
@@ -99,26 +110,51 @@ class Notifier:
 
     async def _step(self) -> None:
         self._load_config()
-        config = self._config
-        if config is None:
+        await self._load_readers()
+        config, readers = self._config, self._readers or ()
+        senders = list_senders(config, self._smtp, self._home, self._pool(), readers)
+        if not senders and not self._state.recipients:
             return
-        senders = list_senders(config, self._smtp, self._home, self._pool())
         self._labels = {sender.name: sender.label for sender in senders}
-        if senders:
+        if any(not sender.audience.coop for sender in senders):
             await self._inspect()
-        levels = {sender.name: sender.level for sender in senders}
+        audiences = {sender.name: sender.audience for sender in senders}
+        if self._readers is None:  # those whom the state has stay in it
+            audiences |= {
+                name: Audience(Severity.WARN, known.coop)
+                for name, known in self._state.recipients.items()
+                if known.coop
+            }
+        wanted = {audience.coop for audience in audiences.values()} - {""}
         self._put(
             plan.follow(
                 self._state, self._list_found(), self._now(), end_after_s=config.end_after_s,
-                levels=levels,
+                audiences=audiences, of_coops=split_by_coop(self._watched(), self._coops(), wanted),
             )
         )  # fmt: skip
-        await asyncio.gather(*(self._tell(sender, config.per_hour) for sender in senders))
+        limit = asyncio.Semaphore(AT_ONCE_MAX)
+
+        async def tell(sender: MessageSender) -> None:
+            async with limit:
+                await self._tell(sender, config.per_hour)
+
+        await asyncio.gather(*map(tell, senders))
+
+    async def _load_readers(self) -> None:
+        """Reads who wants letters; without the store, those who were read last get them."""
+        if self._smtp is None:
+            self._readers = ()
+            return
+        try:
+            async with asyncio.timeout(READ_S):
+                self._readers = await self._read_readers()
+        except Exception as problem:  # noqa: BLE001  (the operator must be told of the store)
+            self._log.warning("notify.readers_unread", problem=type(problem).__name__)
 
     def _load_config(self) -> None:
         """Reads the file; one with a fault leaves the last good settings in use."""
         try:
-            self._config = load_notify_config(self._home, self._smtp)
+            self._config = load_notify_config(self._home, self._smtp) or NotifyConfig()
         except EntraideError as problem:
             if self._problem is None:
                 self._log.warning("notify.unusable", problem=str(problem))
@@ -154,7 +190,7 @@ class Notifier:
 
     async def _tell(self, sender: MessageSender, per_hour: int) -> None:
         changes = plan.find_changes(
-            self._state, sender.name, sender.level, self._now(), per_hour=per_hour
+            self._state, sender.name, sender.audience, self._now(), per_hour=per_hour
         )
         if not changes:
             return

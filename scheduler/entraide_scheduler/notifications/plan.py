@@ -19,7 +19,21 @@ CHANGES_MAX = 20  # findings in one message; the others are in the next one
 RETRY_FIRST_S, RETRY_MAX_S = 30.0, 3_600.0
 RETRY_DOUBLINGS_MAX = 10
 FAILING_AFTER = 3  # attempts in a row before a recipient counts as not reached
+LENDER = "coop:"  # before the name of a co-op; no code of a finding has a colon
 SUBJECT = ("part", "node", "key", "model", "port", "issuer", "server")  # as the monitor's, and more
+
+
+class Audience(Struct, frozen=True):
+    """Of what a recipient is told.
+
+    Attributes:
+        level: least level of the findings.
+        coop: the co-op whose machines the findings concern; "" for the operator, who is told of
+            everything that is wrong with the pool.
+    """
+
+    level: str
+    coop: str = ""
 
 
 class Followed(Struct, frozen=True):
@@ -29,11 +43,13 @@ class Followed(Struct, frozen=True):
         finding: as it was found last.
         first_at: when it was found first, seconds since the epoch.
         gone_at: since when it is absent, likewise; 0 while it is there.
+        coop: as in ``Audience``.
     """
 
     finding: Finding
     first_at: float
     gone_at: float = 0.0
+    coop: str = ""
 
     def has_begun(self, now: float) -> bool:
         """Whether it has lasted long enough to be told."""
@@ -53,6 +69,7 @@ class Recipient(Struct, frozen=True):
         failed_at: when the first of them was, seconds since the epoch.
         try_at: no attempt before, likewise.
         problem: what the last attempt met.
+        coop: as in ``Audience``.
     """
 
     told: dict[str, Finding] = {}
@@ -63,6 +80,7 @@ class Recipient(Struct, frozen=True):
     failed_at: float = 0.0
     try_at: float = 0.0
     problem: str = ""
+    coop: str = ""
 
 
 class FindingChanges(Struct, frozen=True):
@@ -88,9 +106,10 @@ class NotifyState(Struct, frozen=True):
     recipients: dict[str, Recipient] = {}
 
 
-def key_of(each: Finding) -> str:
-    """Returns what tells a finding from others, whenever it is found."""
-    return "/".join((each.code, *(str(each.values.get(name, "")) for name in SUBJECT))).rstrip("/")
+def key_of(each: Finding, coop: str = "") -> str:
+    """Returns what tells a finding for somebody from others, whenever it is found."""
+    words = "/".join((each.code, *(str(each.values.get(name, "")) for name in SUBJECT)))
+    return (f"{LENDER}{coop}/" if coop else "") + words.rstrip("/")
 
 
 def follow(
@@ -99,7 +118,8 @@ def follow(
     now: float,
     *,
     end_after_s: float,
-    levels: Mapping[str, str],
+    audiences: Mapping[str, Audience],
+    of_coops: Mapping[str, Iterable[Finding]],
 ) -> NotifyState:
     """Returns the state with what is found now.
 
@@ -108,9 +128,15 @@ def follow(
         found: what is wrong now.
         now: seconds since the epoch.
         end_after_s: how long a finding must be absent before it has ended.
-        levels: least level of each recipient; others are forgotten.
+        audiences: of each recipient; others are forgotten.
+        of_coops: what is wrong now with the machines of co-ops, by co-op.
     """
-    present = {key_of(each): each for each in found if each.code in KINDS}
+    parts = (("", found), *of_coops.items())
+    present, coops = {}, {}
+    for coop, each in ((coop, each) for coop, part in parts for each in part):
+        if each.code in KINDS:
+            key = key_of(each, coop)
+            present[key], coops[key] = each, coop
     followed, over = {}, []
     for key, before in state.followed.items():
         if key in present:
@@ -125,23 +151,25 @@ def follow(
     for key, each in present.items():
         if key not in followed and len(followed) < FINDINGS_MAX:
             begin = structs.replace(each, since=each.since or now)
-            followed[key] = Followed(begin, first_at=min(begin.since, now))
-    missed = [(key, each.finding) for key, each in over if each.has_begun(now)]
+            followed[key] = Followed(begin, first_at=min(begin.since, now), coop=coops[key])
+    missed = [(key, each) for key, each in over if each.has_begun(now)]
     recipients = {}
-    for name, level in levels.items():
+    for name, audience in audiences.items():
         known = state.recipients.get(name, Recipient())
-        untold = sum(key not in known.told and wants(level, each) for key, each in missed)
-        recipients[name] = structs.replace(known, left_out=known.left_out + untold)
+        untold = sum(key not in known.told and wants(audience, each) for key, each in missed)
+        left_out = known.left_out + untold
+        recipients[name] = structs.replace(known, left_out=left_out, coop=audience.coop)
     return NotifyState(followed, recipients)
 
 
-def wants(level: str, each: Finding) -> bool:
-    """Whether a recipient with a least level is told of a finding."""
-    return level != Severity.FAIL or each.severity is Severity.FAIL
+def wants(audience: Audience, each: Followed) -> bool:
+    """Whether a recipient is told of a finding."""
+    is_urgent = each.finding.severity is Severity.FAIL
+    return each.coop == audience.coop and (is_urgent or audience.level != Severity.FAIL)
 
 
 def find_changes(
-    state: NotifyState, name: str, level: str, now: float, *, per_hour: int
+    state: NotifyState, name: str, audience: Audience, now: float, *, per_hour: int
 ) -> FindingChanges:
     """Returns what a recipient is to be told now; nothing while it has to wait."""
     known = state.recipients[name]
@@ -153,7 +181,7 @@ def find_changes(
         if key not in known.told
         and not each.gone_at
         and each.has_begun(now)
-        and wants(level, each.finding)
+        and wants(audience, each)
     }
     ended = {key: each for key, each in known.told.items() if key not in state.followed}
     order = sorted(begun, key=lambda key: (begun[key].severity is not Severity.FAIL, key))
@@ -178,6 +206,7 @@ def note_sent(known: Recipient, changes: FindingChanges, now: float) -> Recipien
         sent_at=(*_within_hour(known, now), now),
         sent=known.sent + 1,
         left_out=known.left_out - changes.left_out,
+        coop=known.coop,
     )
 
 

@@ -15,7 +15,7 @@ from msgspec import Struct, structs
 from entraide import i18n
 from entraide.printable import shortened
 from entraide.relative_time import format_moment
-from entraide_scheduler.findings import Finding, Report, report
+from entraide_scheduler.findings import SENTENCES, Finding, Report, report
 from entraide_scheduler.notifications.plan import FindingChanges
 
 SENTENCE_CHARS_MAX = 500
@@ -50,6 +50,23 @@ class Letter(Struct, frozen=True):
     text: str
 
 
+class Wording(Struct, frozen=True):
+    """What differs between the letters to the operator and those to lenders.
+
+    Attributes:
+        sentences: begin of the codes of the findings' sentences.
+        head, foot: codes of the first and the last line.
+    """
+
+    sentences: str
+    head: str
+    foot: str
+
+
+OPERATOR = Wording(SENTENCES, "notify-head", "notify-foot")
+LENDER = Wording("lender", "notify-lender-head", "notify-lender-foot")
+
+
 class _Told(Struct, frozen=True):
     code: str
     level: str
@@ -73,10 +90,14 @@ class _Body(Struct, frozen=True):
     data: _Data
 
 
-def write_letter(changes: FindingChanges, pool: Pool, lang: str) -> Letter:
+def write_letter(
+    changes: FindingChanges, pool: Pool, lang: str, wording: Wording = OPERATOR
+) -> Letter:
     """Returns the letter that tells of changes."""
-    begun, ended = _reports(changes.begun.values(), lang), _reports(changes.ended.values(), lang)
-    lines = [i18n.text("notify-head", lang, pool=pool.name)]
+    begun, ended = (
+        _reports(part.values(), lang, wording.sentences) for part in (changes.begun, changes.ended)
+    )
+    lines = [i18n.text(wording.head, lang, pool=pool.name)]
     if begun:
         lines += ["", i18n.text("notify-begun", lang, number=len(begun))]
     for each in begun:
@@ -90,7 +111,7 @@ def write_letter(changes: FindingChanges, pool: Pool, lang: str) -> Letter:
         lines += [f"✓ {each.sentence}" for each in ended]
     if changes.left_out:
         lines += ["", i18n.text("notify-left-out", lang, number=changes.left_out)]
-    lines += ["", i18n.text("notify-foot", lang, url=pool.url)]
+    lines += ["", i18n.text(wording.foot, lang, url=pool.url)]
     first = [each.sentence for each in (*begun, *ended)][:1]
     subject = i18n.text("notify-subject", lang, pool=pool.name, begun=len(begun))
     words = " ".join(" ".join((subject, *first)).split())
@@ -121,8 +142,8 @@ def write_body(
     return msgspec.json.encode(_Body(TYPE_TEST if is_test else TYPE_FINDINGS, at, data))
 
 
-def _reports(findings: Iterable[Finding], lang: str) -> list[Report]:
-    return [_bounded(report(_without_detail(each), lang)) for each in findings]
+def _reports(findings: Iterable[Finding], lang: str, sentences: str = SENTENCES) -> list[Report]:
+    return [_bounded(report(_without_detail(each), lang, sentences)) for each in findings]
 
 
 def _without_detail(each: Finding) -> Finding:

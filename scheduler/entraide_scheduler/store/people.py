@@ -110,6 +110,12 @@ def list_people(connection: Connection, coop: str = "") -> tuple[PersonRow, ...]
     return tuple(map(_person, connection.execute(query)))
 
 
+def list_machine_readers(connection: Connection, most: int) -> tuple[PersonRow, ...]:
+    """Returns the first ``most`` persons who want letters about their co-op's machines."""
+    query = select(people).where((people.c.machine_mail_at > 0.0) & (people.c.disabled_at == 0.0))
+    return tuple(map(_person, connection.execute(query.order_by(people.c.person).limit(most))))
+
+
 def change_person(connection: Connection, person: str, **changes: Any) -> PersonRow | None:
     """Changes fields of a person; returns None if another person has the same address.
 

@@ -16,6 +16,9 @@ class Role(StrEnum):
     AUDITOR = "auditor"
 
 
+MACHINE_ROLES = (Role.COOP_ADMIN, Role.OPERATOR)  # whom the pool tells about the co-op's machines
+
+
 class SigninWay(StrEnum):
     """How a person signs in: by a link that somebody made, by a letter, at the provider."""
 
@@ -41,6 +44,7 @@ class PersonRow(Struct, frozen=True):
         email_by: who wrote the address: a person, or "" for the operator's key.
         confirmed_email: the address that the person confirmed last; "" for none.
         confirmed_start: the start to which it is bound; see ``signin_starts``.
+        machine_mail_at: since when the person wants letters about the co-op's machines.
     """
 
     person: str
@@ -58,11 +62,18 @@ class PersonRow(Struct, frozen=True):
     email_by: str = ""
     confirmed_email: str = ""
     confirmed_start: str = ""
+    machine_mail_at: float = 0.0
 
     @property
     def has_confirmed(self) -> bool:
         """Whether the person has confirmed the present address."""
         return bool(self.email) and self.email == self.confirmed_email
+
+    @property
+    def may_have_machine_mail(self) -> bool:
+        """Whether the pool may write to the person about the co-op's machines, if asked to."""
+        is_enabled = not self.disabled_at
+        return is_enabled and self.has_confirmed and self.role in MACHINE_ROLES
 
 
 class SigninLinkRow(Struct, frozen=True):

@@ -91,6 +91,7 @@ people = Table(
     Column("email_by", String, nullable=False, server_default=""),
     Column("confirmed_email", String, nullable=False, server_default=""),
     Column("confirmed_start", String, nullable=False, server_default=""),
+    Column("machine_mail_at", Double, nullable=False, server_default="0"),
     UniqueConstraint("oidc_issuer", "oidc_subject", name="people_oidc"),
     Index("people_by_coop", "coop"),
 )

@@ -350,7 +350,9 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "export": Operation(
             answers=(OperationAnswer(),), access=Access.PERSON, codes=("session_new_start",)
         ),
-        "change_session": _of_person(SessionView, request=Preferences),
+        "change_session": _of_person(
+            SessionView, "session_new_start", "role_refused", "email_unproven", request=Preferences
+        ),
         "sign_out": _of_person(EndedSession, "unknown_session", headers=SET_COOKIE),
         "list_sessions": _of_person(SessionList),
         "end_session": _of_person(

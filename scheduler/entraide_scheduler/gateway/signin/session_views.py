@@ -80,6 +80,8 @@ class SessionView(Struct, frozen=True):
             if the person has not confirmed it; "" if there is nothing to confirm.
         email_proven: whether a letter to that address began this session.
         new_start: why what the person sent before is closed to the session; null if it is not.
+        machine_mail: whether the pool writes to the person about the co-op's machines; null where
+            it cannot: no mail server, no confirmed address, another role, or a new start.
         coop_names: what people read in place of co-ops' identifiers, for co-ops that have a name.
     """
 
@@ -91,6 +93,7 @@ class SessionView(Struct, frozen=True):
     email_to_confirm: str
     email_proven: bool
     new_start: NewStart | None
+    machine_mail: bool | None
     coop_names: dict[str, str]
 
 
@@ -198,6 +201,7 @@ class SessionViews:
         """Returns a session as the API shows it; ``secret`` is the cookie's."""
         row = signed_in.person
         is_open = not signed_in.start.is_new and not row.has_confirmed
+        has_mail = not signed_in.start.is_new and row.may_have_machine_mail
         return SessionView(
             person=SignedInPerson(
                 id=row.person,
@@ -215,6 +219,7 @@ class SessionViews:
             email_to_confirm=row.email if is_open and self._uses_addresses else "",
             email_proven=signed_in.session.proven_email == row.email,
             new_start=await self._describe_start(signed_in, lang),
+            machine_mail=row.machine_mail_at > 0.0 if has_mail and self._letters.can_send else None,
             coop_names=await self._callers.sessions.get_coop_names(),
         )
 

@@ -22,6 +22,7 @@ from entraide_scheduler.store import people as table
 from entraide_scheduler.store import signin_starts as starts_table
 from entraide_scheduler.store.owners import sender_of
 from entraide_scheduler.store.person_rows import (
+    MACHINE_ROLES,
     LinkRefusal,
     PersonRow,
     Role,
@@ -314,13 +315,19 @@ class SigninSessions:
         self._tell(person, session)
         self._log.info("signin.ended", person=person, session=session)
 
-    async def change(self, signed_in: SignedIn, **changes: str) -> SignedIn:
-        """Changes the language or the project of a person, who asks for it.
+    async def change(self, signed_in: SignedIn, **changes: str | bool) -> SignedIn:
+        """Changes what a person chooses, who asks for it; see ``Preferences``.
 
         Raises:
-            Refused: ``invalid_request``: the co-op has no such project.
+            Refused: ``invalid_request``: the co-op has no such project; ``session_new_start``,
+                ``role_refused``, ``email_unproven``: no letters for this session, role or address.
         """
         person = signed_in.person
+        fields: dict[str, str | float] = {
+            name: value for name, value in changes.items() if isinstance(value, str)
+        }
+        if "machine_mail" in changes:
+            fields["machine_mail_at"] = self._choose_mail(signed_in, bool(changes["machine_mail"]))
         if "project" in changes:
             known = await self._store.read(partial(table.list_projects, coop=person.coop))
             if changes["project"] not in known:
@@ -329,11 +336,22 @@ class SigninSessions:
                 raise refused(
                     "invalid_request", param="project", fault="not_one_of", choices=choices
                 )
-        changed = await self._store.write(
-            lambda c: table.change_person(c, person.person, **changes)
-        )
+        changed = await self._store.write(lambda c: table.change_person(c, person.person, **fields))
         self.clear_cache()
         return signed_in if changed is None else structs.replace(signed_in, person=changed)
+
+    def _choose_mail(self, signed_in: SignedIn, is_wanted: bool) -> float:
+        """Returns since when a person wants letters about machines, 0 for no more."""
+        person = signed_in.person
+        if signed_in.start.is_new:  # whoever made its link could choose for the person
+            raise refused("session_new_start")
+        if not is_wanted:
+            return 0.0
+        if person.role not in MACHINE_ROLES:
+            raise refused("role_refused")
+        if not person.has_confirmed:
+            raise refused("email_unproven")
+        return person.machine_mail_at or self._now()
 
     async def expire(self) -> None:
         """Deletes links and sessions that are over."""

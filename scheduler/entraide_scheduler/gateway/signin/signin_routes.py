@@ -42,10 +42,13 @@ class Preferences(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         lang: language of the pages; "" for the browser's.
         project: on which the person's use counts; one of the co-op's.
+        machine_mail: whether the pool writes to the person's confirmed address when something is
+            wrong with a machine of the co-op; for co-op admins and operators.
     """
 
     lang: Literal["", "fr", "en"] | None = None
     project: str | None = None
+    machine_mail: bool | None = None
 
 
 class EmailRequest(Struct, frozen=True, forbid_unknown_fields=True):

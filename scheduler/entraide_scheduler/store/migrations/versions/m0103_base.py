@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0102"
+revision = "0103"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -115,6 +115,7 @@ def _people() -> None:
         sa.Column("email_by", sa.String, nullable=False, server_default=""),
         sa.Column("confirmed_email", sa.String, nullable=False, server_default=""),
         sa.Column("confirmed_start", sa.String, nullable=False, server_default=""),
+        sa.Column("machine_mail_at", sa.Double, nullable=False, server_default="0"),
         sa.UniqueConstraint("oidc_issuer", "oidc_subject", name="people_oidc"),
     )
     op.create_index("people_by_coop", "people", ["coop"])
