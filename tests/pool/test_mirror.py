@@ -273,7 +273,7 @@ async def test_python_from_its_source(tmp_path: Path, sent: str) -> None:
 
 
 def test_python_without_its_wheels_or_without_a_source(tmp_path: Path) -> None:
-    """A build whose target the mirror lacks goes; one that no folder has is named."""
+    """A build without its target goes; one that cannot be had is named, and the former one kept."""
     mirror, folder = tmp_path / "mirror", tmp_path / "usb"
     mirror.mkdir()
     folder.mkdir()
@@ -286,9 +286,19 @@ def test_python_without_its_wheels_or_without_a_source(tmp_path: Path) -> None:
     unreachable = gather("macos-arm64-3.13", is_offline=False)
     (folder / "a+b.tar.gz").write_bytes(ARCHIVE)
     present = gather("macos-arm64-3.13", is_offline=False)
+    (folder / "a+b.tar.gz").unlink()
+    newer = PythonBuilds(
+        "3.14.0", "r2", pinned.source, (replace(pinned.builds[0], file="c.tar.gz"),)
+    )
+    both = ["macos-arm64-3.13", "macos-arm64-3.14"]
+    kept = gather_pythons(mirror, both, newer, is_offline=True)
+    listed = (mirror / PYTHONS).read_text()
     other = gather("macos-arm64-3.12")
 
+    assert ("c.tar.gz", present.platforms) == (kept.faults[0].file, kept.platforms)
+    assert f"macos-arm64 3.13 {DIGEST} {len(ARCHIVE)} a+b.tar.gz\n" == listed
     assert ["absent", "unreachable"] == [each.faults[0].code for each in (absent, unreachable)]
+    assert re.fullmatch(r"127\.0\.0\.1: .*refused", unreachable.faults[0].detail)
     assert GatheredPythons(("macos-arm64",), len(ARCHIVE), ()) == present
     assert GatheredPythons((), 0, ()) == other
     assert [PYTHONS] == [path.name for path in mirror.iterdir()]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -27,6 +27,7 @@ PINS = "pythons.toml"
 BUILD_BYTES_MAX = 256 * 1024 * 1024
 BLOCK_BYTES = 1024 * 1024
 IDLE_TIMEOUT_S = 30.0
+LIST_WORDS = 5
 
 
 class PythonBuild(Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,6 +67,23 @@ class PythonBuilds(Struct, frozen=True, forbid_unknown_fields=True):
     def url_of(self, build: PythonBuild) -> str:
         """Returns the address of a build at the source."""
         return f"{self.source}/{self.release}/{quote(build.file)}"
+
+
+class _Listed(Struct, frozen=True):
+    """A build of the mirror: its version as a target has it, ``3.13``, and its size."""
+
+    python: str
+    build: PythonBuild
+    size_bytes: int
+
+    @property
+    def target(self) -> str:
+        return f"{self.build.platform}-{self.python}"
+
+    @property
+    def line(self) -> str:
+        build = self.build
+        return f"{build.platform} {self.python} {build.sha256} {self.size_bytes} {build.file}\n"
 
 
 class PythonFault(Struct, frozen=True):
@@ -109,6 +127,8 @@ def gather_pythons(
 ) -> GatheredPythons:
     """Gathers the builds that fit a mirror's targets, and lists them.
 
+    Where a build cannot be gathered, the mirror keeps the one of a former release, if it has one.
+
     Args:
         folder: of the mirror.
         targets: names of its targets; a build whose target is not among them is left out.
@@ -117,7 +137,8 @@ def gather_pythons(
         is_offline: whether the source is not asked.
         report: called with the platform before an archive is fetched.
     """
-    listed: list[tuple[PythonBuild, int]] = []
+    former = _read_list(folder)
+    listed: dict[str, _Listed] = {}
     faults: list[PythonFault] = []
     for build in pinned.builds:
         if f"{build.platform}-{pinned.target_python}" not in targets:
@@ -127,22 +148,35 @@ def gather_pythons(
             fault = _take(folder, build, folders, url, report)
             if fault is not None:
                 faults.append(fault)
+                kept_build = former.get(build.platform)
+                if kept_build is not None and kept_build.target in targets:
+                    listed[build.platform] = kept_build
                 continue
-        listed.append((build, (folder / build.file).stat().st_size))
-    lines = (
-        f"{build.platform} {pinned.target_python} {build.sha256} {size_bytes} {build.file}\n"
-        for build, size_bytes in listed
-    )
-    write_private(folder / PYTHONS, "".join(lines).encode())
-    kept = {build.file for build, _ in listed}
+        size_bytes = (folder / build.file).stat().st_size
+        listed[build.platform] = _Listed(pinned.target_python, build, size_bytes)
+    write_private(folder / PYTHONS, "".join(each.line for each in listed.values()).encode())
+    kept = {each.build.file for each in listed.values()}
     for path in folder.iterdir():
         if path.name.endswith(PYTHON_SUFFIX) and path.name not in kept:
             path.unlink()
-    return GatheredPythons(
-        tuple(build.platform for build, _ in listed),
-        sum(size_bytes for _, size_bytes in listed),
-        tuple(faults),
-    )
+    size_bytes = sum(each.size_bytes for each in listed.values())
+    return GatheredPythons(tuple(listed), size_bytes, tuple(faults))
+
+
+def _read_list(folder: Path) -> dict[str, _Listed]:
+    """Returns the builds of a mirror's list that are there and whole, by platform."""
+    try:
+        lines = (folder / PYTHONS).read_text("utf-8").splitlines()
+    except OSError:
+        return {}
+    listed = {}
+    for words in map(str.split, lines):
+        if len(words) != LIST_WORDS or not words[3].isdecimal():
+            continue
+        platform, python, sha256, size, file = words
+        if _is_whole(folder / Path(file).name, sha256):
+            listed[platform] = _Listed(python, PythonBuild(platform, file, sha256), int(size))
+    return listed
 
 
 def _take(
@@ -165,7 +199,9 @@ def _take(
                 if missing:
                     raise http.client.IncompleteRead(b"", missing)
         except (OSError, http.client.HTTPException) as problem:
-            return _fault("unreachable", build, str(problem) or type(problem).__name__)
+            reason = getattr(problem, "reason", "") or problem  # of the connection, if that failed
+            detail = f"{archive or urlsplit(url).hostname}: {reason or type(problem).__name__}"
+            return _fault("unreachable", build, detail)
         if not _is_whole(path, build.sha256):
             return _fault("changed", build, str(archive or url))
         path.replace(folder / build.file)

@@ -4661,7 +4661,7 @@ opt-mirror-python = Gather builds of Python, too, for machines that have none or
 mirror-python = Fetching Python for { $platform }…
 mirror-python-absent = No build of Python for { $platform }: no named folder has { $file }. Such machines need Python 3.11 or newer of their own.
 mirror-python-changed = { $detail } is not the pinned build of Python for { $platform }: its checksum is wrong, and nothing of it was kept. Get { $file } again, then run the command again.
-mirror-python-unreachable = Python for { $platform } could not be fetched: { $detail }. Run the command again, name a folder that has { $file } with --folder, or leave it out with --no-python. Until then such machines need Python 3.11 or newer of their own.
+mirror-python-unreachable = Python for { $platform } could not be fetched: { $detail }. Run the command again, name a folder that has { $file } with --folder, or leave it out with --no-python. Until then the mirror keeps the build of a former release; without one, such machines need Python 3.11 or newer of their own.
 mirror-pythons-made = Machines without Python get it from the mirror: { $platforms } ({ $size }).
 mirror-models = The pool has { $count ->
     [0] no pinned weights.

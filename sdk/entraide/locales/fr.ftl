@@ -4671,7 +4671,7 @@ opt-mirror-python = Rassembler aussi des Python prêts à l’emploi, pour les m
 mirror-python = Rapatriement de Python pour { $platform }…
 mirror-python-absent = Pas de Python prêt à l’emploi pour { $platform } : aucun dossier indiqué n’a { $file }. Il faut à ces machines leur propre Python 3.11 ou plus récent.
 mirror-python-changed = { $detail } n’est pas le Python épinglé pour { $platform } : sa somme de contrôle est fausse, et rien n’en est gardé. Rapatriez de nouveau { $file }, puis relancez la commande.
-mirror-python-unreachable = Python pour { $platform } n’a pas pu être rapatrié : { $detail }. Relancez la commande, indiquez avec --folder un dossier qui a { $file }, ou renoncez-y avec --no-python. D’ici là, il faut à ces machines leur propre Python 3.11 ou plus récent.
+mirror-python-unreachable = Python pour { $platform } n’a pas pu être rapatrié : { $detail }. Relancez la commande, indiquez avec --folder un dossier qui a { $file }, ou renoncez-y avec --no-python. D’ici là, le miroir garde celui d’une version précédente ; sans lui, il faut à ces machines leur propre Python 3.11 ou plus récent.
 mirror-pythons-made = Les machines sans Python le reçoivent du miroir : { $platforms } ({ $size }).
 mirror-models = { $count ->
     [0] Le parc n’a aucun poids épinglé.
