@@ -29,6 +29,7 @@ while True:
 """
 CONNECT = "import socket; socket.create_connection(('{address}', {port}), 1.5).close()"
 LATER = "9.1.0"
+OWN_PYTHON = "~/.local/share/entraide/environment/bin/python"  # of the site that had none
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def test_a_site_installs_from_the_pool_alone(federation: Federation) -> None:
     without = site.run("command -v python3 python3.9", check=False)
     used = site.run("command -v entraide; readlink -f $(command -v entraide)").out.split()
     program = "import sys, xllamacpp; print(sys.base_prefix)"
-    python = site.run(f"~/.local/share/entraide/environment/bin/python -c '{program}'").out.strip()
+    python = site.run(f"{OWN_PYTHON} -c '{program}'").out.strip()
 
     assert "" == without.out
     assert site.home / ".local/share/entraide/python" == Path(python).parent
@@ -116,7 +117,7 @@ def test_no_connection_reaches_a_site(federation: Federation) -> None:
     bed = federation.bed
     site = federation.sites["a"]
     router = ROUTER_ADDRESS.format(number=1)
-    server = site.start(f"exec python3 -c '{LISTEN}'")
+    server = site.start(f"exec {OWN_PYTHON} -c '{LISTEN}'")
     bed.until(lambda: "listening" in site.logs(), "the site's server listens")
     route = ["ip", "-n", bed.network.namespace("client"), "route"]
     subprocess.run([*route, "add", SITE_ADDRESS, "via", router], check=True)
