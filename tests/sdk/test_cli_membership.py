@@ -158,7 +158,7 @@ def test_a_machine_is_vouched_for_in_what_is_named_only(served: ServedPool, cli:
     assert re.search(r"EVIDENCE OF SURPLUS +not vouched for", before)
     assert "VOUCHED FOR" not in before
     assert re.search(r"EVIDENCE OF SURPLUS +contract: PPA 2026-114\n", after)
-    assert re.search(r"VOUCHED FOR +1970-01-01 \d\d:\d\d, by Élise", after)
+    assert re.search(r"VOUCHED FOR +1970-01-01 \d\d:\d\d \S+, by Élise", after)
     assert ("on-1", False, True) == (
         request.node, request.HasField("controlled_by"), request.HasField("evidence"),
     )  # fmt: skip

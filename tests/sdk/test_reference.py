@@ -13,7 +13,7 @@ def test_the_pages_are_current() -> None:
     made = reference.pages()
 
     assert [] == [path.name for path, text in made.items() if path.read_text("utf-8") != text]
-    assert 11 == len(made)
+    assert 12 == len(made)
 
 
 @pytest.mark.checkout
