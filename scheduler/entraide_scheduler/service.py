@@ -24,14 +24,8 @@ from entraide_scheduler.catalogue import PoolCatalogue
 from entraide_scheduler.certificates import ServerCertificates
 from entraide_scheduler.clock_check import ClockWatch, act_on_decision, wait_until_decided
 from entraide_scheduler.config import SchedulerConfig
-from entraide_scheduler.control.admin import AdminService
 from entraide_scheduler.control.enrolment import EnrolmentService
-from entraide_scheduler.control.grid_admin import GridAdmin
-from entraide_scheduler.control.membership import Membership, WebAddress
-from entraide_scheduler.control.operation_admin import OperationAdmin
 from entraide_scheduler.control.operator_access import OperatorAccess, OperatorInterceptor
-from entraide_scheduler.control.policy_admin import PolicyAdmin
-from entraide_scheduler.control.policy_in_force import PolicyInForce
 from entraide_scheduler.control.server import GrpcServer
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Policy
@@ -49,7 +43,6 @@ from entraide_scheduler.gateway.machines import FOLDER as MIRROR_FOLDER
 from entraide_scheduler.gateway.machines import NodePasses, NodeStatements, WeightServer
 from entraide_scheduler.gateways import GatewayListener, LocalSchedulerAdapter, MessageRouter
 from entraide_scheduler.grid.feed import IntensityFeed
-from entraide_scheduler.grid.sources import GridSources
 from entraide_scheduler.metrics import (
     FindingMetrics,
     PoolMetrics,
@@ -66,11 +59,10 @@ from entraide_scheduler.nodes import (
     NodeRegistry,
     UnrecordedKeys,
 )
-from entraide_scheduler.operations.operation_runner import OperationRunner
 from entraide_scheduler.periodic import PeriodicTasks
 from entraide_scheduler.pool.daily_task import DailyBackups
-from entraide_scheduler.pool.facts import find_backup, read_backup_at
 from entraide_scheduler.restored import read_mark
+from entraide_scheduler.service_admin import make_admin
 from entraide_scheduler.service_parts import (
     Parts,
     align_fleet,
@@ -79,10 +71,8 @@ from entraide_scheduler.service_parts import (
     find_zone_sources,
     load_policy,
     make_enrolment,
-    make_erasing,
     make_grid_sources,
     make_notifier,
-    make_record_admins,
     make_weight_server,
     start_closing,
 )
@@ -306,7 +296,13 @@ class Service:
         access = OperatorAccess(admin_key, lang=self._config.lang)
         is_shared = self._link is not None and self._link.is_supervised
         self.grpc = GrpcServer([OperatorInterceptor(access)], shares_port=is_shared)
-        await self._serve(parts, self._make_admin(parts, grid, access, admin_key))
+        admin = make_admin(
+            parts, self._config, self._certificates, access=access, admin_key=admin_key,
+            grid=grid, watched=self.monitor.findings, send_trial=notifier.send_trial,
+            grpc=lambda: f"{self._config.grpc.host}:{self.grpc.port}",
+            revoke_bus_keys=self._make_key_revoker(parts.identity), cleanup=self._cleanup,
+        )  # fmt: skip
+        await self._serve(parts, admin)
 
     def _make_driver(
         self, recovered: RecoveredState, store: Store, router: MessageRouter
@@ -388,80 +384,6 @@ class Service:
     ) -> NodeStatements:
         zone = ZoneInfo(self._config.timezone)
         return NodeStatements(passes, store=store, coop_of=registry.get_coop, zone=zone)
-
-    def _make_admin(
-        self, parts: Parts, grid: GridSources, access: OperatorAccess, admin_key: str
-    ) -> admin_pb2_grpc.AdminServicer:
-        policies = PolicyInForce(parts.policy, store=parts.store, driver=parts.driver)
-        nodes_and_members = AdminService(
-            store=parts.store,
-            driver=parts.driver,
-            registry=parts.registry,
-            identity=parts.identity,
-            policies=policies,
-            catalogue=parts.catalogue,
-            access=access,
-            membership=self._make_membership(parts),
-            node_listener=parts.node_listener,
-            on_keys_changed=parts.gateway.clear_key_cache,
-            broadcast_revocation=parts.gateway_listener.broadcast,
-            list_gateways=parts.gateway_listener.list_gateways,
-            list_models=parts.gateway.pages.get_model_cards,
-            render_statement=parts.gateway.statements.render,
-            retention=self._config.journal.retention,
-            timezone=self._config.timezone,
-            place=self._config.place.place,
-        )
-        policy_admin = PolicyAdmin(
-            access=access,
-            policies=policies,
-            store=parts.store,
-            store_url=self._config.effective_store_url,
-            folder=self.home,
-            retention=self._config.journal.retention,
-            lang=self._config.lang,
-        )
-        operations = self._make_operations(parts, access, admin_key)
-        grid_admin = GridAdmin(access=access, sources=grid)
-        erasing = make_erasing(parts, self.home, partial(find_backup, self.home))
-        self._cleanup.push_async_callback(erasing.stop)
-        records = make_record_admins(parts, access, erasing, self._config.lang)
-        served = (nodes_and_members, policy_admin, grid_admin, operations, *records)
-        return parts.gateway.signin.attach_admin(access, served, self._config.lang)
-
-    def _make_operations(self, parts: Parts, access: OperatorAccess, key: str) -> OperationAdmin:
-        operations = OperationRunner(self.home, now=parts.driver.now)
-        self._cleanup.push_async_callback(operations.stop)
-        return OperationAdmin(
-            self._config,
-            access=access,
-            catalogue=parts.catalogue,
-            operations=operations,
-            watched=self.monitor.findings,
-            backup_at=partial(read_backup_at, self.home),
-            grpc=lambda: f"{self._config.grpc.host}:{self.grpc.port}",
-            admin_key=key,
-        )
-
-    def _make_membership(self, parts: Parts) -> Membership:
-        certificates = self._certificates
-        is_own = certificates.http is not None and certificates.http is certificates.grpc
-        ca_pem = certificates.ca_pem if is_own else ""
-
-        def web_address() -> WebAddress:
-            url = self._config.http.public or parts.gateway.url
-            cert = certificates.http.files.cert if certificates.http is not None else None
-            return WebAddress(url, ca_pem, cert)
-
-        return Membership(
-            store=parts.store,
-            driver=parts.driver,
-            registry=parts.registry,
-            node_listener=parts.node_listener,
-            revoke_bus_keys=self._make_key_revoker(parts.identity),
-            broadcast_revocation=parts.gateway_listener.broadcast,
-            web_address=web_address,
-        )
 
     def _make_key_revoker(
         self, identity: PoolIdentity

@@ -39,6 +39,7 @@ EXCUSED = {
     "tests compare with the core's after recoveries",
     "entraide_scheduler.control.operation_admin.OperationAdmin.StartOperation": "gRPC and the page "
     "call it by its name in the contract",
+    "entraide_scheduler.notifications.trial_admin.TrialAdmin.SendTestMessages": "likewise",
     "entraide_sim.machines.engine.Engine.run_usage": "the open runs' side of the conservation of "
     "energy, which tests check on whole simulations",
 }

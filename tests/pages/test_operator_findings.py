@@ -47,3 +47,24 @@ async def test_a_stopped_engine_is_told_with_its_time_and_its_command(
     assert words[1] in text
     assert "entraide node doctor" in text
     assert [] == flaws + visit.errors + visit.foreign
+
+
+async def test_a_test_message_says_who_was_reached(used: Operated, tmp_path: Path) -> None:
+    """The button names each recipient; one whose server is away, with the reason."""
+    visit = await used.enter(lang="en")
+    await visit.go("#/exploitation")
+    button = visit.page.get_by_role("button", name="Send a test message")
+    await button.click()
+    await visit.page.get_by_text("Nobody is told").wait_for()
+    (tmp_path / "key").write_text("A" * 40)
+    (tmp_path / "notify.toml").write_text(
+        '[[webhook]]\nurl = "http://127.0.0.1:1/secret-path"\nsecret_file = "key"\n'
+    )
+    await button.click()
+    line = visit.page.locator(".notified li")
+    await line.wait_for()
+    text = await line.inner_text()
+
+    assert text.startswith("127.0.0.1:1: ")
+    assert "secret-path" not in text
+    assert [] == await visit.flaws() + visit.errors + visit.foreign

@@ -12,6 +12,7 @@ from entraide_scheduler.control.people_admin import PeopleAdmin
 from entraide_scheduler.control.person_admin import PersonAdmin
 from entraide_scheduler.control.policy_admin import PolicyAdmin
 from entraide_scheduler.gateway.rpc import PoolService
+from entraide_scheduler.notifications import TrialAdmin
 
 SERVED: dict[type, tuple[type, ...]] = {
     admin_pb2_grpc.AdminServicer: (
@@ -22,6 +23,7 @@ SERVED: dict[type, tuple[type, ...]] = {
         IncidentAdmin,
         PeopleAdmin,
         PersonAdmin,
+        TrialAdmin,
     ),
     enrolment_pb2_grpc.EnrolmentServicer: (EnrolmentService,),
     pool_pb2_grpc.PoolServicer: (PoolService,),

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,15 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from tests.cases import all_cases
+from tests.scheduler.pool_support import RunningScheduler
 from tests.scheduler.test_signin_letters import Letters, config, mail_server
 
 from entraide.errors import EntraideError
+from entraide.v1 import admin_pb2
 from entraide_scheduler.config import SmtpConfig, load_notify_config
 from entraide_scheduler.findings import Finding, finding
 from entraide_scheduler.notifications import Notifier, Pool, Reader, list_senders, send_trial
+from entraide_scheduler.notifications.delivery import sign
 
 KEY = bytes(range(32))
 POOL = Pool("Parc du Nord", "https://parc.example.coop", "fr", "America/Toronto")
@@ -157,6 +161,42 @@ async def test_a_trial_says_who_was_reached(tmp_path: Path) -> None:
     assert [False, True] == [bool(each.problem) for each in trials]
     assert "secret-path" not in trials[1].problem
     assert 1 == len(letters.received)
+
+
+async def test_the_operators_page_sends_a_trial_and_says_what_is_wrong(
+    pool: RunningScheduler, tmp_path: Path
+) -> None:
+    """A program that answers is reached, and one that does not is named; a fault of the file is
+    told in the caller's language; without the file nobody is told."""
+    ask = partial(pool.operator.ask, "SendTestMessages", admin_pb2.SendTestMessagesRequest())
+    receiver, app = Receiver(), web.Application()
+    app.router.add_post("/", receiver.handle)
+    nobody = await ask()
+    (tmp_path / "key").write_text(base64.b64encode(KEY).decode())
+    async with TestServer(app) as server:
+        (tmp_path / "notify.toml").write_text(
+            "".join(
+                f'[[webhook]]\nurl = "{url}"\nsecret_file = "key"\n'
+                for url in (server.make_url("/"), "http://127.0.0.1:1/")
+            )
+        )
+        tried = await ask()
+    (tmp_path / "notify.toml").write_text("per_hour = 0\n")
+    faults = [(await ask(lang=lang)).fault for lang in ("fr", "en")]
+
+    assert ([], "") == ([*nobody.messages], nobody.fault)
+    assert [False, True] == [bool(each.problem) for each in tried.messages]
+    assert "127.0.0.1:1" == tried.messages[1].recipient
+    assert ["entraide.test"] == [body["type"] for body in receiver.bodies]
+    assert all("notify.toml" in fault for fault in faults)
+    assert 2 == len({*faults})
+
+
+def test_a_request_is_signed_as_the_standards_library_signs_it() -> None:
+    """The expected signature is of ``standardwebhooks`` 1.1.0."""
+    sealed = sign(KEY, "msg-1", 1_700_000_000, '{"type":"entraide.test","word":"été"}'.encode())
+
+    assert "v1,PbsbH5t3ooCC0U1lavWRHtoIdF8yAbh5hCqgjc5lbxQ=" == sealed.signature
 
 
 @all_cases(

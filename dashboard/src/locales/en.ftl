@@ -63,6 +63,12 @@ op-doctor-good = { $count ->
    *[other] { $count } other checks found no fault
 }
 op-doctor-since = Since { $when }
+op-notify-title = Messages to the operator
+op-notify-try = Send a test message
+op-notify-means = To each recipient of notify.toml.
+op-notify-nobody = Nobody is told: notify.toml names no recipient.
+op-notify-sent = { $recipient }: sent
+op-notify-failed = { $recipient }: { $problem }
 op-doctor-again = Check again
 op-doctor-at = Checked on { $when }
 op-backup-age = { $days ->

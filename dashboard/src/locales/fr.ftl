@@ -63,6 +63,12 @@ op-doctor-good = { $count ->
    *[other] { $count } autres vérifications n’ont rien trouvé
 }
 op-doctor-since = Depuis le { $when }
+op-notify-title = Messages de l’exploitant
+op-notify-try = Envoyer un message d’essai
+op-notify-means = À chaque destinataire de notify.toml.
+op-notify-nobody = Personne n’est averti : notify.toml ne nomme aucun destinataire.
+op-notify-sent = { $recipient } : envoyé
+op-notify-failed = { $recipient } : { $problem }
 op-doctor-again = Vérifier de nouveau
 op-doctor-at = Vérifié le { $when }
 op-backup-age = { $days ->

@@ -5,8 +5,8 @@ co-ops who want letters about their machines. Output: letters and signed HTTP re
 known of their delivery in ``notify-state.json``.
 
 ``lenders`` finds what concerns a co-op's machines, ``plan`` decides who is told what, ``text``
-writes it, ``delivery`` sends it, ``notifier`` does so again and again, and ``trial`` sends a test
-message.
+writes it, ``delivery`` sends it, ``notifier`` does so again and again, ``trial`` sends a test
+message, and ``trial_admin`` does so for the operator's page.
 """
 
 from entraide_scheduler.notifications.delivery import list_senders
@@ -14,6 +14,7 @@ from entraide_scheduler.notifications.lenders import READERS_MAX, Reader
 from entraide_scheduler.notifications.notifier import STATE_FILE, Notifier
 from entraide_scheduler.notifications.text import Pool
 from entraide_scheduler.notifications.trial import DeliveryTrial, send_trial
+from entraide_scheduler.notifications.trial_admin import TrialAdmin
 
 __all__ = [
     "READERS_MAX",
@@ -22,6 +23,7 @@ __all__ = [
     "Notifier",
     "Pool",
     "Reader",
+    "TrialAdmin",
     "list_senders",
     "send_trial",
 ]

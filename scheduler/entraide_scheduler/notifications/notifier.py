@@ -25,6 +25,7 @@ from entraide_scheduler.notifications.delivery import DeliveryFailed, MessageSen
 from entraide_scheduler.notifications.lenders import Reader, split_by_coop
 from entraide_scheduler.notifications.plan import Audience, NotifyState
 from entraide_scheduler.notifications.text import Pool
+from entraide_scheduler.notifications.trial import DeliveryTrial, send_trial
 from entraide_scheduler.operations.doctor_run import DoctorRun
 from entraide_scheduler.repeated_task import RepeatedTask
 
@@ -89,6 +90,15 @@ class Notifier:
     async def stop(self) -> None:
         """Ends it; what is on its way is sent again after the next start."""
         await self._task.stop()
+
+    async def send_trial(self) -> list[DeliveryTrial]:
+        """Sends a test message to each recipient of ``notify.toml``.
+
+        Raises:
+            EntraideError: the file has a fault.
+        """
+        config = load_notify_config(self._home, self._smtp) or NotifyConfig()
+        return await send_trial(list_senders(config, self._smtp, self._home, self._pool()))
 
     def findings(self) -> list[Finding]:
         """Returns what keeps recipients from being told."""

@@ -2560,6 +2560,69 @@ class Findings(_message.Message):
 Global___Findings: _TypeAlias = Findings  # noqa: Y015
 
 @_typing.final
+class SendTestMessagesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendTestMessagesRequest: _TypeAlias = SendTestMessagesRequest  # noqa: Y015
+
+@_typing.final
+class TestMessage(_message.Message):
+    """A recipient, and why it was not reached; "" if it was."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECIPIENT_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    recipient: _builtins.str
+    problem: _builtins.str
+    def __init__(
+        self,
+        *,
+        recipient: _builtins.str = ...,
+        problem: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["problem", b"problem", "recipient", b"recipient"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TestMessage: _TypeAlias = TestMessage  # noqa: Y015
+
+@_typing.final
+class TestMessages(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGES_FIELD_NUMBER: _builtins.int
+    FAULT_FIELD_NUMBER: _builtins.int
+    fault: _builtins.str
+    """What is wrong with notify.toml, in the caller's language; nothing was sent then."""
+    @_builtins.property
+    def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___TestMessage]: ...
+    def __init__(
+        self,
+        *,
+        messages: _abc.Iterable[Global___TestMessage] | None = ...,
+        fault: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fault", b"fault", "messages", b"messages"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TestMessages: _TypeAlias = TestMessages  # noqa: Y015
+
+@_typing.final
 class StartOperationRequest(_message.Message):
     """Kinds: policy replays recent traffic under a proposed policy; demand replays it with more demand;
     pin records the checksums of a model's weights, and fetches them where the pool can.

@@ -245,6 +245,11 @@ class AdminStub:
                 request_serializer=entraide_dot_v1_dot_admin__pb2.ListFindingsRequest.SerializeToString,
                 response_deserializer=entraide_dot_v1_dot_admin__pb2.Findings.FromString,
                 _registered_method=True)
+        self.SendTestMessages = channel.unary_unary(
+                '/entraide.v1.Admin/SendTestMessages',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.SendTestMessagesRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.TestMessages.FromString,
+                _registered_method=True)
         self.StartOperation = channel.unary_unary(
                 '/entraide.v1.Admin/StartOperation',
                 request_serializer=entraide_dot_v1_dot_admin__pb2.StartOperationRequest.SerializeToString,
@@ -567,6 +572,13 @@ class AdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SendTestMessages(self, request, context):
+        """Sends a test message to each recipient of notify.toml, and says who was reached.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def StartOperation(self, request, context):
         """Starts work in a process of its own, at the lowest priority and within limits: `operation_busy` while
         another operation runs.
@@ -808,6 +820,11 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.ListFindings,
                     request_deserializer=entraide_dot_v1_dot_admin__pb2.ListFindingsRequest.FromString,
                     response_serializer=entraide_dot_v1_dot_admin__pb2.Findings.SerializeToString,
+            ),
+            'SendTestMessages': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendTestMessages,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.SendTestMessagesRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.TestMessages.SerializeToString,
             ),
             'StartOperation': grpc.unary_unary_rpc_method_handler(
                     servicer.StartOperation,
@@ -1964,6 +1981,33 @@ class Admin:
             '/entraide.v1.Admin/ListFindings',
             entraide_dot_v1_dot_admin__pb2.ListFindingsRequest.SerializeToString,
             entraide_dot_v1_dot_admin__pb2.Findings.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendTestMessages(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/SendTestMessages',
+            entraide_dot_v1_dot_admin__pb2.SendTestMessagesRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.TestMessages.FromString,
             options,
             channel_credentials,
             insecure,

@@ -126,6 +126,8 @@ class AdminStub:
     """Makes a one-time link with which a person signs in; it is shown this once."""
     ListFindings: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListFindingsRequest, _admin_pb2.Findings]
     """What `entraide pool doctor` finds, the most urgent first, and when the last backup was made."""
+    SendTestMessages: _grpc.UnaryUnaryMultiCallable[_admin_pb2.SendTestMessagesRequest, _admin_pb2.TestMessages]
+    """Sends a test message to each recipient of notify.toml, and says who was reached."""
     StartOperation: _grpc.UnaryUnaryMultiCallable[_admin_pb2.StartOperationRequest, _admin_pb2.Operation]
     """Starts work in a process of its own, at the lowest priority and within limits: `operation_busy` while
     another operation runs.
@@ -234,6 +236,8 @@ class AdminAsyncStub(AdminStub):
     """Makes a one-time link with which a person signs in; it is shown this once."""
     ListFindings: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListFindingsRequest, _admin_pb2.Findings]  # type: ignore[assignment]
     """What `entraide pool doctor` finds, the most urgent first, and when the last backup was made."""
+    SendTestMessages: _aio.UnaryUnaryMultiCallable[_admin_pb2.SendTestMessagesRequest, _admin_pb2.TestMessages]  # type: ignore[assignment]
+    """Sends a test message to each recipient of notify.toml, and says who was reached."""
     StartOperation: _aio.UnaryUnaryMultiCallable[_admin_pb2.StartOperationRequest, _admin_pb2.Operation]  # type: ignore[assignment]
     """Starts work in a process of its own, at the lowest priority and within limits: `operation_busy` while
     another operation runs.
@@ -591,6 +595,14 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.Findings, _abc.Awaitable[_admin_pb2.Findings]]:
         """What `entraide pool doctor` finds, the most urgent first, and when the last backup was made."""
+
+    @_abc_1.abstractmethod
+    def SendTestMessages(
+        self,
+        request: _admin_pb2.SendTestMessagesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.TestMessages, _abc.Awaitable[_admin_pb2.TestMessages]]:
+        """Sends a test message to each recipient of notify.toml, and says who was reached."""
 
     @_abc_1.abstractmethod
     def StartOperation(

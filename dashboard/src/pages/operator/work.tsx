@@ -8,6 +8,7 @@ import { admin, mayAct } from "./admin.ts";
 import { DoctorPart, type Findings } from "./doctor.tsx";
 import { Gateways, type Gateway } from "./gateways.tsx";
 import { Invitation } from "./invitation.tsx";
+import { NotifyPart } from "./notify.tsx";
 import { Confirmed, CopyLine, Read, Said, useActing, useReading, type Acting } from "./parts.tsx";
 import { listWork, splitRemedy, type Finding } from "./remedy.ts";
 
@@ -75,6 +76,7 @@ export function Work() {
       </section>
       <DoctorPart reading={doctor} busy={checking} onAgain={() => void check()} />
       {work.data && <Gateways gateways={work.data.gateways} />}
+      {mayAct() && <NotifyPart />}
       {mayAct() && <Invitation />}
     </>
   );

@@ -64,6 +64,12 @@ op-doctor-good = { $count ->
    *[other] { $count } other checks found no fault
 }
 op-doctor-since = Since { $when }
+op-notify-title = Messages to the operator
+op-notify-try = Send a test message
+op-notify-means = To each recipient of notify.toml.
+op-notify-nobody = Nobody is told: notify.toml names no recipient.
+op-notify-sent = { $recipient }: sent
+op-notify-failed = { $recipient }: { $problem }
 op-doctor-again = Check again
 op-doctor-at = Checked on { $when }
 op-backup-age = { $days ->
@@ -976,6 +982,12 @@ op-doctor-good = { $count ->
    *[other] { $count } autres vérifications n’ont rien trouvé
 }
 op-doctor-since = Depuis le { $when }
+op-notify-title = Messages de l’exploitant
+op-notify-try = Envoyer un message d’essai
+op-notify-means = À chaque destinataire de notify.toml.
+op-notify-nobody = Personne n’est averti\xA0: notify.toml ne nomme aucun destinataire.
+op-notify-sent = { $recipient }\xA0: envoyé
+op-notify-failed = { $recipient }\xA0: { $problem }
 op-doctor-again = Vérifier de nouveau
 op-doctor-at = Vérifié le { $when }
 op-backup-age = { $days ->
