@@ -382,3 +382,10 @@ def test_newer_build_replaces_the_older(builds: Path, tmp_path: Path) -> None:
 
     assert [True, False, False] == fits
     assert [["newer", "older"], ["newer", "older"], ["newer"]] == kept
+
+
+def test_names_of_variables_end_before_french_signs() -> None:
+    """The shell of macOS takes the first byte of a sign such as ``…`` as part of a bare name."""
+    script = (files("entraide_scheduler.gateway.machines") / "install.sh").read_text("utf-8")
+
+    assert [] == re.findall(r"\$[A-Za-z_]\w*[^\x00-\x7f]", script, re.ASCII)

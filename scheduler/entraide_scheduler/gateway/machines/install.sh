@@ -49,7 +49,7 @@ read_link() { # sets url, token and pin
 }
 
 refuse_link() {
-    fail "« $link » n’est pas le lien d’une invitation ; recopiez la ligne entière, guillemets compris." \
+    fail "« ${link} » n’est pas le lien d’une invitation ; recopiez la ligne entière, guillemets compris." \
         "'$link' is not the link of an invitation; copy the whole line again, quotes included."
 }
 
@@ -210,7 +210,7 @@ download_build() { # puts the build of the mirror into the folder $own
     rm -rf "$pythons"/.new-* # of a run that was killed
     unpacked=$(mktemp -d "$pythons/.new-XXXXXX")
     tar -xzof "$work/python.tar.gz" -C "$unpacked" ||
-        fail "Python n’a pas pu être dépaqueté dans $pythons ; voyez le message plus haut." \
+        fail "Python n’a pas pu être dépaqueté dans ${pythons} ; voyez le message plus haut." \
             "Python could not be unpacked in $pythons; see the message above."
     if [ "$(describe_python "$unpacked/python/bin/python3" || :)" != "$target" ]; then
         fail "Le Python du parc ne fonctionne pas sur cette machine ($platform) ; rien n’est installé. Une étape y remédie, puis relancez la même ligne :
@@ -364,7 +364,7 @@ main() {
     choose_python
     mkdir -p "$data"
     download_wheels
-    say "Installation dans $environment…" "Installing into $environment…"
+    say "Installation dans ${environment}…" "Installing into ${environment}…"
     make_environment
     join_or_restart "$@"
     remove_other_builds
