@@ -353,6 +353,7 @@ def _join(
     careful: bool,
     as_json: bool,
 ) -> int:
+    from entraide.wire.enrolment import is_without_secret
     from entraide_node import service_commands
     from entraide_node.join import JoinOptions, join_pool
     from entraide_node.owner import terms_file as owner_terms
@@ -361,7 +362,8 @@ def _join(
     lang = options["lang"]
     try:
         ca_pem = ca.read_text("ascii") if ca is not None else ""
-        secret = token if "#" in url and not token else _read_token(token or FROM_STDIN, lang)
+        is_link = "#" in url or is_without_secret(url)
+        secret = token if is_link and not token else _read_token(token or FROM_STDIN, lang)
         joined = join_pool(
             url, secret, folder=folder, options=JoinOptions(**options), ca_pem=ca_pem
         )

@@ -20,9 +20,11 @@ from entraide.files import write_private
 from entraide.wire import enrolment_signature
 from entraide.wire.enrolment import (
     PATH,
+    CutSecret,
     JoinRequest,
     JoinResponse,
     JoinSecret,
+    is_without_secret,
     read_secret,
     split_link,
 )
@@ -94,13 +96,18 @@ def join_pool(
 
     Raises:
         PoolRefusal: the pool refused, for instance with ``join_token_refused``.
-        RequestError: ``join_bad_link``, ``join_untrusted``, ``join_plain_refused``,
+        RequestError: ``join_link_cut``, ``join_bad_link``, ``join_untrusted``,
+            ``join_plain_refused``,
             ``join_bad_address``.
         PoolUnreachable: the pool does not respond.
     """
     address, link_secret = split_link(url)
     try:
+        if is_without_secret(url) and not token:
+            raise CutSecret("the link has no secret")
         secret = read_secret(token or link_secret)
+    except CutSecret as problem:
+        raise RequestError("join_link_cut", str(problem)) from problem
     except ValueError as problem:
         raise RequestError("join_bad_link", str(problem)) from problem
     pool = PoolClient(address, secret=secret, ca_pem=ca_pem)

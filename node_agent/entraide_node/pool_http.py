@@ -9,6 +9,7 @@ this machine only.
 import base64
 import hashlib
 import http.client
+import socket
 import ssl
 import urllib.error
 import urllib.request
@@ -111,19 +112,23 @@ class PoolClient:
         trusts_system: whether the system's authorities vouch for the pool.
     """
 
-    def __init__(self, url: str, *, secret: JoinSecret, ca_pem: str = "") -> None:
+    def __init__(
+        self, url: str, *, secret: JoinSecret, ca_pem: str = "", timeout_s: float = TIMEOUT_S
+    ) -> None:
         """Checks the address, and the pool's CA by its fingerprint if the secret has one.
 
         Args:
             url: address that the operator gave; without a scheme, ``https://``.
             secret: fingerprint or pin, or neither.
             ca_pem: certificate of a CA that the owner trusts, PEM; "" for none.
+            timeout_s: longest wait for a connection or for data.
 
         Raises:
             RequestError: ``join_bad_address``, ``join_plain_refused`` or ``join_untrusted``.
             PoolUnreachable: the pool does not answer.
         """
         self.url = _complete_url(url)
+        self._timeout_s = timeout_s
         self._handlers: tuple[urllib.request.BaseHandler, ...] = ()
         self.trusts_system = False
         if self.url.startswith("http://"):
@@ -182,7 +187,7 @@ class PoolClient:
         request = urllib.request.Request(self.url + path, body, headers)  # noqa: S310
         opener = urllib.request.build_opener(_NoRedirect, *handlers)
         try:
-            with opener.open(request, timeout=TIMEOUT_S) as response:
+            with opener.open(request, timeout=self._timeout_s) as response:
                 answer: bytes = response.read(BODY_BYTES_MAX)
                 return answer
         except urllib.error.HTTPError as problem:
@@ -192,8 +197,9 @@ class PoolClient:
             reason = getattr(problem, "reason", problem)
             if isinstance(reason, ssl.SSLCertVerificationError):
                 self._fail_untrusted(cause=reason)
-            values = {"url": self.url, "problem": str(reason) or type(reason).__name__}
-            raise PoolUnreachable("pool_unreachable", values["problem"], values=values) from problem
+            values = {"address": self.url, "fault": _fault_of(reason)}
+            detail = str(reason) or type(reason).__name__
+            raise PoolUnreachable("pool_unreachable", detail, values=values) from problem
 
     def _decode(self, body: bytes, kind: type[T]) -> T:
         try:
@@ -212,6 +218,13 @@ class PoolClient:
 
     def _fail_untrusted(self, *, cause: Exception | None = None) -> NoReturn:
         raise RequestError("join_untrusted", self.url, values={"url": self.url}) from cause
+
+
+def _fault_of(reason: object) -> str:
+    """Returns the code of why a pool did not answer."""
+    faults = ((TimeoutError, "dropped"), (ConnectionRefusedError, "refused"),
+              (socket.gaierror, "host"), (ssl.SSLError, "certificate"))  # fmt: skip
+    return next((fault for kind, fault in faults if isinstance(reason, kind)), "cut")
 
 
 def compute_key_pin(certificate_der: bytes | None) -> str:

@@ -214,6 +214,7 @@ async def _say_goodbye(config: NodeConfig) -> bool:
     from entraide.wire import codec, subjects  # noqa: PLC0415  (only needed to leave)
     from entraide.wire.messages import LEFT, Goodbye  # noqa: PLC0415
     from entraide.wire.nats import client_context, connect  # noqa: PLC0415
+    from entraide.wire.reachability import Reach, probe  # noqa: PLC0415
 
     refused = asyncio.Event()
 
@@ -223,8 +224,10 @@ async def _say_goodbye(config: NodeConfig) -> bool:
     folder = Path(config.dir)
     try:
         authority, keyring = keys.read_ca_pem(folder), keys.Keyring(folder)
+        reached = await probe(config.nats_urls)
+        open_urls = [url for url, reach in reached.items() if reach is Reach.OPEN]
         connection = await connect(
-            config.nats_urls,
+            open_urls or config.nats_urls,
             identity=keyring.identity(),
             name=f"farewell-{config.node}",
             tls=client_context(authority) if authority else None,

@@ -59,13 +59,21 @@ def test_a_site_installs_from_the_pool_alone(federation: Federation) -> None:
 
 
 def test_a_site_with_the_https_port_alone_is_in_the_pool(federation: Federation) -> None:
-    """Where a router lets nothing through to the bus's port, the machine is live all the same."""
+    """Where a router drops what goes to the bus's port, the machine is live all the same.
+
+    The doctor of that machine says which port is closed, and how.
+    """
     reached = {
         site: connects(federation.bed, f"site-{site}", POOL_ADDRESS, BUS_PORT) for site in COOP
     }
 
     assert {site: site != WITHOUT_BUS_PORT for site in COOP} == reached
     assert WITHOUT_BUS_PORT in federation.live()
+
+    checked = federation.sites[WITHOUT_BUS_PORT].run("entraide --lang fr node doctor", check=False)
+
+    assert f"jette ce qui va à {POOL_NAME}:{BUS_PORT}" in checked.out, checked
+    assert f"Le parc répond par wss://{POOL_NAME}:8443/bus" in checked.out
 
 
 def test_each_client_gets_an_answer(federation: Federation) -> None:

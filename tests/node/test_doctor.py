@@ -1,7 +1,10 @@
 """The doctor: its checks, their severity, and that its output contains no secret."""
 
 import asyncio
+import contextlib
+import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -260,6 +263,45 @@ async def test_an_identity_that_the_bus_refuses(bus: NatsPool, tmp_path: Path) -
 
     assert "bus_refused" == report_check(bus_check, "en").code
     assert "twin" not in found(checks)
+
+
+@contextlib.contextmanager
+def dropping_port() -> Iterator[str]:
+    """A port to which the system drops new connections: nobody accepts, and its queue is full."""
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(2):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        yield f"nats://127.0.0.1:{server.getsockname()[1]}"
+
+
+async def test_a_network_that_drops_packets_is_named(bus: NatsPool, tmp_path: Path) -> None:
+    """The doctor tells a dropped port from a refused one, and which other way the node takes."""
+    with dropping_port() as dropping:
+        urls = {
+            "fallback": (dropping, bus.url),
+            "dropped": (dropping,),
+            "refused": ("nats://127.0.0.1:1",),
+            "unknown_name": ("nats://no.invalid",),
+        }
+        for name, servers in urls.items():
+            joined(bus, tmp_path / name, nats_urls=servers)
+        inspections = (inspect_node(tmp_path / name, listen_s=0.1) for name in urls)
+        results = await asyncio.gather(*inspections)
+    of_bus = {
+        name: next(check for check in result if check.name == "bus")
+        for name, result in zip(urls, results, strict=True)
+    }
+    sentences = {name: report_check(check, "en") for name, check in of_bus.items()}
+
+    assert {name: name for name in urls} == {name: check.code for name, check in of_bus.items()}
+    assert (
+        f"drops what goes to {dropping.removeprefix('nats://')}" in sentences["fallback"].sentence
+    )
+    assert bus.url in sentences["fallback"].sentence
+    assert all(each.mend for name, each in sentences.items() if name != "fallback")
 
 
 async def test_nobody_there(tmp_path: Path) -> None:

@@ -15,7 +15,14 @@ from entraide.catalogue import demonstration
 from entraide.errors import EntraideError, PoolUnreachable, RequestError
 from entraide.types import DataClass
 from entraide.wire import enrolment_signature
-from entraide.wire.enrolment import JoinRequest, JoinResponse, JoinSecret, write_link
+from entraide.wire.enrolment import (
+    JoinRequest,
+    JoinResponse,
+    JoinSecret,
+    read_secret,
+    split_link,
+    write_link,
+)
 from entraide_node import keys, pool_address, pool_http
 from entraide_node.config import EnergyConfig, dump_config, load_config
 from entraide_node.engine_config import NoEngine, OwnerEngine
@@ -339,15 +346,29 @@ def test_plain_http_goes_to_this_machine_only(name: str) -> None:
     assert expected == refused.value.code
 
 
+def test_a_link_that_a_mail_program_broke_over_lines_is_whole() -> None:
+    """Line breaks in a link are no part of it."""
+    secret = JoinSecret(f"join_{'a' * 32}", "0" * 64, "p" * 43)
+    link = write_link("https://pool.coop:8443", secret)
+    broken = "\r\n  ".join(link[at : at + 60] for at in range(0, len(link), 60))
+
+    assert split_link(link) == split_link(broken)
+    assert secret == read_secret(split_link(broken)[1])
+
+
 @pytest.mark.parametrize(
-    "link",
-    ["https://pool.coop/install#", "https://pool.coop/install#join_abc.00ff",
-     f"https://pool.coop/install#join_abc.{'0' * 64}.short", "https://pool.coop#a b"],
+    ("link", "code"),
+    [("https://pool.coop/install", "join_link_cut"),
+     ("https://pool.coop/install#", "join_link_cut"),
+     ("https://pool.coop/install#join_abc", "join_link_cut"),
+     ("https://pool.coop/install#join_abc.00ff", "join_link_cut"),
+     (f"https://pool.coop/install#join_abc.{'0' * 64}.short", "join_link_cut"),
+     ("https://pool.coop#a$b", "join_bad_link")],
 )  # fmt: skip
-async def test_half_a_link(link: str, tmp_path: Path) -> None:
-    """A link that was copied incompletely is named as such, and nothing is sent or written."""
+async def test_half_a_link(link: str, code: str, tmp_path: Path) -> None:
+    """A link whose end is missing is called cut, and nothing is sent or written."""
     with pytest.raises(EntraideError) as refused:
         await joined(link, "", tmp_path / "node")
 
-    assert "join_bad_link" == refused.value.code
+    assert code == refused.value.code
     assert not (tmp_path / "node").exists()

@@ -24,6 +24,7 @@ from entraide_scheduler.nats.tls import compute_key_pin
 from entraide_scheduler.pool.mirror_pythons import gather_pythons
 
 BIG = "big-1.0-py3-none-any.whl"
+TOKEN = f"join_{'a' * 32}"
 CONTENT = os.urandom(20 * PIECE_BYTES + 7)
 CURL_PIN_WRONG = 90
 CURL_UNTRUSTED = 60
@@ -61,7 +62,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPool]:
         yield running
 
 
-def link_of(pool: RunningPool, *, pin: str = "", token: str = "join_abc") -> str:
+def link_of(pool: RunningPool, *, pin: str = "", token: str = TOKEN) -> str:
     """An invitation with the pin of the pool's server, or another one."""
     own = compute_key_pin((pool.state / "tls" / "server.pem").read_bytes())
     return write_link(pool.file.http, JoinSecret(token, "", pin or own))
@@ -208,7 +209,8 @@ def test_script_refuses_what_is_not_its_pool(pool: RunningPool, tmp_path: Path) 
     wrong_pin = run_script(pool, tmp_path / "a", link_of(pool, pin="A" * 43))
     no_link = run_script(pool, tmp_path / "b", "http://pool.coop/install#x")
     odd_link = run_script(pool, tmp_path / "c", "https://pool.coop/$(id)#x")
-    no_token = run_script(pool, tmp_path / "d", link_of(pool).replace("join_abc", ""))
+    no_token = run_script(pool, tmp_path / "d", link_of(pool).replace(TOKEN, ""))
+    cut = run_script(pool, tmp_path / "e", link_of(pool)[:-8])
 
     assert 1 == wrong_pin[0]
     assert f"Connecting to the pool at {link_of(pool).partition('/install')[0]}" in wrong_pin[1]
@@ -216,6 +218,7 @@ def test_script_refuses_what_is_not_its_pool(pool: RunningPool, tmp_path: Path) 
     assert "is not the link of an invitation" in no_link[1]
     assert "is not the link of an invitation" in odd_link[1]
     assert "ask the pool's operator for an invitation" in no_token[1]
+    assert (1, True) == (cut[0], "is cut: its end is missing" in cut[1])
 
 
 def test_script_refuses_a_file_with_a_wrong_checksum(pool: RunningPool, tmp_path: Path) -> None:

@@ -73,6 +73,17 @@ async def test_a_link_that_is_unknown_or_expired_is_refused(
     assert (401, code) == (answer.status, answer.code)
 
 
+async def test_a_link_that_is_cut_is_called_cut(pool: Pool, people: People) -> None:
+    """A link without its end is told from one that is unknown, and the whole one still works."""
+    token = (await people.make_link(OPERATOR, (await add_person(people)).person)).token
+    cut = await Browser(pool).sign_in(token[:-3])
+    whole = await Browser(pool).sign_in(token)
+
+    assert (401, "signin_link_unknown") == (cut.status, cut.code)
+    assert "its end is missing" in cut.json["error"]["message"]
+    assert 200 == whole.status
+
+
 async def test_links_of_a_disabled_person_and_of_unknown_length_are_refused(
     pool: Pool, people: People
 ) -> None:

@@ -46,7 +46,7 @@ class Federation:
         self.founding, self.inviting = Guide("found-a-pool.fr.md"), Guide("invite.fr.md")
         self.keeping = Guide("backup.fr.md")
         self.agents: dict[str, Started] = {}
-        bed.network.close_port(WITHOUT_BUS_PORT, BUS_PORT)
+        bed.network.drop_port(WITHOUT_BUS_PORT, BUS_PORT)
 
     def found(self) -> None:
         """Creates the pool, runs it, adds the co-ops, pins a model and gives the client a key.

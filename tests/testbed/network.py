@@ -85,10 +85,10 @@ class Network:
         """Connects the site again, as it was."""
         self._ip(self._routers[site], "link", "set", "wan", "up")
 
-    def close_port(self, site: str, port: int) -> None:
-        """Makes a site's router refuse the site's TCP connections to a port of the internet."""
-        refused = ("iif", "inside", "ipproto", "tcp", "dport", str(port))
-        self._ip(self._routers[site], "rule", "add", *refused, "prohibit")
+    def drop_port(self, site: str, port: int) -> None:
+        """Makes a site's router drop the site's TCP packets to a port of the internet."""
+        dropped = ("iif", "inside", "ipproto", "tcp", "dport", str(port))
+        self._ip(self._routers[site], "rule", "add", *dropped, "blackhole")
 
     def close(self) -> None:
         """Ends every process in the namespaces, and removes them."""

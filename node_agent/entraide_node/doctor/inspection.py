@@ -15,12 +15,13 @@ import psutil
 from nats.aio.msg import Msg
 
 from entraide import __version__
-from entraide.errors import EntraideError
+from entraide.errors import EntraideError, PoolUnreachable
 from entraide.system_service.manager import find_manager
 from entraide.wire import codec, subjects
 from entraide.wire.enrolment import JoinSecret
 from entraide.wire.messages import HelloRequest
 from entraide.wire.nats import client_context, connect, expires_at
+from entraide.wire.reachability import Reach, probe
 from entraide_node import keys, service_commands
 from entraide_node.config import CONFIG_NAME, NodeConfig, load_config
 from entraide_node.doctor import node_checks
@@ -36,6 +37,7 @@ from entraide_node.pool_http import PoolClient
 from entraide_node.update import update_values
 
 BUS_TIMEOUT_S = 5.0
+PAGE_TIMEOUT_S = 3.0
 LISTEN_S = 2.5  # two agents with one identity make the pool ask for a hello repeatedly
 METER_INTERVAL_S = 0.3  # between two readings of a counter
 DETECTIONS_MAX, DETECTION_INTERVAL_S = 5, 0.3
@@ -141,6 +143,10 @@ async def _check_pool(
 async def _count_hello_requests(config: NodeConfig, listen_s: float) -> tuple[Check, int]:
     """Connects with the node's identity, and counts the requests for its hello."""
     folder, hello_requests = Path(config.dir), 0
+    reached = await probe(config.nats_urls)
+    open_urls = [url for url, reach in reached.items() if reach is Reach.OPEN]
+    if not open_urls:
+        return node_checks.find_closed_network(reached), 0
 
     async def on_message(message: Msg) -> None:
         nonlocal hello_requests
@@ -152,7 +158,7 @@ async def _count_hello_requests(config: NodeConfig, listen_s: float) -> tuple[Ch
     try:
         authority, keyring = keys.read_ca_pem(folder), keys.Keyring(folder)
         connection = await connect(
-            config.nats_urls,
+            open_urls,
             identity=keyring.identity(),
             name=f"doctor-{config.node}",
             tls=client_context(authority) if authority else None,
@@ -167,9 +173,7 @@ async def _count_hello_requests(config: NodeConfig, listen_s: float) -> tuple[Ch
         await asyncio.sleep(listen_s)
     finally:
         await connection.close()
-    return passed(
-        "bus", "tls" if authority else "plain", servers=", ".join(config.nats_urls)
-    ), hello_requests
+    return node_checks.check_bus(reached, is_tls=bool(authority)), hello_requests
 
 
 def _read_pool_facts(folder: Path) -> tuple[str, float] | None:
@@ -179,7 +183,10 @@ def _read_pool_facts(folder: Path) -> tuple[str, float] | None:
     for ca_pem in dict.fromkeys((keys.read_ca_pem(folder), "")) if url else ():
         asked_at = time.time()
         try:
-            page = PoolClient(url, secret=JoinSecret(""), ca_pem=ca_pem).read_page()
+            client = PoolClient(url, secret=JoinSecret(""), ca_pem=ca_pem, timeout_s=PAGE_TIMEOUT_S)
+            page = client.read_page()
+        except PoolUnreachable:
+            return None
         except EntraideError:
             continue
         if page.now:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from entraide.system_service.units import ServiceState
 from entraide.versions import is_older
+from entraide.wire.reachability import Reach, host_and_port
 from entraide_node.engines.base import EngineProblem
 
 CLOCK_OFF_S = 2.0
@@ -74,6 +75,34 @@ def failure_from_problem(name: str, problem: EngineProblem) -> Check:
 def has_failure(checks: Sequence[Check]) -> bool:
     """Whether a result keeps the node from working."""
     return any(check.level is Level.FAIL for check in checks)
+
+
+def check_bus(reached: Mapping[str, Reach], *, is_tls: bool) -> Check:
+    """Says by which address of the bus the pool answers, and which port the network closes.
+
+    Args:
+        reached: of each address of the bus, in the order of the node's configuration.
+        is_tls: whether the bus has TLS.
+    """
+    open_urls = [url for url, reach in reached.items() if reach is Reach.OPEN]
+    first, reach = next(iter(reached.items()))
+    if reach is not Reach.OPEN:
+        servers = ", ".join(open_urls)
+        return passed("bus", "fallback", servers=servers, place=_place(first), how=str(reach))
+    return passed("bus", "tls" if is_tls else "plain", servers=", ".join(open_urls))
+
+
+def find_closed_network(reached: Mapping[str, Reach]) -> Check:
+    """Says why no address of the bus can be reached: the first cause of which all others follow."""
+    causes = (Reach.UNKNOWN_NAME, Reach.DROPPED, Reach.REFUSED, Reach.UNREACHABLE)
+    cause = next(each for each in causes if each in reached.values())
+    closed = [_place(url) for url, reach in reached.items() if reach is cause]
+    return failure("bus", str(cause), places=", ".join(dict.fromkeys(closed)))
+
+
+def _place(url: str) -> str:
+    host, port = host_and_port(url)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def check_identity(left_s: float) -> Check:

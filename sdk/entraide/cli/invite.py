@@ -3,6 +3,7 @@
 import shlex
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -13,6 +14,7 @@ from entraide.cli.pool_access import coop_names, find_pool
 from entraide.coop_names import shown_name
 
 SECONDS_PER_HOUR = 3_600.0
+HTTPS_PORT = 443
 
 
 def register(app: typer.Typer, lang: str) -> None:
@@ -73,5 +75,14 @@ def register(app: typer.Typer, lang: str) -> None:
         until = output.format_time(created.expires_at, lang)
         values = {"coop": shown_name(coop, names), "until": until, "vouched": vouched}
         typer.echo(i18n.text("cli-invited", lang, **values), err=True)
+        if install:
+            typer.echo(_ports_sentence(created.link, lang), err=True)
         if not zone:
             typer.echo(i18n.text("cli-invited-no-zone", lang), err=True)
+
+
+def _ports_sentence(link: str, lang: str) -> str:
+    """Returns to which port of the pool the network of a machine must let it connect."""
+    address = urlsplit(link)
+    port = str(address.port or HTTPS_PORT)
+    return i18n.text("cli-invited-ports", lang, host=address.hostname or "", port=port)

@@ -445,6 +445,7 @@ error-pool_unreachable = The pool cannot be reached{ $address ->
     [host] : no machine has that name (DNS). Check the address and your connection.
     [certificate] : its certificate or its encryption is not accepted (TLS). Check the address, and the authority in ENTRAIDE_CA.
     [timeout] : nothing came back in time. Check your connection, and that the pool runs.
+    [dropped] {""}: nothing comes back. A firewall or a router probably drops what this machine sends there. Let it open connections to this address and port; if your network lets only port 443 through, ask the operator to serve the pool there.
     [cut] : the connection broke before an answer came. Check your connection, and that the pool runs.
     [no_pool] : what answers there is not the pool. Check the address, and that the pool runs.
    *[none] . Check the address, and that the pool runs ("entraide status").
@@ -1962,7 +1963,7 @@ node-status-benchmarking = { $node } is not working yet: it is measuring its spe
 node-status-engine_down = { $node } is not working: its engine does not answer. The agent tries again by itself.
 node-status-draining = { $node } takes no new jobs: it finishes the running ones, then stops.
 node-status-refused = { $node } is not working: the pool refuses its identity. Ask the operator, then join again.
-node-status-connecting = { $node } is not working: it cannot reach the pool. The agent tries again by itself.
+node-status-connecting = { $node } is not working: it cannot reach the pool. The agent tries again by itself. Why: “entraide node doctor”.
 node-status-waiting = { $node } is not working: it reached the pool, whose scheduler has not answered yet.
 node-status-unapproved = { $node } is not working yet: the pool's operator has not approved it ("entraide nodes approve { $node }" on their side). It starts by itself then.
 node-status-paused = { $node } is not working: the owner of the machine paused it. "entraide node resume" makes it work again.
@@ -1974,9 +1975,10 @@ node-status-ready = { $node } is ready and waits for work.
 node-status-zone = The pool's operator has not recorded this machine's zone, so no request can run on it. Ask the operator for: entraide nodes vouch { $node } --zone CA-QC
 node-status-facts = { $model } ({ $engine }) · { $running } of { $slots } slots taken · reads { $prefill } tokens/s, writes { $decode } tokens/s
 error-identity_refused = The node's identity cannot be used. { $file }: { $problem } Only its owner may read this file (mode 0600); if it is lost, join again.
-error-join_untrusted = The pool at { $url } cannot prove that it is the one that invited you. Ask the operator for a new invitation (its link carries the proof), or for the file of the certificate authority (--ca).
+error-join_untrusted = The pool at { $url } cannot prove that it is the one that invited you. If the link is cut, copy it to its last character; else ask the operator for a new invitation (its link carries the proof), or for the file of the certificate authority (--ca).
 error-join_plain_refused = { $host } is not on this machine and offers no encryption: joining it this way is refused.
 error-join_bad_address = No pool answers at { $url }. Check the address that the operator gave you.
+error-join_link_cut = This link of an invitation is cut: its end is missing. Copy the whole of it, to its last character, even if it takes several lines; else ask the operator for a new one.
 error-join_bad_link = This is no invitation, or not a whole one. Copy the whole link that the operator gave you, from "https://" to its last character.
 error-join_bad_authority = The pool's certificate authority (CA) cannot be read. Ask the operator for its file, or for a new invitation.
 
@@ -2020,6 +2022,10 @@ cli-no-admin-key = This command needs the operator's key: that of a local pool (
 cli-token-once = One-time token for { $coop }, valid until { $until }. On the machine that joins: entraide node join ADDRESS --token TOKEN. "entraide invite" makes one link of both.
 cli-invited = One machine of { $coop } joins with this link until { $until }. You vouch for: { $vouched }.
 cli-invited-nothing = nothing
+cli-invited-ports = Its network must let outgoing connections to port { $port } of { $host } through. The port of the bus is used where it is open; where it is closed, the bus takes port { $port }, too.{ $port ->
+    [443] {""}
+   *[other] {" "}A network that lets only port 443 through blocks it: serve the pool at that port then (“port” under [http] in pool.toml).
+}
 cli-invited-no-zone = No zone is named: a machine that has none yet gets no request until you name it ("entraide nodes vouch NODE --zone ZONE").
 cli-newcomer = { $number ->
     [one] 1 run for other co-ops without a fault so far; until it has enough, it gets a part of their internal text
@@ -4259,6 +4265,19 @@ doctor-identity-unreadable = It is not a valid identity.
 doctor-bus = connection
 doctor-bus-tls = The pool answers, over TLS ({ $servers }).
 doctor-bus-plain = The pool answers on this machine ({ $servers }).
+doctor-bus-fallback = The pool answers by { $servers }. { $how ->
+    [dropped] A firewall or a router drops what goes to { $place }
+    [refused] { $place } refuses the connection
+   *[other] { $place } cannot be reached
+}, which has no consequence: the agent takes the other way on its own.
+doctor-bus-dropped = Nothing comes back from { $places }: a firewall or a router drops what this machine sends there.
+    .remedy = Let this machine open connections to these ports. If your network lets only port 443 through, ask the operator to serve the pool there, then for a new invitation.
+doctor-bus-refused = { $places } refuses the connection: the pool is stopped, or a firewall closes this port.
+    .remedy = Ask the operator if the pool runs; the agent retries on its own.
+doctor-bus-unknown_name = No machine has the name of the pool ({ $places }), or DNS does not answer.
+    .remedy = Check this machine’s connection to the Internet; if other addresses work, tell the operator.
+doctor-bus-unreachable = No route leads to { $places }.
+    .remedy = Check this machine’s connection to the Internet.
 doctor-bus-authority = The pool's certificate authority (ca.pem) cannot be read.
     .remedy = Ask the operator for a token and join again: entraide node join
 doctor-twin = duplicate node
@@ -4782,7 +4801,10 @@ coop-turns = Where co-ops wait for the same machines, each is served in proporti
 ## Sign-in and people.
 
 error-not_signed_in = You are not signed in, or your session has ended. Sign in again.
-error-signin_link_unknown = This sign-in link is unknown or was withdrawn. Ask the person who invited you for a new one.
+error-signin_link_unknown = { $why ->
+    [cut] This sign-in link is cut: its end is missing. Open the whole of it, or ask the person who sent it for a new one.
+   *[other] This sign-in link is unknown or was withdrawn. Ask the person who invited you for a new one.
+}
 error-signin_link_used = This sign-in link has already been used: each works once. Ask the person who invited you for a new one.
 error-signin_link_expired = This sign-in link has expired. Ask the person who invited you for a new one.
 error-too_many_signins = Too many attempts to sign in have come from this address. Try again in a minute.

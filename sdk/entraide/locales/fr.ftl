@@ -446,6 +446,7 @@ error-pool_unreachable = Le parc d’entraide est injoignable{ $address ->
     [host] {""} : aucune machine ne porte ce nom (DNS). Vérifiez l’adresse et votre connexion.
     [certificate] {""} : son certificat ou son chiffrement n’est pas accepté (TLS). Vérifiez l’adresse, et l’autorité que nomme ENTRAIDE_CA.
     [timeout] {""} : rien n’est revenu à temps. Vérifiez votre connexion, et que le parc est en marche.
+    [dropped] {""} : rien ne revient. Un pare-feu ou un routeur jette sans doute ce que cette machine y envoie. Laissez-la ouvrir des connexions vers cette adresse et ce port ; si votre réseau local ne laisse passer que le port 443, demandez à l’exploitant d’y servir le parc.
     [cut] {""} : la connexion s’est coupée avant toute réponse. Vérifiez votre connexion, et que le parc est en marche.
     [no_pool] {""} : ce qui répond là n’est pas le parc. Vérifiez l’adresse, et que le parc est en marche.
    *[none] . Vérifiez l’adresse, et que le parc est en marche (« entraide status »).
@@ -1963,7 +1964,7 @@ node-status-benchmarking = { $node } ne travaille pas encore : il mesure sa vit
 node-status-engine_down = { $node } ne travaille pas : son moteur ne répond pas. L’agent réessaie de lui-même.
 node-status-draining = { $node } n’accepte plus rien : il termine les requêtes en cours, puis s’arrête.
 node-status-refused = { $node } ne travaille pas : le parc d’entraide refuse son identité. Parlez-en à l’exploitant, puis adhérez de nouveau.
-node-status-connecting = { $node } ne travaille pas : il n’arrive pas à se connecter au parc d’entraide. L’agent réessaie de lui-même.
+node-status-connecting = { $node } ne travaille pas : il n’arrive pas à se connecter au parc d’entraide. L’agent réessaie de lui-même. Pourquoi : « entraide node doctor ».
 node-status-waiting = { $node } ne travaille pas : il est connecté au parc d’entraide, dont l’ordonnanceur n’a pas encore répondu.
 node-status-unapproved = { $node } ne travaille pas encore : l’exploitant du parc ne l’a pas encore approuvé (« entraide nodes approve { $node } » de son côté). Il commencera alors de lui-même.
 node-status-paused = { $node } ne travaille pas : le propriétaire de la machine l’a mis en pause. « entraide node resume » le remet au travail.
@@ -1975,9 +1976,10 @@ node-status-ready = { $node } est prêt et attend du travail.
 node-status-zone = L’exploitant du parc n’a pas inscrit la zone de cette machine : aucune requête ne peut s’y exécuter. Demandez-lui ceci : entraide nodes vouch { $node } --zone CA-QC
 node-status-facts = { $model } ({ $engine }) · { $running } place(s) prise(s) sur { $slots } · lit { $prefill } jetons/s, écrit { $decode } jetons/s
 error-identity_refused = L’identité du nœud est inutilisable. { $file } : { $problem } Seul son propriétaire doit pouvoir lire ce fichier (mode 0600) ; s’il est perdu, adhérez de nouveau.
-error-join_untrusted = Le parc à l’adresse { $url } ne peut pas prouver que c’est lui qui vous a invité. Demandez à l’exploitant une nouvelle invitation (son lien porte la preuve), ou le fichier de l’autorité de certification (--ca).
+error-join_untrusted = Le parc à l’adresse { $url } ne peut pas prouver que c’est lui qui vous a invité. Si le lien est coupé, copiez-le jusqu’à son dernier caractère ; sinon, demandez à l’exploitant une nouvelle invitation (son lien porte la preuve), ou le fichier de l’autorité de certification (--ca).
 error-join_plain_refused = { $host } n’est pas sur cette machine et n’offre aucun chiffrement : l’adhésion par cette voie est refusée.
 error-join_bad_address = Aucun parc d’entraide ne répond à { $url }. Vérifiez l’adresse que l’exploitant vous a donnée.
+error-join_link_cut = Ce lien d’invitation est coupé : il en manque la fin. Copiez-le en entier, jusqu’à son dernier caractère, même s’il s’étend sur plusieurs lignes ; sinon, demandez-en un nouveau à l’exploitant.
 error-join_bad_link = Ce n’est pas une invitation, ou pas une invitation entière. Copiez tout le lien que l’exploitant vous a donné, de « https:// » à son dernier caractère.
 error-join_bad_authority = L’autorité de certification (CA) du parc est illisible. Demandez son fichier à l’exploitant, ou une nouvelle invitation.
 
@@ -2021,6 +2023,10 @@ cli-no-admin-key = Cette commande demande la clé d’exploitation : celle d’
 cli-token-once = Code d’invitation pour { $coop }, valable jusqu’au { $until }. Sur la machine qui adhère : entraide node join ADRESSE --token CODE. « entraide invite » fait des deux un seul lien.
 cli-invited = Une machine de { $coop } adhère avec ce lien jusqu’au { $until }. Vous attestez : { $vouched }.
 cli-invited-nothing = rien
+cli-invited-ports = Son réseau local doit laisser passer des connexions sortantes vers le port { $port } de { $host }. Le port du bus sert là où il est ouvert ; là où il est fermé, le bus passe aussi par le port { $port }.{ $port ->
+    [443] {""}
+   *[other] {" "}Un réseau local qui ne laisse passer que le port 443 la bloque : servez alors le parc à ce port (« port » sous [http] dans pool.toml).
+}
 cli-invited-no-zone = L’invitation n’indique aucune zone : une machine qui n’en a pas encore ne reçoit aucune requête tant que vous ne l’avez pas attestée (« entraide nodes vouch NŒUD --zone ZONE »).
 cli-newcomer = { $number ->
     [one] { $number } exécution sans faute pour d’autres coopératives jusqu’ici ; tant qu’il n’y en a pas assez, elle reçoit une partie de leurs textes internes
@@ -4269,6 +4275,19 @@ doctor-identity-unreadable = Ce n’est pas une identité valide.
 doctor-bus = connexion
 doctor-bus-tls = Le parc répond, par TLS ({ $servers }).
 doctor-bus-plain = Le parc répond sur cette machine ({ $servers }).
+doctor-bus-fallback = Le parc répond par { $servers }. { $how ->
+    [dropped] Un pare-feu ou un routeur jette ce qui va à { $place }
+    [refused] { $place } refuse la connexion
+   *[other] { $place } ne peut pas être joint
+}, ce qui est sans conséquence : l’agent prend de lui-même l’autre voie.
+doctor-bus-dropped = Rien ne revient de { $places } : un pare-feu ou un routeur jette ce que cette machine y envoie.
+    .remedy = Laissez cette machine ouvrir des connexions vers ces ports. Si votre réseau local ne laisse passer que le port 443, demandez à l’exploitant d’y servir le parc, puis une nouvelle invitation.
+doctor-bus-refused = { $places } refuse la connexion : le parc est arrêté, ou un pare-feu ferme ce port.
+    .remedy = Demandez à l’exploitant si le parc est en marche ; l’agent réessaie de lui-même.
+doctor-bus-unknown_name = Aucune machine ne porte le nom du parc ({ $places }), ou le DNS ne répond pas.
+    .remedy = Vérifiez la connexion de cette machine à Internet ; si d’autres adresses fonctionnent, prévenez l’exploitant.
+doctor-bus-unreachable = Aucun chemin ne mène à { $places }.
+    .remedy = Vérifiez la connexion de cette machine à Internet.
 doctor-bus-authority = L’autorité de certification du parc (ca.pem) est illisible.
     .remedy = Demandez une invitation à l’exploitant et adhérez de nouveau : entraide node join
 doctor-twin = nœud en double
@@ -4792,7 +4811,10 @@ coop-turns = Quand des coopératives attendent les mêmes machines, chacune est 
 ## Connexion et personnes.
 
 error-not_signed_in = Vous n’êtes pas connecté, ou votre session a pris fin. Connectez-vous de nouveau.
-error-signin_link_unknown = Ce lien de connexion est inconnu ou a été retiré. Demandez-en un nouveau à la personne qui vous a invité.
+error-signin_link_unknown = { $why ->
+    [cut] Ce lien de connexion est coupé : il en manque la fin. Ouvrez-le en entier, ou demandez-en un nouveau à la personne qui vous l’a envoyé.
+   *[other] Ce lien de connexion est inconnu ou a été retiré. Demandez-en un nouveau à la personne qui vous a invité.
+}
 error-signin_link_used = Ce lien de connexion a déjà servi : chacun ne sert qu’une fois. Demandez-en un nouveau à la personne qui vous a invité.
 error-signin_link_expired = Ce lien de connexion est expiré. Demandez-en un nouveau à la personne qui vous a invité.
 error-too_many_signins = Trop de tentatives de connexion sont venues de cette adresse. Réessayez dans une minute.

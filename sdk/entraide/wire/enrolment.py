@@ -17,6 +17,9 @@ PATH = "/v1/enrolment"
 INSTALL_PATH = "/install"
 
 SECRET_DOTS = 2
+TOKEN_PREFIX = "join_"  # noqa: S105  (no secret)
+TOKEN_CHARS = 37  # of a token that the pool makes, with its prefix
+DIGEST_CHARS = (64, 43)  # of a fingerprint, and of a pin
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _FINGERPRINT = re.compile(r"([0-9a-f]{64})?")
@@ -101,21 +104,42 @@ class JoinSecret(Struct, frozen=True):
         return f"{self.token}.{self.ca_fingerprint}.{self.key_pin}".rstrip(".")
 
 
+class CutSecret(ValueError):
+    """The end of a secret is missing, as where a mail program broke the line of its link."""
+
+
 def read_secret(text: str) -> JoinSecret:
     """Returns the parts of a secret.
 
     Raises:
-        ValueError: the text is no secret, for instance because its end is missing.
+        CutSecret: the end of the text is missing.
+        ValueError: the text is no secret.
 
     >>> read_secret("join_abc").token
     'join_abc'
     """
     token, fingerprint, pin = (*text.strip().split("."), "", "")[:3]
     fingerprint = fingerprint.lower()
+    if _is_cut(text.strip()):
+        raise CutSecret("the end of the secret is missing")
     sound = _TOKEN.fullmatch(token) and _FINGERPRINT.fullmatch(fingerprint) and _PIN.fullmatch(pin)
     if not sound or text.count(".") > SECRET_DOTS:
         raise ValueError("not a join token")
     return JoinSecret(token, fingerprint, pin)
+
+
+def _is_cut(text: str) -> bool:
+    """Whether a text is the begin of a secret, and no whole one.
+
+    >>> [_is_cut(text) for text in ("join_abc", f"join_{'a' * 32}.{'0' * 64}.{'p' * 40}", "abc")]
+    [True, True, False]
+    """
+    token, *digests = text.split(".")
+    if not token.startswith(TOKEN_PREFIX) or len(digests) > SECRET_DOTS:
+        return False
+    if not digests:
+        return len(token) < TOKEN_CHARS
+    return any(0 < len(each) < whole for each, whole in zip(digests, DIGEST_CHARS, strict=False))
 
 
 def write_link(url: str, secret: JoinSecret) -> str:
@@ -151,11 +175,20 @@ def install_command(link: str, *, ca_file: str = "") -> str:
     return f"curl -fsS {check}{url}{INSTALL_PATH}.sh | sh -s -- {passed}'{link}'"
 
 
+def is_without_secret(link: str) -> bool:
+    """Whether a text is an invitation that ends before its secret.
+
+    >>> is_without_secret("https://pool.coop/install"), is_without_secret("https://pool.coop")
+    (True, False)
+    """
+    return link.strip().partition("#")[0].endswith(INSTALL_PATH) and not split_link(link)[1]
+
+
 def split_link(link: str) -> tuple[str, str]:
     """Returns the pool's address and the secret's text in a link, or in an address without one.
 
     >>> split_link("https://pool.coop:8443/install#join_abc"), split_link("https://pool.coop")
     (('https://pool.coop:8443', 'join_abc'), ('https://pool.coop', ''))
     """
-    url, _, secret = link.strip().partition("#")
+    url, _, secret = "".join(link.split()).partition("#")  # a mail program may break the line
     return url.rstrip("/").removesuffix(INSTALL_PATH), secret

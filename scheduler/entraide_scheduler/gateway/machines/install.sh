@@ -42,8 +42,12 @@ read_link() { # sets url, token and pin
     case $secret in *.*.*) pin=${secret##*.} ;; esac
     case $url$secret in *[!]A-Za-z0-9.:/_%[-]*) refuse_link ;; esac
     case $url in https://?*) ;; *) refuse_link ;; esac
+    case ${#token} in 0) ;; *) [ ${#token} -ge 37 ] || refuse_cut ;; esac
+    fingerprint=
+    case $secret in *.*) fingerprint=${secret#*.} fingerprint=${fingerprint%%.*} ;; esac
+    case ${#fingerprint} in 0 | 64) ;; *) refuse_cut ;; esac
     if [ -n "$pin" ]; then
-        [ ${#pin} -eq 43 ] || refuse_link
+        [ ${#pin} -eq 43 ] || refuse_cut
         pin=$(printf '%s=' "$pin" | tr '_-' '/+')
     fi
 }
@@ -51,6 +55,11 @@ read_link() { # sets url, token and pin
 refuse_link() {
     fail "« ${link} » n’est pas le lien d’une invitation ; recopiez la ligne entière, guillemets compris." \
         "'$link' is not the link of an invitation; copy the whole line again, quotes included."
+}
+
+refuse_cut() {
+    fail "Le lien de l’invitation est coupé : il en manque la fin. Recopiez la ligne entière, ou demandez-en une nouvelle." \
+        "The link of the invitation is cut: its end is missing. Copy the whole line again, or ask for a new one."
 }
 
 pool_curl() { # OPTIONS

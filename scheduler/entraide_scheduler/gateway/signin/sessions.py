@@ -39,6 +39,7 @@ LIFETIME_S = 30 * 86_400.0
 SEEN_EVERY_S = 60.0
 NO_SESSION = "-"  # in ``SigninEnded``: nothing has ended, and caches are cleared
 TOKEN_MAX_CHARS = 200
+TOKEN_CHARS = 32  # of a link's token, which ``people`` makes; a shorter one lacks its end
 DEVICE_MAX_CHARS = 60
 # What a user agent contains, in the order in which it is looked for.
 BROWSERS = (
@@ -138,6 +139,8 @@ class SigninSessions:
         """
         if len(token) > TOKEN_MAX_CHARS:
             raise refused(LinkRefusal.UNKNOWN)
+        if len(token) < TOKEN_CHARS:
+            raise refused(LinkRefusal.UNKNOWN, why="cut")
         use = partial(table.use_link, token_hash=hash_secret(token), now=self._now())
         used = await self._store.write(use)
         if isinstance(used, LinkRefusal):
