@@ -14,9 +14,11 @@ from tests.integration.nats_support import NatsPool
 from tests.node.support import NODE, Peer, ScriptedEngine, configure, serving
 from tests.waiting import eventually
 
+from entraide.event_loop import run_event_loop
 from entraide.system_service.units import ServiceState
 from entraide.versions import is_older
 from entraide.wire.messages import Goodbye, Hello, HelloRequest
+from entraide.wire.reachability import Reach, probe
 from entraide_node import keys
 from entraide_node.config import Attach, NodeConfig, dump_config
 from entraide_node.doctor import node_checks
@@ -302,6 +304,14 @@ async def test_a_network_that_drops_packets_is_named(bus: NatsPool, tmp_path: Pa
     )
     assert bus.url in sentences["fallback"].sentence
     assert all(each.mend for name, each in sentences.items() if name != "fallback")
+
+
+def test_a_probe_works_on_the_agents_event_loop() -> None:
+    """The commands run on uvloop where it is there, which lacks some of asyncio's arguments."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"nats://localhost:{server.getsockname()[1]}"
+
+        assert {url: Reach.OPEN} == run_event_loop(probe((url,)))
 
 
 async def test_nobody_there(tmp_path: Path) -> None:

@@ -75,14 +75,15 @@ def register(app: typer.Typer, lang: str) -> None:
         until = output.format_time(created.expires_at, lang)
         values = {"coop": shown_name(coop, names), "until": until, "vouched": vouched}
         typer.echo(i18n.text("cli-invited", lang, **values), err=True)
-        if install:
-            typer.echo(_ports_sentence(created.link, lang), err=True)
-        if not zone:
-            typer.echo(i18n.text("cli-invited-no-zone", lang), err=True)
+        _print_needs(created.link, lang, has_zone=bool(zone))
 
 
-def _ports_sentence(link: str, lang: str) -> str:
-    """Returns to which port of the pool the network of a machine must let it connect."""
+def _print_needs(link: str, lang: str, *, has_zone: bool) -> None:
+    """Prints which port of the pool the machine's network must let through, and a missing zone."""
     address = urlsplit(link)
-    port = str(address.port or HTTPS_PORT)
-    return i18n.text("cli-invited-ports", lang, host=address.hostname or "", port=port)
+    if address.scheme == "https":
+        port = str(address.port or HTTPS_PORT)
+        values = {"host": address.hostname or "", "port": port}
+        typer.echo(i18n.text("cli-invited-ports", lang, **values), err=True)
+    if not has_zone:
+        typer.echo(i18n.text("cli-invited-no-zone", lang), err=True)

@@ -115,8 +115,8 @@ def read_secret(text: str) -> JoinSecret:
         CutSecret: the end of the text is missing.
         ValueError: the text is no secret.
 
-    >>> read_secret("join_abc").token
-    'join_abc'
+    >>> read_secret(f"join_{'a' * 32}").token
+    'join_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'
     """
     token, fingerprint, pin = (*text.strip().split("."), "", "")[:3]
     fingerprint = fingerprint.lower()

@@ -6,14 +6,14 @@ once, so that a network that drops packets costs one wait.
 """
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Any
 from urllib.parse import urlsplit
 
 PROBE_S = 3.0
-OTHER_FAMILY_AFTER_S = 0.25  # the other one of IPv4 and IPv6 is tried beside the first
+PLACES_MAX = 8  # addresses of one name that are tried
 PORTS = {"wss": 443, "https": 443, "http": 80}
 BUS_PORT = 4222
 
@@ -26,6 +26,10 @@ class Reach(StrEnum):
     DROPPED = "dropped"
     UNKNOWN_NAME = "unknown_name"
     UNREACHABLE = "unreachable"
+
+
+# Of a name with several addresses, the first of these that one of them gave.
+BEST_FIRST = (Reach.OPEN, Reach.DROPPED, Reach.REFUSED, Reach.UNREACHABLE)
 
 
 def host_and_port(address: str) -> tuple[str, int]:
@@ -51,20 +55,32 @@ async def probe(addresses: Sequence[str], *, timeout_s: float = PROBE_S) -> dict
 
 async def _probe_one(address: str, timeout_s: float) -> Reach:
     host, port = host_and_port(address)
+    loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(timeout_s):
-            _, writer = await asyncio.open_connection(
-                host, port, happy_eyeballs_delay=OTHER_FAMILY_AFTER_S
-            )
-    except TimeoutError:
-        return Reach.DROPPED
-    except ConnectionRefusedError:
-        return Reach.REFUSED
-    except socket.gaierror:
+            found_places = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, TimeoutError):
         return Reach.UNKNOWN_NAME
-    except OSError:
-        return Reach.UNREACHABLE
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
+    places = dict.fromkeys((family, place) for family, _, _, _, place in found_places)
+    trials = [_connect(family, place, timeout_s) for family, place in list(places)[:PLACES_MAX]]
+    reached = await asyncio.gather(*trials)
+    return next(each for each in BEST_FIRST if each in reached)
+
+
+async def _connect(family: int, place: tuple[Any, ...], timeout_s: float) -> Reach:
+    """Opens a connection to one address of a name, and closes it.
+
+    ``happy_eyeballs_delay`` would do so for all of them, but uvloop does not know it.
+    """
+    with socket.socket(family) as trial:
+        trial.setblocking(False)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await asyncio.get_running_loop().sock_connect(trial, place)
+        except TimeoutError:
+            return Reach.DROPPED
+        except ConnectionRefusedError:
+            return Reach.REFUSED
+        except OSError:
+            return Reach.UNREACHABLE
     return Reach.OPEN

@@ -33,6 +33,8 @@ from entraide_scheduler.gateway.http.peers import (
 )
 from entraide_scheduler.gateway.refusals import ErrorReply, Values, reply_of
 
+EVERY_ADDRESS = ("::", "")  # of IPv4, too: asyncio listens at "::" for IPv6 alone
+
 
 class HeadCheck(Protocol):
     """Decides by a head whether the request's body may be sent."""
@@ -119,7 +121,7 @@ class HttpServer:
         """Starts to listen (asyncio and uvloop set TCP_NODELAY on every socket).
 
         Args:
-            host: address.
+            host: address; ``::`` is every address, of IPv4 as of IPv6.
             port: port; 0 takes a free one.
             tls: context, or None.
             sockets: that listen already, in place of the address.
@@ -129,7 +131,8 @@ class HttpServer:
         """
         handshake_s = self.limits.head_deadline_s if tls is not None else None
         wheres: list[dict[str, Any]] = [{"sock": each} for each in sockets]
-        for where in wheres or [{"host": host, "port": port}]:
+        hosts = None if host in EVERY_ADDRESS else host
+        for where in wheres or [{"host": hosts, "port": port}]:
             server = await self.loop.create_server(
                 lambda: Connection(self), **where, ssl=tls, backlog=1_024,
                 ssl_handshake_timeout=handshake_s,
