@@ -4804,8 +4804,8 @@ coop-weight = Son poids est de { $weight } : { $shares ->
 } selon la politique, avec un crédit de { $credit }.
 coop-credit-off = La politique n’accorde pas de crédit pour ce que les machines font pour d’autres.
 coop-credit-none = Ses machines n’ont rien fait pour d’autres dernièrement : elle n’a donc pas de crédit.
-coop-credit-some = Le travail de ses machines pour d’autres compte pour { $tokens } jetons virtuels. La moitié d’un don compte encore après { $days } jours ; le plus grand crédit est de { $credit_most }.
-coop-credit-most = Le travail de ses machines pour d’autres compte pour { $tokens } jetons virtuels : elle a le plus grand crédit, { $credit_most }. La moitié d’un don compte encore après { $days } jours.
+coop-credit-some = Le travail de ses machines pour d’autres compte pour { $tokens } unités de service. La moitié d’un don compte encore après { $days } jours ; le plus grand crédit est de { $credit_most }.
+coop-credit-most = Le travail de ses machines pour d’autres compte pour { $tokens } unités de service : elle a le plus grand crédit, { $credit_most }. La moitié d’un don compte encore après { $days } jours.
 coop-turns = Quand des coopératives attendent les mêmes machines, chacune est servie en proportion de son poids.
 
 ## Connexion et personnes.
