@@ -57,7 +57,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPool]:
         mirror = running.state / FOLDER
         mirror.mkdir()
         (mirror / BIG).write_bytes(CONTENT)
-        (mirror / TARGETS).write_text("linux-x86_64-3.11\n")
+        (mirror / TARGETS).write_text(f"{TARGET}\n")
         (mirror / ".hidden.txt").write_text("x")
         yield running
 
@@ -132,7 +132,7 @@ def test_page_says_what_to_paste_in_both_languages(pool: RunningPool) -> None:
     assert "Collez la ligne" in french
     assert '<html lang="en">' in english
     assert "Paste the line" in english
-    assert "linux-x86_64-3.11" in english
+    assert TARGET in english
     assert "<script" not in english
     assert not re.search(r"https?://|sha256//", english)
 
@@ -336,25 +336,38 @@ def test_changed_build_of_python_is_refused(
         archive.write_bytes(content)
 
 
-@pytest.mark.parametrize(
-    ("lang", "sentence"),
-    [
-        ("en", "this machine (linux-riscv64) has none, and the pool's mirror has none for it"),
-        ("fr", "cette machine (linux-riscv64) n’en a pas, et le miroir du parc n’en a pas pour"),
-    ],
-)
-def test_platform_without_a_build_is_named(
-    pool: RunningPool, builds: Path, tmp_path: Path, lang: str, sentence: str
-) -> None:
-    """The sentence has the machine's platform and the one step, in the person's language."""
-    path = make_tools(tmp_path / "bin")
-    (tmp_path / "bin/uname").unlink()
-    (tmp_path / "bin/uname").write_text('#!/bin/sh\n[ "$1" = -m ] && echo riscv64 || echo Linux\n')
-    (tmp_path / "bin/uname").chmod(0o755)
-    status, said = run_script(pool, tmp_path / "home", link_of(pool), path=path, lang=lang)
+NOTHING = {
+    "en": f"The pool's mirror has nothing for this machine (linux-riscv64), but for: {TARGET}",
+    "fr": "Le miroir du parc n’a rien pour cette machine (linux-riscv64), mais pour",
+}
+NO_PYTHON = {
+    "en": f"this machine ({PLATFORM}) has none, and the pool's mirror has none for it. One step",
+    "fr": f"cette machine ({PLATFORM}) n’en a pas, et le miroir du parc n’en a pas pour elle.",
+}
 
-    assert (1, True) == (status, sentence in said), said
-    assert ["install.sh"] == [each.name for each in (tmp_path / "home").iterdir()]
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_platform_without_a_build_is_named(
+    pool: RunningPool, builds: Path, tmp_path: Path, lang: str
+) -> None:
+    """Of a platform without wheels the others are named; else the one step, in both languages."""
+    home = tmp_path / "home"
+    path = make_tools(tmp_path / "bin")
+    listed = (builds / PYTHONS).read_text()
+    (builds / PYTHONS).write_text(listed.replace(PLATFORM, "macos-arm64"))
+    try:
+        no_python = run_script(pool, home, link_of(pool), path=path, lang=lang)
+        (tmp_path / "bin/uname").unlink()
+        uname = '#!/bin/sh\n[ "$1" = -m ] && echo riscv64 || echo Linux\n'
+        (tmp_path / "bin/uname").write_text(uname)
+        (tmp_path / "bin/uname").chmod(0o755)
+        nothing = run_script(pool, home, link_of(pool), path=path, lang=lang)
+    finally:
+        (builds / PYTHONS).write_text(listed)
+
+    assert (1, True) == (no_python[0], NO_PYTHON[lang] in no_python[1]), no_python[1]
+    assert (1, True) == (nothing[0], NOTHING[lang] in nothing[1]), nothing[1]
+    assert ["install.sh"] == [each.name for each in home.iterdir()]
 
 
 def test_newer_build_replaces_the_older(builds: Path, tmp_path: Path) -> None:

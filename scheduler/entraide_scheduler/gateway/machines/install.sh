@@ -190,13 +190,14 @@ choose_python() { # sets python and target, and own for a build of the mirror
         [ "$(describe_python "$python" || :)" = "$target" ] || download_build
         return 0
     done <"$work/pythons"
-    if [ -n "$seen" ]; then
+    if [ -n "$seen" ] || ! grep -q "^$platform-" "$work/targets"; then
+        seen=${seen:-$platform}
         fail "Le miroir du parc n’a rien pour cette machine ($seen), mais pour : $(tr '\n' ' ' <"$work/targets"). Demandez à l’exploitant de l’ajouter." \
             "The pool's mirror has nothing for this machine ($seen), but for: $(tr '\n' ' ' <"$work/targets"). Ask the operator to add it."
     fi
-    fail "Entraide a besoin de Python 3.11 ou plus récent, avec venv ; cette machine ($platform) n’en a pas, et le miroir du parc n’en a pas pour elle. Une étape y remédie, puis relancez la même ligne :
+    fail "Entraide a besoin de Python 3.11 ou plus récent, avec venv ; cette machine ($platform) n’en a pas, et le miroir du parc n’en a pas pour elle. Une étape y remédie, ou l’exploitant du parc avec « entraide pool mirror » ; puis relancez la même ligne :
     $(python_step)" \
-        "Entraide needs Python 3.11 or newer, with venv; this machine ($platform) has none, and the pool's mirror has none for it. One step mends that; then run the same line again:
+        "Entraide needs Python 3.11 or newer, with venv; this machine ($platform) has none, and the pool's mirror has none for it. One step mends that, or the pool's operator with 'entraide pool mirror'; then run the same line again:
     $(python_step)"
 }
 
