@@ -88,7 +88,31 @@ def _add_life_commands(app: typer.Typer, lang: str) -> None:
 
         raise typer.Exit(run_node(config or _config_path(dir), log=log))
 
+    _add_upgrade_command(app, lang)
     _add_leave_command(app, lang)
+
+
+def _add_upgrade_command(app: typer.Typer, lang: str) -> None:
+    from entraide.cli import options
+
+    @app.command(help=i18n.text("help-node-upgrade", lang))
+    def upgrade(
+        source: Annotated[
+            str, typer.Argument(metavar="[FOLDER|LINK]", help=i18n.text("arg-node-source", lang))
+        ] = "",
+        *,
+        root: Annotated[str, options.root(lang)] = "",
+        ca: Annotated[Path | None, typer.Option("--ca", metavar="FILE.pem")] = None,
+        dir: DirOption = None,  # noqa: A002
+        no_restart: Annotated[
+            bool, typer.Option("--no-restart", help=i18n.text("opt-node-no-restart", lang))
+        ] = False,
+    ) -> None:
+        raise typer.Exit(
+            _upgrade(
+                _node_folder(dir), source, ca=ca, root=root, restarts=not no_restart, lang=lang
+            )
+        )
 
 
 def _add_leave_command(app: typer.Typer, lang: str) -> None:
@@ -297,6 +321,38 @@ def _node_folder(folder: Path | None) -> Path:
     from entraide_node.config import default_dir
 
     return folder or default_dir()
+
+
+def _upgrade(
+    folder: Path, source: str, *, ca: Path | None, root: str, restarts: bool, lang: str
+) -> int:
+    """Installs a signed release, then restarts the agent's service; returns the exit status."""
+    import subprocess
+
+    from entraide.cli.release import day_of
+    from entraide_node.upgrade import find_source, upgrade_installation
+
+    try:
+        ca_pem = ca.read_text("ascii") if ca is not None else ""
+        fetcher, name = find_source(folder, source, ca_pem)
+        release = upgrade_installation(folder, fetcher, name=name, root=root)
+    except EntraideError as problem:
+        _print_error(problem, lang)
+        return 1
+    except (OSError, UnicodeDecodeError) as problem:
+        typer.echo(str(problem), err=True)
+        return 1
+    text = i18n.text(
+        "node-upgraded", lang, version=release.version, root=release.root,
+        date=day_of(release.date), expired="yes" if release.is_expired else "no",
+    )  # fmt: skip
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+    if not restarts:
+        return 0
+    command = [sys.executable, "-P", "-m", "entraide.cli", "--lang", lang]
+    command += ["node", "service", "restart", "--dir", str(folder)]
+    return subprocess.run(command, check=False).returncode
 
 
 def _config_path(folder: Path | None) -> Path:

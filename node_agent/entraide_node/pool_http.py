@@ -7,12 +7,14 @@ this machine only.
 """
 
 import base64
+import contextlib
 import hashlib
 import http.client
 import socket
 import ssl
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
@@ -29,6 +31,7 @@ T = TypeVar("T")
 
 TIMEOUT_S = 15.0
 BODY_BYTES_MAX = 256 * 1024
+PIECE_BYTES = 256 * 1024
 PAGE_PATH = "/.well-known/entraide"
 
 
@@ -166,6 +169,18 @@ class PoolClient:
         """
         return self._decode(self._open(path, self._handlers, body=body, lang=lang), kind)
 
+    def stream(self, path: str) -> Iterator[bytes]:
+        """Yields the pieces of a file, which the caller bounds.
+
+        Raises:
+            PoolRefusal: with the pool's own code and sentence.
+            RequestError: ``join_bad_address`` or ``join_untrusted``.
+            PoolUnreachable: the pool does not answer.
+        """
+        with self._answer(path, self._handlers) as response:
+            while piece := response.read(PIECE_BYTES):
+                yield piece
+
     def _read_unchecked_page(self) -> PoolPage:
         """Reads the page for its CA alone, which its fingerprint then proves."""
         context = ssl.create_default_context()
@@ -181,6 +196,19 @@ class PoolClient:
         body: bytes | None = None,
         lang: str = "",
     ) -> bytes:
+        with self._answer(path, handlers, body=body, lang=lang) as response:
+            answer: bytes = response.read(BODY_BYTES_MAX)
+            return answer
+
+    @contextlib.contextmanager
+    def _answer(
+        self,
+        path: str,
+        handlers: tuple[urllib.request.BaseHandler, ...],
+        *,
+        body: bytes | None = None,
+        lang: str = "",
+    ) -> Iterator[Any]:
         headers = {"content-type": "application/json"} if body is not None else {}
         if lang:
             headers["accept-language"] = lang
@@ -188,8 +216,7 @@ class PoolClient:
         opener = urllib.request.build_opener(_NoRedirect, *handlers)
         try:
             with opener.open(request, timeout=self._timeout_s) as response:
-                answer: bytes = response.read(BODY_BYTES_MAX)
-                return answer
+                yield response
         except urllib.error.HTTPError as problem:
             with problem:
                 self._fail_refused(problem.read(BODY_BYTES_MAX), cause=problem)

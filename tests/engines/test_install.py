@@ -1,16 +1,23 @@
 """A member's machine installs from the pool alone: mirror, line, join, run, and again."""
 
+import hashlib
 import json
 import os
 import platform
 import signal
 import subprocess
 import sys
+import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.pool.release_support import make_keys, write_release, write_root
 from tests.pool.support import RunningPool, entraide, pool_config, running_pool, wait_until
+
+from entraide import __version__
+from entraide_scheduler.gateway.machines import FOLDER, PYTHONS
 
 INSTALL_TIMEOUT_S = 300
 
@@ -52,6 +59,47 @@ def test_a_machine_installs_joins_and_updates_by_one_line(tmp_path: Path) -> Non
         assert (damaged / "i18n.py").exists()
         assert "Downloading" not in second.stdout
         assert 1 == len(node_states(pool))
+
+        root = repeat_signed(pool, tmp_path / "release")
+        signed = home.shell(line.replace("-s -- ", f"-s -- --root {root} "))
+        assert 0 == signed.returncode, signed.stdout + signed.stderr
+        assert f"Entraide {__version__} of " in signed.stdout
+        change_program(pool.state / FOLDER, target)
+        refused = home.shell(line)
+        assert 1 == refused.returncode
+        assert "is not the one that was signed" in refused.stderr
+        assert not (damaged / "more.py").exists()  # pip got nothing
+
+
+def repeat_signed(pool: RunningPool, folder: Path) -> str:
+    """Signs the pool's mirror as a release, which it then repeats; the root's fingerprint."""
+    keys = make_keys("ours")
+    files = {
+        path.name: path.read_bytes()
+        for path in (pool.state / FOLDER).iterdir()
+        if path.suffix in (".whl", ".txt") and path.name != PYTHONS
+    }
+    root = write_root(folder, 1, keys)
+    date = datetime.now(UTC).replace(second=0, microsecond=0)
+    write_release(folder, keys, date, version=__version__, files=files)
+    repeated = entraide(
+        "pool", "mirror", str(pool.state), "--release", str(folder), "--no-models", "--no-python",
+        timeout_s=INSTALL_TIMEOUT_S,
+    )  # fmt: skip
+    assert 0 == repeated.returncode, repeated.stderr
+    return root
+
+
+def change_program(mirror: Path, target: str) -> None:
+    """Puts another program into a mirror, with its right digest in the list of wheels."""
+    (wheel,) = mirror.glob("entraide-*.whl")
+    before = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.writestr("entraide/more.py", "")
+    listed = mirror / f"{target}.txt"
+    text = listed.read_text()
+    assert before in text
+    listed.write_text(text.replace(before, hashlib.sha256(wheel.read_bytes()).hexdigest()))
 
 
 def node_states(pool: RunningPool) -> list[str]:

@@ -42,7 +42,7 @@ OURS = {
     "entraide.cli.moments:read_moment": "what a person types; its error is caught",
     "entraide.cli.pool_access:_read_pool_file": WRITTEN_BY_US,
     "entraide.cli.model_placement:_step_line": CHECKED,
-    "entraide.cli.release:_day": CHECKED,
+    "entraide.cli.release:day_of": CHECKED,
     "entraide.cli.report:_ask_as_member": TYPED,
     "entraide.client._address:_discover": TYPED,
     "entraide.client.http:_read_refusal": TYPED,

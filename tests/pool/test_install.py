@@ -10,14 +10,26 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from tests.pool.release_support import FILES, make_keys, write_release, write_root
 from tests.pool.standalone_python import PYTHON, pack_python
-from tests.pool.support import HOST, RunningPool, pool_config, running_pool, wait_until
+from tests.pool.support import (
+    HOST,
+    RunningPool,
+    entraide,
+    pool_config,
+    running_pool,
+    wait_until,
+)
 
+from entraide.errors import PoolError
+from entraide.release import open_release
 from entraide.wire.enrolment import JoinSecret, install_command, write_link
+from entraide_node.upgrade import find_source
 from entraide_scheduler.gateway.machines import FOLDER, PYTHONS, TARGETS
 from entraide_scheduler.gateway.machines.install import PIECE_BYTES
 from entraide_scheduler.nats.tls import compute_key_pin
@@ -405,3 +417,37 @@ def test_names_of_variables_end_before_french_signs() -> None:
     script = (files("entraide_scheduler.gateway.machines") / "install.sh").read_text("utf-8")
 
     assert [] == re.findall(r"\$[A-Za-z_]\w*[^\x00-\x7f]", script, re.ASCII)
+
+
+def test_a_node_verifies_the_release_that_the_mirror_repeats(tmp_path: Path) -> None:
+    """Byte by byte, over TLS, from the pool's folder; a mirror that changes one file is refused."""
+    keys, folder = make_keys("ours"), tmp_path / "release"
+    root = write_root(folder, 1, keys)
+    write_release(folder, keys, datetime.now(UTC).replace(second=0, microsecond=0))
+    with running_pool(tmp_path / "pool", pool_config()) as pool:
+        (pool.state / FOLDER).mkdir()
+        (pool.state / FOLDER / "old.whl").write_bytes(b"old")
+        repeated = entraide(
+            "pool", "mirror", str(pool.state), "--release", str(folder), "--root", root,
+            "--no-models", "--no-python",
+        )  # fmt: skip
+        assert 0 == repeated.returncode, repeated.stderr
+        source, name = find_source(tmp_path / "node", link_of(pool), "")
+        verified = open_release(source, tmp_path / "node/trusted", name=name, root=root)
+        copied = verified.copy(tmp_path / "copied")
+
+        assert FILES == {path.name: path.read_bytes() for path in copied.iterdir()}
+        assert "1.0" == verified.release.version
+        assert not (pool.state / FOLDER / "old.whl").exists()
+        assert b"{}" == get(pool, "/install/wheels/sbom.cdx.json")
+        (pool.state / FOLDER / "sbom.cdx.json").write_bytes(b"[]")
+        with pytest.raises(PoolError) as refused:
+            verified.copy(tmp_path / "again")
+        assert "release_changed" == refused.value.code
+        with pytest.raises(PoolError) as refused:
+            open_release(source, tmp_path / "new", name=name, root="sha256:" + "0" * 64)
+        assert "release_unsigned" == refused.value.code
+        other, name = find_source(tmp_path / "node", link_of(pool, pin="A" * 43), "")
+        with pytest.raises(PoolError) as refused:
+            open_release(other, tmp_path / "new", name=name)
+        assert "release_unreachable" == refused.value.code

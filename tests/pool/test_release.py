@@ -23,6 +23,7 @@ pytestmark = pytest.mark.checkout  # the keys' scripts are no part of the wheel
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 EARLIER = NOW - timedelta(days=30)
 WHEEL = "entraide-1.0-py3-none-any.whl"
+NEWER = {**FILES, WHEEL: b"the newer program"}
 
 
 def accept(folder: Path, trusted: Path, **options: object) -> VerifiedRelease:
@@ -46,7 +47,7 @@ def release(tmp_path: Path) -> Path:
     write_root(folder, 1, make_keys("ours"))
     shutil.copytree(write_release(folder, make_keys("ours"), EARLIER), tmp_path / "earlier")
     accept(folder, tmp_path / "trusted")
-    return write_release(folder, make_keys("ours"), NOW, version="1.1")
+    return write_release(folder, make_keys("ours"), NOW, version="1.1", files=NEWER)
 
 
 def edit_json(path: Path, change: Callable[[dict[str, object]], None]) -> None:
@@ -159,7 +160,7 @@ def test_a_mirror_that_lies_is_refused(
 
     assert LIES[lie] == refusal(release, tmp_path / "trusted")
     copied = list((tmp_path / "copied").rglob(WHEEL))
-    assert {FILES[WHEEL]} >= {path.read_bytes() for path in copied}
+    assert {FILES[WHEEL], NEWER[WHEEL]} >= {path.read_bytes() for path in copied}
     assert "1.1" == accept(true, tmp_path / "trusted").release.version
 
 
@@ -195,7 +196,7 @@ def test_what_is_not_signed_is_not_copied(release: Path, tmp_path: Path) -> None
     (tmp_path / "copied/1.1/old.whl").write_bytes(b"?")
     accept(release, tmp_path / "trusted")
 
-    assert FILES == {path.name: path.read_bytes() for path in (tmp_path / "copied/1.1").iterdir()}
+    assert NEWER == {path.name: path.read_bytes() for path in (tmp_path / "copied/1.1").iterdir()}
 
 
 def test_a_release_after_its_end_is_for_a_first_installation_only(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """``entraide pool backup``, ``entraide pool restore`` and ``entraide pool upgrade``."""
 
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -66,11 +67,12 @@ def register_backup(pool: typer.Typer, lang: str) -> None:
         *,
         state: Annotated[Path | None, options.state(lang)] = None,
         wheels: Annotated[Path | None, option("wheels", "DIR")] = None,
+        root: Annotated[str, options.root(lang)] = "",
     ) -> None:
         from entraide.cli.pool_access import default_state
 
         folder = (state or default_state()).resolve()
-        raise typer.Exit(_upgrade(folder, wheel.resolve(), wheels, lang))
+        raise typer.Exit(_upgrade(folder, wheel.resolve(), wheels, root, lang))
 
 
 def _backup(file: Path, state: Path, source: str, lang: str, *, as_json: bool) -> int:
@@ -177,11 +179,14 @@ def format_restore(summary: "RestoreSummary", lang: str) -> str:
     return f"{done}\n{repeated}"
 
 
-def _upgrade(state: Path, wheel: Path, wheels: Path | None, lang: str) -> int:
+def _upgrade(state: Path, wheel: Path, wheels: Path | None, root: str, lang: str) -> int:
     from entraide.files import PRIVATE_UMASK
+    from entraide_scheduler.pool.config import load_pool_config
+    from entraide_scheduler.pool.release_files import COPIED, require_folder, take_upgrade
     from entraide_scheduler.pool.trial import end_interrupted_trial
     from entraide_scheduler.pool.upgrade import upgrade_pool
     from entraide_scheduler.pool.versions import enter_current
+    from entraide_scheduler.upgrade_trial import FOLDER
 
     def report(code: str, **values: str) -> None:
         typer.echo(i18n.text(code, lang, **values))
@@ -191,9 +196,18 @@ def _upgrade(state: Path, wheel: Path, wheels: Path | None, lang: str) -> int:
         end_interrupted_trial(state, report)
         enter_current(state)
         folder = wheels.resolve() if wheels is not None else None
+        require_folder(wheel, root)
+        is_release = wheel.is_dir()
+        if is_release:
+            load_pool_config(state)
+            taken = take_upgrade(state, wheel, root)
+            report("release-taken", version=taken.release.version, root=taken.release.root)
+            wheel, folder = taken.wheel, taken.wheels
         summary = upgrade_pool(state, wheel, wheels=folder, lang=lang, report=report)
     except EntraideError as problem:
         return print_problem(problem, lang)
+    finally:
+        shutil.rmtree(state / FOLDER / COPIED, ignore_errors=True)
     typer.echo(
         i18n.text(
             "pool-upgrade-done",
@@ -204,6 +218,8 @@ def _upgrade(state: Path, wheel: Path, wheels: Path | None, lang: str) -> int:
             path=str(state),
         )
     )
+    if is_release:
+        report("pool-upgrade-repeat", path=str(state))
     return 0
 
 

@@ -8,6 +8,7 @@ import typer
 from entraide import i18n
 from entraide.cli import options
 from entraide.cli.pool_command import PoolCommand
+from entraide.cli.release import day_of
 from entraide.cli.transfer import size_text
 from entraide.errors import EntraideError
 from entraide_scheduler.pool.config import FILE
@@ -38,6 +39,11 @@ def register_mirror(pool: typer.Typer, lang: str) -> None:
             Path | None,
             typer.Option("--folder", metavar="DIR", help=i18n.text("opt-mirror-folder", lang)),
         ] = None,
+        release: Annotated[
+            Path | None,
+            typer.Option("--release", metavar="FOLDER", help=i18n.text("opt-mirror-release", lang)),
+        ] = None,
+        root: Annotated[str, options.root(lang)] = "",
         models: Annotated[
             bool, typer.Option("--models/--no-models", help=i18n.text("opt-mirror-models", lang))
         ] = True,
@@ -46,7 +52,10 @@ def register_mirror(pool: typer.Typer, lang: str) -> None:
         ] = True,
     ) -> None:
         state = directory.resolve()
-        status, targets = _mirror(state, tuple(target or ()), source, wheel, lang)
+        if release is not None or root:
+            status, targets = _repeat(state, release or Path(), root, lang)
+        else:
+            status, targets = _mirror(state, tuple(target or ()), source, wheel, lang)
         if python and targets:
             status = max(status, _mirror_pythons(state, targets, source, folder, lang))
         if models and (state / FILE).is_file():
@@ -105,6 +114,29 @@ def _mirror_pythons(
         size = size_text(gathered.size_bytes, lang)
         typer.echo(i18n.text("mirror-pythons-made", lang, platforms=platforms, size=size))
     return 1 if any(fault.code != "absent" for fault in gathered.faults) else 0
+
+
+def _repeat(state: Path, folder: Path, root: str, lang: str) -> tuple[int, tuple[str, ...]]:
+    """Makes the mirror out of a signed release; returns the exit status and the targets."""
+    from entraide.release import METADATA
+    from entraide_scheduler.gateway.machines import FOLDER, TARGETS
+    from entraide_scheduler.pool.config import load_pool_config
+    from entraide_scheduler.pool.release_files import repeat_release, require_folder
+
+    try:
+        require_folder(folder / METADATA, root)
+        config = load_pool_config(state)
+        release = repeat_release(state, folder, root)
+    except EntraideError as problem:
+        typer.echo(i18n.error(problem.code, lang, problem.values), err=True)
+        return 1, ()
+    text = i18n.text(
+        "mirror-repeats", lang, version=release.version, files=len(release.files),
+        date=day_of(release.date), expires=day_of(release.expires), root=release.root,
+        expired="yes" if release.is_expired else "no", url=f"{config.public_url}/install",
+    )  # fmt: skip
+    typer.echo(text)
+    return 0, tuple((state / FOLDER / TARGETS).read_text("utf-8").split())
 
 
 def _mirror_models(state: Path, folder: Path | None, lang: str) -> int:

@@ -40,7 +40,7 @@ def register(app: typer.Typer, lang: str) -> None:
             return
         text = i18n.text(
             "release-verified", lang, version=release.version, files=len(release.files),
-            date=_day(release.date), expires=_day(release.expires), root=release.root,
+            date=day_of(release.date), expires=day_of(release.expires), root=release.root,
             expired="yes" if release.is_expired else "no", given="yes" if root else "no",
         )  # fmt: skip
         typer.echo(text)
@@ -59,6 +59,6 @@ def _verify(folder: Path, root: str) -> "Release":
     return verified.release
 
 
-def _day(moment: str) -> str:
+def day_of(moment: str) -> str:
     """Returns the day of a moment in ISO 8601."""
     return datetime.fromisoformat(moment).strftime("%Y-%m-%d")

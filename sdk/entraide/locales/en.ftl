@@ -1837,7 +1837,7 @@ pool-restore-erased = { $lists ->
 opt-pool-restore-erased = List of erasures and revocations to repeat, besides the one beside the backup (entraide-erased.json).
 error-erasures_unreadable = The list of erasures and revocations { $path } cannot be read: { $problem }. Restore it from a copy, or move it away and repeat these erasures and revocations yourself.
 help-pool-upgrade = Take the pool over to another version; if that does not come up, back to this one.
-arg-upgrade-wheel = Wheel of the other version (entraide-….whl).
+arg-upgrade-wheel = Wheel of the other version (entraide-….whl), or the folder of a signed release.
 opt-pool-wheels = Folder with the wheels that it needs; no network is used then.
 upgrade-environment = Making an environment for version { $version } …
 upgrade-stopping = Stopping the pool …
@@ -5216,3 +5216,26 @@ node-report-holds-more = { $file } holds something that a self-test does not wri
 }: it is refused, because that may be personal. Do not send this file; make a new one with "entraide node selftest --out FILE".
 node-report-personal = { $file } has the name of this machine or of this account. Do not send this file; make a new one with "entraide node selftest --out FILE".
 node-report-differs = In { $file }, the hardware is not what the system said of it: the file was changed, or another version of Entraide wrote it. Make a new one with this version.
+release-taken = Release { $version } verified, its files copied. Fingerprint of the root: { $root }
+pool-upgrade-repeat = For members’ machines to get the same version: entraide pool mirror { $path } --release FOLDER
+opt-mirror-release = Folder of a signed release, which the mirror repeats byte by byte.
+mirror-repeats = The mirror repeats Entraide { $version } of { $date } ({ $files ->
+    [one] { $files } file
+   *[other] { $files } files
+}): { $url }. { $expired ->
+    [yes] This release has not been guaranteed as the newest one since { $expires }: machines that have one already refuse it.
+   *[no] Guaranteed as the newest one until { $expires }.
+}
+    Fingerprint of the root: { $root }
+error-release_target_absent = The release in { $source } has nothing for this machine ({ $target }). Nothing was installed. Take a Python for which it has wheels (file targets.txt).
+error-release_folder_needed = { $path } is no folder of a release, which --root needs. Name that folder, or leave --root out.
+help-node-upgrade = Go over to the signed release that the pool repeats, or to that of a folder, once it is verified.
+arg-node-source = Folder of a release, or link of the pool; without it, the pool of this node.
+opt-node-no-restart = Do not restart the service.
+node-upgraded = Entraide { $version } of { $date }, verified, is installed. { $expired ->
+    [yes] Its signatures have expired: ask whether there is a newer release. Fingerprint
+   *[no] Fingerprint
+} of the root: { $root }
+error-upgrade_no_pool = No pool is known in { $path }. Join a pool, or name the folder of a release.
+error-upgrade_checkout = The environment { $path } is not one that pip may replace (sources, or packages of the system). Nothing was installed. Use the environment that the pool’s install line made.
+error-upgrade_pip = The verified files could not be installed: { $problem }. Free some space, then run the same command again.

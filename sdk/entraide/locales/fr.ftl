@@ -1838,7 +1838,7 @@ pool-restore-erased = { $lists ->
 opt-pool-restore-erased = Liste d’effacements et de révocations à répéter, en plus de celle qui est à côté de la sauvegarde (entraide-erased.json).
 error-erasures_unreadable = La liste d’effacements et de révocations { $path } ne peut pas être lue : { $problem }. Rétablissez-la d’une copie, ou déplacez-la et répétez vous-même ces effacements et ces révocations.
 help-pool-upgrade = Faire passer le parc à une autre version ; si elle ne démarre pas, revenir à celle-ci.
-arg-upgrade-wheel = Paquet (wheel) de l’autre version, entraide-….whl.
+arg-upgrade-wheel = Paquet (wheel) de l’autre version, entraide-….whl, ou dossier d’une version publiée et signée.
 opt-pool-wheels = Dossier des paquets (wheels) dont elle a besoin ; rien n’est alors pris sur le réseau informatique.
 upgrade-environment = Préparation d’un environnement pour la version { $version }…
 upgrade-stopping = Arrêt du parc…
@@ -5226,3 +5226,26 @@ node-report-holds-more = { $file } contient autre chose que ce qu’écrit un au
 } : il est refusé, parce que cela peut être personnel. N’envoyez pas ce fichier ; faites-en un nouveau avec « entraide node selftest --out FICHIER ».
 node-report-personal = { $file } contient le nom de cette machine ou de ce compte. N’envoyez pas ce fichier ; faites-en un nouveau avec « entraide node selftest --out FICHIER ».
 node-report-differs = Dans { $file }, le matériel ne correspond pas à ce que le système en a dit : le fichier a été modifié, ou une autre version d’Entraide l’a écrit. Faites-en un nouveau avec cette version.
+release-taken = Version publiée { $version } vérifiée, fichiers copiés. Empreinte de la racine : { $root }
+pool-upgrade-repeat = Pour que les machines des membres reçoivent la même version : entraide pool mirror { $path } --release DOSSIER
+opt-mirror-release = Dossier d’une version publiée et signée, que le miroir répète octet pour octet.
+mirror-repeats = Le miroir répète Entraide { $version } du { $date } ({ $files ->
+    [one] { $files } fichier
+   *[other] { $files } fichiers
+}) : { $url }. { $expired ->
+    [yes] Cette version n’est plus garantie comme la plus récente depuis le { $expires } : les machines qui en ont déjà une la refusent.
+   *[no] Garantie comme la plus récente jusqu’au { $expires }.
+}
+    Empreinte de la racine : { $root }
+error-release_target_absent = La version publiée dans { $source } n’a rien pour cette machine ({ $target }). Rien n’a été installé. Prenez un Python pour lequel elle a des paquets (fichier targets.txt).
+error-release_folder_needed = { $path } n’est pas le dossier d’une version publiée, que --root demande. Nommez ce dossier, ou retirez --root.
+help-node-upgrade = Passer à la version publiée et signée que le parc répète, ou à celle d’un dossier, après vérification.
+arg-node-source = Dossier d’une version publiée, ou lien du parc ; sans lui, le parc de ce nœud.
+opt-node-no-restart = Ne pas redémarrer le service.
+node-upgraded = Entraide { $version } du { $date }, vérifiée, est installée. { $expired ->
+    [yes] Ses signatures sont échues : demandez s’il y a une version plus récente. Empreinte
+   *[no] Empreinte
+} de la racine : { $root }
+error-upgrade_no_pool = Aucun parc n’est connu dans { $path }. Rejoignez un parc, ou nommez le dossier d’une version publiée.
+error-upgrade_checkout = L’environnement { $path } n’est pas de ceux que pip peut remplacer (sources, ou paquets du système). Rien n’a été installé. Utilisez l’environnement qu’a fait la ligne d’installation du parc.
+error-upgrade_pip = Les fichiers vérifiés n’ont pas pu être installés : { $problem }. Libérez de l’espace, puis relancez la même commande.

@@ -8,6 +8,7 @@ Framework (https://theupdateframework.github.io/specification/), and its referen
 
 from entraide.release.folder import METADATA, TARGETS, FolderFetcher
 from entraide.release.verifier import FORMAT, STATEMENT, Release, VerifiedRelease, open_release
+from entraide.release.wheel_list import describe_own_target, list_wheels
 
 __all__ = [
     "FORMAT",
@@ -17,5 +18,7 @@ __all__ = [
     "FolderFetcher",
     "Release",
     "VerifiedRelease",
+    "describe_own_target",
+    "list_wheels",
     "open_release",
 ]

@@ -33,12 +33,14 @@ ROOTS_MAX = 256  # rotations of the root's keys that a machine follows at once
 ROOT_BYTES_MAX = 512_000
 FILES_MAX = 10_000  # files of one release
 FILE_BYTES_MAX = 4 * 1024**3
+LIST_BYTES_MAX = 1024 * 1024  # of a file that is read as a whole: a list of wheels
 PROBLEM_CHARS_MAX = 200
 
 _HISTORY = "root_history"
 _FINGERPRINT = re.compile(r"sha256:[0-9a-f]{64}")
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,99}")
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,199}")
+_METADATA_FILE = re.compile(r"([0-9]+\.)?(root|timestamp|snapshot|targets)\.json")
 # What the library raises on metadata that it cannot read, beside its own errors.
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
@@ -87,6 +89,25 @@ class _Updater(Updater):
         """The verified list of files."""
         return self._trusted_set.targets
 
+    @property
+    def root_version(self) -> int:
+        """The number of the root that signs now."""
+        return self._trusted_set.root.version
+
+    @property
+    def history(self) -> Path:
+        """The folder of the roots that this machine has seen."""
+        return Path(self._dir) / _HISTORY
+
+    def read_newest(self) -> dict[str, bytes]:
+        """Returns targets, snapshot and timestamp as they came, by the names of a release."""
+        trusted, folder = self._trusted_set, Path(self._dir)
+        return {
+            f"{trusted.targets.version}.targets.json": (folder / "targets.json").read_bytes(),
+            f"{trusted.snapshot.version}.snapshot.json": (folder / "snapshot.json").read_bytes(),
+            "timestamp.json": (folder / "timestamp.json").read_bytes(),
+        }
+
     def find_end(self) -> datetime:
         """Returns the earliest end of the verified metadata."""
         trusted = self._trusted_set
@@ -108,7 +129,7 @@ class VerifiedRelease:
         """Copies files of the release into a folder, where a right file is kept.
 
         Args:
-            folder: gets ``VERSION/FILE``.
+            folder: gets ``VERSION/FILE`` in place of an earlier version.
             names: of the files; None for all.
 
         Returns:
@@ -123,7 +144,7 @@ class VerifiedRelease:
         wanted = set(self.release.files if names is None else names)
         copied = folder / version
         with _refusals(self._source):
-            copied.mkdir(parents=True, exist_ok=True, mode=PRIVATE_DIRECTORY_MODE)
+            _take_place_of_others(copied)
             for path in copied.iterdir():
                 if path.name not in wanted:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -136,6 +157,39 @@ class VerifiedRelease:
                     self._updater.download_target(info, str(partial))
                     partial.replace(path)
         return copied
+
+    def read(self, name: str) -> bytes:
+        """Returns a file of the release, of ``LIST_BYTES_MAX`` at most.
+
+        Raises:
+            PoolError: as ``copy``.
+        """
+        with _refusals(self._source, name):
+            info = self._find(name)
+            length = min(info.length, LIST_BYTES_MAX)
+            content = self._fetcher.download_bytes(f"{TARGETS}/{info.path}", length)
+            info.verify_length_and_hashes(content)
+            return content
+
+    def read_metadata(self) -> dict[str, bytes]:
+        """Returns the files of metadata by their names, byte by byte, the timestamp last.
+
+        Raises:
+            PoolError: as ``copy``.
+        """
+        with _refusals(self._source):
+            return {
+                **{f"{version}.root.json": self._read_root(version)
+                   for version in range(1, self._updater.root_version + 1)},
+                **self._updater.read_newest(),
+            }  # fmt: skip
+
+    def _read_root(self, version: int) -> bytes:
+        name = f"{version}.root.json"
+        own = self._updater.history / name
+        if own.exists():
+            return own.read_bytes()
+        return self._fetcher.download_bytes(f"{METADATA}/{name}", ROOT_BYTES_MAX)
 
     def check(self) -> None:
         """Reads every file of the release, and copies none.
@@ -246,6 +300,19 @@ def _refresh(question: _Question, trusted: Path, first: bytes) -> VerifiedReleas
     return VerifiedRelease(updater, release, question.source, question.name)
 
 
+def _take_place_of_others(copied: Path) -> None:
+    """Makes a version's folder out of an earlier one, whose equal files need no download."""
+    copied.parent.mkdir(parents=True, exist_ok=True, mode=PRIVATE_DIRECTORY_MODE)
+    for other in copied.parent.iterdir():
+        if other == copied or not other.is_dir():
+            continue
+        if copied.exists():
+            shutil.rmtree(other)
+        else:
+            other.rename(copied)
+    copied.mkdir(exist_ok=True, mode=PRIVATE_DIRECTORY_MODE)
+
+
 def _find_root(source: FetcherInterface, root: str) -> bytes:
     """Returns the root of the source that has a fingerprint; without one, the first root."""
     for version in range(1, ROOTS_MAX + 1):
@@ -290,7 +357,7 @@ def _describe(updater: _Updater, root: str, name: str) -> Release:
         said.format == FORMAT
         and _VERSION.fullmatch(said.version)
         and len(paths) <= FILES_MAX
-        and all(folder == said.version and _FILE.fullmatch(file) for folder, _, file in paths)
+        and all(folder == said.version and _is_name(file) for folder, _, file in paths)
         and all(info.length <= FILE_BYTES_MAX for info in targets.targets.values())
     )
     if not is_right:
@@ -304,6 +371,11 @@ def _describe(updater: _Updater, root: str, name: str) -> Release:
         root,
         tuple(sorted(file for _, _, file in paths)),
     )
+
+
+def _is_name(file: str) -> bool:
+    """Whether a file may have a name: a mirror keeps files and metadata in one folder."""
+    return _FILE.fullmatch(file) is not None and _METADATA_FILE.fullmatch(file) is None
 
 
 def _format_error(name: str, problem: str) -> PoolError:

@@ -1,9 +1,9 @@
 """Install: the page, the script and the wheels with which a member's machine installs Entraide.
 
 ``pool mirror`` fills the folder: wheels, a file of requirements with hashes for each kind of
-machine, the list of these kinds, builds of Python and their list. Nothing here is secret, so no key
-is needed. A file is sent in pieces of ``PIECE_BYTES``, each after the client has read the one
-before.
+machine, the list of these kinds, builds of Python and their list; or all files of a signed release,
+with its metadata. Nothing here is secret, so no key is needed. A file is sent in pieces of
+``PIECE_BYTES``, each after the client has read the one before.
 """
 
 import asyncio
@@ -30,11 +30,12 @@ TARGETS = "targets.txt"
 PYTHONS = "pythons.txt"  # a line for each build of Python; the platform is its first word
 PYTHON_SUFFIX = ".tar.gz"
 PIECE_BYTES = 256 * 1024
+TEXTS = (".txt", ".json", ".lock", ".md", ".sh")
 LIST_BYTES_MAX = 4_096
 SENDS_MAX = 128  # concurrent files, over all clients
 BUSY_RETRY_S = 2.0
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,199}\.(whl|txt|tar\.gz)")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,199}\.(whl|txt|json|lock|md|sh|tar\.gz)")
 _RANGE = re.compile(r"bytes=(\d{1,15})-(\d{1,15})?")
 
 
@@ -169,7 +170,7 @@ def _find_span(asked: str, size: int) -> _Span:
 
 async def _send(exchange: Exchange, path: Path, span: _Span, *, is_part: bool) -> None:
     """Sends a part of a file; a file that became shorter meanwhile aborts the connection."""
-    kind = "text/plain; charset=utf-8" if path.suffix == ".txt" else "application/octet-stream"
+    kind = "text/plain; charset=utf-8" if path.suffix in TEXTS else "application/octet-stream"
     headers = [("accept-ranges", "bytes"), ("cache-control", "no-cache")]
     if is_part:
         headers.append(("content-range", f"bytes {span.start}-{span.end - 1}/{span.size}"))

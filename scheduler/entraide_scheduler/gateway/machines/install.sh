@@ -2,7 +2,7 @@
 # Installs Entraide on this machine from its pool, joins the pool, and starts the agent.
 # Run again, it updates the installation in place.
 #
-#   install.sh [--cacert FILE] LINK [OPTIONS of `entraide node join`]
+#   install.sh [--cacert FILE] [--root sha256:...] LINK [OPTIONS of `entraide node join`]
 #
 # A machine without Python 3.11 or newer gets the build of the pool's mirror for its platform; until
 # then the script needs the system's own commands only, with tar, gzip and curl.
@@ -10,6 +10,9 @@
 # Every file comes from the pool in LINK. Where LINK has a pin, curl checks the server's key
 # against it; else it checks the certificate as always, or against FILE. Python is unpacked, and pip
 # gets files, only after their SHA-256 was found right; pip asks no index.
+# Where the pool repeats a signed release, `entraide node upgrade` verifies it: after a first
+# installation, which is as true as the root's fingerprint (--root); before pip gets a file, wherever
+# this machine knows a release already. Such a machine keeps its Python.
 set -eu
 
 say() { # FRENCH ENGLISH
@@ -317,6 +320,40 @@ remove_other_builds() { # those of the mirror in which no environment runs any m
     done
 }
 
+has_release() { # whether the pool repeats a signed release, or must
+    [ -n "$root" ] || [ -e "$trusted" ] || pool_curl -o "$work/timestamp" "$url/install/wheels/timestamp.json" 2>/dev/null
+}
+
+verify_release() { # installs what is signed
+    own_entraide node upgrade "$link" ${ca:+--ca "$ca"} ${root:+--root "$root"} --no-restart
+}
+
+has_verifier() { # whether the environment that is here can verify a release
+    [ -n "$(describe_python "$environment/bin/python" || :)" ] &&
+        own_entraide node upgrade --help >/dev/null 2>&1
+}
+
+install_release() {
+    own=
+    if [ -e "$trusted" ] && has_verifier; then
+        verify_release || exit 1 # the program that is here has said why
+        return
+    fi
+    [ ! -e "$trusted" ] || say "Cet environnement est fait à neuf : ses fichiers sont vérifiés après leur installation." \
+        "This environment is made anew: its files are verified after their installation."
+    fetch targets.txt "$work/targets"
+    choose_python
+    mkdir -p "$data"
+    download_wheels
+    say "Installation dans ${environment}…" "Installing into ${environment}…"
+    make_environment
+    has_release || return 0
+    verify_release && return
+    rm -rf "$environment"
+    fail "La version que répète ce parc n’est pas signée comme il faut ; l’environnement est supprimé." \
+        "The release that this pool repeats is not signed as it must be; the environment was deleted."
+}
+
 join_or_restart() { # OPTIONS of `entraide node join`
     printf '%s' "$link" >"$work/link"
     used=$(sha256_of "$work/link")
@@ -348,11 +385,16 @@ clean_up() {
 
 main() {
     choose_language
-    ca=
-    if [ "${1:-}" = --cacert ]; then
-        ca=${2:-}
+    ca='' root=''
+    while :; do
+        case ${1:-} in
+            --cacert) ca=${2:-} ;;
+            --root) root=${2:-} ;;
+            *) break ;;
+        esac
+        [ $# -ge 2 ] || refuse_link
         shift 2
-    fi
+    done
     link=${1:-}
     [ $# -eq 0 ] || shift
     read_link
@@ -360,6 +402,7 @@ main() {
     [ "$(uname -s)" != Darwin ] || data="$HOME/Library/Application Support/entraide"
     environment=$data/environment wheels=$data/wheels pythons=$data/python
     command=$HOME/.local/bin/entraide
+    trusted=$data/node/release-trusted
     if [ -z "$token" ] && [ ! -e "$data/node/node.toml" ]; then
         fail "Cette machine n’a rejoint aucun parc ; demandez une invitation à l’exploitant du parc." \
             "This machine has joined no pool; ask the pool's operator for an invitation."
@@ -370,12 +413,7 @@ main() {
     requirements=$work/requirements.txt
     say "Connexion au parc à ${url} ; l’attente dure une minute au plus…" \
         "Connecting to the pool at $url; the wait takes a minute at most…"
-    fetch targets.txt "$work/targets"
-    choose_python
-    mkdir -p "$data"
-    download_wheels
-    say "Installation dans ${environment}…" "Installing into ${environment}…"
-    make_environment
+    install_release
     join_or_restart "$@"
     remove_other_builds
     case :$PATH: in
