@@ -226,8 +226,10 @@ async def _say_goodbye(config: NodeConfig) -> bool:
         authority, keyring = keys.read_ca_pem(folder), keys.Keyring(folder)
         reached = await probe(config.nats_urls)
         open_urls = [url for url, reach in reached.items() if reach is Reach.OPEN]
+        if not open_urls:
+            return False
         connection = await connect(
-            open_urls or config.nats_urls,
+            open_urls,
             identity=keyring.identity(),
             name=f"farewell-{config.node}",
             tls=client_context(authority) if authority else None,

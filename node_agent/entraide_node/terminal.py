@@ -6,6 +6,7 @@ folder meanwhile: a terminal is for sentences, and a program reads the log.
 """
 
 import asyncio
+import contextlib
 import sys
 import time
 from pathlib import Path
@@ -50,5 +51,6 @@ def print_line(code: str, config: NodeConfig, **values: str) -> None:
 
 def _print_sentence(sentence: str, lang: str) -> None:
     _, _, time_of_day = format_moment(time.time(), lang).partition(" ")
-    sys.stderr.write(f"{time_of_day}  {sentence}\n")
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):  # the terminal was closed; the agent goes on
+        sys.stderr.write(f"{time_of_day}  {sentence}\n")
+        sys.stderr.flush()

@@ -122,8 +122,10 @@ async def _check_pool(
     config: NodeConfig, status: owner_files.NodeStatus | None, listen_s: float
 ) -> tuple[Check, ...]:
     """Checks of the bus, of a second agent, and of clock and version."""
-    bus, hellos = await _count_hello_requests(config, listen_s)
-    facts = await asyncio.to_thread(_read_pool_facts, Path(config.dir))
+    (bus, hellos), facts = await asyncio.gather(
+        _count_hello_requests(config, listen_s),
+        asyncio.to_thread(_read_pool_facts, Path(config.dir)),
+    )
     offset_s = status.clock_offset_s if status is not None else None
     pool_version = status.pool_version if status is not None else ""
     if facts is not None:
