@@ -9,5 +9,5 @@ IDLE_S = 0.5
 
 if __name__ == "__main__":
     short = functools.partial(cli_output.print_selftest, idle_s=IDLE_S)
-    cli_output.print_selftest = short  # type: ignore[assignment]
+    cli_output.print_selftest = short
     main()

@@ -5,18 +5,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 from tests.engines import selftest_run
+from tests.engines.own_environments import ENVIRONMENT, cache_folder, installed
 from tests.waiting import ENGINES_S
 
 from entraide_node.energy.device_catalogue import devices
+from entraide_node.engines.base import EngineProblem
 from entraide_node.engines.llamacpp_child import MODULE
-from entraide_node.selftest.report import SelftestReport, decode_report
+from entraide_node.model_manager.engine_setup import start_engine
+from entraide_node.selftest.engine_trial import build_engine
+from entraide_node.selftest.report import EngineKind, SelftestReport, decode_report
 
 pytestmark = pytest.mark.engines
 
@@ -42,9 +46,8 @@ def selftest(folder: Path) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-def until(condition: object, process: subprocess.Popen[str]) -> None:
+def until(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
     """Waits until a condition holds; fails if it does not before the deadline."""
-    assert callable(condition)
     deadline_s = time.monotonic() + ENGINES_S
     while not condition():
         assert time.monotonic() < deadline_s, process.poll()
@@ -99,3 +102,16 @@ def test_ended_in_the_middle(number: signal.Signals, tmp_path: Path) -> None:
     assert expected == {path.name for path in tmp_path.iterdir()}
     if number != signal.SIGKILL:
         assert [] == left_in(tmp_path / "scratch")
+
+
+@pytest.mark.parametrize("kind", ["mlx-lm"])
+async def test_random_weights(kind: EngineKind, tmp_path: Path) -> None:
+    """An engine of the hub's form serves random weights, without anything fetched.
+
+    Its start ends with a first token. The report of this processor has its speed, and vLLM's.
+    """
+    installed(ENVIRONMENT[kind])
+    engine = await start_engine(build_engine(kind, tmp_path, cache_folder()))
+
+    assert not isinstance(engine, EngineProblem)
+    await engine.stop()

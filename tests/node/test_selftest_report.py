@@ -112,7 +112,7 @@ def plant_file(path: str, text: str) -> bytes:
 def plant_field(*names: str, value: object) -> bytes:
     """A report with a field more, or another value of one."""
 
-    def change(document: dict[str, Any]) -> None:
+    def change(document: Any) -> None:
         for name in names[:-1]:
             document = document[int(name) if name.isdecimal() else name]
         document[names[-1]] = value
@@ -230,3 +230,20 @@ def test_a_report_in_sentences(lang: str, tmp_path: Path, capsys: Any) -> None:
     assert "llama.cpp 2026.10.1" in shown.out
     assert HOST not in shown.out
     assert "bad.json" in shown.err
+
+
+def test_a_file_that_cannot_be_written_is_named_first(tmp_path: Path, capsys: Any) -> None:
+    """A report's file that is there, or has no folder, is refused before anything is tried."""
+    there, nowhere = tmp_path / "there.json", tmp_path / "no" / "r.json"
+    there.write_text("kept", "utf-8")
+    statuses = [
+        cli_output.print_selftest("en", out=path, as_json=False) for path in (there, nowhere)
+    ]
+    shown = capsys.readouterr()
+
+    assert [1, 1] == statuses
+    assert "" == shown.out
+    assert ["there.json is there already", "The folder"] == [
+        match[0] for match in re.finditer(r"there\.json is there already|The folder", shown.err)
+    ]
+    assert "kept" == there.read_text("utf-8")

@@ -41,6 +41,32 @@ def list_engines(root: Path) -> tuple[EngineKind, ...]:
     return tuple(kind for kind in get_args(EngineKind) if kind in installed)
 
 
+def build_engine(kind: EngineKind, scratch: Path, root: Path) -> Engine | EngineProblem:
+    """Returns an engine with its toy model, not started, or why there is none. Blocks.
+
+    Args:
+        kind: of the engine.
+        scratch: empty folder for its files.
+        root: folder of the engines' environments.
+    """
+    if kind == LLAMA_CPP:
+        model = find_model(DEMO)
+        if isinstance(model, EngineProblem):
+            return model
+        weights, alias, revision = model.path, DEMO_ALIAS, model.revision
+    else:
+        weights, alias, revision = scratch / "model", RANDOM_ALIAS, "unknown"
+        try:
+            write_random_model(weights)
+        except OSError as problem:
+            detail = problem.strerror or ""
+            return EngineProblem("model_unreadable", {"file": str(weights), "detail": detail})
+    return make_engine(
+        kind, weights, alias=alias, revision=revision, slots=SLOTS, context_tokens=CONTEXT_TOKENS,
+        folder=scratch, root=root,
+    )  # fmt: skip
+
+
 async def try_engine(
     kind: EngineKind, *, scratch: Path, root: Path, tell_problem: TellProblem
 ) -> EngineTrial:
@@ -52,7 +78,7 @@ async def try_engine(
         root: folder of the engines' environments.
         tell_problem: called with the problem, whose values the report does not hold.
     """
-    engine = await asyncio.to_thread(_build_engine, kind, scratch, root)
+    engine = await asyncio.to_thread(build_engine, kind, scratch, root)
     model: Literal["smollm2-135m-instruct", "random-135m"]
     model = "smollm2-135m-instruct" if kind == LLAMA_CPP else "random-135m"
     if isinstance(engine, EngineProblem):
@@ -93,25 +119,6 @@ def use_scratch_caches(scratch: Path) -> None:
     """Lets the engines of this process keep what they compile in the scratch folder."""
     for variable in CACHE_VARIABLES:
         os.environ[variable] = str(scratch / "cache")
-
-
-def _build_engine(kind: EngineKind, scratch: Path, root: Path) -> Engine | EngineProblem:
-    if kind == LLAMA_CPP:
-        model = find_model(DEMO)
-        if isinstance(model, EngineProblem):
-            return model
-        weights, alias, revision = model.path, DEMO_ALIAS, model.revision
-    else:
-        weights, alias, revision = scratch / "model", RANDOM_ALIAS, "unknown"
-        try:
-            write_random_model(weights)
-        except OSError as problem:
-            detail = problem.strerror or ""
-            return EngineProblem("model_unreadable", {"file": str(weights), "detail": detail})
-    return make_engine(
-        kind, weights, alias=alias, revision=revision, slots=SLOTS, context_tokens=CONTEXT_TOKENS,
-        folder=scratch, root=root,
-    )  # fmt: skip
 
 
 async def _measure(

@@ -45,7 +45,7 @@ MACHINES = ("x86_64", "AMD64", "aarch64", "arm64", "ARM64", "armv7l", "riscv64",
 Keep = Callable[[str, "OwnWords"], str]
 OwnWords = frozenset[str]
 
-_NAME = re.compile(rf"[A-Za-z0-9()+.,_@/ -]{{1,{NAME_CHARS_MAX}}}")
+_NAME = re.compile(rf"[A-Za-z0-9()+.,_@/®™ -]{{1,{NAME_CHARS_MAX}}}")
 # Forms of addresses, paths and identifiers, which no name of a chip has.
 _PERSONAL = re.compile(
     r"(?:[0-9A-Fa-f]{1,4}[:-]){4,}[0-9A-Fa-f]{1,4}|\d{1,3}(?:\.\d{1,3}){3}|\S@\S"

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from entraide.decoding import JsonDecoder
+from entraide.form_faults import find_form_fault
 from entraide.types import Basis, Sandbox
 from entraide_node.core.hardware import Hardware
 from entraide_node.hardware_detection import build_hardware
@@ -203,7 +204,7 @@ class ReportRefusal(Struct, frozen=True):
         code: ``report_too_large``, ``report_not``, ``report_holds_more``, ``report_personal`` or
             ``report_differs``; the message catalogue has its sentence under ``node-CODE`` with
             ``_`` as ``-``.
-        detail: the decoder's words on where the fault is, or "".
+        detail: key, path or command of the fault, or "".
     """
 
     code: str
@@ -241,7 +242,7 @@ def decode_report(data: bytes, own_words: OwnWords = frozenset()) -> SelftestRep
     try:
         report = _DECODER.decode(data)
     except msgspec.DecodeError as problem:
-        return ReportRefusal("report_not", str(problem))
+        return ReportRefusal("report_not", find_form_fault(problem).key)
     kept = msgspec.structs.replace(report, text=keep_text(report.text))
     if encode_report(kept) != data:
         return ReportRefusal("report_holds_more", _find_difference(report.text, kept.text))

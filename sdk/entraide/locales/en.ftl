@@ -5168,7 +5168,7 @@ node-selftest-meter = Energy meter, { $meter }: { $update ->
    *[other] { $idle_w } when idle
 }.
 node-selftest-meter-fault = Energy meter, { $meter }: { $fault }.
-node-selftest-engine = The engine { $engine } { $version } is ready after { $start_s } with { $model }; it reads { $prefill } tokens/s, writes { $one } tokens/s alone, { $four } tokens/s for four at once{ $busy_w ->
+node-selftest-engine = The engine { $engine } { $version } is ready after { $start_s } with { $model }; it reads { $prefill } tokens/s, writes { $one } tokens/s for one request, { $four } tokens/s for four at once{ $busy_w ->
     [none] .
    *[other] , at { $busy_w }.
 }
@@ -5183,14 +5183,14 @@ node-selftest-heat = { $throttled ->
    *[other] The system does not slow it down for heat.
 }
 node-selftest-service = { $manager ->
-    [none] Nothing here would run the agent as a service of this account.
+    [none] No service manager here would run the agent for this account.
    *[other] { $manager } would run the agent as a service of this account{ $lingers ->
         [true] .
        *[other] , until its owner logs out.
     }
 }
 node-selftest-sleep = { $lock ->
-    [none] Nothing here keeps it awake while it works
+    [none] No lock keeps it awake while it works
    *[other] { $lock } keeps it awake while it works
 }; { $can_sleep ->
     [yes] this account may put it to sleep
@@ -5209,7 +5209,10 @@ node-selftest-sleep = { $lock ->
 node-report-valid = The report is valid; it is of { $day } (UTC).
 node-report-unread = The report { $file } cannot be read ({ $detail }).
 node-report-too-large = { $file } is too large for a self-test report. Make a new one with "entraide node selftest --out FILE".
-node-report-not = { $file } is no self-test report ({ $detail }). Make one with "entraide node selftest --out FILE".
+node-report-not = { $file } is no self-test report of this version{ $detail ->
+    [none] {""}
+   *[other] : see { $detail }
+}. Make one with "entraide node selftest --out FILE".
 node-report-holds-more = { $file } holds something that a self-test does not write{ $detail ->
     [none] {""}
    *[other] , under { $detail }

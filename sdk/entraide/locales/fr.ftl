@@ -5178,7 +5178,7 @@ node-selftest-meter = Compteur, { $meter } : { $update ->
    *[other] { $idle_w } au repos
 }.
 node-selftest-meter-fault = Compteur, { $meter } : { $fault }.
-node-selftest-engine = Le moteur { $engine } { $version } est prêt en { $start_s } avec { $model } ; il lit { $prefill } jetons/s, en écrit { $one } seul, { $four } à quatre{ $busy_w ->
+node-selftest-engine = Le moteur { $engine } { $version } est prêt en { $start_s } avec { $model } ; il lit { $prefill } jetons/s, en écrit { $one } pour une requête, { $four } pour quatre à la fois{ $busy_w ->
     [none] .
    *[other] , à { $busy_w }.
 }
@@ -5193,14 +5193,14 @@ node-selftest-heat = { $throttled ->
    *[other] Le système ne la ralentit pas à cause de la chaleur.
 }
 node-selftest-service = { $manager ->
-    [none] Rien n’y lancerait l’agent comme service de ce compte.
+    [none] Aucun gestionnaire de services n’y lancerait l’agent pour ce compte.
    *[other] { $manager } y lancerait l’agent comme service de ce compte{ $lingers ->
         [true] .
        *[other] , jusqu’à la fermeture de la session.
     }
 }
 node-selftest-sleep = { $lock ->
-    [none] Rien n’y empêche la veille pendant le travail
+    [none] Aucun verrou n’y empêche la veille pendant le travail
    *[other] { $lock } y empêche la veille pendant le travail
 } ; { $can_sleep ->
     [yes] ce compte peut la mettre en veille
@@ -5219,7 +5219,10 @@ node-selftest-sleep = { $lock ->
 node-report-valid = Le rapport est valable ; il est du { $day } (UTC).
 node-report-unread = Le rapport { $file } ne peut pas être lu ({ $detail }).
 node-report-too-large = { $file } est trop grand pour un rapport d’autotest. Faites-en un nouveau avec « entraide node selftest --out FICHIER ».
-node-report-not = { $file } n’est pas un rapport d’autotest ({ $detail }). Faites-en un avec « entraide node selftest --out FICHIER ».
+node-report-not = { $file } n’est pas un rapport d’autotest de cette version{ $detail ->
+    [none] {""}
+   *[other]  : voir { $detail }
+}. Faites-en un avec « entraide node selftest --out FICHIER ».
 node-report-holds-more = { $file } contient autre chose que ce qu’écrit un autotest{ $detail ->
     [none] {""}
    *[other] , sous { $detail }
