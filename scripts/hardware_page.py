@@ -36,8 +36,9 @@ energy counters against a stopwatch, and asks the system what it offers.
 What no report covers is in [hardware that was not tried](hardware-untried.md).
 
 Speeds are those of a toy model, to compare machines and to see that an engine works. Power is the
-counter's: of the processor or the cards, without the losses of the power supply. Where other
-programs kept the processors busy in the idle time, the speeds are too low.
+counter's: of the processor or the cards, without the losses of the power supply. Tokens
+are written for one request, or for four at once. Where other programs used much of the processors
+meanwhile (last column), the speeds are too low.
 
 """
 ABSENT = "–"
@@ -46,8 +47,8 @@ SUMMARY = """\
 |---|---|---|---|---|---|---|---|
 """
 ENGINES = """
-| engine | model | ready after | reads | writes, alone | writes, four at once | power | sandbox |
-|---|---|---|---|---|---|---|---|
+| engine | model | ready after | reads | writes, one | writes, four | power | sandbox | others |
+|---|---|---|---|---|---|---|---|---|
 """
 METERS = """
 | meter | changes every | one reading takes | when idle | shown by the meter itself |
@@ -144,12 +145,13 @@ def engine_row(engine: EngineTrial) -> str:
     """Returns the row of an engine."""
     name = f"{engine.engine} {engine.version}".strip()
     if engine.problem:
-        return f"| {name} | {engine.model} | did not run: `{engine.problem}` | | | | | |\n"
+        return f"| {name} | {engine.model} | did not run: `{engine.problem}` | | | | | | |\n"
     power = f"{engine.busy_w:g} W" if engine.busy_w is not None else ABSENT
+    others = f"{engine.others_percent:g} %" if engine.others_percent is not None else ABSENT
     return (
         f"| {name} | {engine.model} | {engine.start_s:g} s "
         f"| {engine.prefill_tokens_per_s:g} tokens/s | {engine.decode_tokens_per_s_1:g} tokens/s "
-        f"| {engine.decode_tokens_per_s_4:g} tokens/s | {power} | {engine.sandbox} |\n"
+        f"| {engine.decode_tokens_per_s_4:g} tokens/s | {power} | {engine.sandbox} | {others} |\n"
     )
 
 

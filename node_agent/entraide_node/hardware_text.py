@@ -64,7 +64,9 @@ class NvidiaCard(Struct, frozen=True, forbid_unknown_fields=True):
     memory_bytes: Bytes | None
 
 
-class HardwareText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class HardwareText(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """What a system says of its machine.
 
     Attributes:

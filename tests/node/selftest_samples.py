@@ -7,6 +7,7 @@ from entraide_node.hardware_detection import build_hardware
 from entraide_node.hardware_text import HardwareText, NvidiaCard
 from entraide_node.selftest.excerpts import HEAT, IOREG, SLEEP, SLEEP_SETTINGS, keep_text
 from entraide_node.selftest.report import (
+    FORMAT,
     BatteryFacts,
     EngineTrial,
     IdleTrial,
@@ -118,7 +119,7 @@ def make_report(text: HardwareText) -> SelftestReport:
     """Returns a report of a machine, with a value in each field."""
     kept = keep_text(text, OWN_WORDS)
     return SelftestReport(
-        made_on="2026-12-02", took_s=140.0, entraide="0.1.0.dev3", python="3.13.1",
+        format=FORMAT, made_on="2026-12-02", took_s=140.0, entraide="0.1.0.dev3", python="3.13.1",
         kernel="6.12.48", text=kept, hardware=build_hardware(kept),
         idle=IdleTrial(took_s=60.0, load_percent=2.5, temperature_c=41.0),
         meters=(MeterTrial(kind="rapl", parts=1, changes=2_900, update_ms=1.0, read_ms=0.02,
@@ -127,7 +128,7 @@ def make_report(text: HardwareText) -> SelftestReport:
         engines=(EngineTrial(engine="llama.cpp", version="2026.10.1",
                              model="smollm2-135m-instruct", start_s=1.2, prefill_tokens_per_s=900.0,
                              decode_tokens_per_s_1=100.0, decode_tokens_per_s_4=180.0, busy_w=25.0,
-                             temperature_c=60.0),
+                             others_percent=12.5, temperature_c=60.0),
                  EngineTrial(engine="vllm", version="", model="random-135m",
                              problem="engine_no_memory")),
         battery=BatteryFacts(charge_percent=81.0, plugged=True), throttled=False,

@@ -140,7 +140,7 @@ REFUSALS = {
         plant_file("/proc/cpuinfo", f"model name\t: {HOME}\n"), "report_holds_more",
     ),
     "a command that no self-test runs": (
-        plant_field("text", "commands", "whoami", value=HOST), "report_holds_more",
+        plant_field("text", "commands", value={"whoami": HOST}), "report_holds_more",
     ),
     "this machine's name in a machine's": (
         plant_file("/sys/class/dmi/id/product_name", f"PC {HOST}"), "report_personal",

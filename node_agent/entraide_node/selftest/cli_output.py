@@ -31,7 +31,7 @@ from entraide_node.selftest.report import (
 )
 from entraide_node.selftest.selftest import IDLE_S, Step, run_selftest
 
-BUSY_PERCENT_MIN = 10.0  # load from which the figures are too low
+BUSY_PERCENT_MIN = 10.0  # load by other programs from which speeds are too low
 
 
 def print_selftest(lang: str, *, out: Path | None, as_json: bool, idle_s: float = IDLE_S) -> int:
@@ -110,14 +110,14 @@ def report_sentences(report: SelftestReport, lang: str) -> Iterator[str]:
         "node-selftest-idle", lang, took_s=report.idle.took_s, load=report.idle.load_percent,
         temperature=_or_absent(report.idle.temperature_c),
     )  # fmt: skip
-    if report.idle.load_percent >= BUSY_PERCENT_MIN:
-        yield i18n.text("node-selftest-busy", lang)
     for meter in report.meters:
         yield _meter_sentence(meter, lang)
     if not report.meters:
         yield i18n.text("node-selftest-no-meter", lang)
     for engine in report.engines:
         yield _engine_sentence(engine, lang)
+    if any((engine.others_percent or 0.0) >= BUSY_PERCENT_MIN for engine in report.engines):
+        yield i18n.text("node-selftest-busy", lang)
     if report.battery is not None:
         plugged = report.battery.plugged
         yield i18n.text(

@@ -20,6 +20,7 @@ from entraide_node.bench import EngineRates, measure_rates
 from entraide_node.energy.meters import CounterMeter, PowerMeter, find_meters
 from entraide_node.engines.base import Engine, EngineProblem
 from entraide_node.engines.factory import LLAMA_CPP, available_kinds, make_engine
+from entraide_node.machine_probes import ForeignLoad
 from entraide_node.machine_setup import exclusive_benchmark
 from entraide_node.model_manager.engine_setup import start_engine
 from entraide_node.models.model_files import DEMO, DEMO_ALIAS, find_model
@@ -96,8 +97,11 @@ async def try_engine(
         tell_problem(started)
         return _with_problem(trial, started)
     process = _find_process(getattr(engine, "pid", None))
+    load = ForeignLoad()
+    load.percent()
     try:
         measured, temperature_c = await _measure(engine, gpu=kind != LLAMA_CPP, folder=scratch)
+        others_percent = load.percent()
     finally:
         await engine.stop()
     if isinstance(measured, EngineProblem):
@@ -110,6 +114,7 @@ async def try_engine(
         decode_tokens_per_s_4=round(measured.decode_tokens_per_s_4, 1),
         basis=measured.basis,
         busy_w=None if measured.busy_w is None else round(max(0.0, measured.busy_w), 2),
+        others_percent=None if others_percent is None else round(others_percent, 1),
         temperature_c=temperature_c,
         ended=process is None or not process.is_running(),
     )  # fmt: skip

@@ -3,6 +3,8 @@
 Input: the bytes of a file. Output: ``SelftestReport``, or why it is refused. A report is in one
 form only: the bytes that ``encode_report`` makes of its kept text. So a field, a line or a value
 that a self-test does not write is never accepted, wherever it stands, and neither is a name twice.
+A field with its default is not written: one that is added later, last and with a default, leaves
+earlier reports valid.
 """
 
 import re
@@ -19,7 +21,7 @@ from entraide_node.hardware_detection import build_hardware
 from entraide_node.hardware_text import HardwareText
 from entraide_node.selftest.excerpts import OwnWords, keep_text
 
-FORMAT = "entraide selftest 1"
+FORMAT: Literal["entraide selftest 1"] = "entraide selftest 1"
 REPORT_BYTES_MAX = 256 * 1024
 
 Seconds = Annotated[float, Meta(ge=0.0, le=86_400.0)]
@@ -39,7 +41,7 @@ MeterFault = Literal["", "not_allowed", "gone", "unavailable", "still"]
 EngineKind = Literal["llama.cpp", "mlx-lm", "vllm"]
 
 
-class MeterTrial(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MeterTrial(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A meter of the machine against a stopwatch.
 
     Attributes:
@@ -64,7 +66,7 @@ class MeterTrial(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     gauge_w: Watts | None = None
 
 
-class IdleTrial(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class IdleTrial(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The machine before an engine ran.
 
     Attributes:
@@ -78,7 +80,9 @@ class IdleTrial(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     temperature_c: Celsius | None = None
 
 
-class EngineTrial(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class EngineTrial(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """An engine that was installed, with the demonstration's model.
 
     Attributes:
@@ -92,6 +96,7 @@ class EngineTrial(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         decode_tokens_per_s_1, decode_tokens_per_s_4: output of one sequence, and of four together.
         basis: ``measured``, or ``estimated`` if the engine reported no token counts.
         busy_w: mean power with four sequences; None without a meter.
+        others_percent: share of all processors that other programs used; None if unknown.
         temperature_c: of the processor at the end; None if it cannot be read.
         ended: whether its process was gone after it was stopped.
     """
@@ -107,18 +112,23 @@ class EngineTrial(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     decode_tokens_per_s_4: PerSecond = 0.0
     basis: Basis = Basis.MEASURED
     busy_w: Watts | None = None
+    others_percent: Percent | None = None
     temperature_c: Celsius | None = None
     ended: bool = True
 
 
-class BatteryFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BatteryFacts(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """A battery: its charge, and whether the machine was plugged in; None if unknown."""
 
     charge_percent: Percent
     plugged: bool | None = None
 
 
-class ServiceFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ServiceFacts(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """What would run the agent as a service.
 
     Attributes:
@@ -130,7 +140,7 @@ class ServiceFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     needs_linger: bool = False
 
 
-class SleepFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SleepFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What the system offers for sleep and wake; nothing of it was used.
 
     Attributes:
@@ -147,7 +157,9 @@ class SleepFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     wake_network: Annotated[int, Meta(ge=0, le=64)] = 0
 
 
-class SandboxFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SandboxFacts(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """What engines can be closed in by.
 
     Attributes:
@@ -161,7 +173,9 @@ class SandboxFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     seccomp: bool = False
 
 
-class SelftestReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SelftestReport(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """The report of one machine.
 
     Attributes:
@@ -179,7 +193,7 @@ class SelftestReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         service, sleep, sandbox: what the system offers.
     """
 
-    format: Literal["entraide selftest 1"] = "entraide selftest 1"
+    format: Literal["entraide selftest 1"]
     made_on: Day
     took_s: Seconds
     entraide: Version

@@ -33,7 +33,7 @@ from entraide_node.selftest.excerpts import (
     OwnWords,
     keep_text,
 )
-from entraide_node.selftest.report import EngineKind, SelftestReport, keep_version
+from entraide_node.selftest.report import FORMAT, EngineKind, SelftestReport, keep_version
 
 IDLE_S = 60.0
 
@@ -82,6 +82,7 @@ async def run_selftest(
 
             engines.append(await try_engine(kind, scratch=scratch, root=root, tell_problem=tell))
     return SelftestReport(
+        format=FORMAT,
         made_on=made_on,
         took_s=round(time.monotonic() - started_s, 1),
         entraide=keep_version(__version__),
