@@ -13,16 +13,27 @@ from scripts import release_documents, release_keys
 from scripts import release_metadata as rm
 from tests.commands import forked_entraide
 from tests.pool.release_support import FILES, make_keys, write_release, write_root
+from tests.pool.support import pool_config
 from tuf.api.metadata import Metadata, Targets
 
 from entraide.errors import PoolError
-from entraide.release import STATEMENT, FolderFetcher, VerifiedRelease, open_release
+from entraide.release import (
+    STATEMENT,
+    FolderFetcher,
+    VerifiedRelease,
+    describe_own_target,
+    open_release,
+)
+from entraide_scheduler.pool.backup import find_files
+from entraide_scheduler.pool.create import create_pool
+from entraide_scheduler.pool.release_files import TRUSTED, take_upgrade
 
 pytestmark = pytest.mark.checkout  # the keys' scripts are no part of the wheel
 
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 EARLIER = NOW - timedelta(days=30)
 WHEEL = "entraide-1.0-py3-none-any.whl"
+STORE = "sqlite:///store.db"
 NEWER = {**FILES, WHEEL: b"the newer program"}
 
 
@@ -297,6 +308,33 @@ def test_a_signed_release_of_another_form_is_refused(
 
     assert "release_format" == refusal(folder, tmp_path / "trusted")
     assert not (tmp_path / "escaped").exists()
+
+
+def test_a_pool_is_upgraded_with_verified_files_only(tmp_path: Path) -> None:
+    """It takes the files for this machine and no others; a refusal leaves the pool as it is."""
+    keys, folder, state = make_keys("ours"), tmp_path / "release", tmp_path / "pool"
+    create_pool(state, pool_config())
+    line = f"entraide==1.0 --hash=sha256:{'0' * 64} # {WHEEL}\n"
+    files = {**FILES, f"pool-{describe_own_target()}.txt": line.encode()}
+    write_root(folder, 1, keys)
+    write_release(folder, keys, EARLIER, files=files)
+    taken = take_upgrade(state, folder, "")
+    earlier = shutil.copytree(folder, tmp_path / "earlier")
+    write_release(folder, keys, NOW, version="1.1", files=NEWER)
+
+    assert (WHEEL, [WHEEL]) == (taken.wheel.name, [path.name for path in taken.wheels.iterdir()])
+    assert [] == [path for path in find_files(state, STORE) if "upgrade" in path.parts]
+    trusted = {path.name for path in find_files(state, STORE) if TRUSTED in path.parts}
+    assert {"1.root.json", "timestamp.json"} <= trusted  # a backup has them
+    said = []
+    for source in (folder, earlier):
+        done = forked_entraide("pool", "upgrade", str(source), "--state", str(state))
+        assert (1, 1) == (done.returncode, len(done.stderr.strip().splitlines())), done
+        said.append(done.stderr)
+    assert "has nothing for this machine" in said[0]
+    assert "is older than the one that this machine has seen" in said[1]
+    assert not (state / "versions").exists()
+    assert not (state / "upgrade/release").exists()
 
 
 def test_the_same_release_has_the_same_bytes(tmp_path: Path) -> None:
