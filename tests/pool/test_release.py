@@ -12,6 +12,7 @@ import pytest
 from scripts import release_documents, release_keys
 from scripts import release_metadata as rm
 from tests.commands import forked_entraide
+from tests.house.source import ROOT
 from tests.pool.release_support import FILES, make_keys, write_release, write_root
 from tests.pool.support import pool_config
 from tuf.api.metadata import Metadata, Targets
@@ -33,6 +34,9 @@ pytestmark = pytest.mark.checkout  # the keys' scripts are no part of the wheel
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 EARLIER = NOW - timedelta(days=30)
 WHEEL = "entraide-1.0-py3-none-any.whl"
+RECORDED = ROOT / "tests/data/release"
+FIRST_ROOT = "sha256:7320b099cefa7a739d42a3706be0862ddc799a08e7d2af641ee362842fe7b811"
+SECOND_ROOT = "sha256:900f850b95db5c4bfef43d1a2c8a3e41acd7e288bab6a3595a4ee46688b87c29"
 STORE = "sqlite:///store.db"
 NEWER = {**FILES, WHEEL: b"the newer program"}
 
@@ -335,6 +339,15 @@ def test_a_pool_is_upgraded_with_verified_files_only(tmp_path: Path) -> None:
     assert "is older than the one that this machine has seen" in said[1]
     assert not (state / "versions").exists()
     assert not (state / "upgrade/release").exists()
+
+
+def test_the_first_form_of_a_release_is_read(tmp_path: Path) -> None:
+    """A recorded release, whose keys were thrown away, is accepted by each later version."""
+    accepted = accept(RECORDED, tmp_path / "trusted", root=FIRST_ROOT, accepts_expired=True).release
+
+    assert ("1.0", "2026-12-02T19:00:00+00:00") == (accepted.version, accepted.date)
+    assert SECOND_ROOT == accepted.root
+    assert (WHEEL, "targets.txt") == accepted.files
 
 
 def test_the_same_release_has_the_same_bytes(tmp_path: Path) -> None:
