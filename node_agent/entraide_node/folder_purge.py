@@ -24,6 +24,7 @@ from entraide_node.owner import files as owner_files
 from entraide_node.owner.lent_time import LENT_NAME
 from entraide_node.owner.terms_file import TERMS_NAME
 from entraide_node.report_outbox import REPORTS_NAME
+from entraide_node.update import TRUSTED
 
 NAMES_SHOWN_MAX = 12  # in a sentence
 
@@ -41,7 +42,8 @@ def purge_folder(folder: Path) -> None:
         for path in (folder / name, *folder.glob(f"{name}.[0-9]*"), folder / f"{name}.part"):
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()
-    shutil.rmtree(folder / LOADED_FOLDER, ignore_errors=True)
+    for name in (LOADED_FOLDER, TRUSTED):
+        shutil.rmtree(folder / name, ignore_errors=True)
     models = folder / MODELS_FOLDER
     shutil.rmtree(models / LOCKS_FOLDER, ignore_errors=True)
     (models / SPEEDS_NAME).unlink(missing_ok=True)

@@ -9,6 +9,8 @@ from entraide.wire.enrolment import JoinSecret, install_command, write_link
 from entraide_node.keys import CA_NAME
 from entraide_node.pool_address import read_pool_address
 
+TRUSTED = "release-trusted"  # in the node's folder: what this machine has accepted of releases
+
 
 def update_values(folder: Path) -> dict[str, str]:
     """Returns ``command``, the line that updates this installation from its pool.

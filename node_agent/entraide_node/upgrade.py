@@ -29,8 +29,8 @@ from entraide.wire.enrolment import INSTALL_PATH, JoinSecret, read_secret, split
 from entraide_node import keys
 from entraide_node.pool_address import read_pool_address
 from entraide_node.pool_http import PoolClient, PoolRefusal
+from entraide_node.update import TRUSTED
 
-TRUSTED = "release-trusted"
 COPIED = "release"
 DOWNLOADED = "wheels"  # by the install script, beside the node's folder
 PIP_TIMEOUT_S = 1_800.0

@@ -64,6 +64,8 @@ async def test_leaving_says_what_stays_and_purge_takes_it(
         await joined(pool, folder)
         (folder / "checksums.json").write_text("{}")
         (folder / "lent.json").write_text("{}")
+        (folder / "release-trusted/root_history").mkdir(parents=True)
+        (folder / "release-trusted/root_history/1.root.json").write_text("{}")
         await asyncio.to_thread(service_commands.leave_pool, folder, "en", weights=False)
         first = capsys.readouterr().out
         status = await asyncio.to_thread(
@@ -71,7 +73,7 @@ async def test_leaving_says_what_stays_and_purge_takes_it(
         )
         last = capsys.readouterr().out
 
-    assert f"Left in {folder}: checksums.json, models, node.toml." in first
+    assert f"Left in {folder}: checksums.json, models, node.toml, release-trusted." in first
     assert "--purge" in first
     assert 0 == status
     assert "do not belong to Entraide: models." in last
