@@ -1,5 +1,6 @@
 """The operator is told once when a finding begins and once when it ends: real letters, requests."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -120,6 +121,39 @@ async def test_begin_and_end_are_told_once_over_restarts_and_failures(tmp_path: 
     (fault,) = failing.findings()
     assert ("notify-failing", "op@example.coop") == (fault.code, fault.values["recipients"])
     assert "secret-path" not in (tmp_path / "notify-state.json").read_text()
+
+
+async def test_a_message_that_a_stop_interrupts_is_sent_again_as_it_was(tmp_path: Path) -> None:
+    """What begins meanwhile comes in a message of its own: else the receiver could not tell that
+    it has the first one."""
+    arrived, identifiers, receiver = asyncio.Event(), [], Receiver()
+
+    async def handle(request: web.Request) -> web.Response:
+        identifiers.append(request.headers["webhook-id"])
+        answer = await receiver.handle(request)
+        arrived.set()
+        if len(identifiers) == 1:
+            await asyncio.Event().wait()
+        return answer
+
+    app = web.Application()
+    app.router.add_post("/", handle)
+    async with TestServer(app) as server:
+        (tmp_path / "key").write_text(base64.b64encode(KEY).decode())
+        hook = f'[[webhook]]\nurl = "{server.make_url("/")}"\nsecret_file = "key"\n'
+        (tmp_path / "notify.toml").write_text(hook)
+        present = [finding("node-waiting", node="n1", coop="alpha")]
+        step = asyncio.create_task(make_notifier(tmp_path, None, present, 1_000_000.0)._step())
+        await arrived.wait()
+        step.cancel()
+        await asyncio.gather(step, return_exceptions=True)
+        present.append(finding("node-waiting", node="n2", coop="alpha"))
+        for after_s in (5.0, 10.0, 15.0):
+            await make_notifier(tmp_path, None, present, 1_000_000.0 + after_s)._step()
+
+    nodes = [[each["values"]["node"] for each in body["data"]["begun"]] for body in receiver.bodies]
+    assert [["n1"], ["n1"], ["n2"]] == nodes
+    assert identifiers[0] == identifiers[1] != identifiers[2]
 
 
 async def test_more_than_so_many_messages_an_hour_are_counted(tmp_path: Path) -> None:

@@ -2,9 +2,9 @@
 
 In: what the running scheduler and, once an hour, the doctor find; ``notify.toml`` and who at the
 co-ops wants letters, which are read before each step, so that a change needs no restart. Out:
-messages. The state is on disk before the next message is sent: one whose delivery is known is never
-sent again. If the process is killed between a delivery and the note of it, the message is sent
-again under the same identifier.
+messages. Each is on disk before it is sent, and so is its delivery before the next one: one whose
+delivery is known is never sent again. If the process is killed between a delivery and the note of
+it, the same message is sent again under the same identifier.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from entraide_scheduler.findings import KINDS, WATCHED, Finding, Severity, findi
 from entraide_scheduler.notifications import plan
 from entraide_scheduler.notifications.delivery import DeliveryFailed, MessageSender, list_senders
 from entraide_scheduler.notifications.lenders import Reader, split_by_coop
-from entraide_scheduler.notifications.plan import Audience, NotifyState
+from entraide_scheduler.notifications.plan import Audience, NotifyState, Recipient
 from entraide_scheduler.notifications.text import Pool
 from entraide_scheduler.notifications.trial import DeliveryTrial, send_trial
 from entraide_scheduler.operations.doctor_run import DoctorRun
@@ -199,21 +199,25 @@ class Notifier:
         return [*watched, *(each for each in inspected if each.code not in present | IS_WATCHED)]
 
     async def _tell(self, sender: MessageSender, per_hour: int) -> None:
-        changes = plan.find_changes(
+        known = self._state.recipients[sender.name]
+        changes = known.pending or plan.find_changes(
             self._state, sender.name, sender.audience, self._now(), per_hour=per_hour
         )
         if not changes:
             return
-        known = self._state.recipients[sender.name]
+        known = self._note(sender, structs.replace(known, pending=changes))
         try:
             await sender.send(changes, plan.identify(sender.name, known, changes))
         except DeliveryFailed as problem:
             self._log.warning("notify.not_sent", recipient=sender.label, problem=str(problem))
-            known = plan.note_failed(known, str(problem), self._now())
+            self._note(sender, plan.note_failed(known, str(problem), self._now()))
         else:
-            known = plan.note_sent(known, changes, self._now())
+            self._note(sender, plan.note_sent(known, changes, self._now()))
+
+    def _note(self, sender: MessageSender, known: Recipient) -> Recipient:
         recipients = {**self._state.recipients, sender.name: known}
         self._put(structs.replace(self._state, recipients=recipients))
+        return known
 
     def _put(self, state: NotifyState) -> None:
         is_same = _what_must_last(state) == _what_must_last(self._state)

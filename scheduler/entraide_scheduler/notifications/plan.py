@@ -57,32 +57,6 @@ class Followed(Struct, frozen=True):
         return lasted_s >= KINDS[self.finding.code].alert_after_s
 
 
-class Recipient(Struct, frozen=True):
-    """What a recipient was told.
-
-    Attributes:
-        told: findings of whose begin it was told, and not of their end, by key.
-        sent_at: when the messages of the last hour were sent, seconds since the epoch.
-        sent: number of messages so far.
-        left_out: findings that began and ended without a message, since the last message.
-        failures: attempts in a row that failed.
-        failed_at: when the first of them was, seconds since the epoch.
-        try_at: no attempt before, likewise.
-        problem: what the last attempt met.
-        coop: as in ``Audience``.
-    """
-
-    told: dict[str, Finding] = {}
-    sent_at: tuple[float, ...] = ()
-    sent: int = 0
-    left_out: int = 0
-    failures: int = 0
-    failed_at: float = 0.0
-    try_at: float = 0.0
-    problem: str = ""
-    coop: str = ""
-
-
 class FindingChanges(Struct, frozen=True):
     """What a message says.
 
@@ -97,6 +71,34 @@ class FindingChanges(Struct, frozen=True):
 
     def __bool__(self) -> bool:
         return bool(self.begun or self.ended or self.left_out)
+
+
+class Recipient(Struct, frozen=True):
+    """What a recipient was told.
+
+    Attributes:
+        told: findings of whose begin it was told, and not of their end, by key.
+        sent_at: when the messages of the last hour were sent, seconds since the epoch.
+        sent: number of messages so far.
+        left_out: findings that began and ended without a message, since the last message.
+        failures: attempts in a row that failed.
+        failed_at: when the first of them was, seconds since the epoch.
+        try_at: no attempt before, likewise.
+        problem: what the last attempt met.
+        coop: as in ``Audience``.
+        pending: the message on its way; one that a killed process left is sent again as it was.
+    """
+
+    told: dict[str, Finding] = {}
+    sent_at: tuple[float, ...] = ()
+    sent: int = 0
+    left_out: int = 0
+    failures: int = 0
+    failed_at: float = 0.0
+    try_at: float = 0.0
+    problem: str = ""
+    coop: str = ""
+    pending: FindingChanges | None = None
 
 
 class NotifyState(Struct, frozen=True):
@@ -219,6 +221,7 @@ def note_failed(known: Recipient, problem: str, now: float) -> Recipient:
         failed_at=known.failed_at or now,
         try_at=now + wait_s,
         problem=problem,
+        pending=None,
     )
 
 

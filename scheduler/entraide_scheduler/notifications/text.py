@@ -6,6 +6,7 @@ details that a node or a client may have written are left out.
 """
 
 import datetime as dt
+import re
 from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
@@ -24,6 +25,7 @@ VALUES_MAX = 8  # of one finding
 SUBJECT_CHARS_MAX = 120
 MARKS = {"fail": "✗", "warn": "!"}
 HAS_FOREIGN_DETAIL = ("node-quarantined", "key-quarantined", "doctor-failed")
+VERSION = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6}){1,3}((a|b|rc|\.dev|\.post)[0-9]{1,6})?")
 TYPE_FINDINGS, TYPE_TEST = "entraide.findings", "entraide.test"
 
 
@@ -143,13 +145,26 @@ def write_body(
 
 
 def _reports(findings: Iterable[Finding], lang: str, sentences: str = SENTENCES) -> list[Report]:
-    return [_bounded(report(_without_detail(each), lang, sentences)) for each in findings]
+    return [_bounded(report(_without_foreign(each), lang, sentences)) for each in findings]
 
 
-def _without_detail(each: Finding) -> Finding:
-    if each.code not in HAS_FOREIGN_DETAIL or "detail" not in each.values:
-        return each
-    return structs.replace(each, values={**each.values, "detail": "none"})
+def _without_foreign(each: Finding) -> Finding:
+    """Returns a finding without what a node or a client may have written freely."""
+    values = dict(each.values)
+    if each.code in HAS_FOREIGN_DETAIL and "detail" in values:
+        values["detail"] = "none"
+    if each.code == "node-refused" and not _is_code(str(values["code"])):
+        values["code"] = "other"
+    if each.code == "node-old" and not VERSION.fullmatch(str(values["agent"])):
+        values["agent"] = "?"
+    return structs.replace(each, values=values)
+
+
+def _is_code(code: str) -> bool:
+    """Whether a code is one of an agent's failed loads."""
+    return any(
+        i18n.has_message(each) for each in (f"error-{code}", f"node-{code}".replace("_", "-"))
+    )
 
 
 def _bounded(each: Report) -> Report:
