@@ -1,5 +1,6 @@
 """Mail: sends sign-in links, and what the pool tells its operator and its lenders, by SMTP."""
 
+import asyncio
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -79,9 +80,21 @@ class SmtpMailer:
         Raises:
             EntraideError: as ``send_link``.
         """
+        credentials = {"username": None, "password": None}
+        client = aiosmtplib.SMTP(**self._server | credentials)
         with _telling_failure():
-            async with aiosmtplib.SMTP(**self._server):
-                pass
+            await client.connect()
+            transport = client.transport
+            try:
+                if self._config.user:
+                    await client.login(self._config.user, self._server["password"] or "")
+                await client.quit()
+            finally:
+                client.close()
+                if isinstance(transport, asyncio.Transport):
+                    # Closing alone waits for the server's end of TLS, longer than an event loop
+                    # that was started for this question lives.
+                    transport.abort()
 
     def _write_link(self, made: MadeLink, link: str, lang: str) -> EmailMessage:
         person = made.person
