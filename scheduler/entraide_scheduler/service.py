@@ -290,8 +290,6 @@ class Service:
         )  # fmt: skip
         self.monitor.start()
         self._cleanup.push_async_callback(self.monitor.stop)
-        notifier.start()
-        self._cleanup.push_async_callback(notifier.stop)
         admin_key = self._config.admin_key or load_admin_key(self.home)
         access = OperatorAccess(admin_key, lang=self._config.lang)
         is_shared = self._link is not None and self._link.is_supervised
@@ -303,6 +301,8 @@ class Service:
             revoke_bus_keys=self._make_key_revoker(parts.identity), cleanup=self._cleanup,
         )  # fmt: skip
         await self._serve(parts, admin)
+        notifier.start()  # its messages name the gateway
+        self._cleanup.push_async_callback(notifier.stop)
 
     def _make_driver(
         self, recovered: RecoveredState, store: Store, router: MessageRouter

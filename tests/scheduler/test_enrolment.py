@@ -28,6 +28,7 @@ from entraide_scheduler.nodes.enrolment import REFUSED_MAX, _is_sealing_key
 from entraide_scheduler.pool.trial import begin_trial, end_trial
 from entraide_scheduler.upgrade_trial import RETRY_AFTER_S
 
+UNKNOWN = f"join_{'o' * 32}"
 VOUCHED = {
     "site": "Val-d’Or", "zone": "CA-QC", "controlled_by": "member",
     "data_classes": ["public", "internal"],
@@ -156,7 +157,7 @@ async def test_a_used_expired_or_foreign_link_is_refused_with_a_remedy(
     answers = [
         await post(pool, word(token, new_user_key()), lang=lang)
         for token, lang in (
-            (used.token, "fr"), (used.token, "en"), (late.token, "en"), ("join_other", "en"),
+            (used.token, "fr"), (used.token, "en"), (late.token, "en"), (UNKNOWN, "en"),
         )
     ]  # fmt: skip
     sentences = [answer["error"]["message"] for _, answer, _ in answers]
@@ -216,7 +217,7 @@ async def test_a_body_that_is_too_large(pool: RunningScheduler) -> None:
 async def test_an_address_that_guesses_must_wait(pool: RunningScheduler) -> None:
     """After a number of refusals nothing from this address is considered for a minute."""
     made, key = await invite(pool), new_user_key()
-    guesses = [await post(pool, word(f"join_{n}", key)) for n in range(REFUSED_MAX)]
+    guesses = [await post(pool, word(f"join_{n:032}", key)) for n in range(REFUSED_MAX)]
     status, answer, wait_s = await post(pool, word(made.token, key))
     error = await refusal(pool.operator.join(made.token, key[0]))
 
@@ -234,7 +235,7 @@ async def test_a_gateway_of_its_own_takes_machines_in(
     adapter = NatsSchedulerAdapter(await bus.gateway("second"), "second")
     request = JoinRequest(**word(made.token, key))
     reply = await adapter.enrol(request, "203.0.113.9")
-    refused = await adapter.enrol(JoinRequest(**word("join_other", key)), "203.0.113.9")
+    refused = await adapter.enrol(JoinRequest(**word(UNKNOWN, key)), "203.0.113.9")
     await adapter.stop()
 
     assert reply.response is not None

@@ -13,7 +13,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from tests.cases import all_cases
-from tests.scheduler.pool_support import RunningScheduler
+from tests.integration.nats_support import NatsPool
+from tests.scheduler.pool_support import RunningScheduler, running_scheduler
 from tests.scheduler.test_signin_letters import Letters, config, mail_server
 
 from entraide.errors import EntraideError
@@ -253,3 +254,13 @@ def test_a_wrong_setting_is_refused(tmp_path: Path, text: str, fault: str) -> No
         load_notify_config(tmp_path, None)
 
     assert fault == refused.value.values["fault"]
+
+
+async def test_the_first_look_comes_when_the_gateway_listens(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, bus: NatsPool
+) -> None:
+    """A message names the gateway's address, which is not known before: a start logs no failure."""
+    async with running_scheduler(tmp_path, bus):
+        pass
+
+    assert "notify." not in capsys.readouterr().out
