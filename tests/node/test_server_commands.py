@@ -91,6 +91,15 @@ def test_vllm_keeps_no_prompt_and_fetches_nothing(options: dict[str, Any], folde
     assert "1" == program.environment["VLLM_NO_USAGE_STATS"]
 
 
+def test_vllm_starts_no_cluster_of_its_own(folder: Path) -> None:
+    """With Ray, vLLM joins the owner's cluster or ends; it does not start one of one machine."""
+    addresses = [
+        vllm_of(folder, ray=ray).environment.get("RAY_ADDRESS", "") for ray in (True, False)
+    ]
+
+    assert ["auto", ""] == addresses
+
+
 def test_vllm_offers_tools_with_a_parser_only(folder: Path) -> None:
     """Tools are offered where something reads them."""
     features = [vllm_of(folder, tool_parser=name).facts.features for name in ("", "none")]

@@ -201,6 +201,10 @@ def _command(config: VllmConfig, context_tokens: int, parser: str) -> tuple[str,
 
 def _environment(config: VllmConfig, context_tokens: int, threads: int) -> dict[str, str]:
     environment = {"VLLM_NO_USAGE_STATS": "1", "VLLM_MEDIA_URL_ALLOW_REDIRECTS": "0"}
+    if config.ray:
+        # Without an address, vLLM starts a cluster of this machine alone if none runs here, and
+        # waits half an hour in it for the cards of the others.
+        environment |= {"RAY_ADDRESS": "auto", "RAY_USAGE_STATS_ENABLED": "0"}
     if not config.cpu:
         return environment
     cache_bytes = kv_bytes_per_token_of(config.weights) * context_tokens * config.slots
