@@ -346,7 +346,7 @@ class SigninSessions:
     def _choose_mail(self, signed_in: SignedIn, is_wanted: bool) -> float:
         """Returns since when a person wants letters about machines, 0 for no more."""
         person = signed_in.person
-        if signed_in.start.is_new:  # whoever made its link could choose for the person
+        if signed_in.start.is_new:  # who made its link could choose for the person
             raise refused("session_new_start")
         if not is_wanted:
             return 0.0
