@@ -5131,7 +5131,7 @@ cli-require-none = La politique n’exige plus de classe d’ouverture.
 help-release = Vérifier une version publiée d’Entraide.
 help-release-verify = Dire si un dossier contient une version publiée telle que ses responsables l’ont signée ; ne demande rien au réseau informatique.
 arg-release-folder = Dossier avec « metadata » et « targets ».
-opt-release-root = Empreinte d’une racine des versions publiées, reçue d’ailleurs que de la source ; sans elle, la première racine vue est crue.
+opt-release-root = Empreinte d’une racine des versions publiées, reçue d’ailleurs que de la source ; sans elle, la première racine vue est acceptée.
 release-verified = Signée : Entraide { $version } du { $date }, { $files ->
     [one] { $files } fichier, lu et juste
    *[other] { $files } fichiers, tous lus et justes
