@@ -48,6 +48,7 @@ LINK_FAULTS = {
     "used": {"fr": ("déjà servi", "Demandez"), "en": ("already been used", "Ask")},
     "expired": {"fr": ("expiré", "Demandez"), "en": ("expired", "Ask")},
     "unknown": {"fr": ("inconnu", "Demandez"), "en": ("unknown", "Ask")},
+    "cut": {"fr": ("coupé", "demandez-en un nouveau"), "en": ("cut", "ask the person")},
     "disabled": {"fr": ("retiré", "Demandez"), "en": ("withdrawn", "Ask")},
 }
 
@@ -224,7 +225,7 @@ async def test_a_link_by_e_mail_signs_in_though_a_scanner_has_opened_it(
 async def test_a_link_that_does_not_work_says_why_and_shows_the_other_doors(
     used: UsedPool, case: str, lang: str
 ) -> None:
-    """Used, expired, unknown, or of somebody who may no longer sign in."""
+    """Used, expired, unknown, cut, or of somebody who may no longer sign in."""
     person = (await add_person(used.people, email="ada@example.coop")).person
     long_ago = time.time() - 2 * LINK_LEAST_S
     makers = {"expired": People(used.pool.store, lambda _: None, now=lambda: long_ago)}
@@ -236,7 +237,9 @@ async def test_a_link_that_does_not_work_says_why_and_shows_the_other_doors(
         await first.page.locator("main button.large").click()
         await first.page.locator(".who").wait_for()
     elif case == "unknown":
-        fragment = "#/entrer/nothing"
+        fragment = f"#/entrer/{'o' * len(made.token)}"
+    elif case == "cut":
+        fragment = fragment[:-1]
     elif case == "disabled":
         await used.people.disable(OPERATOR, person)
     visit = await used.visitors.open(lang=lang)
