@@ -49,7 +49,7 @@ async def invite_and_join(folder: Path, ca: Path) -> None:
     state = ("--state", str(folder / "pool"))
     vouched = ("--zone", "CA-ON", "--controlled-by", "member", "--data-class", "public")
     _, printed = await call("invite", "boreale", *vouched, *state)
-    link, line, sentence = printed.strip().splitlines()
+    link, line, *sentences = printed.strip().splitlines()
     options = ("--no-service", "--any-time")
     first = await call(
         "node", "join", link, "--zone", "CA-QC", "--dir", str(folder / "mini"), *options
@@ -60,7 +60,8 @@ async def invite_and_join(folder: Path, ca: Path) -> None:
     node = next(node for node in json.loads(shown) if node["node"] != "node-1")
 
     assert install_command(link) == line
-    assert "CA-ON · a member co-op · public" in sentence
+    assert "CA-ON · a member co-op · public" in sentences[0]
+    assert "must let outgoing connections to port" in sentences[1]
     assert link.startswith("https://127.0.0.1:")
     assert [64, 43] == [len(part) for part in link.split(".")[-2:]]
     assert 0 == first[0], first
