@@ -240,6 +240,14 @@ def test_a_refused_first_release_is_not_trusted(tmp_path: Path) -> None:
     assert "1.0" == accept(tmp_path / "ours", tmp_path / "trusted").release.version
 
 
+def test_a_folder_that_is_not_there_is_not_called_changed(tmp_path: Path) -> None:
+    """A name that was mistyped is told from a folder whose files were taken away."""
+    (tmp_path / "empty").mkdir()
+
+    assert "release_unreachable" == refusal(tmp_path / "relaese", tmp_path / "trusted")
+    assert "release_changed" == refusal(tmp_path / "empty", tmp_path / "trusted")
+
+
 def test_the_root_changes_its_keys(release: Path, tmp_path: Path) -> None:
     """A root that the keys before and its own signed is followed; keys that it left out are none.
 
@@ -269,7 +277,6 @@ def test_another_fingerprint_is_refused(release: Path, tmp_path: Path) -> None:
     assert "release_unsigned" == refusal(release, tmp_path / "new", root=wrong)
     assert not (tmp_path / "new").exists()
     assert "release_root_refused" == refusal(release, tmp_path / "new", root="sha256:12")
-    assert "release_changed" == refusal(tmp_path / "nothing", tmp_path / "new")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Folder of a release: ``metadata/`` and ``targets/VERSION/``, read as if from a server."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -21,14 +22,15 @@ class FolderFetcher(FetcherInterface):
         self._folder = folder
 
     def _fetch(self, url: str) -> Iterator[bytes]:
+        if not self._folder.is_dir():  # a name that was mistyped is no changed release
+            raise DownloadError(f"{os.strerror(errno.ENOENT)}: {self._folder}")
         return _read(self._folder / url)
 
 
 def _read(path: Path) -> Iterator[bytes]:
     try:
-        handle = os.open(
-            path, os.O_RDONLY | os.O_NONBLOCK
-        )  # a pipe without a writer is not awaited
+        # A pipe without a writer is not awaited.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError) as problem:
         raise DownloadHTTPError(str(path), ABSENT) from problem
     except OSError as problem:
