@@ -71,6 +71,9 @@ margin = 0.2
 [weights]
 per_wh = 0.1
 
+[prefix]
+keep_s = 60
+
 [quality]
 least = 0.75
 exceptions = [
@@ -97,7 +100,8 @@ def test_every_section_is_read(tmp_path: Path) -> None:
     policy = load_first_policy(load_config(config(tmp_path, WHOLE)))
     (boreale,) = policy.coops
     sections = (policy.charge, policy.timing, policy.limits, policy.fair_share, policy.carbon,
-                policy.evidence, policy.deferral, policy.weights, policy.quality)  # fmt: skip
+                policy.evidence, policy.deferral, policy.weights, policy.quality,
+                policy.prefix)  # fmt: skip
 
     assert ("2027-01", "CA-QC", "member", p.Picker.WEIGHTED) == (
         policy.version,

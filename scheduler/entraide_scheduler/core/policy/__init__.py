@@ -34,6 +34,7 @@ from entraide_scheduler.core.policy.policy import (
     Period,
     Picker,
     Policy,
+    PrefixTerms,
     Quota,
     QuotaKind,
     Reasoning,

@@ -304,6 +304,23 @@ class Reasoning(Struct, frozen=True, forbid_unknown_fields=True):
         return replace(self, coops=tuple(terms for terms in self.coops if terms.coop != coop))
 
 
+class PrefixTerms(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether engines may keep what they read, so that a conversation's next turn reads less.
+
+    A state is kept for one person, or for one program's key, and used for no other.
+
+    Attributes:
+        enabled: whether anything is kept.
+        keep_s: time after a run for which its state is kept at most, seconds.
+        cached_token_part: part of a token that a prompt token found in a kept state counts in
+            quotas and statements, in [0, 1].
+    """
+
+    enabled: bool = True
+    keep_s: float = 900.0
+    cached_token_part: float = 0.1
+
+
 class Deferral(Struct, frozen=True, forbid_unknown_fields=True):
     """How batch jobs wait for greener hours.
 
@@ -398,7 +415,7 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
         classes: objectives by class.
         jurisdiction: default prefix of the zones where a job may run.
         charge, carbon, timing, limits, fair_share, evidence, deferral, models, weights, newcomer,
-            reasoning, quality: sections.
+            reasoning, quality, prefix: sections.
         picker: rule that picks a node; those other than ``greenest`` exist for comparison.
         controlled_by: default control of the nodes where a job may run; "" for any.
         approval: how a machine that joins is approved.
@@ -428,3 +445,4 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     quality: QualityTerms = QualityTerms()
     openness: OpennessClass = OpennessClass.UNSTATED
     sandboxed: tuple[DataClass, ...] = ()
+    prefix: PrefixTerms = PrefixTerms()

@@ -151,6 +151,7 @@ RANGES: Mapping[type, Mapping[str, AllowedRange]] = MappingProxyType(
         p.ClassReasoning: {"budget_tokens": BUDGET},
         p.CoopReasoning: {"budget_tokens": BUDGET},
         p.Newcomer: {"runs": AllowedRange(0, 1_000_000), "internal_part": PART},
+        p.PrefixTerms: {"keep_s": AllowedRange(0, 86_400), "cached_token_part": PART},
         QualityTerms: {"least": PART},
         QualityException: {"least": PART},
         p.Weights: dict.fromkeys(("per_g", "per_s", "per_wh"), AllowedRange(0, 1_000_000_000)),
