@@ -255,6 +255,7 @@ SAMPLES: tuple[m.Message, ...] = (
         "job-1", 1_048_577, "gw-1", "/v1/completions", "m", True, b'{"a":"\xc3\xa9"}', "x25519"
     ),
     m.CancelRun("job-1", 1_048_577),
+    m.ForgetPartition(b"\x07" * m.OWNER_BYTES),
     m.Tokens("job-1", 1_048_577, 12, 3, b"data: {}\n\n"),
     m.RunEnded("job-1", 1_048_577, Outcome.COMPLETED, "", {"n": 1}, 64, b"{}", b"[]", USAGE),
     m.GatewayHeartbeat("boot-9", "1.19.0", "https://entraide.example"),

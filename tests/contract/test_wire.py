@@ -54,6 +54,31 @@ def test_a_resumed_run_names_the_seam() -> None:
     assert resumed == codec.node_in.decode(codec.encode(resumed))
 
 
+def test_a_run_names_its_partition() -> None:
+    """A node hears whose reading it may use again, and how long it may keep it."""
+    message = next(message for message in SAMPLES if isinstance(message, m.StartRun))
+    kept = structs.replace(message, partition=b"\x01" * 32, prefix_keep_s=900.0)
+
+    assert (b"", 0.0) == (message.partition, message.prefix_keep_s)
+    assert kept == codec.node_in.decode(codec.encode(kept))
+
+
+@all_cases(
+    "message",
+    [
+        m.StartRun("j", 1, "g", "/", "m", False, b"", partition=b"1" * 33),
+        m.StartRun("j", 1, "g", "/", "m", False, b"", prefix_keep_s=86_401.0),
+        m.ForgetPartition(b"1" * 15),
+        m.ForgetPartition(b"1" * 17),
+    ],
+    ids=["a long partition", "kept for days", "part of an owner", "more than an owner"],
+)
+def test_a_partition_out_of_bounds_is_refused(message: m.NodeIn) -> None:
+    """A partition has a size, and a state's time a maximum."""
+    with pytest.raises(msgspec.ValidationError):
+        codec.node_in.decode(codec.encode(message))
+
+
 @all_cases("number", [-1, m.RESUMED_MAX + 1, 1.5, None])
 @all_cases("field", m.Resume.__struct_fields__)
 def test_a_seam_out_of_bounds_is_refused(field: str, number: float | None) -> None:

@@ -14,6 +14,9 @@ MESSAGE_BYTES_MAX = 8 * 1024 * 1024
 BODY_BYTES_MAX = 4 * 1024 * 1024
 PARTS_MAX = 1_024  # parts of answers in one message
 BEAT_RUNS_MAX = 1_024  # runs in one heartbeat; a node reports the progress of others by itself
+PARTITION_BYTES = 32  # of a run's partition; the first ``OWNER_BYTES`` are the same for its sender
+OWNER_BYTES = 16
+PREFIX_KEEP_S_MAX = 86_400.0
 RESUMED_MAX = 2**40  # largest number in ``Resume``; larger ones are no figures of an answer
 LEFT = "left"  # reason of the goodbye of a node that leaves the pool
 
@@ -308,6 +311,11 @@ class StartRun(Message, frozen=True, tag="run"):
         own: whether the job is the node's own co-op's.
         resume: if the run continues an answer that an earlier run began: where; else None.
         joins: whether the gateway reads ``JoinedParts``.
+        partition: ``PARTITION_BYTES`` that only runs of the same sender have, on this node and on
+            this day: the engine may use what it read for a run with the same partition, and for
+            no other. Empty: the run uses nothing of another run, and nothing of it is kept.
+        prefix_keep_s: time after the run for which the node may keep what the engine read,
+            seconds.
     """
 
     job: str
@@ -321,6 +329,8 @@ class StartRun(Message, frozen=True, tag="run"):
     own: bool = False
     resume: Resume | None = None
     joins: bool = False
+    partition: Annotated[bytes, Meta(max_length=PARTITION_BYTES)] = b""
+    prefix_keep_s: Annotated[float, Meta(ge=0, le=PREFIX_KEEP_S_MAX)] = 0.0
 
 
 class CancelRun(Message, frozen=True, tag="cancel"):
@@ -330,7 +340,17 @@ class CancelRun(Message, frozen=True, tag="cancel"):
     epoch: int
 
 
-NodeIn = StartRun | CancelRun
+class ForgetPartition(Message, frozen=True, tag="forget"):
+    """Erase all that engines read for one sender: their person is erased or their access ended.
+
+    Attributes:
+        owner: the first ``OWNER_BYTES`` of the partitions.
+    """
+
+    owner: Annotated[bytes, Meta(min_length=OWNER_BYTES, max_length=OWNER_BYTES)]
+
+
+NodeIn = StartRun | CancelRun | ForgetPartition
 
 
 # Node to gateway: out.
