@@ -227,7 +227,7 @@ class Pool:
             handle_loss=lambda *_: None,
             holds_run=driver.core.holds_run,
             may_complete=driver.core.may_complete,
-            is_elsewhere=lambda _: False,
+            gateway_of=lambda _: "",
             now=driver.now,
         )
         self.session = aiohttp.ClientSession(gateway.url, trace_configs=[checked_answers()])

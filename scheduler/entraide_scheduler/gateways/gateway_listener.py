@@ -161,6 +161,7 @@ class GatewayListener:
             return
         if self._was_cut:  # nobody could be heard: all get their time anew
             self._was_cut = False
+            self._reports.hold_anew()
             for known in self._known.values():
                 known.lost_at = now + SILENT_MAX_S
         for name, known in self._known.items():
@@ -168,6 +169,8 @@ class GatewayListener:
                 known.state = SILENT
                 self._log.warning("gateway.lost", gateway=name)
                 self._end_jobs(name, known)
+        live = {name: known.heard_at for name, known in self._known.items() if known.state == LIVE}
+        self._reports.release_overdue(live)
 
     def _end_jobs(self, gateway: str, known: _Known) -> None:
         """Ends the live jobs of a gateway: their clients have what it has said last."""

@@ -117,7 +117,7 @@ class NodeListener:
             handle_loss=self._feed_loss,
             holds_run=self._holds_run,
             may_complete=self._may_complete,
-            is_elsewhere=self._is_elsewhere,
+            gateway_of=self._gateway_of,
             now=driver.now,
         )
         self._gateway = gateway
@@ -216,10 +216,11 @@ class NodeListener:
             self._log.error("kept.answer_lost", job=job, epoch=epoch)
         self._driver.feed(e.JobAbandoned(*e.UNNUMBERED, job=job, epoch=epoch, code=code))
 
-    def _is_elsewhere(self, job: str) -> bool:
+    def _gateway_of(self, job: str) -> str:
         view = self._driver.core.job(job)
-        is_live = view is not None and view.kind is JobKind.LIVE and not view.ended_at
-        return view is not None and is_live and view.gateway != self._gateway
+        if view is None or view.kind is not JobKind.LIVE or view.ended_at:
+            return ""
+        return "" if view.gateway == self._gateway else view.gateway
 
     def on_message(self, subject: str, data: bytes) -> None:
         """Handles one message of a node, after those before it, some of which take time."""

@@ -8,15 +8,16 @@ the node, of the bus or of this process.
   run is not billed.
 - The report of a live job waits for its answer, too. A gateway of its own says that the answer has
   come (``add_answer``), or that it still waits for it (``add_waiting``): then its end is lost, the
-  run is not billed, and the answer goes on at another node. If the gateway says neither within
-  ``ANSWER_TIMEOUT_S``, the report counts.
+  run is not billed, and the answer goes on at another node. If the gateway says neither and is
+  still heard ``ANSWER_TIMEOUT_S`` later, the report counts. The report of a silent gateway waits
+  until it is heard again or is lost: of a lost one counts what its client has, not the report.
 - The gateway says which answers have come, with their usage. If the report does not come within
   ``REPORT_TIMEOUT_S``, or if the node restarts or leaves without it, the usage that came with the
   answer is settled in its place. A report that comes later is acknowledged and changes nothing.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -34,12 +35,12 @@ Run = tuple[str, int]  # job and epoch
 
 
 class _HeldReport(NamedTuple):
-    """A report that waits for its gateway, since when, and the end of the wait."""
+    """A report that waits for its gateway, and since when."""
 
     node: str
     report: UsageReport
+    gateway: str
     at: float
-    timer: asyncio.TimerHandle
 
 
 class ResultSource(Protocol):
@@ -61,7 +62,7 @@ class UsageReports:
         handle_loss: receives the job and the epoch of a run whose answer is lost.
         holds_run: whether the core has a run (node, job, epoch) that is not settled.
         may_complete: whether the core has given such a run up, and its job waits for another.
-        is_elsewhere: whether a live job's gateway is a process of its own.
+        gateway_of: returns a live job's gateway if that is a process of its own; "" otherwise.
         now: seconds since the epoch.
     """
 
@@ -73,7 +74,7 @@ class UsageReports:
         handle_loss: Callable[[str, int], None],
         holds_run: Callable[[str, str, int], bool],
         may_complete: Callable[[str, str, int], bool],
-        is_elsewhere: Callable[[str], bool],
+        gateway_of: Callable[[str], str],
         now: Callable[[], float],
     ) -> None:
         self._results = results
@@ -81,7 +82,7 @@ class UsageReports:
         self._handle_loss = handle_loss
         self._holds_run = holds_run
         self._may_complete = may_complete
-        self._is_elsewhere = is_elsewhere
+        self._gateway_of = gateway_of
         self._now = now
         self._unreported: dict[str, dict[Run, tuple[Usage, float]]] = {}  # by node
         self._held: dict[str, _HeldReport] = {}  # by live job
@@ -113,22 +114,35 @@ class UsageReports:
             report.outcome is Outcome.COMPLETED
             and self._is_unsettled(node, report.job, report.epoch)
             and (report.job, report.epoch) not in self._unreported.get(node, {})
-            and self._is_elsewhere(report.job)
+            and bool(self._gateway_of(report.job))
         )
 
     def _hold(self, node: str, report: UsageReport) -> None:
         held = self._held.get(report.job)
         if held is not None and held.report.epoch == report.epoch:
             return  # the node repeats it
-        loop = asyncio.get_running_loop()
-        timer = loop.call_later(ANSWER_TIMEOUT_S, self._release, report.job, report.epoch)
-        self._held[report.job] = _HeldReport(node, report, self._now(), timer)
+        gateway = self._gateway_of(report.job)
+        self._held[report.job] = _HeldReport(node, report, gateway, self._now())
+
+    def release_overdue(self, heard: Mapping[str, float]) -> None:
+        """Passes the reports on of which their gateways say nothing; called once a second.
+
+        Args:
+            heard: when each gateway was heard last, seconds since the epoch; none that is lost.
+        """
+        for job, held in list(self._held.items()):
+            if heard.get(held.gateway, self._now()) - held.at >= ANSWER_TIMEOUT_S:
+                self._release(job, held.report.epoch)
+
+    def hold_anew(self) -> None:
+        """Begins the waits anew, after a time in which no gateway could be heard."""
+        now = self._now()
+        self._held = {job: held._replace(at=now) for job, held in self._held.items()}
 
     def _release(self, job: str, epoch: int) -> None:
         """Passes a held report on."""
         held = self._held.get(job)
         if held is not None and held.report.epoch == epoch:
-            held.timer.cancel()
             del self._held[job]
             self._pass_on(held.node, held.report)
 
