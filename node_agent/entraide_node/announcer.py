@@ -250,6 +250,7 @@ class Announcer:
             prefill_tokens_per_s=first.rates.prefill_tokens_per_s,
             tpot_base_s=first.rates.tpot_base_s,
             tpot_per_sequence_s=first.rates.tpot_per_sequence_s,
+            version=entraide.__version__,
             pool_version=self._pool_version,
             clock_offset_s=self._clock_offset_s,
             written_at=time.time(),

@@ -326,13 +326,20 @@ def _node_folder(folder: Path | None) -> Path:
 def _upgrade(
     folder: Path, source: str, *, ca: Path | None, root: str, restarts: bool, lang: str
 ) -> int:
-    """Installs a signed release, then restarts the agent's service; returns the exit status."""
+    """Installs a signed release, then restarts the agent's service; returns the exit status.
+
+    Whatever the former version needs is imported before pip replaces it.
+    """
     import subprocess
 
     from entraide.cli.release import day_of
-    from entraide_node.upgrade import find_source, upgrade_installation
+    from entraide_node.config import CONFIG_NAME, load_config
+    from entraide_node.release_install import find_source, upgrade_installation
+    from entraide_node.service_commands import restart_values
 
     try:
+        has_joined = (folder / CONFIG_NAME).exists()
+        how = restart_values(load_config(folder / CONFIG_NAME)) if has_joined else {}
         ca_pem = ca.read_text("ascii") if ca is not None else ""
         fetcher, name = find_source(folder, source, ca_pem)
         release = upgrade_installation(folder, fetcher, name=name, root=root)
@@ -348,7 +355,10 @@ def _upgrade(
     )  # fmt: skip
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
-    if not restarts:
+    if not restarts or not how:
+        return 0
+    if how["service"] == "none":
+        sys.stdout.write(f"{i18n.text('node-upgraded-restart', lang, **how)}\n")
         return 0
     command = [sys.executable, "-P", "-m", "entraide.cli", "--lang", lang]
     command += ["node", "service", "restart", "--dir", str(folder)]

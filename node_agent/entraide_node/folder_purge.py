@@ -24,7 +24,7 @@ from entraide_node.owner import files as owner_files
 from entraide_node.owner.lent_time import LENT_NAME
 from entraide_node.owner.terms_file import TERMS_NAME
 from entraide_node.report_outbox import REPORTS_NAME
-from entraide_node.update import TRUSTED
+from entraide_node.update_command import TRUSTED
 
 NAMES_SHOWN_MAX = 12  # in a sentence
 

@@ -77,6 +77,20 @@ def run_command(config: NodeConfig) -> str:
     return "entraide node run" if default else f"entraide node run --dir {config.dir}"
 
 
+def restart_values(config: NodeConfig) -> dict[str, str]:
+    """Returns how the agent is restarted, as values of a message. Blocks.
+
+    Returns:
+        ``command``, and ``service``: ``some`` if it restarts the service, ``none`` if it starts an
+        agent that was stopped by hand.
+    """
+    command = run_command(config)
+    if report_service(config, find_manager()).state is ServiceState.ABSENT:
+        return {"command": command, "service": "none"}
+    restart = command.replace("node run", "node service restart", 1)
+    return {"command": restart, "service": "some"}
+
+
 def install_service(config: NodeConfig, lang: str, *, as_json: bool = False) -> int:
     """Installs and starts a node's service, and reports it; returns the exit status. Blocks."""
     manager = find_manager()

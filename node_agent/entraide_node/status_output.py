@@ -13,7 +13,7 @@ from entraide import __version__, i18n
 from entraide.errors import EntraideError
 from entraide.event_loop import run_event_loop
 from entraide.versions import is_older
-from entraide_node.config import load_config
+from entraide_node.config import CONFIG_NAME, load_config
 from entraide_node.core.owner_terms import OwnerTerms
 from entraide_node.energy.cli_output import energy_sentences
 from entraide_node.engines.base import EngineProblem
@@ -25,7 +25,8 @@ from entraide_node.owner import files as owner_files
 from entraide_node.owner.cli_output import owner_sentences
 from entraide_node.owner.terms_file import TermsProblem, read_terms
 from entraide_node.page.machine_summary import hours_sentence
-from entraide_node.update import update_values
+from entraide_node.service_commands import restart_values
+from entraide_node.update_command import find_update_command
 
 
 def print_status(folder: Path, node: str, lang: str, *, as_json: bool) -> int:
@@ -67,14 +68,8 @@ def print_status(folder: Path, node: str, lang: str, *, as_json: bool) -> int:
         typer.echo(sentence_said)
     for sentence in given_sentences(folder, lang):
         typer.echo(sentence)
-    if is_older(__version__, status.pool_version):
-        typer.echo(
-            i18n.text(
-                "node-status-older", lang,
-                version=__version__, pool=status.pool_version,
-                **update_values(folder),
-            )
-        )  # fmt: skip
+    for sentence in _version_lines(folder, status, lang):
+        typer.echo(sentence)
     return 0
 
 
@@ -92,6 +87,20 @@ def _owner_lines(folder: Path, status: owner_files.NodeStatus, lang: str) -> Ite
         terms = read_terms(folder)
         now = dt.datetime.now()  # noqa: DTZ005  (the machine's own clock)
         yield hours_sentence(OwnerTerms() if isinstance(terms, TermsProblem) else terms, now, lang)
+
+
+def _version_lines(folder: Path, status: owner_files.NodeStatus, lang: str) -> Iterator[str]:
+    """Yields how to update, or to restart an agent that an update has left behind."""
+    if is_older(__version__, status.pool_version):
+        yield i18n.text(
+            "node-status-older", lang,
+            version=__version__, pool=status.pool_version, **find_update_command(folder),
+        )  # fmt: skip
+    elif status.version not in ("", __version__):
+        restart = restart_values(load_config(folder / CONFIG_NAME))
+        yield i18n.text(
+            "node-status-restart", lang, version=__version__, running=status.version, **restart
+        )
 
 
 def _decode_per_s(status: owner_files.NodeStatus) -> float:

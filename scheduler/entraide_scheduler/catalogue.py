@@ -119,6 +119,12 @@ def _with_pin_times(requested: Catalogue, before: Catalogue, now: float) -> tupl
     )
 
 
+def is_shipped(artefact: Artefact) -> bool:
+    """Whether the shipped catalogue has an artefact, so that no operator chose it."""
+    entries = documents.shipped().models
+    return any(artefact in entry.artefacts for entry in entries)
+
+
 def read_catalogue(home: Path) -> Catalogue:
     """Returns the catalogue of a pool's directory: its own, else the shipped one.
 

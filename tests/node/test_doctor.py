@@ -28,7 +28,7 @@ from entraide_node.doctor.node_checks import Check, Level
 from entraide_node.engine_config import NoEngine, Vllm
 from entraide_node.owner import files as owner_files
 from entraide_node.pool_address import PoolAddress, save_pool_address
-from entraide_node.update import update_values
+from entraide_node.update_command import TRUSTED, find_update_command
 
 GIB = 2**30
 DAY_S = 86_400.0
@@ -45,17 +45,24 @@ JUDGED = {
     "a clock that is behind": (node_checks.check_clock(-3.0), "off", Level.WARN),
     "a clock not compared": (node_checks.check_clock(None), "unknown", Level.OK),
     "an older version": (
-        node_checks.check_version("0.1.0", "0.2.0", {"command": "up"}),
+        node_checks.check_version("0.1.0", "0.2.0", update={"command": "up"}),
         "older",
         Level.WARN,
     ),
     "the pool's version": (
-        node_checks.check_version("0.2.1", "0.2.0", {"command": "up"}),
+        node_checks.check_version("0.2.1", "0.2.0", running="0.2.1"),
         "ok",
         Level.OK,
     ),
+    "an agent that an update left behind": (
+        node_checks.check_version(
+            "0.2.0", "0.2.0", running="0.1.0", restart={"service": "none", "command": "run"}
+        ),
+        "restart",
+        Level.WARN,
+    ),
     "a silent pool": (
-        node_checks.check_version("0.2.1", "", {"command": "up"}),
+        node_checks.check_version("0.2.1", ""),
         "unknown",
         Level.OK,
     ),
@@ -167,21 +174,21 @@ PIN = "-_" + "p" * 41
     ("address", "line"),
     [
         (
-            PoolAddress("https://pool.coop", public_certificate=True),
-            "curl -fsS https://pool.coop/install.sh | sh -s -- 'https://pool.coop/install'",
+            PoolAddress("https://127.0.0.1:2", public_certificate=True),
+            "curl -fsS https://127.0.0.1:2/install.sh | sh -s -- 'https://127.0.0.1:2/install'",
         ),
         (
-            PoolAddress("https://pool.coop:8443", key_pin=PIN),
+            PoolAddress("https://127.0.0.1:1", key_pin=PIN),
             (
                 f"curl -fsS --insecure --pinnedpubkey 'sha256//+/{'p' * 41}=' "
-                f"https://pool.coop:8443/install.sh | sh -s -- 'https://pool.coop:8443/install#..{PIN}'"
+                f"https://127.0.0.1:1/install.sh | sh -s -- 'https://127.0.0.1:1/install#..{PIN}'"
             ),
         ),
         (
-            PoolAddress("https://pool.coop"),
+            PoolAddress("https://127.0.0.1:2"),
             (
-                "curl -fsS --cacert {folder}/ca.pem https://pool.coop/install.sh"
-                " | sh -s -- --cacert {folder}/ca.pem 'https://pool.coop/install'"
+                "curl -fsS --cacert {folder}/ca.pem https://127.0.0.1:2/install.sh"
+                " | sh -s -- --cacert {folder}/ca.pem 'https://127.0.0.1:2/install'"
             ),
         ),
         (PoolAddress("http://127.0.0.1:8080"), ""),
@@ -196,7 +203,18 @@ def test_the_line_that_updates_checks_the_pool(
         key_pin=address.key_pin,
     )  # fmt: skip
 
-    assert line.replace("{folder}", str(tmp_path)) == update_values(tmp_path).get("command", "")
+    assert line.replace("{folder}", str(tmp_path)) == find_update_command(tmp_path).get(
+        "command", ""
+    )
+
+
+def test_a_machine_that_trusts_a_release_updates_by_releases(tmp_path: Path) -> None:
+    """Its pool is not asked; the command names the folder, unless it is the account's own."""
+    save_pool_address(tmp_path, "https://127.0.0.1:1", public_certificate=True)
+    (tmp_path / TRUSTED).mkdir()
+
+    expected = {"command": f"entraide node upgrade --dir '{tmp_path}'"}
+    assert expected == find_update_command(tmp_path)
 
 
 def joined(bus: NatsPool, folder: Path, **fields: object) -> NodeConfig:

@@ -29,7 +29,9 @@ from tests.pool.support import (
 from entraide.errors import PoolError
 from entraide.release import open_release
 from entraide.wire.enrolment import JoinSecret, install_command, write_link
-from entraide_node.upgrade import find_source
+from entraide_node.pool_address import save_pool_address
+from entraide_node.release_install import find_source
+from entraide_node.update_command import find_update_command
 from entraide_scheduler.gateway.machines import FOLDER, PYTHONS, TARGETS
 from entraide_scheduler.gateway.machines.install import PIECE_BYTES
 from entraide_scheduler.nats.tls import compute_key_pin
@@ -427,11 +429,18 @@ def test_a_node_verifies_the_release_that_the_mirror_repeats(tmp_path: Path) -> 
     with running_pool(tmp_path / "pool", pool_config()) as pool:
         (pool.state / FOLDER).mkdir()
         (pool.state / FOLDER / "old.whl").write_bytes(b"old")
+        pin = compute_key_pin((pool.state / "tls" / "server.pem").read_bytes())
+        save_pool_address(tmp_path, pool.file.http, public_certificate=False, key_pin=pin)
+        before = find_update_command(tmp_path)
         repeated = entraide(
             "pool", "mirror", str(pool.state), "--release", str(folder), "--root", root,
             "--no-models", "--no-python",
         )  # fmt: skip
         assert 0 == repeated.returncode, repeated.stderr
+        assert "/install.sh | sh -s -- " in before["command"]
+        assert {"command": f"entraide node upgrade --dir '{tmp_path}'"} == find_update_command(
+            tmp_path
+        )
         source, name = find_source(tmp_path / "node", link_of(pool), "")
         verified = open_release(source, tmp_path / "node/trusted", name=name, root=root)
         copied = verified.copy(tmp_path / "copied")

@@ -6,6 +6,7 @@ They take minutes, so `make test-engines` runs them. A running pool hands itself
 way, by which it is stopped, is for a pool that does not run and for a version without that.
 """
 
+import hashlib
 import json
 import socket
 import ssl
@@ -15,6 +16,7 @@ import sysconfig
 import zipfile
 from collections.abc import Iterator
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,7 @@ from sqlalchemy import inspect
 from sqlalchemy.exc import OperationalError
 from tests.pool.kept_requests import CHAT, Sender
 from tests.pool.recorded_support import all_rows, recorded_pool, store_url
+from tests.pool.release_support import make_keys, write_release, write_root
 from tests.pool.support import HOST, RunningPool, entraide, pool_config, wait_until
 from tests.pool.upgrade_load import KINDS, Load, counting_node, wait_for_model
 from tests.pool.wheelhouse import (
@@ -33,6 +36,7 @@ from tests.pool.wheelhouse import (
 )
 
 import entraide as package
+from entraide.release import describe_own_target
 from entraide.v1 import admin_pb2
 from entraide_scheduler.pool.create import create_pool
 from entraide_scheduler.pool.facts import call_status
@@ -129,6 +133,16 @@ def make_environment(pool: RunningPool, name: str, wheel: Path | None = None) ->
     (packages / "checkout.pth").write_text(f"import site; site.addsitedir({checkout!r})\n")
     (folder / "bin/nats-server").symlink_to(Path(sys.executable).with_name("nats-server"))
     return folder
+
+
+def sign_wheel(folder: Path, wheel: Path) -> tuple[Path, str]:
+    """A signed release with one wheel for this machine; its folder, and the root's fingerprint."""
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    line = f"entraide=={GOOD} --hash=sha256:{digest} # {wheel.name}\n"
+    files = {wheel.name: wheel.read_bytes(), f"pool-{describe_own_target()}.txt": line.encode()}
+    root = write_root(folder, 1, make_keys("ours"))
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    return write_release(folder, make_keys("ours"), now, version=GOOD, files=files), root
 
 
 def test_what_is_no_wheel_is_refused(tmp_path: Path) -> None:
@@ -308,22 +322,26 @@ def test_no_request_fails_while_a_pool_is_upgraded(
     pool: RunningPool, good: Path, tmp_path: Path
 ) -> None:
     """Clients that keep their connections, long streams and gRPC go on over an upgrade to a later
-    version with a later schema: nothing fails, no stream breaks, and no token is missing."""
+    version with a later schema, from the folder of a signed release: nothing fails, no stream
+    breaks, and no token is missing. Another fingerprint than the root's changes nothing."""
     environment = make_environment(pool, f"{GOOD}-0", good)
-    words = ("--lang", "en", "pool", "upgrade", str(good), "--state", str(pool.state))
+    release, root = sign_wheel(tmp_path / "release", good)
+    words = ("--lang", "en", "pool", "upgrade", str(release), "--state", str(pool.state), "--root")
+    refused = entraide(*words[2:], f"sha256:{'0' * 64}")
     with counting_node(pool, tmp_path):
         wait_for_model(pool)
         load = Load(pool)
         with load:
             load.wait_for(3 * len(KINDS))
             done = subprocess.run(
-                [sys.executable, "-c", COMMAND, str(environment), *words],
+                [sys.executable, "-c", COMMAND, str(environment), *words, root],
                 capture_output=True, text=True, check=False, timeout=LONG_S,
             )  # fmt: skip
             load.wait_for(len(load.asked) + 3 * len(KINDS))
     names = [each.gateway for each in pool_status(pool).gateways]
 
-    assert (0, "") == (done.returncode, done.stderr)
+    assert (1, "") == (refused.returncode, refused.stdout), refused
+    assert (0, "", True) == (done.returncode, done.stderr, root in done.stdout)
     assert (GOOD, environment) == (running_version(pool), find_current(pool.state))
     assert [] == [asked for asked in load.asked if asked.problem]
     assert {*KINDS} == {asked.kind for asked in load.asked}

@@ -18,7 +18,7 @@ from entraide_node.engines.base import EngineProblem
 from entraide_node.engines.environments import default_root, python_of
 from entraide_node.engines.retention import PromptRetention
 from entraide_node.models.model_files import DEMO, ModelFile, find_model
-from entraide_node.update import update_values
+from entraide_node.update_command import find_update_command
 
 IMPORT_TIMEOUT_S = 60.0
 
@@ -36,9 +36,8 @@ async def check_engine(engine: OwnerEngine, folder: Path) -> Check:
         return await asyncio.to_thread(_check_environment, engine)
     is_importable = await _can_import("xllamacpp")
     if not is_importable:
-        return failure_from_problem(
-            "engine", EngineProblem("engine_not_installed", {**update_values(folder)})
-        )
+        update = await asyncio.to_thread(find_update_command, folder)
+        return failure_from_problem("engine", EngineProblem("engine_not_installed", {**update}))
     return passed("engine", engine="llama.cpp")
 
 

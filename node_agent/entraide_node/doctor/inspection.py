@@ -17,6 +17,7 @@ from nats.aio.msg import Msg
 from entraide import __version__
 from entraide.errors import EntraideError, PoolUnreachable
 from entraide.system_service.manager import find_manager
+from entraide.versions import is_older
 from entraide.wire import codec, subjects
 from entraide.wire.enrolment import JoinSecret
 from entraide.wire.messages import HelloRequest
@@ -34,7 +35,7 @@ from entraide_node.owner import files as owner_files
 from entraide_node.owner import terms_file as owner_terms
 from entraide_node.pool_address import read_pool_address
 from entraide_node.pool_http import PoolClient
-from entraide_node.update import update_values
+from entraide_node.update_command import find_update_command
 
 BUS_TIMEOUT_S = 5.0
 PAGE_TIMEOUT_S = 3.0
@@ -138,7 +139,19 @@ async def _check_pool(
         bus,
         *duplicate,
         node_checks.check_clock(offset_s),
-        node_checks.check_version(__version__, pool_version, update_values(Path(config.dir))),
+        await _check_version(config, pool_version, status.version if status is not None else ""),
+    )
+
+
+async def _check_version(config: NodeConfig, pool_version: str, running: str) -> Check:
+    """The installed version against the pool's and the agent's."""
+    update = restart = {}
+    if is_older(__version__, pool_version):
+        update = await asyncio.to_thread(find_update_command, Path(config.dir))
+    elif running not in ("", __version__):
+        restart = await asyncio.to_thread(service_commands.restart_values, config)
+    return node_checks.check_version(
+        __version__, pool_version, running=running, update=update, restart=restart
     )
 
 

@@ -8,6 +8,7 @@ or a job's text, so its output may be shown to anybody.
 import math
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from types import MappingProxyType
 
 from msgspec import Struct
 
@@ -133,8 +134,25 @@ def check_clock(offset_s: float | None) -> Check:
     return passed("clock")
 
 
-def check_version(own_version: str, pool_version: str, update: Mapping[str, str]) -> Check:
-    """Checks this node's version against its pool's ("" if unknown); see ``update_values``."""
+def check_version(
+    own_version: str,
+    pool_version: str,
+    *,
+    running: str = "",
+    update: Mapping[str, str] = MappingProxyType({}),
+    restart: Mapping[str, str] = MappingProxyType({}),
+) -> Check:
+    """Checks this node's version against its pool's, and against the one that its agent runs.
+
+    Args:
+        own_version: of this installation.
+        pool_version: of the pool; "" if unknown.
+        running: of the agent; "" if unknown, or if none runs.
+        update: how an older version is updated; see ``find_update_command``.
+        restart: how the agent is restarted; see ``restart_values``.
+    """
+    if running not in ("", own_version) and not is_older(own_version, pool_version):
+        return warning("version", "restart", version=own_version, running=running, **restart)
     if not pool_version:
         return passed("version", "unknown", version=own_version)
     if is_older(own_version, pool_version):

@@ -81,6 +81,7 @@ class NodeStatus(Struct, frozen=True, kw_only=True):
 
     Attributes:
         node, coop, zone, pool: identity and location.
+        version: of Entraide that the agent runs; "" of an earlier agent.
         pid, started_at: its process, and the process's start time.
         state: stable code of the sentence that says why the node works or not.
         values: numbers and names in that sentence.
@@ -128,6 +129,7 @@ class NodeStatus(Struct, frozen=True, kw_only=True):
     pool_version: str = ""
     clock_offset_s: float | None = None
     zone_missing: bool = False
+    version: str = ""
 
 
 def is_paused(folder: Path) -> bool:

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from msgspec import structs
 
-from entraide.catalogue import shipped
 from entraide.catalogue.model_store import WEIGHTS_FOLDER
 from entraide.errors import EntraideError
-from entraide_scheduler.catalogue import read_catalogue
+from entraide_scheduler.catalogue import is_shipped, read_catalogue
 from entraide_scheduler.findings import Finding, finding, listed, passed
 from entraide_scheduler.gateway.machines import FOLDER, TARGETS
 from entraide_scheduler.pool.config import PoolConfig, load_pool_config
@@ -65,13 +64,12 @@ def find_missing_weights(state: Path, config: PoolConfig) -> list[str]:
         except OSError:
             return False
 
-    shipped_artefacts = [artefact for entry in shipped().models for artefact in entry.artefacts]
     return sorted(
         {
             entry.name
             for entry in read_catalogue(state).models
             for artefact in entry.artefacts
-            if artefact.is_pinned and artefact not in shipped_artefacts
+            if artefact.is_pinned and not is_shipped(artefact)
             for file in artefact.files
             if not any(
                 has_size(folder / name, file.size_bytes)

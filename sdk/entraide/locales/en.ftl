@@ -1654,7 +1654,7 @@ pool-doctor-backup-place-unknown = Backups are kept { $place }.
     .remedy = State "zone" and "controlled_by" under [backup] in { $path }/pool.toml, so that members can be told where copies of the store are.
 pool-doctor-mirror-ok = Machines can install from the pool: it has a mirror.
 pool-doctor-mirror-none = No machine can install from the pool: it has no mirror, which no backup contains.
-    .remedy = Fetch it, with the pinned weights:  entraide pool mirror { $path }  Without internet, name a folder with the wheels (--from).
+    .remedy = Fetch it, with the pinned weights:  entraide pool mirror { $path }  From the folder of a release: --release FOLDER; without internet, a folder with the wheels will do, too (--from).
 pool-doctor-weights-ok = The pool has the files of all pinned weights.
 pool-doctor-weights-missing = Machines that reach nothing but the pool cannot load { $models }: it lacks pinned weights, which no backup contains.
     .remedy = Fetch them:  entraide pool mirror { $path }  Without internet, name a folder that has them (--folder).
@@ -4300,6 +4300,11 @@ doctor-version-older = Entraide { $version } here is older than { $pool } in the
         [none] Ask the pool's operator for the line that installs its version.
        *[other] { $command }
     }
+doctor-version-restart = Entraide { $version } is installed, but the agent still runs { $running }.
+    .remedy = { $service ->
+        [none] Stop the agent (Ctrl-C where it runs), then start it again: { $command }
+       *[other] { $command }
+    }
 doctor-disk = disk
 doctor-disk-ok = { $free_gb } GB free.
 doctor-disk-low = { $free_gb } GB free: few models will fit.
@@ -4388,6 +4393,10 @@ node-given-to = Of these until yesterday to { $coop }: { $jobs }, { $energy }, {
     [none] {""}
    *[other] {", "}{ $cents } ¢
 }.
+node-status-restart = Entraide { $version } is installed, but the agent still runs { $running }. { $service ->
+    [none] Stop the agent (Ctrl-C where it runs), then start it again: { $command }
+   *[other] To restart it: { $command }
+}
 node-status-older = Entraide { $version } here is older than { $pool } in the pool. { $command ->
     [none] To update, ask the pool's operator for the line that installs it.
    *[other] To update: { $command }
@@ -5239,6 +5248,7 @@ node-upgraded = Entraide { $version } of { $date }, verified, is installed. { $e
     [yes] Its signatures have expired: ask whether there is a newer release. Fingerprint
    *[no] Fingerprint
 } of the root: { $root }
+node-upgraded-restart = No service is installed for this node. If its agent runs, stop it (Ctrl-C where it runs); then start it with the new version: { $command }
 error-upgrade_no_pool = No pool is known in { $path }. Join a pool, or name the folder of a release.
 error-upgrade_checkout = The environment { $path } is not one that pip may replace (sources, or packages of the system). Nothing was installed. Use the environment that the pool’s install line made.
 error-upgrade_pip = The verified files could not be installed: { $problem }. Free some space, then run the same command again.

@@ -1655,7 +1655,7 @@ pool-doctor-backup-place-unknown = Emplacement des sauvegardes : { $place }.
     .remedy = Indiquez « zone » et « controlled_by » sous [backup] dans { $path }/pool.toml, pour que les membres sachent où sont les copies.
 pool-doctor-mirror-ok = Les machines peuvent s’installer depuis le parc : il a un miroir.
 pool-doctor-mirror-none = Aucune machine ne peut s’installer depuis le parc : il n’a pas de miroir, qu’aucune sauvegarde ne contient.
-    .remedy = Récupérez-le, avec les poids épinglés :  entraide pool mirror { $path }  Sans internet, nommez un dossier de paquets (--from).
+    .remedy = Récupérez-le, avec les poids épinglés :  entraide pool mirror { $path }  À partir du dossier d’une version publiée : --release DOSSIER ; sans internet, un dossier de paquets convient aussi (--from).
 pool-doctor-weights-ok = Le parc a les fichiers de tous les poids épinglés.
 pool-doctor-weights-missing = Les machines qui n’atteignent que le parc ne peuvent pas charger { $models } : il y manque des poids épinglés, qu’aucune sauvegarde ne contient.
     .remedy = Récupérez-les :  entraide pool mirror { $path }  Sans internet, nommez un dossier qui les a (--folder).
@@ -4310,6 +4310,11 @@ doctor-version-older = Entraide { $version } ici, plus ancienne que { $pool } da
         [none] Demandez à l’exploitant du parc la ligne qui installe sa version.
        *[other] { $command }
     }
+doctor-version-restart = Entraide { $version } est installée, mais l’agent tourne encore avec { $running }.
+    .remedy = { $service ->
+        [none] Arrêtez l’agent (Ctrl+C là où il tourne), puis redémarrez-le : { $command }
+       *[other] { $command }
+    }
 doctor-disk = disque
 doctor-disk-ok = { $free_gb } Go libres.
 doctor-disk-low = { $free_gb } Go libres : peu de modèles y tiendront.
@@ -4398,6 +4403,10 @@ node-given-to = Dont, jusqu’à hier, à { $coop } : { $jobs }, { $energy }, {
     [none] {""}
    *[other] {", "}{ $cents } ¢
 }.
+node-status-restart = Entraide { $version } est installée, mais l’agent tourne encore avec { $running }. { $service ->
+    [none] Arrêtez-le (Ctrl+C là où il tourne), puis redémarrez-le : { $command }
+   *[other] Pour le redémarrer : { $command }
+}
 node-status-older = Entraide { $version } ici, plus ancienne que { $pool } dans le parc. { $command ->
     [none] Pour la mettre à jour, demandez à l’exploitant du parc la ligne qui l’installe.
    *[other] Pour la mettre à jour : { $command }
@@ -5249,6 +5258,7 @@ node-upgraded = Entraide { $version } du { $date }, vérifiée, est installée. 
     [yes] Ses signatures sont échues : demandez s’il y a une version plus récente. Empreinte
    *[no] Empreinte
 } de la racine : { $root }
+node-upgraded-restart = Aucun service n’est installé pour ce nœud. Si son agent tourne, arrêtez-le (Ctrl+C là où il tourne), puis démarrez-le avec la nouvelle version : { $command }
 error-upgrade_no_pool = Aucun parc n’est connu dans { $path }. Rejoignez un parc, ou nommez le dossier d’une version publiée.
 error-upgrade_checkout = L’environnement { $path } n’est pas de ceux que pip peut remplacer (sources, ou paquets du système). Rien n’a été installé. Utilisez l’environnement qu’a fait la ligne d’installation du parc.
 error-upgrade_pip = Les fichiers vérifiés n’ont pas pu être installés : { $problem }. Libérez de l’espace, puis relancez la même commande.

@@ -1,4 +1,4 @@
-"""Upgrade: takes this installation over to a signed release, from its pool or from a folder.
+"""Release install: takes this installation over to a signed release.
 
 In: a release that the pool's mirror repeats, or a folder of one; ``release-trusted`` in the node's
 folder, what this machine has trusted so far. Out: the wheels of this machine in ``release`` beside
@@ -25,11 +25,10 @@ from entraide.release import (
     list_wheels,
     open_release,
 )
-from entraide.wire.enrolment import INSTALL_PATH, JoinSecret, read_secret, split_link
-from entraide_node import keys
+from entraide.wire.enrolment import INSTALL_PATH, read_secret, split_link
 from entraide_node.pool_address import read_pool_address
 from entraide_node.pool_http import PoolClient, PoolRefusal
-from entraide_node.update import TRUSTED
+from entraide_node.update_command import TRUSTED, open_own_pool
 
 COPIED = "release"
 DOWNLOADED = "wheels"  # by the install script, beside the node's folder
@@ -76,13 +75,12 @@ def find_source(folder: Path, given: str, ca_pem: str) -> tuple[FetcherInterface
             secret = read_secret(text)
         except ValueError as problem:
             raise RequestError("join_bad_address", given, values={"url": url}) from problem
+        pool = PoolClient(url, secret=secret, ca_pem=ca_pem)
     else:
         address = read_pool_address(folder)
-        url, secret = address.url, JoinSecret("", "", address.key_pin)
-        if not url:
+        if not address.url:
             raise RequestError("upgrade_no_pool", str(folder), values={"path": str(folder)})
-        ca_pem = ca_pem or ("" if address.public_certificate else keys.read_ca_pem(folder))
-    pool = PoolClient(url, secret=secret, ca_pem=ca_pem)
+        pool = open_own_pool(folder, address, ca_pem=ca_pem)
     return PoolFetcher(pool), pool.url
 
 
