@@ -47,6 +47,7 @@ PER_UNIT: Mapping[QuotaKind, int] = MappingProxyType(
     }
 )
 AT_PLACEMENT = (QuotaKind.ENERGY_WH, QuotaKind.CARBON_G)
+LEAST_AT_PLACEMENT: Amounts = MappingProxyType(dict.fromkeys(AT_PLACEMENT, 1))
 
 
 class QuotaName(NamedTuple):
@@ -207,11 +208,12 @@ class Quotas:
 
     def is_metered(self, facts: RequestFacts) -> bool:
         """Tells whether a quota of energy or carbon applies to a request."""
-        return any(limit.quota.kind in AT_PLACEMENT for limit in self._limits_of(facts))
+        limits = self._limits_of(facts)
+        return bool(limits) and any(limit.quota.kind in AT_PLACEMENT for limit in limits)
 
     def exhausted(self, facts: RequestFacts) -> Shortage | None:
         """Returns the first used-up quota of energy or carbon; None if there is none."""
-        return self.shortage(facts, dict.fromkeys(AT_PLACEMENT, 1))
+        return self.shortage(facts, LEAST_AT_PLACEMENT)
 
     def shortage(self, facts: RequestFacts, amounts: Amounts) -> Shortage | None:
         """Returns the first quota that the amounts exceed; None if they fit all.
@@ -321,13 +323,13 @@ class Quotas:
             limits += self._limits.get(owner, ())
         return limits
 
-    def _names_of(self, facts: RequestFacts) -> Iterator[QuotaName]:
-        """Yields the quotas in which a request counts: those in force, and former ones."""
-        for limit in self._limits_of(facts):
-            yield limit.name
+    def _names_of(self, facts: RequestFacts) -> list[QuotaName]:
+        """Returns the quotas in which a request counts: those in force, and former ones."""
+        names = [limit.name for limit in self._limits_of(facts)]
         if self._former:
             for owner in _owners_of(facts):
-                yield from self._former.get(owner, ())
+                names += self._former.get(owner, ())
+        return names
 
     def _left_of(self, limit: QuotaLimit) -> int:
         usage = self.usages.get(limit.name)
@@ -338,10 +340,9 @@ class Quotas:
         return min(map(self._left_of, limits), default=None)
 
     def _reserve(self, facts: RequestFacts, amounts: Amounts) -> tuple[Hold, ...]:
+        names = self._names_of(facts)
         return tuple(
-            self._reserve_one(name, amounts[name.kind])
-            for name in self._names_of(facts)
-            if name.kind in amounts
+            [self._reserve_one(name, amounts[name.kind]) for name in names if name.kind in amounts]
         )
 
     def _reserve_one(self, name: QuotaName, amount: int) -> Hold:

@@ -207,8 +207,34 @@ def _could_run_once_loaded(state: State, request: PlacementRequest, node: Node) 
 # Greener nodes.
 
 
-def find_greener(
+# A replica that would emit less than the one picked: micrograms, the replica, and the rule that
+# excludes it; None for one that fits.
+Greener = tuple[float, ReplicaView, Rule | None]
+
+
+def list_greener(
     state: State, result: PlacementResult, pick: Pick, request: PlacementRequest
+) -> list[Greener]:
+    """Returns the replicas that would emit less than the one picked, the greenest first."""
+    most_ug, with_room = pick.best.carbon_ug, pick.reason == WITH_ROOM
+    greener: list[Greener] = [
+        (fit.carbon_ug, fit.view, None)
+        for fit in result.fits
+        if fit.carbon_ug < most_ug and (with_room or not fit.keeps)
+    ]
+    views = state.fleet.replica_index.by_model.get(request.shape.model, {})
+    for node, rule in result.excluded:
+        view = views.get(node.card.node)
+        if view is not None:
+            carbon_ug = predict_carbon(view.cost, request, tokens_to_read(view, request))
+            if carbon_ug < most_ug:
+                greener.append((carbon_ug, view, rule))
+    greener.sort(key=itemgetter(0))  # stable: of equals those that fit are first
+    return greener
+
+
+def find_greener(
+    state: State, greener: list[Greener], pick: Pick, request: PlacementRequest
 ) -> tuple[Prediction, str] | None:
     """Returns the greenest node with less carbon than the one picked, and what excluded it.
 
@@ -221,20 +247,7 @@ def find_greener(
     views = state.fleet.replica_index.by_model.get(request.shape.model, {})
     if len(views) > state.policy.limits.explained_nodes:
         return None
-    most_ug, with_room = pick.best.carbon_ug, pick.reason == WITH_ROOM
-    candidates: list[tuple[float, ReplicaView, Rule | None]] = [
-        (fit.carbon_ug, fit.view, None)
-        for fit in result.fits
-        if (with_room or not fit.keeps) and fit.carbon_ug < most_ug
-    ]
-    for node, rule in result.excluded:
-        view = views.get(node.card.node)
-        if view is None:
-            continue
-        carbon_ug = predict_carbon(view.cost, request, tokens_to_read(view, request))
-        if carbon_ug < most_ug:
-            candidates.append((carbon_ug, view, rule))
-    for _, view, broken in sorted(candidates, key=itemgetter(0))[:TRIES_MAX]:
+    for _, view, broken in greener[:TRIES_MAX]:
         if broken is None:
             predicted = predict(view, request)
             code = _why_not_picked(predicted, request, pick)
@@ -245,14 +258,14 @@ def find_greener(
         if change is not None and _passes_others(view, request.shape, broken, change):
             freed, lifted = _without(state, broken, change, view, request)
             predicted = predict(freed, lifted)
-            is_greener = predicted.keeps and predicted.carbon_ug < most_ug
+            is_greener = predicted.keeps and predicted.carbon_ug < pick.best.carbon_ug
             if is_greener and not _is_excluded_otherwise(freed, lifted):
                 return predicted, broken.code
     return None
 
 
 def find_obstacle(
-    state: State, result: PlacementResult, pick: Pick, request: PlacementRequest
+    state: State, greener: list[Greener], pick: Pick, request: PlacementRequest
 ) -> tuple[ReplicaView, float, str] | None:
     """Returns the machine that would emit least of all, and what kept the job from it.
 
@@ -262,25 +275,15 @@ def find_obstacle(
     Returns:
         The replica, its predicted micrograms, and the obstacle as of ``find_greener``.
     """
-    views = state.fleet.replica_index.by_model.get(request.shape.model, {})
-    with_room = pick.reason == WITH_ROOM
-    greener = [
-        (
-            fit.carbon_ug,
-            fit.view,
-            _why_not_picked(predict(fit.view, request), request, pick) or PROMISE_AT_RISK,
-        )
-        for fit in result.fits
-        if with_room or not fit.keeps
-    ]
-    for node, rule in result.excluded:
-        view = views.get(node.card.node)
-        if view is not None:
-            carbon_ug = predict_carbon(view.cost, request, tokens_to_read(view, request))
-            greener.append((carbon_ug, view, rule.code))
-    carbon_ug, view, code = min(greener, key=itemgetter(0), default=(inf, pick.best.view, ""))
-    is_greener = carbon_ug * (1.0 + state.policy.carbon.tolerance) < pick.best.carbon_ug
-    return (view, carbon_ug, code) if is_greener else None
+    if not greener:
+        return None
+    carbon_ug, view, rule = greener[0]
+    if carbon_ug * (1.0 + state.policy.carbon.tolerance) >= pick.best.carbon_ug:
+        return None
+    if rule is not None:
+        return view, carbon_ug, rule.code
+    why = _why_not_picked(predict(view, request), request, pick)
+    return view, carbon_ug, why or PROMISE_AT_RISK
 
 
 def _why_not_picked(predicted: Prediction, request: PlacementRequest, pick: Pick) -> str:

@@ -11,6 +11,7 @@ from math import ceil, inf
 
 from msgspec.structs import replace
 
+from entraide.thinking import Thinking
 from entraide.types import Candidates, Exclusion, Explanation
 from entraide.units import g_from_ug, round_half_up, wh_from_uwh
 from entraide_scheduler.core import evaluation
@@ -408,9 +409,8 @@ def _pick_values(
         values["cached_tokens"] = request.cached[card.node]
     if job.alias:
         values |= alias_values(state, job)
-    replica, most = best.view.replica, job.output_tokens_max
-    thinking = state.model_aliases.thinking_of(job.facts, most, replica)
-    if thinking is not None and thinking.always:
+    thinking = state.model_aliases.thinking_kind_of(job.facts, best.view.replica)
+    if thinking is Thinking.ALWAYS:
         values["always_thinks"], values["model"] = 1, job.facts.model
     if pick.reason == AT_RISK:
         values["late_for"] = counterfactuals.missed_part(best.view, request)
@@ -441,19 +441,21 @@ def _greener_node_values(
 ) -> Values:
     """Returns which greener machine one condition excluded, and which is the greenest of all."""
     values: Values = {}
-    if pick.reason != FASTEST_TO_RESUME:
-        greener = counterfactuals.find_greener(state, result, pick, request)
-        if greener is not None:
-            predicted, code = greener
-            view = predicted.view
-            values["greener_node"], values["greener_coop"] = view.name, view.coop
-            values["greener_zone"], values["greener_ttft_s"] = view.zone, predicted.ttft_s
-            values["greener_carbon_g"] = g_from_ug(round_half_up(predicted.carbon_ug))
-            values["greener_rule"], values["could_node"] = code, view.name
-        elif len(result.listed) == 1 and _is_listed_per_node(state.policy, result):
-            values |= _one_rule_away_values(state, request, result.excluded)
+    if pick.reason == FASTEST_TO_RESUME:
+        return values
+    greener = counterfactuals.list_greener(state, result, pick, request)
+    checked = counterfactuals.find_greener(state, greener, pick, request)
+    if checked is not None:
+        predicted, code = checked
+        view = predicted.view
+        values["greener_node"], values["greener_coop"] = view.name, view.coop
+        values["greener_zone"], values["greener_ttft_s"] = view.zone, predicted.ttft_s
+        values["greener_carbon_g"] = g_from_ug(round_half_up(predicted.carbon_ug))
+        values["greener_rule"], values["could_node"] = code, view.name
+    elif len(result.listed) == 1 and _is_listed_per_node(state.policy, result):
+        values |= _one_rule_away_values(state, request, result.excluded)
     if pick.reason in (GREENEST, WITH_ROOM):
-        obstacle = counterfactuals.find_obstacle(state, result, pick, request)
+        obstacle = counterfactuals.find_obstacle(state, greener, pick, request)
         if obstacle is not None and obstacle[0].name != values.get("greener_node"):
             values |= _obstacle_values(*obstacle)
     return values

@@ -110,7 +110,10 @@ class CoopQueue(HeapItem):
         if self._version != own.version:
             self._own_kinds, self._version = own.kinds_for(shape), own.version
         orphans, batch = own.orphans, shape.batch
-        return any(count.is_free(orphans, batch=batch) for _, count in self._own_kinds)
+        for _, count in self._own_kinds:  # noqa: SIM110  (called for each key; a generator takes longer)
+            if count.is_free(orphans, batch=batch):
+                return True
+        return False
 
     def first(self) -> ClassQueue:
         """Returns the class queue that is served next: the first class of the first project."""

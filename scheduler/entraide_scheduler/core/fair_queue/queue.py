@@ -280,7 +280,7 @@ class FairQueue:
     def block_unfit(self, model: str, may_fit: Callable[[Shape], bool]) -> None:
         """Blocks all shapes of a model that fit no node now, unless they are too many."""
         backlog = self.backlogs.get(model)
-        if backlog is not None and 1 < len(backlog.shape_queues) <= SHAPES_PER_EVENT:
+        if backlog is not None and len(backlog.shape_queues) <= SHAPES_PER_EVENT:
             queues = [queue for queue in backlog.shape_queues.values() if queue.entry is not None]
             unfit = [queue.shape for queue in queues if not may_fit(queue.shape)]
             for shape in sorted(unfit, key=astuple):  # in the same order after a restore

@@ -18,6 +18,7 @@ from entraide_scheduler.core.fleet.eligibility import Columns, EligibleNodes
 from entraide_scheduler.core.fleet.fleet import MOST, Fleet, is_sound_card
 from entraide_scheduler.core.fleet.replica_index import is_open
 from entraide_scheduler.core.fleet.replica_table import (
+    NO_ROWS,
     Codes,
     Rows,
     first_codes,

@@ -51,6 +51,7 @@ from entraide_scheduler.core.rules import (
     refuses_others,
 )
 
+LENDS_ALL = Lend()  # terms of a co-op of which the policy says nothing
 UNKNOWN_RATES = Rates(1.0, 1.0, 0.0, Basis.DEFAULT)
 _replica_of = make_copier(Loadable, Replica)
 
@@ -118,7 +119,7 @@ class ReplicaIndex:
         self._sites.setdefault(site, {})[name] = node
         self._zones.setdefault(node.card.zone, {})[name] = node
         self._owned.setdefault(node.card.coop, {})[name] = node
-        node.lends = self._lend.get(node.card.coop, Lend()).is_any
+        node.lends = self._lend.get(node.card.coop, LENDS_ALL).is_any
         self._count_restricted(node, 1)
         for model, replica in node.replicas.items():
             load = node.loads.get(model)
@@ -212,7 +213,7 @@ class ReplicaIndex:
                 self._count_own(view)
         turned: list[Node] = []
         for node in self._nodes.values():
-            lends = self._lend.get(node.card.coop, Lend()).is_any
+            lends = self._lend.get(node.card.coop, LENDS_ALL).is_any
             if node.lends != lends:
                 node.lends = lends
                 turned.append(node)
@@ -220,7 +221,7 @@ class ReplicaIndex:
 
     def lends_in_part(self, coop: str) -> bool:
         """Tells whether the policy, an owner or a probation restricts what a co-op's nodes lend."""
-        return coop in self.restricted_nodes or self._lend.get(coop, Lend()) != Lend()
+        return coop in self.restricted_nodes or self._lend.get(coop, LENDS_ALL) != LENDS_ALL
 
     def serves_coop(self, node: Node, coop: str, shape: Shape | None = None) -> bool:
         """Tells whether the rules on a node, whatever it serves, let it run a co-op's jobs.
@@ -408,7 +409,7 @@ class ReplicaIndex:
 
     def lend_slots(self, node: Node, slots: int) -> int:
         """Returns how many of a replica's slots other co-ops may hold."""
-        lent = self._lend.get(node.card.coop, Lend()).slots_of(slots)
+        lent = self._lend.get(node.card.coop, LENDS_ALL).slots_of(slots)
         if node.lending is Lending.OWN_FIRST and slots > 1:
             return min(lent, slots - 1)
         return lent

@@ -13,7 +13,14 @@ import numpy as np
 from msgspec.structs import astuple
 from numpy.typing import NDArray
 
-from entraide_scheduler.core.prediction import Bools, Bounds, CostModel, Floats, upper_bounds
+from entraide_scheduler.core.prediction import (
+    Bools,
+    Bounds,
+    CostModel,
+    EnergyCost,
+    Floats,
+    upper_bounds,
+)
 from entraide_scheduler.core.rules import REPLICA_RULES, REQUESTER_MASKS, blocked_codes
 
 BLOCK = 32  # rows per block minimum, in ``_selection_bound``
@@ -21,6 +28,7 @@ BLOCK = 32  # rows per block minimum, in ``_selection_bound``
 Bits = NDArray[np.int64]
 Codes = NDArray[np.int8]
 Rows = NDArray[np.intp]
+NO_ROWS: Rows = np.array([], np.intp)
 
 SCALES_KEPT = 4  # cached bounds: one per confidence of a class
 
@@ -152,9 +160,12 @@ class ReplicaTable:
         by_row: Floats = by_coop[self.coops]
         return by_row
 
-    def cost_at(self, rows: Rows) -> CostModel[Floats]:
-        """Returns the cost models of some rows."""
-        return CostModel(*self.cells[:, rows])
+    def energy_cost_at(self, rows: Rows) -> EnergyCost[Floats]:
+        """Returns the energy of one more job on some rows, by its tokens."""
+        cost = self.cost
+        return EnergyCost(
+            cost.wake_uwh.take(rows), cost.input_uwh.take(rows), cost.output_uwh.take(rows)
+        )
 
     def bounds_at(self, scale: float) -> Bounds[Floats]:
         """Returns the upper bounds of all rows at a confidence, cached by scale."""
@@ -167,8 +178,8 @@ class ReplicaTable:
 
 
 def min_value(values: Floats) -> float:
-    """Returns the least value; faster than ``values.min()``, which calls through Python."""
-    return float(np.minimum.reduce(values))
+    """Returns the least value; ``argmin`` takes half the time of a reduction."""
+    return values.item(values.argmin())
 
 
 def smallest_rows(values: Floats, most: int) -> Rows:

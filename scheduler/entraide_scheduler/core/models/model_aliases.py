@@ -99,23 +99,35 @@ class ModelAliases:
     ) -> ThinkingTerms | None:
         """Returns how a job's model thinks; None where it does not.
 
-        A model that the catalogue does not list is told by the template's argument.
-
         Args:
             facts: of the job, with the model's name.
             output_tokens_max: limit on its answer, which contains the thought.
             replica: that runs the job.
         """
-        if facts.embeds:
+        thinking = self.thinking_kind_of(facts, replica)
+        if thinking is Thinking.NEVER or (
+            thinking is Thinking.ARGUMENT and not facts.effort.thinks
+        ):
             return None
         entry = self.entries.get(facts.model)
-        thinking = entry.thinking if entry is not None else Thinking.ARGUMENT
         return find_terms(
             facts.effort,
             min(facts.thinking_budget_tokens, output_tokens_max),
-            Thinking.ALWAYS if ALWAYS_THINKS in replica.features else thinking,
+            thinking,
             entry.thinking_signs if entry is not None else ThinkingSigns(),
         )
+
+    def thinking_kind_of(self, facts: RequestFacts, replica: Replica) -> Thinking:
+        """Returns how a job's model is told on a replica whether it thinks.
+
+        A model that the catalogue does not list is told by the template's argument.
+        """
+        if facts.embeds:
+            return Thinking.NEVER
+        if ALWAYS_THINKS in replica.features:
+            return Thinking.ALWAYS
+        entry = self.entries.get(facts.model)
+        return entry.thinking if entry is not None else Thinking.ARGUMENT
 
     def template_tokens_of(self, facts: RequestFacts) -> int:
         """Returns the prompt tokens that a model's template adds beyond those of a usual one."""

@@ -174,7 +174,7 @@ def scan(
         bits = view.blocked_bits & (own if view.coop == coop else others)
         if alone:
             bits = blocking_bits(view, shape)
-        rule = RULE_BY_BIT[bits & -bits]
+        rule = RULE_BY_BIT[bits & -bits] if bits else None
         if rule is None:
             if max_g is not None and view.cost.g_per_kwh > max_g.get(view.zone, 0.0):
                 rule = GREENER_LATER
@@ -387,17 +387,14 @@ def accept_risks(fits: list[Prediction], request: PlacementRequest, late_weight:
     Its likely time must be in time, and its emissions must be below the least of those that meet
     the objectives with the class's confidence.
     """
-    least_ug = min((each.carbon_ug for each in fits if each.keeps), default=inf)
-    if least_ug == inf:
-        return
+    kept_ug, left_s = [each.carbon_ug for each in fits if each.keeps], request.ttft_left_s
+    if not 0 < len(kept_ug) < len(fits):
+        return  # none avoids the risk, or all do
+    least_ug = min(kept_ug)
     for each in fits:
-        if (
-            not each.keeps
-            and each.keeps_rest
-            and each.carbon_ug < least_ug
-            and each.ttft_s <= request.ttft_left_s
-        ):
-            risk = late_risk(each.ttft_s, each.ttft_upper_s, request.ttft_left_s, request.scale)
+        is_risky = not each.keeps and each.keeps_rest
+        if is_risky and each.carbon_ug < least_ug and each.ttft_s <= left_s:
+            risk = late_risk(each.ttft_s, each.ttft_upper_s, left_s, request.scale)
             each.keeps = is_worth_risk(each.carbon_ug, risk, least_ug, late_weight)
 
 

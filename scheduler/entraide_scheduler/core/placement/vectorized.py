@@ -13,6 +13,7 @@ import numpy as np
 
 from entraide.types import Candidates
 from entraide_scheduler.core.fleet import (
+    NO_ROWS,
     Codes,
     Columns,
     EligibleNodes,
@@ -63,9 +64,9 @@ from entraide_scheduler.core.rules import (
     own_requester,
 )
 
-SINGLE_ROWS = 4  # rows up to which energies and risks are computed one by one
+# Rows up to which a formula is computed one by one: an array operation costs more than a few rows.
+SINGLE_ENERGIES, SINGLE_WEIGHTS, SINGLE_RISKS = 4, 12, 32
 SLACK = 1e-9  # part of a value, far above what rounding changes
-FEW_ROWS = 1 / 64  # part of all rows up to which the costs of rows alone are copied
 
 
 def scan_columns(
@@ -222,7 +223,7 @@ class ColumnScan:
     def _energies_uwh(self, rows: Rows) -> Floats:
         """Returns the energy of the job on some rows, cached prompt tokens subtracted."""
         request, table = self._request, self._table
-        if len(rows) <= SINGLE_ROWS:
+        if len(rows) <= SINGLE_ENERGIES:
             views = [self._views[row] for row in rows.tolist()]
             return np.array(
                 [
@@ -230,55 +231,52 @@ class ColumnScan:
                     for view in views
                 ]
             )
-        if len(rows) < len(self._views) * FEW_ROWS:
-            energy_uwh = predict_energy(table.cost_at(rows), request, request.input_tokens)
-        else:  # all rows cost less than to copy many rows of each column
-            energy_uwh = predict_energy(table.cost, request, request.input_tokens).take(rows)
+        energy_uwh = predict_energy(table.energy_cost_at(rows), request, request.input_tokens)
         for row in self._cached:
             energy_uwh[rows == row] = predict(self._views[row], request).energy_uwh
         return energy_uwh
 
-    def _accept_risks(self, least_ug: float, late_weight: float) -> bool:
-        """Sets ``keeps`` as ``placement.accept_risks`` does; tells whether it accepts any row.
+    def _accept_risks(self, least_ug: float, late_weight: float) -> None:
+        """Sets ``keeps`` as ``placement.accept_risks`` does, and ``kept_ug`` after it.
 
         Only rows are tried whose risk could be worth all of the least grams (``margin_part``).
         """
         request = self._request
         left_s, part = request.ttft_left_s, margin_part(request.scale, late_weight)
         if left_s == inf or least_ug == 0.0 or part > 1.0 - SLACK:
-            return False
+            return
         risky = self.carbon_ug < least_ug  # none of the rows that are kept
-        risky &= self.fits
-        risky &= self.keeps_rest
-        reached_s = part * self.upper_s + (1.0 - part) * self.ttft_s
+        reached_s = self.upper_s - self.ttft_s
+        reached_s *= part
+        reached_s += self.ttft_s
         risky &= reached_s <= left_s * (1.0 + SLACK)
-        risky &= self.ttft_s <= left_s
         rows = risky.nonzero()[0]
+        is_able = self.fits.take(rows) & self.keeps_rest.take(rows)
+        rows = rows[is_able & (self.ttft_s.take(rows) <= left_s)]
         if not len(rows):
-            return False
+            return
 
         def is_worth(ttft_s: Any, upper_s: Any, carbon_ug: Any) -> Any:
             risk = late_risk(ttft_s, upper_s, left_s, request.scale)
             return is_worth_risk(carbon_ug, risk, least_ug, late_weight)
 
         columns = [each.take(rows) for each in (self.ttft_s, self.upper_s, self.carbon_ug)]
-        if len(rows) <= SINGLE_ROWS:
+        if len(rows) <= SINGLE_RISKS:
             rows = rows[list(map(is_worth, *(each.tolist() for each in columns)))]
         else:
             rows = rows[is_worth(*columns)]
         self.keeps[rows] = True
         self.kept_ug[rows] = self.carbon_ug.take(rows)
-        return len(rows) > 0
 
     def best(self, terms: Carbon, most: int) -> int | None:
         """Returns the row that ``placement.best_of`` picks, and sets ``greenest``."""
-        self.greenest = smallest_rows(self.kept_ug, most)
-        if not len(self.greenest):
-            self.least_ug = inf
-            return self._best_late()
         kept_ug, intensities = self.kept_ug, self._table.cost.g_per_kwh
-        if self._accept_risks(float(kept_ug[self.greenest[0]]), terms.late_weight):
-            self.greenest = smallest_rows(kept_ug, most)
+        self.least_ug = min_value(kept_ug)
+        if self.least_ug == inf:
+            self.greenest = NO_ROWS
+            return self._best_late()
+        self._accept_risks(self.least_ug, terms.late_weight)
+        self.greenest = smallest_rows(kept_ug, most)
         row = int(self.greenest[0])
         self.least_ug = float(kept_ug[row])
         within, most_ug = max(SHARED_MORE, 1.0 + terms.tolerance), inf
@@ -334,15 +332,14 @@ class ColumnScan:
             rows = rows[energy_uwh == min_value(energy_uwh)]
         return int(rows[self.ttft_s.take(rows).argmin()])
 
-    def _weighted(self, rows: Any, amounts: Any, terms: Carbon) -> Any:
-        """Returns the weighted amounts of some rows, or of one."""
-        return weighted(
-            amounts,
-            self.upper_s.take(rows),
-            self._table.cost.full_part.take(rows),
-            self._request,
-            terms.headroom,
-        )
+    def _weighted(self, rows: Rows, amounts: Floats, terms: Carbon) -> Floats:
+        """Returns the weighted amounts of some rows."""
+        request, headroom = self._request, terms.headroom
+        upper_s, full_part = self.upper_s.take(rows), self._table.cost.full_part.take(rows)
+        if len(rows) > SINGLE_WEIGHTS:
+            return weighted(amounts, upper_s, full_part, request, headroom)
+        columns = zip(amounts.tolist(), upper_s.tolist(), full_part.tolist(), strict=True)
+        return np.array([weighted(*row, request, headroom) for row in columns])
 
     def _best_late(self) -> int | None:
         """Returns the row that ``placement.best_late`` picks."""

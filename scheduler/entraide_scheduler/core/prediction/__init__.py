@@ -14,6 +14,7 @@ runs is charged the power that it adds, as ``docs/concepts/decisions.md`` explai
 
 from entraide_scheduler.core.prediction.cost_model import (
     CostModel,
+    EnergyCost,
     Floats,
     Number,
     is_cheaper,

@@ -57,6 +57,14 @@ class CostModel(Struct, Generic[Number], frozen=True, gc=False):
     g_per_kwh: Number
 
 
+class EnergyCost(Struct, Generic[Number], frozen=True, gc=False):
+    """The energy of a cost model alone, microwatt-hours; as columns of some of its rows."""
+
+    wake_uwh: Number
+    input_uwh: Number
+    output_uwh: Number
+
+
 def make_cost_model(
     node: Node, load: Load, effective: EffectiveIntensity, basis: IntensityBasis
 ) -> CostModel[float]:

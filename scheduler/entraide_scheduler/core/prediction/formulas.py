@@ -14,7 +14,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from entraide_scheduler.core.prediction.cost_model import CostModel, Floats, Number
+from entraide_scheduler.core.prediction.cost_model import CostModel, EnergyCost, Floats, Number
 from entraide_scheduler.core.prediction.placement_request import PlacementRequest
 
 Bools = NDArray[np.bool_]
@@ -123,7 +123,9 @@ def predict_completion(
     return ttft_s + request.output_tokens * cost.token_s
 
 
-def predict_energy(cost: CostModel[Number], request: PlacementRequest, tokens: int) -> Number:
+def predict_energy(
+    cost: CostModel[Number] | EnergyCost[Number], request: PlacementRequest, tokens: int
+) -> Number:
     """Returns the marginal energy of the job, microwatt-hours."""
     energy_uwh = tokens * cost.input_uwh
     energy_uwh += cost.wake_uwh

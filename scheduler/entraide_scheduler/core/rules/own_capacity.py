@@ -67,10 +67,11 @@ class OwnSlots:
             batch: whether the slot is for batch work.
         """
         batch_runs = self.batch_runs + orphans.batch_runs
-        if batch and batch_runs >= self.batch_slots:
-            return False
-        other_runs = self.other_runs + orphans.other_runs
-        return other_runs + min(batch_runs, self.batch_slots) < self.slots
+        if batch_runs >= self.batch_slots:
+            if batch:
+                return False
+            batch_runs = self.batch_slots
+        return self.other_runs + orphans.other_runs + batch_runs < self.slots
 
     def overbooked(self, *, batch: bool) -> int:
         """Returns by how many runs a kind without a free slot exceeds its slots."""
