@@ -102,7 +102,7 @@ PARTS = (
              "receipts statements closed_months merkle"),
         Part("entraide", "signed releases", "versions signées", "release"),
         Part("entraide", "system services", "services du système",
-             "system_service event_loop process_sandbox sandbox_launcher system_calls"),
+             "system_service event_loop process_sandbox sandbox_launcher bubblewrap system_calls"),
         Part("entraide", "model catalogue", "catalogue de modèles", "catalogue evaluation"),
     ),
     (

@@ -19,6 +19,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from entraide.bubblewrap import find_bubblewrap_problem
 from entraide.errors import AuthenticationError
 from entraide.types import Lending
 from entraide.wire.messages import (
@@ -250,6 +251,7 @@ class Agent:
             AuthenticationError: the bus does not accept this identity, or the pool has revoked it.
             PoolError: the bus is not the pool's, or TLS is missing where it is needed.
         """
+        await asyncio.to_thread(find_bubblewrap_problem)  # the first call blocks; the card needs it
         stages = (
             self._wait_for_end(),
             self._keep_connected(),

@@ -99,6 +99,7 @@ class Vllm(
         tool_parser: vLLM's parser of the model's tool calls; "" for the known one, ``none`` for
             none.
         args: further arguments of its command.
+        sandbox: whether it runs in a sandbox, where the machine has one; never with Ray.
     """
 
     model: str
@@ -112,6 +113,7 @@ class Vllm(
     threads: int = 0
     tool_parser: str = ""
     args: tuple[str, ...] = ()
+    sandbox: bool = True
 
 
 class NoEngine(

@@ -5,8 +5,9 @@ its program starts (``sandbox_launcher``): Landlock for files and signals, and a
 calls (``system_calls``) for the rest. A process in a sandbox reads its program and what it
 declares, writes only where it declares it, accepts connections on its socket file and opens none,
 starts no process unless it declares it, and has bounded memory and open files. It inherits only
-environment variables of ``ENVIRONMENT_KEPT``. Without Landlock, or on another system than Linux,
-there is no sandbox, and the reason is a stable code.
+environment variables of ``ENVIRONMENT_KEPT``. A process whose parts talk to each other over the
+loopback declares a network of its own, which ``bubblewrap`` makes. Without Landlock, or on another
+system than Linux, there is no sandbox, and the reason is a stable code.
 """
 
 import ctypes
@@ -22,6 +23,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from entraide.bubblewrap import SHARED_MEMORY, bubblewrap_command
 from entraide.system_calls import PROCESSORS, CallNeeds, build_filter
 
 MEMORY_PART = 0.9  # of the machine's memory, for one engine
@@ -61,6 +63,9 @@ _SYSTEM = (
 _CARD_FACTS = ("/proc/driver/nvidia", "/proc/devices", "/sys/bus", "/sys/class", "/sys/devices",
                "/sys/module", "/proc/self", "/proc/modules")  # fmt: skip
 _CARD_DEVICES = ("nvidia*", "dri", "kfd")
+_PROC = "/proc"
+_DEVICES = Path("/dev")
+_OWN_NAMES = ("/etc/hosts", "/etc/nsswitch.conf")  # the address of localhost
 
 # Variables that a process inherits: time zone, Python, and how libraries compute.
 ENVIRONMENT_KEPT = ("PATH", "TZ", "LD_LIBRARY_PATH")
@@ -80,6 +85,8 @@ class SandboxNeeds(Struct, frozen=True, kw_only=True):
         writes_files: whether it writes files into its scratch folder, not only its socket.
         processes: whether it starts processes of its own.
         cards: whether it may compute on the machine's graphics cards.
+        own_network: whether its processes talk over the loopback and socket files: then it has a
+            network, files and processes of its own, and needs bubblewrap.
     """
 
     read: tuple[Path, ...]
@@ -87,6 +94,7 @@ class SandboxNeeds(Struct, frozen=True, kw_only=True):
     writes_files: bool = False
     processes: bool = False
     cards: bool = True
+    own_network: bool = False
 
 
 class SandboxPlan(Struct, frozen=True, kw_only=True):
@@ -115,6 +123,9 @@ class SandboxPlan(Struct, frozen=True, kw_only=True):
 @cache
 def find_sandbox_problem() -> str:
     """Returns why no process can have a sandbox on this machine; "" if it can.
+
+    A process that declares a network of its own needs bubblewrap too:
+    ``find_bubblewrap_problem``.
 
     ``system`` (not Linux), ``processor`` (no table of its system calls), ``landlock`` (the kernel
     has none, or the surrounding container forbids it).
@@ -151,13 +162,29 @@ def sandbox_command(
     if not removes_scratch:
         plan = replace(plan, scratch="")
     launcher = str(sandbox_launcher.__file__)
-    return sys.executable, "-I", "-S", launcher, msgspec.json.encode(plan).decode()
+    command = sys.executable, "-I", "-S", launcher, msgspec.json.encode(plan).decode()
+    return (*_namespaces(plan, scratch), *command) if needs.own_network else command
+
+
+def _namespaces(plan: SandboxPlan, scratch: Path | None) -> tuple[str, ...]:
+    """The namespaces in which only the paths of the rules exist."""
+    own = [Path(_PROC), Path(SHARED_MEMORY), *(() if scratch is None else (scratch,))]
+    paths = {Path(path) for path, right in plan.rules if right != _READ_DIR}
+    # What lies beneath another path is there with it.
+    outer = sorted(path for path in paths if paths.union(own).isdisjoint(path.parents))
+    return bubblewrap_command(
+        read=[str(path) for path in outer if path not in own and path.parent != _DEVICES],
+        write=[] if scratch is None else [str(scratch)],
+        devices=[str(path) for path in outer if path not in own and path.parent == _DEVICES],
+    )
 
 
 def plan_sandbox(needs: SandboxNeeds, *, scratch: Path | None) -> SandboxPlan:
     """Returns the plan of a sandbox; see ``sandbox_command``."""
     known = _VERSIONS[min(landlock_version(), max(_VERSIONS))]
-    calls = CallNeeds(processes=needs.processes, file_owners=needs.writes_files)
+    calls = CallNeeds(
+        processes=needs.processes, file_owners=needs.writes_files, own_network=needs.own_network
+    )
     return SandboxPlan(
         limits={
             "RLIMIT_DATA": int(_memory_bytes() * MEMORY_PART),
@@ -166,7 +193,8 @@ def plan_sandbox(needs: SandboxNeeds, *, scratch: Path | None) -> SandboxPlan:
             "RLIMIT_CORE": 0,
         },
         tasks=TASKS_MAX,
-        handled_fs=known[0], handled_net=known[1], scoped=known[2], attributes_bytes=known[3],
+        handled_fs=known[0], handled_net=0 if needs.own_network else known[1],
+        scoped=known[2], attributes_bytes=known[3],
         rules=tuple(_rules(needs, scratch)),
         filter=build_filter(platform.machine(), calls).hex(),
         scratch=str(scratch or ""),
@@ -179,7 +207,8 @@ def _memory_bytes() -> int:
 
 def _rules(needs: SandboxNeeds, scratch: Path | None) -> list[tuple[str, int]]:
     right = RUN if needs.processes else READ
-    rules = [(path, right) for path in _SYSTEM]
+    programs = ("/bin", "/sbin") if needs.processes else ()
+    rules = [(path, right) for path in (*_SYSTEM, *programs)]
     rules += [(path, _EXECUTE | _READ_FILE) for path in _programs(needs)]
     rules += _python_rules()
     if needs.environment_root is not None:
@@ -188,6 +217,8 @@ def _rules(needs: SandboxNeeds, scratch: Path | None) -> list[tuple[str, int]]:
     rules += [("/dev/null", READ | _WRITE_FILE)]
     if scratch is not None:
         rules.append((str(scratch), SCRATCH if needs.writes_files else SOCKET))
+    if needs.own_network:  # the namespaces have their own
+        rules += [(_PROC, READ), (SHARED_MEMORY, SCRATCH), *((path, READ) for path in _OWN_NAMES)]
     devices = [path for name in _CARD_DEVICES for path in sorted(Path("/dev").glob(name))]
     if needs.cards and devices:
         rules += [(path, READ) for path in _CARD_FACTS]

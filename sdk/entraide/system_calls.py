@@ -20,8 +20,10 @@ _X32_CALLS = 0x40000000
 _REFUSED, _UNKNOWN = _ERROR | errno.EPERM, _ERROR | errno.ENOSYS
 
 _UNIX, _STREAM = 1, 1
+_OWN_NETWORK_FAMILIES = (_UNIX, 2, 10, 16)  # and IPv4, IPv6, netlink: the addresses of interfaces
 _SOCKET_FLAGS = 0o2004000  # SOCK_CLOEXEC and SOCK_NONBLOCK
 _CLONE_THREAD = 0x00010000
+_CLONE_NAMESPACES = 0x7E020080  # each of the flags CLONE_NEW…
 _SHARED_ANONYMOUS = 0x21
 
 PROCESSORS: Mapping[str, tuple[int, int]] = {  # AUDIT_ARCH, and the column below
@@ -35,9 +37,11 @@ _OTHER_PROCESSES: Mapping[str, tuple[int, int]] = {
     "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
     "process_madvise": (440, 440), "process_mrelease": (448, 448), "kcmp": (312, 272),
     "pidfd_getfd": (438, 438), "pidfd_send_signal": (424, 424), "migrate_pages": (256, 238),
-    "move_pages": (279, 239), "perf_event_open": (298, 241), "setpriority": (141, 140),
-    "ioprio_set": (251, 30), "sched_setscheduler": (144, 119), "sched_setparam": (142, 118),
-    "sched_setattr": (314, 274),
+    "move_pages": (279, 239), "perf_event_open": (298, 241),
+}  # fmt: skip
+_SCHEDULING: Mapping[str, tuple[int, int]] = {  # of any process that it sees
+    "setpriority": (141, 140), "ioprio_set": (251, 30), "sched_setscheduler": (144, 119),
+    "sched_setparam": (142, 118), "sched_setattr": (314, 274),
 }  # fmt: skip
 _SIGNALS: Mapping[str, tuple[int, int]] = {
     "kill": (62, 129), "tkill": (200, 130), "rt_sigqueueinfo": (129, 138),
@@ -92,10 +96,13 @@ class CallNeeds(Struct, frozen=True, kw_only=True):
     Attributes:
         processes: it starts processes, signals them and shares memory with them.
         file_owners: it changes the mode, the times or the length of its scratch files.
+        own_network: it opens connections in a network of its own, where nothing else listens, and
+            sees its own processes only.
     """
 
     processes: bool = False
     file_owners: bool = False
+    own_network: bool = False
 
 
 def build_filter(processor: str, needs: CallNeeds) -> bytes:
@@ -124,7 +131,9 @@ def build_filter(processor: str, needs: CallNeeds) -> bytes:
 
 
 def _refused_groups(needs: CallNeeds) -> list[Mapping[str, tuple[int, int]]]:
-    groups = [_OTHER_PROCESSES, _ADMINISTRATION, _SHARED_MEMORY, _CONNECTIONS]
+    groups = [_OTHER_PROCESSES, _ADMINISTRATION, _SHARED_MEMORY]
+    if not needs.own_network:
+        groups += [_CONNECTIONS, _SCHEDULING]
     if not needs.file_owners:
         groups.append(_FILE_OWNERS)
     if not needs.processes:
@@ -139,14 +148,22 @@ def _checked_calls(needs: CallNeeds) -> list[tuple[tuple[int, int], list[bytes]]
         _load_argument(1), _step(_AND, 0xFFFFFFFF ^ _SOCKET_FLAGS),
         _step(_JUMP_EQUAL, _STREAM, true=1), _step(_RETURN, _REFUSED), _step(_RETURN, _ALLOW),
     ]  # fmt: skip
-    calls = [
-        (_SET_LIMIT, _refuse_unless_zero(0)),  # of itself only
-        (_SOCKET, stream),
-        (_SOCKET_PAIR, stream),
-        (_SEND_TO, _refuse_unless_zero(4)),  # no address: its own connections
-    ]
-    if not needs.processes:
-        calls.append((_CLONE_3, [_step(_RETURN, _UNKNOWN)]))  # then libraries call clone
+    calls = [(_SET_LIMIT, _refuse_unless_zero(0))]  # of itself only
+    if needs.own_network:
+        calls.append((_SOCKET, _refuse_other_families()))
+    else:
+        calls += [
+            (_SOCKET, stream),
+            (_SOCKET_PAIR, stream),
+            (_SEND_TO, _refuse_unless_zero(4)),  # no address: its own connections
+        ]
+    calls.append((_CLONE_3, [_step(_RETURN, _UNKNOWN)]))  # then libraries call clone
+    if needs.processes:
+        calls.append((_CLONE, [
+            _load_argument(0), _step(_JUMP_BITS, _CLONE_NAMESPACES, false=1),
+            _step(_RETURN, _REFUSED), _step(_RETURN, _ALLOW),
+        ]))  # fmt: skip
+    else:
         calls.append((_CLONE, [
             _load_argument(0), _step(_JUMP_BITS, _CLONE_THREAD, true=1),
             _step(_RETURN, _REFUSED), _step(_RETURN, _ALLOW),
@@ -157,6 +174,17 @@ def _checked_calls(needs: CallNeeds) -> list[tuple[tuple[int, int], list[bytes]]
             _step(_RETURN, _REFUSED), _step(_RETURN, _ALLOW),
         ]))  # fmt: skip
     return calls
+
+
+def _refuse_other_families() -> list[bytes]:
+    """A check of the family of a socket."""
+    families = list(reversed(_OWN_NETWORK_FAMILIES))
+    steps = [
+        _step(_JUMP_EQUAL, family, true=left + 1) for left, family in enumerate(families)
+    ]  # each jumps over those behind it and the refusal
+    return [
+        _load_argument(0), *reversed(steps), _step(_RETURN, _REFUSED), _step(_RETURN, _ALLOW)
+    ]  # fmt: skip
 
 
 def _refuse_unless_zero(argument: int) -> list[bytes]:

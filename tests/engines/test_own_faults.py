@@ -56,7 +56,7 @@ def on(
     }  # fmt: skip
     if kind == "mlx-lm":
         return make_mlx_lm(MlxConfig(**common, sandbox=sandbox))  # type: ignore[arg-type]
-    return make_vllm(VllmConfig(**common, cpu=True, threads=1))  # type: ignore[arg-type]
+    return make_vllm(VllmConfig(**common, sandbox=sandbox, cpu=True, threads=1))  # type: ignore[arg-type]
 
 
 def told(problem: EngineProblem) -> list[str]:

@@ -32,6 +32,7 @@ from entraide_node.engines.base import (
     ENGINE_EXITED,
     EngineChunk,
 )
+from entraide_node.engines.sandbox import kind_sandbox
 from entraide_node.engines.supervised_engine import SupervisedEngine
 
 pytestmark = [
@@ -90,6 +91,7 @@ async def test_facts(engine: SupervisedEngine) -> None:
     assert facts.api_base.startswith("unix://")
     socket = Path(facts.api_base.removeprefix("unix://"))
     assert 0o700 == socket.parent.stat().st_mode & 0o777
+    assert kind_sandbox("vllm", wanted=True) is facts.sandbox
     assert await engine.ready() is None
 
 

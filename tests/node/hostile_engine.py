@@ -1,8 +1,8 @@
 """A hostile library in an engine's place: what it can reach, it reports on standard error.
 
-The test installs it as the package ``xllamacpp`` or ``mlx_lm``, which the engine's process imports,
-with the targets of its attacks in a file beside it. Each attack prints one line: ``attack NAME
-done`` or ``attack NAME denied``, and the reason.
+The test installs it as the package ``xllamacpp``, ``mlx_lm`` or ``vllm``, which the engine's
+process imports, with the targets of its attacks in a file beside it. Each attack prints one line:
+``attack NAME done`` or ``attack NAME denied``, and the reason.
 """
 
 import contextlib
@@ -10,7 +10,9 @@ import ctypes
 import json
 import mmap
 import os
+import platform
 import resource
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -21,6 +23,7 @@ TARGETS = json.loads(_FILE.read_text("utf-8")) if _FILE.exists() else {}
 LIBC = ctypes.CDLL(None, use_errno=True)
 PTRACE_SEIZE, MAP_NORESERVE = 0x4206, 0x4000
 OPEN_FILES = 8192
+CLONE, CLONE_NEWUSER = {"x86_64": 56, "aarch64": 220}, 0x10000000
 AGENT = os.getppid()
 
 
@@ -75,9 +78,11 @@ def connect_tcp() -> None:
 
 
 def send_udp() -> None:
-    """Sends a datagram."""
+    """Sends datagrams to a server of this machine; where there is none, the second one fails."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        sender.sendto(b"x", ("127.0.0.1", 9))
+        sender.connect(("127.0.0.1", TARGETS["udp"]))
+        sender.send(b"x")
+        sender.send(b"x")
 
 
 def connect_socket_file() -> None:
@@ -109,8 +114,9 @@ def read_agent_environment() -> None:
 
 
 def list_processes() -> None:
-    """Lists the owner's programs."""
-    list(Path("/proc").iterdir())
+    """Finds one of the owner's programs."""
+    if Path(f"/proc/{TARGETS['program']}") not in list(Path("/proc").iterdir()):
+        raise FileNotFoundError(TARGETS["program"])
 
 
 def read_secret() -> None:
@@ -153,12 +159,22 @@ def take_open_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
 
 
+def enter_namespaces() -> None:
+    """Becomes the administrator of namespaces of its own."""
+    child = LIBC.syscall(CLONE[platform.machine()], CLONE_NEWUSER | signal.SIGCHLD, 0, 0, 0, 0)
+    if child == 0:
+        os._exit(0)
+    if child < 0:
+        raise OSError(ctypes.get_errno(), "clone")
+    os.waitpid(child, 0)
+
+
 ATTACKS = (
     read_home, list_home, write_home, open_home_to_all, empty_home, read_bus_identity,
     change_weights, write_temporary, connect_tcp, send_udp, connect_socket_file,
     connect_abstract_socket, trace_agent, read_agent_memory, read_agent_environment,
     list_processes, read_secret, signal_agent, limit_agent, fork, take_memory, take_shared_memory,
-    take_open_files,
+    take_open_files, enter_namespaces,
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import asyncio
 import sys
 from pathlib import Path
 
+from entraide.bubblewrap import find_bubblewrap_problem
 from entraide.process_sandbox import find_sandbox_problem, landlock_version
 from entraide_node.config import Attach, LlamaCpp, NodeConfig
 from entraide_node.doctor import node_checks
@@ -16,6 +17,7 @@ from entraide_node.engine_config import MlxLm, OwnerEngine, Vllm
 from entraide_node.engines.attached_engine import AttachConfig, AttachedEngine
 from entraide_node.engines.base import EngineProblem
 from entraide_node.engines.environments import default_root, python_of
+from entraide_node.engines.factory import VLLM, available_kinds
 from entraide_node.engines.retention import PromptRetention
 from entraide_node.models.model_files import DEMO, ModelFile, find_model
 from entraide_node.update_command import find_update_command
@@ -42,15 +44,20 @@ async def check_engine(engine: OwnerEngine, folder: Path) -> Check:
 
 
 def check_sandbox(config: NodeConfig) -> Check:
-    """Checks whether the engines run in a sandbox."""
+    """Checks whether the engines run in a sandbox; vLLM needs bubblewrap too. Blocks."""
     problem = find_sandbox_problem()
     if problem == "landlock":
         return warning("sandbox", problem)
     if problem:
         return passed("sandbox", problem)
-    engines = [engine for engine in config.owner_engines if isinstance(engine, LlamaCpp | MlxLm)]
+    engines = [engine for engine in config.owner_engines if not isinstance(engine, Attach)]
     if not config.models.sandbox or not all(engine.sandbox for engine in engines):
         return warning("sandbox", "off")
+    if any(isinstance(engine, Vllm) and engine.ray for engine in engines):
+        return warning("sandbox", "ray")
+    may_run_vllm = VLLM in available_kinds(default_root())
+    if may_run_vllm and (problem := find_bubblewrap_problem()):
+        return warning("sandbox", problem)
     return passed("sandbox", version=landlock_version())
 
 

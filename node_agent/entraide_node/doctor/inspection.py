@@ -70,7 +70,7 @@ async def inspect_node(folder: Path, *, listen_s: float = LISTEN_S) -> tuple[Che
         *_check_disks(folder, service_commands.weights_folder(config)),
         _check_memory(weights_bytes, running=status is not None),
         *[await check_engine(engine, folder) for engine in config.owner_engines],
-        check_sandbox(config),
+        await asyncio.to_thread(check_sandbox, config),
         *models,
         await _check_meter(config, status),
         _check_terms(folder, status),

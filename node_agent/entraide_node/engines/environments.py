@@ -234,7 +234,8 @@ def _install_steps(folder: Path, pins: Path, uv: str | None) -> list[tuple[str, 
         ("making", [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)]),
         ("installing", [
             uv, "pip", "install", "--quiet", "--no-deps", "--no-build", "--python", python,
-            "--requirement", str(pins), *_pip_options(),
+            # As pip does: an engine in its sandbox could not store what it compiles.
+            "--compile-bytecode", "--requirement", str(pins), *_pip_options(),
         ]),
     ]  # fmt: skip
 

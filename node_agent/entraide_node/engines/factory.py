@@ -59,7 +59,7 @@ def make_engine(
         pipeline_parallel: vLLM only: groups of cards that share the layers.
         ray: vLLM only: whether the cards belong to a Ray cluster.
         stall_timeout_s: see ``engine_client``.
-        sandbox: whether llama.cpp or mlx-lm runs in a sandbox, where the machine has one.
+        sandbox: whether it runs in a sandbox, where the machine has one.
         arguments: added to the command of mlx-lm or vLLM.
     """
     log_path = folder / "engine.log"
@@ -91,7 +91,7 @@ def make_engine(
         context_tokens=context_tokens, python=python, version=version, cpu=on_cpu,
         threads=threads, tool_parser=tool_parser, tensor_parallel=tensor_parallel,
         pipeline_parallel=pipeline_parallel, ray=ray, log_path=log_path,
-        stall_timeout_s=stall_timeout_s, arguments=arguments,
+        stall_timeout_s=stall_timeout_s, arguments=arguments, sandbox=sandbox,
     ))  # fmt: skip
 
 

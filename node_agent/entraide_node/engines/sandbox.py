@@ -4,25 +4,31 @@ Input: the kind of an engine, and whether its owner lets it have a sandbox. Outp
 ``entraide.process_sandbox`` makes on this machine, and the weakest of several.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from entraide.bubblewrap import find_bubblewrap_problem
 from entraide.process_sandbox import find_sandbox_problem
 from entraide.types import Sandbox
 
-SANDBOXED_KINDS = ("llama.cpp", "mlx-lm")
+# What closes in the engines of a kind; vLLM's processes talk over the loopback.
+_SANDBOXES: Mapping[str, Sandbox] = {
+    "llama.cpp": Sandbox.LANDLOCK, "mlx-lm": Sandbox.LANDLOCK, "vllm": Sandbox.BUBBLEWRAP,
+}  # fmt: skip
 AGENT_PACKAGE = Path(__file__).parents[1]  # has the programs that run engines
 
 
 def kind_sandbox(kind: str, *, wanted: bool) -> Sandbox:
-    """Returns what closes in the engines of a kind on this machine.
+    """Returns what closes in the engines of a kind on this machine. Blocks at its first call.
 
     Args:
         kind: name of the engine.
         wanted: whether its owner lets it have a sandbox.
     """
-    has_sandbox = wanted and kind in SANDBOXED_KINDS and not find_sandbox_problem()
-    return Sandbox.LANDLOCK if has_sandbox else Sandbox.NONE
+    sandbox = _SANDBOXES.get(kind, Sandbox.NONE) if wanted else Sandbox.NONE
+    if find_sandbox_problem() or (sandbox is Sandbox.BUBBLEWRAP and find_bubblewrap_problem()):
+        return Sandbox.NONE
+    return sandbox
 
 
 def weakest_sandbox(sandboxes: Iterable[Sandbox]) -> Sandbox:

@@ -16,6 +16,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from entraide.models import DIMENSIONS, REPETITION_PENALTY, STOP_TOKEN_IDS, THINKING_BUDGET
+from entraide.process_sandbox import SandboxNeeds
 from entraide.resuming import RESUME
 from entraide_node.engines.base import EMBEDDING_FEATURES, EngineFacts
 from entraide_node.engines.llamacpp import default_threads
@@ -64,6 +65,8 @@ class VllmConfig(Struct, frozen=True, kw_only=True):
         tool_parser: vLLM's parser of the model's tool calls; "" for the known one, "none" for none.
         log_path: its log file; None for none.
         arguments: further arguments of the command.
+        sandbox: whether it runs in a sandbox where the machine has one; never with Ray, whose
+            cluster is outside.
         first_event_timeout_s, stall_timeout_s: see ``engine_client``.
         ready_timeout_s: time to load; 0 for a time that depends on the size.
     """
@@ -84,6 +87,7 @@ class VllmConfig(Struct, frozen=True, kw_only=True):
     tool_parser: str = ""
     log_path: Path | None = None
     arguments: tuple[str, ...] = ()
+    sandbox: bool = True
     first_event_timeout_s: float = 300.0
     stall_timeout_s: float = 60.0
     ready_timeout_s: float = 0.0
@@ -127,10 +131,22 @@ def make_vllm(
         first_event_timeout_s=config.first_event_timeout_s,
         stall_timeout_s=config.stall_timeout_s,
         weights=config.weights,
+        sandbox=_sandbox_needs(config) if config.sandbox and not config.ray else None,
     )
     return make_supervised_engine(
         program, ready_timeout_s=config.ready_timeout_s, ready_base_s=READY_BASE_S, clock=clock
     )
+
+
+def _sandbox_needs(config: VllmConfig) -> SandboxNeeds:
+    """Its weights, which may be links into another folder, its environment and named files."""
+    weights = (config.weights, *(path.resolve() for path in config.weights.glob("*")))
+    values = (argument.rpartition("=")[2] for argument in config.arguments)
+    named = (Path(value) for value in values if value.startswith("/"))
+    return SandboxNeeds(
+        read=(*weights, *named), environment_root=config.python.parent.parent, writes_files=True,
+        processes=True, cards=not config.cpu, own_network=True,
+    )  # fmt: skip
 
 
 def _template_of(config: VllmConfig) -> str:

@@ -102,9 +102,10 @@ def _build_server_engine(
         folder=folder / f"engine-{number}",
         root=default_root(),
         arguments=owner_engine.args,
+        sandbox=owner_engine.sandbox,
     )
     if isinstance(owner_engine, MlxLm):
-        return make_configured(sandbox=owner_engine.sandbox)
+        return make_configured()
     return make_configured(
         threads=owner_engine.threads,
         cpu=owner_engine.cpu,

@@ -2362,6 +2362,21 @@ error-config_refused = The configuration cannot be used: { $path }: { $fault ->
         [none] a value is unusable
        *[other] { $key } is unusable
     } ({ $detail }). Compare the file with the reference of the configuration.
+    [needs_tls] { $key } is “{ $value }”, which other machines reach: write [tls] with a certificate, or listen on 127.0.0.1.
+    [no_origin] { $key } has “{ $value }”: write an origin such as https://chat.example.org, without a path.
+    [no_network] { $key } has “{ $value }”: write an address such as 192.0.2.7, or a network such as 192.0.2.0/24.
+    [above_0] { $key } is { $value }: write a number above 0, of at most { $high }.
+    [number_range] { $key } is { $value }: write a number from { $low } to { $high }.
+    [no_mail_address] { $key } is “{ $value }”: write an e-mail address.
+    [readable_letters] { $key }: anybody on the way to { $value } could read the letters. Write starttls or tls.
+    [user_and_password] { $key } is missing: a mail server wants both user and password_file, or neither.
+    [no_https] { $key } is “{ $value }”: write an address that begins with https://.
+    [empty] { $key } is empty: write its value.
+    [unreadable] { $key }: { $value } cannot be read as text. Check its path, your rights, and that it is UTF-8.
+    [no_zone] { $key } is “{ $value }”: write a zone such as CA-QC, or unknown.
+    [no_zones] { $key }: write 1 to { $high } zones such as CA-QC.
+    [no_gateway_name] { $key } is “{ $value }”: write a name of lower-case letters, digits and hyphens.
+    [gateway_kept] { $key } is “{ $value }”, as kept_gateway is: write another name.
     [negative] { $key } is { $value }: write 0 or more.
     [below_1] { $key } is { $value }: write 1 or more.
     [entries] { $key }: at most { $value } entries are possible.
@@ -4333,11 +4348,19 @@ doctor-engine-public-unshown = The server that you run could not be shown to kee
 doctor-engine-environment = { $engine } is not installed.
     .remedy = entraide node engine install { $engine }
 doctor-sandbox = sandbox
-doctor-sandbox-ok = llama.cpp and mlx-lm run in a sandbox (Landlock { $version }): they read their weights and nothing of yours, and open no connection. vLLM and your own servers run without one.
+doctor-sandbox-ok = The engines that the agent starts run in a sandbox (Landlock { $version }; vLLM needs bubblewrap, too): they read their weights and nothing of yours, and reach no network. Your own servers run without one.
 doctor-sandbox-system = On this system, engines run without a sandbox: only Linux has one.
 doctor-sandbox-processor = On this processor, engines run without a sandbox: there is one for x86-64 and ARM64.
 doctor-sandbox-landlock = Engines run without a sandbox, with all rights of this account: the kernel has no Landlock, or a container forbids it.
     .remedy = Take a Linux kernel from 5.13 on whose list of security modules has "landlock" (/sys/kernel/security/lsm), or a container that allows its three system calls. Until then, let the machine load only weights that you trust.
+doctor-sandbox-absent = vLLM runs without a sandbox, with all rights of this account: the program bubblewrap (bwrap) is not installed. The other engines have theirs.
+    .remedy = Install bubblewrap with the system's own program for packages (sudo apt install bubblewrap, sudo dnf install bubblewrap), and start the agent again.
+doctor-sandbox-apparmor = vLLM runs without a sandbox, with all rights of this account: AppArmor denies user namespaces to bubblewrap, as Ubuntu does from 24.04 on. The other engines have theirs.
+    .remedy = An administrator gives bubblewrap AppArmor's profile: sudo apt install apparmor-profiles, sudo ln -s /usr/share/apparmor/extra-profiles/bwrap-userns-restrict /etc/apparmor.d/, sudo systemctl reload apparmor. Then start the agent again.
+doctor-sandbox-namespaces = vLLM runs without a sandbox, with all rights of this account: the kernel or a container denies user namespaces to bubblewrap, or bubblewrap is too old. The other engines have theirs.
+    .remedy = Try it: bwrap --unshare-user --unshare-net --ro-bind / / true. The sysctls user.max_user_namespaces and kernel.unprivileged_userns_clone must not be 0, and a container must allow namespaces. Then start the agent again.
+doctor-sandbox-ray = vLLM runs without a sandbox, with all rights of this account: with Ray it talks to the site's other machines.
+    .remedy = Let this engine load only weights that you trust, or serve the model on one machine (ray = false).
 doctor-sandbox-off = An engine of yours runs without a sandbox: sandbox = false is in node.toml.
     .remedy = Remove the line, and start the agent again.
 doctor-model = model

@@ -2363,6 +2363,21 @@ error-config_refused = La configuration est inutilisable : { $path } : { $faul
         [none] une valeur y est inutilisable
        *[other] { $key } est inutilisable
     } ({ $detail }). Comparez le fichier à la référence de la configuration.
+    [needs_tls] { $key } vaut « { $value } », que d’autres machines atteignent : écrivez [tls] avec un certificat, ou écoutez sur 127.0.0.1.
+    [no_origin] { $key } contient « { $value } » : écrivez une origine comme https://clavardage.exemple.org, sans chemin.
+    [no_network] { $key } contient « { $value } » : écrivez une adresse comme 192.0.2.7, ou un réseau comme 192.0.2.0/24.
+    [above_0] { $key } vaut { $value } : écrivez un nombre supérieur à 0, d’au plus { $high }.
+    [number_range] { $key } vaut { $value } : écrivez un nombre de { $low } à { $high }.
+    [no_mail_address] { $key } vaut « { $value } » : écrivez une adresse courriel.
+    [readable_letters] { $key } : quiconque se trouve sur le chemin vers { $value } pourrait lire les lettres. Écrivez starttls ou tls.
+    [user_and_password] { $key } manque : un serveur de courriel demande user et password_file, ou aucun des deux.
+    [no_https] { $key } vaut « { $value } » : écrivez une adresse qui commence par https://.
+    [empty] { $key } est vide : écrivez sa valeur.
+    [unreadable] { $key } : { $value } ne peut être lu comme du texte. Vérifiez son chemin, vos droits et que le fichier est en UTF-8.
+    [no_zone] { $key } vaut « { $value } » : écrivez une zone comme CA-QC, ou unknown.
+    [no_zones] { $key } : écrivez de 1 à { $high } zones comme CA-QC.
+    [no_gateway_name] { $key } vaut « { $value } » : écrivez un nom fait de minuscules, de chiffres et de traits d’union.
+    [gateway_kept] { $key } vaut « { $value } », comme kept_gateway : écrivez un autre nom.
     [negative] { $key } vaut { $value } : écrivez 0 ou plus.
     [below_1] { $key } vaut { $value } : écrivez 1 ou plus.
     [entries] { $key } : il peut y avoir { $value } entrées au plus.
@@ -4343,11 +4358,19 @@ doctor-engine-public-unshown = Rien n’a montré que le serveur que vous faites
 doctor-engine-environment = { $engine } n’est pas installé.
     .remedy = entraide node engine install { $engine }
 doctor-sandbox = bac à sable
-doctor-sandbox-ok = llama.cpp et mlx-lm tournent dans un bac à sable (Landlock { $version }) : ils lisent leurs poids et rien qui soit à vous, et n’ouvrent aucune connexion. vLLM et vos propres serveurs tournent sans.
+doctor-sandbox-ok = Les moteurs que l’agent démarre tournent dans un bac à sable (Landlock { $version } ; vLLM a aussi besoin de bubblewrap) : ils lisent leurs poids et rien qui soit à vous, et n’atteignent aucun réseau. Vos propres serveurs tournent sans.
 doctor-sandbox-system = Sur ce système, les moteurs tournent sans bac à sable : seul Linux en a un.
 doctor-sandbox-processor = Sur ce processeur, les moteurs tournent sans bac à sable : il y en a un pour x86-64 et ARM64.
 doctor-sandbox-landlock = Les moteurs tournent sans bac à sable, avec tous les droits de ce compte : le noyau n’a pas Landlock, ou un conteneur l’interdit.
     .remedy = Prenez un noyau Linux 5.13 ou plus récent dont la liste de modules de sécurité contient « landlock » (/sys/kernel/security/lsm), ou un conteneur qui permet ses trois appels système. D’ici là, ne laissez la machine charger que des poids auxquels vous vous fiez.
+doctor-sandbox-absent = vLLM tourne sans bac à sable, avec tous les droits de ce compte : le programme bubblewrap (bwrap) n’est pas installé. Les autres moteurs ont le leur.
+    .remedy = Installez bubblewrap avec le gestionnaire de paquets du système (sudo apt install bubblewrap, sudo dnf install bubblewrap), puis redémarrez l’agent.
+doctor-sandbox-apparmor = vLLM tourne sans bac à sable, avec tous les droits de ce compte : AppArmor refuse les espaces de noms d’utilisateur à bubblewrap, comme le fait Ubuntu depuis la version 24.04. Les autres moteurs ont le leur.
+    .remedy = Une administratrice ou un administrateur donne à bubblewrap le profil d’AppArmor : sudo apt install apparmor-profiles, sudo ln -s /usr/share/apparmor/extra-profiles/bwrap-userns-restrict /etc/apparmor.d/, sudo systemctl reload apparmor. Redémarrez ensuite l’agent.
+doctor-sandbox-namespaces = vLLM tourne sans bac à sable, avec tous les droits de ce compte : le noyau ou un conteneur refuse les espaces de noms d’utilisateur à bubblewrap, ou bubblewrap est trop ancien. Les autres moteurs ont le leur.
+    .remedy = Essayez : bwrap --unshare-user --unshare-net --ro-bind / / true. Les réglages user.max_user_namespaces et kernel.unprivileged_userns_clone ne doivent pas être à 0, et un conteneur doit permettre les espaces de noms. Redémarrez ensuite l’agent.
+doctor-sandbox-ray = vLLM tourne sans bac à sable, avec tous les droits de ce compte : avec Ray, il communique avec les autres machines du site.
+    .remedy = Ne laissez ce moteur charger que des poids auxquels vous vous fiez, ou servez le modèle sur une seule machine (ray = false).
 doctor-sandbox-off = Un de vos moteurs tourne sans bac à sable : sandbox = false se trouve dans node.toml.
     .remedy = Retirez la ligne, puis redémarrez l’agent.
 doctor-model = modèle
