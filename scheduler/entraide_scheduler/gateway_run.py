@@ -27,10 +27,12 @@ from entraide_scheduler.certificates import ServerCertificates
 from entraide_scheduler.config import (
     GatewayConfig,
     config_error,
+    find_lang_fault,
     find_server_fault,
     find_signin_fault,
     read_pool_place,
     read_toml,
+    value_fault,
 )
 from entraide_scheduler.control.server import GrpcServer
 from entraide_scheduler.gateway import Gateway, PoolEndpoints, Settings
@@ -58,15 +60,17 @@ def load_gateway_config(path: Path) -> GatewayConfig:
     try:
         checked(config.gateway)
     except ValueError as problem:
-        raise config_error(path, str(problem)) from problem
+        fault = value_fault("gateway", config.gateway, "no_gateway_name")
+        raise config_error(path, fault, detail=str(problem)) from problem
     if config.gateway == config.kept_gateway:
-        raise config_error(path, "gateway must differ from kept_gateway")
-    if config.lang not in i18n.LANGUAGES:
-        raise config_error(path, "lang must be fr or en")
-    if fault := find_server_fault(config.http, config.grpc, config.tls):
-        raise config_error(path, fault)
-    if config.place is not None and config.place.fault:
-        raise config_error(path, config.place.fault_sentence)
+        raise config_error(path, value_fault("gateway", config.gateway, "gateway_kept"))
+    wrong = (
+        find_lang_fault(config.lang)
+        or find_server_fault(config.http, config.grpc, config.tls)
+        or (config.place.form_fault if config.place is not None else None)
+    )
+    if wrong is not None:
+        raise config_error(path, wrong)
     config_dir = path.absolute().parent
     absolute: dict[str, Any] = {
         "dir": str(config_dir / config.dir),
@@ -76,8 +80,8 @@ def load_gateway_config(path: Path) -> GatewayConfig:
     if config.nats.ca_file:
         ca_file = str(config_dir / config.nats.ca_file)
         absolute["nats"] = msgspec.structs.replace(config.nats, ca_file=ca_file)
-    if fault := find_signin_fault(absolute["smtp"], absolute["oidc"]):
-        raise config_error(path, fault)
+    if wrong := find_signin_fault(absolute["smtp"], absolute["oidc"]):
+        raise config_error(path, wrong)
     return msgspec.structs.replace(config, **absolute)
 
 

@@ -135,8 +135,8 @@ def test_the_doctor_says_who_does_not_answer(tmp_path: Path, settings: dict[str,
             assert report(each, lang).remedy
 
 
-@pytest.mark.parametrize("table", ["smtp", "oidc"])
-def test_a_wrong_setting_is_refused_with_its_table(tmp_path: Path, table: str) -> None:
+@pytest.mark.parametrize(("table", "key"), [("smtp", "security"), ("oidc", "issuer")])
+def test_a_wrong_setting_is_refused_with_its_key(tmp_path: Path, table: str, key: str) -> None:
     """A letter that would be readable on its way, and a provider without HTTPS."""
     wrong: dict[str, Any] = {
         "smtp": SmtpConfig("mail.example.coop", "parc@example.coop", security="none"),
@@ -146,4 +146,5 @@ def test_a_wrong_setting_is_refused_with_its_table(tmp_path: Path, table: str) -
     with pytest.raises(EntraideError) as refused:
         create_pool(tmp_path / "pool", config)
 
-    assert ("pool_config_refused", table) == (refused.value.code, refused.value.values["key"])
+    named = refused.value.values["key"]
+    assert ("config_refused", f"{table}.{key}") == (refused.value.code, named)

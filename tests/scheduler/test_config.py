@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from entraide import i18n
 from entraide.errors import PoolError
 from entraide.types import Basis
 from entraide_scheduler.books import period_end
@@ -83,7 +84,11 @@ def test_config_that_is_wrong_is_refused_with_the_place_named(
 
     assert "config_refused" == refused.value.code
     assert str(path) == refused.value.values["path"]
-    assert named in str(refused.value.values["detail"])
+    assert named in str(refused.value.values)
+    said = i18n.error("config_refused", "fr", refused.value.values)
+    assert "⟨" not in said
+    assert named.removeprefix("$.").replace("line ", "ligne ") in said
+    assert str(refused.value.values["detail"]) not in said
 
 
 @pytest.mark.parametrize(

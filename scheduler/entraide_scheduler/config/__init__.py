@@ -22,6 +22,7 @@ from entraide_scheduler.config.config import (
     SchedulerConfig,
     TlsConfig,
     config_error,
+    find_lang_fault,
     find_server_fault,
     load_config,
     load_first_policy,
@@ -63,6 +64,7 @@ from entraide_scheduler.config.signin_config import (
     find_signin_fault,
     is_trusted_url,
 )
+from entraide_scheduler.config.value_faults import value_fault
 
 __all__ = [
     "AHEAD_MAX_BYTES",
@@ -105,6 +107,7 @@ __all__ = [
     "TlsConfig",
     "WebhookConfig",
     "config_error",
+    "find_lang_fault",
     "find_server_fault",
     "find_signin_fault",
     "is_trusted_url",
@@ -114,4 +117,5 @@ __all__ = [
     "read_pool_place",
     "read_secret",
     "read_toml",
+    "value_fault",
 ]

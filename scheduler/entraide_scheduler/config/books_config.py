@@ -4,7 +4,6 @@ from msgspec import Struct
 
 # An idempotency key is forgotten when its month is closed: not within a day.
 GRACE_DAYS_MIN, GRACE_DAYS_MAX = 1.0, 366.0
-GRACE_DAYS_RANGE = f"{GRACE_DAYS_MIN:.0f} to {GRACE_DAYS_MAX:.0f}"
 
 
 class BooksConfig(Struct, frozen=True, forbid_unknown_fields=True):

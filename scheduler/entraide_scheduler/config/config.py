@@ -4,6 +4,7 @@ The config may contain the policy's first version (``[[coops]]``, or a ``policy_
 only if the store contains no policy; the members make the later versions.
 """
 
+import math
 import re
 import tomllib
 from ipaddress import ip_network
@@ -17,11 +18,13 @@ from msgspec import Struct, ValidationError
 from entraide.decoding import decode_toml
 from entraide.errors import PoolError
 from entraide.form_faults import FormFault, find_form_fault
+from entraide.i18n import LANGUAGES
 from entraide.wire.nats import requires_tls
-from entraide_scheduler.config.books_config import GRACE_DAYS_RANGE, BooksConfig
+from entraide_scheduler.config.books_config import GRACE_DAYS_MAX, GRACE_DAYS_MIN, BooksConfig
 from entraide_scheduler.config.http_limits import HttpLimits
 from entraide_scheduler.config.place_config import ZONE, PlaceConfig
 from entraide_scheduler.config.signin_config import OidcConfig, SmtpConfig, find_signin_fault
+from entraide_scheduler.config.value_faults import choice_fault, range_fault, value_fault
 from entraide_scheduler.core.policy import CoopTerms, Policy, PolicyFault
 from entraide_scheduler.policy_versions.documents import find_all_faults, read_file
 from entraide_scheduler.store.journal import Retention
@@ -84,18 +87,15 @@ class HttpConfig(Struct, frozen=True, forbid_unknown_fields=True):
     cors_origins: tuple[str, ...] = ()
 
     @property
-    def fault(self) -> str:
-        """Description of the first invalid value, or ""."""
+    def fault(self) -> FormFault | None:
+        """The first invalid value; None without one."""
         for origin in self.cors_origins:
             if not is_origin(origin):
-                example = "https://chat.example.org"
-                return f"[http] cors_origins: {origin} is no origin such as {example}"
-        try:
-            for name in self.trusted_proxies:
-                ip_network(name)
-        except ValueError as problem:
-            return f"[http] trusted_proxies: {problem}"
-        return f"[http.limits] {self.limits.fault}" if self.limits.fault else ""
+                return value_fault("http.cors_origins", origin, "no_origin")
+        for name in self.trusted_proxies:
+            if not _is_network(name):
+                return value_fault("http.trusted_proxies", name, "no_network")
+        return self.limits.fault
 
 
 def is_origin(text: str) -> bool:
@@ -315,34 +315,51 @@ def load_config(path: Path) -> SchedulerConfig:
     """
     config = read_toml(path, SchedulerConfig)
     config = _with_absolute_paths(config, path.absolute().parent)
-    if server_fault := find_server_fault(config.http, config.grpc, config.tls):
-        raise config_error(path, server_fault)
-    if signin_fault := find_signin_fault(config.smtp, config.oidc):
-        raise config_error(path, signin_fault)
-    if config.place.fault:
-        raise config_error(path, config.place.fault_sentence)
-    if config.journal.keep_days < 0.0 or config.journal.events_max < 0:
-        raise config_error(path, "[journal] keep_days and events_max must not be negative")
-    if config.books.fault:
-        raise config_error(path, f"[books] {config.books.fault} must be {GRACE_DAYS_RANGE}")
-    if config.grid.electricity_maps is not None:
-        maps_fault = _electricity_maps_fault(config.grid.electricity_maps)
-        if maps_fault:
-            raise config_error(path, f"[grid.electricity_maps] {maps_fault}")
-    if config.lang not in ("fr", "en"):
-        raise config_error(path, "lang must be fr or en")
+    if config_fault := _find_fault(config):
+        raise config_error(path, config_fault)
     for fault in find_all_faults(load_first_policy(config)):
         raise _policy_error(path, fault)
     return config
 
 
-def find_server_fault(http: HttpConfig, grpc: ListenConfig, tls: TlsConfig) -> str:
-    """Returns what is wrong with the settings of the HTTP and gRPC servers, or ""."""
+def _find_fault(config: SchedulerConfig) -> FormFault | None:
+    """The first invalid value of a scheduler's settings; None without one."""
+    maps, journal, books = config.grid.electricity_maps, config.journal, config.books
+    if journal.keep_days < 0.0:
+        return value_fault("journal.keep_days", journal.keep_days, "negative")
+    if journal.events_max < 0:
+        return value_fault("journal.events_max", journal.events_max, "negative")
+    if books.fault:
+        return range_fault(f"books.{books.fault}", books.grace_days, GRACE_DAYS_MIN, GRACE_DAYS_MAX)
+    return (
+        find_server_fault(config.http, config.grpc, config.tls)
+        or find_signin_fault(config.smtp, config.oidc)
+        or config.place.form_fault
+        or (_electricity_maps_fault(maps) if maps is not None else None)
+        or find_lang_fault(config.lang)
+    )
+
+
+def find_lang_fault(lang: str) -> FormFault | None:
+    """Returns what is wrong with the setting of the language; None if it is right."""
+    return None if lang in LANGUAGES else choice_fault("lang", lang, LANGUAGES)
+
+
+def find_server_fault(http: HttpConfig, grpc: ListenConfig, tls: TlsConfig) -> FormFault | None:
+    """Returns what is wrong with the settings of the HTTP and gRPC servers; None if nothing is."""
     if requires_tls(grpc.host) and not tls.is_set:
-        return f"{grpc.host} is reachable from other machines: [tls] is needed"
+        return value_fault("grpc.host", grpc.host, "needs_tls")
     if requires_tls(http.host) and (http.plain or not (tls.is_set or http.cert_file)):
-        return f"{http.host} is reachable from other machines: [tls] is needed"
+        return value_fault("http.host", http.host, "needs_tls")
     return http.fault
+
+
+def _is_network(name: str) -> bool:
+    try:
+        ip_network(name)
+    except ValueError:
+        return False
+    return True
 
 
 def read_toml(path: Path, struct_type: type[T]) -> T:
@@ -356,12 +373,12 @@ def read_toml(path: Path, struct_type: type[T]) -> T:
         with path.open("rb") as file:
             raw = file.read(CONFIG_BYTES_MAX + 1)
         if len(raw) > CONFIG_BYTES_MAX:
-            raise config_error(path, "too large", FormFault((), "too_large"))
+            raise config_error(path, FormFault((), "too_large"))
         document = decode_toml(raw.decode())
         return msgspec.convert(document, struct_type)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as problem:
         fault = find_form_fault(problem, document, struct_type)
-        raise config_error(path, str(problem), fault) from problem
+        raise config_error(path, fault, detail=str(problem)) from problem
 
 
 class _PoolFile(Struct, frozen=True):
@@ -398,17 +415,20 @@ def load_first_policy(config: SchedulerConfig) -> Policy:
     return document.policy
 
 
-def _electricity_maps_fault(maps: ElectricityMapsConfig) -> str:
+def _electricity_maps_fault(maps: ElectricityMapsConfig) -> FormFault | None:
+    table = "grid.electricity_maps"
     if not 0 < len(maps.zones) <= ZONES_MAX or not all(
         re.fullmatch(ZONE, zone) for zone in maps.zones
     ):
-        return f"zones must be 1 to {ZONES_MAX} names such as CA-QC"
+        return FormFault((table, "zones"), "no_zones", {"high": ZONES_MAX})
     parts = urlsplit(maps.url)
     if parts.scheme != "https" and requires_tls(parts.hostname or ""):
-        return "url must begin with https://: each request carries the token"
-    if not maps.every_s >= INTERVAL_MIN_S or not 1 <= maps.horizon_h <= HORIZON_MAX_H:
-        return f"every_s must be {INTERVAL_MIN_S:g} or more, horizon_h from 1 to {HORIZON_MAX_H}"
-    return ""
+        return value_fault(f"{table}.url", maps.url, "no_https")
+    if not maps.every_s >= INTERVAL_MIN_S:
+        return range_fault(f"{table}.every_s", maps.every_s, INTERVAL_MIN_S, math.inf)
+    if not 1 <= maps.horizon_h <= HORIZON_MAX_H:
+        return range_fault(f"{table}.horizon_h", maps.horizon_h, 1, HORIZON_MAX_H)
+    return None
 
 
 def _with_absolute_paths(config: SchedulerConfig, config_dir: Path) -> SchedulerConfig:
@@ -463,8 +483,14 @@ def _policy_error(path: Path, fault: PolicyFault) -> PoolError:
     )
 
 
-def config_error(path: Path, detail: str, fault: FormFault | None = None) -> PoolError:
-    """Returns the error of an invalid config file; without a fault, the detail is its sentence."""
-    values: dict[str, str | int | float] = {"path": str(path), "detail": detail}
-    values |= fault.sentence_values if fault is not None else {}
+def config_error(path: Path, fault: FormFault, *, detail: str = "") -> PoolError:
+    """Returns the error of an invalid config file.
+
+    Args:
+        path: of the file.
+        fault: of one of its values, or of its form.
+        detail: words of the error that found it, for the log.
+    """
+    detail = detail or f"{fault.key}: {fault.fault}"
+    values = {"path": str(path), "detail": detail} | fault.sentence_values
     return PoolError("config_refused", f"{path}: {detail}", values=values)

@@ -6,6 +6,8 @@ The reasons are in ``docs/reference/security.md``.
 
 from msgspec import Struct
 
+from entraide.form_faults import FormFault
+
 HEAD_MAX_BYTES = 32 * 1024
 HEADERS_MAX = 100
 BODY_MAX_BYTES = 4 * 1024 * 1024
@@ -21,6 +23,7 @@ AHEAD_MAX_BYTES = 64 * 1024
 PIPELINED_MAX = 64
 DISCARDED_MAX_BYTES = 64 * 1024 * 1024
 LINGER_S = 2.0
+LIMIT_MAX = 1_000_000  # of each setting
 KEY_GRACE_S = 1.0  # in which a new connection may show a key
 YOUNG_FACTOR = 4  # times ``connections_without_key_per_address``, for connections younger than that
 
@@ -67,9 +70,11 @@ class HttpLimits(Struct, frozen=True, forbid_unknown_fields=True):
     wrong_key_delay_s: float = 1.0
 
     @property
-    def fault(self) -> str:
-        """Description of the first invalid number, or ""."""
+    def fault(self) -> FormFault | None:
+        """The first invalid number; None without one."""
         for name in self.__struct_fields__:
-            if not 0 < getattr(self, name) <= 1_000_000:
-                return f"{name} must be above 0 and at most 1,000,000"
-        return ""
+            value = getattr(self, name)
+            if not 0 < value <= LIMIT_MAX:
+                shown: dict[str, str | int | float] = {"value": f"{value:g}", "high": LIMIT_MAX}
+                return FormFault(("http", "limits", name), "above_0", shown)
+        return None

@@ -4,8 +4,10 @@ import re
 
 from msgspec import Struct
 
+from entraide.form_faults import FormFault
 from entraide.shared_fields import make_copier
 from entraide.types import UNKNOWN, Control, ServerPlace
+from entraide_scheduler.config.value_faults import choice_fault, value_fault
 
 ZONE = r"[A-Z0-9][A-Z0-9-]{1,31}"
 CONTROLS = (*filter(None, Control), UNKNOWN)
@@ -42,13 +44,13 @@ class PlaceConfig(Struct, frozen=True, forbid_unknown_fields=True):
         return "" if self.controlled_by in CONTROLS else "controlled_by"
 
     @property
-    def fault_sentence(self) -> str:
-        """Description of the first invalid value, or ""."""
-        forms = {
-            "zone": f"a zone such as CA-QC, or {UNKNOWN}",
-            "controlled_by": ", ".join(CONTROLS),
-        }
-        return f"[place] {self.fault} must be {forms[self.fault]}" if self.fault else ""
+    def form_fault(self) -> FormFault | None:
+        """The same with its value, as a fault of the file's form; None without one."""
+        if self.fault == "zone":
+            return value_fault("place.zone", self.zone, "no_zone")
+        if self.fault:
+            return choice_fault(f"place.{self.fault}", self.controlled_by, CONTROLS)
+        return None
 
 
 _place = make_copier(PlaceConfig, ServerPlace)

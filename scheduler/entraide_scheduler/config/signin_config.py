@@ -6,6 +6,9 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct, field, structs
 
+from entraide.form_faults import FormFault
+from entraide_scheduler.config.value_faults import value_fault
+
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 PORT_MAX = 65_535
 
@@ -31,22 +34,25 @@ class SmtpConfig(Struct, frozen=True, forbid_unknown_fields=True):
     ca_file: str = ""
 
     @property
-    def files(self) -> tuple[str, ...]:
-        """Paths of the files that the settings name; "" for one that they do not."""
-        return self.password_file, self.ca_file
+    def files(self) -> dict[str, str]:
+        """Paths of the files by the key that names them; "" for one that is not named."""
+        return {"smtp.password_file": self.password_file, "smtp.ca_file": self.ca_file}
 
     @property
-    def fault(self) -> str:
-        """Description of the first invalid value, or ""."""
-        if not self.host or not 0 < self.port <= PORT_MAX:
-            return "[smtp] host and port must name a mail server"
+    def fault(self) -> FormFault | None:
+        """The first invalid value; None without one."""
+        if not self.host:
+            return value_fault("smtp.host", self.host, "no_host")
+        if not 0 < self.port <= PORT_MAX:
+            return value_fault("smtp.port", self.port, "port_range")
         if "@" not in self.sender:
-            return f"[smtp] from: {self.sender!r} is no e-mail address"
+            return value_fault("smtp.from", self.sender, "no_mail_address")
         if self.security == "none" and self.host not in LOOPBACK:
-            return f"[smtp] security: a letter to {self.host} would be readable on its way"
+            return value_fault("smtp.security", self.host, "readable_letters")
         if bool(self.user) != bool(self.password_file):
-            return "[smtp] user and password_file go together"
-        return ""
+            missing = "password_file" if self.user else "user"
+            return FormFault(("smtp", missing), "user_and_password")
+        return None
 
     def with_absolute_paths(self, folder: Path) -> "SmtpConfig":
         """Returns the settings with paths that were relative to a folder."""
@@ -74,16 +80,16 @@ class OidcConfig(Struct, frozen=True, forbid_unknown_fields=True):
     name: str = "OpenID Connect"
 
     @property
-    def files(self) -> tuple[str, ...]:
-        """Path of the file that the settings name, or ""."""
-        return (self.client_secret_file,)
+    def files(self) -> dict[str, str]:
+        """Path of the file by the key that names it; "" if none is named."""
+        return {"oidc.client_secret_file": self.client_secret_file}
 
     @property
-    def fault(self) -> str:
-        """Description of the first invalid value, or ""."""
+    def fault(self) -> FormFault | None:
+        """The first invalid value; None without one."""
         if not is_trusted_url(self.issuer):
-            return f"[oidc] issuer: {self.issuer!r} is no https address"
-        return "" if self.client_id else "[oidc] client_id is empty"
+            return value_fault("oidc.issuer", self.issuer, "no_https")
+        return None if self.client_id else FormFault(("oidc", "client_id"), "empty")
 
     def with_absolute_paths(self, folder: Path) -> "OidcConfig":
         """Returns the settings with a path that was relative to a folder."""
@@ -106,18 +112,26 @@ def is_trusted_url(url: str) -> bool:
     return parts.scheme == "http" and parts.hostname in LOOPBACK
 
 
-def find_signin_fault(smtp: SmtpConfig | None, oidc: OidcConfig | None) -> str:
-    """Returns what is wrong with the settings, or a file of theirs that cannot be read, or ""."""
+def find_signin_fault(smtp: SmtpConfig | None, oidc: OidcConfig | None) -> FormFault | None:
+    """Returns what is wrong with the settings, or a file of theirs that cannot be read.
+
+    The value of such a fault is the file's path; None if nothing is wrong.
+    """
     for config in (smtp, oidc):
         if config is None:
             continue
         if config.fault:
             return config.fault
-        for path in filter(None, config.files):
-            try:
-                Path(path).read_text("utf-8")
-            except OSError as problem:
-                return f"{path}: {problem.strerror or problem}"
-            except UnicodeDecodeError:  # whose text would show a part of a secret
-                return f"{path}: not UTF-8"
-    return ""
+        for key, path in config.files.items():
+            if path and not _is_text(Path(path)):
+                return FormFault(tuple(key.split(".")), "unreadable", {"value": path})
+    return None
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a file can be read; the errors' words could show a part of a secret."""
+    try:
+        path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+    return True

@@ -30,6 +30,7 @@ from entraide_scheduler.config import (
     SchedulerConfig,
     SmtpConfig,
     TlsConfig,
+    config_error,
     read_toml,
 )
 from entraide_scheduler.nats.config import LOOPBACK, NatsSettings
@@ -206,8 +207,12 @@ def check_config(config: PoolConfig, path: Path) -> None:
     """Checks the values of a configuration.
 
     Raises:
-        PoolError: ``pool_config_refused``, with the key, the value and the fault.
+        PoolError: ``pool_config_refused`` or, for what ``scheduler.toml`` has too,
+            ``config_refused``, with the key, the value and the fault.
     """
+    for table in (_http(config), config.smtp, config.oidc):
+        if table is not None and table.fault is not None:
+            raise config_error(path, table.fault)
     for key, value, fault in _faults(config):
         raise PoolError(
             "pool_config_refused",
@@ -233,9 +238,6 @@ def _faults(config: PoolConfig) -> list[tuple[str, str, str]]:
         ("tls.proxy", "cert_file", "proxy_and_file", tls.proxy and bool(tls.cert_file)),
         ("http.host", http.host, "proxy_host", tls.proxy and requires_tls(http.host)),
         ("http.public", http.public, "public", not _is_public(http.public)),
-        ("http", _http(config).fault, "http", bool(_http(config).fault)),
-        *((table, each.fault, table, bool(each.fault))
-          for table, each in (("smtp", config.smtp), ("oidc", config.oidc)) if each is not None),
         ("journal", str(config.journal.keep_days), "negative",
          config.journal.keep_days < 0.0 or config.journal.events_max < 0),
         ("books.grace_days", str(config.books.grace_days), "grace_days", bool(config.books.fault)),

@@ -17,8 +17,9 @@ TIMEOUT_S = 5.0
 
 def check_signin(state: Path, config: PoolConfig) -> list[Finding]:
     """Checks what the configuration names: nothing, the mail server, the provider, or both."""
-    detail = find_signin_fault(config.smtp, config.oidc)
-    if detail:
+    fault = find_signin_fault(config.smtp, config.oidc)
+    if fault is not None:
+        detail = str(fault.values.get("value", fault.key))
         return [finding("signin-unreadable", detail=detail, path=str(state))]
     return asyncio.run(_ask_both(str(state), config))
 
