@@ -67,8 +67,8 @@ def bubblewrap_command(
 
 def _find_program() -> str | None:
     """The system's program; one in a folder of the search path that is not absolute is not it."""
-    found = shutil.which(PROGRAM)
-    return found if found is not None and Path(found).is_absolute() else None
+    program = shutil.which(PROGRAM)
+    return program if program is not None and Path(program).is_absolute() else None
 
 
 def _can_run(command: tuple[str, ...]) -> bool:

@@ -225,9 +225,9 @@ def test_the_doctor_says_why_vllm_has_no_sandbox(
     assert ("sandbox", Level.WARN, problem) == (check.name, check.level, check.code)
     assert Sandbox.NONE is kind_sandbox("vllm", wanted=True)
     for lang in ("fr", "en"):
-        told = report_check(check, lang)
-        assert told.mend
-        assert "⟨" not in told.sentence + told.mend
+        words = report_check(check, lang)
+        assert words.mend
+        assert "⟨" not in words.sentence + words.mend
 
 
 def test_a_kernel_that_denies_user_namespaces() -> None:

@@ -5,7 +5,7 @@ Input: TOML. Output: frozen structs; an unknown key is refused.
 ``config`` has the processes' settings, ``books_config`` when months are closed, ``place_config``
 where they stand, ``http_limits`` the
 limits of the HTTP server, ``signin_config`` mail and identity provider, ``notify_config`` who is
-told of findings.
+told of findings; ``value_faults`` names a value that is wrong.
 """
 
 from entraide_scheduler.config.books_config import BooksConfig

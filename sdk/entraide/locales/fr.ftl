@@ -2365,7 +2365,7 @@ error-config_refused = La configuration est inutilisable : { $path } : { $faul
     } ({ $detail }). Comparez le fichier à la référence de la configuration.
     [needs_tls] { $key } vaut « { $value } », que d’autres machines atteignent : écrivez [tls] avec un certificat, ou écoutez sur 127.0.0.1.
     [no_origin] { $key } contient « { $value } » : écrivez une origine comme https://clavardage.exemple.org, sans chemin.
-    [no_network] { $key } contient « { $value } » : écrivez une adresse comme 192.0.2.7, ou un réseau comme 192.0.2.0/24.
+    [no_network] { $key } contient « { $value } » : écrivez une adresse comme 192.0.2.7, ou un bloc d’adresses comme 192.0.2.0/24.
     [above_0] { $key } vaut { $value } : écrivez un nombre supérieur à 0, d’au plus { $high }.
     [number_range] { $key } vaut { $value } : écrivez un nombre de { $low } à { $high }.
     [no_mail_address] { $key } vaut « { $value } » : écrivez une adresse courriel.
@@ -4358,7 +4358,7 @@ doctor-engine-public-unshown = Rien n’a montré que le serveur que vous faites
 doctor-engine-environment = { $engine } n’est pas installé.
     .remedy = entraide node engine install { $engine }
 doctor-sandbox = bac à sable
-doctor-sandbox-ok = Les moteurs que l’agent démarre tournent dans un bac à sable (Landlock { $version } ; vLLM a aussi besoin de bubblewrap) : ils lisent leurs poids et rien qui soit à vous, et n’atteignent aucun réseau. Vos propres serveurs tournent sans.
+doctor-sandbox-ok = Les moteurs que l’agent démarre tournent dans un bac à sable (Landlock { $version } ; vLLM a aussi besoin de bubblewrap) : ils lisent leurs poids et rien qui soit à vous, et n’ouvrent aucune connexion vers l’extérieur. Vos propres serveurs tournent sans.
 doctor-sandbox-system = Sur ce système, les moteurs tournent sans bac à sable : seul Linux en a un.
 doctor-sandbox-processor = Sur ce processeur, les moteurs tournent sans bac à sable : il y en a un pour x86-64 et ARM64.
 doctor-sandbox-landlock = Les moteurs tournent sans bac à sable, avec tous les droits de ce compte : le noyau n’a pas Landlock, ou un conteneur l’interdit.
