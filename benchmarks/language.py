@@ -34,6 +34,7 @@ from entraide_scheduler.gateway.jobs import (
     FactsBuilder,
     LanguageDetector,
     Options,
+    Partitions,
     TokenEstimator,
     language_detector,
 )
@@ -202,7 +203,8 @@ def measure_cost(detector: LanguageDetector) -> Iterable[Cost]:
     """Yields the time of a detection, and its ratio to the rest of reading the request."""
     builder = FactsBuilder(
         gateway="main", kept_gateway="main", place=UNKNOWN_PLACE, secret=bytes(32),
-        token_estimator=TokenEstimator(), language_detector=detector,
+        token_estimator=TokenEstimator(), partitions=Partitions(bytes(32)),
+        language_detector=detector,
     )  # fmt: skip
     sentence = "Résume ce texte en trois phrases et donne les chiffres principaux. "
     for text, chars in (("a question", 65), ("a letter", 600), ("a document", 20_000)):

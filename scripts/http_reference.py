@@ -25,7 +25,7 @@ from entraide_scheduler.gateway.openapi.schemas import (
 from entraide_scheduler.gateway.openapi.texts import find_summary, find_text
 from entraide_scheduler.gateway.refusals import pattern_bounds, schema_bounds, strict_json
 from entraide_scheduler.gateway.refusals.refusals import PARAMS
-from entraide_scheduler.gateway.requests import IGNORED, MESSAGES, NEUTRAL, REQUESTS
+from entraide_scheduler.gateway.requests import IGNORED, MESSAGES, NEUTRAL, REQUESTS, SEPARATING
 from entraide_scheduler.gateway.requests.endpoints import REPLACEMENTS, RESPONSES
 from entraide_scheduler.gateway.routes import PATHS
 
@@ -156,6 +156,9 @@ class Page:
         honoured = kind.__struct_fields__
         lines = [f"\n## POST {path}\n\n### {self.heading('HONOURED', path)}\n\n"]
         lines.append(self.request_rows(kind.__name__, honoured))
+        if SEPARATING[path]:
+            names = ", ".join(f"`{name}`" for name in sorted(SEPARATING[path]))
+            lines.append(f"\n### {self.heading('SEPARATING', path)}\n\n{names}.\n")
         ignored = ", ".join(f"`{name}`" for name in sorted(IGNORED[path]))
         lines.append(f"\n### {self.heading('IGNORED', path)}\n\n{ignored}.\n")
         if NEUTRAL[path]:

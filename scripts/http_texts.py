@@ -15,12 +15,14 @@ serves the same as OpenAPI 3.1 at `/openapi.json`, without a key; types made fro
 of the sections below.
 
 Point any OpenAI client at `http://HOST:PORT/v1` with a key of the pool. The fields of a request
-are in four groups. *Honoured*: checked against its limit, and passed to the engine. *Ignored*: has
-no effect, with any value. *One value*: accepted only with the value that the pool uses anyway.
-*Refused*: every other top-level field of a request, unless it is null, with a 400, its name in
-`param` and a sentence that says what to write instead. The engine's request contains only the
-honoured fields. Over gRPC a field has the same limit and is in `extra`; the Python client takes it
-as a keyword argument.
+are in five groups. *Honoured*: checked against its limit, and passed to the engine. *Separating*:
+keeps prompts apart; what an engine has kept of a prompt is used again only for requests of the same
+person or key with the same value. *Ignored*: has no effect, with any value. *One value*: accepted
+only with the value that the pool uses anyway. *Refused*: every other top-level field of a request,
+unless it is null, with a 400, its name in `param` and a sentence that says what to write instead;
+so is an engine's own field of its cache, such as `cache_salt`. The engine's request contains only
+the honoured fields. Over gRPC a field has the same limit and is in `extra`; the Python client takes
+it as a keyword argument.
 """,
     """\
 # HTTP
@@ -30,16 +32,19 @@ English](http.md). Un parc sert la même chose, en OpenAPI 3.1, à `/openapi.jso
 types qu’on en tire portent les noms des sections ci-dessous.
 
 Dirigez n’importe quel client d’OpenAI vers `http://HÔTE:PORT/v1`, avec une clé du parc. Les champs
-d’une requête forment quatre groupes. *Pris en compte* : comparé à sa limite, puis transmis au
-moteur. *Ignoré* : sans effet, quelle que soit sa valeur. *Valeur unique* : accepté avec la seule
-valeur que le parc applique de toute façon. *Refusé* : tout autre champ au premier niveau d’une
-requête, sauf s’il est null ; c’est alors une erreur 400, avec son nom dans `param` et une phrase
-qui dit quoi écrire à la place. La requête au moteur ne contient que les champs pris en compte. Par
-gRPC, un champ a la même limite et se trouve dans `extra` ; le client Python le prend comme
-argument nommé.
+d’une requête forment cinq groupes. *Pris en compte* : comparé à sa limite, puis transmis au
+moteur. *Séparateur* : sépare les requêtes ; ce qu’un moteur a gardé d’une requête ne resservira
+qu’à celles de la même personne ou clé qui ont la même valeur. *Ignoré* : sans effet, quelle que
+soit sa valeur. *Valeur unique* : accepté avec la seule valeur que le parc applique de toute façon.
+*Refusé* : tout autre champ au premier niveau d’une requête, sauf s’il est null ; c’est alors une
+erreur 400, avec son nom dans `param` et une phrase qui dit quoi écrire à la place ; il en est de
+même d’un champ par lequel un moteur règle son propre cache, comme `cache_salt`. La requête au
+moteur ne contient que les champs pris en compte. Par gRPC, un champ a la même limite et se trouve
+dans `extra` ; le client Python le prend comme argument nommé.
 """,
 )
 HONOURED = ("Honoured by `{path}`", "Pris en compte par `{path}`")
+SEPARATING = ("Separating at `{path}`", "Séparateurs à `{path}`")
 IGNORED = ("Ignored by `{path}`", "Ignorés par `{path}`")
 ONE_VALUE = (
     "\n### One value at `{path}`\n\n| field | value |\n|---|---|\n",

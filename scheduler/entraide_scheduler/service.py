@@ -216,15 +216,11 @@ class Service:
             on_answer=self._add_answer, on_waiting=self._add_waiting,
         )  # fmt: skip
         gateway = self._make_gateway(
-            driver,
-            scheduler,
-            store=store,
-            publisher=publisher,
-            bus=bus,
-            signer=signer,
+            driver, scheduler, store=store, publisher=publisher, bus=bus, signer=signer,
             weights=make_weight_server(self._config, self.home, passes, catalogue),
             node_statements=self._make_node_statements(passes, store, registry),
-        )
+            list_node_keys=registry.list_approved_keys,
+        )  # fmt: skip
         router.attach(self._config.gateway, gateway)
         unrecorded_keys = UnrecordedKeys(registry, self._make_key_revoker(identity))
         self._cleanup.push_async_callback(unrecorded_keys.stop)
@@ -346,6 +342,7 @@ class Service:
         signer: ReceiptSigner,
         weights: WeightServer,
         node_statements: NodeStatements,
+        list_node_keys: Callable[[], Iterable[str]],
     ) -> Gateway:
         config = self._config
         process = make_process_collectors(bus, publisher, store, self._certificates)
@@ -370,6 +367,7 @@ class Service:
             health=driver.health,
             weights=weights,
             node_statements=node_statements,
+            list_node_keys=list_node_keys,
             planner=scheduler,
             tls=self._certificates.http.context if self._certificates.http else None,
             collectors=(

@@ -15,7 +15,13 @@ from tests.scheduler.test_clients import RECORDED
 
 from entraide import i18n
 from entraide.types import UNKNOWN_PLACE, JobKind
-from entraide_scheduler.gateway.jobs import Caller, FactsBuilder, TokenEstimator, options
+from entraide_scheduler.gateway.jobs import (
+    Caller,
+    FactsBuilder,
+    Partitions,
+    TokenEstimator,
+    options,
+)
 from entraide_scheduler.gateway.refusals import (
     ErrorReply,
     Refused,
@@ -58,6 +64,7 @@ MAKER = FactsBuilder(
     place=UNKNOWN_PLACE,
     secret=bytes(32),
     token_estimator=TokenEstimator(),
+    partitions=Partitions(bytes(32)),
 )
 CALLER = Caller("key-1", "alpha", "main")
 

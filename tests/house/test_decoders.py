@@ -109,6 +109,7 @@ OURS = {
     "entraide_scheduler.gateway.answers.answer_json:add_explanation": STORE,
     "entraide_scheduler.gateway.signin.oidc:OidcProvider._open_state": "what this pool sealed",
     "entraide_scheduler.gateway.signin.oidc:_decode": TYPED,
+    "entraide_scheduler.gateway.jobs.prefix_digests:_number": "a digest that was made here",
     "entraide_scheduler.gateway.batches.feeder:BatchFeeder._request_lines": STORE,
     "entraide_scheduler.gateway.batches.feeder:BatchFeeder._validate": STORE,
     "entraide_scheduler.gateway.batches.outcome:read_expected": STORE,

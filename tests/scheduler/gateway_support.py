@@ -114,12 +114,16 @@ class RecordingNodeChannel:
     def __init__(self) -> None:
         self.runs: asyncio.Queue[tuple[str, m.StartRun]] = asyncio.Queue()
         self.cancels: asyncio.Queue[tuple[str, m.CancelRun]] = asyncio.Queue()
+        self.forgotten: list[tuple[str, bytes]] = []  # node and owner
 
     def run(self, key: str, message: m.StartRun) -> None:
         self.runs.put_nowait((name_in(key), message))
 
     def cancel(self, key: str, message: m.CancelRun) -> None:
         self.cancels.put_nowait((name_in(key), message))
+
+    def forget(self, key: str, message: m.ForgetPartition) -> None:
+        self.forgotten.append((name_in(key), message.owner))
 
 
 class LocalOutbound:
@@ -307,6 +311,7 @@ async def open_pool(
         signer=SIGNER,
         settings=settings,
         status=lambda: build_pool_status(driver),
+        list_node_keys=lambda: [key_of(node_card.node) for node_card in joined],
     )
     outside.sink = gateway
     await driver.start("main")

@@ -113,6 +113,7 @@ class ScriptedNode:
         self.protocol = m.PROTOCOL
         self.control_messages: list[Any] = []
         self.runs: list[m.StartRun] = []
+        self.forgotten: list[bytes] = []  # owners whose prompts it is to erase
 
     async def listen(self) -> None:
         """Subscribes, and records control messages and runs."""
@@ -124,6 +125,8 @@ class ScriptedNode:
             order = codec.node_in.decode(message.data)
             if isinstance(order, m.StartRun):
                 self.runs.append(order)
+            elif isinstance(order, m.ForgetPartition):
+                self.forgotten.append(order.owner)
 
         await self.connection.subscribe(subjects.node_ctl_down(self.key), cb=on_control_message)
         await self.connection.subscribe(subjects.node_in(self.key), cb=on_run)

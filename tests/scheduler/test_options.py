@@ -80,6 +80,7 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "task": ("summarise", lambda facts: facts.task == "summarise"),
     "language": ("en", lambda facts: facts.language == "en"),
     "openness": ("open-tooling", lambda facts: facts.openness == "open-tooling"),
+    "prefix": ("off", lambda facts: facts.prefix_keys == ()),
     "idempotency": (
         "une-fois",
         lambda facts: facts.idempotency and "fois" not in facts.idempotency,
@@ -182,10 +183,10 @@ async def test_each_door_gives_the_same_facts(
         facts, explanation = await send(pool, address, door, name)
         facts = structs.replace(facts, idempotency="a hash" if facts.idempotency else "")
         stated = [getattr(facts, field) for field in FACTS]
-        by_door[door] = (*stated, in_an_hour(facts), bool(explanation))
+        by_door[door] = (*stated, bool(facts.prefix_keys), in_an_hour(facts), bool(explanation))
         await pool.store.committed()
     plain, _ = await answered(pool, read(pool, ask(), {}))
-    unstated = (*[getattr(plain, field) for field in FACTS], False, False)
+    unstated = (*[getattr(plain, field) for field in FACTS], True, False, False)
 
     assert {next(iter(by_door.values()))} == set(by_door.values())
     assert 1 == sum(a != b for a, b in zip(by_door["header"], unstated, strict=True))

@@ -18,6 +18,7 @@ from entraide_scheduler.gateway.jobs import (
     FactsBuilder,
     LanguageDetector,
     Options,
+    Partitions,
     Submission,
     TokenEstimator,
     kept_jobs,
@@ -52,7 +53,8 @@ def facts_of(
     """The facts of a request to ``auto``, in a pool of a language."""
     builder = FactsBuilder(
         gateway="main", kept_gateway="main", place=UNKNOWN_PLACE, secret=bytes(32),
-        token_estimator=TokenEstimator(), language=language, language_detector=detector,
+        token_estimator=TokenEstimator(), partitions=Partitions(bytes(32)), language=language,
+        language_detector=detector,
     )  # fmt: skip
     parsed = openai.parse_request(path, json.dumps({"model": "auto", **body}).encode())
     return builder.build_facts(parsed, Caller("key-1", "alpha", "main"), Options(), JobKind.LIVE)

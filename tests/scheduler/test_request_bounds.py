@@ -11,7 +11,13 @@ from tests.core.builders import facts
 from entraide import i18n
 from entraide.types import UNKNOWN_PLACE, JobKind, ServerPlace
 from entraide.wire import messages as m
-from entraide_scheduler.gateway.jobs import Caller, FactsBuilder, TokenEstimator, options
+from entraide_scheduler.gateway.jobs import (
+    Caller,
+    FactsBuilder,
+    Partitions,
+    TokenEstimator,
+    options,
+)
 from entraide_scheduler.gateway.refusals import ErrorReply, refusals
 from entraide_scheduler.gateway.requests import openai
 from entraide_scheduler.gateways import LocalSchedulerAdapter
@@ -126,6 +132,7 @@ def test_our_gateway_never_estimates_more_than_its_bound(prompt: Any) -> None:
         place=UNKNOWN_PLACE,
         secret=bytes(32),
         token_estimator=TokenEstimator(),
+        partitions=Partitions(bytes(32)),
     )
     body = json.dumps({"model": "m", "prompt": prompt}).encode()
     ask = openai.parse_request(openai.COMPLETION, body)

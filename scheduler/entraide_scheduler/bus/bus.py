@@ -67,6 +67,10 @@ class NatsNodeChannel:
         """Stops a run on a node."""
         self._publisher.publish(subjects.node_in(key), codec.encode(message))
 
+    def forget(self, key: str, message: m.ForgetPartition) -> None:
+        """Has a node erase what its engines read for one sender."""
+        self._publisher.publish(subjects.node_in(key), codec.encode(message))
+
 
 async def subscribe_answers(
     connection: BusConnection, gateway: str, sink: GatewaySink

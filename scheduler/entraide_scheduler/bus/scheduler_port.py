@@ -17,6 +17,7 @@ from entraide.wire.messages import (
     CancelRun,
     EnrolmentReply,
     ExplanationReply,
+    ForgetPartition,
     GatewayDown,
     LeaseExceeded,
     NodeOut,
@@ -113,10 +114,13 @@ class BatchPlanner(Protocol):
 
 
 class NodeChannel(Protocol):
-    """Sends a gateway's runs and cancellations to nodes, by their public keys."""
+    """Sends a gateway's messages to nodes, by their public keys."""
 
     def run(self, key: str, message: StartRun) -> None:
         """Sends a run to a node."""
 
     def cancel(self, key: str, message: CancelRun) -> None:
         """Stops a run on a node."""
+
+    def forget(self, key: str, message: ForgetPartition) -> None:
+        """Has a node erase what its engines read for one sender."""

@@ -11,7 +11,7 @@ import hmac
 import socket
 import ssl
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -33,7 +33,6 @@ from entraide.wire.messages import (
     SigninEnded,
 )
 from entraide_scheduler.bus import BatchPlanner, NodeChannel, SchedulerPort
-from entraide_scheduler.config import HttpConfig
 from entraide_scheduler.driver import Health
 from entraide_scheduler.gateway.admin import SigninParts
 from entraide_scheduler.gateway.api import CoopRoutes, PoolApi, StatementRenderer
@@ -52,6 +51,8 @@ from entraide_scheduler.gateway.jobs import (
     FactsBuilder,
     KeptJobs,
     Metrics,
+    PartitionErasure,
+    Partitions,
     ReceiptSigner,
     ReconnectableStreams,
     RepeatableAnswers,
@@ -62,15 +63,17 @@ from entraide_scheduler.gateway.jobs import (
     TokenEstimator,
 )
 from entraide_scheduler.gateway.machines import (
-    InstallServer,
-    InstallSource,
     NodeStatements,
     WeightServer,
 )
 from entraide_scheduler.gateway.pages import Pages, PoolEndpoints, StatusSource
 from entraide_scheduler.gateway.routes import Routes
 from entraide_scheduler.gateway.rpc import PoolService
-from entraide_scheduler.gateway.settings import Settings
+from entraide_scheduler.gateway.settings import (
+    Settings,
+    has_public_certificate,
+    make_installer,
+)
 from entraide_scheduler.gateway.signin import (
     Authenticator,
     CookiePolicy,
@@ -110,6 +113,7 @@ class Gateway:
         health: Health | None = None,
         weights: WeightServer | None = None,
         node_statements: NodeStatements | None = None,
+        list_node_keys: Callable[[], Iterable[str]] | None = None,
         planner: BatchPlanner | None = None,
         link: SchedulerLink | None = None,
         tls: ssl.SSLContext | None = None,
@@ -128,6 +132,8 @@ class Gateway:
             health: health of the scheduler in the same process, or None.
             weights: serves pinned weights to nodes, or None.
             node_statements: tells nodes what they gave, or None.
+            list_node_keys: returns the public keys of the approved nodes, in the gateway that tells
+                them whose prompts to erase, or None.
             planner: is told of the batches' lines in the gateway that runs them, or None.
             link: to the scheduler, if it is in another process: then it is watched.
             tls: TLS context of the HTTP server, or None.
@@ -140,6 +146,8 @@ class Gateway:
         self._authenticator = Authenticator(store)
         self.metrics = Metrics(collectors)
         token_estimator = TokenEstimator()
+        partitions = self._partitions = Partitions(sealing_key)
+        self._erasure = PartitionErasure(partitions, nodes, list_node_keys, time.time)
         self._running_jobs = self._make_running_jobs(nodes, signer, token_estimator)
         self._runs_kept_jobs = settings.kept_gateway in ("", scheduler.gateway)
         sealer = Sealer(sealing_key)
@@ -218,6 +226,7 @@ class Gateway:
             nodes=nodes,
             signer=signer,
             token_estimator=token_estimator,
+            partitions=self._partitions,
             counters=self.metrics,
         )
 
@@ -230,6 +239,7 @@ class Gateway:
             place=self._settings.place,
             secret=hmac.digest(sealing_key, b"entraide/veil", "sha256"),
             token_estimator=token_estimator,
+            partitions=self._partitions,
             language=self._settings.lang,
         )
 
@@ -278,11 +288,11 @@ class Gateway:
             metrics=self.metrics,
             pool_weights=pool_weights,
             node_statements=node_statements,
-            installer=_make_installer(self._settings),
+            installer=make_installer(self._settings),
             enrol=self._scheduler.enrol,
             cors=CorsPolicy(self._settings.http.cors_origins),
             lang=self._settings.lang,
-            common_headers=HTTPS_ONLY if _has_public_certificate(self._settings.http) else (),
+            common_headers=HTTPS_ONLY if has_public_certificate(self._settings.http) else (),
         )
         pool_service = PoolService(
             self._api,
@@ -375,6 +385,7 @@ class Gateway:
             self._pool_events.end_revoked(message)
             self._running_jobs.end_revoked(message)
             self._repeats.end_revoked(message)
+            self._erasure.end_revoked(message)
         elif isinstance(message, JobsWaiting):
             self._running_jobs.on_waits(message)
         else:
@@ -480,19 +491,3 @@ class Gateway:
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         self._background.append(asyncio.get_running_loop().create_task(work))
-
-
-def _has_public_certificate(http: HttpConfig) -> bool:
-    return bool(http.public and (http.plain or http.cert_file))
-
-
-def _make_installer(settings: Settings) -> InstallServer:
-    http = settings.http
-    return InstallServer(
-        InstallSource(
-            pool=settings.pool,
-            url=http.public.rstrip("/"),
-            is_public=_has_public_certificate(http),
-            folder=settings.mirror,
-        )
-    )

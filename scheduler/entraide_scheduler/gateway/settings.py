@@ -7,7 +7,7 @@ from msgspec import Struct
 from entraide import i18n
 from entraide.types import UNKNOWN_PLACE, ServerPlace
 from entraide_scheduler.config import HttpConfig, OidcConfig, SmtpConfig
-from entraide_scheduler.gateway.machines import FOLDER
+from entraide_scheduler.gateway.machines import FOLDER, InstallServer, InstallSource
 
 
 class Settings(Struct, frozen=True):
@@ -37,3 +37,21 @@ class Settings(Struct, frozen=True):
     timezone: str = "America/Toronto"
     smtp: SmtpConfig | None = None
     oidc: OidcConfig | None = None
+
+
+def has_public_certificate(http: HttpConfig) -> bool:
+    """Whether browsers reach the gateway by HTTPS, with a certificate that they know."""
+    return bool(http.public and (http.plain or http.cert_file))
+
+
+def make_installer(settings: Settings) -> InstallServer:
+    """Returns what serves the programs that members install."""
+    http = settings.http
+    return InstallServer(
+        InstallSource(
+            pool=settings.pool,
+            url=http.public.rstrip("/"),
+            is_public=has_public_certificate(http),
+            folder=settings.mirror,
+        )
+    )

@@ -259,7 +259,12 @@ class LocalSchedulerAdapter:
         self._driver.feed(e.BatchStated(*e.UNNUMBERED, facts=facts, lines=lines))
 
     def _without_text(self, facts: RequestFacts) -> RequestFacts:
-        """Returns facts for the journal: a model's name that nobody gave is a client's text."""
+        """Returns facts for the journal: a model's name that nobody gave is a client's text.
+
+        The journal has no digests of a prompt either.
+        """
+        if facts.prefix_keys:
+            facts = msgspec.structs.replace(facts, prefix_keys=())
         if self._driver.core.knows_model(facts.model):
             return facts
         return msgspec.structs.replace(facts, model=UNKNOWN_MODEL)

@@ -92,6 +92,10 @@ class NodeRegistry:
         """Returns all records, sorted by name."""
         return tuple(self._rows[node] for node in sorted(self._rows))
 
+    def list_approved_keys(self) -> list[str]:
+        """Returns the public keys of the approved nodes."""
+        return [row.public_key for row in self.list_nodes() if row.approval == APPROVED]
+
     async def put(self, row: NodeRow) -> None:
         """Adds or replaces a record, in memory at once and on disk on return."""
         self._keep(row)

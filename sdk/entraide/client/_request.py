@@ -52,7 +52,8 @@ class NoticeOptions(TypedDict, total=False):
 class RequestOptions(NoticeOptions, total=False):
     """Options of a request; the pool's defaults apply to omitted options and to None.
 
-    An empty data class, jurisdiction, control or openness is refused: it would restrict nothing.
+    An empty data class, jurisdiction, control, openness or prefix is refused: it would restrict
+    nothing.
 
     Any other field of an OpenAI request may be given as a keyword and is sent unchanged; the usual
     ones are declared here for type checkers.
@@ -84,6 +85,8 @@ class RequestOptions(NoticeOptions, total=False):
         language: language of the question, ``fr`` or ``en``, for the same choice.
         openness: class that the model must reach by the Model Openness Framework: ``open-model``,
             ``open-tooling`` or ``open-science``.
+        prefix: ``off`` so that the engine keeps nothing of the prompt and uses nothing that it has
+            kept.
     """
 
     job_class: str
@@ -105,6 +108,7 @@ class RequestOptions(NoticeOptions, total=False):
     task: str
     language: str
     openness: str | None
+    prefix: str | None
     temperature: float
     top_p: float
     seed: int
@@ -135,11 +139,12 @@ _JOB_OPTIONS = frozenset(
         "task",
         "language",
         "openness",
+        "prefix",
     }
 )
 
 
-RESTRICTIONS = ("data_class", "jurisdiction", "controlled_by", "openness")
+RESTRICTIONS = ("data_class", "jurisdiction", "controlled_by", "openness", "prefix")
 
 
 def build_request(

@@ -64,6 +64,7 @@ class JobOptions(_message.Message):
     TASK_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
     OPENNESS_FIELD_NUMBER: _builtins.int
+    PREFIX_FIELD_NUMBER: _builtins.int
     job_class: _builtins.str
     data_class: _builtins.str
     jurisdiction: _builtins.str
@@ -96,6 +97,8 @@ class JobOptions(_message.Message):
     """Class of openness that the model must reach, by the Model Openness Framework: open-model,
     open-tooling or open-science; empty for what the policy requires.
     """
+    prefix: _builtins.str
+    """"off": an engine keeps nothing of the prompt, and uses nothing that it has kept; else empty."""
     def __init__(
         self,
         *,
@@ -115,10 +118,11 @@ class JobOptions(_message.Message):
         task: _builtins.str = ...,
         language: _builtins.str = ...,
         openness: _builtins.str = ...,
+        prefix: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["controlled_by", b"controlled_by", "data_class", b"data_class", "deadline_s", b"deadline_s", "explain", b"explain", "idempotency_key", b"idempotency_key", "job_class", b"job_class", "jurisdiction", b"jurisdiction", "language", b"language", "max_gco2e", b"max_gco2e", "max_wait_s", b"max_wait_s", "openness", b"openness", "reconnect_s", b"reconnect_s", "resume_events", b"resume_events", "session", b"session", "task", b"task", "waiting_events", b"waiting_events"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["controlled_by", b"controlled_by", "data_class", b"data_class", "deadline_s", b"deadline_s", "explain", b"explain", "idempotency_key", b"idempotency_key", "job_class", b"job_class", "jurisdiction", b"jurisdiction", "language", b"language", "max_gco2e", b"max_gco2e", "max_wait_s", b"max_wait_s", "openness", b"openness", "prefix", b"prefix", "reconnect_s", b"reconnect_s", "resume_events", b"resume_events", "session", b"session", "task", b"task", "waiting_events", b"waiting_events"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

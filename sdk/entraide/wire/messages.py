@@ -321,7 +321,8 @@ class JobPlaced(Message, frozen=True, tag="placed"):
 
     ``peak_w`` bounds the energy on the receipt; ``quotas`` has what is left to the job's sender;
     ``earlier`` has the runs of which the client may have a part of the answer, oldest first, if
-    the node can continue it.
+    the node can continue it. ``prefix_keep_s`` is how long the node may keep what its engine reads,
+    seconds; 0 where it must keep nothing and use nothing that it has kept.
     """
 
     job: str
@@ -332,6 +333,7 @@ class JobPlaced(Message, frozen=True, tag="placed"):
     peak_w: float = 0.0
     quotas: tuple[QuotaLeft, ...] = ()
     earlier: tuple[EarlierRun, ...] = ()
+    prefix_keep_s: float = 0.0
 
 
 class JobRefused(Message, frozen=True, tag="refused"):

@@ -16,7 +16,7 @@ PARTS_MAX = 1_024  # parts of answers in one message
 BEAT_RUNS_MAX = 1_024  # runs in one heartbeat; a node reports the progress of others by itself
 PARTITION_BYTES = 32  # of a run's partition; the first ``OWNER_BYTES`` are the same for its sender
 OWNER_BYTES = 16
-PREFIX_KEEP_S_MAX = 86_400.0
+PREFIX_KEEP_S_MAX = 86_400.0  # time for which a node keeps what an engine read, seconds
 RESUMED_MAX = 2**40  # largest number in ``Resume``; larger ones are no figures of an answer
 LEFT = "left"  # reason of the goodbye of a node that leaves the pool
 

@@ -41,6 +41,7 @@ from entraide_scheduler.gateway.jobs import (
     Caller,
     FactsBuilder,
     Options,
+    Partitions,
     TokenEstimator,
     options_from_headers,
     run_limits,
@@ -85,6 +86,7 @@ MAKER = FactsBuilder(
     place=UNKNOWN_PLACE,
     secret=bytes(32),
     token_estimator=TokenEstimator(),
+    partitions=Partitions(bytes(32)),
 )
 
 
@@ -365,7 +367,7 @@ CASES: dict[str, Case] = {
         f"POST {path}": Case(
             read_request(path), json_like(*bodies(path)), (Refused,),
             ("entraide_scheduler.gateway.refusals.strict_json:",
-             "entraide_scheduler.gateway.requests.openai:parse_request",
+             "entraide_scheduler.gateway.requests.openai:_parse_fields",
              "entraide_scheduler.gateway.refusals.field_faults:convert"),
         )
         for path in PATHS

@@ -69,6 +69,7 @@ def options_of(fields: PoolFields) -> Options:
         task=fields.task or "",
         language=fields.language or "",
         openness=fields.openness or "",
+        prefix=fields.prefix or "",
         names=MappingProxyType({"keep_s": "keep_s", "idempotency": "idempotency", **names}),
     )
 

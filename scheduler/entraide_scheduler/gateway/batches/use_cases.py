@@ -300,6 +300,7 @@ def _common_fields(options: Options) -> PoolFields:
             "task",
             "language",
             "openness",
+            "prefix",
         )
     }
     return PoolFields(max_gco2e=options.max_gco2e, **words)

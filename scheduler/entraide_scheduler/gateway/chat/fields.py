@@ -210,6 +210,7 @@ class PoolFields(Struct, frozen=True, forbid_unknown_fields=True):
     task: Task | None = None
     language: Literal["fr", "en"] | None = None
     openness: Literal["open-model", "open-tooling", "open-science"] | None = None
+    prefix: Literal["off"] | None = None
 
 
 class Sampling(Struct, frozen=True, kw_only=True, omit_defaults=True):

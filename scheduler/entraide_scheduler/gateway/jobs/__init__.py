@@ -4,7 +4,8 @@ Input: parsed requests, messages of scheduler and nodes. Output: submissions, ru
 answers.
 
 ``options`` are the pool's own options, ``facts_builder`` makes the facts for the core, with
-``token_estimator`` and ``language_detector``.
+``token_estimator`` and ``language_detector``; ``partitions`` and ``prefix_digests`` are the keyed
+digests by which a prompt's beginning is read once, and ``partition_erasure`` has it erased.
 ``running_jobs`` holds the state of each job (``running_job``, ``phases``), enforces leases
 (``run_limits``), says why a job waits (``wait_notice``) and continues lost answers
 (``resumption``). ``kept_jobs`` are stored, encrypted
@@ -33,6 +34,8 @@ from entraide_scheduler.gateway.jobs.options import (
     options_from_headers,
     with_body_options,
 )
+from entraide_scheduler.gateway.jobs.partition_erasure import PartitionErasure
+from entraide_scheduler.gateway.jobs.partitions import Partitions
 from entraide_scheduler.gateway.jobs.receipts import ReceiptSigner
 from entraide_scheduler.gateway.jobs.reconnectable_streams import (
     Encoder,
@@ -85,6 +88,8 @@ __all__ = [
     "OfferedModel",
     "Options",
     "Owner",
+    "PartitionErasure",
+    "Partitions",
     "PoolStatus",
     "PublicStatus",
     "ReceiptSigner",

@@ -2,7 +2,8 @@
 
 In: a parsed request, its caller and options. Out: ``RequestFacts``. Session names and idempotency
 keys become keyed hashes with one key per co-op or person, so that none can probe the values of
-another; of the text, only its length and the code of its language are kept.
+another; of the text, only its length, the code of its language and the digests of its beginnings
+are kept.
 """
 
 import hashlib
@@ -25,6 +26,7 @@ from entraide.types import (
 from entraide.units import UG_PER_G, round_half_up
 from entraide_scheduler.gateway.jobs.language_detector import LanguageDetector
 from entraide_scheduler.gateway.jobs.options import (
+    PREFIX_OFF,
     Caller,
     JobIdGenerator,
     Options,
@@ -33,6 +35,8 @@ from entraide_scheduler.gateway.jobs.options import (
     find_deadline,
     with_body_options,
 )
+from entraide_scheduler.gateway.jobs.partitions import Asker, Partitions
+from entraide_scheduler.gateway.jobs.prefix_digests import list_prefix_keys
 from entraide_scheduler.gateway.jobs.resumption import is_resumable
 from entraide_scheduler.gateway.jobs.token_estimator import TokenEstimator
 from entraide_scheduler.gateway.requests import ParsedRequest
@@ -57,6 +61,7 @@ class FactsBuilder:
         place: ServerPlace,
         secret: bytes,
         token_estimator: TokenEstimator,
+        partitions: Partitions,
         language: str = "fr",
         language_detector: LanguageDetector | None = None,
     ) -> None:
@@ -68,6 +73,7 @@ class FactsBuilder:
             place: where this gateway's server stands.
             secret: of the keyed hashes.
             token_estimator: learns the tokens of a text.
+            partitions: makes the keys of the digests of prompts.
             language: the pool's, which counts where the text shows none.
             language_detector: finds the language of questions; by default one of its own.
         """
@@ -75,6 +81,7 @@ class FactsBuilder:
         self._places = (place,)
         self._secret = secret
         self._token_estimator = token_estimator
+        self._partitions = partitions
         self._language = language
         self._language_detector = language_detector or LanguageDetector()
         self._ids = JobIdGenerator()
@@ -154,6 +161,7 @@ class FactsBuilder:
             features=parsed.features,
             stream=parsed.stream and kind is JobKind.LIVE,
             session=self.hash_text(caller.scope, options.session),
+            prefix_keys=self._list_prefix_keys(parsed, caller, options, now),
             deadline_at=find_deadline(options.deadline, now),
             max_carbon_ug=None if grams is None else round_half_up(grams * UG_PER_G),
             idempotency=self.hash_text(caller.scope, options.idempotency),
@@ -169,6 +177,14 @@ class FactsBuilder:
             language_basis=language_basis,
             openness=OpennessClass(options.openness),
         )
+
+    def _list_prefix_keys(
+        self, parsed: ParsedRequest, caller: Caller, options: Options, now: float
+    ) -> tuple[int, ...]:
+        if options.prefix == PREFIX_OFF:
+            return ()
+        asker = Asker(caller.coop, caller.key, parsed.user, parsed.cache_key)
+        return list_prefix_keys(parsed.request, self._partitions.make_digest_key(asker, now))
 
     def _find_language(self, parsed: ParsedRequest, options: Options) -> tuple[str, Basis]:
         """Returns the language of a question and its basis; "" where no choice depends on it."""

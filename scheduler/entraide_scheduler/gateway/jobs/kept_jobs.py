@@ -376,6 +376,7 @@ def _demands(facts: RequestFacts) -> RequestFacts:
     is_stated = facts.language_basis is Basis.DECLARED
     return structs.replace(
         facts, job="", gateway="", places=(), input_tokens_est=0, longest_input_est=0,
+        prefix_keys=(),
         deadline_at=float(facts.deadline_at is not None), language_basis=Basis.DECLARED,
         language=facts.language if is_stated else "",
     )  # fmt: skip

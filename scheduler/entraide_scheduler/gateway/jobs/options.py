@@ -32,6 +32,7 @@ from entraide_scheduler.store.owners import person_of
 DEADLINE_DAYS_MAX = 31
 DEADLINE_S_MAX = DEADLINE_DAYS_MAX * 86_400.0
 KEPT_PREFIX = "kept-"
+PREFIX_OFF = "off"  # nothing that an engine reads of the request is kept or found again
 
 
 class OptionSpec(Struct, frozen=True):
@@ -65,6 +66,7 @@ OPTIONS = (
     OptionSpec("task", "X-Entraide-Task", "task"),
     OptionSpec("language", "X-Entraide-Language", "language"),
     OptionSpec("openness", "X-Entraide-Openness", "openness"),
+    OptionSpec("prefix", "X-Entraide-Prefix", "prefix"),
     OptionSpec("idempotency", "Idempotency-Key", "idempotency_key"),
 )
 HTTP_NAMES: Mapping[str, str] = MappingProxyType(
@@ -159,6 +161,7 @@ class Options(Struct, frozen=True):
         reconnect_s: how long a streamed job goes on after its client's connection closed, seconds.
         waiting_events: whether a stream says why the job waits, and its place in line.
         max_wait_s: how long the job waits while no node would accept it, seconds.
+        prefix: ``PREFIX_OFF`` where an engine keeps nothing of the prompt, and uses nothing kept.
         names: names of the options in the client's protocol.
     """
 
@@ -178,6 +181,7 @@ class Options(Struct, frozen=True):
     task: str = ""
     language: str = ""
     openness: str = ""
+    prefix: str = ""
     names: Mapping[str, str] = HTTP_NAMES
 
 
@@ -246,6 +250,7 @@ def check_options(options: Options, now: float) -> None:
     _check_word(names["task"], Task, options.task)
     _check_word(names["language"], EVALUATED_LANGUAGES, options.language)
     _check_word(names["openness"], REQUIRED_CLASSES, options.openness)
+    _check_word(names["prefix"], (PREFIX_OFF,), options.prefix)
     if options.jurisdiction and not _JURISDICTION.fullmatch(options.jurisdiction):
         raise refused(
             "invalid_request", param=names["jurisdiction"], fault="wrong_form", form="CA, CA-QC",

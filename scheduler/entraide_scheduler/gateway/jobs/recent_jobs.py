@@ -1,6 +1,6 @@
 """Recent jobs: the live jobs that ended last, for queries of their owners. In memory only."""
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from entraide.types import JobKind, RequestFacts
 from entraide_scheduler.gateway.jobs.options import Caller
@@ -28,6 +28,7 @@ class RecentJobs:
             if len(self._ended) >= RECENT_MAX:
                 del self._ended[next(iter(self._ended))]
             code = "" if state == "completed" else state
+            facts = structs.replace(facts, prefix_keys=())
             self._ended[facts.job] = EndedJob(facts, code, ended_at)
 
     def get(self, job: str) -> EndedJob | None:

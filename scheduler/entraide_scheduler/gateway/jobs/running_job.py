@@ -1,12 +1,17 @@
 """Running job: the state of one job at its gateway."""
 
 import asyncio
+import time
+
+from msgspec import structs
 
 from entraide.models import UNKNOWN_MODEL
 from entraide.types import RequestFacts, Terms
 from entraide.wire.cards import EarlierRun, JobWait
 from entraide.wire.messages import JobPlaced, JobRefused, StartRun, Tokens
+from entraide.wire.subjects import is_key
 from entraide_scheduler.gateway.answers import AnswerPart
+from entraide_scheduler.gateway.jobs.partitions import Asker, Partitions
 from entraide_scheduler.gateway.jobs.phases import GATEWAY_JOB, JobPhase
 from entraide_scheduler.gateway.jobs.resumption import EmittedAnswer, continue_run
 from entraide_scheduler.gateway.jobs.run_limits import RunLimits
@@ -116,13 +121,26 @@ class RunningJob:
         job = str(values.pop("earlier", refused.job))  # whose answer this one would have repeated
         return ErrorReply(refused.code, values, refused.retry_after_s, job, refused.quotas)
 
-    def make_run(self, placed: JobPlaced, gateway: str) -> StartRun | None:
+    def make_run(self, placed: JobPlaced, gateway: str, partitions: Partitions) -> StartRun | None:
         """Returns the run of a placement; None if it cannot continue what was forwarded.
 
         Args:
             placed: the placement.
             gateway: identifier of this gateway.
+            partitions: of the pool.
         """
+        run, node_key = self._make_run(placed, gateway), placed.terms.node_key
+        if run is None or placed.prefix_keep_s <= 0 or not is_key(node_key):
+            return run
+        request = self.request
+        asker = Asker(self.facts.coop, self.facts.key, request.user, request.cache_key)
+        return structs.replace(
+            run,
+            partition=partitions.make_partition(node_key, asker, time.time()),
+            prefix_keep_s=placed.prefix_keep_s,
+        )
+
+    def _make_run(self, placed: JobPlaced, gateway: str) -> StartRun | None:
         request, terms = self.request, placed.terms
         if self.phase is JobPhase.ANSWERING:
             if self.emitted is None or self.terms is None or not placed.earlier:

@@ -43,6 +43,7 @@ from entraide_scheduler.gateway.answers import CompleteAnswer
 from entraide_scheduler.gateway.embeddings import is_valid_answer, replace_usage
 from entraide_scheduler.gateway.jobs.metrics import Metrics
 from entraide_scheduler.gateway.jobs.options import Caller
+from entraide_scheduler.gateway.jobs.partitions import Partitions
 from entraide_scheduler.gateway.jobs.phases import GATEWAY_JOB, JobPhase
 from entraide_scheduler.gateway.jobs.receipts import ReceiptSigner
 from entraide_scheduler.gateway.jobs.recent_jobs import RecentJobs
@@ -79,12 +80,14 @@ class RunningJobs:
         nodes: NodeChannel,
         signer: ReceiptSigner,
         token_estimator: TokenEstimator,
+        partitions: Partitions,
         counters: Metrics,
     ) -> None:
         self._scheduler = scheduler
         self._nodes = nodes
         self._signer = signer
         self._token_estimator = token_estimator
+        self._partitions = partitions
         self._counters = counters
         self._jobs: dict[str, RunningJob] = {}
         self._job_closed = asyncio.Event()
@@ -268,7 +271,8 @@ class RunningJobs:
         if running.has_all_of(message):
             self._complete_sent(message, running)
             return
-        run, key = running.make_run(message, self._scheduler.gateway), message.terms.node_key
+        run = running.make_run(message, self._scheduler.gateway, self._partitions)
+        key = message.terms.node_key
         if run is None or not is_key(key):  # a node of which only a name is known gets no text
             running.epoch = message.epoch
             self._abandon(running, BROKEN)
@@ -388,8 +392,7 @@ class RunningJobs:
 
     def _handle_core_end(self, message: JobEnded, running: RunningJob) -> None:
         if message.state is JobState.COMPLETED:
-            # The answer comes from the node and may still be on its way.
-            if not running.is_whole:
+            if not running.is_whole:  # the answer comes from the node, perhaps later
                 self._await_core_outcome(running, COMPLETED_UNSEEN, CORE_OUTCOME_TIMEOUT_S)
             return
         code = message.code or ("cancelled" if message.state is JobState.CANCELLED else "internal")
@@ -472,11 +475,9 @@ class RunningJobs:
 
     def _await_core_outcome(self, running: RunningJob, code: str, within_s: float = 0.0) -> None:
         if running.outcome_timer is None:
-            loop = asyncio.get_running_loop()
             usual_s = RESUME_TIMEOUT_S if running.may_resume else CORE_OUTCOME_TIMEOUT_S
-            running.outcome_timer = loop.call_later(
-                within_s or usual_s, self._on_outcome_timeout, running, code
-            )
+            act = partial(self._on_outcome_timeout, running, code)
+            running.outcome_timer = asyncio.get_running_loop().call_later(within_s or usual_s, act)
 
     def _on_outcome_timeout(self, running: RunningJob, code: str) -> None:
         """Handles a missing report of the core about the end of a run.

@@ -23,7 +23,14 @@ from entraide_scheduler.gateway.openapi.codes import NO_OPERATION
 from entraide_scheduler.gateway.openapi.operations import OPERATIONS, TOKEN_COUNT_REQUEST
 from entraide_scheduler.gateway.openapi.texts import SCHEMA, find_text
 from entraide_scheduler.gateway.openapi.translated_answers import Error, LineRequest, MessageError
-from entraide_scheduler.gateway.requests import IGNORED, MESSAGES, NEUTRAL, PATHS, REQUESTS
+from entraide_scheduler.gateway.requests import (
+    IGNORED,
+    MESSAGES,
+    NEUTRAL,
+    PATHS,
+    REQUESTS,
+    SEPARATING,
+)
 
 PREFIX = "#/components/schemas/"
 ATTRIBUTES = "Attributes:"
@@ -156,6 +163,8 @@ def _complete_requests(schemas: dict[str, Any]) -> None:
         properties = schemas[kind.__name__]["properties"]
         for name in sorted(IGNORED[path]):
             properties[name] = {"description": find_text("fields", "ignored")}
+        for name in sorted(SEPARATING[path]):
+            properties[name] = {"description": find_text("fields", "separating")}
         for name, value in sorted(NEUTRAL[path].items()):
             neutral = {"anyOf": [_only(value), {"type": "null"}]}
             properties[name] = {**neutral, "description": find_text("fields", "one_value")}

@@ -39,6 +39,7 @@ CHOICES: Mapping[str, str] = {
     "task": "answer, extract, classify, summarise, rewrite, translate, compute",
     "language": "fr, en",
     "openness": "open-model, open-tooling, open-science",
+    "prefix": "off",
     "encoding_format": "float, base64",
     "path": _ENDPOINTS,
     "endpoint": _ENDPOINTS,

@@ -41,6 +41,7 @@ from entraide_scheduler.gateway.requests.endpoints import (
     NEUTRAL,
     PATHS,
     REQUESTS,
+    SEPARATING,
     Endpoint,
     JobRequest,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "NEUTRAL",
     "PATHS",
     "REQUESTS",
+    "SEPARATING",
     "STREAM_HEADERS",
     "AnswerEvent",
     "AnswerPlaced",

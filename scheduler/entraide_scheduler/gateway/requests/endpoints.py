@@ -1,8 +1,9 @@
 """Endpoints: the accepted fields of a request, by endpoint.
 
-There are three groups. *Honoured* fields are those of the structs. *Ignored* fields have no effect.
-*Neutral* fields are accepted with the one value that has no effect. Any other field at the top of a
-request is refused, unless it is null. ``/openapi.json`` and ``docs/reference/http.md`` are
+There are four groups. *Honoured* fields are those of the structs. *Separating* fields only keep
+apart the prompts that an engine keeps. *Ignored* fields have no effect. *Neutral* fields are
+accepted with the one value that has no effect. Any other field at the top of a request is refused,
+unless it is null. ``/openapi.json`` and ``docs/reference/http.md`` are
 generated from this module.
 """
 
@@ -66,19 +67,33 @@ NAMES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     }
 )
 
-_IGNORED_BY_OPENAI = frozenset(
-    {"metadata", "prompt_cache_key", "prompt_cache_retention", "safety_identifier",
-     "service_tier", "store", "user"}
-)  # fmt: skip
+USERS = ("user", "safety_identifier")
+CACHE_KEY = "prompt_cache_key"
+METADATA = "metadata"
+_SEPARATING_BY_OPENAI = frozenset({*USERS, CACHE_KEY})
+
+# Fields of which each value has prompts of its own: what an engine has kept for one is never used
+# for another. Of Anthropic's metadata it is the user.
+SEPARATING: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        CHAT: _SEPARATING_BY_OPENAI,
+        COMPLETION: _SEPARATING_BY_OPENAI,
+        EMBEDDINGS: frozenset(),
+        RESPONSES: _SEPARATING_BY_OPENAI,
+        MESSAGES: frozenset({METADATA}),
+    }
+)
+
+_IGNORED_BY_OPENAI = frozenset({METADATA, "prompt_cache_retention", "service_tier", "store"})
 
 # Fields without effect.
 IGNORED: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         CHAT: _IGNORED_BY_OPENAI | {"prediction", "verbosity"},
         COMPLETION: _IGNORED_BY_OPENAI,
-        EMBEDDINGS: _IGNORED_BY_OPENAI,
-        RESPONSES: _IGNORED_BY_OPENAI - {"metadata", "store"} | {"stream_options"},
-        MESSAGES: frozenset({"cache_control", "metadata", "service_tier"}),
+        EMBEDDINGS: _IGNORED_BY_OPENAI | _SEPARATING_BY_OPENAI,
+        RESPONSES: _IGNORED_BY_OPENAI - {METADATA, "store"} | {"stream_options"},
+        MESSAGES: frozenset({"cache_control", "service_tier"}),
     }
 )
 

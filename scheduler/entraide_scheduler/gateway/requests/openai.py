@@ -41,14 +41,18 @@ from entraide_scheduler.gateway.embeddings import embeddings
 from entraide_scheduler.gateway.messages import MessagesRequest, messages
 from entraide_scheduler.gateway.refusals import Refused, clean_text, convert, read_object, refused
 from entraide_scheduler.gateway.requests.endpoints import (
+    CACHE_KEY,
     IGNORED,
     MESSAGES,
+    METADATA,
     NEUTRAL,
     PATHS,
     REPLACEMENTS,
     REQUESTS,
     RESPONSES,
+    SEPARATING,
     STATEFUL,
+    USERS,
     TranslatedRequest,
 )
 from entraide_scheduler.gateway.responses import ResponsesRequest, responses
@@ -81,6 +85,7 @@ class ParsedRequest(Struct, frozen=True):
         longest_bytes: UTF-8 bytes of the longest of them.
         original: the client's request, if it was translated to a chat.
         thinking: how long the model is to think.
+        user, cache_key: values of the separating fields, as JSON; "" where the request has none.
     """
 
     path: str
@@ -98,6 +103,8 @@ class ParsedRequest(Struct, frozen=True):
     longest_bytes: int = 0
     original: TranslatedRequest | None = None
     thinking: RequestedThinking = RequestedThinking()
+    user: str = ""
+    cache_key: str = ""
 
     @property
     def endpoint(self) -> str:
@@ -133,6 +140,25 @@ def parse_request(path: str, body: bytes) -> ParsedRequest:
         Refused: ``invalid_json`` or ``invalid_request``, with the field and the fault.
     """
     fields = read_object(body)
+    user, cache_key = _read_separating(path, fields)
+    return replace(_parse_fields(path, fields), user=user, cache_key=cache_key)
+
+
+def _read_separating(path: str, fields: Mapping[str, Any]) -> tuple[str, str]:
+    """Returns whom a request names as its user, and its key of kept prompts, as JSON."""
+    named = {name: fields[name] for name in SEPARATING[path] if fields.get(name) is not None}
+    metadata = named.get(METADATA)
+    users = [named.get(name) for name in USERS]
+    users.append(metadata.get("user_id") if isinstance(metadata, dict) else None)
+    user = _to_json(users) if any(each is not None for each in users) else ""
+    return user, _to_json(named[CACHE_KEY]) if CACHE_KEY in named else ""
+
+
+def _to_json(value: Any) -> str:
+    return msgspec.json.encode(value, order="sorted").decode()
+
+
+def _parse_fields(path: str, fields: dict[str, Any]) -> ParsedRequest:
     if path == RESPONSES:
         fields = responses.with_item_types(fields)
     request = convert(select_known_fields(path, fields), REQUESTS[path])
@@ -244,7 +270,7 @@ def select_known_fields(path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     honoured = REQUESTS[path].__struct_fields__
     honoured_fields: dict[str, Any] = {}
     for name, value in fields.items():
-        if value is None or name in IGNORED[path]:
+        if value is None or name in IGNORED[path] or name in SEPARATING[path]:
             continue
         if name in honoured:
             honoured_fields[name] = value

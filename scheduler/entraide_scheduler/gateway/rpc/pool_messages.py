@@ -125,6 +125,7 @@ def read_options(message: pool_pb2.JobOptions) -> Options:
         task=message.task,
         language=message.language,
         openness=message.openness,
+        prefix=message.prefix,
         idempotency=message.idempotency_key,
         names=GRPC_NAMES,
     )

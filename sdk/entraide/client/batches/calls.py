@@ -44,6 +44,7 @@ class BatchOptions(TypedDict, total=False):
         deadline_s: latest acceptable end, seconds from now; ``until`` names it as a moment.
         task, language: kind of the questions, and their language, ``fr`` or ``en``.
         openness: class that the model must reach, as of a request.
+        prefix: ``off`` so that engines keep nothing of the lines, as of a request.
     """
 
     data_class: str | None
@@ -54,6 +55,7 @@ class BatchOptions(TypedDict, total=False):
     task: str
     language: str
     openness: str | None
+    prefix: str | None
 
 
 class _File(Struct, frozen=True):
