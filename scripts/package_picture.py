@@ -107,9 +107,9 @@ PARTS = (
     ),
     (
         Part("entraide", "vocabulary", "vocabulaire",
-             "types enums settlements errors models units state_machine decoding files language "
-             "own_version printable versions metrics resuming thinking lent_terms shared_fields "
-             "form_faults cancellation coop_names quality_terms model_memory"),
+             "types enums settlements candidates errors models units state_machine decoding files "
+             "language own_version printable versions metrics resuming thinking lent_terms "
+             "shared_fields form_faults cancellation coop_names quality_terms model_memory"),
     ),
 )  # fmt: skip
 

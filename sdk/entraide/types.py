@@ -7,11 +7,11 @@ CO2 equivalent, intensity in gCO2e/kWh, power in watts. No struct can contain a 
 the garbage collector need not track them (``gc=False``).
 """
 
-from collections.abc import Iterable, Iterator
+from math import ceil
 
 from msgspec import UNSET, Struct, UnsetType
-from msgspec.structs import astuple
 
+from entraide.candidates import Candidate, Candidates
 from entraide.enums import (
     Basis,
     Control,
@@ -49,6 +49,8 @@ __all__ = [
     "ServerPlace", "Settlement", "SurplusEvidence", "Task", "Terms", "ThinkingTerms", "Usage",
     "account_of",
 ]  # fmt: skip
+
+ROUNDING_TOKENS = 1e-6  # far above the error of a product of floats, far below a token
 
 
 class Power(Struct, frozen=True, gc=False):
@@ -234,7 +236,10 @@ class RequestFacts(Struct, frozen=True, gc=False):
         features: features that the engine must have.
         stream: whether the answer is streamed.
         session: conversation identifier for affinity, or "".
-        prefix_keys: keyed hashes of the request's leading blocks.
+        prefix_keys: keyed digests of the request's leading blocks, each of all blocks up to it; ()
+            where nothing of it may be reused. The core never gets them: see ``warm``.
+        warm: nodes that hold the state of a part of the prompt, and the tokens that each need not
+            read; None where nothing of it may be reused. A driver sets it in place of the digests.
         deadline_at: latest acceptable completion, seconds since the epoch.
         max_carbon_ug: the client's cap on the job's emissions, micrograms.
         idempotency: keyed hash of the client's idempotency key, of a live request followed by one
@@ -286,6 +291,7 @@ class RequestFacts(Struct, frozen=True, gc=False):
     language_basis: Basis = Basis.DECLARED
     openness: OpennessClass = OpennessClass.UNSTATED
     sandboxed: bool = False
+    warm: tuple[tuple[str, int], ...] | None = None
 
     @property
     def idempotency_key(self) -> str:
@@ -355,6 +361,8 @@ class Terms(Struct, frozen=True, gc=False):
         template_tokens: tokens that the model's chat template may add to the prompt beyond those of
             a usual one; left out where there are none.
         larger: energy on the next larger model, where an alias chose this one; left out likewise.
+        cached_token_part: part of a token that a prompt token found in a kept state counts; left
+            out where nothing of the prompt may be reused, and then none is cached.
     """
 
     job: str
@@ -386,61 +394,21 @@ class Terms(Struct, frozen=True, gc=False):
     thinking: ThinkingTerms | UnsetType = UNSET
     template_tokens: int | UnsetType = UNSET
     larger: ModelQuote | UnsetType = UNSET
+    cached_token_part: float | UnsetType = UNSET
 
+    def count_tokens(self, usage: Usage) -> int:
+        """Returns the tokens that a run counts in the books: those read, and the answer's."""
+        return self.count_input(usage) + usage.output_tokens
 
-class Candidate(Struct, frozen=True, gc=False):
-    """A node that could have run the job, with what was predicted for it.
+    def count_input(self, usage: Usage) -> int:
+        """Returns the prompt tokens that a run counts in the books.
 
-    ``ttft_s`` is the mean; ``ttft_upper_s`` is the quantile of the class's confidence.
-    """
-
-    node: str
-    coop: str
-    zone: str
-    ttft_s: float
-    tpot_s: float
-    energy_uwh: int
-    carbon_ug: int
-    intensity_g_per_kwh: float
-    intensity_basis: Basis
-    surplus_w: float
-    keeps_promise: bool
-    ttft_upper_s: float = 0.0
-
-
-class Candidates(Struct, frozen=True, array_like=True, gc=False):
-    """Candidates as columns, so that a decision over many nodes is encoded as a few lists.
-
-    It reads as a sequence of ``Candidate``. The columns are ``Candidate``'s fields.
-    """
-
-    node: list[str] = []
-    coop: list[str] = []
-    zone: list[str] = []
-    ttft_s: list[float] = []
-    tpot_s: list[float] = []
-    energy_uwh: list[int] = []
-    carbon_ug: list[int] = []
-    intensity_g_per_kwh: list[float] = []
-    intensity_basis: list[Basis] = []
-    surplus_w: list[float] = []
-    keeps_promise: list[bool] = []
-    ttft_upper_s: list[float] = []
-
-    @classmethod
-    def of(cls, candidates: Iterable[Candidate]) -> "Candidates":
-        """Returns candidates as columns, in the same order."""
-        rows = [astuple(candidate) for candidate in candidates]
-        return cls(*map(list, zip(*rows, strict=True))) if rows else cls()
-
-    def __len__(self) -> int:
-        return len(self.node)
-
-    def __getitem__(self, index: int) -> Candidate:
-        return Candidate(*[column[index] for column in astuple(self)])
-
-    def __iter__(self) -> Iterator[Candidate]:
-        return (Candidate(*row) for row in zip(*astuple(self), strict=True))
+        Those found in a kept state count ``cached_token_part`` of a token each, rounded up in all.
+        """
+        part, cached = self.cached_token_part, usage.cached_tokens
+        if part is UNSET or not cached:
+            return usage.input_tokens
+        return usage.input_tokens - cached + ceil(cached * part - ROUNDING_TOKENS)
 
 
 class Exclusion(Struct, frozen=True, gc=False):

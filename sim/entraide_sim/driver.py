@@ -14,6 +14,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 from entraide_scheduler.core.commands import Command
 from entraide_scheduler.core.events import Event, Woke
+from entraide_scheduler.core.prefix_index import PrefixIndex
 
 WAKES_MAX = 100_000  # wake-ups at one moment; a core that asks for more is broken
 DEFERRED_MAX = 10_000_000  # events queued while the core is stopped
@@ -52,6 +53,7 @@ class Driver:
 
     Attributes:
         core: the decision core; replaced by each ``resume_core``.
+        prefixes: the index that fills a request's ``warm``, as the live driver's does.
         now: virtual time, seconds since the epoch.
         events_delivered: number of delivered events, and identifier of the last one.
         actions: number of heap entries that were run.
@@ -74,6 +76,7 @@ class Driver:
             watch: called with each event and the commands that follow (a journal, a checker).
         """
         self.core = core
+        self.prefixes = PrefixIndex()
         self.now = start_at
         self.events_delivered = 0
         self.actions = 0
@@ -102,8 +105,9 @@ class Driver:
             self._deferred.append((kind, values))
             return
         self.events_delivered = number = self.events_delivered + 1
-        event = kind(number, self.now, *values)
+        event = self.prefixes.prepare(kind(number, self.now, *values))
         commands = self.core.handle(event)
+        self.prefixes.observe(event, commands)
         if self._watch is not None:
             self._watch(event, commands)
         execute = self._execute

@@ -120,7 +120,7 @@ class Life:
                 output_tokens_max=draw.choice((None, 400)),
                 deadline_at=pool.now + within_s if job_class is JobClass.BATCH else None,
                 max_carbon_ug=draw.choice((None, None, 3_000)),
-                prefix_keys=draw.choice(((), (1, 2))),
+                warm=draw.choice((None, (("n1", 40), ("n2", 9)))),
             ),
         )
         self.jobs += 1

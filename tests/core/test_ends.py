@@ -1,5 +1,7 @@
 """Ends of runs: the commands sent, the usage billed, and the job's next state."""
 
+from itertools import pairwise
+
 import msgspec
 import pytest
 from tests.core.builders import START, Pool, card, facts, of, placed, replica, usage
@@ -9,7 +11,7 @@ from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.accounting import Quotas, to_quota_unit
 from entraide_scheduler.core.fleet import MOST
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.policy import CoopTerms, Lend, Period, Quota, QuotaKind
+from entraide_scheduler.core.policy import CoopTerms, Lend, Period, PrefixTerms, Quota, QuotaKind
 from entraide_scheduler.core.policy.policy import Limits
 from entraide_scheduler.core.settlement import settlement
 
@@ -271,16 +273,30 @@ class TestBelief:
 
         assert (estimate.energy_prefill_uwh, estimate.energy_decode_uwh) == (0, 0)
 
-    def test_cached_tokens_are_not_charged(self, three: Pool) -> None:
-        """Of the prompt only what was read counts in turns; all of it in the cache is nothing."""
-        charged = []
-        for cached in (0, 30, 90):
-            place = placed(three, f"j{cached}", "beta")
-            bill = three.core._state.leases[place.job].bill
-            three.report(place, input_tokens=90, cached_tokens=cached, output_tokens=50)
-            charged.append(bill.charged())
+    @pytest.mark.parametrize(
+        ("warm", "counted"), [((), [140, 114, 59]), (None, [140, 140, 140])], ids=["kept", "none"]
+    )
+    def test_a_cached_token_counts_the_part_that_the_policy_names(
+        self, warm: tuple[()] | None, counted: list[int]
+    ) -> None:
+        """In turns, quota and ledger, rounded up; a node that may keep nothing has none cached."""
+        quota = Quota(QuotaKind.TOKENS, 100_000, Period.DAY)
+        prefix = PrefixTerms(cached_token_part=0.1)
+        pool = Pool("alpha", "beta", quotas={"beta": (quota,)}, prefix=prefix)
+        pool.tell(events.PeriodBegan, Period.DAY, START + 86_400.0)
+        pool.join(card("n1"))
+        charged, booked, used = [], [], [0]
+        for cached in (0, 29, 90):
+            place = placed(pool, f"j{cached}", "beta", warm=warm)
+            bill = pool.core._state.leases[place.job].bill
+            commanded = pool.report(place, input_tokens=90, cached_tokens=cached, output_tokens=50)
+            (settle,) = of(commanded, commands.Settle)
+            charged.append(bill.charged() - 50.0)
+            booked.append(settle.entries[0].amount)
+            used.append(pool.core.quota_left("beta")[0].used)
 
-        assert charged == [190.0, 160.0, 100.0]
+        assert (charged, booked) == (counted, counted)
+        assert [after - before for before, after in pairwise(used)] == counted
 
 
 def test_lent_energy_that_came_back_is_for_whoever_waits() -> None:

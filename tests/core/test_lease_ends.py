@@ -110,16 +110,15 @@ class TestOffers:
         assert lease.expected.carbon_ug > 0
         assert [hold.amount for hold in lease.holds] == [lease.expected.carbon_ug]
 
-    def test_a_prompt_in_the_cache_is_not_expected_to_be_read(self, pool: Pool) -> None:
-        """If the replica has the prompt cached, only one token is left to prefill."""
-        pool.join(card("n1", replicas=(replica(features=("prefix_cache",)),)))
-        first = placed(pool, prefix_keys=(1, 2))
+    def test_a_held_beginning_is_not_expected_to_be_read(self, pool: Pool) -> None:
+        """If the node holds the state of a part of the prompt, the rest is left to read."""
+        pool.join(card("n1"))
+        placed(pool, warm=())
         cold = pool.core._state.leases["j1"].expected.input_tokens
-        pool.report(first)
-        placed(pool, "j2", prefix_keys=(1, 2))
+        placed(pool, "j2", warm=(("n1", 60), ("elsewhere", 90)))
         warm = pool.core._state.leases["j2"].expected.input_tokens
 
-        assert (cold, warm) == (100, 1)
+        assert (cold, warm) == (100, 40)
 
     def test_terms_tell_what_the_smaller_model_takes(self, pool: Pool) -> None:
         """By its own replica where one is served; nothing for the smallest itself."""

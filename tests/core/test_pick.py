@@ -169,25 +169,42 @@ def test_conversations_do_not_all_stay_on_one_machine(explained: int) -> None:
     """Conversations that begin one after the other, each alone, begin on machines in turn, and
     each goes on where its prompt is cached."""
     pool = Pool(limits=Limits(explained_nodes=explained))
-    caches = (replica(features=("prefix_cache",)),)
-    pool.join(*(card(name, replicas=caches) for name in ("a", "b", "c")))
-    first = {number: ask_alone(pool, number, turn=0) for number in range(6)}
-    second = {number: ask_alone(pool, number, turn=1) for number in (5, 3, 0, 4, 2, 1)}
+    pool.join(*(card(name) for name in ("a", "b", "c")))
+    first = {number: ask_alone(pool, number) for number in range(6)}
+    second = {number: ask_alone(pool, number, first[number]) for number in (5, 3, 0, 4, 2, 1)}
 
     assert Counter(first.values()) == {"a": 2, "b": 2, "c": 2}
     assert first == second
 
 
-def ask_alone(pool: Pool, number: int, *, turn: int) -> str:
-    """Asks in a conversation, lets the run end, and returns the node that ran it."""
+def ask_alone(pool: Pool, number: int, warm: str = "") -> str:
+    """Asks in a conversation, lets the run end, and returns the node that ran it.
+
+    Args:
+        pool: the pool.
+        number: of the conversation.
+        warm: node that holds what the conversation's first turn has read.
+    """
+    turn, held = int(bool(warm)), ((warm, 90),) if warm else ()
     place = placed(
-        pool,
-        f"j{number}-{turn}",
-        session=f"s{number}",
-        input_tokens_est=100 + 100 * turn,
+        pool, f"j{number}-{turn}", warm=held, input_tokens_est=100 + 100 * turn,
         input_tokens_max=300,
-    )
+    )  # fmt: skip
     pool.accept(place)
     pool.progress(place, 1)
     pool.report(place, input_tokens=100 + 100 * turn, output_tokens=50, cached_tokens=90 * turn)
     return place.node
+
+
+def test_a_conversation_stays_where_it_is_warm_and_the_explanation_says_what_that_saves() -> None:
+    """Of alike machines the one that holds its beginning; a greener one outweighs it."""
+    pool = Pool()
+    pool.join(card("a", zone="CA-AB"), card("b", zone="CA-AB"))
+    stayed = placed(pool, warm=(("b", 90),))
+    pool.join(card("hydro", zone="CA-QC"))
+    left = placed(pool, "j2", warm=(("b", 90),)).explanation.values
+    values = stayed.explanation.values
+
+    assert ("b", 90) == (stayed.node, values["cached_tokens"])
+    assert values["saved_s"] > 0.0 < values["saved_wh"]
+    assert ("hydro", "b", 90) == (left["node"], left["warm_node"], left["warm_tokens"])

@@ -148,7 +148,7 @@ def test_a_slow_stream_is_told_as_slow_not_as_a_late_first_word(lang: str, word:
 def test_a_forgotten_machine_leaves_every_value_of_an_explanation() -> None:
     """Its number stands wherever a sentence named it, as the next, the greener or the obstacle."""
     _, explanation, _ = small_world(0)
-    names = ("node", "could_node", "next_node", "greener_node", "obstacle_node")
+    names = ("node", "could_node", "next_node", "greener_node", "obstacle_node", "warm_node")
     named = replace(explanation, values=dict.fromkeys(names, "forgotten"))
 
     assert set(rename_node(named, "forgotten", "n-1").values.values()) == {"n-1"}

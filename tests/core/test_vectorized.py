@@ -66,7 +66,7 @@ def any_card(draw: random.Random, number: int, examples: Draw = None):
     served = {
         "slots": draw.randint(1, 4),
         "context_tokens": draw.choice((4_096, 4_096, 300)),
-        "features": draw.choice((("resume",), ("tools",), ("prefix_cache", "resume", "tools"))),
+        "features": draw.choice((("resume",), ("tools",), ("resume", "tools"))),
         "revision": draw.choice(("sha256:abc", "sha256:abc", "sha256:def")),
         "rates": rates(prefill_tokens_per_s=500.0 * speed, tpot_base_s=0.05 / speed),
     }
@@ -123,7 +123,7 @@ def job_options(draw: random.Random, examples: Draw) -> dict:
         "input_tokens_max": 800,
         "output_tokens_max": draw.choice((20, 400)),
         "max_carbon_ug": draw.choice((None, None, 50, 3_000)),
-        "prefix_keys": draw.choice(((), (1,), (1, 2, 3))),
+        "warm": draw.choice((None, (), (("n001", 60),), (("n000", 99), ("n002", 30), ("gone", 9)))),
         "session": draw.choice(("", "s1")),
     } | drawn_facts(examples)
 

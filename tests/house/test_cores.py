@@ -20,8 +20,8 @@ from entraide_scheduler.core.records import Backoff, Load, Node
 ALLOWED = {
     "abc", "bisect", "collections", "dataclasses", "enum", "fractions", "functools", "hashlib",
     "heapq", "itertools", "math", "msgspec", "numpy", "operator", "types", "typing",
-    "entraide.decoding", "entraide.errors", "entraide.model_memory", "entraide.models",
-    "entraide.quality_terms", "entraide.resuming",
+    "entraide.candidates", "entraide.decoding", "entraide.errors", "entraide.model_memory",
+    "entraide.models", "entraide.quality_terms", "entraide.resuming",
     "entraide.lent_terms", "entraide.settlements", "entraide.shared_fields",
     "entraide.state_machine", "entraide.thinking", "entraide.types", "entraide.units",
 }  # fmt: skip

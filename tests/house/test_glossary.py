@@ -18,7 +18,8 @@ PAGES = tuple(
 )
 COMPONENTS = tuple(PACKAGES)
 SHARED = "Names that several components share"
-VOCABULARY = ("entraide.types", "entraide.enums", "entraide.settlements")
+VOCABULARY = ("entraide.types", "entraide.enums", "entraide.settlements",
+              "entraide.candidates")  # fmt: skip
 
 # Words that no reader of the field would search for; each form that code could use.
 METAPHORS = frozenset(

@@ -428,6 +428,7 @@ UNSOUND: dict[str, dict[str, Any]] = {
     "a long model": {"model": "m" * 257},
     "a model's control signs": {"model": "m\x1b[2J"},
     "a long session": {"session": "s" * 129},
+    "machines that hold its beginning": {"warm": (("n1", 10),)},
     "too many blocks": {"prefix_keys": (2**63,) * 65_537},
 }
 

@@ -45,14 +45,10 @@ SILENT = Exclusion("qc-4", "boreale", "CA-QC", "node_suspect", {"last_seen_at": 
 ABROAD = Exclusion(
     "ny-1", "hudson", "US-NY", "wrong_jurisdiction", {"zone": "US-NY", "jurisdiction": "CA"}, False
 )
-NOT_MEMBER = Exclusion(
-    "on-3", "hydro", "CA-ON", "wrong_control",
-    {"controlled_by": "canadian", "asked_control": "member"}, False,
-)  # fmt: skip
-UNVOUCHED = Exclusion(
-    "qc-9", "boreale", "CA-QC", "wrong_control",
-    {"controlled_by": "other", "asked_control": "canadian"}, False,
-)  # fmt: skip
+CONTROL = {"controlled_by": "canadian", "asked_control": "member"}
+NOT_MEMBER = Exclusion("on-3", "hydro", "CA-ON", "wrong_control", CONTROL, False)
+OTHERS = {"controlled_by": "other", "asked_control": "canadian"}
+UNVOUCHED = Exclusion("qc-9", "boreale", "CA-QC", "wrong_control", OTHERS, False)
 UNLOADED = Exclusion("qc-5", "boreale", "CA-QC", "model_not_loaded", {"model": "grand"}, False)
 LOADING = Exclusion(
     "on-1", "soleil", "CA-ON", "model_loading", {"model": "qwen3-14b", "ready_at": AT + 20}, True
@@ -163,10 +159,13 @@ NEAR_AB = node_values(
 OF_AB = {
     f"greener_{name}": NEAR_AB[name] for name in ("node", "coop", "zone", "carbon_g", "ttft_s")
 }
+WARM = {"cached_tokens": 1_082, "saved_s": 9.75, "saved_wh": 0.12}
+WARM_ELSEWHERE = {"warm_node": "qc-1", "warm_tokens": 1_082}
 
 CASES: dict[str, Explanation] = {
     "placed-greenest": placed("greenest", BUSY, candidates=(ON, QC), surplus_w=400.0),
-    "placed-greenest-cached": placed("greenest", candidates=(ON, QC), cached_tokens=128),
+    "placed-greenest-cached": placed("greenest", candidates=(ON, QC), **WARM),
+    "placed-greenest-cached-elsewhere": placed("greenest", candidates=(ON, QC), **WARM_ELSEWHERE),
     "placed-greenest-always-thinks": placed(
         "greenest", candidates=(ON, QC), model="gpt-oss-20b", always_thinks=1
     ),

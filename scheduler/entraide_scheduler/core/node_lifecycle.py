@@ -244,7 +244,6 @@ def remove_node(state: State, node: Node, reason: str) -> None:
     state.deadlines.clear(DeadlineKind.SURPLUS_EXPIRY, name)
     kept_until = state.now + state.policy.timing.job_kept_s
     state.deadlines.set(DeadlineKind.NODE_FORGETTING, name, kept_until)
-    state.prefix_cache.forget_node(name)
     _announce_state(state, node)
     leases.end_node_leases(state, node)
 

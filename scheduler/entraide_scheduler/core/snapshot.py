@@ -6,6 +6,7 @@ The bytes are one frozen struct in MessagePack. Its first field is the version o
 """
 
 from collections import OrderedDict
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -16,7 +17,7 @@ from entraide.types import JobState
 from entraide_scheduler.core import dispatch, evaluation, fair_queue
 from entraide_scheduler.core.accounting import Gift, QuotasState
 from entraide_scheduler.core.carbon import ZoneIntensity, ZoneSignals
-from entraide_scheduler.core.estimation import LengthPredictorState, PrefixCacheState
+from entraide_scheduler.core.estimation import LengthPredictorState
 from entraide_scheduler.core.fair_queue import QueueState
 from entraide_scheduler.core.models import DemandState
 from entraide_scheduler.core.policy import IntensityBasis, Policy
@@ -54,7 +55,7 @@ class Snapshot(Struct, frozen=True, array_like=True):
     corrections: list[str]
     credits: dict[str, Gift]
     habits: LengthPredictorState
-    prefixes: PrefixCacheState
+    prefixes: tuple[list[Any], list[Any]]  # unused: what nodes hold is no longer state
     outlook: dict[IntensityBasis, dict[str, ZoneSignals]]
     deadlines: list[tuple[DeadlineKind, str, float]]
     jobs: list[Job]
@@ -97,7 +98,7 @@ def write(state: State) -> bytes:
             corrections=list(state.ledger.corrections),
             credits=state.credits.gifts,
             habits=state.length_predictor.dump(),
-            prefixes=state.prefix_cache.dump(),
+            prefixes=([], []),
             outlook=state.shift_planner.forecast.dump(),
             deadlines=state.deadlines.listed(),
             jobs=list(state.jobs.values()),
@@ -142,7 +143,6 @@ def read(data: bytes) -> State:
     state.ledger.corrections = dict.fromkeys(snapshot.corrections)
     state.credits.gifts = snapshot.credits
     state.length_predictor.load(snapshot.habits)
-    state.prefix_cache.load(snapshot.prefixes)
     state.shift_planner.forecast.load(snapshot.outlook)
     for kind, name, at in snapshot.deadlines:
         state.deadlines.set(kind, name, at)

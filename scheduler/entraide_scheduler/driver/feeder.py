@@ -26,6 +26,7 @@ from entraide.wire import messages as m
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Period, Policy
+from entraide_scheduler.core.prefix_index import PrefixIndex
 from entraide_scheduler.core.records import (
     EVENT_RAISED,
     JOB_DEADLINES,
@@ -62,7 +63,7 @@ class Feeder:
     Attributes:
         core: the present core; another object after a recovery.
         event_id, at: of the last event.
-        incarnation, periods, policy: state of the driver outside the core.
+        incarnation, periods, policy, prefixes: state of the driver outside the core.
         handled_s: CPU seconds spent in ``Core.handle`` since the checkpoint.
     """
 
@@ -83,6 +84,7 @@ class Feeder:
         self.incarnation = recovered.incarnation
         self.periods: dict[Period, float] = recovered.periods
         self.policy = Policy(version="")
+        self.prefixes = PrefixIndex()
         self._clock_settings = recovered.clock_settings
         self._journal = journal
         self._executor = executor
@@ -175,6 +177,7 @@ class Feeder:
     def _handle_event(self, unnumbered: e.Event) -> None:
         kind = type(unnumbered)
         event = structs.replace(unnumbered, id=self.event_id + 1, at=self._event_time(kind))
+        event = self.prefixes.prepare(event)
         packed = self._journal.encode(
             event
         )  # an event that cannot be written must not change the core
@@ -191,6 +194,7 @@ class Feeder:
             self.incarnation = event.incarnation
         elif isinstance(event, e.PolicyChanged):
             self.policy = event.policy
+        self.prefixes.observe(event, commands)
         self._executor.carry_out(commands, event)
         if self.handled_s >= REFEED_MAX_S:
             self._new_checkpoint()

@@ -264,6 +264,10 @@ class LiveDriver:
             self._feed_queue()
         self._set_timer()
 
+    def note_held(self, node: str, jobs: tuple[str, ...]) -> None:
+        """Records the last jobs of the prompt states that a node reports to hold."""
+        self._feeder.prefixes.note_held(node, jobs)
+
     def flush(self) -> None:
         """Passes the queued events of the journal on to the store, without waiting."""
         self._journal.flush()

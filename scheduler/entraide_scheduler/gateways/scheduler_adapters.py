@@ -255,16 +255,11 @@ class LocalSchedulerAdapter:
         if fault:
             self._driver.counts["gateway.unsound"] += 1
             return
-        facts = self._without_text(facts)
+        facts = msgspec.structs.replace(self._without_text(facts), prefix_keys=())
         self._driver.feed(e.BatchStated(*e.UNNUMBERED, facts=facts, lines=lines))
 
     def _without_text(self, facts: RequestFacts) -> RequestFacts:
-        """Returns facts for the journal: a model's name that nobody gave is a client's text.
-
-        The journal has no digests of a prompt either.
-        """
-        if facts.prefix_keys:
-            facts = msgspec.structs.replace(facts, prefix_keys=())
+        """Returns facts for the journal: a model's name that nobody gave is a client's text."""
         if self._driver.core.knows_model(facts.model):
             return facts
         return msgspec.structs.replace(facts, model=UNKNOWN_MODEL)

@@ -153,7 +153,7 @@ def _make_rows(job: ClosedJob, rename: Rename) -> Iterator[dict[str, Any]]:
             "state": job.state,
             "settled_at": job.settled_at,
             "lender": terms.lender,
-            "tokens": usage.input_tokens + usage.output_tokens,
+            "tokens": terms.count_tokens(usage),
             "energy_uwh": settlement.energy_uwh,
             "carbon_direct_ug": settlement.carbon_direct_ug,
             "carbon_lifecycle_ug": settlement.carbon_lifecycle_ug,

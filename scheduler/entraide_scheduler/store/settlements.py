@@ -181,7 +181,7 @@ def _settled_rows(row: SettlementRow) -> Iterator[SettledRunRow]:
             settlement=_encode(settlement),
             receipt=_encode(row.receipt) if number == 0 else b"",
             lender=terms.lender,
-            tokens=usage.input_tokens + usage.output_tokens,
+            tokens=terms.count_tokens(usage),
             energy_uwh=settlement.energy_uwh,
             carbon_direct_ug=settlement.carbon_direct_ug,
             carbon_lifecycle_ug=settlement.carbon_lifecycle_ug,

@@ -175,7 +175,7 @@ class MonthSums:
             # A job counts once, for the co-op whose machine ended it.
             amounts = (
                 int(number == 0),
-                usage.input_tokens + usage.output_tokens,
+                run.terms.count_tokens(usage),
                 settlement.energy_uwh,
                 settlement.carbon_direct_ug,
                 settlement.carbon_lifecycle_ug,

@@ -1273,8 +1273,20 @@ explain-numbers = Expected: first word in { $ttft_s }{ $ttft_upper_s ->
 }{ $cached_tokens ->
     [none] {""}
     [0] {""}
-    [one] {" "}· { $cached_tokens } token already read
-   *[other] {" "}· { $cached_tokens } tokens already read
+    [one] {" "}· { $cached_tokens } token already read there{ $saved_s ->
+        [none] {""}
+       *[other] , { $saved_s } and { $saved_wh } less until the first word
+    }
+   *[other] {" "}· { $cached_tokens } tokens already read there{ $saved_s ->
+        [none] {""}
+       *[other] , { $saved_s } and { $saved_wh } less until the first word
+    }
+}{ $warm_node ->
+    [none] {""}
+   *[other] {" "}· { $warm_node } had already read { $warm_tokens ->
+        [one] { $warm_tokens } token of it
+       *[other] { $warm_tokens } tokens of it
+    }
 }
 explain-greener = It could have gone to { $greener_node } ({ COOP($greener_coop, "co-op") }, { $greener_zone }: { $greener_carbon_g }, first word in { $greener_ttft_s }) { $condition }.
 explain-next = Without { $node } it could have gone to { $next_node } ({ COOP($next_coop, "co-op") }, { $next_zone }: { $next_carbon_g }, first word in { $next_ttft_s }).

@@ -1274,8 +1274,20 @@ explain-numbers = Prévu : premier mot en { $ttft_s }{ $ttft_upper_s ->
 }{ $cached_tokens ->
     [none] {""}
     [0] {""}
-    [one] {" "}· { $cached_tokens } jeton déjà lu
-   *[other] {" "}· { $cached_tokens } jetons déjà lus
+    [one] {" "}· { $cached_tokens } jeton déjà lu là{ $saved_s ->
+        [none] {""}
+       *[other] , soit { $saved_s } et { $saved_wh } de moins jusqu’au premier mot
+    }
+   *[other] {" "}· { $cached_tokens } jetons déjà lus là{ $saved_s ->
+        [none] {""}
+       *[other] , soit { $saved_s } et { $saved_wh } de moins jusqu’au premier mot
+    }
+}{ $warm_node ->
+    [none] {""}
+   *[other] {" "}· { $warm_node } en avait déjà lu { $warm_tokens ->
+        [one] { $warm_tokens } jeton
+       *[other] { $warm_tokens } jetons
+    }
 }
 explain-greener = Elle aurait pu aller sur { $greener_node } ({ COOP($greener_coop, "coop") }, { $greener_zone } : { $greener_carbon_g }, premier mot en { $greener_ttft_s }) { $condition }.
 explain-next = Sans { $node }, elle aurait pu aller sur { $next_node } ({ COOP($next_coop, "coop") }, { $next_zone } : { $next_carbon_g }, premier mot en { $next_ttft_s }).

@@ -4,7 +4,7 @@ Input: an exported journal. Output: its requests, its nodes' history and its tot
 
 ``recording`` opens a file, ``recorded_history`` reads what happened, with ``recorded_faults`` of
 machines and ``run_measurements`` of their speed and power; ``job_outcomes`` says how each job
-ended, and ``recorded_demand`` makes arrivals.
+ended, and ``recorded_demand`` makes arrivals, with ``recorded_prefixes`` of their prompts.
 """
 
 from entraide_sim.recordings import recorded_demand, recording
@@ -16,10 +16,12 @@ from entraide_sim.recordings.recorded_history import (
     carbon_g,
     energy_wh,
 )
+from entraide_sim.recordings.recorded_prefixes import BLOCK_TOKENS, RecordedPrefixes
 from entraide_sim.recordings.recording import ExactReplay, Watch, journal_error, read_events
 from entraide_sim.recordings.run_measurements import MeasuredSpeed, RunTimes, added_power_w
 
 __all__ = [
+    "BLOCK_TOKENS",
     "CoopTotals",
     "ExactReplay",
     "FaultKind",
@@ -28,6 +30,7 @@ __all__ = [
     "MeasuredSpeed",
     "RecordedFault",
     "RecordedHistory",
+    "RecordedPrefixes",
     "RunTimes",
     "Watch",
     "added_power_w",

@@ -12,7 +12,8 @@ from entraide.types import RequestFacts
 from entraide_scheduler.core.events import Event, JobRequested
 from entraide_scheduler.core.state import State
 from entraide_sim.recordings import recording
-from entraide_sim.recordings.recorded_history import RecordedHistory
+from entraide_sim.recordings.recorded_history import RecordedHistory, TrueLengths
+from entraide_sim.recordings.recorded_prefixes import RecordedPrefixes
 from entraide_sim.scenario import version
 from entraide_sim.workload import Arrival
 
@@ -39,6 +40,7 @@ def read_journal(
         history.observe(event, ())
     requested: set[str] = set()
     blocks: dict[int, int] = {}
+    prefixes = RecordedPrefixes()
     at_s = 0.0
     for event in _read_events(path, head.version):
         if not isinstance(event, JobRequested) or event.facts.job in requested:
@@ -52,7 +54,13 @@ def read_journal(
         if models and facts.model not in models:
             raise recording.journal_error(path, "no_model", value=facts.model)
         at_s = max(at_s, event.at - head.at)
-        yield _make_arrival(facts, history, at_s=at_s, since_s=event.at, blocks=blocks)
+        truth = history.true_lengths(facts)
+        if facts.warm is None:  # two blocks of an older recording make one of the simulation
+            keys = facts.prefix_keys[1::2]
+            prefix = tuple(blocks.setdefault(key, len(blocks)) for key in keys)
+        else:
+            prefix = prefixes.restore(facts, truth.input_tokens).prefix_keys
+        yield _make_arrival(facts, truth, prefix, at_s=at_s, since_s=event.at)
 
 
 def _read_events(path: Path, recorded: str) -> Iterator[Event]:
@@ -65,16 +73,15 @@ def _read_events(path: Path, recorded: str) -> Iterator[Event]:
 
 def _make_arrival(
     facts: RequestFacts,
-    history: RecordedHistory,
+    truth: TrueLengths,
+    prefix: tuple[int, ...],
     *,
     at_s: float,
     since_s: float,
-    blocks: dict[int, int],
 ) -> Arrival:
     """Returns a request with its true lengths, and its deadline relative to its arrival."""
-    truth = history.true_lengths(facts)
-    # Two recorded blocks make one simulated block; a key identifies all blocks up to it.
-    prefix = tuple(blocks.setdefault(key, len(blocks)) for key in facts.prefix_keys[1::2])
     left_s = None if facts.deadline_at is None else facts.deadline_at - since_s
-    asked = msgspec.structs.replace(facts, deadline_at=left_s, prefix_keys=(), idempotency="")
+    asked = msgspec.structs.replace(
+        facts, deadline_at=left_s, prefix_keys=(), warm=None, idempotency=""
+    )
     return Arrival(at_s, "", truth.input_tokens, truth.output_tokens, prefix, facts.session, asked)

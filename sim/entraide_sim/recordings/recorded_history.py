@@ -85,6 +85,7 @@ class RecordedHistory:
         intensities: by zone: start, direct and life-cycle intensity, gCO2e/kWh, ascending.
         energy_basis: by node, the energy basis of its latest usage report.
         faults: what befell machines and requests.
+        reusing: nodes that have reported cached tokens.
         run_times: by node and model, the times of the runs that the node reported.
     """
 
@@ -96,6 +97,7 @@ class RecordedHistory:
         self.totals: dict[str, CoopTotals] = {}
         self.intensities: dict[str, list[tuple[float, float, float]]] = {}
         self.energy_basis: dict[str, str] = {}
+        self.reusing: set[str] = set()
         self.faults = RecordedFaults(start)
         self.run_times: dict[str, dict[str, RunTimes]] = {}
         self._runs: dict[str, PlacedRun] = {}  # by job, without a report
@@ -181,6 +183,8 @@ class RecordedHistory:
 
     def _add_report(self, event: e.RunReported, usage: Usage) -> None:
         self.energy_basis[event.node] = usage.energy_basis.value
+        if usage.cached_tokens > 0:
+            self.reusing.add(event.node)
         run = self._runs.get(event.job)
         if run is not None and event.epoch == run.terms.epoch:  # a report is sent until its receipt
             del self._runs[event.job]

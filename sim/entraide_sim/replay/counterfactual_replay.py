@@ -24,8 +24,10 @@ from entraide_scheduler.core.records import Job, Lease, LeaseState
 from entraide_scheduler.core.state import State
 from entraide_sim.machines import NodeSpec, SiteSpec
 from entraide_sim.recordings import (
+    BLOCK_TOKENS,
     MeasuredSpeed,
     RecordedHistory,
+    RecordedPrefixes,
     RunTimes,
     added_power_w,
 )
@@ -33,7 +35,6 @@ from entraide_sim.workload import Request
 
 HEARTBEAT_S = 1.0  # between heartbeats once the recording is over
 BUSY_HEARTBEAT_S = 0.5  # between heartbeats of a node with runs
-BLOCK_TOKENS = 256  # tokens of 1 KiB of prompt, the block size of prefix keys
 PREDICTIONS_MIN = 8.0  # decayed count of predictions from which learned rates are trusted
 
 
@@ -84,7 +85,7 @@ def _model_spec(
     known = _known_speed(learned, card.node, replica)
     speed = runs.get(replica.model, RunTimes()).speed(known, beside)
     tokens = replica.slots * replica.context_tokens
-    reuses = "prefix_cache" in replica.features
+    reuses = "prefix_cache" in replica.features or card.node in history.reusing
     return NodeSpec(
         card=msgspec.structs.replace(card, replicas=(replica,), loadable=(), loading=()),
         rates=speed.rates if speed.rates != replica.rates else None,
@@ -133,11 +134,13 @@ def recorded_requests(
         known: jobs that the core knows already.
         lengths: counts known and estimated lengths.
     """
-    requested = set(known)
+    requested, prefixes = set(known), RecordedPrefixes()
     for event in events:
         if isinstance(event, e.JobRequested) and event.facts.job not in requested:
             requested.add(event.facts.job)
-            yield make_request(event.facts, event.at, history, lengths)
+            request = make_request(event.facts, event.at, history, lengths)
+            restored = prefixes.restore(request.facts, request.input_tokens)
+            yield msgspec.structs.replace(request, facts=restored)
 
 
 def make_request(

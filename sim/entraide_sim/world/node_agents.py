@@ -278,7 +278,7 @@ class NodeAgents:
         job: Job = run.payload
         facts = job.request.facts
         if node.cache is not None and facts.prefix_keys:
-            node.cache.insert(facts.coop, facts.prefix_keys)
+            node.cache.insert(facts.job, facts.coop, facts.prefix_keys)
         if run.epoch == job.epoch and not job.first_at:
             job.first_at = self._driver.now + node.one_way_s
         self._send_event(node, RunProgressed, (run.job, run.epoch, node.name, 1))
@@ -312,7 +312,15 @@ class NodeAgents:
                 self._models.update_run_count(node)
         values = (run.job, run.epoch, node.name, outcome, code, produced > 0, usage)
         self._send_event(node, RunReported, values)
+        if node.cache is not None and node.host.linked:
+            self._driver.schedule(now + node.one_way_s, self._report_held, node.host)
         self._add_usage(node, run)
+
+    def _report_held(self, host: Node) -> None:
+        """Reports the last jobs of the prompt states that a machine holds."""
+        caches = [instance.cache for instance in host.model_instances()]
+        jobs = [job for cache in caches if cache is not None for job in cache.held_jobs()]
+        self._driver.prefixes.note_held(host.name, tuple(jobs))
 
     def _add_usage(self, node: Node, run: Run) -> None:
         job: Job = run.payload

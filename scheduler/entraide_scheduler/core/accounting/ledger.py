@@ -23,7 +23,7 @@ def entries(terms: Terms, usage: Usage, settlement: Settlement) -> tuple[Entry, 
     A co-op that used its own machine is both lender and borrower, so its statement shows the job.
     """
     amounts = (
-        usage.input_tokens + usage.output_tokens,
+        terms.count_tokens(usage),
         settlement.energy_uwh,
         settlement.carbon_direct_ug,
     )

@@ -28,11 +28,13 @@ class UsageGrant(Struct, frozen=True):
     Attributes:
         input_tokens, output_tokens: summed over all choices.
         energy_uwh: energy of the machine, microwatt-hours.
+        may_reuse: whether a part of the prompt may have been in a kept state.
     """
 
     input_tokens: int
     output_tokens: int
     energy_uwh: int = ENERGY_MAX_UWH
+    may_reuse: bool = True
 
 
 class UsageEstimate(Struct, frozen=True):
@@ -78,6 +80,8 @@ def limit_usage(
         assert isinstance(input_tokens, int)
         changes["cached_tokens"] = min(usage.cached_tokens, input_tokens)
         changes["counted"] = Basis.ESTIMATED
+    if usage.cached_tokens and not grant.may_reuse:
+        changes["cached_tokens"] = 0
     energy_uwh = usage.energy_prefill_uwh + usage.energy_decode_uwh
     if energy_uwh > grant.energy_uwh:
         codes.append(ENERGY)

@@ -1,9 +1,8 @@
 # mypy: implicit-reexport
 """Estimation: what the core learns from finished runs, by statistics that replay exactly.
 
-Input: observed answer lengths, times to first token, times per token and prompt prefixes. Output:
-expected answer length and its upper quantile, predicted times with an error margin for a
-confidence, and the expected number of cached prompt tokens.
+Input: observed answer lengths, times to first token and times per token. Output: expected answer
+length and its upper quantile, and predicted times with an error margin for a confidence.
 
 The estimators are online and of bounded size, so the state does not grow with the number of jobs.
 All arithmetic is exact or correctly rounded by IEEE 754, so a replay on another processor gives the
@@ -11,7 +10,7 @@ same estimates. The package knows no jobs, nodes or policy: callers pass numbers
 their sources stand in the modules.
 
 ``estimators`` holds quantiles and margins; ``length_predictor`` predicts answer lengths by co-op
-and model; ``performance_model`` predicts times of a replica; ``prefix_cache`` tracks sessions;
+and model; ``performance_model`` predicts times of a replica;
 ``availability_profile`` learns in which hours a node usually takes work.
 """
 
@@ -30,4 +29,3 @@ from entraide_scheduler.core.estimation.length_predictor import (
     LengthPredictorState,
 )
 from entraide_scheduler.core.estimation.performance_model import PerformanceModel, RunMeasurement
-from entraide_scheduler.core.estimation.prefix_cache import FEATURE, PrefixCache, PrefixCacheState

@@ -5,7 +5,9 @@ Small fleets are scanned replica by replica (``placement``), large ones over col
 (``vectorized``). The module changes no state.
 """
 
+from collections.abc import Mapping
 from math import inf
+from types import MappingProxyType
 
 from msgspec import structs
 
@@ -22,6 +24,8 @@ from entraide_scheduler.core.rules import (
     own_requester,
 )
 from entraide_scheduler.core.state import State
+
+NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
 def make_request(state: State, job: Job, at: float) -> PlacementRequest:
@@ -51,7 +55,7 @@ def make_request(state: State, job: Job, at: float) -> PlacementRequest:
         energy, carbon = state.quotas.energy_and_carbon_left(facts)
         energy_left_uwh = inf if energy is None else float(energy)
         carbon_left_ug = inf if carbon is None else float(carbon)
-    cached = state.prefix_cache.cached_tokens(facts)
+    cached = dict(facts.warm) if facts.warm else NOTHING
     lent_left_uwh = state.quotas.lent.left_uwh if shape.limited else NO_TOKENS
     request = PlacementRequest(
         at,
@@ -79,7 +83,7 @@ def make_request(state: State, job: Job, at: float) -> PlacementRequest:
         latest_start_hour=0
         if job.wait is None
         else carbon_shifting.latest_start(state, shape, job.wait, at),
-        begins=bool(facts.session) and not cached,
+        begins=not cached and (bool(facts.session) or facts.warm is not None),
     )
     if not shape.alone:
         return request

@@ -10,9 +10,9 @@ code, in both languages. A counterfactual ("could have gone to X if Y") is state
 was evaluated again with that one limit lifted. Above the policy's ``explained_nodes`` only the best
 nodes, and a count and an example for each rule, are listed.
 
-``explain`` builds explanations; ``alias_values`` says why an alias means a model;
-``counterfactuals`` checks what could have been otherwise; ``renaming`` puts a number in the place
-of a node's name.
+``explain`` builds explanations; ``alias_values`` says why an alias means a model,
+``warm_values`` what a prompt read in part saves; ``counterfactuals`` checks what could have been
+otherwise; ``renaming`` puts a number in the place of a node's name.
 """
 
 from entraide_scheduler.core.explanations.counterfactuals import (

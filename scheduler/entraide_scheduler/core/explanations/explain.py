@@ -18,6 +18,7 @@ from entraide_scheduler.core import evaluation
 from entraide_scheduler.core.carbon import surplus_w, undocumented_w
 from entraide_scheduler.core.explanations import counterfactuals
 from entraide_scheduler.core.explanations.alias_values import alias_values
+from entraide_scheduler.core.explanations.warm_values import warm_values
 from entraide_scheduler.core.fleet import ReplicaView
 from entraide_scheduler.core.model_loading import is_served
 from entraide_scheduler.core.models import REACHABLE
@@ -405,8 +406,8 @@ def _pick_values(
     if intensity.surplus_evidence:
         values["surplus_evidence"] = intensity.surplus_evidence.value
     values |= _undocumented_values(state, best.view.node, request.at)
-    if request.cached.get(card.node):
-        values["cached_tokens"] = request.cached[card.node]
+    if request.cached:
+        values |= warm_values(state, best.view, request)
     if job.alias:
         values |= alias_values(state, job)
     thinking = state.model_aliases.thinking_kind_of(job.facts, best.view.replica)

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from entraide.types import Explanation
 
 # Values of a sentence that name a node.
-NODE_VALUES = ("node", "could_node", "next_node", "greener_node", "obstacle_node")
+NODE_VALUES = ("node", "could_node", "next_node", "greener_node", "obstacle_node", "warm_node")
 
 
 def rename_node(explanation: Explanation, name: str, number: str) -> Explanation:

@@ -1,13 +1,13 @@
 """Feedback: updates the predictors from a completed run.
 
 Input: a run's usage report and the predictions of its lease. Output: updates of the replica's
-performance model, of the answer-length predictor, and of the node's prefix cache.
+performance model and of the answer-length predictor.
 """
 
 from entraide.models import EMBEDDINGS_ONLY
 from entraide.types import Usage
 from entraide_scheduler.core import evaluation
-from entraide_scheduler.core.estimation import FEATURE, LONGEST, RunMeasurement
+from entraide_scheduler.core.estimation import LONGEST, RunMeasurement
 from entraide_scheduler.core.records import DeadlineKind, Job, Lease
 from entraide_scheduler.core.state import State
 
@@ -55,10 +55,6 @@ def learn_from_run(state: State, job: Job, lease: Lease, usage: Usage) -> None:
             predicted_tpot_s=expected.tpot_s,
         )
     )
-    view = state.fleet.replica_index.view_of(terms.model, terms.node)
-    if view is not None and FEATURE in view.replica.features:
-        predicted_cached = facts.input_tokens_est - expected.input_tokens
-        state.prefix_cache.record_run(facts, terms.node, usage, expected=predicted_cached)
 
 
 def _learn_lengths(state: State, job: Job, lease: Lease, usage: Usage) -> None:

@@ -9,9 +9,9 @@ expires. ``run_events`` maps the nodes' messages to these functions.
 
 from collections.abc import Collection
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
-from entraide.types import JobClass, JobState, NodeState, Terms, Usage
+from entraide.types import JobClass, JobState, NodeState, RequestFacts, Terms, Usage
 from entraide.units import round_half_up
 from entraide_scheduler.core import (
     evaluation,
@@ -188,7 +188,13 @@ def _make_terms(state: State, job: Job, pick: Pick) -> Terms:
         state.model_aliases.thinking_of(facts, job.output_tokens_max, replica) or UNSET,
         state.model_aliases.template_tokens_of(facts) or UNSET,
         larger_model_terms(state, job) or UNSET,
+        _cached_token_part(state, facts),
     )
+
+
+def _cached_token_part(state: State, facts: RequestFacts) -> float | UnsetType:
+    prefix = state.policy.prefix
+    return prefix.cached_token_part if prefix.enabled and facts.warm is not None else UNSET
 
 
 def renew_lease(state: State, lease: Lease) -> None:

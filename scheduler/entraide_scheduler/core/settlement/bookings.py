@@ -22,7 +22,7 @@ def settle_run(state: State, lease: Lease, usage: Usage, *, job_state: JobState)
     """Settles the only run of a job, by the holds of its lease."""
     terms = lease.terms
     settlement = carbon.settle(terms, usage)
-    tokens = usage.input_tokens + usage.output_tokens
+    tokens = terms.count_tokens(usage)
     lines = book_run(state, lease, usage, settlement, tokens=tokens)
     state.emit(Settle(state.cause, terms.job, terms, usage, settlement, job_state, lines))
 
@@ -50,9 +50,10 @@ def book_run(
             QuotaKind.CARBON_G: settlement.carbon_direct_ug,
         },
     )
-    uncached = min(usage.input_tokens, lease.input_tokens_max) - usage.cached_tokens
+    saved = usage.input_tokens - terms.count_input(usage)
+    read = min(usage.input_tokens, lease.input_tokens_max) - saved
     output = min(usage.output_tokens, lease.output_tokens_max)
-    state.counters.correct_charge(lease.bill, input_tokens=max(0, uncached), output_tokens=output)
+    state.counters.correct_charge(lease.bill, input_tokens=max(0, read), output_tokens=output)
     if lease.foreign:
         add_credit(state, terms.lender, lease.bill.charged())
         settle_lent(state, lease, settlement.energy_uwh)

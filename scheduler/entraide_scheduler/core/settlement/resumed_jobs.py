@@ -93,7 +93,9 @@ def _settle(
     state: State, ends: list[tuple[Lease, str]], usages: Sequence[Usage], job_state: JobState
 ) -> None:
     """Books each run and emits the settlement; ``ends`` has the leases and why they ended."""
-    tokens = sum(usage.input_tokens + usage.output_tokens for usage in usages)
+    tokens = sum(
+        lease.terms.count_tokens(usage) for (lease, _), usage in zip(ends, usages, strict=True)
+    )
     settled = settle_resumed(
         [(lease.terms, usage, code) for (lease, code), usage in zip(ends, usages, strict=True)]
     )

@@ -6,6 +6,8 @@ charge, the lender's credit, and a ``Settle`` command. Each run is settled exact
 and ``node_lifecycle`` decide when a job ends.
 """
 
+from msgspec import UNSET
+
 from entraide.types import Basis, Explanation, JobState, Usage
 from entraide.units import round_half_up
 from entraide_scheduler.core import evaluation, newcomers
@@ -133,7 +135,8 @@ def grant_of(state: State, lease: Lease) -> UsageGrant:
     """Returns the upper bound of what a run can have used by now."""
     peak_w = state.fleet.nodes[lease.terms.node].peak_w
     energy_uwh = energy_limit_uwh(peak_w, state.now - lease.terms.placed_at)
-    return UsageGrant(lease.input_tokens_max, lease.output_tokens_max, energy_uwh)
+    may_reuse = lease.terms.cached_token_part is not UNSET
+    return UsageGrant(lease.input_tokens_max, lease.output_tokens_max, energy_uwh, may_reuse)
 
 
 def _is_sound(usage: Usage) -> bool:

@@ -11,7 +11,7 @@ from entraide.types import JobClass
 from entraide_scheduler.core.accounting import Credits, Ledger, Quotas
 from entraide_scheduler.core.carbon import ShiftPlanner
 from entraide_scheduler.core.commands import Command, Dropped
-from entraide_scheduler.core.estimation import LengthPredictor, PrefixCache, excess_scale
+from entraide_scheduler.core.estimation import LengthPredictor, excess_scale
 from entraide_scheduler.core.fair_queue import FairQueue
 from entraide_scheduler.core.fleet import Fleet
 from entraide_scheduler.core.models import Demand, ModelAliases
@@ -45,8 +45,7 @@ class State:
         arrivals, placements: number of jobs admitted and placed so far, used as serial numbers.
         scales: by class, multiplier that turns the p90 margin into the margin of its confidence.
         fleet, model_aliases, demand, queue, quotas, ledger, credits, length_predictor,
-        prefix_cache, shift_planner, deadlines:
-            see their modules.
+        shift_planner, deadlines: see their modules.
         counters, blocked_jobs: the fair queue's service counters and blocked jobs.
         quarantines: the senders whose messages do not count.
         jobs: those not ended, by id, in order of arrival; changed by ``add_job``, ``remove_job``.
@@ -86,7 +85,6 @@ class State:
         self.credits = Credits()
         self.length_predictor = LengthPredictor()
         self.model_aliases = ModelAliases(self.length_predictor)
-        self.prefix_cache = PrefixCache()
         self.shift_planner = ShiftPlanner()
         self.deadlines = Deadlines()
         self.quarantines = Quarantines()

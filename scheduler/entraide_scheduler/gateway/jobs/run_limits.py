@@ -6,7 +6,7 @@ of a stream, and bytes times ``TOKENS_PER_BYTE`` for a complete answer.
 """
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from entraide.decoding import JsonDecoder
 from entraide.types import Basis, RequestFacts, Usage
@@ -52,6 +52,7 @@ class RunLimits(Struct):
         bytes_max: granted bytes.
         peak_w: peak power of the node's device, watts; 0 if unknown.
         placed_at: time of the placement, on the scheduler's clock.
+        may_reuse: whether a part of the prompt may have been in a kept state.
         tokens, received, events: reported tokens, bytes and events received so far.
     """
 
@@ -60,6 +61,7 @@ class RunLimits(Struct):
     bytes_max: int
     peak_w: float
     placed_at: float
+    may_reuse: bool = False
     tokens: int = 0
     received: int = 0
     events: int = 0
@@ -88,6 +90,7 @@ class RunLimits(Struct):
             BYTES_AT_LEAST + granted * bytes_per_token + inputs * INPUT_ANSWER_BYTES,
             placed.peak_w,
             placed.terms.placed_at,
+            placed.terms.cached_token_part is not UNSET,
         )
 
     def count_part(self, message: Tokens) -> str:
@@ -111,7 +114,7 @@ class RunLimits(Struct):
     ) -> tuple[Usage, tuple[str, ...]]:
         """Returns the usage limited to the lease, and the codes of the exceeded limits."""
         energy_uwh = energy_limit_uwh(self.peak_w, at - self.placed_at)
-        grant = UsageGrant(self.input_tokens, self.output_tokens, energy_uwh)
+        grant = UsageGrant(self.input_tokens, self.output_tokens, energy_uwh, self.may_reuse)
         estimate = UsageEstimate(facts.input_tokens_est, None)
         if message.usage.output_tokens > self.output_tokens:
             tokens = self.estimate_answer_tokens(message)
