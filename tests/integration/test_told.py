@@ -1,8 +1,13 @@
-"""A killed machine is told once when it is lost and once when it is back, to the operator and its
-lender, whatever kills the scheduler meanwhile; and no message has a word of a question."""
+"""A machine whose agent was killed is told once when it is lost and once when it is back, to the
+operator and its lender, whatever kills the scheduler meanwhile; and no message has a word of a
+question. Another machine, which the test plays, answers the questions and stays."""
 
+import asyncio
 import base64
 import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,10 +21,11 @@ from tests.integration.nats_support import NatsPool
 from tests.scheduler.people_support import Browser
 from tests.scheduler.test_new_start_letters import ask_letter, confirm
 from tests.scheduler.test_signin_letters import Letters, mail_server
-from tests.waiting import eventually
+from tests.waiting import eventually, until_read
 
 from entraide.v1 import admin_pb2
 from entraide.wire import messages as m
+from entraide_node.join import JoinOptions, join_pool
 
 pytestmark = pytest.mark.engines  # starts the scheduler five times
 
@@ -77,6 +83,47 @@ def letters_to(letters: Letters, address: str, sentence: str) -> dict[str, str]:
     }
 
 
+class RealAgent:
+    """A machine of the co-op ``beta``: an agent's process, which has no engine."""
+
+    def __init__(self, folder: Path, node: str) -> None:
+        self.folder, self.node = folder, node
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Starts the agent."""
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "entraide_node", "run", "--dir", str(self.folder)),
+            stdin=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+
+    async def kill(self) -> None:
+        """Ends it by SIGKILL: it says goodbye to nobody."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+
+@asynccontextmanager
+async def joined_agent(folder: Path, scheduler: SchedulerProcess) -> AsyncIterator[RealAgent]:
+    """An agent that has joined as its owner would, and is live."""
+    operator = scheduler.operator
+    assert operator is not None
+    token = await operator.token("beta")
+    options = JoinOptions(name="atelier")
+    joined = await asyncio.to_thread(
+        join_pool, scheduler.url, token, folder=folder, options=options
+    )
+    agent = RealAgent(folder, joined.config.node)
+    await agent.start()
+    try:
+        await until_read(lambda: operator.node(agent.node), lambda node: node.state == "live")
+        yield agent
+    finally:
+        await agent.kill()
+
+
 async def ask_for_letters(scheduler: SchedulerProcess, letters: Letters) -> None:
     """A co-op's admin confirms the own address, and asks for letters about its machines."""
     assert scheduler.operator is not None
@@ -125,13 +172,17 @@ async def test_a_lost_machine_is_told_once_over_kills(
     message comes at most twice, with one identifier, and none is lost."""
     monkeypatch.setattr(SchedulerProcess, "program", RUN)
     sink, letters, app = Sink(), Letters(), web.Application()
-    sentences = {LENDER: "The machine n1 is lost.", OPERATOR: "La machine n1 est hors ligne."}
+    sentences = {
+        LENDER: "The machine atelier is lost.",
+        OPERATOR: "La machine atelier est hors ligne.",
+    }
     app.router.add_post("/", sink.handle)
     (tmp_path / "key").write_text(base64.b64encode(bytes(32)).decode())
 
     async def restart() -> None:
         await scheduler.end()
         await scheduler.start()
+        await played.come(restarted=True)
 
     async with mail_server(letters) as port, TestServer(app) as server:
         smtp = f'[smtp]\nhost = "127.0.0.1"\nport = {port}\nfrom = "p@x.coop"\nsecurity = "none"\n'
@@ -139,25 +190,22 @@ async def test_a_lost_machine_is_told_once_over_kills(
             f'end_after_s = 15\n[[mail]]\nto = "{OPERATOR}"\n'
             f'[[webhook]]\nurl = "{server.make_url("/")}"\nsecret_file = "key"\n'
         )
-        async with killable(tmp_path, nats_pool, smtp) as (scheduler, played, key):
+        async with (
+            killable(tmp_path, nats_pool, smtp) as (scheduler, played, key),
+            joined_agent(tmp_path / "atelier", scheduler) as agent,
+        ):
             sink.scheduler = scheduler
             await ask_for_letters(scheduler, letters)
             await ask_questions(scheduler, played, key)
-            beat = played.node.send_heartbeat
-
-            async def stay_silent(**_: Any) -> None:
-                """What a killed machine sends."""
-
             sink.kills = {"begun"}
-            monkeypatch.setattr(played.node, "send_heartbeat", stay_silent)
+            await agent.kill()
             await eventually(lambda: sink.identifiers("begun"))
             await restart()
             await eventually(lambda: len(sink.identifiers("begun")) > 1)
             await eventually(lambda: letters_to(letters, LENDER, sentences[LENDER]))
             await restart()  # between begin and end
             sink.kills = {"ended"}
-            monkeypatch.setattr(played.node, "send_heartbeat", beat)
-            await played.come(restarted=True)
+            await agent.start()
             await eventually(lambda: sink.identifiers("ended"))
             await restart()
             await eventually(lambda: len(sink.identifiers("ended")) > 1)
