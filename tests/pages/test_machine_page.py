@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,17 @@ from tests.pages.support import VIEWS, Visit, Visitors, visitors
 from tests.scheduler.gateway_support import Pool, card, open_pool
 from tests.scheduler.people_support import add_person, open_people
 from tests.scheduler.rows import settle_row
+from tests.scheduler.test_oidc import bind_address
 from tests.scheduler.test_own_machines import TERMS
 from tests.scheduler.test_pool_view import change
+from tests.scheduler.test_signin_letters import Letters, config, mail_server
+from tests.waiting import until_read
 
+from entraide_scheduler.gateway import Settings
+from entraide_scheduler.notifications import READERS_MAX
 from entraide_scheduler.people import OPERATOR, People
+from entraide_scheduler.store import people as table
+from entraide_scheduler.store.person_rows import PersonRow
 
 pytestmark = [pytest.mark.engines, pytest.mark.needs("chromium|google-chrome")]
 
@@ -33,8 +41,11 @@ class MachinePool(Struct):
 
     async def open(self, role: str, **options: Any) -> Visit:
         """The page for somebody of alpha who has just signed in."""
+        return await self.enter(await add_person(self.people, role=role), **options)
+
+    async def enter(self, person: PersonRow, **options: Any) -> Visit:
+        """The page for a person who has just signed in."""
         visit = await self.visitors.open(**options)
-        person = await add_person(self.people, role=role)
         link = await self.people.make_link(OPERATOR, person.person)
         await visit.go(f"#/entrer/{link.token}")
         await visit.page.locator("main button").click()
@@ -116,3 +127,42 @@ async def test_a_person_is_not_shown_them(lent: MachinePool) -> None:
 
     assert 0 == await visit.page.locator("nav a[href='#/machine']").count()
     assert 0 == await visit.page.locator("article").count()
+
+
+async def test_an_admin_asks_for_letters_about_the_machines(
+    tmp_path: Path, browser: Browser
+) -> None:
+    """Before the address is confirmed a line says what is missing; then there is a box, whose
+    choice is kept and can be taken back."""
+    async with mail_server(Letters()) as port:
+        joined, settings = (replace(card(DESK), coop="alpha"),), Settings(smtp=config(port))
+        async with (
+            open_pool(tmp_path, joined=joined, settings=settings) as pool,
+            visitors(browser, pool.gateway.url) as guests,
+        ):
+            lent = MachinePool(pool, await open_people(pool), guests)
+            person = await add_person(lent.people, role="coop_admin", email="ada@alpha.coop")
+            visit = await lent.enter(person, lang="en")
+            box = visit.page.get_by_role("checkbox", name="Write to me")
+            readers = partial(
+                pool.store.read, partial(table.list_machine_readers, most=READERS_MAX)
+            )
+            await visit.go("#/machine")
+            await visit.page.get_by_text("confirm your address").wait_for()
+            missing = await box.count()
+            bind = partial(bind_address, person=person.person, email=person.email)
+            await pool.store.write(bind)
+            pool.gateway.signin.sessions.clear_cache()
+            await visit.page.reload()
+            await box.check()
+            (reader,) = await until_read(readers, len)
+            await visit.page.reload()
+            await box.wait_for()
+            kept, flaws = await box.is_checked(), await visit.flaws()
+            await visit.picture("machine-mail")
+            await box.uncheck()
+            await until_read(readers, lambda rows: not rows)
+
+    assert (0, True) == (missing, kept)
+    assert person.person == reader.person
+    assert [] == flaws + visit.errors + visit.foreign
