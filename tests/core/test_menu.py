@@ -8,7 +8,14 @@ from msgspec import structs
 from tests.core.builders import GB, MODEL, Pool, card, catalogue, entry, loadable, of, replica
 from tests.core.loading import loads, offering, with_model
 
-from entraide.models import ModelEntry, ModelSize, TaskQuality
+from entraide.models import (
+    Artefact,
+    ArtefactFile,
+    ModelEntry,
+    ModelSize,
+    OpennessClass,
+    TaskQuality,
+)
 from entraide.thinking import Thinking
 from entraide.types import Effort, JobKind, Task
 from entraide_scheduler.core import commands, events
@@ -230,16 +237,28 @@ def test_a_receipt_can_tell_what_a_smaller_model_takes(pool: Pool) -> None:
     assert smallest.terms.smaller is None
 
 
-def test_measured_quality_is_part_of_the_state(pool: Pool) -> None:
-    """The event of a catalogue brings measured quality to each view, and a snapshot keeps it."""
-    cell = TaskQuality(Task.ANSWER, "fr", 0.9, 0.82, 0.95, 60, "1", "ab" * 32)
-    entries = [sized("tiny-1b", 1, quality=(cell,)), sized("tools-2b", 2, quality=(cell,))]
-    pool.join(served("tiny-1b", loadable=(loadable("tools-2b"),), models_bytes=8 * GB))
+def test_a_model_is_shown_with_the_figures_of_its_own_weights(pool: Pool) -> None:
+    """Measured quality and the class of openness are those of the weights that nodes have; the
+    event of a catalogue brings them to each view, and a snapshot keeps them."""
+    cell = TaskQuality(Task.ANSWER, "fr", 0.9, 0.82, 0.95, 60, "1", "ab" * 32)  # of several weights
+    other = msgspec.structs.replace(cell, language="en", weights="sha256:other")
+    file = ArtefactFile("model.gguf", 1, "cd" * 32)
+    pin = Artefact("gguf", "Q4_K_M", "", files=(file,), weights_bytes=1)
+    facts = {
+        "quality": (cell, other), "openness_class": OpennessClass.OPEN_MODEL, "artefacts": (pin,),
+    }  # fmt: skip
+    entries = [sized("tiny-1b", 1, **facts), sized("tools-2b", 2, **facts)]
+    offer = loadable("tools-2b", revision=pin.checksum)
+    pool.join(served("tiny-1b", loadable=(offer,), models_bytes=8 * GB))
     pool.tell(events.CatalogueChanged, catalogue(*entries))
     restored = Core.restore(pool.core.snapshot())
 
     for core in (pool.core, restored):
         shown = [*core.models(), *core.loadable_models()]
-        assert [("tiny-1b", (cell,)), ("tools-2b", (cell,))] == [
-            (view.model, view.quality) for view in shown
+        assert [("tiny-1b", (cell,), ""), ("tools-2b", (cell,), "open-model")] == [
+            (view.model, view.quality, view.openness) for view in shown
         ]
+    measured = msgspec.structs.replace(other, weights=pool.core.models()[0].revisions[0])
+    entries[0] = msgspec.structs.replace(entries[0], quality=(cell, measured))
+    pool.tell(events.CatalogueChanged, msgspec.structs.replace(catalogue(*entries), version=2))
+    assert (cell, measured) == pool.core.models()[0].quality

@@ -282,24 +282,33 @@ MONDAY = dt.datetime(2026, 11, 30, 17, 30)  # noqa: DTZ001  (the machine's own c
     [
         ((), MONDAY, "It may work at any time."),
         ((WeeklyHours((0, 1, 2, 3, 4, 5, 6), 0, 1_440),), MONDAY, "It may work at any time."),
-        (FULL_TERMS.hours, MONDAY, "It is outside its hours. Next change: today at 6:00 p.m."),
+        (FULL_TERMS.hours, MONDAY, "It is outside its hours. Next change: today at 6:00 p.m. EST"),
         (
             FULL_TERMS.hours,
             MONDAY.replace(hour=18),
-            "It may work now. Next change: tomorrow at 8:00 a.m.",
+            "It may work now. Next change: tomorrow at 8:00 a.m. EST",
         ),
         (
             (WeeklyHours((3,), 720, 780),),
             MONDAY,
-            "It is outside its hours. Next change: Thursday at 12:00 p.m.",
+            "It is outside its hours. Next change: Thursday at 12:00 p.m. EST",
         ),
     ],
 )
 def test_the_next_change_of_hours_is_said(
-    hours: tuple[WeeklyHours, ...], now: dt.datetime, sentence: str
+    hours: tuple[WeeklyHours, ...],
+    now: dt.datetime,
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """An owner reads whether the hours are open, and when that changes."""
-    said = hours_sentence(OwnerTerms(hours=hours), now, "en")
+    """An owner reads whether the hours are open, and when that changes, with the time zone."""
+    try:
+        with monkeypatch.context() as patch:
+            patch.setenv("TZ", "America/Toronto")
+            time.tzset()
+            said = hours_sentence(OwnerTerms(hours=hours), now, "en")
+    finally:
+        time.tzset()
 
     assert sentence == said.replace("\u00a0", " ").replace("\u202f", " ")
 

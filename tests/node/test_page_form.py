@@ -207,7 +207,10 @@ def test_a_group_of_checkboxes_is_bounded() -> None:
         (
             "en",
             [
-                "When it may work: Mon–Fri 18:00–08:00, Sat, Sun 00:00–24:00 (before: At any time)",
+                (
+                    "When it may work: Mon–Fri 18:00–08:00, Sat, Sun 00:00–24:00, "
+                    "by this machine’s clock (before: At any time)"
+                ),
                 "Works on battery too: yes (before: no)",
                 "Nobody is there after: 7.5 min (before: 5 min)",
                 "Power of the whole machine (while somebody is there): 60 W (before: no limit)",

@@ -8,11 +8,13 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 from tests.browser import NEEDS
+from tests.core.builders import entry
 from tests.pages import documents
 from tests.pages.signed_in import UsedPool, finish, used_pool
 from tests.pages.support import VIEWS
-from tests.scheduler.gateway_support import chunk
+from tests.scheduler.gateway_support import MODEL, chunk
 
+from entraide.models import Artefact, ArtefactFile, Catalogue, OpennessClass
 from entraide.types import Control, Effort, ServerPlace, SurplusEvidence
 from entraide_node.models.model_files import DEMO_ALIAS as TOY
 from entraide_scheduler.core import events as e
@@ -447,3 +449,19 @@ async def test_only_a_demonstrations_model_is_called_a_toy(
         await visit.settled()
 
         assert int(invented) == await visit.page.locator(".toy").count()
+
+
+async def test_the_page_says_how_open_the_chosen_model_is(used: UsedPool) -> None:
+    """By the class that the catalogue states for the weights that the machine serves."""
+    pin = Artefact("gguf", "Q4_K_M", "", files=(ArtefactFile("m.gguf", 1, "abc"),))
+    stated = entry(MODEL, artefacts=(pin,), openness_class=OpennessClass.OPEN_TOOLING)
+    changed = e.CatalogueChanged(*e.UNNUMBERED, catalogue=Catalogue(1, 0.0, (stated,)))
+    used.pool.driver.feed(changed)
+    visit = await used.chat()
+    await visit.page.select_option("#model", MODEL)
+    line = await visit.page.locator(".openness").inner_text()
+    flaws = await visit.flaws()
+
+    assert f"Ouverture du modèle {MODEL}" in line
+    assert line.endswith("II, outils ouverts")
+    assert [] == flaws + visit.errors + visit.foreign

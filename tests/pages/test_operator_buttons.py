@@ -18,7 +18,7 @@ from tests.pages.operator_support import Operated, operated, read_text
 from tests.waiting import eventually
 
 from entraide import catalogue as documents
-from entraide.models import Catalogue
+from entraide.models import Catalogue, OpennessClass
 from entraide.v1 import admin_pb2
 from entraide.wire import messages as m
 from entraide.wire.nats import new_user_key
@@ -250,7 +250,8 @@ async def test_a_model_is_placed_and_unloaded(used: Operated) -> None:
 async def test_the_catalogue_is_changed_from_the_page(used: Operated, tmp_path: Path) -> None:
     """Models come from a file and from what is shipped, and leave; what is no entry is refused."""
     good, bad = tmp_path / "entree.json", tmp_path / "autre.json"
-    good.write_bytes(msgspec.json.encode(entry(OTHER)))
+    stated = {"openness_class": OpennessClass.OPEN_MODEL, "openness_source": "assemblée"}
+    good.write_bytes(msgspec.json.encode(entry(OTHER, **stated)))
     bad.write_text('{"a": 1}')
     visit = await used.enter()
     page = visit.page
@@ -261,6 +262,7 @@ async def test_the_catalogue_is_changed_from_the_page(used: Operated, tmp_path: 
     await page.get_by_label("Fichier d’entrées").set_input_files(good)
     await press(page, "Ajouter depuis le fichier")
     await said(page, "Un modèle a été ajouté")
+    await page.get_by_text(f"{OTHER} ·").get_by_text("III, modèle ouvert").wait_for()
     removed = await confirm(page, f"Retirer {OTHER}")
     await said(page, OTHER)
     await press(page, "Ajouter ceux qu’Entraide fournit")

@@ -308,7 +308,7 @@ async def test_model_list_names_what_is_served(pool: Pool) -> None:
     assert {
         "features": ["schema", "thinking_budget_tokens", "tools"],
         "context_tokens": 4_096, "zones": ["CA-ON", "CA-QC"],
-        "controlled_by": [], "replicas": 2, "loaded": True, "means": "",
+        "controlled_by": [], "replicas": 2, "loaded": True, "means": "", "openness": "",
     } == entry[1]["entraide"]  # fmt: skip
     assert (404, "unknown_model") == (none[0], none[1]["error"]["code"])
 

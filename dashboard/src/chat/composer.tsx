@@ -77,10 +77,19 @@ export function Composer({
         )}
       </div>
       <p class="meaning">{t(`class-${conversation.value.data_class}-means`)}</p>
+      <OpennessNote models={models} />
       <ThinkNote />
       <ToyNote models={models} />
     </form>
   );
+}
+
+/** Says how open the chosen model is, where somebody states it. */
+function OpennessNote({ models }: { models: readonly Choice[] }) {
+  const chosen = models.find((choice) => choice.id === conversation.value.model);
+  if (!chosen?.openness) return null;
+  const values = { model: chosen.means || chosen.id, openness: chosen.openness };
+  return <p class="meaning openness">{t("model-openness", values)}</p>;
 }
 
 /** Says that the chosen model is the demonstration's toy, in a demonstration. */

@@ -12,6 +12,8 @@ export interface Choice {
   /** Whether it is a size, which the pool resolves to the model it means. */
   isSize: boolean;
   means: string;
+  /** Class by the Model Openness Framework; "" if nobody states it. */
+  openness: string;
   contextTokens: number;
 }
 
@@ -35,7 +37,7 @@ export async function readModels(): Promise<Choice[]> {
   return choices.sort((one, other) => place(one) - place(other) || one.id.localeCompare(other.id));
 }
 
-function choiceOf({ id, means, context_tokens: contextTokens }: Model): Choice {
+function choiceOf({ id, means, context_tokens: contextTokens, entraide }: Model): Choice {
   const isSize = (SIZES as readonly string[]).includes(id);
-  return { id, isSize, means: means ?? "", contextTokens };
+  return { id, isSize, means: means ?? "", openness: entraide?.openness ?? "", contextTokens };
 }

@@ -360,7 +360,13 @@ op-unpinned = not pinned
 op-model-facts = { $name } · { $gb } GB · { $billions } billion parameters{ $class ->
     [none] {""}
    *[other] {" "}· class { $class } ({ $wh } Wh for 1,000 tokens)
-} · { $licence }
+} · { $licence } · openness (MOF): { $openness ->
+    [open-model] III, open model
+    [open-tooling] II, open tooling
+    [open-science] I, open science
+    [unclassified] none
+   *[other] not stated
+}
 op-policy-title = The policy in force: { $version }
 op-policy-lead = Change the text, read what that changes, check it, then apply it. The new version counts from the next decision on.
 op-policy-text = Text of the policy (TOML)
@@ -742,6 +748,13 @@ class-public = Public: the whole pool
 class-restricted-means = Restricted: only the machines of your own co-op answer.
 class-internal-means = Internal: machines of any member co-op answer. The person who administers the machine could read the text.
 class-public-means = Public: any machine of the pool may answer. Put in only what everybody may read.
+model-openness = How open the model { $model } is (Model Openness Framework): { $openness ->
+    [open-model] III, open model
+    [open-tooling] II, open tooling
+    [open-science] I, open science
+    [unclassified] none
+   *[other] not stated
+}
 
 document-attach = Attach
 document-attach-what = Attach a PDF, a DOCX or a text, read in this browser

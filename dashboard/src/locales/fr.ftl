@@ -360,7 +360,13 @@ op-unpinned = pas épinglé
 op-model-facts = { $name } · { $gb } Go · { $billions } milliards de paramètres{ $class ->
     [none] {""}
    *[other] {" "}· classe { $class } ({ $wh } Wh pour 1 000 jetons)
-} · { $licence }
+} · { $licence } · ouverture (MOF) : { $openness ->
+    [open-model] III, modèle ouvert
+    [open-tooling] II, outils ouverts
+    [open-science] I, science ouverte
+    [unclassified] aucune
+   *[other] non énoncée
+}
 op-policy-title = La politique en vigueur : { $version }
 op-policy-lead = Changez le texte, lisez ce que cela change, vérifiez, puis appliquez. La nouvelle version compte dès la décision suivante.
 op-policy-text = Texte de la politique (TOML)
@@ -742,6 +748,13 @@ class-public = Publiques : tout le parc
 class-restricted-means = Restreintes : seules les machines de votre propre coopérative répondent.
 class-internal-means = Internes : des machines de toutes les coopératives membres répondent. La personne qui administre la machine pourrait lire le texte.
 class-public-means = Publiques : toute machine du parc peut répondre. N’y mettez que ce que tout le monde peut lire.
+model-openness = Ouverture du modèle { $model } (Model Openness Framework) : { $openness ->
+    [open-model] III, modèle ouvert
+    [open-tooling] II, outils ouverts
+    [open-science] I, science ouverte
+    [unclassified] aucune
+   *[other] non énoncée
+}
 
 document-attach = Joindre
 document-attach-what = Joindre un PDF, un DOCX ou un texte, lu dans ce navigateur

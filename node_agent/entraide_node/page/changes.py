@@ -48,7 +48,7 @@ def number_with_unit(number: float, key: str, lang: str) -> str:
 
 
 def describe_hours(hours: Sequence[WeeklyHours], lang: str) -> str:
-    """Returns hours as a reader writes them: ``Mon–Fri 18:00–08:00``."""
+    """Returns hours as a reader writes them: ``Mon–Fri 18:00–08:00``, by the machine's clock."""
     if not hours:
         return i18n.text("page-hours-always", lang)
     parts = []
@@ -57,7 +57,7 @@ def describe_hours(hours: Sequence[WeeklyHours], lang: str) -> str:
             f"{minute // 60:02}:{minute % 60:02}" for minute in (span.begin_min, span.end_min)
         )
         parts.append(f"{_describe_days(span.days, lang)} {begin}–{end}")
-    return shortened(", ".join(parts), LIST_CHARS_MAX)
+    return i18n.text("page-hours-own", lang, hours=shortened(", ".join(parts), LIST_CHARS_MAX))
 
 
 def describe_data_classes(terms: OwnerTerms, lang: str) -> str:

@@ -148,7 +148,7 @@ def _allowed_data(terms: OwnerTerms, configured: Sequence[DataClass], lang: str)
 
 
 def _describe_moment(moment: dt.datetime, now: dt.datetime, lang: str) -> str:
-    clock = format_clock_time(0.0, lang, lambda _: moment)
+    clock = format_clock_time(0.0, lang, lambda _: moment.astimezone())  # this machine's zone
     days = (moment.date() - now.date()).days
     if days < 2:
         return _say("at-tomorrow" if days else "at-today", lang, clock=clock)

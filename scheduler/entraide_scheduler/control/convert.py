@@ -272,6 +272,7 @@ def model_message(card: ModelCard) -> pool_pb2.Model:
         controlled_by=card.controlled_by,
         pinned_at=card.pinned_at,
         quality=[pool_pb2.TaskQuality(**structs.asdict(cell)) for cell in card.quality],
+        openness=card.openness,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from entraide.models import TaskQuality
+from entraide.models import OpennessClass, TaskQuality
 from entraide.types import (
     Control,
     DataClass,
@@ -130,7 +130,8 @@ class ModelView(Struct, frozen=True):
         controlled_by: who controls these nodes, where it is stated, sorted.
         pinned_at: when its weights were pinned, seconds since the epoch; 0 for weights that the
             catalogue does not have.
-        quality: measured quality by task and language, as the catalogue has it.
+        quality: measured quality of these weights by task and language, as the catalogue has it.
+        openness: class of openness that the catalogue states, if these weights are the pinned ones.
     """
 
     model: str
@@ -144,6 +145,7 @@ class ModelView(Struct, frozen=True):
     controlled_by: tuple[Control, ...]
     pinned_at: float = 0.0
     quality: tuple[TaskQuality, ...] = ()
+    openness: OpennessClass = OpennessClass.UNSTATED
 
 
 class ModelLoadView(Struct, frozen=True):
@@ -301,7 +303,8 @@ def _model(state: State, name: str, serving: list[tuple[Node, Replica]]) -> Mode
         zones=_zones(node for node, _ in serving),
         controlled_by=_controls(node for node, _ in serving),
         pinned_at=_pinned_at(state, name, revisions),
-        quality=_quality(state, name),
+        quality=_quality(state, name, revisions),
+        openness=_openness(state, name, revisions),
     )
 
 
@@ -313,9 +316,20 @@ def _pinned_at(state: State, model: str, revisions: tuple[str, ...]) -> float:
     return max(times, default=0.0)
 
 
-def _quality(state: State, model: str) -> tuple[TaskQuality, ...]:
+def _quality(state: State, model: str, revisions: tuple[str, ...]) -> tuple[TaskQuality, ...]:
+    """Measurements of these weights; those without a checksum were made on several weights."""
     entry = state.model_aliases.entries.get(model)
-    return () if entry is None else entry.quality
+    cells = () if entry is None else entry.quality
+    return tuple(cell for cell in cells if cell.weights in ("", *revisions))
+
+
+def _openness(state: State, model: str, revisions: tuple[str, ...]) -> OpennessClass:
+    """The class that the catalogue states, unless a node has other weights than it does."""
+    entry = state.model_aliases.entries.get(model)
+    if entry is None:
+        return OpennessClass.UNSTATED
+    pinned = {item.checksum for item in entry.artefacts if item.is_pinned}
+    return entry.openness_class if pinned.issuperset(revisions) else OpennessClass.UNSTATED
 
 
 def _zones(nodes: Iterable[Node]) -> tuple[str, ...]:
@@ -346,7 +360,8 @@ def loadable(state: State) -> list[ModelView]:
                 zones=_zones(nodes),
                 controlled_by=_controls(nodes),
                 pinned_at=_pinned_at(state, model, revisions),
-                quality=_quality(state, model),
+                quality=_quality(state, model, revisions),
+                openness=_openness(state, model, revisions),
             )
         )
     return views

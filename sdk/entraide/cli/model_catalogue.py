@@ -9,7 +9,7 @@ from entraide import i18n
 from entraide.catalogue.pin_fault import PinFault
 from entraide.cli.pool_access import PoolAccess
 from entraide.errors import error_for
-from entraide.models import Artefact, Catalogue, ModelEntry, OpennessClass
+from entraide.models import Artefact, Catalogue, ModelEntry
 
 PINNED, UNPINNED = "✓", "–"
 _SOURCE_FORMS = {
@@ -88,7 +88,7 @@ def _source_part(part: str, lang: str) -> str:
     return part
 
 
-def openness_class_word(openness_class: OpennessClass, lang: str) -> str:
+def openness_class_word(openness_class: str, lang: str) -> str:
     """Returns a class of the Model Openness Framework in words."""
     return i18n.word("openness-class", openness_class or "unstated", lang)
 

@@ -63,7 +63,7 @@ def register(app: typer.Typer, lang: str) -> None:
         if json:
             output.print_json(served)
             return
-        names = ("model", "context", "replicas", "features", "quality")
+        names = ("model", "context", "replicas", "features", "openness-class", "quality")
         headings = [i18n.text(f"col-{name}", lang) for name in names]
         rows = [
             [
@@ -71,6 +71,7 @@ def register(app: typer.Typer, lang: str) -> None:
                 str(model.context_tokens),
                 _replica_text(model, lang),
                 i18n.words("feature", model.features, lang),
+                "" if model.means else openness_class_word(model.openness, lang),
                 "" if model.means else model_quality.summary(model.quality, lang),
             ]
             for model in served

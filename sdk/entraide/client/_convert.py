@@ -219,6 +219,7 @@ def model(message: pool_pb2.Model) -> ModelInfo:
         controlled_by=tuple(message.controlled_by),
         pinned_at=message.pinned_at,
         quality=tuple(_quality(cell) for cell in message.quality if cell.task in TASKS),
+        openness=message.openness,
     )
 
 

@@ -157,6 +157,8 @@ class ModelInfo(Struct, frozen=True):
         controlled_by: who controls these machines.
         pinned_at: when its weights were pinned, seconds since the epoch; 0 if they were not.
         quality: measured quality by task and language.
+        openness: class by the Model Openness Framework, such as ``open-model``; "" if nobody states
+            it.
     """
 
     model: str
@@ -170,3 +172,4 @@ class ModelInfo(Struct, frozen=True):
     controlled_by: tuple[str, ...] = ()
     pinned_at: float = 0.0
     quality: tuple[TaskQuality, ...] = ()
+    openness: str = ""

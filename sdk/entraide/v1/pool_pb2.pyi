@@ -601,6 +601,7 @@ class Model(_message.Message):
     CONTROLLED_BY_FIELD_NUMBER: _builtins.int
     PINNED_AT_FIELD_NUMBER: _builtins.int
     QUALITY_FIELD_NUMBER: _builtins.int
+    OPENNESS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     context_tokens: _builtins.int
     replicas: _builtins.int
@@ -610,6 +611,8 @@ class Model(_message.Message):
     """Of a size, the model that it means now; else ""."""
     pinned_at: _builtins.float
     """When its weights were pinned, seconds since the epoch; 0 if they were not."""
+    openness: _builtins.str
+    """Class by the Model Openness Framework; "" if nobody states it for these weights."""
     @_builtins.property
     def revisions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -638,10 +641,11 @@ class Model(_message.Message):
         controlled_by: _abc.Iterable[_builtins.str] | None = ...,
         pinned_at: _builtins.float = ...,
         quality: _abc.Iterable[Global___TaskQuality] | None = ...,
+        openness: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["context_tokens", b"context_tokens", "controlled_by", b"controlled_by", "features", b"features", "loaded", b"loaded", "means", b"means", "model", b"model", "pinned_at", b"pinned_at", "quality", b"quality", "replicas", b"replicas", "revisions", b"revisions", "zones", b"zones"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["context_tokens", b"context_tokens", "controlled_by", b"controlled_by", "features", b"features", "loaded", b"loaded", "means", b"means", "model", b"model", "openness", b"openness", "pinned_at", b"pinned_at", "quality", b"quality", "replicas", b"replicas", "revisions", b"revisions", "zones", b"zones"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -55,6 +55,7 @@ class ModelCard(Struct, frozen=True, array_like=True):
         controlled_by: who controls these nodes, where it is stated.
         pinned_at: when its weights were pinned, seconds since the epoch; 0 if they were not.
         quality: measured quality by task and language.
+        openness: class by the Model Openness Framework, as ``open-model``; "" if not stated.
     """
 
     model: str
@@ -68,6 +69,7 @@ class ModelCard(Struct, frozen=True, array_like=True):
     controlled_by: tuple[str, ...] = ()
     pinned_at: float = 0.0
     quality: tuple[TaskQuality, ...] = ()
+    openness: str = ""
 
 
 class EarlierRun(Struct, frozen=True, array_like=True):

@@ -10,6 +10,7 @@ export interface CatalogueModel {
   context_tokens_max: number;
   energy_wh_per_1k_tokens: number;
   energy_class: string;
+  openness_class?: string;
   artefacts: { format: string; quantisation: string; weights_bytes: number; files: { sha256?: string }[] }[];
 }
 

@@ -58,6 +58,7 @@ export function Catalogue({ document, models, onChange }: CatalogueProps) {
                   class: model.energy_class || "none",
                   wh: number(model.energy_wh_per_1k_tokens, 2),
                   licence: model.licence,
+                  openness: model.openness_class || "unstated",
                 })}
               </p>
             </div>

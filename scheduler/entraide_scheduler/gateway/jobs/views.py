@@ -140,7 +140,7 @@ class TokenCount(Struct, frozen=True):
 
 
 class ModelPoolFields(Struct, frozen=True):
-    """The pool's own fields of a model."""
+    """The pool's own fields of a model; ``openness`` by the Model Openness Framework."""
 
     features: tuple[str, ...]
     context_tokens: int
@@ -149,6 +149,7 @@ class ModelPoolFields(Struct, frozen=True):
     replicas: int
     loaded: bool
     means: str
+    openness: str
 
 
 class OfferedModel(Struct, frozen=True, kw_only=True):
@@ -199,6 +200,7 @@ def model_entry(card: ModelCard, pool: str) -> OfferedModel:
             replicas=card.replicas,
             loaded=card.loaded,
             means=card.means,
+            openness=card.openness,
         ),
     )
 

@@ -361,7 +361,13 @@ op-unpinned = not pinned
 op-model-facts = { $name } · { $gb } GB · { $billions } billion parameters{ $class ->
     [none] {""}
    *[other] {" "}· class { $class } ({ $wh } Wh for 1,000 tokens)
-} · { $licence }
+} · { $licence } · openness (MOF): { $openness ->
+    [open-model] III, open model
+    [open-tooling] II, open tooling
+    [open-science] I, open science
+    [unclassified] none
+   *[other] not stated
+}
 op-policy-title = The policy in force: { $version }
 op-policy-lead = Change the text, read what that changes, check it, then apply it. The new version counts from the next decision on.
 op-policy-text = Text of the policy (TOML)
@@ -743,6 +749,13 @@ class-public = Public: the whole pool
 class-restricted-means = Restricted: only the machines of your own co-op answer.
 class-internal-means = Internal: machines of any member co-op answer. The person who administers the machine could read the text.
 class-public-means = Public: any machine of the pool may answer. Put in only what everybody may read.
+model-openness = How open the model { $model } is (Model Openness Framework): { $openness ->
+    [open-model] III, open model
+    [open-tooling] II, open tooling
+    [open-science] I, open science
+    [unclassified] none
+   *[other] not stated
+}
 
 document-attach = Attach
 document-attach-what = Attach a PDF, a DOCX or a text, read in this browser
@@ -1279,7 +1292,13 @@ op-unpinned = pas épinglé
 op-model-facts = { $name } · { $gb } Go · { $billions } milliards de paramètres{ $class ->
     [none] {""}
    *[other] {" "}· classe { $class } ({ $wh } Wh pour 1\xA0000 jetons)
-} · { $licence }
+} · { $licence } · ouverture (MOF)\xA0: { $openness ->
+    [open-model] III, modèle ouvert
+    [open-tooling] II, outils ouverts
+    [open-science] I, science ouverte
+    [unclassified] aucune
+   *[other] non énoncée
+}
 op-policy-title = La politique en vigueur\xA0: { $version }
 op-policy-lead = Changez le texte, lisez ce que cela change, vérifiez, puis appliquez. La nouvelle version compte dès la décision suivante.
 op-policy-text = Texte de la politique (TOML)
@@ -1661,6 +1680,13 @@ class-public = Publiques\xA0: tout le parc
 class-restricted-means = Restreintes\xA0: seules les machines de votre propre coopérative répondent.
 class-internal-means = Internes\xA0: des machines de toutes les coopératives membres répondent. La personne qui administre la machine pourrait lire le texte.
 class-public-means = Publiques\xA0: toute machine du parc peut répondre. N’y mettez que ce que tout le monde peut lire.
+model-openness = Ouverture du modèle { $model } (Model Openness Framework)\xA0: { $openness ->
+    [open-model] III, modèle ouvert
+    [open-tooling] II, outils ouverts
+    [open-science] I, science ouverte
+    [unclassified] aucune
+   *[other] non énoncée
+}
 
 document-attach = Joindre
 document-attach-what = Joindre un PDF, un DOCX ou un texte, lu dans ce navigateur
