@@ -51,32 +51,34 @@ def note_stalls(state: State) -> None:
     Where the nodes of a shape have changed so that its many jobs are, a pass visits them.
     """
     changes, sweep = state.changes, state.job_sweep
-    queues: dict[Shape, ShapeQueue] = {}
+    queues: dict[ShapeQueue, None] = {}
     if changes.service:
-        queues = {queue.shape: queue for queue in state.queue.shape_queues_of(changes.service)}
+        queues = dict.fromkeys(state.queue.shape_queues_of(changes.service))
         changes.service.clear()
         if len(queues) > SHAPES_PER_EVENT:
             sweep.begin(state.arrivals)
             queues = {}
-    jobs = []
+    enqueued: list[tuple[Job, ShapeQueue]] = []
     for name in changes.enqueued:
         job = state.jobs.get(name)
         if job is not None and job.state is JobState.QUEUED:
-            jobs.append(job)
             queue = state.queue.find_shape_queue(job.shape)
-            if queue is not None:
-                queues[job.shape] = queue
+            assert queue is not None, f"{name} does not wait"
+            enqueued.append((job, queue))
+            queues[queue] = None
     changes.enqueued.clear()
-    turned = [queue for queue in queues.values() if _turns(state, queue)]
+    turned = [queue for queue in queues if _turns(state, queue)]
+    for job, queue in enqueued:
+        _mark(state, job, stalled=job.is_capped or queue.is_stalled)
     if turned:
         number = sum(queue.job_count for queue in turned)
         if number > sweep.visits_left:
             sweep.begin(state.arrivals)
-        else:
-            sweep.visits_left -= number
-            jobs += state.queue.jobs_in(turned)
-    for job in jobs:
-        _mark(state, job, stalled=job.is_capped or queues[job.shape].is_stalled)
+            return
+        sweep.visits_left -= number
+        stalled = {queue.shape: queue.is_stalled for queue in turned}
+        for job in state.queue.jobs_in(turned):
+            _mark(state, job, stalled=job.is_capped or stalled[job.shape])
 
 
 def _turns(state: State, queue: ShapeQueue) -> bool:
@@ -128,8 +130,9 @@ def _exceeded_limits(
 
 def _mark(state: State, job: Job, *, stalled: bool) -> None:
     if not stalled:
-        job.stalled_at = 0.0
-        state.deadlines.clear(DeadlineKind.WAIT_LIMIT, job.facts.job)
+        if job.stalled_at:
+            job.stalled_at = 0.0
+            state.deadlines.clear(DeadlineKind.WAIT_LIMIT, job.facts.job)
         return
     job.stalled_at = job.stalled_at or state.now
     limit_s = limit_of(state, job)

@@ -129,11 +129,14 @@ class Fit(Struct, array_like=True):
         f2 = (z2 - u32 * f3) / d2
         f1 = (b1 - s12 * f2 - s13 * f3) / a11
         if f1 < 0.0 or f2 < 0.0 or f3 < 0.0:
-            f1, f2, f3 = max(f1, 0.0), max(f2, 0.0), max(f3, 0.0)
+            f2, f3 = 0.0 if f2 < 0.0 else f2, 0.0 if f3 < 0.0 else f3
             for _ in range(4):  # projected Gauss-Seidel: no step increases the squares
-                f1 = max(0.0, (b1 - s12 * f2 - s13 * f3) / a11)
-                f2 = max(0.0, (b2 - s12 * f1 - s23 * f3) / a22)
-                f3 = max(0.0, (b3 - s13 * f1 - s23 * f2) / a33)
+                f1 = (b1 - s12 * f2 - s13 * f3) / a11
+                f1 = f1 if f1 > 0.0 else 0.0
+                f2 = (b2 - s12 * f1 - s23 * f3) / a22
+                f2 = f2 if f2 > 0.0 else 0.0
+                f3 = (b3 - s13 * f1 - s23 * f2) / a33
+                f3 = f3 if f3 > 0.0 else 0.0
         self.factor1 = f1 if f1 < FACTOR_MOST else FACTOR_MOST
         self.factor2 = f2 if f2 < FACTOR_MOST else FACTOR_MOST
         self.factor3 = f3 if f3 < FACTOR_MOST else FACTOR_MOST

@@ -36,7 +36,8 @@ class RunningMean(Struct, array_like=True):
 
     def add(self, value: float) -> None:
         """Moves the mean towards a new value."""
-        self.seen = min(self.seen + 1, MEMORY)
+        if self.seen < MEMORY:
+            self.seen += 1
         self.value = self.value + (value - self.value) / self.seen
 
 
@@ -72,9 +73,9 @@ class TypicalRun(Struct, frozen=True):
 
 def bucket_index(tokens: int) -> int:
     """Returns the bucket of a length: exact below 8, then four to an octave."""
-    tokens = max(0, min(LONGEST, tokens))
     if tokens < EXACT_BUCKETS:
-        return tokens
+        return tokens if tokens > 0 else 0
+    tokens = min(tokens, LONGEST)
     octave = tokens.bit_length()
     return (
         EXACT_BUCKETS + 4 * (octave - EXACT_BUCKETS.bit_length()) + ((tokens >> (octave - 3)) & 3)
@@ -108,7 +109,7 @@ class LengthHistogram:
     def add(self, tokens: float) -> None:
         """Adds the length of an answer."""
         self.mean.add(tokens)
-        self.counts[bucket_index(int(min(tokens, LONGEST)))] += COUNT_PER_LENGTH
+        self.counts[bucket_index(int(tokens) if tokens < LONGEST else LONGEST)] += COUNT_PER_LENGTH
         self._total += COUNT_PER_LENGTH
         if self._total >= COUNT_MOST:
             self.counts = [count >> 1 for count in self.counts]

@@ -62,8 +62,9 @@ class ClassQueue:
 
     def add(self, job: Job) -> None:
         """Inserts a job that takes turns."""
+        begins = not self.keys.parts
         self.keys.add(job_key(job))
-        if len(self.keys) == 1:
+        if begins:
             self.coop_queue.open(self)
 
     def remove(self, job: Job) -> None:
@@ -72,7 +73,7 @@ class ClassQueue:
             self.keys.remove_first()
         else:
             self.keys.remove(job_key(job))
-        if not self.keys:
+        if not self.keys.parts:
             self.coop_queue.close(self)
 
     def count_before(self, job: Job) -> int:

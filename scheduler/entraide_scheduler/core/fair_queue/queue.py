@@ -145,7 +145,7 @@ class FairQueue:
     def _count_gone(self, queue: ClassQueue) -> None:
         """Counts a job that waits no more; drops a queue without jobs."""
         queue.coop.queued -= 1
-        if not (queue.keys or queue.blocked):
+        if not (queue.keys.parts or queue.blocked):
             model = queue.kind[0]
             backlog = self.backlogs[model]
             backlog.drop_queue(queue)
@@ -155,7 +155,7 @@ class FairQueue:
     def _begin_turns(self, queue: ClassQueue, job: Job) -> None:
         self._next_turn = None
         self._largest_tokens = max(self._largest_tokens, reserved_tokens(job))
-        begins = not queue.keys
+        begins = not queue.keys.parts
         queue.add(job)
         if begins:
             shape_queue = queue.coop_queue.shape_queue
@@ -170,7 +170,7 @@ class FairQueue:
         self._next_turn = None
         queue.remove(job)
         shape_queue = queue.coop_queue.shape_queue
-        if not queue.keys and not len(shape_queue.heap):
+        if not queue.keys.parts and not len(shape_queue.heap):
             if shape_queue.entry is not None:
                 self.open_shapes.remove(shape_queue)
             else:

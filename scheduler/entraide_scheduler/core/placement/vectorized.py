@@ -7,7 +7,6 @@ nodes. A property test compares both implementations.
 
 from collections.abc import Callable, Collection
 from math import inf
-from typing import Any
 
 import numpy as np
 
@@ -44,6 +43,7 @@ from entraide_scheduler.core.prediction import (
     Floats,
     PlacementRequest,
     late_risk,
+    least_risk,
     margin_part,
     predict_carbon,
     predict_energy,
@@ -239,13 +239,15 @@ class ColumnScan:
     def _accept_risks(self, least_ug: float, late_weight: float) -> None:
         """Sets ``keeps`` as ``placement.accept_risks`` does, and ``kept_ug`` after it.
 
-        Only rows are tried whose risk could be worth all of the least grams (``margin_part``).
+        Only rows are tried whose risk could be worth all of the least grams (``margin_part``), and
+        whose grams saved could be worth the least risk (``least_risk``).
         """
         request = self._request
         left_s, part = request.ttft_left_s, margin_part(request.scale, late_weight)
         if left_s == inf or least_ug == 0.0 or part > 1.0 - SLACK:
             return
-        risky = self.carbon_ug < least_ug  # none of the rows that are kept
+        most_ug = least_ug * (1.0 - late_weight * least_risk(request.scale) + SLACK)
+        risky = self.carbon_ug < most_ug  # none of the rows that are kept
         reached_s = self.upper_s - self.ttft_s
         reached_s *= part
         reached_s += self.ttft_s
@@ -255,16 +257,13 @@ class ColumnScan:
         rows = rows[is_able & (self.ttft_s.take(rows) <= left_s)]
         if not len(rows):
             return
-
-        def is_worth(ttft_s: Any, upper_s: Any, carbon_ug: Any) -> Any:
-            risk = late_risk(ttft_s, upper_s, left_s, request.scale)
-            return is_worth_risk(carbon_ug, risk, least_ug, late_weight)
-
-        columns = [each.take(rows) for each in (self.ttft_s, self.upper_s, self.carbon_ug)]
+        ttft_s, upper_s = self.ttft_s.take(rows), self.upper_s.take(rows)
         if len(rows) <= SINGLE_RISKS:
-            rows = rows[list(map(is_worth, *(each.tolist() for each in columns)))]
+            times_s = zip(ttft_s.tolist(), upper_s.tolist(), strict=True)
+            risk = np.array([late_risk(*each, left_s, request.scale) for each in times_s])
         else:
-            rows = rows[is_worth(*columns)]
+            risk = late_risk(ttft_s, upper_s, left_s, request.scale)
+        rows = rows[is_worth_risk(self.carbon_ug.take(rows), risk, least_ug, late_weight)]
         self.keeps[rows] = True
         self.kept_ug[rows] = self.carbon_ug.take(rows)
 

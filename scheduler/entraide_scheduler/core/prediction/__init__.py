@@ -26,6 +26,7 @@ from entraide_scheduler.core.prediction.formulas import (
     Bools,
     Bounds,
     late_risk,
+    least_risk,
     margin_part,
     predict_carbon,
     predict_completion,

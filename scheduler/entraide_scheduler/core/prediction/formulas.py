@@ -100,6 +100,12 @@ def late_risk(ttft_s: Number, upper_s: Number, left_s: float, scale: float) -> N
 
 
 @lru_cache(maxsize=64)
+def least_risk(scale: float) -> float:
+    """Returns the ``late_risk`` where the time left is the upper bound; it is higher with less."""
+    return late_risk(0.0, 1.0, 1.0, scale)
+
+
+@lru_cache(maxsize=64)
 def margin_part(scale: float, late_weight: float) -> float:
     """Returns the part of the margin that the time left must be at least for a risk to be worth it.
 

@@ -39,11 +39,13 @@ class RunCharge(Struct, eq=False, gc=False):
 
     def in_flight_tokens(self) -> int:
         """Returns the tokens that the run counts against its co-op's cap."""
-        return max(0, self.reserved_tokens - self.output_tokens)
+        left_tokens = self.reserved_tokens - self.output_tokens
+        return left_tokens if left_tokens > 0 else 0
 
     def committed(self) -> float:
         """Returns the charged and expected virtual tokens."""
-        output_tokens = max(self.output_tokens, self.expected_tokens)
+        produced, expected = self.output_tokens, self.expected_tokens
+        output_tokens = expected if expected > produced else produced
         return self.input_weight * self.input_tokens + self.output_weight * output_tokens
 
     def charged(self) -> float:
