@@ -203,6 +203,34 @@ async def test_usage_is_what_the_engine_counted(pool: Pool, kind: str) -> None:
     )
 
 
+async def test_a_prompt_is_found_again_by_its_own_key_alone(pool: Pool) -> None:
+    """The second turn of a conversation reads what is new; another key, or a request that wants
+    nothing kept, reads everything."""
+    cards = [view.card for view in pool.scheduler.driver.core.nodes()]
+    served = [replica for card in cards for replica in card.replicas]
+    if not any("prefix_cache" in replica.features for replica in served):
+        pytest.skip("this agent keeps no prompts")
+    url, text = f"{pool.scheduler.gateway.url}/v1", "Le phare de la pointe est éteint. " * 20
+    other = await pool.scheduler.operator.key("alpha")
+    async with AsyncOpenAI(base_url=url, api_key=other, max_retries=0, timeout=120.0) as stranger:
+        first = await pool.ask("llama.cpp", text, max_tokens=4)
+        again = await pool.ask("llama.cpp", text, max_tokens=4)
+        theirs = await stranger.chat.completions.create(
+            model=alias("llama.cpp"), max_tokens=4, temperature=0,
+            messages=[{"role": "user", "content": text}],
+        )  # fmt: skip
+        off = await pool.ask(
+            "llama.cpp", text, max_tokens=4, extra_body={"entraide": {"prefix": "off"}}
+        )
+    answers = (first, again, theirs, off)
+    cached = [answer.usage.prompt_tokens_details.cached_tokens for answer in answers]
+
+    assert cached[1] > 100
+    assert [0, 0] == cached[2:]
+    assert 1 == len({answer.choices[0].message.content for answer in answers})
+    assert 1 == len({answer.usage.prompt_tokens for answer in answers})
+
+
 @pytest.mark.parametrize("kind", ["mlx-lm"])
 async def test_usage_is_what_the_engines_tokenizer_counts(pool: Pool, kind: str) -> None:
     """An engine without counters is believed as far as its own tokenizer agrees."""

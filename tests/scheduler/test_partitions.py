@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import json
 from tests.cases import all_cases
 
+from entraide.types import account_of
 from entraide.wire.messages import OWNER_BYTES, PARTITION_BYTES
 from entraide_scheduler.gateway.jobs.partitions import Asker, Partitions, join_fields
 from entraide_scheduler.gateway.jobs.prefix_digests import (
@@ -61,6 +62,9 @@ places = st.tuples(st.sampled_from([NODE, OTHER_NODE]), askers, st.integers(20_0
 
 
 @given(places, places)
+@example((NODE, Asker("c", "k", "a", "b"), 20_000), (NODE, Asker("c", "k", "ab", ""), 20_000))
+@example((NODE, Asker("c", "k"), 20_000), (OTHER_NODE, Asker("c", "k"), 20_000))
+@example((NODE, Asker("c", "k.1", "a", "b"), 20_000), (NODE, Asker("c", "k.2", "a", "b"), 20_000))
 def test_a_partition_is_of_one_node_day_and_asker(
     one: tuple[str, Asker, int], other: tuple[str, Asker, int]
 ) -> None:
@@ -70,6 +74,9 @@ def test_a_partition_is_of_one_node_day_and_asker(
     ]
 
     assert (partitions[0] == partitions[1]) == (one == other)
+    owners = [(node, account_of(asker.sender), day) for node, asker, day in (one, other)]
+    halves = [partition[:OWNER_BYTES] for partition in partitions]
+    assert (halves[0] == halves[1]) == (owners[0] == owners[1])
 
 
 @all_cases(

@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec import msgpack
-from msgspec.structs import replace
+from msgspec import msgpack, structs
 from tests.scheduler.batch_support import create, jsonl, line
 from tests.scheduler.gateway_support import (
     CHAT,
     KEY_A,
     KEY_B,
     WAIT_S,
-    LocalOutbound,
     NodeRun,
     Pool,
     ask,
@@ -24,21 +22,15 @@ from tests.scheduler.gateway_support import (
 )
 
 from entraide.wire import messages as m
+from entraide_scheduler.core import events as e
+from entraide_scheduler.core.policy import PrefixTerms
 
 OWNER = m.OWNER_BYTES
 LONG = "Il était une fois une coopérative. " * 40
 
 
 @pytest.fixture
-async def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pool]:
-    """A pool whose scheduler lets nodes keep each prompt for 15 minutes."""
-    send = LocalOutbound.send_to_gateway
-
-    def grant(self: LocalOutbound, gateway: str, message: m.GatewayDown) -> None:
-        is_placed = isinstance(message, m.JobPlaced)
-        send(self, gateway, replace(message, prefix_keep_s=900.0) if is_placed else message)
-
-    monkeypatch.setattr(LocalOutbound, "send_to_gateway", grant)
+async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
     async with open_pool(tmp_path, joined=(card("n1"),)) as pool:
         yield pool
 
@@ -79,27 +71,19 @@ async def test_runs_of_one_key_have_one_partition(pool: Pool) -> None:
     assert all(secret not in run.body for run in runs.values() for secret in (b"dossier", b"ana-7"))
 
 
-@pytest.mark.parametrize("way", ["body", "header"])
-async def test_the_scheduler_hears_that_nothing_is_kept(pool: Pool, way: str) -> None:
-    """A request that wants nothing kept has no digest; it may want so in either place."""
+@pytest.mark.parametrize("way", ["body", "header", "policy"])
+async def test_nothing_is_kept_of_a_run_without_a_partition(pool: Pool, way: str) -> None:
+    """By the request's own wish, or where the policy has it off; other runs keep theirs."""
+    if way == "policy":
+        off = PrefixTerms(enabled=False)
+        policy = structs.replace(pool.driver.policy, version="v2", prefix=off)
+        pool.driver.feed(e.PolicyChanged(*e.UNNUMBERED, policy=policy))
     body = ask(LONG, entraide={"prefix": "off"}) if way == "body" else ask(LONG)
     headers = {"X_Entraide_Prefix": "off"} if way == "header" else {}
-    pending = asyncio.ensure_future(read(pool, body, **headers))
-    run = await pool.placed()
-    running = pool.gateway._running_jobs.get(run.run.job)
-    run.finish()
-    await pending
-
-    assert running is not None
-    assert () == running.facts.prefix_keys
-
-
-async def test_without_the_schedulers_leave_nothing_is_kept(tmp_path: Path) -> None:
-    """A run has a partition only where the scheduler says how long the node may keep it."""
-    async with open_pool(tmp_path, joined=(card("n1"),)) as pool:
-        run = (await run_of(pool, ask(LONG))).run
+    run = (await run_of(pool, body, **headers)).run
 
     assert (b"", 0.0) == (run.partition, run.prefix_keep_s)
+    assert bool((await run_of(pool, ask(LONG))).run.partition) == (way != "policy")
 
 
 async def test_a_word_other_than_off_is_refused(pool: Pool) -> None:
@@ -115,19 +99,23 @@ async def test_a_word_other_than_off_is_refused(pool: Pool) -> None:
 async def test_kept_jobs_and_lines_of_batches_have_the_partition_of_their_key(
     pool: Pool,
 ) -> None:
-    """They find again what their sender's other requests have read."""
+    """They find again what their sender's other requests have read, unless the batch says no."""
     live = (await run_of(pool, ask(LONG))).run
     async with pool.send({"request": ask(LONG)}, path="/v1/jobs") as reply:
         assert 202 == reply.status
     kept = await pool.placed()
     await create(pool, jsonl(line("a", ask(LONG, max_tokens=5))))
     first = await pool.placed()
-    rows = [await pool.store.get_kept(run.run.job) for run in (kept, first)]
-    for run in (kept, first):
+    without = {"prefix": "off"}
+    await create(pool, jsonl(line("b", ask(LONG, max_tokens=5))), entraide=without)
+    second = await pool.placed()
+    rows = [await pool.store.get_kept(run.run.job) for run in (kept, first, second)]
+    for run in (kept, first, second):
         run.finish()
 
     assert live.partition == kept.run.partition == first.run.partition != b""
-    assert [(), ()] == [row.facts.prefix_keys for row in rows if row is not None]
+    assert b"" == second.run.partition
+    assert [(), (), ()] == [row.facts.prefix_keys for row in rows if row is not None]
 
 
 @pytest.mark.parametrize(

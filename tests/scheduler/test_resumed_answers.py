@@ -110,6 +110,7 @@ async def test_the_answer_goes_on_from_what_was_sent(pool: Pool) -> None:
     assert {"role": "assistant", "content": "Il était"} == second.body["messages"][-1]
     assert 8 == second.body["max_tokens"]
     assert m.Resume(2, 1, len("Il était")) == second.run.resume
+    assert 3 == len({first.run.partition, second.run.partition, b""})  # one for each node
     assert "Il était une fois" == text_of(stream)
     assert "[DONE]" in stream
 

@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from entraide.shared_fields import make_copier
-from entraide.types import Explanation, NodeState, Receipt, account_of
+from entraide.types import Explanation, NodeState, Receipt, Terms, account_of
 from entraide.wire import messages as m
 from entraide.wire.cards import EarlierRun, QuotaLeft
 from entraide_scheduler.core import commands as c
@@ -75,6 +75,7 @@ class Executor:
         idempotency_of: returns the keyed hash of a job's idempotency key, or "".
         earlier_runs: returns the lost runs of a job whose answer is resumed, oldest first.
         quotas_left: returns what the quotas leave to a co-op's key and project.
+        prefix_keep_s: returns how long a node may keep what it reads for a run, seconds.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Executor:
         idempotency_of: Callable[[str], str],
         earlier_runs: Callable[[str], tuple[EarlierRun, ...]],
         quotas_left: Callable[[str, str, str], tuple[QuotaLeft, ...]],
+        prefix_keep_s: Callable[[Terms], float],
     ) -> None:
         self._store = store
         self._journal = journal
@@ -105,6 +107,7 @@ class Executor:
         self._idempotency_of = idempotency_of
         self._earlier_runs = earlier_runs
         self._quotas_left = quotas_left
+        self._prefix_keep_s = prefix_keep_s
         self._acks: list[c.AckUsage] = []
         self._committed_acks: list[c.AckUsage] = []
         self._log = structlog.get_logger("entraide.live")
@@ -168,6 +171,7 @@ class Executor:
             peak_w=self._peak_w(command.node),
             quotas=self._quotas_left(coop, account_of(key), project),
             earlier=self._earlier_runs(command.job),
+            prefix_keep_s=self._prefix_keep_s(command.terms),
         )
         self._outbound.send_to_gateway(command.gateway, placed)
         self._keep_explanation(command.explanation, coop, key)

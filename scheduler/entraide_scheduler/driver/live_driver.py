@@ -21,9 +21,10 @@ from asyncio import Future
 from collections.abc import Callable
 
 import structlog
+from msgspec import UNSET
 
 from entraide.shared_fields import make_copier
-from entraide.types import Explanation, RequestFacts
+from entraide.types import Explanation, RequestFacts, Terms
 from entraide.wire.cards import EarlierRun, QuotaLeft
 from entraide_scheduler.core import records
 from entraide_scheduler.core.carbon import BatchExpectation
@@ -98,6 +99,7 @@ class LiveDriver:
             idempotency_of=self._idempotency_of,
             earlier_runs=self._earlier_runs,
             quotas_left=self._quotas_left,
+            prefix_keep_s=self._prefix_keep_s,
         )
         self._feeder = Feeder(
             recovered,
@@ -124,6 +126,12 @@ class LiveDriver:
         return tuple(
             _tell_earlier_run(run, terms=run.lease.terms) for run in self.core.earlier_runs(job)
         )
+
+    def _prefix_keep_s(self, terms: Terms) -> float:
+        """Returns 0 for a run of which nothing is kept; see ``PrefixTerms.keep_s``."""
+        prefix = self.policy.prefix
+        is_kept = prefix.enabled and terms.cached_token_part is not UNSET
+        return prefix.keep_s if is_kept else 0.0
 
     def _quotas_left(self, coop: str, key: str, project: str) -> tuple[QuotaLeft, ...]:
         views = self.core.quota_left(coop)
