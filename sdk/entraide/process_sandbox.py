@@ -260,6 +260,8 @@ def sandbox_environment(scratch: Path | None = None) -> dict[str, str]:
         name: value
         for name, value in os.environ.items()
         if name in ENVIRONMENT_KEPT or name.startswith(_ENVIRONMENT_PREFIXES)
+        # Its caches and settings in the owner's folders, such as VLLM_CACHE_ROOT.
+        if not (name.startswith("VLLM_") and value.startswith("/"))
     }
     own = {} if scratch is None else {"HOME": str(scratch), "TMPDIR": str(scratch)}
     if site.ENABLE_USER_SITE:

@@ -20,7 +20,7 @@ from tests.waiting import eventually
 
 from entraide import bubblewrap
 from entraide.bubblewrap import find_bubblewrap_problem
-from entraide.process_sandbox import find_sandbox_problem
+from entraide.process_sandbox import find_sandbox_problem, sandbox_environment
 from entraide.types import Sandbox
 from entraide_node import keys
 from entraide_node.config import LlamaCpp, NodeConfig, dump_config
@@ -188,6 +188,20 @@ def refused_by_the_system() -> set[str]:
         | {"take_open_files", "change_weights"}
         | (set() if traces else {"trace_agent", "read_agent_memory"})
     )
+
+
+def test_an_engines_caches_are_in_its_own_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the sandbox an engine is not told of the owner's folders, which it cannot use."""
+    monkeypatch.setenv("VLLM_CACHE_ROOT", "/home/ada/.cache/vllm")
+    monkeypatch.setenv("VLLM_LOGGING_LEVEL", "ERROR")
+
+    variables = sandbox_environment(tmp_path)
+
+    assert str(tmp_path) == variables["HOME"]
+    assert "ERROR" == variables["VLLM_LOGGING_LEVEL"]
+    assert "VLLM_CACHE_ROOT" not in variables
 
 
 @pytest.fixture
