@@ -239,7 +239,8 @@ class RequestFacts(Struct, frozen=True, gc=False):
         prefix_keys: keyed digests of the request's leading blocks, each of all blocks up to it; ()
             where nothing of it may be reused. The core never gets them: see ``warm``.
         warm: nodes that hold the state of a part of the prompt, and the tokens that each need not
-            read; None where nothing of it may be reused. A driver sets it in place of the digests.
+            read; None where nothing of it may be reused. A driver sets it in place of the digests;
+            () without digests stands for a prompt that may be reused and is not looked for.
         deadline_at: latest acceptable completion, seconds since the epoch.
         max_carbon_ug: the client's cap on the job's emissions, micrograms.
         idempotency: keyed hash of the client's idempotency key, of a live request followed by one

@@ -105,6 +105,7 @@ def test_a_request_cannot_say_itself_where_it_is_warm(pool: IndexedPool) -> None
     pool.run(*DOCUMENT)
 
     assert None is pool.warm(warm=(("n1", 99),))
+    assert {} == pool.warm(warm=())
     assert {"n1": 99} == pool.warm(*DOCUMENT, warm=(("n2", 10**9),))
 
 
@@ -136,6 +137,18 @@ def test_a_node_that_did_not_reuse_what_it_holds_is_forgotten(pool: IndexedPool)
     pool.run(7, 8, 9, cached=0)
 
     assert ({}, {"n1": 99}) == (pool.warm(*DOCUMENT), pool.warm(7, 8, 9))
+
+
+def test_a_hello_says_that_nothing_is_held_until_the_next_report(pool: IndexedPool) -> None:
+    """What a node held before counts again once it names it."""
+    pool.tell(events.NodeJoined, card("n1"), True, "", boot="first")
+    pool.index.note_held("n1", ())
+    job = pool.run(*DOCUMENT)
+    pool.tell(events.NodeJoined, card("n1"), True, "", boot="first")
+    before = pool.warm(*DOCUMENT)
+    pool.index.note_held("n1", (job,))
+
+    assert ({}, {"n1": 99}) == (before, pool.warm(*DOCUMENT))
 
 
 def forget_by_time(pool: IndexedPool) -> None:

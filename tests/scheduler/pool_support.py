@@ -154,12 +154,16 @@ class ScriptedNode:
         reason: str = "",
         energy: EnergyStatus | None = None,
         runs: tuple[m.RunBeat, ...] = (),
+        prefix_held: tuple[str, ...] | None = None,
     ) -> None:
         """Sends a heartbeat; with a reason it does not accept."""
         self.seq += 1
         now = time.time() + self.clock_off_s
         at = self.seq if seq is None else seq
-        beat = m.Heartbeat(self.boot, at, now, not reason, reason, len(runs), energy, runs=runs)
+        beat = m.Heartbeat(
+            self.boot, at, now, not reason, reason, len(runs), energy, runs=runs,
+            prefix_held=prefix_held,
+        )  # fmt: skip
         await self.send(beat)
 
     def received(self, kind: type) -> list[Any]:

@@ -1,8 +1,10 @@
 """Node listener: accepted messages, the identity of a node, and its clock."""
 
+import asyncio
 import time
 
 import msgspec
+import pytest
 from tests.scheduler.pool_support import RunningScheduler, ScriptedNode
 from tests.waiting import eventually
 
@@ -176,3 +178,33 @@ async def test_identity_is_renewed_at_a_hello_once_a_day(pool: RunningScheduler)
     assert [] == fresh
     assert renewed is not None
     assert renewed.jwt_issued_at > time.time() - 60.0
+
+
+async def test_a_conversation_stays_where_a_node_says_that_it_holds_it(
+    pool: RunningScheduler,
+) -> None:
+    """The next turn goes to the node that reports the state of the first one."""
+    nodes = [await pool.join_live(name) for name in ("n1", "n2")]
+    turns = [{"role": "user", "content": "Il était une fois une coopérative. " * 40}]
+    body = {"model": "petit", "messages": turns}
+    index = pool.driver._feeder.prefixes
+    runs: list[tuple[str, str]] = []
+    async with pool.session(await pool.operator.key("alpha")) as session:
+        for cached in (0, 280):
+            asked = asyncio.ensure_future(session.post("/v1/chat/completions", json=body))
+            await eventually(lambda: any(node.runs for node in nodes))
+            (node,) = (node for node in nodes if node.runs)
+            run = node.runs.pop()
+            name, job = node.name, run.job
+            runs.append((name, job))
+            await node.send_heartbeat(prefix_held=())
+            await node.finish(run, input_tokens=300, cached_tokens=cached, output_tokens=5)
+            assert 200 == (await asked).status
+            await node.send_heartbeat(prefix_held=(job,))
+            await eventually(lambda name=name, job=job: [job] == list(index._by_node.get(name, ())))
+            turns += [{"role": "assistant", "content": "Oui."}, {"role": "user", "content": "Et ?"}]
+    explained = pool.driver.explain(runs[1][1])
+
+    assert runs[0][0] == runs[1][0]
+    assert explained is not None
+    assert explained.values["cached_tokens"] == pytest.approx(300, abs=30)

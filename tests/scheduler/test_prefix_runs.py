@@ -115,7 +115,9 @@ async def test_kept_jobs_and_lines_of_batches_have_the_partition_of_their_key(
 
     assert live.partition == kept.run.partition == first.run.partition != b""
     assert b"" == second.run.partition
-    assert [(), (), ()] == [row.facts.prefix_keys for row in rows if row is not None]
+    assert [((), ()), ((), ()), ((), None)] == [
+        (row.facts.prefix_keys, row.facts.warm) for row in rows if row is not None
+    ]
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ class PrefixIndex:
         if not isinstance(event, JobRequested):
             return event
         facts = event.facts
-        if not facts.prefix_keys and facts.warm is None:
+        if not (facts.prefix_keys or facts.warm):
             return event
         return structs.replace(event, facts=self._open_job(facts, event.at))
 
@@ -97,6 +97,7 @@ class PrefixIndex:
                 if self._boots.get(event.card.node, event.boot) != event.boot:
                     self.forget_node(event.card.node)
                 self._boots[event.card.node] = event.boot
+                self._reporting.discard(event.card.node)  # until it reports again, if it holds any
             case NodeLeft(node=node):
                 self.forget_node(node)
             case PolicyChanged(policy=policy):
@@ -126,7 +127,7 @@ class PrefixIndex:
     def _open_job(self, facts: RequestFacts, at: float) -> RequestFacts:
         keys = facts.prefix_keys[:KEYS_PER_JOB_MAX]
         if not (keys and self._terms.enabled):
-            return structs.replace(facts, prefix_keys=(), warm=None)
+            return structs.replace(facts, prefix_keys=(), warm=None)  # whatever a gateway says
         self._drop_expired(at)
         facts = structs.replace(facts, prefix_keys=keys)
         warm = self._warm(facts)

@@ -74,7 +74,7 @@ def _count_fault(facts: RequestFacts) -> str:
         return "max_carbon_ug"
     if not 0 <= facts.thinking_budget_tokens <= OUTPUT_TOKENS_MAX:
         return "thinking_budget_tokens"
-    if facts.warm is not None:
+    if facts.warm:
         return "warm"  # the scheduler's own
     keys = facts.prefix_keys
     return "prefix_keys" if len(keys) > PREFIX_KEYS_MAX or any(map(_is_long, keys)) else ""

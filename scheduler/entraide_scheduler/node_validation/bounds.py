@@ -219,6 +219,9 @@ BOUNDS: Mapping[type[Struct], Mapping[str, Bound]] = MappingProxyType(
             "runs": ListBound(
                 m.BEAT_RUNS_MAX, (StructBound("state of a run"),), "runs that it holds"
             ),
+            "prefix_held": ListBound(
+                m.PREFIX_HELD_MAX, (_JOB,), "runs of which its engines hold what they read"
+            ),
         },
         m.RunBeat: {
             "job": _JOB,

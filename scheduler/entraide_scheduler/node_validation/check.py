@@ -110,7 +110,7 @@ def _make_find_fault(bound: Bound) -> FindFault:
             return lambda value: None if len(value) <= size else ""
         case ListBound():
             items = tuple(map(_make_find_fault, bound.items))
-            return lambda value: _listed_fault(value, bound.count, items)
+            return lambda value: None if value is None else _listed_fault(value, bound.count, items)
         case ValuesBound():
             return lambda value: None if _are_values(value, bound) else ""
         case StructBound():

@@ -270,11 +270,7 @@ class NodeListener:
             case m.Progress():
                 self._driver.feed(
                     e.RunProgressed(
-                        *e.UNNUMBERED,
-                        job=message.job,
-                        epoch=message.epoch,
-                        node=node,
-                        output_tokens=message.output_tokens,
+                        *e.UNNUMBERED, message.job, message.epoch, node, message.output_tokens
                     )
                 )
             case m.Accept():
@@ -423,6 +419,8 @@ class NodeListener:
             return
         peer.seq = beat.seq
         peer.clock_offset_s = beat.sent_at - self._driver.now()
+        if beat.prefix_held is not None:
+            self._driver.note_held(node, beat.prefix_held)
         # The first heartbeat without runs tells the core to wait for no more that list some.
         concerns_runs = beat.runs or self._driver.core.awaits_runs(node)
         if concerns_runs and not self._feed_runs(node, beat):

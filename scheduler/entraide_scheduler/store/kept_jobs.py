@@ -28,7 +28,8 @@ def put_job(connection: Connection, row: KeptJobRow) -> str:
         if earlier is not None:
             return earlier.job
     values = msgspec.structs.asdict(row)
-    facts = msgspec.structs.replace(row.facts, prefix_keys=())  # no disk has digests of a prompt
+    warm = () if row.facts.prefix_keys else None
+    facts = msgspec.structs.replace(row.facts, prefix_keys=(), warm=warm)  # no disk has digests
     values["facts"] = msgspec.msgpack.encode(facts)
     values["idempotency"] = row.idempotency or None
     connection.execute(insert(kept).values(**values))

@@ -17,6 +17,7 @@ BEAT_RUNS_MAX = 1_024  # runs in one heartbeat; a node reports the progress of o
 PARTITION_BYTES = 32  # of a run's partition; the first ``OWNER_BYTES`` are the same for its sender
 OWNER_BYTES = 16
 PREFIX_KEEP_S_MAX = 86_400.0  # time for which a node keeps what an engine read, seconds
+PREFIX_HELD_MAX = 64  # runs of which a node says that it holds what was read
 RESUMED_MAX = 2**40  # largest number in ``Resume``; larger ones are no figures of an answer
 LEFT = "left"  # reason of the goodbye of a node that leaves the pool
 
@@ -79,6 +80,8 @@ class Heartbeat(Message, frozen=True, tag="beat"):
         running: number of runs.
         energy: renewable status of the site.
         runs: the runs, at most ``BEAT_RUNS_MAX``.
+        prefix_held: the last run of each partition of which the node's engines hold what they read,
+            the newest first; None if it is as in the heartbeat before, and after a hello: nothing.
     """
 
     boot: str
@@ -90,6 +93,7 @@ class Heartbeat(Message, frozen=True, tag="beat"):
     energy: EnergyStatus | None
     lending: Lending = Lending.ALL
     runs: tuple[RunBeat, ...] = ()
+    prefix_held: Annotated[tuple[str, ...], Meta(max_length=PREFIX_HELD_MAX)] | None = None
 
 
 class Accept(Message, frozen=True, tag="accept"):
