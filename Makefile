@@ -42,7 +42,7 @@ CPU_FEATURES := import numpy; print(*numpy.show_config(mode="dicts")["SIMD Exten
 .DEFAULT_GOAL := help
 .PHONY: help env demo run test fuzz fuzz-core fuzz-http test-unit test-replay test-replay-seed test-replay-bare \
         test-times test-wheel test-newer test-engines test-with-engines test-chaos \
-        test-long test-clients check protos sync-client bench chaos mutants planted-faults wheel release lock \
+        test-long test-clients check protos sync-client bench chaos leak-test mutants planted-faults wheel release lock \
         lock-clients clean pages check-pages
 
 help: ## List the targets. | Énumérer les cibles.
@@ -140,9 +140,12 @@ protos: env ## Generate the Python code of protos/. | Générer le code Python d
 sync-client: env ## Make the synchronous client from the asynchronous one. | Produire le client synchrone à partir du client asynchrone.
 	$(PY) scripts/sync_client.py
 
-bench: env ## Run the benchmarks one after the other, but the hour of steady. | Lancer les bancs d’essai l’un après l’autre, sauf l’heure de steady.
-	@set -e; for file in $$(ls benchmarks/[a-z]*.py | grep -v steady); do echo "== $$file"; \
+bench: env ## Run the benchmarks one after the other, but the hour of steady and the leak test. | Lancer les bancs d’essai l’un après l’autre, sauf l’heure de steady et l’essai de fuite.
+	@set -e; for file in $$(ls benchmarks/[a-z]*.py | grep -v "steady\|leak"); do echo "== $$file"; \
 	  $(PY) -m benchmarks.$$(basename $$file .py); done
+
+leak-test: env ## Look for one member's prompts in another's answers, counts and times, with a real engine; an hour (ARGS="--trials 60"). | Chercher les demandes d’un membre dans les réponses, les comptes et les temps d’un autre, avec un vrai moteur ; une heure (ARGS="--trials 60").
+	@$(PY) -m benchmarks.leak $(ARGS)
 
 mutants: env ## Change the accounting code step by step, and list the changes that no test detects. | Altérer le code de la comptabilité pas à pas et énumérer les changements qu’aucun test ne détecte.
 	$(PY) scripts/mutants.py

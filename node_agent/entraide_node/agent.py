@@ -28,6 +28,7 @@ from entraide.wire.messages import (
     CancelRun,
     CatalogueReply,
     CatalogueRequest,
+    ForgetPartition,
     Goodbye,
     HelloRequest,
     IdentityRenewed,
@@ -128,6 +129,7 @@ class Agent:
             changed=self._wake.set,
         )
         self._limits_in_force = self._load_limits()
+        self._was_own_only = False
         self._inhibitor = SleepInhibitor(self._must_stay_awake, take=take_lock or system_lock())
         self._runs = RunManager(
             self._engines, transport=self._bus, energy=self._power_sampler,
@@ -203,6 +205,8 @@ class Agent:
             self._runs.admit(message, reason=self._reason(), own_only=own_only)
         elif isinstance(message, CancelRun):
             self._runs.stop(message.job, message.epoch)
+        elif isinstance(message, ForgetPartition):
+            self._engines.forget_prefixes(message.owner)
 
     def _list_first_run(self) -> None:
         if self._announcer.must_list_runs:
@@ -369,11 +373,17 @@ class Agent:
                     await self._wake.wait()
 
     def _refresh_limits(self) -> None:
-        """Wakes the engine manager if the owner's limits changed."""
+        """Wakes the engine manager if the owner's limits changed; forgets prompts if it must."""
         limits = self._load_limits()
         if limits != self._limits_in_force:
             self._limits_in_force = limits
             self._engines.wake()
+        is_serving = self._phase is Phase.SERVING
+        self._engines.limit_prefixes(self._policy_driver.prefix_part if is_serving else None)
+        own_only = self._policy_driver.limits().lending is Lending.OWN_ONLY
+        if own_only and not self._was_own_only:
+            self._engines.forget_prefixes(b"")
+        self._was_own_only = own_only
 
     def _ask_catalogue(self, now_s: float) -> None:
         digest = self._model_source.digest

@@ -19,7 +19,7 @@ import structlog
 import entraide
 from entraide.lent_terms import LentTerms
 from entraide.types import Basis, EnergyStatus, Lending, NodeCard, Rates, Replica, Sandbox
-from entraide.wire.messages import PROTOCOL, Heartbeat, Hello, Welcome
+from entraide.wire.messages import PREFIX_HELD_MAX, PROTOCOL, Heartbeat, Hello, Welcome
 from entraide_node.bus import NodeBus
 from entraide_node.config import NodeConfig
 from entraide_node.core.owner_policy import LendingLimits
@@ -32,6 +32,7 @@ from entraide_node.report_outbox import ReportOutbox
 from entraide_node.run_manager import RunManager
 
 HEARTBEAT_MIN_S, HEARTBEAT_MAX_S = 0.1, 60.0
+HELD_AGAIN_S = 60.0  # what the engines hold is told again, since a heartbeat may be lost
 # The replica of a node without a model.
 NO_REPLICA = Replica("", "", "", 0, 0, (), Rates(0.0, 0.0, 0.0, Basis.DEFAULT))
 
@@ -71,6 +72,8 @@ class Announcer:
         self._zone: str | None = None  # by the pool's record
         self._clock_offset_s: float | None = None
         self._lists_runs = False  # the last heartbeat listed runs
+        self._told_held: tuple[str, ...] = ()  # of earlier prompts, since the last hello
+        self._told_held_s = 0.0
         self.heartbeat_s = 1.0
         self.busy_heartbeat_s = 1.0
         self.is_welcomed = False  # the pool answered the hello
@@ -155,7 +158,7 @@ class Announcer:
                 protocol=PROTOCOL,
                 lending=limits.lending,
             )
-            self._hello, self._must_say_hello = hello, False
+            self._hello, self._must_say_hello, self._told_held = hello, False, ()
             with_energy = msgspec.structs.replace(card, energy=energy)
             self._bus.send_to_scheduler(msgspec.structs.replace(hello, card=with_energy))
         elif self.is_welcomed and (due or self.must_list_runs or self._last_announced != announced):
@@ -170,6 +173,7 @@ class Announcer:
                 energy=energy,
                 lending=limits.lending,
                 runs=runs,
+                prefix_held=self._changed_held(),
             )
             self._lists_runs = bool(runs)
             self._bus.send_to_scheduler(beat)
@@ -177,6 +181,14 @@ class Announcer:
             return False
         self._last_announced = announced
         return True
+
+    def _changed_held(self) -> tuple[str, ...] | None:
+        """What the engines hold of earlier prompts, if the pool may not know it."""
+        held, now_s = self._engines.held_prefixes().jobs[:PREFIX_HELD_MAX], time.monotonic()
+        if held == self._told_held and (not held or now_s - self._told_held_s < HELD_AGAIN_S):
+            return None
+        self._told_held, self._told_held_s = held, now_s
+        return held
 
     def _open_runs(self) -> tuple[tuple[str, int], ...]:
         """Returns the current runs, and the runs whose reports are not acknowledged."""

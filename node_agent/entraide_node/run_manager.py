@@ -323,7 +323,7 @@ class RunManager:
         run = active.run
         request = EngineRequest(
             job=run.job, path=run.path, body=run.body, stream=run.stream, model=run.model,
-            resume=run.resume,
+            resume=run.resume, partition=run.partition, prefix_keep_s=run.prefix_keep_s,
         )  # fmt: skip
         return await active.engine.run(request, partial(self._forward_chunk, active))
 

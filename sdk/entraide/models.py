@@ -25,6 +25,8 @@ ENGINE_OPTIONS = REPETITION_PENALTY, STOP_TOKEN_IDS, THINKING_BUDGET = (
 # Most tokens that a usual chat template adds to a prompt: once, and for each message.
 TEMPLATE_TOKENS, MESSAGE_TOKENS = 64, 16
 TEMPLATE_TOKENS_MAX = 1 << 14  # of any chat template
+# Feature of a replica whose engine finds the beginning of a prompt again, for its partition only.
+PREFIX_CACHE = "prefix_cache"
 # Mark of a replica whose engine may bring a prompt into a later answer: it gets public data only.
 PUBLIC_ONLY = "public_only"
 # Mark of a replica whose model was seen to think although it was told not to.

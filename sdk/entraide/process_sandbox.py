@@ -51,6 +51,7 @@ SCRATCH = (
     READ | _WRITE_FILE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG | _MAKE_SOCK
     | _MAKE_FIFO | _MAKE_SYM | _REFER | _TRUNCATE
 )  # fmt: skip
+FILES = READ | _WRITE_FILE | _REMOVE_FILE | _MAKE_REG | _TRUNCATE
 SOCKET = _READ_DIR | _REMOVE_FILE | _MAKE_SOCK  # a folder for a socket file, and for nothing else
 DEVICE = READ | _WRITE_FILE | _IOCTL
 
@@ -83,6 +84,7 @@ class SandboxNeeds(Struct, frozen=True, kw_only=True):
         read: files and folders that it reads: an engine's weights, packages outside the SDK's.
         environment_root: folder of its own Python environment; None for that of its parent.
         writes_files: whether it writes files into its scratch folder, not only its socket.
+        writes: other folders in which it makes, reads and removes files.
         processes: whether it starts processes of its own.
         cards: whether it may compute on the machine's graphics cards.
         own_network: whether its processes talk over the loopback and socket files: then it has a
@@ -92,6 +94,7 @@ class SandboxNeeds(Struct, frozen=True, kw_only=True):
     read: tuple[Path, ...]
     environment_root: Path | None = None
     writes_files: bool = False
+    writes: tuple[Path, ...] = ()
     processes: bool = False
     cards: bool = True
     own_network: bool = False
@@ -189,7 +192,7 @@ def plan_sandbox(needs: SandboxNeeds, *, scratch: Path | None) -> SandboxPlan:
         limits={
             "RLIMIT_DATA": int(_memory_bytes() * MEMORY_PART),
             "RLIMIT_NOFILE": OPEN_FILES_MAX,
-            "RLIMIT_FSIZE": SCRATCH_FILE_BYTES_MAX if needs.writes_files else 0,
+            "RLIMIT_FSIZE": _file_bytes_max(needs),
             "RLIMIT_CORE": 0,
         },
         tasks=TASKS_MAX,
@@ -199,6 +202,13 @@ def plan_sandbox(needs: SandboxNeeds, *, scratch: Path | None) -> SandboxPlan:
         filter=build_filter(platform.machine(), calls).hex(),
         scratch=str(scratch or ""),
     )  # fmt: skip
+
+
+def _file_bytes_max(needs: SandboxNeeds) -> int:
+    """The largest file: what a folder has room for is bounded by who declares it."""
+    if needs.writes:
+        return _memory_bytes()
+    return SCRATCH_FILE_BYTES_MAX if needs.writes_files else 0
 
 
 def _memory_bytes() -> int:
@@ -214,6 +224,7 @@ def _rules(needs: SandboxNeeds, scratch: Path | None) -> list[tuple[str, int]]:
     if needs.environment_root is not None:
         rules.append((str(needs.environment_root), right))
     rules += [(str(path), READ) for path in needs.read]
+    rules += [(str(path), FILES) for path in needs.writes]
     rules += [("/dev/null", READ | _WRITE_FILE)]
     if scratch is not None:
         rules.append((str(scratch), SCRATCH if needs.writes_files else SOCKET))

@@ -54,6 +54,7 @@ async def test_facts(engine: SupervisedEngine) -> None:
     assert demo_model().revision == facts.model_revision
     assert (
         "logprobs",
+        "prefix_cache",
         "repetition_penalty",
         "resume",
         "schema",
@@ -120,6 +121,7 @@ async def test_completion(engine: SupervisedEngine) -> None:
 
 async def test_usage_is_the_engines_own(engine: SupervisedEngine) -> None:
     """The tokens that runs report add up to what the engine's own counters say."""
+    before = await metrics_when(engine, lambda m: m.processing == 0)  # it was asked at its start
     prompt = output = 0
     for n in range(3):
         _, end = await ran(engine, request(f"job-{n}", max_tokens=5 + n, stream=n == 1))
@@ -128,7 +130,10 @@ async def test_usage_is_the_engines_own(engine: SupervisedEngine) -> None:
         output += end.usage.completion_tokens
 
     metrics = await metrics_when(engine, lambda m: m.processing == 0)
-    assert (prompt, output) == (metrics.prompt_tokens_total, metrics.output_tokens_total)
+    assert (prompt, output) == (
+        metrics.prompt_tokens_total - before.prompt_tokens_total,
+        metrics.output_tokens_total - before.output_tokens_total,
+    )
 
 
 async def test_no_prompt_is_kept_for_the_next(engine: SupervisedEngine) -> None:

@@ -41,8 +41,9 @@ def within(kind: Any, bound: bounds.Bound) -> st.SearchStrategy[Any]:
             values = within(float, bound.number) | within(int, bound.number) | st.text(max_size=9)
             return st.dictionaries(st.sampled_from(("a", "b")), values, max_size=2)
         case bounds.ListBound():
-            inner = _items(kind, bound)
-            return st.lists(inner, max_size=min(3, bound.count)).map(tuple)
+            inner = _items(_lists(kind), bound)
+            lists = st.lists(inner, max_size=min(3, bound.count)).map(tuple)
+            return lists | st.none() if type(None) in _options(kind) else lists
         case bounds.StructBound():
             options = [option for option in _options(kind) if option is not type(None)]
             valid_values: st.SearchStrategy[Any] = valid(options[0])
@@ -59,8 +60,19 @@ def _items(kind: Any, bound: bounds.ListBound) -> st.SearchStrategy[Any]:
     return st.tuples(*(within(part, limit) for part, limit in parts))
 
 
+def _lists(kind: Any) -> Any:
+    """The list of a field that may also be absent, or have a constraint on its length."""
+    options = [option for option in _unions(kind) if option is not type(None)]
+    return typing.get_args(options[0])[0] if hasattr(options[0], "__metadata__") else options[0]
+
+
+def _unions(kind: Any) -> tuple[Any, ...]:
+    is_union = isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union
+    return typing.get_args(kind) if is_union else (kind,)
+
+
 def _options(kind: Any) -> tuple[Any, ...]:
-    return typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    return _unions(kind)
 
 
 def valid(struct: type[Struct]) -> st.SearchStrategy[Any]:

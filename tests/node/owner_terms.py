@@ -3,6 +3,7 @@
 from entraide.types import DataClass
 from entraide_node.core.owner_terms import (
     OwnerTerms,
+    PrefixMemory,
     PresencePolicy,
     ReasonNotice,
     ResourceCaps,
@@ -30,4 +31,5 @@ FULL_TERMS = OwnerTerms(
     caps_present=ResourceCaps(memory_gb=4.0, power_w=60.0),
     tell_pool=ReasonNotice.STATE,
     keep_awake=False,
+    prefix=PrefixMemory(memory_part=0.2),
 )

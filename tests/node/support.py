@@ -47,6 +47,7 @@ from entraide_node.engines.base import (
     EngineRequest,
     EngineTimings,
     EngineUsage,
+    HeldPrefixes,
 )
 from entraide_node.machine_probes import MachineProbes
 from entraide_node.machine_setup import EngineInstance, MachineSetup
@@ -70,6 +71,10 @@ class ScriptedEngine:
         self.cancelled: list[str] = []
         self.closed: list[str] = []
         self.problem: EngineProblem | None = None
+        self.requests: list[EngineRequest] = []
+        self.rest_bytes_max: int | None = 0
+        self.forgotten: list[bytes] = []
+        self.held = HeldPrefixes()
         self.facts = EngineFacts(
             name="scripted", version="1", model_alias=MODEL, model_revision="sha256:00",
             context_tokens=2048, slots=2, threads=1, features=(), api_base="",
@@ -85,6 +90,7 @@ class ScriptedEngine:
 
     async def run(self, request: EngineRequest, receive: ChunkReceiver) -> EngineEnd:
         """Passes on what the test says, until the end."""
+        self.requests.append(request)
         line = self.lines.setdefault(request.job, asyncio.Queue())
         try:
             while not isinstance(item := await line.get(), EngineEnd):
@@ -108,6 +114,18 @@ class ScriptedEngine:
 
     def expect_rates(self, rates: Rates) -> None:
         """Measures no steps."""
+
+    def limit_prefixes(self, rest_bytes_max: int | None) -> None:
+        """Notes what it may hold."""
+        self.rest_bytes_max = rest_bytes_max
+
+    def forget_prefixes(self, owner: bytes) -> None:
+        """Notes whose prompts it forgets."""
+        self.forgotten.append(owner)
+
+    def held_prefixes(self) -> HeldPrefixes:
+        """Holds what the test says."""
+        return self.held
 
     async def stop(self) -> None:
         """Has nothing to stop."""

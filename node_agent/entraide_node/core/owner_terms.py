@@ -74,6 +74,17 @@ class ResourceCaps(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     power_w: float = 0.0
 
 
+class PrefixMemory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the machine may hold of prompts that engines have read.
+
+    Attributes:
+        memory_part: part of the machine's memory for states at rest, of all engines together; 0 for
+            what the engines' own slots hold only.
+    """
+
+    memory_part: float = 0.1
+
+
 class OwnerTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The owner's terms.
 
@@ -97,6 +108,7 @@ class OwnerTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         give_back_s: how long a run may continue after a rule became effective, seconds.
         settle_s: how long no rule may be effective before work starts again, seconds.
         caps_idle, caps_present: caps while the owner is absent, and while present.
+        prefix: what it may hold of prompts that engines have read.
         tell_pool: what the pool is told of the terms.
         keep_awake: whether the machine is kept from falling asleep by itself while runs are active.
     """
@@ -120,6 +132,7 @@ class OwnerTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     caps_present: ResourceCaps = ResourceCaps()
     tell_pool: ReasonNotice = ReasonNotice.REASON
     keep_awake: bool = True
+    prefix: PrefixMemory = PrefixMemory()
 
 
 _LENT_WHILE_PRESENT: Mapping[PresencePolicy, Lending] = MappingProxyType(

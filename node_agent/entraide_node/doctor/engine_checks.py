@@ -8,6 +8,8 @@ import asyncio
 import sys
 from pathlib import Path
 
+import psutil
+
 from entraide.bubblewrap import find_bubblewrap_problem
 from entraide.process_sandbox import find_sandbox_problem, landlock_version
 from entraide_node.config import Attach, LlamaCpp, NodeConfig
@@ -18,6 +20,7 @@ from entraide_node.engines.attached_engine import AttachConfig, AttachedEngine
 from entraide_node.engines.base import EngineProblem
 from entraide_node.engines.environments import default_root, python_of
 from entraide_node.engines.factory import VLLM, available_kinds
+from entraide_node.engines.prefix_files import find_memory_place
 from entraide_node.engines.retention import PromptRetention
 from entraide_node.models.model_files import DEMO, ModelFile, find_model
 from entraide_node.update_command import find_update_command
@@ -59,6 +62,16 @@ def check_sandbox(config: NodeConfig) -> Check:
     if may_run_vllm and (problem := find_bubblewrap_problem()):
         return warning("sandbox", problem)
     return passed("sandbox", version=landlock_version())
+
+
+def check_prefixes(memory_part: float) -> Check:
+    """Says where the beginnings of questions rest, and whether they may get to a disk."""
+    place = find_memory_place()
+    if place is None:
+        return passed("prefix", "none")
+    if not memory_part:
+        return passed("prefix", "off")
+    return passed("prefix", "swap" if psutil.swap_memory().total else "ok", place=str(place))
 
 
 async def _check_attached(config: Attach) -> Check:

@@ -26,7 +26,12 @@ from entraide.wire.reachability import Reach, probe
 from entraide_node import keys, service_commands
 from entraide_node.config import CONFIG_NAME, NodeConfig, load_config
 from entraide_node.doctor import node_checks
-from entraide_node.doctor.engine_checks import check_engine, check_models, check_sandbox
+from entraide_node.doctor.engine_checks import (
+    check_engine,
+    check_models,
+    check_prefixes,
+    check_sandbox,
+)
 from entraide_node.doctor.node_checks import Check, failure_from_problem, passed, warning
 from entraide_node.engines.base import EngineProblem
 from entraide_node.idle_detection.detector import make_detector
@@ -71,6 +76,7 @@ async def inspect_node(folder: Path, *, listen_s: float = LISTEN_S) -> tuple[Che
         _check_memory(weights_bytes, running=status is not None),
         *[await check_engine(engine, folder) for engine in config.owner_engines],
         await asyncio.to_thread(check_sandbox, config),
+        check_prefixes(owner_terms.TermsFile(folder).terms.prefix.memory_part),
         *models,
         await _check_meter(config, status),
         _check_terms(folder, status),

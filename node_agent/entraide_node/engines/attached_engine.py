@@ -46,6 +46,7 @@ from entraide_node.engines.base import (
     EngineMetrics,
     EngineProblem,
     EngineRequest,
+    HeldPrefixes,
 )
 from entraide_node.engines.engine_client import EngineClient, EngineEndpoint
 from entraide_node.engines.engine_metrics import parse_metrics
@@ -224,6 +225,16 @@ class AttachedEngine:
         """Reads its load; None if it reports none."""
         answer = await self._stream.get("/metrics", timeout_s=PROBE_TIMEOUT_S)
         return parse_metrics(answer[1]) if answer is not None and answer[0] == 200 else None
+
+    def limit_prefixes(self, rest_bytes_max: int | None) -> None:
+        """Does nothing: the server finds no prompt again, see ``retention``."""
+
+    def forget_prefixes(self, owner: bytes) -> None:
+        """Does nothing."""
+
+    def held_prefixes(self) -> HeldPrefixes:
+        """Returns that it holds nothing."""
+        return HeldPrefixes()
 
     async def stop(self) -> None:
         """Disconnects and ends every run; the server continues. May be called again."""

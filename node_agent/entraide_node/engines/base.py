@@ -86,6 +86,9 @@ class EngineRequest(Struct, frozen=True):
         first_event_timeout_s: longest silence before the first output; None for the engine's
             default.
         resume: if the run continues an answer that an earlier run began: where.
+        partition: whose prompts it may find again, 32 bytes (``core.prefix_slots``); b"" for
+            nobody's, and nothing of it may be found.
+        prefix_keep_s: how long its prompt may be kept after it, seconds; 0 for not at all.
     """
 
     job: str
@@ -95,6 +98,22 @@ class EngineRequest(Struct, frozen=True):
     model: str
     first_event_timeout_s: float | None = None
     resume: Resume | None = None
+    partition: bytes = b""
+    prefix_keep_s: float = 0.0
+
+
+class HeldPrefixes(Struct, frozen=True):
+    """What an engine holds of earlier prompts.
+
+    Attributes:
+        jobs: the last run of each partition, the newest first.
+        rest_bytes: of states at rest, outside the engine.
+        blocks: of 64 tokens that a later run need not read.
+    """
+
+    jobs: tuple[str, ...] = ()
+    rest_bytes: int = 0
+    blocks: int = 0
 
 
 class EngineChunk(Struct, frozen=True):
@@ -252,6 +271,23 @@ class Engine(Protocol):
 
     async def metrics(self) -> EngineMetrics | None:
         """Reads the engine's load; None if it reports none or does not respond."""
+        ...
+
+    def limit_prefixes(self, rest_bytes_max: int | None) -> None:
+        """Sets how much of earlier prompts it may hold.
+
+        Args:
+            rest_bytes_max: bytes at rest outside the engine; None to hold nothing, and to forget
+                what it holds.
+        """
+        ...
+
+    def forget_prefixes(self, owner: bytes) -> None:
+        """Forgets what the partitions hold that begin so; b"" for all."""
+        ...
+
+    def held_prefixes(self) -> HeldPrefixes:
+        """Returns what it holds of earlier prompts."""
         ...
 
     async def stop(self) -> None:

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from entraide_node.core.step_times import StepTimes
 from entraide_node.engines.base import EngineFacts, EngineProblem
 from entraide_node.engines.engine_client import EngineClient
+from entraide_node.engines.prefix_keeper import PrefixKeeper
 from entraide_node.engines.process import EngineProcess
 from entraide_node.engines.sockets import socket_folder
 
@@ -68,6 +69,7 @@ class ChildConnection:
         self.facts = child.facts
         self.step_times = StepTimes()  # of all its processes
         self._folder: Path | None = None
+        self._rest_bytes_max: int | None = 0
 
     async def spawn(self) -> EngineProcess | None:
         """See ``ProcessHooks``."""
@@ -86,6 +88,7 @@ class ChildConnection:
             return False
         self.client, self.facts = connected
         self.client.silence.times = self.step_times
+        self.limit_prefixes(self._rest_bytes_max)
         self.problem = None
         return True
 
@@ -104,6 +107,17 @@ class ChildConnection:
             self.problem = EngineProblem("engine_stopped", {})
         if self._folder is not None:
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    def limit_prefixes(self, rest_bytes_max: int | None) -> None:
+        """See ``base.Engine``; it holds for later processes, too."""
+        self._rest_bytes_max = rest_bytes_max
+        if self.keeper is not None:
+            self.keeper.limit(rest_bytes_max)
+
+    @property
+    def keeper(self) -> PrefixKeeper | None:
+        """What keeps prompts apart in the process that serves; None without one."""
+        return self.client.keeper if self.client is not None else None
 
 
 def loading_timeout_s(configured_s: float, *, base_s: float, weights_bytes: int) -> float:

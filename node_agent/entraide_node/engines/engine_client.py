@@ -38,6 +38,7 @@ from entraide_node.engines.base import (
 from entraide_node.engines.embedding_run import PART_ANSWER_BYTES_MAX, EmbeddingRun
 from entraide_node.engines.engine_errors import failure_from_response
 from entraide_node.engines.engine_http import ConnectionLost, EngineHttp, EngineResponse
+from entraide_node.engines.prefix_keeper import PrefixKeeper, PrefixLease
 from entraide_node.engines.run_connection import (
     Failed,
     RunConnection,
@@ -122,6 +123,7 @@ class EngineClient:
         )
         self._watch: asyncio.Task[None] | None = None
         self.silence = SilenceWatch(reports_steps=target.reports_steps)
+        self.keeper: PrefixKeeper | None = None  # of an engine that finds prompts again
         self.is_hung = False  # the engine was silent for too long
 
     @property
@@ -154,7 +156,7 @@ class EngineClient:
             if isinstance(run, EmbeddingRun):
                 await self._embed(run, connection, request.job, receive)
             else:
-                await self._pass_on(run, connection, request, fields, receive)
+                await self._pass_on_kept(run, connection, request, fields, receive)
             return run.complete(now=self._clock(), created=int(self._wall_clock()))
         except Stopped:
             return run.abort(Outcome.CANCELLED, now=self._clock())
@@ -262,9 +264,11 @@ class EngineClient:
             )
         if self._watch is not None:
             self._watch.cancel()
+        if self.keeper is not None:
+            await self.keeper.close()
         self._http.close()
 
-    async def _pass_on(
+    async def _pass_on_kept(
         self,
         run: StreamRun,
         connection: RunConnection,
@@ -272,9 +276,30 @@ class EngineClient:
         body: dict[str, Any],
         receive: ChunkReceiver,
     ) -> None:
+        """Passes chunks on as ``_pass_on`` does; the run may find what its keeper allows."""
+        lease = PrefixLease({})
+        if self.keeper is not None:
+            lease = await connection.prepare(self.keeper.take(request, body))
+        is_clean = False
+        try:
+            payload = self._request_body(body, run.continued, lease.fields)
+            await self._pass_on(run, connection, request.path, payload, receive, lease=lease)
+            is_clean = True
+        finally:
+            lease.end(run.tokens, is_clean=is_clean)
+
+    async def _pass_on(
+        self,
+        run: StreamRun,
+        connection: RunConnection,
+        path: str,
+        payload: bytes,
+        receive: ChunkReceiver,
+        *,
+        lease: PrefixLease,
+    ) -> None:
         """Passes chunks on until the stream is complete; raises Stopped or Failed."""
-        payload = self._request_body(body, run.continued)
-        response = await self._send(connection, request.path, payload)
+        response = await self._send(connection, path, payload)
         try:
             if response.status != 200:
                 raise Failed(await _read_refusal(connection, response))
@@ -284,6 +309,8 @@ class EngineClient:
             def take(data: bytes) -> bool:
                 nonlocal waiting
                 chunk = self._add_events(run, connection, _payloads(reader, data))
+                if run.events:
+                    lease.note_begun()
                 waiting = receive(chunk) if chunk is not None else None
                 return waiting is None and not run.is_over
 
@@ -345,8 +372,10 @@ class EngineClient:
         if run.failure is not None:
             raise Failed(run.failure)
 
-    def _request_body(self, body: dict[str, Any], continued: dict[str, Any]) -> bytes:
-        """Returns the request; the fields that continue an answer replace its own."""
+    def _request_body(
+        self, body: dict[str, Any], continued: dict[str, Any], kept: dict[str, Any]
+    ) -> bytes:
+        """Returns the request; what the agent decides replaces its own fields."""
         target = self._target
         options: dict[str, Any] = {"include_usage": True}
         if target.counted_each_event:
@@ -360,7 +389,7 @@ class EngineClient:
             fields[target.budget_field] = budget_tokens
         if target.off_fields and is_told_off(body):
             fields |= target.off_fields
-        return msgspec.json.encode(body | target.extra | continued | fields)
+        return msgspec.json.encode(body | target.extra | continued | fields | kept)
 
     async def _send(
         self,

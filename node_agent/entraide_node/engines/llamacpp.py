@@ -4,7 +4,9 @@ It builds the child's configuration and connects to it; ``child_connection`` has
 common to all child processes. The child listens on a socket file in a folder that only its owner
 may enter, which costs half as much as a loopback connection; without socket files, on a free
 loopback port. It requires a key that is new for each child. Connections are not reused, because the
-child closes them after a stream although it announces keep-alive.
+child closes them after a stream although it announces keep-alive. Behind that key and that folder
+only it is asked to erase, save and restore slots, so that runs of one partition find their prompts
+again, and nobody else's (ADR 0030).
 """
 
 import asyncio
@@ -20,7 +22,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from entraide.decoding import decode_json
-from entraide.models import EMBEDDINGS, THINKING_BUDGET
+from entraide.models import EMBEDDINGS, PREFIX_CACHE, THINKING_BUDGET
 from entraide.process_sandbox import SandboxNeeds, sandbox_command, sandbox_environment
 from entraide.resuming import RESUME
 from entraide.thinking import TEMPLATE_ARGUMENTS
@@ -31,9 +33,11 @@ from entraide_node.engines.child_connection import loading_timeout_s
 from entraide_node.engines.engine_client import EngineClient, EngineEndpoint
 from entraide_node.engines.llamacpp_child import MODULE, ChildConfig, ChildReady
 from entraide_node.engines.llamacpp_props import parse_features, parse_slot_context
+from entraide_node.engines.prefix_files import PrefixFiles, make_prefix_files
 from entraide_node.engines.process import CappedLog, EngineProcess, spawn_module
 from entraide_node.engines.sandbox import AGENT_PACKAGE, kind_sandbox
 from entraide_node.engines.seam import ChatContinuation
+from entraide_node.engines.slot_keeper import SlotKeeper, keeps_apart
 from entraide_node.engines.sockets import NAME as SOCKET_NAME
 from entraide_node.engines.start_failures import diagnose_start, is_loggable
 from entraide_node.engines.supervised_engine import SupervisedEngine
@@ -42,16 +46,16 @@ from entraide_node.models.model_files import ModelFile, list_parts
 
 NAME = "llama.cpp"
 BATCH_TOKENS = 512  # llama.cpp computes batches of 512; it reports progress after each
-# Else llama.cpp keeps the states of earlier prompts, which no run may use, and which have come up
-# in another's answer (llama.cpp, issue 27148).
+# Else llama.cpp itself keeps the states of earlier prompts, of anybody, and they have come up in
+# another's answer (llama.cpp, issue 27148).
 CACHE_RAM_MIB, KV_UNIFIED = 0, False
 PROPS_TIMEOUT_S = 10.0
 READY_BASE_S = 60.0
 TEXT_MODEL_POOLING = "last"  # needs no larger batches than text does
 
 # Fields of every request: counts on every event, so that a run that was cut short is counted
-# exactly, and progress during a long prefill. Prompts are not cached, because the cache does not
-# separate co-ops and would reveal one's prompts to another (ADR 0011).
+# exactly, and progress during a long prefill. Prompts are not cached unless the slot keeper says
+# so, because the cache itself does not separate who asks (ADR 0030).
 REQUEST_FIELDS = {"timings_per_token": True, "return_progress": True, "cache_prompt": False}
 _ASKED = {"role": "user", "content": "?"}
 _BEGUN = {"role": "assistant", "content": " \n?\n "}  # with the white space that templates remove
@@ -109,6 +113,7 @@ class _LlamaCppChild:
         self._clock = clock
         self._log = CappedLog(config.log_path)
         self._started: ChildConfig | None = None
+        self._files: PrefixFiles | None = None
         self.facts = EngineFacts(
             name=NAME,
             version=_version(),
@@ -123,6 +128,9 @@ class _LlamaCppChild:
 
     async def spawn(self, folder: Path | None) -> EngineProcess:
         """See ``EngineChild``."""
+        self._close_files()
+        if folder is not None and self._caches:
+            self._files = await asyncio.to_thread(make_prefix_files)
         self._started = self._child_config(folder)
         launcher: tuple[str, ...] = ()
         environment = dict(os.environ)
@@ -141,7 +149,10 @@ class _LlamaCppChild:
         )
 
     def _launcher(self, scratch: Path) -> tuple[str, ...]:
-        needs = SandboxNeeds(read=(AGENT_PACKAGE, *list_parts(self._config.model.path)))
+        needs = SandboxNeeds(
+            read=(AGENT_PACKAGE, *list_parts(self._config.model.path)),
+            writes=(self._files.folder,) if self._files is not None else (),
+        )
         return sandbox_command(needs, scratch=scratch)
 
     async def connect(self, line: bytes) -> tuple[EngineClient, EngineFacts] | None:
@@ -171,29 +182,57 @@ class _LlamaCppChild:
             await client.close()
             endpoint = replace(endpoint, continuation=ChatContinuation())
             client = EngineClient(endpoint, clock=self._clock)
+        if self._started.states_path:
+            client.keeper = await self._make_keeper(client)
         facts = replace(
             self.facts,
             version=ready.version,
             context_tokens=parse_slot_context(props[1]) or self.facts.context_tokens,
-            features=self._features(props[1], resumes=resumes),
+            features=self._features(props[1], resumes=resumes, caches=client.keeper is not None),
             api_base=ready.address,
         )
         return client, facts
 
     def diagnose(self, lines: Sequence[str], exit_code: int | None) -> EngineProblem:
         """See ``EngineChild``."""
+        self._close_files()
         return diagnose_start(lines, file=str(self._config.model.path), exit_code=exit_code)
 
-    def _features(self, props: bytes, *, resumes: bool) -> tuple[str, ...]:
+    @property
+    def _caches(self) -> bool:
+        """Whether prompts may be found again: embeddings would take any slot."""
+        return not self._config.model.pooling and not self._config.embeddings
+
+    async def _make_keeper(self, client: EngineClient) -> SlotKeeper | None:
+        """Returns what keeps partitions apart; None if the process was not seen to do it."""
+
+        async def post(path: str, payload: bytes, timeout_s: float) -> bytes:
+            return await client.post(path, payload, timeout_s=timeout_s)
+
+        if not await keeps_apart(post):
+            self._close_files()
+            return None
+        files, self._files = self._files, None  # the keeper removes them
+        return SlotKeeper(post, slots=self.facts.slots, clock=self._clock, files=files)
+
+    def _close_files(self) -> None:
+        if self._files is not None:
+            self._files.close()
+            self._files = None
+
+    def _features(self, props: bytes, *, resumes: bool, caches: bool) -> tuple[str, ...]:
         if self._config.model.pooling:
             return EMBEDDING_FEATURES
         also = [RESUME] if resumes else []
+        if caches:
+            also.append(PREFIX_CACHE)
         if self._config.embeddings:
             also.append(EMBEDDINGS)
         return tuple(sorted((*parse_features(props), *also)))
 
     def _child_config(self, folder: Path | None) -> ChildConfig:
         config = self._config
+        states = self._files.folder if self._files is not None else folder
         return ChildConfig(
             model_path=str(config.model.path),
             alias=config.model.alias,
@@ -204,6 +243,7 @@ class _LlamaCppChild:
             threads=self.facts.threads,
             batch_tokens=BATCH_TOKENS,
             cache_ram_mib=CACHE_RAM_MIB,
+            states_path=str(states) if states is not None and self._caches else "",
             kv_unified=KV_UNIFIED,
             gpu_layers=config.gpu_layers,
             pooling=config.model.pooling or (TEXT_MODEL_POOLING if config.embeddings else ""),

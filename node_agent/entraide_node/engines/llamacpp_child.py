@@ -39,6 +39,7 @@ class ChildConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         threads: processor threads.
         batch_tokens: prompt tokens between two progress events.
         cache_ram_mib: memory for prompts of idle slots.
+        states_path: folder in which the states of slots may be saved; "" for no cache of prompts.
         kv_unified: whether all slots share one store of states.
         gpu_layers: layers on the accelerator; None for llama.cpp's default.
         pooling: how it computes embeddings: ``mean``, ``cls`` or ``last``; "" if it does not.
@@ -54,6 +55,7 @@ class ChildConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     threads: int
     batch_tokens: int
     cache_ram_mib: int
+    states_path: str
     kv_unified: bool
     gpu_layers: int | None
     pooling: str
@@ -91,6 +93,7 @@ def main() -> int:
     os.close(answer)
     over.wait()
     _remove_socket(config.socket_path)
+    _remove_states(config.states_path)
     os._exit(0)  # there is nothing to save, and an orderly shutdown takes a second
 
 
@@ -115,6 +118,9 @@ def _start_server(config: ChildConfig) -> Any:
         params.n_batch = params.n_ubatch = max(config.batch_tokens, config.context_tokens)
     params.cache_ram_mib = config.cache_ram_mib
     params.kv_unified = config.kv_unified
+    params.cache_idle_slots = False
+    params.slot_prompt_similarity = 0.0  # the server never chooses a slot by what it has
+    params.n_ctx_checkpoints = 0  # are of whichever prompt the slot had before
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = config.threads
     if config.gpu_layers is not None:
         params.n_gpu_layers = config.gpu_layers
@@ -122,7 +128,9 @@ def _start_server(config: ChildConfig) -> Any:
     params.offline = True
     params.ui = False
     params.endpoint_metrics = params.endpoint_props = True
-    params.endpoint_slots = False  # would show prompts
+    # What erases and saves the states of slots; it also shows prompts to whoever has the key.
+    params.endpoint_slots = bool(config.states_path)
+    params.slot_save_path = f"{config.states_path}/" if config.states_path else ""
     params.verbosity = 1  # errors only; below that a failed start gives no reason
     try:
         return xllamacpp.Server(params)
@@ -151,6 +159,14 @@ def _remove_socket(socket_path: str) -> None:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
             path.parent.rmdir()  # its own folder, empty now
+
+
+def _remove_states(states_path: str) -> None:
+    """Removes saved states, also if the agent was killed."""
+    if states_path:
+        with contextlib.suppress(OSError):
+            for path in Path(states_path).iterdir():
+                path.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 It builds the server's command and the fixed fields of every request. The server has no key and no
 context limit, caches prompts, and loads any model, adapter or draft model that a request names.
 Therefore it runs behind a front (``mlx_front``) that only the agent passes, on a socket file, it
-caches no prompt (ADR 0011), and those fields are fixed.
+caches no prompt (ADR 0030), and those fields are fixed.
 It reports healthy before its model is loaded, so it counts as ready only after a first token.
 """
 

@@ -1,7 +1,7 @@
 """Model listing: the models of a server's ``/v1/models``, and the program behind it.
 
 Input: the response. Output: the models and the program's dialect of OpenAI's API: how its tokens
-can be counted exactly, how runs are kept from sharing prefixes (ADR 0011), and how a thought is
+can be counted exactly, how runs are kept from sharing prefixes (ADR 0030), and how a thought is
 turned off or bounded. An unknown program uses the common dialect.
 
 Ollama documents ``reasoning_effort`` for ``/v1/chat/completions``, with "none" for no thought; it

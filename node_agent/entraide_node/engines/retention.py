@@ -77,9 +77,9 @@ async def _probe_llama_server(client: EngineClient) -> PromptRetention:
     number = parse_count(parse_object(props[1] if props else b"").get("total_slots"))
     if not 0 < number <= SLOTS_MAX:
         return PromptRetention.UNSHOWN
-    prompt = _random_words()
+    prompt = random_words()
     sent = [await _count_read(client, prompt, from_cache=False)]
-    others = [_random_words() for _ in range(number)]
+    others = [random_words() for _ in range(number)]
     sent += [await _count_read(client, other, from_cache=False) for other in others]
     again = await _count_read(client, prompt, from_cache=True)
     if again is None or None in sent:
@@ -104,7 +104,7 @@ async def _count_read(
 
 
 async def _probe_vllm(client: EngineClient, model: str) -> PromptRetention:
-    prompt = _random_words()
+    prompt = random_words()
     before = await _count_hits(client)
     for _ in range(2):
         body = {"model": model, "prompt": prompt, "max_tokens": 1,
@@ -131,10 +131,10 @@ async def _count_hits(client: EngineClient) -> float | None:
         return None
 
 
-def _random_words() -> str:
-    """A prompt that nobody has sent before."""
+def random_words(number: int = WORDS) -> str:
+    """Returns a prompt that nobody has sent before."""
     source = random.SystemRandom()
-    return " ".join("".join(source.choices(string.ascii_lowercase, k=5)) for _ in range(WORDS))
+    return " ".join("".join(source.choices(string.ascii_lowercase, k=5)) for _ in range(number))
 
 
 def _name_of(option: str) -> str:

@@ -6,11 +6,14 @@ waits: ``engine_client`` checks the deadlines of all connections four times a se
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from entraide_node.engines.base import ENGINE_CRASHED, ENGINE_HUNG, EngineFailure
 from entraide_node.engines.engine_http import ConnectionLost, EngineHttp, EngineResponse
 from entraide_node.engines.silence_watch import SilenceWatch
+
+T = TypeVar("T")
 
 
 class Stopped(Exception):
@@ -56,6 +59,24 @@ class RunConnection:
         """Ends the run if it has waited for the engine until its deadline."""
         if self._waits and now >= self.deadline:
             self.drop(run_failure(ENGINE_HUNG, "the engine has been silent for too long"))
+
+    async def prepare(self, preparing: Awaitable[T]) -> T:
+        """Awaits what a run needs before it is sent.
+
+        Raises:
+            Stopped, Failed: the run was dropped.
+        """
+        if self._dropped is not None:
+            raise self._dropped
+        try:
+            async with asyncio.timeout(None) as self._connecting:
+                return await preparing
+        except TimeoutError:
+            if self._dropped is not None:
+                raise self._dropped from None
+            raise
+        finally:
+            self._connecting = None
 
     async def send(
         self, http: EngineHttp, path: str, payload: bytes, *, accept: str

@@ -116,6 +116,12 @@ class StreamRun:
         return self._failure
 
     @property
+    def tokens(self) -> int:
+        """Tokens of the prompt and the answer so far, as far as the engine has counted them."""
+        usage = self._token_counter.usage(body=self._body) if self.events else NO_USAGE
+        return usage.prompt_tokens + usage.completion_tokens
+
+    @property
     def has_output(self) -> bool:
         """Whether there was output."""
         return self._first_output is not None

@@ -27,6 +27,7 @@ from entraide_node.engines.base import (
     EngineRequest,
     EngineTimings,
     EngineUsage,
+    HeldPrefixes,
 )
 from entraide_node.engines.child_connection import ChildConnection, EngineChild
 from entraide_node.engines.engine_metrics import parse_metrics
@@ -172,6 +173,20 @@ class SupervisedEngine:
             return None
         answer = await self._connection.client.get("/metrics", timeout_s=PROBE_TIMEOUT_S)
         return parse_metrics(answer[1]) if answer is not None and answer[0] == 200 else None
+
+    def limit_prefixes(self, rest_bytes_max: int | None) -> None:
+        """Sets how much of earlier prompts it may hold; see ``base.Engine``."""
+        self._connection.limit_prefixes(rest_bytes_max)
+
+    def forget_prefixes(self, owner: bytes) -> None:
+        """Forgets what the partitions hold that begin so; b"" for all."""
+        if self._connection.keeper is not None:
+            self._connection.keeper.forget(owner)
+
+    def held_prefixes(self) -> HeldPrefixes:
+        """Returns what it holds of earlier prompts."""
+        keeper = self._connection.keeper
+        return keeper.held() if keeper is not None else HeldPrefixes()
 
     async def stop(self) -> None:
         """Ends the process and all its runs; may be called again."""

@@ -2,9 +2,8 @@
 
 It builds the server's command: for one card, several cards of a machine, a site's Ray cluster, or
 processors. The server listens on a socket file, because its key protects only some of its
-addresses. Prefixes are not cached between runs (ADR 0011): the cache could be salted by co-op, but
-a node does not know the co-op of a job. It reports counts on every event, so a run that was cut
-short is counted exactly, and its own prefill and decode times at the end.
+addresses. Prefixes are not cached between runs (ADR 0030). It reports counts on every event, so a
+run that was cut short is counted exactly, and its own prefill and decode times at the end.
 """
 
 import math

@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import psutil
 import structlog
 from msgspec.structs import replace
 
@@ -27,7 +28,7 @@ from entraide_node.core.model_manager import (
 )
 from entraide_node.core.model_records import ModelEvent, ModelState
 from entraide_node.core.rate_drift import RateDrift
-from entraide_node.engines.base import EngineProblem
+from entraide_node.engines.base import EngineProblem, HeldPrefixes
 from entraide_node.machine_setup import (
     EngineInstance,
     measure_instance,
@@ -131,7 +132,34 @@ class EngineManager:
                 async with asyncio.timeout(CHECK_MAX_S):
                     await self._probe(instance)
 
+    def limit_prefixes(self, memory_part: float | None) -> None:
+        """Sets how much of earlier prompts the engines may hold at rest, each an equal share.
+
+        Args:
+            memory_part: part of the machine's memory, for all together; None to hold nothing at
+                all, and to forget what they hold.
+        """
+        engines = [instance.engine for instance in self._instances.values()]
+        memory_bytes = psutil.virtual_memory().total
+        for engine in engines:
+            share = None if memory_part is None else int(memory_part * memory_bytes / len(engines))
+            engine.limit_prefixes(share)
+
+    def forget_prefixes(self, owner: bytes) -> None:
+        """Forgets what was read for one sender; b"" for all."""
+        for instance in self._instances.values():
+            instance.engine.forget_prefixes(owner)
+
     # For the announcer.
+
+    def held_prefixes(self) -> HeldPrefixes:
+        """Returns what the engines hold of earlier prompts."""
+        held = [instance.engine.held_prefixes() for instance in self._instances.values()]
+        return HeldPrefixes(
+            jobs=tuple(job for each in held for job in each.jobs),
+            rest_bytes=sum(each.rest_bytes for each in held),
+            blocks=sum(each.blocks for each in held),
+        )
 
     def replicas(self) -> tuple[Replica, ...]:
         """Returns the served replicas for the node's card."""

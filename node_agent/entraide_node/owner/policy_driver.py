@@ -100,6 +100,11 @@ class PolicyDriver:
         """Whether the owner lets active runs keep the machine awake."""
         return self._file.terms.keep_awake
 
+    @property
+    def prefix_part(self) -> float | None:
+        """Part of the memory for prompts at rest; None while the machine is not lent."""
+        return None if self.reason() else self._file.terms.prefix.memory_part
+
     def limits(self) -> LendingLimits:
         """Returns the current limits of lending."""
         return LendingLimits() if self._outcome is None else self._outcome.limits

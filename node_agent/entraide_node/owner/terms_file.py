@@ -36,6 +36,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "caps_idle.power_w": (0.0, 100_000.0),
     "caps_present.memory_gb": (0.0, 4_096.0),
     "caps_present.power_w": (0.0, 100_000.0),
+    "prefix.memory_part": (0.0, 0.5),
 }
 
 _AT = re.compile(r"at line (\d+)")

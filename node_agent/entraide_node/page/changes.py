@@ -18,7 +18,7 @@ DAY_CHARS = 3  # of a day's name where space is short
 UNITS = {
     "idle_min": "min", "charge_min_percent": "percent", "temperature_max_c": "celsius",
     "load_max_percent": "percent", "memory_free_min_gb": "gb", "give_back_s": "seconds",
-    "settle_s": "seconds", "memory_gb": "gb", "power_w": "watts",
+    "settle_s": "seconds", "memory_gb": "gb", "power_w": "watts", "memory_part": "part",
 }  # fmt: skip
 
 

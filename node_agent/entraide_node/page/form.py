@@ -35,7 +35,8 @@ CHOICES: Mapping[str, Sequence[str]] = {
     "tell_pool": tuple(ReasonNotice),
 }
 # Numbers of which 0 is a value, and not the absence of a limit.
-DURATIONS = ("idle_min", "give_back_s", "settle_s")
+DURATIONS = ("idle_min", "give_back_s", "settle_s", "prefix.memory_part")
+TABLES = ("caps_idle", "caps_present", "prefix")
 
 
 def terms_to_fields(terms: OwnerTerms) -> Fields:
@@ -89,7 +90,7 @@ def merge_changes(
     changes = _changes(before, msgspec.structs.replace(sent, data_classes=before.data_classes))
     if sent.data_classes != before.data_classes:
         changes["data_classes"] = tuple(ticked)
-    for name in ("caps_idle", "caps_present"):
+    for name in TABLES:
         caps = _changes(getattr(before, name), getattr(sent, name))
         changes[name] = msgspec.structs.replace(getattr(now, name), **caps)
     return msgspec.structs.replace(now, **changes)
@@ -104,7 +105,7 @@ def _changes(before: msgspec.Struct, after: msgspec.Struct) -> dict[str, Any]:
 def fields_to_terms(fields: Fields) -> OwnerTerms | tuple[FormProblem, ...]:
     """Returns form fields as terms, or all that is wrong with them."""
     hours, problems = fields_to_hours(fields)
-    table: dict[str, Any] = {"caps_idle": {}, "caps_present": {}}
+    table: dict[str, Any] = {name: {} for name in TABLES}
     for key, known in CHOICES.items():
         table[key] = field_text(fields, key)
         if table[key] not in known:

@@ -1120,6 +1120,7 @@ feature-dimensions = shortened embeddings
 feature-public_only = public data only
 feature-always_thinks = always thinks
 feature-resume = resuming an answer
+feature-prefix_cache = beginning of a prompt found again for the same person
 feature-repetition_penalty = repetition penalty
 feature-stop_token_ids = stop tokens
 feature-thinking_budget_tokens = thinking budget
@@ -4375,6 +4376,11 @@ doctor-sandbox-ray = vLLM runs without a sandbox, with all rights of this accoun
     .remedy = Let this engine load only weights that you trust, or serve the model on one machine (ray = false).
 doctor-sandbox-off = An engine of yours runs without a sandbox: sandbox = false is in node.toml.
     .remedy = Remove the line, and start the agent again.
+doctor-prefix = questions in memory
+doctor-prefix-ok = The beginnings of questions that engines keep for a few minutes rest in memory only ({ $place }), and this machine has no swap.
+doctor-prefix-swap = The beginnings of questions that engines keep for a few minutes rest in memory ({ $place }). This machine has swap: when memory is short, the system may write them to a disk. Encrypt the swap, or set memory_part = 0 under [prefix] in owner.toml.
+doctor-prefix-none = This machine has no file system that is only in memory: engines keep the beginnings of questions in their own memory only.
+doctor-prefix-off = By owner.toml, engines keep the beginnings of questions in their own memory only.
 doctor-model = model
 doctor-model-ok = { $model } is there and intact.
 doctor-model-absent = There is no model in { $folder }.
@@ -4654,6 +4660,9 @@ page-caps = What requests may take
 page-caps-what = Memory and power
 page-caps_idle = while nobody is there
 page-caps_present = while somebody is there
+page-prefix = of questions
+page-memory_part = Memory for beginnings of questions
+page-memory_part-hint = So that an answer in a conversation comes sooner: a part of this machine’s memory, from 0 to 0.5. It is for a few minutes, and emptied when you need the machine. With 0 the engines hold only what they have in use.
 page-memory_gb = Memory for models
 page-memory_gb-hint = Of the models that the pool loads here.
 page-power_w = Power of the whole machine
@@ -4682,6 +4691,7 @@ page-unit-seconds = s
 page-unit-percent = %
 page-unit-celsius = °C
 page-unit-gb = GB
+page-unit-part = of the memory
 page-unit-watts = W
 page-save = Save
 page-day-0 = Monday

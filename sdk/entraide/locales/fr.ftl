@@ -1121,6 +1121,7 @@ feature-dimensions = plongements raccourcis
 feature-public_only = données publiques seulement
 feature-always_thinks = réfléchit toujours
 feature-resume = reprise d’une réponse
+feature-prefix_cache = début d’une demande retrouvé pour la même personne
 feature-repetition_penalty = pénalité de répétition
 feature-stop_token_ids = jetons d’arrêt
 feature-thinking_budget_tokens = limite de réflexion
@@ -4385,6 +4386,11 @@ doctor-sandbox-ray = vLLM tourne sans bac à sable, avec tous les droits de ce c
     .remedy = Ne laissez ce moteur charger que des poids auxquels vous vous fiez, ou servez le modèle sur une seule machine (ray = false).
 doctor-sandbox-off = Un de vos moteurs tourne sans bac à sable : sandbox = false se trouve dans node.toml.
     .remedy = Retirez la ligne, puis redémarrez l’agent.
+doctor-prefix = questions en mémoire
+doctor-prefix-ok = Les débuts de questions que les moteurs gardent quelques minutes ne reposent qu’en mémoire ({ $place }), et cette machine n’a pas de mémoire d’échange (swap).
+doctor-prefix-swap = Les débuts de questions que les moteurs gardent quelques minutes reposent en mémoire ({ $place }). Cette machine a une mémoire d’échange (swap) : quand la mémoire manque, le système peut les écrire sur un disque. Chiffrez-la, ou mettez memory_part = 0 sous [prefix] dans owner.toml.
+doctor-prefix-none = Cette machine n’a pas de système de fichiers qui soit seulement en mémoire : les moteurs ne gardent les débuts de questions que dans leur propre mémoire.
+doctor-prefix-off = D’après owner.toml, les moteurs ne gardent les débuts de questions que dans leur propre mémoire.
 doctor-model = modèle
 doctor-model-ok = { $model } est là et intact.
 doctor-model-absent = Il n’y a pas de modèle dans { $folder }.
@@ -4664,6 +4670,9 @@ page-caps = Ce que les requêtes peuvent prendre
 page-caps-what = Mémoire et puissance
 page-caps_idle = quand il n’y a personne
 page-caps_present = quand il y a quelqu’un
+page-prefix = des questions
+page-memory_part = Mémoire des débuts de questions
+page-memory_part-hint = Pour que la suite d’une conversation vienne plus tôt : une part de la mémoire de cette machine, de 0 à 0,5. Elle sert quelques minutes et se vide quand vous avez besoin de la machine. Avec 0, les moteurs ne gardent que ce dont ils se servent.
 page-memory_gb = Mémoire des modèles
 page-memory_gb-hint = De ceux que le parc charge ici.
 page-power_w = Puissance de toute la machine
@@ -4692,6 +4701,7 @@ page-unit-seconds = s
 page-unit-percent = %
 page-unit-celsius = °C
 page-unit-gb = Go
+page-unit-part = de la mémoire
 page-unit-watts = W
 page-save = Enregistrer
 page-day-0 = Lundi
