@@ -44,10 +44,14 @@ PROMPT = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
 async def engine(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[SupervisedEngine]:
-    """One engine for all tests, which keeps nothing of one run for the next."""
+    """One engine for all tests, which keeps nothing of one run for the next.
+
+    It has no sandbox, in which its start takes twice as long (``test_vllm`` has one).
+    """
     weights = cache_folder() / "smollm2-trimming-1"
     hub_folder(demo_model().path, weights, chat_template=TRIMMING)
-    async with running(request.param, tmp_path_factory.mktemp("vllm"), weights=weights) as started:
+    chosen = {"weights": weights, "sandbox": False}
+    async with running(request.param, tmp_path_factory.mktemp("vllm"), **chosen) as started:
         yield started
 
 
