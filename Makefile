@@ -157,8 +157,8 @@ wheel: env ## Build the wheel into dist/. | Construire le paquet wheel dans dist
 	$(PY) -m build --wheel --no-isolation --outdir dist .
 
 # KEYS: private keys; what they sign, and who must sign, is in docs/guides/release.md.
-release: env ## Make the signed files of a release from this commit (KEYS="a b", ROOTS=folder, TARGETS="a b", WHEELS=folder, DATE=day). | Produire les fichiers signés d’une version publiée à partir de ce commit (KEYS="a b", ROOTS=dossier, TARGETS="a b", WHEELS=dossier, DATE=jour).
-	$(PY) scripts/release.py $(if $(ROOTS),--roots $(ROOTS)) $(if $(WHEELS),--from $(WHEELS)) $(if $(DATE),--date $(DATE)) \
+release: env ## Make the signed files of a release from this commit (KEYS="a b", ROOTS=folder, TARGETS="a b", WHEELS=folder, PYTHONS=folder, DATE=day). | Produire les fichiers signés d’une version publiée à partir de ce commit (KEYS="a b", ROOTS=dossier, TARGETS="a b", WHEELS=dossier, PYTHONS=dossier, DATE=jour).
+	$(PY) scripts/release.py $(if $(ROOTS),--roots $(ROOTS)) $(if $(WHEELS),--from $(WHEELS)) $(if $(PYTHONS),--pythons $(PYTHONS)) $(if $(DATE),--date $(DATE)) \
 	  $(KEYS:%=--key %) $(TARGETS:%=--target %)
 
 lock: env ## Pin the dependencies again (UPGRADE=--upgrade for the newest). | Verrouiller de nouveau les dépendances (UPGRADE=--upgrade pour les plus récentes).

@@ -6,6 +6,7 @@ that pip is configured for, or a folder of wheels (``--from``). Out, in ``target
 - the wheel of Entraide, and the wheels of all that it needs on each target;
 - for each target ``TARGET.txt``, what a node needs there, and ``pool-TARGET.txt``, what a pool and
   the simulator need, too; ``targets.txt`` lists the targets;
+- with ``--pythons``, the builds of Python for these targets, and their list ``pythons.txt``;
 - the lock files; ``sbom.cdx.json``, the bill of materials (CycloneDX); ``notes.md``, from the
   changelog; ``install.sh``.
 
@@ -31,6 +32,7 @@ from release_documents import extract_notes, make_sbom
 
 from entraide.own_version import read_version
 from entraide.release import METADATA, TARGETS
+from entraide_scheduler.pool.mirror_pythons import gather_pythons, read_builds
 from entraide_scheduler.pool.mirror_targets import LOCK, Pin, Target, parse_targets, read_pins
 from entraide_scheduler.pool.wheel_download import (
     build_wheel,
@@ -86,13 +88,33 @@ def gather(folder: Path, targets: Sequence[Target], source: Path | None, work: P
     return sorted(lines)
 
 
+def add_pythons(folder: Path, targets: Sequence[Target], source: Path) -> None:
+    """Copies the pinned builds of Python for the targets from a folder, and lists them.
+
+    Raises:
+        SystemExit: the folder lacks one, one has other bytes, or no target has their version.
+    """
+    names = [target.name for target in targets]
+    gathered = gather_pythons(folder, names, read_builds(), folders=[source], is_offline=True)
+    for fault in gathered.faults:
+        raise SystemExit(f"{source}: {fault.file}: {fault.code}")
+    if not gathered.platforms:
+        raise SystemExit(f"{source}: no target has Python {read_builds().target_python}")
+
+
 def name_of(pin: Pin) -> str:
     """Returns the name of a pinned package."""
     return pin.requirement.partition("==")[0]
 
 
 def make_files(
-    release: Path, version: str, date: datetime, targets: Sequence[Target], source: Path | None
+    release: Path,
+    version: str,
+    date: datetime,
+    targets: Sequence[Target],
+    *,
+    source: Path | None,
+    pythons: Path | None,
 ) -> None:
     """Makes ``targets/VERSION`` in place of what the folder of targets held."""
     os.environ["SOURCE_DATE_EPOCH"] = str(int(date.timestamp()))
@@ -102,6 +124,8 @@ def make_files(
         work = Path(name) / "work"
         work.mkdir()
         lines = gather(folder, targets, source, work)
+        if pythons is not None:
+            add_pythons(folder, targets, pythons)
         (folder / SBOM).write_text(make_sbom(version, date, lines), "utf-8")
         changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
         (folder / NOTES).write_text(extract_notes(changelog, version), "utf-8")
@@ -134,6 +158,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--key", type=Path, action="append", default=[])
     parser.add_argument("--target", action="append", default=[])
     parser.add_argument("--from", dest="source", type=Path)
+    parser.add_argument("--pythons", type=Path)
     parser.add_argument("--date", type=datetime.fromisoformat)
     parser.add_argument("--sign-only", action="store_true", help="keep the files that are there")
     given = parser.parse_args(argv)
@@ -145,7 +170,8 @@ def main(argv: Sequence[str]) -> int:
     version = read_version()
     copy_roots(given.roots, given.out)
     if not given.sign_only:
-        make_files(given.out, version, date, parse_targets(given.target), given.source)
+        targets = parse_targets(given.target)
+        make_files(given.out, version, date, targets, source=given.source, pythons=given.pythons)
     signers = [release_keys.load_signer(path) for path in given.key]
     try:
         rm.sign_release(given.out, version, date, signers)

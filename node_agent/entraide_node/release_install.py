@@ -25,13 +25,15 @@ from entraide.release import (
     list_wheels,
     open_release,
 )
-from entraide.wire.enrolment import INSTALL_PATH, read_secret, split_link
+from entraide.wire.enrolment import INSTALL_PATH, PYTHONS, read_secret, split_link
 from entraide_node.pool_address import read_pool_address
 from entraide_node.pool_http import PoolClient, PoolRefusal
 from entraide_node.update_command import TRUSTED, open_own_pool
 
 COPIED = "release"
 DOWNLOADED = "wheels"  # by the install script, beside the node's folder
+BUILDS = "python"  # likewise: builds of Python
+DIGEST = 2  # the word of a line of ``PYTHONS``
 PIP_TIMEOUT_S = 1_800.0
 PROBLEM_CHARS_MAX = 300
 ABSENT = 404
@@ -98,8 +100,9 @@ def upgrade_installation(
         root: fingerprint of a root; see ``open_release``.
 
     Raises:
-        PoolError: see ``open_release``; ``upgrade_checkout``: sources run, which pip must not
-            replace; ``release_target_absent``; ``upgrade_pip``: pip failed.
+        PoolError: see ``open_release``; ``release_changed``: the Python that the install script
+            took from the mirror is none of the release's; ``upgrade_checkout``: sources run, which
+            pip must not replace; ``release_target_absent``; ``upgrade_pip``: pip failed.
     """
     check_environment()
     is_first = not (folder / TRUSTED).exists()
@@ -110,6 +113,8 @@ def upgrade_installation(
     if target not in verified.release.files:
         values = {"target": describe_own_target(), "source": name}
         raise PoolError("release_target_absent", target, values=values)
+    if is_first:
+        _check_python(verified, folder, name)
     names = list_wheels(verified.read(target))
     wheels = _copy(verified, folder, [target, *names])
     _install(wheels, target, f"entraide=={verified.release.version}")
@@ -125,6 +130,26 @@ def check_environment() -> None:
     origin = distribution("entraide").read_text("direct_url.json") or ""
     if sys.prefix == sys.base_prefix or '"editable": true' in origin:
         raise PoolError("upgrade_checkout", sys.prefix, values={"path": sys.prefix})
+
+
+def _check_python(verified: VerifiedRelease, folder: Path, source: str) -> None:
+    """Refuses a build of Python that the install script took and that the release does not list.
+
+    The script names the folder of a build by the first digits of the archive's SHA-256, which it
+    has compared with the mirror's list.
+
+    Raises:
+        PoolError: ``release_changed``.
+    """
+    base = Path(sys.base_prefix)
+    if base.parent != folder.parent.resolve() / BUILDS or PYTHONS not in verified.release.files:
+        return
+    lines = [
+        line.split() for line in verified.read(PYTHONS).decode("utf-8", "replace").splitlines()
+    ]
+    if not any(len(words) > DIGEST and words[DIGEST].startswith(base.name) for words in lines):
+        values = {"source": source, "problem": f"{PYTHONS}: {base.name}"}
+        raise PoolError("release_changed", f"{source}: {base.name}", values=values)
 
 
 def _copy(verified: VerifiedRelease, folder: Path, names: list[str]) -> Path:

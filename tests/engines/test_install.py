@@ -17,7 +17,8 @@ from tests.pool.release_support import make_keys, write_release, write_root
 from tests.pool.support import RunningPool, entraide, pool_config, running_pool, wait_until
 
 from entraide import __version__
-from entraide_scheduler.gateway.machines import FOLDER, PYTHONS
+from entraide.wire.enrolment import PYTHONS
+from entraide_scheduler.gateway.machines import FOLDER
 
 INSTALL_TIMEOUT_S = 300
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from entraide_node.engines.llamacpp_child import MODULE
 from entraide_node.model_manager.engine_setup import start_engine
 from entraide_node.selftest.engine_trial import build_engine
 from entraide_node.selftest.report import EngineKind, SelftestReport, decode_report
+from entraide_node.selftest.scratch import PREFIX, open_scratch
 
 pytestmark = pytest.mark.engines
 
@@ -88,8 +90,11 @@ def test_a_real_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_ended_in_the_middle(number: signal.Signals, tmp_path: Path) -> None:
-    """Ended while an engine runs, it leaves no engine and no part of a report."""
+def test_ended_in_the_middle(
+    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ended while an engine runs, it leaves no engine and no part of a report; what a killed run
+    leaves, the next one removes, and nothing of a run that lives."""
     with selftest(tmp_path) as process:
         until(lambda: engine_of(process), process)
         engines = engine_of(process)
@@ -102,6 +107,14 @@ def test_ended_in_the_middle(number: signal.Signals, tmp_path: Path) -> None:
     assert expected == {path.name for path in tmp_path.iterdir()}
     if number != signal.SIGKILL:
         assert [] == left_in(tmp_path / "scratch")
+        return
+    scratch = [name for name in left_in(tmp_path / "scratch") if name.startswith(PREFIX)]
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    with open_scratch() as first, open_scratch() as second:
+        used = {first.name, second.name}
+
+        assert (1, False) == (len(scratch), {*scratch} <= used)
+        assert used == {name for name in left_in(tmp_path / "scratch") if name.startswith(PREFIX)}
 
 
 @pytest.mark.parametrize("kind", ["mlx-lm"])

@@ -289,6 +289,10 @@ FAULTS: dict[str, tuple[tuple[Callable[[Path, PoolConfig], Any], ...], str, Seve
     "unknown place of backups": ((), "backup-place-unknown", Severity.WARN),
     "old backup": ((backup(9),), "backup-old", Severity.WARN),
     "no mirror, as after a restore": ((), "mirror-none", Severity.WARN),
+    "no Python for machines without one": (
+        (lambda state, _config: (state / "mirror").mkdir(),
+         write("mirror/targets.txt", "linux-x86_64-3.11\n")),
+        "mirror-pythons", Severity.WARN),
     "no token": (
         (change("[tls]", MAPS), write("logs/scheduler.log", '{"event": "grid.no_token"}\n')),
         "grid-no_token", Severity.WARN),

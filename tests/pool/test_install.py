@@ -9,6 +9,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -27,12 +28,12 @@ from tests.pool.support import (
 )
 
 from entraide.errors import PoolError
-from entraide.release import open_release
-from entraide.wire.enrolment import JoinSecret, install_command, write_link
+from entraide.release import VerifiedRelease, open_release
+from entraide.wire.enrolment import PYTHONS, JoinSecret, install_command, write_link
 from entraide_node.pool_address import save_pool_address
-from entraide_node.release_install import find_source
+from entraide_node.release_install import BUILDS, _check_python, find_source
 from entraide_node.update_command import find_update_command
-from entraide_scheduler.gateway.machines import FOLDER, PYTHONS, TARGETS
+from entraide_scheduler.gateway.machines import FOLDER, TARGETS
 from entraide_scheduler.gateway.machines.install import PIECE_BYTES
 from entraide_scheduler.nats.tls import compute_key_pin
 from entraide_scheduler.pool.mirror_pythons import gather_pythons
@@ -40,6 +41,8 @@ from entraide_scheduler.pool.mirror_pythons import gather_pythons
 BIG = "big-1.0-py3-none-any.whl"
 TOKEN = f"join_{'a' * 32}"
 CONTENT = os.urandom(20 * PIECE_BYTES + 7)
+PYTHON_BUILD = b"a build of Python"
+DIGEST = hashlib.sha256(PYTHON_BUILD).hexdigest()
 CURL_PIN_WRONG = 90
 CURL_UNTRUSTED = 60
 TOOLS = (
@@ -421,11 +424,26 @@ def test_names_of_variables_end_before_french_signs() -> None:
     assert [] == re.findall(r"\$[A-Za-z_]\w*[^\x00-\x7f]", script, re.ASCII)
 
 
-def test_a_node_verifies_the_release_that_the_mirror_repeats(tmp_path: Path) -> None:
-    """Byte by byte, over TLS, from the pool's folder; a mirror that changes one file is refused."""
+def python_refusal(verified: VerifiedRelease, folder: Path) -> str:
+    """The code with which a first installation refuses the Python that it runs on, or ""."""
+    try:
+        _check_python(verified, folder, "the pool")
+    except PoolError as problem:
+        return problem.code
+    return ""
+
+
+def test_a_node_verifies_the_release_that_the_mirror_repeats(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Byte by byte, over TLS, from the pool's folder; a mirror that changes one file is refused,
+    and so is one whose Python is not the release's. Run again, `pool mirror` keeps the release."""
     keys, folder = make_keys("ours"), tmp_path / "release"
     root = write_root(folder, 1, keys)
-    write_release(folder, keys, datetime.now(UTC).replace(second=0, microsecond=0))
+    line = f"{PLATFORM} 3.13 {DIGEST} {len(PYTHON_BUILD)} a+b.tar.gz\n"
+    files = {**FILES, PYTHONS: line.encode(), "a+b.tar.gz": PYTHON_BUILD}
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    write_release(folder, keys, now, files=files)
     with running_pool(tmp_path / "pool", pool_config()) as pool:
         (pool.state / FOLDER).mkdir()
         (pool.state / FOLDER / "old.whl").write_bytes(b"old")
@@ -436,7 +454,9 @@ def test_a_node_verifies_the_release_that_the_mirror_repeats(tmp_path: Path) -> 
             "pool", "mirror", str(pool.state), "--release", str(folder), "--root", root,
             "--no-models", "--no-python",
         )  # fmt: skip
+        kept = entraide("pool", "mirror", str(pool.state), "--no-models", lang="fr")
         assert 0 == repeated.returncode, repeated.stderr
+        assert (0, True) == (kept.returncode, "signé avec la version publiée" in kept.stdout), kept
         assert "/install.sh | sh -s -- " in before["command"]
         assert {"command": f"entraide node upgrade --dir '{tmp_path}'"} == find_update_command(
             tmp_path
@@ -445,7 +465,7 @@ def test_a_node_verifies_the_release_that_the_mirror_repeats(tmp_path: Path) -> 
         verified = open_release(source, tmp_path / "node/trusted", name=name, root=root)
         copied = verified.copy(tmp_path / "copied")
 
-        assert FILES == {path.name: path.read_bytes() for path in copied.iterdir()}
+        assert files == {path.name: path.read_bytes() for path in copied.iterdir()}
         assert "1.0" == verified.release.version
         assert not (pool.state / FOLDER / "old.whl").exists()
         assert b"{}" == get(pool, "/install/wheels/sbom.cdx.json")
@@ -453,6 +473,10 @@ def test_a_node_verifies_the_release_that_the_mirror_repeats(tmp_path: Path) -> 
         with pytest.raises(PoolError) as refused:
             verified.copy(tmp_path / "again")
         assert "release_changed" == refused.value.code
+        with monkeypatch.context() as patch:
+            for build, code in ((DIGEST[:16], ""), ("0" * 16, "release_changed")):
+                patch.setattr(sys, "base_prefix", str(tmp_path / BUILDS / build))
+                assert code == python_refusal(verified, tmp_path / "node")
         with pytest.raises(PoolError) as refused:
             open_release(source, tmp_path / "new", name=name, root="sha256:" + "0" * 64)
         assert "release_unsigned" == refused.value.code

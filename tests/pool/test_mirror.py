@@ -20,9 +20,10 @@ from entraide import catalogue as documents
 from entraide.catalogue import shipped
 from entraide.errors import PoolError
 from entraide.models import Artefact, Catalogue
+from entraide.wire.enrolment import PYTHONS
 from entraide_scheduler.catalogue import NAME as CATALOGUE
 from entraide_scheduler.catalogue import read_catalogue
-from entraide_scheduler.gateway.machines import FOLDER, PYTHONS, NodePasses, WeightServer
+from entraide_scheduler.gateway.machines import FOLDER, NodePasses, WeightServer
 from entraide_scheduler.pool.config import load_pool_config
 from entraide_scheduler.pool.create import create_pool
 from entraide_scheduler.pool.machine_files_check import check_machine_files

@@ -1,13 +1,12 @@
 """The self-test of this machine: each part in turn, about five minutes.
 
 Input: the folder of the engines' environments. Output: ``SelftestReport``. Cancelled, it stops the
-engine that runs and removes its scratch folder; if the process is killed, the engine ends by itself
-and the scratch folder stays in the system's folder of temporary files.
+engine that runs and removes its scratch folder; if the process is killed, the engine ends by
+itself, and the next run removes the folder.
 """
 
 import asyncio
 import platform
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -34,6 +33,7 @@ from entraide_node.selftest.excerpts import (
     keep_text,
 )
 from entraide_node.selftest.report import FORMAT, EngineKind, SelftestReport, keep_version
+from entraide_node.selftest.scratch import open_scratch
 
 IDLE_S = 60.0
 
@@ -70,11 +70,11 @@ async def run_selftest(
     tell_step("idle", "")
     meters, idle = await try_meters(idle_s=idle_s)
     engines = []
-    with tempfile.TemporaryDirectory(prefix="entraide-selftest-") as folder:
-        use_scratch_caches(Path(folder))
+    with open_scratch() as folder:
+        use_scratch_caches(folder)
         for kind in await asyncio.to_thread(list_engines, root):
             tell_step("engine", kind)
-            scratch = Path(folder) / kind
+            scratch = folder / kind
             scratch.mkdir()
 
             def tell(problem: EngineProblem, kind: EngineKind = kind) -> None:

@@ -122,6 +122,7 @@ _ALL = (
     Kind("backup-passphrase", WARN, "1h"),
     Kind("backup-space", WARN, "5m"),
     Kind("mirror-none", WARN),
+    Kind("mirror-pythons", WARN),
     Kind("weights-missing", WARN),
     Kind("grid-problem", FAIL),
     Kind("grid-no_token", WARN),

@@ -1,7 +1,8 @@
 """Check of machines' files: what members' machines fetch from the pool, and no backup has.
 
 In: the pool's directory and its configuration. Out: a finding if the mirror that machines install
-from is missing, and one that names the models of which the pool lacks pinned weights.
+from is missing or has no builds of Python, and one that names the models of which the pool lacks
+pinned weights.
 """
 
 import contextlib
@@ -12,6 +13,7 @@ from msgspec import structs
 
 from entraide.catalogue.model_store import WEIGHTS_FOLDER
 from entraide.errors import EntraideError
+from entraide.wire.enrolment import PYTHONS
 from entraide_scheduler.catalogue import is_shipped, read_catalogue
 from entraide_scheduler.findings import Finding, finding, listed, passed
 from entraide_scheduler.gateway.machines import FOLDER, TARGETS
@@ -32,10 +34,22 @@ def has_mirror(state: Path) -> bool:
     return (state / FOLDER / TARGETS).is_file()
 
 
+def list_pythons(state: Path) -> list[str]:
+    """Returns the platforms of which a mirror has a build of Python."""
+    try:
+        lines = (state / FOLDER / PYTHONS).read_text("utf-8").splitlines()
+    except OSError:
+        return []
+    return [line.split()[0] for line in lines if line.split()]
+
+
 def check_machine_files(state: Path, config: PoolConfig) -> Iterator[Finding]:
     """Checks that machines can install from the pool, and fetch the pinned weights."""
-    if has_mirror(state):
-        yield passed("mirror-ok")
+    pythons = list_pythons(state)
+    if has_mirror(state) and pythons:
+        yield passed("mirror-ok", platforms=listed(pythons))
+    elif has_mirror(state):
+        yield finding("mirror-pythons", path=str(state))
     else:
         yield finding("mirror-none", path=str(state))
     try:

@@ -23,7 +23,8 @@ from entraide import __version__
 from entraide.decoding import decode_json
 from entraide.errors import PoolError
 from entraide.files import write_private
-from entraide_scheduler.gateway.machines import FOLDER, PYTHON_SUFFIX, PYTHONS, TARGETS
+from entraide.wire.enrolment import PYTHONS
+from entraide_scheduler.gateway.machines import FOLDER, PYTHON_SUFFIX, TARGETS
 from entraide_scheduler.pool.mirror_targets import Target, read_pins
 from entraide_scheduler.pool.wheel_download import (
     PipProblem,

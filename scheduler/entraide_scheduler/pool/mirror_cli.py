@@ -51,9 +51,14 @@ def register_mirror(pool: typer.Typer, lang: str) -> None:
             bool, typer.Option("--python/--no-python", help=i18n.text("opt-mirror-python", lang))
         ] = True,
     ) -> None:
+        from entraide_scheduler.pool.release_files import repeats_release
+
         state = directory.resolve()
         if release is not None or root:
             status, targets = _repeat(state, release or Path(), root, lang)
+        elif not (target or source or wheel) and repeats_release(state):
+            typer.echo(i18n.text("mirror-keeps-release", lang))
+            status, targets = 0, _targets_without_python(state, lang)
         else:
             status, targets = _mirror(state, tuple(target or ()), source, wheel, lang)
         if python and targets:
@@ -117,9 +122,12 @@ def _mirror_pythons(
 
 
 def _repeat(state: Path, folder: Path, root: str, lang: str) -> tuple[int, tuple[str, ...]]:
-    """Makes the mirror out of a signed release; returns the exit status and the targets."""
+    """Makes the mirror out of a signed release.
+
+    Returns:
+        The exit status, and the targets whose Python the release does not bring.
+    """
     from entraide.release import METADATA
-    from entraide_scheduler.gateway.machines import FOLDER, TARGETS
     from entraide_scheduler.pool.config import load_pool_config
     from entraide_scheduler.pool.release_files import repeat_release, require_folder
 
@@ -136,7 +144,20 @@ def _repeat(state: Path, folder: Path, root: str, lang: str) -> tuple[int, tuple
         expired="yes" if release.is_expired else "no", url=f"{config.public_url}/install",
     )  # fmt: skip
     typer.echo(text)
-    return 0, tuple((state / FOLDER / TARGETS).read_text("utf-8").split())
+    return 0, _targets_without_python(state, lang)
+
+
+def _targets_without_python(state: Path, lang: str) -> tuple[str, ...]:
+    """Returns the targets of a repeated release, unless it brings the builds of Python."""
+    from entraide_scheduler.gateway.machines import FOLDER, TARGETS
+    from entraide_scheduler.pool.machine_files_check import list_pythons
+    from entraide_scheduler.pool.release_files import signs_pythons
+
+    if signs_pythons(state):
+        platforms = ", ".join(list_pythons(state))
+        typer.echo(i18n.text("mirror-repeats-pythons", lang, platforms=platforms))
+        return ()
+    return tuple((state / FOLDER / TARGETS).read_text("utf-8").split())
 
 
 def _mirror_models(state: Path, folder: Path | None, lang: str) -> int:

@@ -21,7 +21,8 @@ from msgspec import Struct
 
 from entraide.decoding import decode_toml
 from entraide.files import write_private
-from entraide_scheduler.gateway.machines import PYTHON_SUFFIX, PYTHONS
+from entraide.wire.enrolment import PYTHONS
+from entraide_scheduler.gateway.machines import PYTHON_SUFFIX
 
 PINS = "pythons.toml"
 BUILD_BYTES_MAX = 256 * 1024 * 1024

@@ -3,7 +3,7 @@
 In: a folder of a release, and ``DIR/release-trusted``, what the pool has trusted so far. Out: for
 an upgrade, the wheels of this machine in ``DIR/upgrade/release``; for members, every file of the
 release and of its metadata in ``DIR/mirror``, byte by byte, so that their machines verify it
-again. Builds of Python are no part of a release; those of the mirror stay.
+again. Where a release has no builds of Python, those of the mirror stay.
 """
 
 import shutil
@@ -22,10 +22,12 @@ from entraide.release import (
     list_wheels,
     open_release,
 )
-from entraide_scheduler.gateway.machines import FOLDER, PYTHON_SUFFIX, PYTHONS, TARGETS
+from entraide.wire.enrolment import PYTHONS
+from entraide_scheduler.gateway.machines import FOLDER, PYTHON_SUFFIX, TARGETS
 from entraide_scheduler.upgrade_trial import FOLDER as UPGRADE_FOLDER
 
 TRUSTED = "release-trusted"
+TIMESTAMP = "timestamp.json"  # of the metadata, in the mirror
 COPIED = "release"  # in the folder of the upgrade
 
 
@@ -96,11 +98,24 @@ def repeat_release(state: Path, folder: Path, root: str) -> Release:
             (copied / name).replace(mirror / name)
     for name, content in metadata.items():
         write_private(mirror / name, content)
-    kept = {PYTHONS, *names, *metadata}
+    kept = {*names, *metadata}
+    keeps_pythons = PYTHONS not in kept
     for path in mirror.iterdir():
-        if path.name not in kept and not path.name.endswith(PYTHON_SUFFIX):
+        is_python = path.name == PYTHONS or path.name.endswith(PYTHON_SUFFIX)
+        if path.name not in kept and not (is_python and keeps_pythons):
             path.unlink() if not path.is_dir() else shutil.rmtree(path)
     return verified.release
+
+
+def repeats_release(state: Path) -> bool:
+    """Whether the mirror of a pool repeats a signed release."""
+    return (state / FOLDER / TIMESTAMP).is_file()
+
+
+def signs_pythons(state: Path) -> bool:
+    """Whether the release that the mirror of a pool repeats has builds of Python."""
+    lists = (state / FOLDER).glob("*.targets.json")
+    return any(f'/{PYTHONS}"' in path.read_text("utf-8") for path in lists)
 
 
 def _order(name: str) -> tuple[int, str]:

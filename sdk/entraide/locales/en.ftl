@@ -1665,7 +1665,9 @@ pool-doctor-place-outside = The pool’s server stands { $place }. The policy’
 pool-doctor-backup-place-ok = Backups are kept { $place }.
 pool-doctor-backup-place-unknown = Backups are kept { $place }.
     .remedy = State "zone" and "controlled_by" under [backup] in { $path }/pool.toml, so that members can be told where copies of the store are.
-pool-doctor-mirror-ok = Machines can install from the pool: it has a mirror.
+pool-doctor-mirror-ok = Machines can install from the pool: it has a mirror, with Python for { $platforms }.
+pool-doctor-mirror-pythons = Machines without Python 3.11 or newer cannot join: the pool's mirror has no builds of Python.
+    .remedy = Fetch them:  entraide pool mirror { $path }  Without internet, put the archives into a folder (--folder). If all machines have Python, nothing is to be done.
 pool-doctor-mirror-none = No machine can install from the pool: it has no mirror, which no backup contains.
     .remedy = Fetch it, with the pinned weights:  entraide pool mirror { $path }  From the folder of a release: --release FOLDER; without internet, a folder with the wheels will do, too (--from).
 pool-doctor-weights-ok = The pool has the files of all pinned weights.
@@ -5285,6 +5287,8 @@ mirror-repeats = The mirror repeats Entraide { $version } of { $date } ({ $files
    *[no] Guaranteed as the newest one until { $expires }.
 }
     Fingerprint of the root: { $root }
+mirror-keeps-release = The mirror repeats a signed release, which stays. A later one: --release FOLDER; packages of an index instead: --target.
+mirror-repeats-pythons = Machines without Python get it from the mirror, signed with the release: { $platforms }.
 error-release_target_absent = The release in { $source } has nothing for this machine ({ $target }). Nothing was installed. Take a Python for which it has wheels (file targets.txt).
 error-release_folder_needed = { $path } is no folder of a release, which --root needs. Name that folder, or leave --root out.
 help-node-upgrade = Go over to the signed release that the pool repeats, or to that of a folder, once it is verified.

@@ -1666,7 +1666,9 @@ pool-doctor-place-outside = Emplacement du serveur du parc : { $place }. La val
 pool-doctor-backup-place-ok = Emplacement des sauvegardes : { $place }.
 pool-doctor-backup-place-unknown = Emplacement des sauvegardes : { $place }.
     .remedy = Indiquez « zone » et « controlled_by » sous [backup] dans { $path }/pool.toml, pour que les membres sachent où sont les copies.
-pool-doctor-mirror-ok = Les machines peuvent s’installer depuis le parc : il a un miroir.
+pool-doctor-mirror-ok = Les machines peuvent s’installer depuis le parc : il a un miroir, avec Python pour { $platforms }.
+pool-doctor-mirror-pythons = Les machines qui n’ont pas Python 3.11 ou une version plus récente ne peuvent pas adhérer : le miroir du parc n’a aucun Python prêt à l’emploi.
+    .remedy = Rapatriez-les :  entraide pool mirror { $path }  Sans internet, mettez les archives dans un dossier (--folder). Si toutes les machines ont Python, il n’y a rien à faire.
 pool-doctor-mirror-none = Aucune machine ne peut s’installer depuis le parc : il n’a pas de miroir, qu’aucune sauvegarde ne contient.
     .remedy = Récupérez-le, avec les poids épinglés :  entraide pool mirror { $path }  À partir du dossier d’une version publiée : --release DOSSIER ; sans internet, un dossier de paquets convient aussi (--from).
 pool-doctor-weights-ok = Le parc a les fichiers de tous les poids épinglés.
@@ -5295,6 +5297,8 @@ mirror-repeats = Le miroir répète Entraide { $version } du { $date } ({ $files
    *[no] Garantie comme la plus récente jusqu’au { $expires }.
 }
     Empreinte de la racine : { $root }
+mirror-keeps-release = Le miroir répète une version publiée et signée, qui reste. Pour une plus récente : --release DOSSIER ; pour des paquets d’un index à la place : --target.
+mirror-repeats-pythons = Les machines sans Python le reçoivent du miroir, signé avec la version publiée : { $platforms }.
 error-release_target_absent = La version publiée dans { $source } n’a rien pour cette machine ({ $target }). Rien n’a été installé. Prenez un Python pour lequel elle a des paquets (fichier targets.txt).
 error-release_folder_needed = { $path } n’est pas le dossier d’une version publiée, que --root demande. Nommez ce dossier, ou retirez --root.
 help-node-upgrade = Passer à la version publiée et signée que le parc répète, ou à celle d’un dossier, après vérification.

@@ -15,6 +15,7 @@ from entraide.types import Control, DataClass
 
 PATH = "/v1/enrolment"
 INSTALL_PATH = "/install"
+PYTHONS = "pythons.txt"  # of a mirror: a line ``PLATFORM PYTHON SHA256 BYTES FILE`` for each build
 
 SECRET_DOTS = 2
 TOKEN_PREFIX = "join_"  # noqa: S105  (no secret)

@@ -11,7 +11,6 @@ from entraide_scheduler.gateway.machines import install, weights
 from entraide_scheduler.gateway.machines.install import (
     FOLDER,
     PYTHON_SUFFIX,
-    PYTHONS,
     TARGETS,
     InstallServer,
     InstallSource,
@@ -22,7 +21,6 @@ from entraide_scheduler.gateway.machines.weights import WeightServer
 
 __all__ = [
     "FOLDER",
-    "PYTHONS",
     "PYTHON_SUFFIX",
     "TARGETS",
     "InstallServer",

@@ -19,7 +19,7 @@ from string import Template
 from msgspec import Struct
 
 from entraide import i18n
-from entraide.wire.enrolment import INSTALL_PATH, install_command
+from entraide.wire.enrolment import INSTALL_PATH, PYTHONS, install_command
 from entraide_scheduler.gateway.http import PAGE_HEADERS, Exchange
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused, refused
 
@@ -27,7 +27,6 @@ SCRIPT_PATH = f"{INSTALL_PATH}.sh"
 WHEELS_PATH = f"{INSTALL_PATH}/wheels/"
 FOLDER = "mirror"  # in the pool's state directory
 TARGETS = "targets.txt"
-PYTHONS = "pythons.txt"  # a line for each build of Python; the platform is its first word
 PYTHON_SUFFIX = ".tar.gz"
 PIECE_BYTES = 256 * 1024
 TEXTS = (".txt", ".json", ".lock", ".md", ".sh")
