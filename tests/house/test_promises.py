@@ -16,8 +16,8 @@ from tests.house.test_locales import entries
 REGISTER = ROOT / "docs/reference/promises.md"
 # The documents that the register covers; each of the first has a twin in French.
 COVERED = ("README.md", *(f"docs/guides/{name}.md" for name in ("backup", "batches",
-    "found-a-pool", "gateways", "invite", "memory", "models", "office-alone", "operate", "people",
-    "run-a-node", "tell-members")))  # fmt: skip
+    "found-a-pool", "gateways", "invite", "memory", "models", "notify", "office-alone", "operate",
+    "people", "run-a-node", "tell-members")))  # fmt: skip
 # In English only; of it these parts, since the others are about machines.
 ENGLISH_ONLY = ("docs/reference/policy.md", "docs/reference/security.md")
 PARTS = re.compile(r"^## (?:Secrets and text|Roles|Who can technically see which data"
@@ -76,6 +76,7 @@ NO_PROMISE = {
         "Only the first one, which is found", "At any time the agent says",
         "The line installs Entraide for your account",
         "Where `entraide` is installed already", "The machine needs outgoing connections",
+        "- A finding is told once it has lasted", "- A stopped pool tells nothing",
         "La machine a besoin de connexions", "a link whose secret is the token alone",
         "a link with a pin alone", "neither", "none: keep", "Starts the engines",
         "A file that cannot be read counts", "`--key` does the same",
