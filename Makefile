@@ -42,7 +42,7 @@ CPU_FEATURES := import numpy; print(*numpy.show_config(mode="dicts")["SIMD Exten
 .DEFAULT_GOAL := help
 .PHONY: help env demo run test fuzz fuzz-core fuzz-http test-unit test-replay test-replay-seed test-replay-bare \
         test-times test-wheel test-newer test-engines test-with-engines test-chaos \
-        test-long test-clients check protos sync-client bench chaos leak-test mutants planted-faults wheel release lock \
+        test-long test-clients first-month check protos sync-client bench chaos leak-test mutants planted-faults wheel release lock \
         lock-clients clean pages check-pages
 
 help: ## List the targets. | Énumérer les cibles.
@@ -113,6 +113,9 @@ test-long: env ## Run the tests that take minutes: long simulations, whole days 
 
 chaos: env ## Kill and cut the parts of a pool under load for 20 minutes, with outside checks (SEED=n, SHORT=1, MINUTES=n). | Tuer et couper les parties d’un parc chargé pendant 20 minutes, sous contrôle extérieur (SEED=n, SHORT=1, MINUTES=n).
 	@$(PY) -m tests.chaos --seed $(or $(SEED),$(error SEED=n is missing)) $(if $(SHORT),--short) $(if $(MINUTES),--minutes $(MINUTES))
+
+first-month: env ## Found, join, use, upgrade and restore a pool from folders of a release, on machines in network namespaces; prints JSON (OUT=file). | Fonder un parc à partir de dossiers d’une version, y adhérer, l’employer, le mettre à niveau et le restaurer, sur des machines en espaces de noms réseau ; affiche du JSON (OUT=fichier).
+	@$(PY) -m tests.first_month $(if $(OUT),--out $(OUT))
 
 test-clients: env ## Try large client programs against a running pool, each in an environment of its own. | Essayer de gros programmes clients sur un parc en marche, chacun dans son environnement.
 	$(PYTEST) tests/clients -m clients

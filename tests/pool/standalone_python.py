@@ -23,7 +23,8 @@ def pack_python(folder: Path, platform: str) -> PythonBuilds:
     """Writes the archive into a folder; returns it as the pinned build of a platform."""
     path = folder / f"cpython-{PYTHON}+test-{platform}.tar.gz"
     with tarfile.open(path, "w:gz", compresslevel=1) as archive:
-        program = _with_library_beside(Path(sys.executable).resolve().read_bytes())
+        built_in = str(sysconfig.get_config_var("LIBDIR"))
+        program = with_library_beside(Path(sys.executable).resolve().read_bytes(), built_in)
         member = tarfile.TarInfo(f"python/bin/python{PYTHON}")
         member.size, member.mode = len(program), 0o755
         archive.addfile(member, io.BytesIO(program))
@@ -42,12 +43,13 @@ def pack_python(folder: Path, platform: str) -> PythonBuilds:
     return PythonBuilds(f"{PYTHON}.0", "test", "https://localhost:9", (build,))
 
 
-def _with_library_beside(program: bytes) -> bytes:
+def with_library_beside(program: bytes, built_in: str) -> bytes:
     """Returns a program that looks for its library beside it, and not in the folder of its build.
 
-    That folder is a string in the program's table of strings (``DT_RUNPATH``); it is overwritten.
+    That folder, ``built_in``, is a string in the program's table of strings (``DT_RUNPATH``); it is
+    overwritten.
     """
-    folder = str(sysconfig.get_config_var("LIBDIR")).encode() + b"\0"
+    folder = built_in.encode() + b"\0"
     return program.replace(b"\0" + folder, b"\0" + BESIDE.ljust(len(folder), b"\0"))
 
 

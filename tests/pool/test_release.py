@@ -1,7 +1,6 @@
 """Releases: what a machine accepts, and the lies of a mirror that it refuses."""
 
 import json
-import os
 import random
 import shutil
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from scripts import release_documents, release_keys
 from scripts import release_metadata as rm
 from tests.commands import forked_entraide
 from tests.house.source import ROOT
+from tests.pool.release_lies import LIES, Offered, change_file, go_back
 from tests.pool.release_support import FILES, make_keys, write_release, write_root
 from tests.pool.support import pool_config
 from tuf.api.metadata import Metadata, Targets
@@ -65,113 +65,21 @@ def release(tmp_path: Path) -> Path:
     return write_release(folder, make_keys("ours"), NOW, version="1.1", files=NEWER)
 
 
-def edit_json(path: Path, change: Callable[[dict[str, object]], None]) -> None:
-    """Changes a file of metadata, and not its signatures."""
-    value = json.loads(path.read_bytes())
-    change(value["signed"])
-    path.write_text(json.dumps(value))
-
-
-def metadata(folder: Path, role: str) -> Path:
-    """The file of a role's metadata."""
-    (path,) = (folder / "metadata").glob(f"*{role}.json")
-    return path
-
-
-def change_file(folder: Path) -> None:
-    """One byte of the program is another."""
-    path = folder / "targets/1.1" / WHEEL
-    path.write_bytes(path.read_bytes()[:-1] + b"X")
-
-
-def lengthen_file(folder: Path) -> None:
-    """The program goes on after its end."""
-    with (folder / "targets/1.1" / WHEEL).open("ab") as opened:
-        opened.write(b"more")
-
-
-def withhold_file(folder: Path) -> None:
-    """A file is not there."""
-    (folder / "targets/1.1" / WHEEL).unlink()
-
-
-def put_pipe(folder: Path) -> None:
-    """A file is a pipe to which nobody writes."""
-    withhold_file(folder)
-    os.mkfifo(folder / "targets/1.1" / WHEEL)
-
-
-def change_list(folder: Path) -> None:
-    """The list of files is another one."""
-    path = folder / f"metadata/{rm.number_of(NOW)}.targets.json"
-    edit_json(path, lambda signed: signed.update(targets={}))
-
-
-def go_back(folder: Path) -> None:
-    """The whole release of a month ago, with all its signatures, to a machine that has today's."""
-    accept(folder, folder.parent / "trusted")
-    shutil.rmtree(folder)
-    shutil.copytree(folder.parent / "earlier", folder)
-
-
-def mix(folder: Path) -> None:
-    """Today's timestamp with the snapshot of a month ago under today's name."""
-    old = metadata(folder.parent / "earlier", "snapshot")
-    shutil.copy(old, metadata(folder, "snapshot"))
-
-
-def sign_with_own_keys(folder: Path) -> None:
-    """A release of somebody else, complete, with a root of their own."""
-    shutil.rmtree(folder)
-    write_root(folder, 1, make_keys("theirs"))
-    write_release(folder, make_keys("theirs"), NOW, version="1.1")
-
-
-def offer_own_root(folder: Path) -> None:
-    """A second root of somebody else, signed by their keys alone."""
-    write_root(folder, 2, make_keys("theirs"))
-    write_release(folder, make_keys("theirs"), NOW, version="1.1")
-
-
-def sign_with_one_key(folder: Path) -> None:
-    """A second root that one holder of three keys signed alone, where two must."""
-    write_root(folder, 2, make_keys("theirs"), make_keys("ours"), signatures=1)
-
-
-def send_garbage(folder: Path) -> None:
-    """The list of files is nested ten thousand times."""
-    (folder / "metadata/timestamp.json").write_bytes(b"[" * 10_000)
-
-
-def send_endlessly(folder: Path) -> None:
-    """The timestamp has a megabyte."""
-    with (folder / "metadata/timestamp.json").open("ab") as opened:
-        opened.write(b" " * 1_000_000)
-
-
-LIES = {
-    change_file: "release_changed",
-    lengthen_file: "release_changed",
-    withhold_file: "release_changed",
-    put_pipe: "release_changed",
-    change_list: "release_changed",
-    mix: "release_changed",
-    send_endlessly: "release_changed",
-    go_back: "release_older",
-    sign_with_own_keys: "release_unsigned",
-    offer_own_root: "release_unsigned",
-    sign_with_one_key: "release_unsigned",
-    send_garbage: "release_unsigned",
-}
+def offered(release: Path) -> Offered:
+    """The release of today, for a lie about it."""
+    earlier = release.with_name("earlier")
+    return Offered(release, earlier, "1.1", WHEEL, NOW, make_keys("ours"))
 
 
 @pytest.mark.parametrize("lie", LIES, ids=lambda lie: lie.__name__)
 def test_a_mirror_that_lies_is_refused(
-    lie: Callable[[Path], None], release: Path, tmp_path: Path
+    lie: Callable[[Offered], None], release: Path, tmp_path: Path
 ) -> None:
     """Each lie has its refusal, nothing wrong is copied, and the true release is accepted after."""
     true = shutil.copytree(release, tmp_path / "true")
-    lie(release)
+    if lie is go_back:
+        accept(release, tmp_path / "trusted")
+    lie(offered(release))
 
     assert LIES[lie] == refusal(release, tmp_path / "trusted")
     copied = list((tmp_path / "copied").rglob(WHEEL))
@@ -436,7 +344,7 @@ def test_the_command_says_what_a_folder_holds(release: Path, lang: str) -> None:
     root = release_keys.fingerprint(release / "metadata/1.root.json")
     verify = ("--lang", lang, "release", "verify", str(release))
     right = forked_entraide(*verify, "--root", root)
-    change_file(release)
+    change_file(offered(release))
     wrong = forked_entraide(*verify)
 
     assert 0 == right.returncode, right.stderr

@@ -12,10 +12,11 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 from tests.testbed.network import Network, run_name
@@ -49,6 +50,7 @@ class Host:
         user: its Unix user and group; 0 where other users cannot read the interpreter.
         commands: folder of Entraide's commands; None where the host has none.
         programs: folders of the system's programs, as in ``PATH``.
+        hidden: files and folders of the machine that the host has not got.
     """
 
     def __init__(
@@ -60,9 +62,11 @@ class Host:
         commands: Path | None,
         *,
         programs: str = SYSTEM_PROGRAMS,
+        hidden: Sequence[Path] = (),
     ) -> None:
         self.name = name
         self.home = home
+        self._hidden = hidden
         self._commands = commands
         self._programs = programs
         self._namespace = namespace
@@ -132,7 +136,19 @@ class Host:
         )
         shell = ["bash", "-euo", "pipefail", "-c", f'cd "$HOME"\n{script}']
         enter = ["ip", "netns", "exec", self._namespace] if self._namespace else []
-        return [*enter, *user, *shell]
+        return [*enter, *self._hide(), *user, *shell]
+
+    def _hide(self) -> list[str]:
+        """A command that hides files in the mounts that ``ip netns exec`` gives to a process."""
+        if not self._hidden:
+            return []
+        lines = [
+            f"mount -t tmpfs -o mode=755 tmpfs {quote(str(path))}"
+            if path.is_dir()
+            else f"mount --bind /dev/null {quote(str(path))}"
+            for path in self._hidden
+        ]
+        return ["sh", "-ec", "\n".join([*lines, 'exec "$@"']), "sh"]
 
     def _environment(self) -> dict[str, str]:
         commands = [str(self._commands)] if self._commands is not None else []
@@ -214,7 +230,7 @@ def running_testbed(*, has_bare: bool = True) -> Iterator[Testbed]:
             if has_bare and name == BARE:
                 commands = None
                 programs = _link_programs(folder / "programs")
-            elif name == UPGRADED and _has_python():
+            elif name == UPGRADED and has_python():
                 commands = _make_environment(folder / "environment")
             namespace = network.namespace(name)
             hosts[name] = Host(name, namespace, home, user, commands, programs=programs)
@@ -239,7 +255,7 @@ def _link_programs(folder: Path) -> str:
 
 
 @cache
-def _has_python() -> bool:
+def has_python() -> bool:
     """Whether the system has this version of Python, and can make environments with it."""
     program = shutil.which(PYTHON, path=os.defpath)
     command = [program or "false", "-c", "import ensurepip, venv"]

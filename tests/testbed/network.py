@@ -17,7 +17,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 
@@ -28,9 +30,12 @@ MASQUERADE = Path(__file__).with_name("masquerade.py")
 POOL_NAME = "pool.example.coop"
 POOL_ADDRESS = "198.51.100.10"
 CLIENT_ADDRESS = "198.51.100.40"
+SPARE_ADDRESS = "198.51.100.11"
 ROUTER_ADDRESS = "198.51.100.2{number}"
 SITE_ADDRESS, GATEWAY_ADDRESS = "192.168.1.10", "192.168.1.1"
 SITES = ("a", "b")
+PLUGGED = {"pool": POOL_ADDRESS, "client": CLIENT_ADDRESS}  # hosts without a router
+ALLOWED, REST = "100", "200"  # order of a router's rules
 PROBE = f"{PREFIX}-probe-{{pid}}"
 
 
@@ -61,12 +66,19 @@ class Network:
     """The namespaces and their links. ``close`` removes them with all that runs in them.
 
     A process has at most one at a time.
+
+    Args:
+        sites: letters of the members' sites.
+        plugged: address of each host that is not behind a router.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, sites: Sequence[str] = SITES, plugged: Mapping[str, str] = MappingProxyType(PLUGGED)
+    ) -> None:
         remove_left_behind()
         self._run = run_name()
-        self._routers = {site: f"router-{site}" for site in SITES}
+        self._plugged = plugged
+        self._routers = {site: f"router-{site}" for site in sites}
         try:
             self._make()
         except BaseException:
@@ -90,23 +102,46 @@ class Network:
         dropped = ("iif", "inside", "ipproto", "tcp", "dport", str(port))
         self._ip(self._routers[site], "rule", "add", *dropped, "blackhole")
 
+    def allow_only_port(self, site: str, port: int) -> None:
+        """Makes a site's router drop all that the site sends but TCP packets to a port."""
+        router = self._routers[site]
+        passes = ("iif", "inside", "ipproto", "tcp", "dport", str(port))
+        self._ip(router, "rule", "add", "priority", ALLOWED, *passes, "lookup", "main")
+        self._ip(router, "rule", "add", "priority", REST, "iif", "inside", "blackhole")
+
+    def allow_low_ports(self, host: str, port: int) -> None:
+        """Lets a host's ordinary accounts listen at a port and above, as its administrator may."""
+        setting = f"net.ipv4.ip_unprivileged_port_start={port}"
+        subprocess.run(
+            ["ip", "netns", "exec", self.namespace(host), "sysctl", "-q", setting], check=True
+        )
+
+    def point_pool(self, address: str) -> None:
+        """Makes the pool's name lead to an address, from every host."""
+        for host in self._hosts():
+            path = FOLDER / self.namespace(host) / "hosts"  # written in place: it is mounted
+            path.write_text(f"127.0.0.1 localhost\n{address} {POOL_NAME}\n")
+
     def close(self) -> None:
         """Ends every process in the namespaces, and removes them."""
         remove(self._run)
 
+    def _hosts(self) -> tuple[str, ...]:
+        routers, sites = self._routers.values(), map(_site, self._routers)
+        return ("internet", *self._plugged, *routers, *sites)
+
     def _make(self) -> None:
-        hosts = ("internet", "pool", "client", *self._routers.values(), *map(_site, SITES))
-        for host in hosts:
+        for host in self._hosts():
             subprocess.run(["ip", "netns", "add", self.namespace(host)], check=True)
             self._ip(host, "link", "set", "lo", "up")
             folder = FOLDER / self.namespace(host)
             folder.mkdir(parents=True)
-            (folder / "hosts").write_text(f"127.0.0.1 localhost\n{POOL_ADDRESS} {POOL_NAME}\n")
             (folder / "resolv.conf").write_text("")
+        self.point_pool(POOL_ADDRESS)
         self._ip("internet", "link", "add", "switch", "type", "bridge")
         self._ip("internet", "link", "set", "switch", "up")
-        self._plug("pool", POOL_ADDRESS)
-        self._plug("client", CLIENT_ADDRESS)
+        for host, address in self._plugged.items():
+            self._plug(host, address)
         for number, (site, router) in enumerate(self._routers.items(), start=1):
             self._plug(router, ROUTER_ADDRESS.format(number=number))
             self._make_site(_site(site), router)
