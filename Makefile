@@ -114,7 +114,7 @@ test-long: env ## Run the tests that take minutes: long simulations, whole days 
 chaos: env ## Kill and cut the parts of a pool under load for 20 minutes, with outside checks (SEED=n, SHORT=1, MINUTES=n). | Tuer et couper les parties d’un parc chargé pendant 20 minutes, sous contrôle extérieur (SEED=n, SHORT=1, MINUTES=n).
 	@$(PY) -m tests.chaos --seed $(or $(SEED),$(error SEED=n is missing)) $(if $(SHORT),--short) $(if $(MINUTES),--minutes $(MINUTES))
 
-first-month: env ## Found, join, use, upgrade and restore a pool from folders of a release, on machines in network namespaces; prints JSON (OUT=file). | Fonder un parc à partir de dossiers d’une version, y adhérer, l’employer, le mettre à niveau et le restaurer, sur des machines en espaces de noms réseau ; affiche du JSON (OUT=fichier).
+first-month: env ## Found, join, use, upgrade and restore a pool from folders of a release, on machines in network namespaces; prints JSON (OUT=file). | Fonder un parc à partir de dossiers d’une version, y adhérer, l’employer, le mettre à niveau et le restaurer, sur des machines séparées ; affiche du JSON (OUT=fichier).
 	@$(PY) -m tests.first_month $(if $(OUT),--out $(OUT))
 
 test-clients: env ## Try large client programs against a running pool, each in an environment of its own. | Essayer de gros programmes clients sur un parc en marche, chacun dans son environnement.
