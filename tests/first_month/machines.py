@@ -87,8 +87,8 @@ def _make_old_python(folder: Path) -> tuple[Path, str]:
 
     It is a copy of one of this machine, else a program that says that it is one.
     """
-    found = shutil.which(f"python{OLD}", path=SYSTEM_PROGRAMS)
-    builds = [Path(found)] if found else []
+    program_path = shutil.which(f"python{OLD}", path=SYSTEM_PROGRAMS)
+    builds = [Path(program_path)] if program_path else []
     builds += sorted((Path.home() / ".pyenv/versions").glob(f"{OLD}.*/bin/python{OLD}"))
     if builds:
         prefix = builds[0].resolve().parents[1]
