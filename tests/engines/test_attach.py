@@ -43,7 +43,7 @@ async def serving(path: Path, *, pooling: str = "", cache_ram_mib: int = 0) -> A
     child = ChildConfig(
         model_path=str(path), alias="theirs", api_key=KEY, socket_path="", slots=2,
         context_tokens=1024, threads=1, batch_tokens=512, cache_ram_mib=cache_ram_mib,
-        kv_unified=False, gpu_layers=None,
+        kv_unified=False, states_path="", gpu_layers=None,
         pooling=pooling, parent_pid=os.getpid(),
     )  # fmt: skip
     process = await spawn_module(
