@@ -46,7 +46,9 @@ def chat() -> Any:
 
 def usage() -> Any:
     """The tokens of an answer, as counted."""
-    return [whole.usage.input_tokens, whole.usage.output_tokens]
+    # In this format, tokens that the engine had read before are counted beside the others.
+    prompt = whole.usage.input_tokens + (whole.usage.cache_read_input_tokens or 0)
+    return [prompt, whole.usage.output_tokens]
 
 
 def count_tokens() -> Any:
