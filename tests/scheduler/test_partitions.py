@@ -98,7 +98,7 @@ def test_parts_of_one_person_are_apart_but_have_one_owner(asker: Asker) -> None:
 
 
 @all_cases("days", [-1, 0, 1, 2])
-def test_whoever_is_forgotten_is_forgotten_for_each_day_that_a_node_may_hold(days: int) -> None:
+def test_a_person_is_forgotten_for_each_day_of_which_a_node_may_hold_prompts(days: int) -> None:
     """A state of yesterday's run has yesterday's owner; a gateway's clock may be ahead."""
     owners = list(POOL.list_owners(NODE, "key-0123456789ab", NOW))
     held = POOL.make_partition(NODE, Asker("boreale", "key-0123456789ab"), NOW - days * DAY_S)

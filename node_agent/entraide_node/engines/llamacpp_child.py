@@ -128,7 +128,7 @@ def _start_server(config: ChildConfig) -> Any:
     params.offline = True
     params.ui = False
     params.endpoint_metrics = params.endpoint_props = True
-    # What erases and saves the states of slots; it also shows prompts to whoever has the key.
+    # What erases and saves the states of slots; it also shows prompts to a caller with the key.
     params.endpoint_slots = bool(config.states_path)
     params.slot_save_path = f"{config.states_path}/" if config.states_path else ""
     params.verbosity = 1  # errors only; below that a failed start gives no reason
