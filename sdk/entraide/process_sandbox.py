@@ -171,10 +171,12 @@ def sandbox_command(
 
 def _namespaces(plan: SandboxPlan, scratch: Path | None) -> tuple[str, ...]:
     """The namespaces in which only the paths of the rules exist."""
-    own = [Path(_PROC), Path(SHARED_MEMORY), *(() if scratch is None else (scratch,))]
+    shared = Path(SHARED_MEMORY)
+    own = [Path(_PROC), shared, *(() if scratch is None else (scratch,))]
     paths = {Path(path) for path, right in plan.rules if right != _READ_DIR}
-    # What lies beneath another path is there with it.
-    outer = sorted(path for path in paths if paths.union(own).isdisjoint(path.parents))
+    # What lies beneath another path is there with it; the shared memory is empty.
+    full = paths.union(own) - {shared}
+    outer = sorted(path for path in paths if full.isdisjoint(path.parents))
     return bubblewrap_command(
         read=[str(path) for path in outer if path not in own and path.parent != _DEVICES],
         write=[] if scratch is None else [str(scratch)],

@@ -12,6 +12,7 @@ from tests.first_month.machines import SITES
 from tests.first_month.record import Command, Person, Record
 from tests.first_month.releases import TARGET, Published, Releases
 from tests.pool.release_lies import link_file
+from tests.testbed.guides import read_blocks
 from tests.testbed.hosts import PYTHON, Host, Started, Testbed
 from tests.testbed.network import POOL_NAME, SPARE_ADDRESS
 
@@ -134,12 +135,13 @@ class Month:
     def _install(self, person: Person, release: Published) -> None:
         """Installs a release on a machine without a network, from its folder."""
         self._bring(person.host, release)
-        files = f"~/{RELEASE}/targets/{release.version}"
-        person.types(f"{PYTHON} -m venv ~/entraide")
-        pip = "~/entraide/bin/pip install --no-index --require-hashes --find-links"
-        person.types(f"{pip} {files} -r {files}/pool-{TARGET}.txt")
+        install = next(each for each in read_blocks("found-a-pool.fr.md") if each.step == "install")
+        text = install.text.replace("\\\n", "").replace("python3", str(PYTHON))
+        text = text.replace("linux-x86_64-3.11", TARGET).replace("sha256:…", self.releases.root)
+        for command in text.splitlines():
+            if not command.startswith("export "):  # of one shell
+                person.types(command)
         person.types("mkdir -p ~/.local/bin && ln -s ~/entraide/bin/entraide ~/.local/bin/")
-        person.types(f"entraide release verify ~/{RELEASE} --root {self.releases.root}")
         allow = f"sysctl net.ipv4.ip_unprivileged_port_start={PORT}"
         self.bed.network.allow_low_ports(person.host.name, PORT)  # only root may
         self.record.steps[-1].commands.append(Command(person.host.name, f"sudo {allow}", 0.0))

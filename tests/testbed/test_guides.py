@@ -9,6 +9,7 @@ RUN = ("found-a-pool", "invite", "backup")
 RUNNERS = (
     Path("tests/engines/test_founded_pages.py"),
     Path("tests/engines/test_three_organisations.py"),
+    Path("tests/first_month/month.py"),
     Path("tests/testbed/federation.py"),
 )
 

@@ -371,12 +371,14 @@ def _in_one_line(document: bytes) -> bytes:
 def _demands(facts: RequestFacts) -> RequestFacts:
     """Returns what a request demands, without what differs when the same one is sent again.
 
-    The language of its text is found by a table that may not be loaded the first time.
+    The language of its text is found by a table that may not be loaded the first time. Of the
+    digests of its prompt it counts whether there are any: the store keeps that much.
     """
     is_stated = facts.language_basis is Basis.DECLARED
+    has_digests = bool(facts.prefix_keys) or facts.warm is not None
     return structs.replace(
         facts, job="", gateway="", places=(), input_tokens_est=0, longest_input_est=0,
-        prefix_keys=(),
+        prefix_keys=(), warm=() if has_digests else None,
         deadline_at=float(facts.deadline_at is not None), language_basis=Basis.DECLARED,
         language=facts.language if is_stated else "",
     )  # fmt: skip
