@@ -1,6 +1,7 @@
 """A real vLLM (its build for processors) in an environment of its own: answers, counts, ends."""
 
 import asyncio
+import itertools
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -10,6 +11,7 @@ import msgspec
 import psutil
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 from tests.engines.own_environments import ALIAS, running, version_of, weights
 from tests.engines.support import (
     events,
@@ -82,6 +84,7 @@ async def test_facts(engine: SupervisedEngine) -> None:
     )  # fmt: skip
     assert (
         "logprobs",
+        "prefix_cache",
         "repetition_penalty",
         "resume",
         "schema",
@@ -153,15 +156,32 @@ async def test_timings_are_the_engines_own(engine: SupervisedEngine) -> None:
     assert 0 < timings.decode_s < timings.run_s
 
 
-async def test_no_prompt_is_kept_for_the_next(engine: SupervisedEngine) -> None:
-    """A long prompt that is repeated is read anew: a cache would tell tales."""
-    messages = [{"role": "user", "content": "le chat " * 100}]
-    usages = [
-        (await ran(engine, request(f"job-{n}", messages=messages, max_tokens=1)))[1].usage
-        for n in range(2)
-    ]
+async def test_prompts_are_found_again_by_their_partition_only(engine: SupervisedEngine) -> None:
+    """Not by another, by nobody's, or after they are to be forgotten; the text is the same."""
+    ada, bo = b"a" * 32, b"b" * 32
+    numbers = itertools.count()
 
-    assert [0, 0] == [usage.cached_tokens for usage in usages]
+    async def ask(partition: bytes) -> tuple[int, str]:
+        messages = [{"role": "user", "content": "le chat " * 150}]
+        plain = request(f"job-{next(numbers)}", messages=messages, max_tokens=8, temperature=0)
+        chunks, end = await ran(engine, replace(plain, partition=partition, prefix_keep_s=60.0))
+        return end.usage.cached_tokens, said(chunks)
+
+    answers = [await ask(of) for of in (ada, ada, bo, b"", b"", ada)]
+    held = engine.held_prefixes()
+    engine.forget_prefixes(ada[:16])
+    forgotten = [await ask(of) for of in (ada, bo)]
+    engine.limit_prefixes(None)
+    off = [await ask(ada) for _ in range(2)]
+    engine.limit_prefixes(0)
+
+    first, again, other, nobody, nobody_again, last = (cached for cached, _ in answers)
+    assert 0 == first == other == nobody == nobody_again
+    assert 0 < again == last
+    assert 1 == len({text for _, text in answers})
+    assert ("job-5", "job-2") == held.jobs
+    assert 0 == forgotten[0][0] < forgotten[1][0]
+    assert [0, 0] == [cached for cached, _ in off]
 
 
 async def test_schema(engine: SupervisedEngine) -> None:

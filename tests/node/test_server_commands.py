@@ -81,11 +81,12 @@ def test_vllm(options: dict[str, Any], expected: dict[str, str | None], folder: 
 
 
 @pytest.mark.parametrize("options", [{}, {"cpu": True}, {"ray": True}])
-def test_vllm_keeps_no_prompt_and_fetches_nothing(options: dict[str, Any], folder: Path) -> None:
-    """With any options, prompts are not cached and nothing is fetched for a request."""
+def test_vllm_shares_no_prompt_and_fetches_nothing(options: dict[str, Any], folder: Path) -> None:
+    """With any options, each run has a salt, and nothing is fetched for a request."""
     program = vllm_of(folder, **options)
 
-    assert "--no-enable-prefix-caching" in program.arguments
+    assert program.salted
+    assert "sha256" == value(program, "--prefix-caching-hash-algo")
     assert "none.invalid" == value(program, "--allowed-media-domains")
     assert ("--uds", "VLLM_API_KEY") == (program.socket_option, program.key_variable)
     assert "1" == program.environment["VLLM_NO_USAGE_STATS"]

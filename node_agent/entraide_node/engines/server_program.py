@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from entraide.models import PREFIX_CACHE
 from entraide.process_sandbox import SandboxNeeds, sandbox_command, sandbox_environment
 from entraide.types import Sandbox
 from entraide_node.engines.base import EngineFacts, EngineProblem
@@ -27,6 +28,7 @@ from entraide_node.engines.engine_client import EngineClient, EngineEndpoint
 from entraide_node.engines.model_folder import weights_bytes
 from entraide_node.engines.process import CappedLog, EngineProcess, spawn_module
 from entraide_node.engines.program_child import MODULE, ProgramConfig
+from entraide_node.engines.salt_keeper import make_salt_keeper
 from entraide_node.engines.sandbox import kind_sandbox
 from entraide_node.engines.seam import ChatContinuation
 from entraide_node.engines.sockets import NAME as SOCKET_NAME
@@ -62,7 +64,8 @@ class ServerProgram(Struct, frozen=True, kw_only=True):
         probe_body: body of a POST request to this path; "" for a GET request.
         model: the model's name in the server's API.
         extra: additional fields of every request.
-        counted_each_event: see ``engine_client.EngineEndpoint``.
+        counted_each_event, salted: see ``engine_client.EngineEndpoint``.
+        finds_by_salt: whether it may find prompts again by their salts, if it keeps salts apart.
         continuation, holds_back_text, budget_field: see ``engine_client.EngineEndpoint``.
         loggable_lines: log lines that are kept after the server is ready.
         log_path: the server's log file; None for no log.
@@ -83,6 +86,8 @@ class ServerProgram(Struct, frozen=True, kw_only=True):
     model: str
     extra: dict[str, Any] = {}
     counted_each_event: bool = False
+    salted: bool = False
+    finds_by_salt: bool = False
     continuation: ChatContinuation | None = None
     holds_back_text: bool = False
     budget_field: str = ""
@@ -153,6 +158,7 @@ class ServerProgramChild:
                 api_key=self._key,
                 extra=program.extra,
                 counted_each_event=program.counted_each_event,
+                salted=program.salted,
                 continuation=program.continuation,
                 holds_back_text=program.holds_back_text,
                 budget_field=program.budget_field,
@@ -167,7 +173,14 @@ class ServerProgramChild:
             await client.close()
             return None
         context_tokens = _parse_context_tokens(response[1]) or program.facts.context_tokens
-        return client, replace(self.facts, context_tokens=context_tokens, api_base=address)
+        features = self.facts.features
+        if program.finds_by_salt and is_socket:
+            client.keeper = await make_salt_keeper(client, model=program.model, clock=self._clock)
+            if client.keeper is not None:
+                features = tuple(sorted({*features, PREFIX_CACHE}))
+        return client, replace(
+            self.facts, context_tokens=context_tokens, features=features, api_base=address
+        )
 
     def diagnose(self, lines: Sequence[str], exit_code: int | None) -> EngineProblem:
         """See ``EngineChild``."""

@@ -2,8 +2,9 @@
 
 It builds the server's command: for one card, several cards of a machine, a site's Ray cluster, or
 processors. The server listens on a socket file, because its key protects only some of its
-addresses. Prefixes are not cached between runs (ADR 0030). It reports counts on every event, so a
-run that was cut short is counted exactly, and its own prefill and decode times at the end.
+addresses. A run finds the beginning of its prompt again by its salt only, which ``salt_keeper``
+gives it (ADR 0030). It reports counts on every event, so a run that was cut short is counted
+exactly, and its own prefill and decode times at the end.
 """
 
 import math
@@ -121,6 +122,8 @@ def make_vllm(
         folder_variable="VLLM_RPC_BASE_PATH",
         model=config.alias,
         counted_each_event=True,
+        salted=True,
+        finds_by_salt=not computes_embeddings(config.weights),
         extra={"chat_template": None},  # a request may not choose it, unless it is resumed
         continuation=ChatContinuation(template=template) if template else None,
         holds_back_text=True,
@@ -189,7 +192,6 @@ def _command(config: VllmConfig, context_tokens: int, parser: str) -> tuple[str,
         "--served-model-name", config.alias,
         "--max-model-len", str(context_tokens),
         "--max-num-seqs", str(config.slots),
-        "--no-enable-prefix-caching",
         "--enable-prompt-tokens-details",
         "--enable-per-request-metrics",
         "--disable-uvicorn-access-log",
@@ -198,8 +200,10 @@ def _command(config: VllmConfig, context_tokens: int, parser: str) -> tuple[str,
         "--trust-request-chat-template",
     ]  # fmt: skip
     if computes_embeddings(config.weights):
-        command += ["--runner", "pooling"]
-    elif parser != NO_PARSER:
+        command += ["--runner", "pooling", "--no-enable-prefix-caching"]
+    else:
+        command += ["--enable-prefix-caching", "--prefix-caching-hash-algo", "sha256"]
+    if parser != NO_PARSER and not computes_embeddings(config.weights):
         command += ["--enable-auto-tool-choice", "--tool-call-parser", parser]
     if config.cpu:
         # One process with the given number of threads; graph mode would need a compiler.
