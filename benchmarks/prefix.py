@@ -9,8 +9,8 @@ token that ends an answer may be chosen). Parts:
 
 - ``toy``: the tests' model, a document of 1,000 tokens, then short questions until the context of
   2,048 tokens is full;
-- ``random``: a model of random weights (``support/random_model.py``), a document of 4,000 tokens,
-  then questions of 500 tokens until the context of 8,000 is full;
+- ``random``: a model of random weights (``support/random_model.py``), a document of 6,000 tokens,
+  then questions of 150 tokens until the context of 8,000 is full;
 - ``vllm``: as ``toy``, by vLLM's build for processors, which finds full blocks of 128 tokens again;
 - ``crowd_rest`` and ``crowd_live``: six conversations on two slots, all at a time, with states at
   rest and with live slots only, where each finds nothing again. A round asks all of them, one way
@@ -83,7 +83,7 @@ class Shape(Struct, frozen=True):
 
 
 TOY_SHAPE = Shape(context=2_048, document=1_000, question=24, answer=64)
-RANDOM_SHAPE = Shape(context=8_000, document=4_000, question=500, answer=64)
+RANDOM_SHAPE = Shape(context=8_000, document=6_000, question=150, answer=64)
 CROWD_SHAPE = Shape(context=1_024, document=250, question=24, answer=24, slots=2)
 SHAPES = {
     "toy": TOY_SHAPE, "random": RANDOM_SHAPE, "vllm": TOY_SHAPE, "crowd_rest": CROWD_SHAPE,
@@ -261,10 +261,10 @@ def _ratio(value: float, reference: float) -> float:
 def judge(result: dict[str, Any]) -> dict[str, bool]:
     """Returns for each target of the parts that were measured whether it is met."""
     met: dict[str, bool] = {}
-    for part, found in result.items():
-        ratios = found["ratios"]
+    for part, values in result.items():
+        ratios = values["ratios"]
         each = ("on", "off")
-        sums = found["sums"] if "sums" in found else {way: found[way] for way in each}
+        sums = values["sums"] if "sums" in values else {way: values[way] for way in each}
         met[f"{part}: fixed length"] = all(len(sums[w]["output_tokens_each"]) == 1 for w in each)
         if part.startswith("crowd"):
             met[f"{part}: time"] = ratios["rounds_s"] <= CROWD_MOST

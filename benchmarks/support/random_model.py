@@ -10,14 +10,14 @@ import gguf
 import numpy as np
 from tests.engines.support import demo_model
 
-LAYERS, WIDTH, INNER, HEADS, GROUPS = 12, 384, 1_024, 6, 2
+LAYERS, WIDTH, INNER, HEADS, GROUPS = 6, 384, 1_024, 6, 2
 CONTEXT_TOKENS = 8_192
 SCALE = 0.02  # standard deviation of a weight
 SEED = 38
 
 
 def write_random_gguf(path: Path) -> None:
-    """Writes the model, about 70 MB; blocks for seconds."""
+    """Writes the model, about 60 MB; blocks for seconds."""
     reader = gguf.GGUFReader(demo_model().path)
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_name("random weights")

@@ -119,13 +119,13 @@ def test_one_who_asks_much_displaces_nobody_else(monkeypatch: pytest.MonkeyPatch
 @all_cases("engine", ["good", "blind", "forgetful", "silent", "short"])
 def test_an_engine_is_believed_only_if_it_was_seen_to_keep_salts_apart(engine: str) -> None:
     """Not one that ignores salts, that finds nothing again, or that counts too little."""
-    seen: set[str] = set()
+    known: set[str] = set()
 
     async def post(payload: bytes) -> bytes:
         body = json.decode(payload)
         key = body["prompt"] if engine == "blind" else body["prompt"] + body["cache_salt"]
-        cached = BLOCK_TOKENS if key in seen and engine != "forgetful" else 0
-        seen.add(key)
+        cached = BLOCK_TOKENS if key in known and engine != "forgetful" else 0
+        known.add(key)
         if engine == "silent":
             return b""
         tokens = 1 if engine == "short" else 3 * BLOCK_TOKENS

@@ -84,16 +84,15 @@ class SaltKeeper:
         if not self._keeps or keep_s <= 0 or len(partition) != PARTITION_BYTES:
             return PrefixLease({"cache_salt": new_salt()})
         now = self._clock()
-        found = self._salts.get(partition)
-        if found is None or found.is_over(now):
+        salted = self._salts.get(partition)
+        if salted is None or salted.is_over(now):
             self._salts.pop(partition, None)
             self._make_room(partition)
-            found = self._salts[partition] = Salted(new_salt(), now)
-        salted = found
+            salted = self._salts[partition] = Salted(new_salt(), now)
         salted.runs += 1
         salted.used_at = now
 
-        def end(tokens: int, is_clean: bool) -> None:
+        def end(tokens: int, is_clean: bool, salted: Salted = salted) -> None:
             salted.runs -= 1
             salted.used_at = self._clock()
             salted.expires_at = salted.used_at + keep_s
@@ -187,8 +186,8 @@ async def keeps_salts_apart(
         if parse_count(counts.get("prompt_tokens")) <= block_tokens:
             return False
         details = counts.get("prompt_tokens_details")
-        found = details.get("cached_tokens") if isinstance(details, dict) else 0
-        cached.append(parse_count(found))
+        count = details.get("cached_tokens") if isinstance(details, dict) else 0
+        cached.append(parse_count(count))
     return cached[0] == cached[2] == 0 < cached[1]
 
 
