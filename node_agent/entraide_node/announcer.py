@@ -227,6 +227,11 @@ class Announcer:
         """Returns the site's surplus: measured, else declared."""
         return self._site_meters.current_status(now) or self._declaration.current_status(now)
 
+    def _model_status(self, model: str, state: str, runs: int) -> owner_files.ModelStatus:
+        failure = self._engines.find_failure(model)
+        code, values = ("", {}) if failure is None else (failure.code, failure.values)
+        return owner_files.ModelStatus(model, state, runs, code, values)
+
     def write_status(self, state: str, owner: owner_files.OwnerStatus) -> None:
         """Writes the status file that the owner's commands read.
 
@@ -254,7 +259,7 @@ class Announcer:
             slots=sum(replica.slots for replica in lent),
             model=first.model,
             engine=first.engine,
-            models=tuple(owner_files.ModelStatus(*owner) for owner in self._engines.model_states()),
+            models=tuple(self._model_status(*each) for each in self._engines.model_states()),
             surplus_w=energy.surplus_w if energy is not None else 0.0,
             site=self._site_meters.status(),
             power=self._power_sampler.status(),

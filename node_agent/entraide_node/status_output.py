@@ -17,7 +17,7 @@ from entraide_node.config import CONFIG_NAME, load_config
 from entraide_node.core.owner_terms import OwnerTerms
 from entraide_node.energy.cli_output import energy_sentences
 from entraide_node.engines.base import EngineProblem
-from entraide_node.error_output import error_sentence, print_error
+from entraide_node.error_output import error_sentence, load_failure_sentence, print_error
 from entraide_node.given import given_sentences, read_given
 from entraide_node.logs import log_to_folder, log_to_stderr
 from entraide_node.machine_setup import benchmark_machine
@@ -58,12 +58,7 @@ def print_status(folder: Path, node: str, lang: str, *, as_json: bool) -> int:
         )  # fmt: skip
     if len(status.models) > 1 or any(model.state != "serving" for model in status.models):
         for model in status.models:
-            typer.echo(
-                i18n.text(
-                    "node-status-model", lang,
-                    model=model.model, state=model.state, running=model.runs,
-                )
-            )  # fmt: skip
+            typer.echo(_model_sentence(model, lang))
     for sentence_said in energy_sentences(status, lang):
         typer.echo(sentence_said)
     for sentence in given_sentences(folder, lang):
@@ -71,6 +66,12 @@ def print_status(folder: Path, node: str, lang: str, *, as_json: bool) -> int:
     for sentence in _version_lines(folder, status, lang):
         typer.echo(sentence)
     return 0
+
+
+def _model_sentence(model: owner_files.ModelStatus, lang: str) -> str:
+    return load_failure_sentence(model, lang) or i18n.text(
+        "node-status-model", lang, model=model.model, state=model.state, running=model.runs
+    )
 
 
 def state_sentences(folder: Path, status: owner_files.NodeStatus, lang: str) -> Iterator[str]:

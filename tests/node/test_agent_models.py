@@ -46,6 +46,7 @@ from entraide_node.core import model_manager
 from entraide_node.core.owner_policy import ENDED_FOR_OWNER
 from entraide_node.core.phases import PhaseEvent
 from entraide_node.engines.base import Engine, EngineChunk, EngineProblem
+from entraide_node.error_output import load_failure_sentence
 from entraide_node.machine_probes import MachineProbes
 from entraide_node.machine_setup import RATES_NAME, EngineInstance, MachineSetup
 from entraide_node.model_manager import engine_manager
@@ -166,6 +167,12 @@ class Node:
         """What its owner is told of the models."""
         status = owner_files.read_status(self.folder, now=time.time())
         return {model.model: model.state for model in status.models} if status else {}
+
+    def said(self) -> str:
+        """What ``node status`` says of the models and why one is not there."""
+        status = owner_files.read_status(self.folder, now=time.time())
+        assert status is not None
+        return "\n".join(load_failure_sentence(model, "en") for model in status.models)
 
 
 @pytest.fixture
@@ -316,6 +323,7 @@ async def test_a_load_that_fails_is_told(node: Node) -> None:
         failed = await node.peer.hear(LoadFailed)
         await node.peer.tell(LoadModel("a"))
         rests = await node.peer.hear(LoadFailed, code="load_resting")
+        await eventually(lambda: "The disk is full" in node.said())
 
     assert ("a", "disk_full", {"needed_gb": 5.0, "free_gb": 0.1}) == (
         failed.model, failed.code, failed.values

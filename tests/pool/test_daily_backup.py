@@ -9,11 +9,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from structlog.testing import capture_logs
 from tests.cases import all_cases
 from tests.pool.support import pool_config
 from tests.waiting import eventually
 
 from entraide.errors import PoolError
+from entraide_scheduler.operations.bounded_process import Finished
 from entraide_scheduler.pool import daily_backup, daily_task, sealed_file
 from entraide_scheduler.pool.backup import BackupSummary, write_backup
 from entraide_scheduler.pool.backup_check import check_daily
@@ -240,3 +242,23 @@ async def test_the_scheduler_has_a_missed_one_made(
 
     assert verify_backup(Path(read_record(state).file), PASSPHRASE)[0] > 0
     assert not is_due(load_pool_config(state), read_record(state), time.time())
+
+
+@pytest.mark.parametrize("is_changed", [False, True])
+async def test_a_backup_that_is_there_already_is_no_failure(
+    state: Path, monkeypatch: pytest.MonkeyPatch, is_changed: bool
+) -> None:
+    """The settings were changed meanwhile, or another process makes it."""
+
+    async def look(*_: object, **__: object) -> Finished:
+        if is_changed:
+            settings = (state / "pool.toml").read_text("utf-8")
+            (state / "pool.toml").write_text(settings.replace('"03:00"', '""'), "utf-8")
+        return Finished(0, "La sauvegarde du jour est déjà faite, ou en cours.", "")
+
+    monkeypatch.setattr(daily_task, "run_bounded", look)
+    with capture_logs() as logs:
+        await daily_task.DailyBackups(state)._look()
+
+    assert [("backup.not_due", "info")] == [(each["event"], each["log_level"]) for each in logs]
+    assert not read_record(state).fault

@@ -17,7 +17,7 @@ from tests.serving import serving
 
 from entraide import __version__
 from entraide import catalogue as documents
-from entraide.catalogue import shipped
+from entraide.catalogue import demonstration, shipped
 from entraide.errors import PoolError
 from entraide.models import Artefact, Catalogue
 from entraide.wire.enrolment import PYTHONS
@@ -26,9 +26,9 @@ from entraide_scheduler.catalogue import read_catalogue
 from entraide_scheduler.gateway.machines import FOLDER, NodePasses, WeightServer
 from entraide_scheduler.pool.config import load_pool_config
 from entraide_scheduler.pool.create import create_pool
-from entraide_scheduler.pool.machine_files_check import check_machine_files
+from entraide_scheduler.pool.machine_files_check import check_machine_files, note_lacking
 from entraide_scheduler.pool.mirror import MirrorOptions, build_mirror
-from entraide_scheduler.pool.mirror_cli import _mirror_pythons
+from entraide_scheduler.pool.mirror_cli import _mirror_models, _mirror_pythons
 from entraide_scheduler.pool.mirror_models import gather_models
 from entraide_scheduler.pool.mirror_pythons import (
     GatheredPythons,
@@ -47,6 +47,7 @@ from entraide_scheduler.pool.mirror_targets import (
 from entraide_scheduler.pool.mirror_targets import (
     PYTHONS as VERSIONS,
 )
+from entraide_scheduler.pool.restore import RestoreSummary
 
 
 @pytest.fixture
@@ -191,6 +192,24 @@ def test_pinned_models_of_another_folder(state: Path, tmp_path: Path) -> None:
     assert (0, 1, ()) == (missing.artefacts, len(missing.without_source), missing.faults)
     assert "--folder DIR" in missing.without_source[0]
     assert (1, (), DATA) == (present.artefacts, present.without_source, read_served(state, sha256))
+
+
+@pytest.mark.parametrize("lang", ["fr", "en"])
+def test_weights_that_the_program_pins_count_too(
+    state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], lang: str
+) -> None:
+    """Doctor, restore and mirror name the model of the shipped catalogue whose file is nowhere."""
+    monkeypatch.setattr(demonstration, "PACKAGE", "entraide_no_such_package")
+    model = "smollm2-135m-instruct"
+    summary = note_lacking(RestoreSummary(str(state), "Parc", "0.1", 1.0, 1, 1), state)
+    status = _mirror_models(state, None, lang)
+    said = capsys.readouterr().out
+
+    assert "weights-shipped" == _weights_code(state)  # no operator pinned it, so no warning
+    assert (model,) == summary.missing_weights
+    assert 0 == status
+    assert model in said
+    assert ("d’aucun modèle épinglé" if lang == "fr" else "files of no pinned model") in said
 
 
 def test_a_hub_that_does_not_answer(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -252,6 +252,19 @@ def test_what_is_wrong_with_the_nodes_is_named(case: str) -> None:
             assert words.remedy
 
 
+@all_cases("lang", ("fr", "en"))
+def test_weights_that_do_not_arrive_have_a_remedy_of_their_own(lang: str) -> None:
+    """The operator gives the pool the weights; of a full disk the machine is looked at."""
+    refusals = [LoadRefusal("petit", code, 9.0) for code in ("fetch_failed", "disk_full")]
+    faults = list(check_nodes([row("n1")], [view("n1")], {"n1": refusals}, noted()))
+    fetch, disk = (report(each, lang).remedy for each in faults)
+    lender = report(faults[0], lang, "lender").remedy
+
+    assert "entraide models pin " in fetch
+    assert "models pin" not in disk
+    assert ("exploitant" if lang == "fr" else "operator") in lender
+
+
 def test_what_has_a_time_of_its_own_keeps_it() -> None:
     """A lost node that of its last message, a failed load and a quarantine that of their begin."""
     held = [

@@ -365,6 +365,17 @@ def test_no_pool_here(cli: Cli, tmp_path: Path) -> None:
     assert "entraide up" in result.err
 
 
+@pytest.mark.parametrize("lang", ["fr", "en"])
+def test_a_pool_that_is_not_ready(cli: Cli, tmp_path: Path, lang: str) -> None:
+    """While a founded pool starts or is stopped, the demonstration is not what starts it."""
+    (tmp_path / "pool.toml").touch()
+    result = cli(["nodes", "list", "--state", str(tmp_path), "--lang", lang])
+
+    assert 1 == result.status
+    assert "entraide up" not in result.err
+    assert f"entraide pool run {tmp_path}" in result.err
+
+
 @pytest.mark.parametrize(("lang", "words"), [("fr", "Commandes"), ("en", "Commands")])
 def test_help_speaks_the_language(cli: Cli, lang: str, words: str) -> None:
     """Help is in one language throughout, and lists the shells' commands with our own."""

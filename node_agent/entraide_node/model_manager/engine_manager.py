@@ -80,6 +80,7 @@ class EngineManager:
         self._manager = ModelManager()
         self._instances: dict[str, EngineInstance] = {}
         self._drift: dict[str, RateDrift] = {}
+        self._failures: dict[str, EngineProblem] = {}  # the last one of a model
         self._tasks: dict[str, asyncio.Task[None]] = {}  # current action on a model
         self._last_run_s = time.monotonic()
         self._wake = asyncio.Event()
@@ -178,6 +179,11 @@ class EngineManager:
     def loading_models(self) -> tuple[str, ...]:
         """Returns the models that are being loaded, for the node's card."""
         return self._manager.loading_models()
+
+    def find_failure(self, model: str) -> EngineProblem | None:
+        """Returns why a model could not be loaded; None unless its last attempt failed."""
+        has_failed = self._manager.state_of(model) is ModelState.FAILED
+        return self._failures.get(model) if has_failed else None
 
     def model_states(self) -> tuple[tuple[str, str, int], ...]:
         """Returns each known model with its state and its number of runs."""
@@ -332,9 +338,11 @@ class EngineManager:
         now_s = time.monotonic()
         if isinstance(problem, EngineProblem):
             self._manager.apply_event(model, ModelEvent.FAIL, at=now_s, code=problem.code)
+            self._failures[model] = problem
             await self._refuse(Refusal(model, problem.code, problem.values))
         else:
             self._manager.apply_event(model, event, at=now_s)
+            self._failures.pop(model, None)
             self._log.info("node.model_action_done", model=model, result=event)
 
     async def _refuse(self, refusal: Refusal) -> None:

@@ -35,11 +35,14 @@ class ModelStatus(Struct, frozen=True):
         model: public name.
         state: as in ``core.model_manager``; also ``down`` or ``waiting``.
         runs: number of current runs.
+        code, values: why it could not be loaded; "" if it could, or the reason is not known.
     """
 
     model: str
     state: str
     runs: int = 0
+    code: str = ""
+    values: dict[str, str | int | float] = {}
 
 
 class OwnerStatus(Struct, frozen=True, kw_only=True):

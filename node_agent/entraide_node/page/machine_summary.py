@@ -20,6 +20,7 @@ from entraide_node.core.owner_terms import (
     minutes_until_hours_change,
 )
 from entraide_node.energy.cli_output import power_values
+from entraide_node.error_output import load_failure_sentence
 from entraide_node.owner.cli_output import owner_sentences
 from entraide_node.owner.files import NodeStatus
 
@@ -120,6 +121,8 @@ def _details(status: NodeStatus, lang: str, *, now: float) -> Iterator[str]:
     if status.state in OWN_SENTENCES:
         hidden = i18n.text(f"owner-change-{status.state}", lang, **status.owner.values, seconds=0)
         yield from () if status.state == "paused" else [_say(f"change-{status.state}", lang)]
+    failed = [replace(each, model=shortened(each.model, NAME_CHARS_MAX)) for each in status.models]
+    yield from filter(None, (load_failure_sentence(each, lang) for each in failed))
     yield from (each for each in owner_sentences(status, lang, now=now) if each != hidden)
 
 

@@ -169,6 +169,8 @@ class GatewayListener:
                 known.state = SILENT
                 self._log.warning("gateway.lost", gateway=name)
                 self._end_jobs(name, known)
+        for name in [n for n, known in self._known.items() if known.state == SILENT]:
+            self._forget_interim(name)
         live = {name: known.heard_at for name, known in self._known.items() if known.state == LIVE}
         self._reports.release_overdue(live)
 
@@ -304,12 +306,17 @@ class GatewayListener:
         known.twice_at = now
 
     def _on_goodbye(self, gateway: str, known: _Known, goodbye: m.GatewayGoodbye) -> None:
-        if goodbye.boot == known.boot and known.state == LIVE:
+        # A scheduler that has just begun may hear a goodbye before any heartbeat.
+        if known.boot in ("", goodbye.boot) and known.state == LIVE:
             known.state = STOPPED
             self._log.info("gateway.left", gateway=gateway)
             self._end_jobs(gateway, known)
-            if gateway.startswith(INTERIM):  # it was there for a handover only
-                del self._known[gateway]
+            self._forget_interim(gateway)
+
+    def _forget_interim(self, gateway: str) -> None:
+        """Forgets a gateway that is gone and was there for a handover only."""
+        if gateway.startswith(INTERIM):
+            del self._known[gateway]
 
     def _on_jobs_held(self, gateway: str, held: m.JobsHeld) -> None:
         """Tells a gateway of the jobs whose end or submission the bus has lost."""

@@ -26,6 +26,7 @@ from entraide_scheduler.upgrade_trial import find_record
 
 LOOK_S = 15.0
 RETRY_S = 1_800.0
+BUSY_S = 300.0  # until the next look where another process makes it
 GIB = 1024**3
 # The store's read transaction lasts as long as the child: it must not wait for idle time.
 LIMITS = ProcessLimits(
@@ -71,11 +72,18 @@ class DailyBackups:
         finished = await run_bounded(
             ("pool", "backup", "--if-due", "--state", str(home)), LIMITS, lang=config.lang
         )
+        try:
+            config = load_pool_config(home)  # it may have changed meanwhile
+        except EntraideError:
+            return  # the findings say so
         record = read_record(home)
         if finished.status and record.failed_at < began_at:
             record_failure(home, "ended", finished.words or str(finished.status), time.time())
-        if is_due(config, record, time.time()):
+        if record.at >= began_at:
+            self._log.info("backup.made", file=record.file, bytes=record.bytes)
+        elif finished.status:
             self._retry_at = time.monotonic() + RETRY_S
             self._log.warning("backup.failed", status=finished.status, words=finished.words)
-        else:
-            self._log.info("backup.made", file=record.file, bytes=record.bytes)
+        else:  # it is there, or another process makes it
+            self._retry_at = time.monotonic() + BUSY_S
+            self._log.info("backup.not_due", words=finished.words)

@@ -2,17 +2,18 @@
 
 In: the pool's directory and its configuration. Out: a finding if the mirror that machines install
 from is missing or has no builds of Python, and one that names the models of which the pool lacks
-pinned weights.
+weights that its operator pinned. A model that only the program pins gives one line of information.
 """
 
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from entraide.catalogue.model_store import WEIGHTS_FOLDER
 from entraide.errors import EntraideError
+from entraide.models import Artefact
 from entraide.wire.enrolment import PYTHONS
 from entraide_scheduler.catalogue import is_shipped, read_catalogue
 from entraide_scheduler.findings import Finding, finding, listed, passed
@@ -21,12 +22,31 @@ from entraide_scheduler.pool.config import PoolConfig, load_pool_config
 from entraide_scheduler.pool.restore import RestoreSummary
 
 
+class MissingWeights(Struct, frozen=True):
+    """The models of which a pool lacks pinned files.
+
+    Attributes:
+        chosen: names of those that the pool's operator pinned.
+        shipped: names of the others, which come pinned with the program: a pool may not use them.
+    """
+
+    chosen: tuple[str, ...] = ()
+    shipped: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names, sorted."""
+        return tuple(sorted(self.chosen + self.shipped))
+
+
 def note_lacking(summary: RestoreSummary, state: Path) -> RestoreSummary:
     """Returns the summary of a restore with what machines fetch and the restored pool lacks."""
-    missing: tuple[str, ...] = ()
+    missing = MissingWeights()
     with contextlib.suppress(EntraideError):  # the catalogue has its own errors
-        missing = tuple(find_missing_weights(state, load_pool_config(state)))
-    return structs.replace(summary, lacks_mirror=not has_mirror(state), missing_weights=missing)
+        missing = find_missing_weights(state, load_pool_config(state))
+    return structs.replace(
+        summary, lacks_mirror=not has_mirror(state), missing_weights=missing.names
+    )
 
 
 def has_mirror(state: Path) -> bool:
@@ -56,16 +76,16 @@ def check_machine_files(state: Path, config: PoolConfig) -> Iterator[Finding]:
         missing = find_missing_weights(state, config)
     except EntraideError:
         return  # the catalogue has its own errors
-    if missing:
-        yield finding("weights-missing", path=str(state), models=listed(missing))
+    if missing.chosen:
+        yield finding("weights-missing", path=str(state), models=listed([*missing.names]))
+    elif missing.shipped:
+        yield passed("weights-shipped", models=listed([*missing.shipped]))
     else:
         yield passed("weights-ok")
 
 
-def find_missing_weights(state: Path, config: PoolConfig) -> list[str]:
-    """Returns the names of the models of which a pinned file is in none of the pool's folders.
-
-    What the shipped catalogue pins is left out: a pool may never load that model.
+def find_missing_weights(state: Path, config: PoolConfig) -> MissingWeights:
+    """Returns the models of which a pinned file is in none of the pool's folders.
 
     Raises:
         EntraideError: the catalogue cannot be read.
@@ -78,17 +98,22 @@ def find_missing_weights(state: Path, config: PoolConfig) -> list[str]:
         except OSError:
             return False
 
-    return sorted(
-        {
-            entry.name
-            for entry in read_catalogue(state).models
-            for artefact in entry.artefacts
-            if artefact.is_pinned and not is_shipped(artefact)
-            for file in artefact.files
-            if not any(
+    def is_complete(model: str, artefact: Artefact) -> bool:
+        return all(
+            any(
                 has_size(folder / name, file.size_bytes)
                 for folder in folders
-                for name in artefact.possible_paths(entry.name, file)
+                for name in artefact.possible_paths(model, file)
             )
-        }
-    )
+            for file in artefact.files
+        )
+
+    missing = [
+        (entry.name, is_shipped(artefact))
+        for entry in read_catalogue(state).models
+        for artefact in entry.artefacts
+        if artefact.is_pinned and not is_complete(entry.name, artefact)
+    ]
+    chosen = {name for name, shipped in missing if not shipped}
+    shipped = {name for name, _ in missing} - chosen
+    return MissingWeights(tuple(sorted(chosen)), tuple(sorted(shipped)))

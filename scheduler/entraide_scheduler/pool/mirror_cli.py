@@ -177,6 +177,7 @@ def _mirror_models(state: Path, folder: Path | None, lang: str) -> int:
         typer.echo(sentence)
     text = i18n.text(
         "mirror-models", lang, count=gathered.artefacts,
+        missing=len(gathered.faults) + len(gathered.without_source),
         size=size_text(gathered.size_bytes, lang), folder=str(gathered.folder),
     )  # fmt: skip
     typer.echo(text)

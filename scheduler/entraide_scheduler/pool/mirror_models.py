@@ -12,7 +12,7 @@ from msgspec import Struct
 from entraide.catalogue.gather import Sources
 from entraide.cli.model_catalogue import fault_text
 from entraide.cli.pool_weights import open_pool_weights
-from entraide_scheduler.catalogue import is_shipped, read_catalogue
+from entraide_scheduler.catalogue import read_catalogue
 from entraide_scheduler.pool.config import load_pool_config
 
 
@@ -24,8 +24,7 @@ class GatheredModels(Struct, frozen=True):
         artefacts: number of complete artefacts.
         size_bytes: of their files.
         faults: sentences on the artefacts that could not be gathered.
-        without_source: sentences on those that neither this machine nor the hub has, the shipped
-            catalogue's left out: a pool may never load them.
+        without_source: sentences on those that neither this machine nor the hub has.
     """
 
     folder: Path
@@ -67,7 +66,7 @@ def gather_models(state: Path, lang: str, *, folder: Path | None = None) -> Gath
             if fault is None:
                 artefacts += 1
                 size_bytes += artefact.size_bytes
-            elif fault.code != "no_source" or not is_shipped(artefact):
+            else:
                 sentences = without_source if fault.code == "no_source" else faults
                 sentences.append(fault_text(model, artefact.format, fault, lang))
     return GatheredModels(

