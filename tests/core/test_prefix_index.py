@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from tests.core.builders import Pool, card, facts, of, policy, usage
 
-from entraide.types import Outcome, Usage
+from entraide.types import Outcome, Usage, account_of
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.policy import PrefixTerms
 from entraide_scheduler.core.prefix_index import (
@@ -167,9 +167,13 @@ def turn_off(pool: IndexedPool) -> None:
     pool.tell(events.PolicyChanged, policy("alpha", prefix=PrefixTerms(enabled=False)))
 
 
-@pytest.mark.parametrize("end", [forget_by_time, restart, leave, turn_off])
+def end_access(pool: IndexedPool) -> None:
+    pool.index.forget_account(account_of(facts("any").key))
+
+
+@pytest.mark.parametrize("end", [forget_by_time, restart, leave, turn_off, end_access])
 def test_what_a_node_holds_is_forgotten(pool: IndexedPool, end: Any) -> None:
-    """After ``keep_s``, with its agent, with the node, and when the members turn it off."""
+    """After ``keep_s``, with its agent, node or sender, and when the members turn it off."""
     pool.tell(events.NodeJoined, card("n1"), True, "", boot="first")
     pool.index.note_held("n1", ())
     pool.run(*DOCUMENT)
@@ -178,6 +182,21 @@ def test_what_a_node_holds_is_forgotten(pool: IndexedPool, end: Any) -> None:
 
     assert ({"n1": 99}, True) == (before, not pool.warm(*DOCUMENT))
     assert (pool.index._by_mark, pool.index._by_node, pool.index._held_keys) == ({}, {}, 0)
+
+
+def test_only_the_sender_whose_access_has_ended_is_forgotten(pool: IndexedPool) -> None:
+    """With all starts of a person, and with the jobs that have not ended; others stay warm."""
+    ada, bo = (1, 2), (3, 4)
+    pool.run(*ada, key="person-ada.1")
+    pool.run(*bo, key="person-bo.1")
+    (place,) = of(
+        pool.tell(events.JobRequested, facts("open", prefix_keys=(5, 6), key="person-ada.2")),
+        commands.Place,
+    )
+    pool.index.forget_account("person-ada")
+    pool.report(place, Outcome.CANCELLED, input_tokens=100)
+
+    assert ({}, {"n1": 99}, {}) == (pool.warm(*ada), pool.warm(*bo), pool.warm(5, 6))
 
 
 def test_a_report_of_a_run_that_another_node_has_counts_for_nobody(pool: IndexedPool) -> None:

@@ -10,6 +10,7 @@ from tests.waiting import eventually
 
 from entraide import __version__
 from entraide.types import Basis, Control, DataClass, EnergyStatus
+from entraide.v1 import admin_pb2
 from entraide.wire import messages as m
 from entraide_scheduler.core.views import NodeView
 
@@ -183,7 +184,7 @@ async def test_identity_is_renewed_at_a_hello_once_a_day(pool: RunningScheduler)
 async def test_a_conversation_stays_where_a_node_says_that_it_holds_it(
     pool: RunningScheduler,
 ) -> None:
-    """The next turn goes to the node that reports the state of the first one."""
+    """The next turn goes to the node that reports the first one's state, until the key ends."""
     nodes = [await pool.join_live(name) for name in ("n1", "n2")]
     turns = [{"role": "user", "content": "Il était une fois une coopérative. " * 40}]
     body = {"model": "petit", "messages": turns}
@@ -204,7 +205,13 @@ async def test_a_conversation_stays_where_a_node_says_that_it_holds_it(
             await eventually(lambda name=name, job=job: [job] == list(index._by_node.get(name, ())))
             turns += [{"role": "assistant", "content": "Oui."}, {"role": "user", "content": "Et ?"}]
     explained = pool.driver.explain(runs[1][1])
+    held = len(index._held)
+    (key,) = (await pool.operator.ask("ListKeys", admin_pb2.ListKeysRequest(coop="alpha"))).keys
+    await pool.operator.ask("RevokeKey", admin_pb2.RevokeKeyRequest(key=key.key))
+    await eventually(lambda: len(node.forgotten) == 4)
 
+    assert (1, {}, {}) == (held, index._held, index._by_mark)
+    assert run.partition[: m.OWNER_BYTES] in node.forgotten
     assert runs[0][0] == runs[1][0]
     assert explained is not None
     assert explained.values["cached_tokens"] == pytest.approx(300, abs=30)

@@ -10,8 +10,8 @@ commands again. After a restart the index is empty.
 
 A state counts for a node only if the node ran the job, reports states at all, and has reported this
 one or ended the run since its last report. A node that reports no cached token where some were
-expected is forgotten. Digests are kept for the policy's ``[prefix] keep_s`` after their run, and
-their number is bounded.
+expected is forgotten, and so is a sender whose access has ended. Digests are kept for the policy's
+``[prefix] keep_s`` after their run, and their number is bounded.
 
 The digests of a prompt are chained: two prompts with a common digest have all before it in common.
 """
@@ -21,7 +21,7 @@ from itertools import islice
 
 from msgspec import Struct, structs
 
-from entraide.types import Outcome, RequestFacts, Usage
+from entraide.types import Outcome, RequestFacts, Usage, account_of
 from entraide_scheduler.core.commands import Command, EndJob, EndStalledJob, Place, Refuse
 from entraide_scheduler.core.events import (
     Event,
@@ -55,10 +55,11 @@ class _OpenJob(Struct, eq=False):
 
 
 class _HeldState(Struct, eq=False, gc=False):
-    """What a node has read of a prompt, in tokens, and until when it counts."""
+    """What a node has read of a prompt, in tokens, for whom, and until when it counts."""
 
     node: str
     job: str
+    account: str
     marks: tuple[_Mark, ...]
     keys: tuple[int, ...]
     tokens: int
@@ -121,6 +122,14 @@ class PrefixIndex:
         self._reporting.discard(node)
         self._boots.pop(node, None)
         self._drop_states_of(node)
+
+    def forget_account(self, account: str) -> None:
+        """Forgets the digests of a person, or of an API key; see ``account_of``."""
+        for state in [state for state in self._held if state.account == account]:
+            self._drop_state(state)
+        for job, opened in list(self._open.items()):
+            if account_of(opened.facts.key) == account:
+                self._close_job(job)
 
     # Requests.
 
@@ -202,7 +211,8 @@ class PrefixIndex:
         until = at + self._terms.keep_s
         tokens = min(usage.input_tokens, facts.input_tokens_max)
         marks = _marks_of(facts)
-        state = _HeldState(node, facts.job, marks, facts.prefix_keys, tokens, until)
+        account = account_of(facts.key)
+        state = _HeldState(node, facts.job, account, marks, facts.prefix_keys, tokens, until)
         of_node = self._by_node.setdefault(node, {})
         if facts.job in of_node:
             self._drop_state(of_node[facts.job])

@@ -276,6 +276,10 @@ class LiveDriver:
         """Records the last jobs of the prompt states that a node reports to hold."""
         self._feeder.prefixes.note_held(node, jobs)
 
+    def forget_account(self, account: str) -> None:
+        """Forgets the digests of the prompts of a person, or of an API key."""
+        self._feeder.prefixes.forget_account(account)
+
     def flush(self) -> None:
         """Passes the queued events of the journal on to the store, without waiting."""
         self._journal.flush()

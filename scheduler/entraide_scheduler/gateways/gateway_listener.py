@@ -21,7 +21,7 @@ from nats.aio.msg import Msg
 
 from entraide.printable import printable, shortened
 from entraide.shared_fields import make_copier
-from entraide.types import JobKind, RequestFacts
+from entraide.types import JobKind, RequestFacts, account_of
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
 from entraide.wire.cards import JobWait
@@ -131,7 +131,13 @@ class GatewayListener:
         await subscribe(connection, subjects.ALL_GATEWAYS_UP, self._on_message)
 
     def broadcast(self, message: m.Revocation) -> None:
-        """Sends a message to every gateway that has not stopped, the local one first."""
+        """Sends a message to every gateway that has not stopped, the local one first.
+
+        The digests of the prompts of a sender whose access has ended are forgotten.
+        """
+        if not isinstance(message, m.NodeRevoked):
+            sender = message.key if isinstance(message, m.KeyRevoked) else message.person
+            self._driver.forget_account(account_of(sender))
         others = sorted(name for name, known in self._known.items() if known.state != STOPPED)
         for gateway in (self._local, *others):
             self._router.send_to_gateway(gateway, message)
