@@ -1,6 +1,7 @@
 """Whether one partition's prompts show in another's answers, counts or times; `make leak-test`.
 
-    python -m benchmarks.leak [--trials N] [--rounds N] [--words N] [--threads N] [--seed N]
+    python -m benchmarks.leak [--trials N] [--minutes N] [--rounds N] [--words N] [--threads N]
+        [--seed N]
 
 A real llama.cpp with the tests' model and the agent's own code. Prints JSON:
 
@@ -15,7 +16,9 @@ A real llama.cpp with the tests' model and the agent's own code. Prints JSON:
   the attacker's own time to the first token. ``auc`` is the probability that a planted one was
   faster, with its 95 % interval (2,000 bootstrap samples of the pairs). ``off``: attacker and
   victim have one partition, so that the measurement is seen to find what it looks for. ``on``: each
-  has its own.
+  has its own, the attacker another for each run: of 220 random prompts, two begin with the same
+  token as the one before them, which an attacker with one partition finds again. After
+  ``--minutes`` no further pair begins; ``trials_a_side`` counts those that were measured.
 
 Exits with 1 if a foreign word or an unequal text was seen, if the same partition found nothing or
 another something, if ``off`` is below 0.95, or if the upper end of ``on`` is above 0.60.
@@ -24,10 +27,12 @@ another something, if ``off`` is below 0.95, or if the upper end of ``on`` is ab
 import argparse
 import asyncio
 import json
+import math
 import os
 import random
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -135,17 +140,25 @@ async def measure_counts(engine: SupervisedEngine, source: random.Random) -> dic
 
 
 async def measure_times(
-    engine: SupervisedEngine, *, trials: int, words: int, source: random.Random, shared: bool
+    engine: SupervisedEngine,
+    *,
+    trials: int,
+    minutes: float,
+    words: int,
+    source: random.Random,
+    shared: bool,
 ) -> dict[str, Any]:
     """Returns how well an attacker's own times tell what a victim has asked."""
     planted: list[Answer] = []
     other: list[Answer] = []
+    end_at = time.monotonic() + 60 * minutes
     for number in range(trials):
+        if number and time.monotonic() >= end_at:
+            break
         for plants in source.sample((True, False), 2):
             prompt = random_text(source, words)
             victims = prompt if plants else random_text(source, words)
             name = f"trial-{shared}-{number}-{plants}"
-            # Its own for each trial: an attacker's earlier prompt may begin alike by chance.
             attacker = VICTIM if shared else partition_of(2, 2 * number + plants)
             await ask(engine, f"{name}-victim", victims, VICTIM, max_tokens=1)
             answer = await ask(engine, f"{name}-attacker", prompt, attacker, max_tokens=1)
@@ -154,11 +167,12 @@ async def measure_times(
     slow = np.array([answer.ttft_s for answer in other])
     low, high = bootstrap_interval(fast, slow)
     return {
-        "trials_a_side": trials,
+        "trials_a_side": len(planted),
         "prompt_tokens_mean": round(float(np.mean([a.prompt_tokens for a in planted])), 1),
         "planted_ttft_s_median": round(float(np.median(fast)), 4),
         "other_ttft_s_median": round(float(np.median(slow)), 4),
         "planted_cached_tokens": sum(answer.cached_tokens for answer in planted),
+        "other_cached_tokens": sum(answer.cached_tokens for answer in other),
         "auc": round(auc_of(fast, slow), 4), "auc_low": low, "auc_high": high,
     }  # fmt: skip
 
@@ -196,7 +210,9 @@ def find_faults(result: dict[str, Any]) -> list[str]:
         "nothing found again": min(text["found_again_tokens"], counts["same_cached_tokens"]) > 0,
         "found by another": counts["others_cached_tokens"] == counts["first_cached_tokens"] == 0,
         "times without partitions": times["off"]["auc"] >= OFF_LEAST,
-        "times": times["on"]["auc_high"] <= ON_MOST and times["on"]["planted_cached_tokens"] == 0,
+        "times": times["on"]["auc_high"] <= ON_MOST,
+        "found by an attacker": times["on"]["planted_cached_tokens"] == 0
+        and times["on"]["other_cached_tokens"] == 0,
     }
     return [name for name, holds in checks.items() if not holds]
 
@@ -212,7 +228,12 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
         result["counts"] = await measure_counts(engine, source)
         result["times"] = {
             name: await measure_times(
-                engine, trials=options.trials, words=options.words, source=source, shared=shared
+                engine,
+                trials=options.trials,
+                minutes=options.minutes,
+                words=options.words,
+                source=source,
+                shared=shared,
             )
             for name, shared in (("off", True), ("on", False))
         }
@@ -224,6 +245,7 @@ def main() -> int:
     """Measures and prints; returns the exit status."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--trials", type=int, default=300)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="of each side of the times")
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--words", type=int, default=30)
     parser.add_argument("--threads", type=int, default=1)

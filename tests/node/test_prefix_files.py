@@ -90,14 +90,14 @@ def test_files_of_a_killed_agent_are_removed_at_the_next_start() -> None:
         files = prefix_files.make_prefix_files()
         assert files is not None
         files.close()
-        seen = [(folder / "state").exists() for folder in folders]
+        remaining = [(folder / "state").exists() for folder in folders]
     finally:
         for child in children:
             child.kill()
             child.communicate()
         prefix_files.remove_leftovers(folders[1].parent)
 
-    assert (True, [False, True]) == (left_behind, seen)
+    assert (True, [False, True]) == (left_behind, remaining)
     assert not folders[1].exists()
 
 
