@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec import structs
 from tests.cases import all_cases
 from tests.commands import forked_entraide
 from tests.data.recorded import golden
@@ -417,7 +418,9 @@ def test_what_a_restored_pool_lacks_is_named(lacks_mirror: bool, weights: tuple[
     assert lacks_mirror == ("Il manque le miroir" in text)
     assert bool(weights) == ("poids épinglés de grand, petit" in text)
     assert (not lacks_mirror and not weights) == ("Rien ne manque" in text)
-    assert "entraide pool mirror /p" in text
+    assert "entraide pool mirror /p\n" in text
+    from_release = format_restore(structs.replace(summary, mirror_source="release"), "fr")
+    assert "entraide pool mirror /p --release DOSSIER\n" in from_release
 
 
 def test_commands_refuse_in_one_sentence(recorded: Path, tmp_path: Path, secret: str) -> None:

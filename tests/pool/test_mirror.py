@@ -330,10 +330,14 @@ def test_missing_pythons_are_said(state: Path, capsys: pytest.CaptureFixture[str
     targets = tuple(f"{platform}-{read_builds().target_python}" for platform in PLATFORMS)
     empty = _mirror_pythons(state, targets, state, None, "en")
     lacking = capsys.readouterr()
+    beside_release = _mirror_pythons(state, targets, None, None, "en", is_release=True)
+    left = capsys.readouterr()
     (state / read_builds().builds[0].file).write_bytes(ARCHIVE)
     wrong = _mirror_pythons(state, targets, state, None, "fr")
     changed = capsys.readouterr()
 
     assert (0, 3, "") == (empty, lacking.out.count("No build of Python for"), lacking.err)
+    assert (0, "", 1) == (beside_release, left.out, left.err.count("without --release"))
+    assert all(platform in left.err for platform in PLATFORMS)
     assert (1, 2) == (wrong, changed.out.count("Pas de Python prêt à l’emploi"))
     assert "n’est pas le Python épinglé pour linux-x86_64" in changed.err

@@ -163,6 +163,7 @@ def format_restore(summary: "RestoreSummary", lang: str) -> str:
         lang,
         mirror="lacks" if summary.lacks_mirror else i18n.ABSENT,
         models=", ".join(summary.missing_weights) or i18n.ABSENT,
+        source=summary.mirror_source,
     )
     done = i18n.text(
         "pool-restore-done",
@@ -172,6 +173,7 @@ def format_restore(summary: "RestoreSummary", lang: str) -> str:
         files=summary.files,
         rows=summary.rows,
         lacking=lacking,
+        source=summary.mirror_source,
     )
     lists = {"lists": ", ".join(summary.lists)} if summary.lists else {}
     counts = {"erased": summary.erased, "revoked": summary.revoked}
@@ -208,15 +210,12 @@ def _upgrade(state: Path, wheel: Path, wheels: Path | None, root: str, lang: str
         return print_problem(problem, lang)
     finally:
         shutil.rmtree(state / FOLDER / COPIED, ignore_errors=True)
-    typer.echo(
-        i18n.text(
-            "pool-upgrade-done",
-            lang,
-            version=summary.version,
-            previous=summary.previous,
-            running="yes" if summary.is_running else "no",
-            path=str(state),
-        )
+    report(
+        "pool-upgrade-done" if summary.environment else "pool-upgrade-unchanged",
+        version=summary.version,
+        previous=summary.previous,
+        running="yes" if summary.is_running else "no",
+        path=str(state),
     )
     if is_release:
         report("pool-upgrade-repeat", path=str(state))

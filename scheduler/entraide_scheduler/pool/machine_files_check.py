@@ -19,6 +19,7 @@ from entraide_scheduler.catalogue import is_shipped, read_catalogue
 from entraide_scheduler.findings import Finding, finding, listed, passed
 from entraide_scheduler.gateway.machines import FOLDER, TARGETS
 from entraide_scheduler.pool.config import PoolConfig, load_pool_config
+from entraide_scheduler.pool.release_files import find_mirror_source
 from entraide_scheduler.pool.restore import RestoreSummary
 
 
@@ -45,7 +46,10 @@ def note_lacking(summary: RestoreSummary, state: Path) -> RestoreSummary:
     with contextlib.suppress(EntraideError):  # the catalogue has its own errors
         missing = find_missing_weights(state, load_pool_config(state))
     return structs.replace(
-        summary, lacks_mirror=not has_mirror(state), missing_weights=missing.names
+        summary,
+        lacks_mirror=not has_mirror(state),
+        missing_weights=missing.names,
+        mirror_source=find_mirror_source(state),
     )
 
 
@@ -65,19 +69,21 @@ def list_pythons(state: Path) -> list[str]:
 
 def check_machine_files(state: Path, config: PoolConfig) -> Iterator[Finding]:
     """Checks that machines can install from the pool, and fetch the pinned weights."""
+    source = find_mirror_source(state)
     pythons = list_pythons(state)
     if has_mirror(state) and pythons:
         yield passed("mirror-ok", platforms=listed(pythons))
     elif has_mirror(state):
         yield finding("mirror-pythons", path=str(state))
     else:
-        yield finding("mirror-none", path=str(state))
+        yield finding("mirror-none", path=str(state), source=source)
     try:
         missing = find_missing_weights(state, config)
     except EntraideError:
         return  # the catalogue has its own errors
     if missing.chosen:
-        yield finding("weights-missing", path=str(state), models=listed([*missing.names]))
+        models = listed([*missing.names])
+        yield finding("weights-missing", path=str(state), models=models, source=source)
     elif missing.shipped:
         yield passed("weights-shipped", models=listed([*missing.shipped]))
     else:

@@ -137,6 +137,31 @@ def _publish(folder: Path, requirements: dict[str, list[tuple[str, Path]]]) -> s
     return kept
 
 
+def knows_own_wheel() -> bool:
+    """Whether a mirror can be made without naming a wheel: from the checkout, or its own wheel.
+
+    What pip installed out of a folder, as that of a release, does not know where it came from.
+    """
+    origin = _read_origin()
+    return _own_wheel(origin) is not None or _checkout(origin) is not None
+
+
+def _own_wheel(origin: _DirectUrl) -> Path | None:
+    path = _path_of(origin)
+    is_file = origin.url.startswith("file://") and origin.dir_info is None and path.is_file()
+    return path if is_file else None
+
+
+def _checkout(origin: _DirectUrl) -> Path | None:
+    path = _path_of(origin)
+    is_checkout = origin.dir_info is not None and (path / "pyproject.toml").is_file()
+    return path if is_checkout else None
+
+
+def _path_of(origin: _DirectUrl) -> Path:
+    return Path(unquote(urlsplit(origin.url).path))
+
+
 def _find_own_wheel(given: Path | None, work: Path) -> Path:
     """Returns a copy of this version's wheel, given, installed from, or built from the checkout."""
     folder = work / "own"
@@ -144,14 +169,15 @@ def _find_own_wheel(given: Path | None, work: Path) -> Path:
     if given is not None:
         return _copy_own(given, folder)
     origin = _read_origin()
-    path = Path(unquote(urlsplit(origin.url).path))
-    if origin.url.startswith("file://") and origin.dir_info is None and path.is_file():
-        return _copy_own(path, folder)
-    if origin.dir_info is None or not (path / "pyproject.toml").is_file():
+    wheel = _own_wheel(origin)
+    if wheel is not None:
+        return _copy_own(wheel, folder)
+    checkout = _checkout(origin)
+    if checkout is None:
         raise PoolError("mirror_wheel_needed", __version__, values={"version": __version__})
     isolation = ["--no-build-isolation"] if importlib.util.find_spec("hatchling") else []
     try:
-        run_pip("wheel", "--no-deps", *isolation, "--wheel-dir", str(folder), str(path))
+        run_pip("wheel", "--no-deps", *isolation, "--wheel-dir", str(folder), str(checkout))
     except PipProblem as problem:
         raise _failure(str(problem)) from problem
     (wheel,) = folder.iterdir()

@@ -62,7 +62,10 @@ def register_mirror(pool: typer.Typer, lang: str) -> None:
         else:
             status, targets = _mirror(state, tuple(target or ()), source, wheel, lang)
         if python and targets:
-            status = max(status, _mirror_pythons(state, targets, source, folder, lang))
+            pythons = _mirror_pythons(
+                state, targets, source, folder, lang, is_release=release is not None
+            )
+            status = max(status, pythons)
         if models and (state / FILE).is_file():
             status = max(status, _mirror_models(state, folder, lang))
         raise typer.Exit(status)
@@ -98,22 +101,40 @@ def _mirror(
 
 
 def _mirror_pythons(
-    state: Path, targets: tuple[str, ...], source: Path | None, folder: Path | None, lang: str
+    state: Path,
+    targets: tuple[str, ...],
+    source: Path | None,
+    folder: Path | None,
+    lang: str,
+    *,
+    is_release: bool = False,
 ) -> int:
-    """Gathers builds of Python; returns 1 if one that the source should have is missing."""
+    """Gathers builds of Python; returns 1 if one that the source should have is missing.
+
+    With the folder of a release, the internet is not asked: what is missing is a warning.
+    """
     from entraide_scheduler.gateway.machines import FOLDER
     from entraide_scheduler.pool.mirror_pythons import gather_pythons, read_builds
 
     gathered = gather_pythons(
         state / FOLDER, targets, read_builds(),
         folders=[each for each in (source, folder) if each is not None],
-        is_offline=source is not None,
+        is_offline=is_release or source is not None,
         report=lambda platform: typer.echo(i18n.text("mirror-python", lang, platform=platform)),
     )  # fmt: skip
+    absent = [each for each in gathered.faults if each.code == "absent"]
+    if is_release and absent:
+        text = i18n.text(
+            "mirror-pythons-left", lang,
+            platforms=", ".join(each.platform for each in absent),
+            files=", ".join(each.file for each in absent),
+        )  # fmt: skip
+        typer.echo(text, err=True)
     for fault in gathered.faults:
-        values = {"platform": fault.platform, "file": fault.file, "detail": fault.detail}
         is_error = fault.code != "absent"
-        typer.echo(i18n.text(f"mirror-python-{fault.code}", lang, **values), err=is_error)
+        if is_error or not is_release:
+            values = {"platform": fault.platform, "file": fault.file, "detail": fault.detail}
+            typer.echo(i18n.text(f"mirror-python-{fault.code}", lang, **values), err=is_error)
     if gathered.platforms:
         platforms = ", ".join(gathered.platforms)
         size = size_text(gathered.size_bytes, lang)

@@ -24,6 +24,7 @@ from entraide.release import (
 )
 from entraide.wire.enrolment import PYTHONS
 from entraide_scheduler.gateway.machines import FOLDER, PYTHON_SUFFIX, TARGETS
+from entraide_scheduler.pool.mirror import knows_own_wheel
 from entraide_scheduler.upgrade_trial import FOLDER as UPGRADE_FOLDER
 
 TRUSTED = "release-trusted"
@@ -39,6 +40,15 @@ def require_folder(path: Path, root: str) -> None:
     """
     if root and not path.is_dir():
         raise PoolError("release_folder_needed", str(path), values={"path": str(path)})
+
+
+def find_mirror_source(state: Path) -> str:
+    """Returns what a pool's mirror is made of: ``release``, or ``index`` (of packages).
+
+    It is a release once the pool has accepted one, which a backup keeps, and where this
+    installation does not know its own wheel.
+    """
+    return "release" if (state / TRUSTED).exists() or not knows_own_wheel() else "index"
 
 
 class UpgradeFiles(Struct, frozen=True):

@@ -76,6 +76,7 @@ class RestoreSummary(Struct, frozen=True):
         lists: the lists of erasures and revocations that were read.
         lacks_mirror: whether the pool has no files from which machines install.
         missing_weights: the models of which the pool lacks pinned files.
+        mirror_source: what its mirror is made of, ``release`` or ``index``.
     """
 
     path: str
@@ -89,6 +90,7 @@ class RestoreSummary(Struct, frozen=True):
     lists: tuple[str, ...] = ()
     lacks_mirror: bool = False
     missing_weights: tuple[str, ...] = ()
+    mirror_source: str = "index"
 
 
 class _Rows:

@@ -21,6 +21,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.parser import HeaderParser
+from importlib.metadata import distribution
 from pathlib import Path
 
 import psutil
@@ -68,6 +69,8 @@ LOG = "upgrade.log"
 STOP_SIGNAL = signal.SIGUSR1
 READY_TIMEOUT_S = 240.0
 POLL_S = 0.1
+PACKAGE = "entraide"
+RECORD = "RECORD"
 METADATA_BYTES_MAX = 1024 * 1024
 PROBLEM_CHARS_MAX = 300
 
@@ -80,7 +83,7 @@ class UpgradeSummary(Struct, frozen=True):
     Attributes:
         version: version that runs the pool now.
         previous: version before.
-        environment: folder of the new environment.
+        environment: folder of the new environment; "" if the pool had this wheel already.
         is_running: whether the pool runs, as before.
     """
 
@@ -111,10 +114,12 @@ def upgrade_pool(
     version = read_wheel_version(wheel)
     before = find_current(state)
     with _upgrade_lock(state):
-        report("upgrade-environment", version=version)
-        environment = _make_environment(state, config, wheel, wheels, before)
         running = poolfile.read_running(state)
         pid = running.pids[SUPERVISOR] if running is not None else 0
+        if _is_in_use(state, wheel, before, pid):
+            return UpgradeSummary(version, version, "", bool(pid))
+        report("upgrade-environment", version=version)
+        environment = _make_environment(state, config, wheel, wheels)
         hands_over = bool(pid) and _has_parts(environment)
         if not hands_over:
             problem = _stop_and_try(
@@ -200,7 +205,7 @@ def read_wheel_version(wheel: Path) -> str:
     except (zipfile.BadZipFile, ValueError, RuntimeError) as problem:
         raise _wheel_error(wheel, "") from problem
     metadata = HeaderParser().parsestr(text)
-    if metadata["Name"] != "entraide" or not metadata["Version"]:
+    if metadata["Name"] != PACKAGE or not metadata["Version"]:
         raise _wheel_error(wheel, "")
     return str(metadata["Version"])
 
@@ -223,15 +228,44 @@ def _upgrade_lock(state: Path) -> Iterator[None]:
 # The environment.
 
 
-def _make_environment(
-    state: Path, config: PoolConfig, wheel: Path, wheels: Path | None, before: Path | None
-) -> Path:
-    """Makes the environment of a wheel and checks that it starts."""
+def _name_environment(wheel: Path) -> str:
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    name = f"{read_wheel_version(wheel)}-{digest[:12]}"
-    if before is not None and before.name == name:
-        raise PoolError("upgrade_unchanged", name, values={"version": read_wheel_version(wheel)})
-    environment = new_environment(state, name)
+    return f"{read_wheel_version(wheel)}-{digest[:12]}"
+
+
+def _is_in_use(state: Path, wheel: Path, environment: Path | None, pid: int) -> bool:
+    """Whether a pool has a wheel already.
+
+    Args:
+        state: the pool's directory.
+        wheel: the wheel.
+        environment: that of the pool; None if it runs from the installation of this command.
+        pid: of the pool's supervisor; 0 if it does not run.
+    """
+    if environment is not None:
+        return environment.name == _name_environment(wheel)
+    return _is_installed(wheel) and (
+        not pid or _ask_version(state, pid) == read_wheel_version(wheel)
+    )
+
+
+def _is_installed(wheel: Path) -> bool:
+    """Whether this command was installed from a wheel: both list the digest of each file.
+
+    The list is RECORD, of the binary distribution format (packaging.python.org).
+    """
+    installed = distribution(PACKAGE).read_text(RECORD) or ""
+    with zipfile.ZipFile(wheel) as archive:
+        names = [each for each in archive.namelist() if each.endswith(f".dist-info/{RECORD}")]
+        if not names or archive.getinfo(names[0]).file_size > METADATA_BYTES_MAX:
+            return False
+        lines = archive.read(names[0]).decode("utf-8", "replace").splitlines()
+    return bool(lines) and {*lines} <= {*installed.splitlines()}
+
+
+def _make_environment(state: Path, config: PoolConfig, wheel: Path, wheels: Path | None) -> Path:
+    """Makes the environment of a wheel and checks that it starts."""
+    environment = new_environment(state, _name_environment(wheel))
     extras = "scheduler,postgres" if config.database else "scheduler"
     source = ["--no-index", "--find-links", str(wheels)] if wheels is not None else []
     python = str(python_of(environment))

