@@ -100,7 +100,7 @@ class Month:
                 self._run_agent(site)
             self._until_live()
         said = {person.host.run("entraide --version").out.strip() for person in self.sites.values()}
-        said.add(self.founder.host.run("entraide --version").out.strip())
+        said.add(self.founder.host.run("cat ~/parc/versions/current").out.strip())
         assert all(second.version in each for each in said), said
 
     def back_up(self) -> None:
