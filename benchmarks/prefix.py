@@ -18,9 +18,11 @@ token that ends an answer may be chosen). Parts:
 
 Prints JSON: by turn the seconds to the first text, the energy and the tokens; sums; ratios of on to
 off; and for each target whether it is met: the first word at most 0.15 of "off" in each turn from
-the second, less energy in all, and a crowd's rounds at most 1.05 of "off" (time and energy). The
-energy is that of the receipts, which the node estimates unless the machine has a meter
-(``energy_basis``). Exits with 1 if a target is missed or a turn has another length than asked.
+the second, less energy in all, and a crowd at most 1.05 of "off" (first word, time of the rounds,
+energy). The energy is that of the receipts, which the node estimates unless the machine has a meter
+(``energy_basis``). ``equal_answers`` counts turns with the same text both ways; after one that
+differs, the history of that conversation differs, too. Exits with 1 if a target is missed or a turn
+has another length than asked.
 """
 
 import argparse
@@ -267,6 +269,7 @@ def judge(result: dict[str, Any]) -> dict[str, bool]:
         sums = values["sums"] if "sums" in values else {way: values[way] for way in each}
         met[f"{part}: fixed length"] = all(len(sums[w]["output_tokens_each"]) == 1 for w in each)
         if part.startswith("crowd"):
+            met[f"{part}: first word"] = ratios["first_s"] <= CROWD_MOST
             met[f"{part}: time"] = ratios["rounds_s"] <= CROWD_MOST
             met[f"{part}: energy"] = ratios["wh"] <= CROWD_MOST
         else:

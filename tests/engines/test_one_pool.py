@@ -203,25 +203,20 @@ async def test_usage_is_what_the_engine_counted(pool: Pool, kind: str) -> None:
     )
 
 
-async def test_a_prompt_is_found_again_by_its_own_key_alone(pool: Pool) -> None:
+@pytest.mark.parametrize("kind", ["llama.cpp", "vllm"])
+async def test_a_prompt_is_found_again_by_its_own_key_alone(pool: Pool, kind: str) -> None:
     """The second turn of a conversation reads what is new; another key, or a request that wants
     nothing kept, reads everything."""
-    cards = [view.card for view in pool.scheduler.driver.core.nodes()]
-    served = [replica for card in cards for replica in card.replicas]
-    if not any("prefix_cache" in replica.features for replica in served):
-        pytest.skip("this agent keeps no prompts")
     url, text = f"{pool.scheduler.gateway.url}/v1", "Le phare de la pointe est éteint. " * 20
     other = await pool.scheduler.operator.key("alpha")
     async with AsyncOpenAI(base_url=url, api_key=other, max_retries=0, timeout=120.0) as stranger:
-        first = await pool.ask("llama.cpp", text, max_tokens=4)
-        again = await pool.ask("llama.cpp", text, max_tokens=4)
+        first = await pool.ask(kind, text, max_tokens=4)
+        again = await pool.ask(kind, text, max_tokens=4)
         theirs = await stranger.chat.completions.create(
-            model=alias("llama.cpp"), max_tokens=4, temperature=0,
+            model=alias(kind), max_tokens=4, temperature=0,
             messages=[{"role": "user", "content": text}],
         )  # fmt: skip
-        off = await pool.ask(
-            "llama.cpp", text, max_tokens=4, extra_body={"entraide": {"prefix": "off"}}
-        )
+        off = await pool.ask(kind, text, max_tokens=4, extra_body={"entraide": {"prefix": "off"}})
     answers = (first, again, theirs, off)
     cached = [answer.usage.prompt_tokens_details.cached_tokens for answer in answers]
 
