@@ -339,7 +339,7 @@ async def test_the_command_says_what_was_repeated(lost: Path, tmp_path: Path) ->
     without = format_restore(restore_pool(place / "old.backup", tmp_path / "b", PASSPHRASE), "fr")
 
     assert f"Repeated from {place / BESIDE_BACKUPS}: 5 erasures, 0 revocations." in said
-    assert "Effacez de nouveau" in without
+    assert "Sinon, effacez de nouveau" in without
     assert not has_any(stored_in(lost))
 
 

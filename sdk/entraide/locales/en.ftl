@@ -1866,7 +1866,7 @@ pool-restore-done =
         entraide pool run { $path }
     5. Remove again the co-ops that were removed after the backup, and set again what else was changed since: roles of people, the policy, what you vouch for of machines, incidents. Nobody is signed in any more, and sign-in links of before no longer work.
 pool-restore-erased = { $lists ->
-    [none] No list of erasures and revocations (entraide-erased.json) was beside the backup. Erase again the people, machines and requests that were erased since, delete and cancel again the files, requests and batches that were deleted or cancelled since, revoke again the machines and keys that were revoked since, and disable again the people who were disabled since.
+    [none] No list of erasures and revocations (entraide-erased.json) was beside the backup. The pool writes it beside its last backup once something is erased or revoked; if nothing was, there is nothing to do. Otherwise, erase again the people, machines and requests that were erased since, delete and cancel again the files, requests and batches that were deleted or cancelled since, revoke again the machines and keys that were revoked since, and disable again the people who were disabled since.
    *[other] Repeated from { $lists }: { $erased } erasures, { $revoked } revocations. What was erased or revoked after this list was written, repeat yourself.
 }
 opt-pool-restore-erased = List of erasures and revocations to repeat, besides the one beside the backup (entraide-erased.json).

@@ -1867,7 +1867,7 @@ pool-restore-done =
         entraide pool run { $path }
     5. Retirez de nouveau les coopératives retirées après la sauvegarde, et refaites ce qui a changé d’autre depuis : rôles des personnes, politique, ce que vous attestez des machines, incidents. Plus personne n’est connecté, et les liens de connexion d’avant ne valent plus.
 pool-restore-erased = { $lists ->
-    [none] Aucune liste d’effacements et de révocations (entraide-erased.json) n’était à côté de la sauvegarde. Effacez de nouveau les personnes, les machines et les requêtes effacées depuis, supprimez et annulez de nouveau les fichiers, les requêtes et les lots supprimés ou annulés depuis, révoquez de nouveau les machines et les clés révoquées depuis, et désactivez de nouveau les personnes désactivées depuis.
+    [none] Aucune liste d’effacements et de révocations (entraide-erased.json) n’était à côté de la sauvegarde. Le parc l’écrit à côté de sa dernière sauvegarde dès que quelque chose est effacé ou révoqué ; si rien ne l’a été, il n’y a rien à faire. Sinon, effacez de nouveau les personnes, les machines et les requêtes effacées depuis, supprimez et annulez de nouveau les fichiers, les requêtes et les lots supprimés ou annulés depuis, révoquez de nouveau les machines et les clés révoquées depuis, et désactivez de nouveau les personnes désactivées depuis.
    *[other] Répétés d’après { $lists } : effacements { $erased }, révocations { $revoked }. Répétez vous-même ce qui a été effacé ou révoqué après l’écriture de cette liste.
 }
 opt-pool-restore-erased = Liste d’effacements et de révocations à répéter, en plus de celle qui est à côté de la sauvegarde (entraide-erased.json).
