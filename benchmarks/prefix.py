@@ -19,10 +19,10 @@ token that ends an answer may be chosen). Parts:
 Prints JSON: by turn the seconds to the first text, the energy and the tokens; sums; ratios of on to
 off; and for each target whether it is met: the first word at most 0.15 of "off" in each turn from
 the second, less energy in all, and a crowd at most 1.05 of "off" (first word, time of the rounds,
-energy). The energy is that of the receipts, which the node estimates unless the machine has a meter
-(``energy_basis``). ``equal_answers`` counts turns with the same text both ways; after one that
-differs, the history of that conversation differs, too. Exits with 1 if a target is missed or a turn
-has another length than asked.
+CPU time of agent and engine, energy). The energy is that of the receipts, which the node estimates
+unless the machine has a meter (``energy_basis``). ``equal_answers`` counts turns with
+the same text both ways; after one that differs, the history of that conversation differs, too.
+Exits with 1 if a target is missed or a turn has another length than asked.
 """
 
 import argparse
@@ -86,12 +86,12 @@ class Shape(Struct, frozen=True):
 
 TOY_SHAPE = Shape(context=2_048, document=1_000, question=24, answer=64)
 RANDOM_SHAPE = Shape(context=8_000, document=6_000, question=150, answer=64)
-CROWD_SHAPE = Shape(context=1_024, document=250, question=24, answer=24, slots=2)
+CROWD_SHAPE = Shape(context=1_024, document=150, question=24, answer=16, slots=2)
 SHAPES = {
     "toy": TOY_SHAPE, "random": RANDOM_SHAPE, "vllm": TOY_SHAPE, "crowd_rest": CROWD_SHAPE,
     "crowd_live": CROWD_SHAPE,
 }  # fmt: skip
-CONVERSATIONS, ROUNDS = 6, 4
+CONVERSATIONS, ROUNDS = 6, 6
 
 
 class Answer(Struct, frozen=True):
@@ -184,6 +184,7 @@ async def crowd(pool: PoolFile, name: str, shape: Shape, source: random.Random) 
         for way in WAYS
     }
     rounds_s: dict[str, list[float]] = {way: [] for way in WAYS}
+    used_s: dict[str, list[float]] = {way: [] for way in WAYS}
     answers: dict[str, list[Answer]] = {way: [] for way in WAYS}
     begins = [text_of(source, shape.document) for _ in range(CONVERSATIONS)]
     async with _session(pool) as session:
@@ -192,17 +193,25 @@ async def crowd(pool: PoolFile, name: str, shape: Shape, source: random.Random) 
                 text_of(source, shape.question) if number else begin for begin in begins
             ]  # the same for both ways
             for way in WAYS if number % 2 else WAYS[::-1]:
-                began_s = time.perf_counter()
+                began_s, began_cpu_s = time.perf_counter(), _cpu_s(pool)
                 answers[way] += await asyncio.gather(
                     *(talk.ask(session, text) for talk, text in zip(talks[way], texts, strict=True))
                 )
                 rounds_s[way].append(time.perf_counter() - began_s)
+                used_s[way].append(_cpu_s(pool) - began_cpu_s)
     sums = {way: _sum_up(answers[way]) for way in WAYS}
     return {
         "conversations": CONVERSATIONS, "slots": shape.slots, "rounds": ROUNDS,
-        **{way: {"rounds_s": round(sum(rounds_s[way]), 2), **sums[way]} for way in WAYS},
+        **{
+            way: {
+                "rounds_s": round(sum(rounds_s[way]), 2), "cpu_s": round(sum(used_s[way]), 2),
+                **sums[way],
+            }
+            for way in WAYS
+        },
         "ratios": {
             "rounds_s": _ratio(sum(rounds_s["on"]), sum(rounds_s["off"])),
+            "cpu_s": _ratio(sum(used_s["on"]), sum(used_s["off"])),
             "first_s": _ratio(sums["on"]["first_s"], sums["off"]["first_s"]),
             "wh": _ratio(sums["on"]["wh"], sums["off"]["wh"]),
         },
@@ -240,6 +249,13 @@ def describe(shape: Shape, turns: dict[str, list[Answer]]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _cpu_s(pool: PoolFile) -> float:
+    """CPU time of the node's agent and of its engine so far, in seconds."""
+    agent = psutil.Process(pool.pids["node-1"])
+    times = [each.cpu_times() for each in (agent, *agent.children(recursive=True))]
+    return float(sum(each.user + each.system for each in times))
+
+
 def _sum_up(answers: Sequence[Answer]) -> dict[str, Any]:
     return {
         "first_s": round(sum(answer.first_s for answer in answers), 3),
@@ -269,6 +285,7 @@ def judge(result: dict[str, Any]) -> dict[str, bool]:
         sums = values["sums"] if "sums" in values else {way: values[way] for way in each}
         met[f"{part}: fixed length"] = all(len(sums[w]["output_tokens_each"]) == 1 for w in each)
         if part.startswith("crowd"):
+            met[f"{part}: processor"] = ratios["cpu_s"] <= CROWD_MOST
             met[f"{part}: first word"] = ratios["first_s"] <= CROWD_MOST
             met[f"{part}: time"] = ratios["rounds_s"] <= CROWD_MOST
             met[f"{part}: energy"] = ratios["wh"] <= CROWD_MOST
