@@ -1,6 +1,8 @@
 """A real llama.cpp finds a prompt again for its own partition, and for no other."""
 
 import asyncio
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,22 @@ from entraide_node.engines.supervised_engine import SupervisedEngine
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
 
 TEXT = "The minutes of the meeting name each of the members who were there. " * 6
+# The toy hesitates at the first word of its answer; a prompt of more than 64 tokens.
+NEAR = (
+    "Résume en une phrase : Une coopérative est une entreprise qui appartient à ses membres et "
+    "qu'ils dirigent ensemble."
+)
 KEEP_S = 600.0
 ROOM = 1 << 30
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder in memory, where no other test's engine keeps states."""
+    memory = prefix_files.find_memory_place()
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        monkeypatch.setattr(prefix_files, "PLACES", (folder,))
+        yield Path(folder)
 
 
 def partition(owner: int, part: int = 0) -> bytes:
@@ -72,14 +88,16 @@ async def test_only_the_same_partition_finds_a_prompt_again() -> None:
     assert texts_of(first) == texts_of(again) == texts_of(loose)[:1]
 
 
-async def test_states_at_rest_let_more_partitions_than_slots_find_their_prompts() -> None:
+async def test_states_at_rest_let_more_partitions_than_slots_find_their_prompts(
+    place: Path,
+) -> None:
     """They are files of a memory file system, removed with the engine; the answers are the same."""
     owners = [partition(n) for n in range(5)]
     async with llamacpp(slots=2) as engine:
         engine.limit_prefixes(ROOM)
         first = [await end_of(engine, asked(f"first-{n}", of)) for n, of in enumerate(owners)]
         again = [await end_of(engine, asked(f"again-{n}", of)) for n, of in enumerate(owners)]
-        folders = _folders()
+        folders = list(place.iterdir())
         held = engine.held_prefixes()
         engine.forget_prefixes(owners[0][:16])
         forgotten = await cached(engine, owners[0])
@@ -95,8 +113,21 @@ async def test_states_at_rest_let_more_partitions_than_slots_find_their_prompts(
     assert held.blocks > 0 < held.rest_bytes
     assert 0 == forgotten < kept
     assert ([0] * 5, HeldPrefixes()) == (off, nothing)
-    assert folders, "no folder for states at rest was seen"
-    assert not any(folder.exists() for folder in folders)
+    assert 1 == len(folders)
+    assert [] == list(place.iterdir())
+
+
+async def test_what_is_found_again_changes_no_answer() -> None:
+    """Whole or in part, the prompt gives the answer that it gives when all of it is read."""
+    async with llamacpp(slots=1) as engine:
+        ends = [await end_of(engine, asked("off", b"", text=NEAR, max_tokens=32))]
+        for text in (NEAR, NEAR, NEAR[:60], NEAR):
+            job = f"job-{len(ends)}"
+            ends.append(await end_of(engine, asked(job, partition(1), text=text, max_tokens=32)))
+    off, first, again, _, half = ends
+
+    assert 0 == first.usage.cached_tokens < half.usage.cached_tokens < again.usage.cached_tokens
+    assert texts_of(off) == texts_of(first) == texts_of(again) == texts_of(half)
 
 
 async def test_a_prompt_is_erased_when_its_time_is_over() -> None:
@@ -135,8 +166,3 @@ async def test_runs_of_one_partition_at_a_time_do_not_wait_for_each_other() -> N
 
     assert [0, 0] == [end.usage.cached_tokens for end in ends]
     assert again > 0
-
-
-def _folders() -> list[Path]:
-    place = prefix_files.find_memory_place()
-    return list(place.glob(f"{prefix_files.FOLDER_PREFIX}*")) if place is not None else []

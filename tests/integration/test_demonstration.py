@@ -16,7 +16,5 @@ def test_the_toy_model_answers_in_readable_french(pool: RunningPool) -> None:
 
         assert (200, "stop") == (status, choice["finish_reason"])
         assert "member" == body["entraide"]["controlled_by"]
-        assert (
-            "Une coopérative est une entreprise qui appartient à ses membres "
-            "et qu'ils dirigent ensemble."
-        ) == choice["message"]["content"].strip()
+        answer = "Une coopérative appartient à ses membres, qui la dirigent ensemble."
+        assert answer == choice["message"]["content"].strip()

@@ -23,6 +23,7 @@ from entraide.decoding import decode_json
 
 MODULE = "entraide_node.engines.llamacpp_child"
 WHOLE_INPUT = ("mean", "cls")  # computed from all tokens of an input at once, in one batch
+PROCESSOR_BATCH_TOKENS = 128  # computed at once
 _PR_SET_PDEATHSIG = 1
 
 
@@ -97,6 +98,15 @@ def main() -> int:
     os._exit(0)  # there is nothing to save, and an orderly shutdown takes a second
 
 
+def _has_cards() -> bool:
+    """Whether llama.cpp sees a graphics processor of its own kind (Metal, CUDA, Vulkan)."""
+    import xllamacpp  # noqa: PLC0415 - see ``_start_server``
+
+    kinds = xllamacpp.ggml_backend_dev_type
+    cards = {kinds.GGML_BACKEND_DEVICE_TYPE_GPU, kinds.GGML_BACKEND_DEVICE_TYPE_IGPU}
+    return any(device["type"] in cards for device in xllamacpp.get_device_info())
+
+
 def _start_server(config: ChildConfig) -> Any:
     """Loads the model and serves it; None if llama.cpp refused, with its reasons on stderr."""
     import xllamacpp  # noqa: PLC0415 - 30 MB that the agent itself never loads
@@ -116,6 +126,11 @@ def _start_server(config: ChildConfig) -> Any:
         params.pooling_type = getattr(xllamacpp.llama_pooling_type, name)
     if config.pooling in WHOLE_INPUT:
         params.n_batch = params.n_ubatch = max(config.batch_tokens, config.context_tokens)
+    elif config.gpu_layers == 0 or not _has_cards():
+        # With flash attention on a processor, what a prompt gives depends on where it is split, and
+        # so on how much of it is found again. Without it, the scores of a batch take memory.
+        params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        params.n_ubatch = min(PROCESSOR_BATCH_TOKENS, params.n_batch)
     params.cache_ram_mib = config.cache_ram_mib
     params.kv_unified = config.kv_unified
     params.cache_idle_slots = False

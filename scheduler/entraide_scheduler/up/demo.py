@@ -28,8 +28,7 @@ from entraide_scheduler.up.pool import LocalPool, PoolOptions
 
 # A prompt to which the toy model gives readable French at temperature 0: it can only copy.
 QUESTION = (
-    "Résume en une phrase : Une coopérative est une entreprise qui appartient à ses membres "
-    "et qu'ils dirigent ensemble."
+    "Résume en une phrase : Une coopérative appartient à ses membres, qui la dirigent ensemble."
 )
 TOKENS_MAX = 48
 ASKING = "prairie"
