@@ -1,9 +1,9 @@
 """A real llama.cpp finds a prompt again for its own partition, and for no other."""
 
 import asyncio
+import os
 import tempfile
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -29,12 +29,12 @@ ROOM = 1 << 30
 
 
 @pytest.fixture
-def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder in memory, where no other test's engine keeps states."""
+def list_states(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]]]:
+    """Lists the folders of states at rest; no other test's engine has its states there."""
     memory = prefix_files.find_memory_place()
     with tempfile.TemporaryDirectory(dir=memory) as folder:
         monkeypatch.setattr(prefix_files, "PLACES", (folder,))
-        yield Path(folder)
+        yield lambda: os.listdir(folder)
 
 
 def partition(owner: int, part: int = 0) -> bytes:
@@ -89,7 +89,7 @@ async def test_only_the_same_partition_finds_a_prompt_again() -> None:
 
 
 async def test_states_at_rest_let_more_partitions_than_slots_find_their_prompts(
-    place: Path,
+    list_states: Callable[[], list[str]],
 ) -> None:
     """They are files of a memory file system, removed with the engine; the answers are the same."""
     owners = [partition(n) for n in range(5)]
@@ -97,7 +97,7 @@ async def test_states_at_rest_let_more_partitions_than_slots_find_their_prompts(
         engine.limit_prefixes(ROOM)
         first = [await end_of(engine, asked(f"first-{n}", of)) for n, of in enumerate(owners)]
         again = [await end_of(engine, asked(f"again-{n}", of)) for n, of in enumerate(owners)]
-        folders = list(place.iterdir())
+        folders = list_states()
         held = engine.held_prefixes()
         engine.forget_prefixes(owners[0][:16])
         forgotten = await cached(engine, owners[0])
@@ -114,7 +114,7 @@ async def test_states_at_rest_let_more_partitions_than_slots_find_their_prompts(
     assert 0 == forgotten < kept
     assert ([0] * 5, HeldPrefixes()) == (off, nothing)
     assert 1 == len(folders)
-    assert [] == list(place.iterdir())
+    assert [] == list_states()
 
 
 async def test_what_is_found_again_changes_no_answer() -> None:

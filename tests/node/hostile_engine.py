@@ -192,6 +192,23 @@ class _Anything:
     """Takes every attribute."""
 
 
+class ggml_backend_dev_type:  # noqa: N801 - as llama.cpp names it
+    """Kinds of devices."""
+
+    GGML_BACKEND_DEVICE_TYPE_GPU, GGML_BACKEND_DEVICE_TYPE_IGPU = 1, 2
+
+
+class llama_flash_attn_type:  # noqa: N801 - as llama.cpp names it
+    """Kinds of attention."""
+
+    LLAMA_FLASH_ATTN_TYPE_DISABLED = 0
+
+
+def get_device_info() -> list[dict[str, Any]]:
+    """No device but the processor."""
+    return []
+
+
 class Server:
     """Attacks instead of serving."""
 
