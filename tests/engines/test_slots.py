@@ -1,9 +1,9 @@
 """A real llama.cpp finds a prompt again for its own partition, and for no other."""
 
 import asyncio
-import os
 import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -34,7 +34,7 @@ def list_states(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[s
     memory = prefix_files.find_memory_place()
     with tempfile.TemporaryDirectory(dir=memory) as folder:
         monkeypatch.setattr(prefix_files, "PLACES", (folder,))
-        yield lambda: os.listdir(folder)
+        yield lambda: [each.name for each in Path(folder).iterdir()]
 
 
 def partition(owner: int, part: int = 0) -> bytes:
