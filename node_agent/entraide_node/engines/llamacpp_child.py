@@ -98,10 +98,8 @@ def main() -> int:
     os._exit(0)  # there is nothing to save, and an orderly shutdown takes a second
 
 
-def _has_cards() -> bool:
+def _has_cards(xllamacpp: Any) -> bool:
     """Whether llama.cpp sees a graphics processor of its own kind (Metal, CUDA, Vulkan)."""
-    import xllamacpp  # noqa: PLC0415 - see ``_start_server``
-
     kinds = xllamacpp.ggml_backend_dev_type
     cards = {kinds.GGML_BACKEND_DEVICE_TYPE_GPU, kinds.GGML_BACKEND_DEVICE_TYPE_IGPU}
     return any(device["type"] in cards for device in xllamacpp.get_device_info())
@@ -111,6 +109,16 @@ def _start_server(config: ChildConfig) -> Any:
     """Loads the model and serves it; None if llama.cpp refused, with its reasons on stderr."""
     import xllamacpp  # noqa: PLC0415 - 30 MB that the agent itself never loads
 
+    params = _make_params(xllamacpp, config)
+    try:
+        return xllamacpp.Server(params)
+    except RuntimeError as error:
+        sys.stderr.write(f"{error}\n")
+        return None
+
+
+def _make_params(xllamacpp: Any, config: ChildConfig) -> Any:
+    """Returns the parameters of llama.cpp."""
     params = xllamacpp.CommonParams()
     params.model.path = config.model_path
     params.model_alias = {config.alias}
@@ -126,7 +134,7 @@ def _start_server(config: ChildConfig) -> Any:
         params.pooling_type = getattr(xllamacpp.llama_pooling_type, name)
     if config.pooling in WHOLE_INPUT:
         params.n_batch = params.n_ubatch = max(config.batch_tokens, config.context_tokens)
-    elif config.gpu_layers == 0 or not _has_cards():
+    elif config.gpu_layers == 0 or not _has_cards(xllamacpp):
         # With flash attention on a processor, what a prompt gives depends on where it is split, and
         # so on how much of it is found again. Without it, the scores of a batch take memory.
         params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
@@ -147,11 +155,7 @@ def _start_server(config: ChildConfig) -> Any:
     params.endpoint_slots = bool(config.states_path)
     params.slot_save_path = f"{config.states_path}/" if config.states_path else ""
     params.verbosity = 1  # errors only; below that a failed start gives no reason
-    try:
-        return xllamacpp.Server(params)
-    except RuntimeError as error:
-        sys.stderr.write(f"{error}\n")
-        return None
+    return params
 
 
 def _end_with_parent(parent_pid: int) -> None:
