@@ -192,3 +192,19 @@ def test_every_file_parses() -> None:
     """Each Python file that a person wrote is one that this Python understands."""
     for path in written():
         assert tree(path).body or path.name == "__init__.py" or not path.stat().st_size
+
+
+def test_the_french_list_says_which_pages_are_in_english() -> None:
+    """In the French list of documents and on the board's pages, a link to English says so."""
+    pages = [ROOT / "docs/README.fr.md", ROOT / "docs/guides/board.fr.md"]
+    pages += [
+        path
+        for name in ("benchmarks", "energy", "fairness", "green-hours", "policy", "quotas")
+        for path in ROOT.glob(f"docs/*/{name}.fr.md")
+    ]
+    link = re.compile(r"\[(?!In English\])[^\]]*\]\((?![^)]*\.fr\.md)[^)\s]*\.md(?:#[^)]*)?\)"
+                      r"(?!(?: \(|, )en anglais\))")  # fmt: skip
+
+    assert 8 == len(pages)
+    assert [] == [f"{path.name}: {target}" for path in pages
+                  for target in link.findall(path.read_text("utf-8"))]  # fmt: skip

@@ -15,7 +15,7 @@ from tests.house.test_locales import entries
 
 REGISTER = ROOT / "docs/reference/promises.md"
 # The documents that the register covers; each of the first has a twin in French.
-COVERED = ("README.md", *(f"docs/guides/{name}.md" for name in ("backup", "batches",
+COVERED = ("README.md", *(f"docs/guides/{name}.md" for name in ("backup", "batches", "board",
     "found-a-pool", "gateways", "invite", "memory", "models", "notify", "office-alone", "operate",
     "people", "run-a-node", "tell-members")))  # fmt: skip
 # In English only; of it these parts, since the others are about machines.
