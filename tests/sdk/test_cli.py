@@ -30,6 +30,8 @@ def test_chat_streams_and_ends_with_a_receipt(served: ServedPool, cli: Cli) -> N
             "batch",
             "--controlled-by",
             "member",
+            "--prefix",
+            "off",
         ]
     )
     answer, receipt, place = result.out.splitlines()
@@ -39,6 +41,7 @@ def test_chat_streams_and_ends_with_a_receipt(served: ServedPool, cli: Cli) -> N
     assert "par le serveur du parc, à un endroit inconnu" in place
     assert "batch" == served.pool.asked[0].options.job_class
     assert "member" == served.pool.asked[0].options.controlled_by
+    assert "off" == served.pool.asked[0].options.prefix
 
 
 def test_chat_says_on_the_error_output_why_the_question_waits(served: ServedPool, cli: Cli) -> None:

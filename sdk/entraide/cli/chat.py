@@ -41,6 +41,10 @@ def register(app: typer.Typer, lang: str) -> None:
         task: Annotated[str, options.task(lang)] = "",
         language: Annotated[str, options.language(lang)] = "",
         openness: Annotated[str | None, options.openness(lang)] = None,
+        prefix: Annotated[
+            str | None,
+            typer.Option("--prefix", metavar="off", help=i18n.text("opt-prefix", lang)),
+        ] = None,
         max_tokens: Annotated[int, options.max_tokens(lang)] = 0,
         temperature: Annotated[
             float | None,
@@ -66,6 +70,7 @@ def register(app: typer.Typer, lang: str) -> None:
             "jurisdiction": jurisdiction,
             "controlled_by": controlled_by,
             "openness": openness,
+            "prefix": prefix,
             "max_output_tokens": max_tokens,
             "max_wait_s": max_wait,
             "task": task,

@@ -2237,6 +2237,7 @@ opt-zone = Jurisdiction that the job must not leave: CA, CA-QC…
 opt-max-tokens = Maximum length of the answer, in tokens.
 opt-task = Kind of the question, by which "petit", "moyen", "grand" and "auto" choose among models: answer, extract, classify, summarise, rewrite, translate or compute.
 opt-openness = Class of openness that the model must reach by the Model Openness Framework: open-model, open-tooling or open-science.
+opt-prefix = off, so that no machine keeps the beginning of the question, or uses one that it kept.
 opt-language = Language of the question, fr or en, by which "petit", "moyen", "grand" and "auto" choose among models.
 opt-max-wait = How long the question waits while no machine would take it, in seconds; by default what its class allows.
 opt-go-on = If the answer breaks off, ask again and go on from there, up to 3 times.

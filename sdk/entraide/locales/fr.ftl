@@ -2238,6 +2238,7 @@ opt-zone = Territoire dont la requête ne doit pas sortir : CA, CA-QC…
 opt-max-tokens = Longueur maximale de la réponse, en jetons.
 opt-task = Genre de la question, d’après lequel « petit », « moyen », « grand » et « auto » choisissent un modèle : answer, extract, classify, summarise, rewrite, translate ou compute.
 opt-openness = Classe d’ouverture que le modèle doit atteindre selon le Model Openness Framework : open-model, open-tooling ou open-science.
+opt-prefix = off, pour qu’aucune machine ne garde le début de la question ni n’en utilise un qu’elle a gardé.
 opt-language = Langue de la question, fr ou en, d’après laquelle « petit », « moyen », « grand » et « auto » choisissent un modèle.
 opt-max-wait = Temps pendant lequel la question attend sans qu’aucune machine puisse la prendre, en secondes ; à défaut, ce que permet sa classe.
 opt-go-on = Si la réponse s’interrompt, redemander et poursuivre à partir de là, trois fois au plus.
