@@ -121,7 +121,7 @@ def _told(peer: Peer) -> LentTerms | None:
 
 
 async def test_what_ends_in_time_ends_well(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
-    """Within the promised time a run may finish, and nothing is cut short."""
+    """Within the promised time a run may finish, and nothing is cut short; no prompt is kept."""
     say(tmp_path, "give_back_s = 600\n")
     engine, detector = ScriptedEngine(), ScriptedDetector(inf)
     async with owned(configure(bus, tmp_path), engine, detector):
@@ -130,6 +130,7 @@ async def test_what_ends_in_time_ends_well(bus: NatsPool, peer: Peer, tmp_path: 
         await peer.hear(Accept)
         detector.idle_s = 0.0
         await peer.hear(Heartbeat, accepting=False, reason="owner_busy")
+        await eventually(lambda: engine.rest_bytes_max is None)
         engine.say("job-1", end(body=b"{}"))
         report = await peer.hear(UsageReport, job="job-1")
 
@@ -138,7 +139,7 @@ async def test_what_ends_in_time_ends_well(bus: NatsPool, peer: Peer, tmp_path: 
 
 
 async def test_own_work_goes_on_beside_the_owner(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
-    """Runs of other co-ops are ended and declined; those of its own co-op are not."""
+    """Runs of other co-ops are ended and declined, what was read is erased; own runs go on."""
     say(tmp_path, 'present = "own"\ngive_back_s = 0.2\n')
     engine, detector = ScriptedEngine(), ScriptedDetector(inf)
     async with owned(configure(bus, tmp_path), engine, detector):
@@ -154,6 +155,7 @@ async def test_own_work_goes_on_beside_the_owner(bus: NatsPool, peer: Peer, tmp_
         await peer.send(run("job-4", own=True))
         await peer.hear(Accept, job="job-4")
 
+    assert [b""] == engine.forgotten
     assert ("owner_terms", "own_only") == (given.code, declined.code)
     assert [] == peer.said(UsageReport, job="job-1", code="owner_terms")
 
