@@ -41,17 +41,9 @@ def register(app: typer.Typer, lang: str) -> None:
         task: Annotated[str, options.task(lang)] = "",
         language: Annotated[str, options.language(lang)] = "",
         openness: Annotated[str | None, options.openness(lang)] = None,
-        prefix: Annotated[
-            str | None,
-            typer.Option("--prefix", metavar="off", help=i18n.text("opt-prefix", lang)),
-        ] = None,
+        prefix: Annotated[str | None, options.prefix(lang)] = None,
         max_tokens: Annotated[int, options.max_tokens(lang)] = 0,
-        temperature: Annotated[
-            float | None,
-            typer.Option(
-                "--temperature", min=0.0, max=2.0, help=i18n.text("opt-temperature", lang)
-            ),
-        ] = None,
+        temperature: Annotated[float | None, options.temperature(lang)] = None,
         think: Annotated[
             Effort, typer.Option("--think", metavar="EFFORT", help=i18n.text("opt-think", lang))
         ] = Effort.UNSTATED,

@@ -94,6 +94,16 @@ def openness(lang: str) -> Any:
     return typer.Option("--openness", metavar="C", help=i18n.text("opt-openness", lang))
 
 
+def prefix(lang: str) -> Any:
+    """Returns ``--prefix off``, with which machines keep nothing of the prompt."""
+    return typer.Option("--prefix", metavar="off", help=i18n.text("opt-prefix", lang))
+
+
+def temperature(lang: str) -> Any:
+    """Returns ``--temperature T``, from 0, the likeliest words, to 2."""
+    return typer.Option("--temperature", min=0.0, max=2.0, help=i18n.text("opt-temperature", lang))
+
+
 def controlled_by(lang: str) -> Any:
     """Returns ``--controlled-by C``, who must control the machine of a request."""
     return typer.Option("--controlled-by", metavar="C", help=i18n.text("opt-control", lang))
