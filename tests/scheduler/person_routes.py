@@ -48,6 +48,7 @@ HTTP: Mapping[tuple[str, str], Reads] = {
     ("POST", "/v1/session"): Reads.SESSION,
     ("PATCH", "/v1/session"): Reads.SESSION,
     ("DELETE", "/v1/session"): Reads.SESSION,
+    ("POST", "/v1/session/browser"): Reads.SESSION,
     ("POST", "/v1/session/opening"): Reads.SESSION,
     ("GET", "/v1/session/export"): Reads.LIST,
     ("POST", "/v1/session/email"): Reads.SESSION,

@@ -129,6 +129,7 @@ PATHS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
         EXPORT: {"GET": "export"},
         SESSIONS: {"GET": "list_sessions"},
+        f"{SESSION}/browser": {"POST": "claim_browser_half"},
         f"{SESSION}/opening": {"POST": "ask_opening"},
         f"{SESSION}/earlier": {"DELETE": "erase_earlier"},
         f"{SESSION}/email": {"POST": "confirm_email"},

@@ -27,6 +27,7 @@ from entraide_scheduler.store.database import (
 from entraide_scheduler.store.leader import release_term
 
 REVISION_TABLE = "alembic_version"
+NOT_DUMPED = (REVISION_TABLE, "browser_halves")  # of the second no deleted row may come back
 NEW_WORK = ("kept", "files", "file_parts", "batches", "nodes")
 ROWS_AT_ONCE = 200
 LARGE_ROWS = {
@@ -64,9 +65,12 @@ class StoreView:
         self.revision = MigrationContext.configure(connection).get_current_revision() or ""
 
     def read_rows(self) -> Iterator[TableRows]:
-        """Yields the rows of each table, by name; a table without rows is left out."""
+        """Yields the rows of each table, by name; a table without rows is left out.
+
+        So is that of the browsers' halves, since a half that was deleted is never to come back.
+        """
         for table in sorted(self._metadata.tables.values(), key=lambda each: each.name):
-            if table.name != REVISION_TABLE:
+            if table.name not in NOT_DUMPED:
                 yield from _read_table(self._connection, table)
 
 
@@ -157,6 +161,8 @@ def wait_for_writes(url: str) -> None:
 def copy_sqlite(source: Path, target: Path) -> None:
     """Copies a SQLite database, as it is at one moment, into a new file. Blocks.
 
+    The copy has no browsers' halves, as ``read_rows`` says.
+
     Raises:
         OSError: the file cannot be written.
         sqlite3.Error: the database cannot be read, or the disk is full.
@@ -164,6 +170,11 @@ def copy_sqlite(source: Path, target: Path) -> None:
     with closing(sqlite3.connect(source)) as present, closing(sqlite3.connect(target)) as copy:
         copy.execute("PRAGMA synchronous=OFF")
         present.backup(copy)
+        copy.execute("PRAGMA secure_delete=ON")
+        known = copy.execute("SELECT 1 FROM sqlite_master WHERE name = 'browser_halves'")
+        if known.fetchone():
+            copy.execute("DELETE FROM browser_halves")
+            copy.commit()
     sync_file(target)
     sync_directory(target.parent)
 

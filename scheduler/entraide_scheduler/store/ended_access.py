@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Connection, delete, select, update
 
+from entraide_scheduler.store.browser_halves import read_halves, replace_halves
 from entraide_scheduler.store.members import number_node
 from entraide_scheduler.store.rows import REVOKED
 from entraide_scheduler.store.schema import keys, nodes, people, signin_links, signin_sessions
@@ -17,10 +18,14 @@ _MARKS = (
 
 
 class EndedAccess(Struct, frozen=True):
-    """The marks of people, keys, links and sessions that are over; the links that exist."""
+    """The marks of people, keys, links and sessions that are over; the links that exist.
+
+    With them the browsers' halves, which no copy of the store has.
+    """
 
     marks: dict[str, dict[str, Any]]
     links: frozenset[str]
+    halves: list[dict[str, Any]]
 
 
 class Revocation(Struct, frozen=True):
@@ -84,7 +89,8 @@ def repeat_revocations(
 
 
 def end_signins(connection: Connection, now: float) -> None:
-    """Ends all sign-in sessions, and deletes all sign-in links."""
+    """Ends all sign-in sessions, and deletes all sign-in links and browsers' halves."""
+    replace_halves(connection, [])
     connection.execute(delete(signin_links))
     is_open = signin_sessions.c.ended_at == 0.0
     connection.execute(update(signin_sessions).where(is_open).values(ended_at=now))
@@ -98,7 +104,7 @@ def read_ended(connection: Connection) -> EndedAccess:
         rows = connection.execute(select(name, table.c[column])).all()
         marks[table.name] = {identifier: mark for identifier, mark in rows if mark}
     links = connection.execute(select(signin_links.c.token_hash)).scalars().all()
-    return EndedAccess(marks, frozenset(links))
+    return EndedAccess(marks, frozenset(links), read_halves(connection))
 
 
 def repeat_ended(connection: Connection, ended: EndedAccess) -> None:
@@ -111,3 +117,4 @@ def repeat_ended(connection: Connection, ended: EndedAccess) -> None:
     token = signin_links.c.token_hash
     for link in set(connection.execute(select(token)).scalars().all()) - ended.links:
         connection.execute(delete(signin_links).where(token == link))
+    replace_halves(connection, ended.halves)

@@ -39,6 +39,7 @@ from entraide_scheduler.store.owners import PERSON_PREFIX, is_sent_by, person_of
 from entraide_scheduler.store.schema import (
     batch_results,
     batches,
+    browser_halves,
     corrections,
     erasures,
     explanations,
@@ -56,7 +57,7 @@ from entraide_scheduler.store.schema import (
 from entraide_scheduler.store.settlements import rename_settled
 
 KEY_PREFIX, START_PREFIX = "key-", "start-"
-SIGNINS = (signin_links, signin_sessions, signin_starts)
+SIGNINS = (signin_links, signin_sessions, signin_starts, browser_halves)
 _RESULTS = re.compile(rf"{FILE_PREFIX}([0-9a-f]+)-(output|errors)")  # files of a batch's results
 _WORDS = (
     (keys, "label"), (policies, "author"), (policies, "reason"), (nodes, "vouched_by"),

@@ -8,6 +8,11 @@ from sqlalchemy import Connection, Row, delete, func, insert, or_, select, updat
 from sqlalchemy.exc import IntegrityError
 
 from entraide_scheduler.store import trusted_time
+from entraide_scheduler.store.browser_halves import (
+    delete_halves,
+    expire_halves,
+    move_half,
+)
 from entraide_scheduler.store.person_rows import (
     LinkRefusal,
     PersonRow,
@@ -243,8 +248,11 @@ def begin_session(
     *,
     evidence: SigninEvidence,
     present: str,
+    replaced: str = "",
 ) -> tuple[FoundSession | None, tuple[str, ...]]:
     """Adds a session in the start that its evidence decides; see ``begin_start``.
+
+    Unless it begins a new start, it takes over the browser's half of the session that it replaces.
 
     Returns:
         What ``find_session`` finds of it, and the other sessions that it ended.
@@ -252,6 +260,7 @@ def begin_session(
     person = get_person(connection, row.person)
     if person is None:
         return None, ()
+    known = {each.start for each in list_starts(connection, row.person)}
     begun = begin_start(connection, person, evidence, present, row.made_at)
     row = msgspec.structs.replace(
         row,
@@ -260,6 +269,8 @@ def begin_session(
         way=evidence.way,
         made_by=evidence.made_by,
     )
+    if replaced and begun.start in known:
+        move_half(connection, replaced, row)
     surplus = add_session(connection, secret_hash, row)
     if evidence.way == SigninWay.OIDC and not evidence.start and begun.start == present:
         surplus += end_others(connection, row, row.made_at)  # an account's session is its own
@@ -274,6 +285,8 @@ def add_session(connection: Connection, secret_hash: str, row: SigninSessionRow)
     surplus = tuple(connection.execute(ordered).scalars())
     ended = update(signin_sessions).where(table.session.in_(surplus))
     connection.execute(ended.values(ended_at=row.made_at))
+    if surplus:
+        delete_halves(connection, row.person, surplus)
     connection.execute(
         insert(signin_sessions).values(secret_hash=secret_hash, **msgspec.structs.asdict(row))
     )
@@ -312,17 +325,20 @@ def list_sessions(connection: Connection, person: str, now: float) -> tuple[Sign
 
 
 def end_sessions(connection: Connection, person: str, now: float, session: str = "") -> bool:
-    """Ends a session of a person, or all; returns whether one was open."""
+    """Ends a session of a person, or all, with their halves; returns whether one was open."""
     chosen = _is_open(person, now)
     if session:
         chosen &= signin_sessions.c.session == session
     ended = connection.execute(update(signin_sessions).where(chosen).values(ended_at=now))
+    delete_halves(connection, person, (session,) if session else ())
     return ended.rowcount > 0
 
 
 def expire_signins(connection: Connection, now: float) -> None:
-    """Deletes links and sessions that have been over for ``ENDED_KEEP_S``."""
-    before = trusted_time.limit(connection, now) - ENDED_KEEP_S
+    """Deletes links and sessions that have been over for ``ENDED_KEEP_S``, and unused halves."""
+    limit = trusted_time.limit(connection, now)
+    expire_halves(connection, limit)
+    before = limit - ENDED_KEEP_S
     links, sessions = signin_links.c, signin_sessions.c
     connection.execute(delete(signin_links).where(links.expires_at <= before))
     ended = (sessions.ended_at > 0.0) & (sessions.ended_at <= before)

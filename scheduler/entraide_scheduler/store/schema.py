@@ -148,6 +148,18 @@ signin_sessions = Table(
     Index("signin_sessions_by_person", "person"),
 )
 
+browser_halves = Table(  # in no dump of the store
+    "browser_halves",
+    metadata,
+    Column("person", String, primary_key=True),
+    Column("browser", String, primary_key=True),
+    Column("session", String, nullable=False),
+    Column("start", String, nullable=False),
+    Column("half", LargeBinary, nullable=False),
+    Column("used_at", Double, nullable=False),
+    Index("browser_halves_by_session", "session"),
+)
+
 # The register of confidentiality incidents, to which rows are only added.
 incidents = Table(
     "incidents",

@@ -22,6 +22,11 @@ import secrets
 import msgspec
 from sqlalchemy import ColumnElement, Connection, delete, exists, insert, select, update
 
+from entraide_scheduler.store.browser_halves import (
+    delete_halves,
+    delete_others,
+    delete_without_session,
+)
 from entraide_scheduler.store.owners import FIRST_START, sender_of
 from entraide_scheduler.store.person_rows import (
     PersonRow,
@@ -117,6 +122,7 @@ def keep_only(connection: Connection, session: SigninSessionRow, now: float) -> 
     others = own & (signin_sessions.c.session != session.session)
     ended = tuple(connection.execute(select(signin_sessions.c.session).where(others)).scalars())
     connection.execute(update(signin_sessions).where(others).values(ended_at=now))
+    delete_others(connection, session)
     unused = (signin_links.c.person == person) & (signin_links.c.used_at == 0.0)
     connection.execute(delete(signin_links).where(unused))
     starts = signin_starts.c
@@ -173,6 +179,8 @@ def _end(
     others = own & (table.ended_at == 0.0) & which
     ended = tuple(connection.execute(select(table.session).where(others)).scalars())
     connection.execute(update(signin_sessions).where(others).values(ended_at=now))
+    if ended:
+        delete_halves(connection, session.person, ended)
     return ended
 
 
@@ -187,6 +195,8 @@ def _add(
     joined = "" if known else start
     row = SigninStartRow(person, start, joined, evidence.way, evidence.made_by, now)
     connection.execute(insert(signin_starts).values(**msgspec.structs.asdict(row)))
+    if known:
+        delete_without_session(connection, person, now)
     others = [each for each in known if each.is_new]
     for each in others[: max(0, len(known) + 1 - STARTS_PER_PERSON_MAX)]:
         connection.execute(delete(signin_starts).where(_is(each)))

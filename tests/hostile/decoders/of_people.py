@@ -14,6 +14,7 @@ from entraide_scheduler.gateway.admin import METHODS
 from entraide_scheduler.gateway.admin.admin_routes import read_message, write_message
 from entraide_scheduler.gateway.refusals import Refused, convert, read_object
 from entraide_scheduler.gateway.signin import (
+    BrowserRequest,
     EmailRequest,
     LinkRequest,
     NewPerson,
@@ -60,6 +61,9 @@ CASES = {
     ),
     "POST /v1/signin/email": _body(
         EmailRequest, {"email": "a@b.coop"}, f"{ROUTES}.signin_routes:SigninRoutes._send_email"
+    ),
+    "POST /v1/session/browser": _body(
+        BrowserRequest, {"browser": "0" * 32}, f"{ROUTES}.signin_routes:SigninRoutes._claim_half"
     ),
     "POST /v1/session/email": _body(
         EmailRequest, {"email": "a@b.coop"},

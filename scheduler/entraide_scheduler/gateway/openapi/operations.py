@@ -58,6 +58,8 @@ from entraide_scheduler.gateway.requests import EVENT_STREAM, JobRequest
 from entraide_scheduler.gateway.responses import ResponsesRequest
 from entraide_scheduler.gateway.signin import (
     Accepted,
+    BrowserHalf,
+    BrowserRequest,
     EmailRequest,
     EndedSession,
     LinkRequest,
@@ -354,6 +356,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             SessionView, "session_new_start", "role_refused", "email_unproven", request=Preferences
         ),
         "sign_out": _of_person(EndedSession, "unknown_session", headers=SET_COOKIE),
+        "claim_browser_half": _of_person(BrowserHalf, request=BrowserRequest),
         "list_sessions": _of_person(SessionList),
         "end_session": _of_person(
             EndedSession, "unknown_session", "session_new_start", headers=SET_COOKIE

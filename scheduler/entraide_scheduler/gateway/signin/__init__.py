@@ -36,6 +36,7 @@ from entraide_scheduler.gateway.signin.people_routes import (
 )
 from entraide_scheduler.gateway.signin.session_views import (
     NO_STORE,
+    BrowserHalf,
     EndedSession,
     SessionList,
     SessionView,
@@ -48,6 +49,7 @@ from entraide_scheduler.gateway.signin.signin_routes import (
     SESSIONS,
     SIGNIN,
     Accepted,
+    BrowserRequest,
     EmailRequest,
     Preferences,
     SignInRequest,
@@ -69,6 +71,8 @@ __all__ = [
     "SIGNIN",
     "Accepted",
     "Authenticator",
+    "BrowserHalf",
+    "BrowserRequest",
     "Callers",
     "CookiePolicy",
     "EmailRequest",

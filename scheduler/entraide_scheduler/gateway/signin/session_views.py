@@ -136,6 +136,18 @@ class SessionList(Struct, frozen=True):
     object: str = "list"
 
 
+class BrowserHalf(Struct, frozen=True):
+    """The pool's half of the key under which a browser keeps conversations.
+
+    Attributes:
+        half: 32 random bytes in Base64. With the browser's own half it makes the key.
+        is_new: whether it was made now: with it nothing opens that the browser has kept before.
+    """
+
+    half: str
+    is_new: bool
+
+
 class EndedSession(Struct, frozen=True):
     """The reply to the end of a session.
 

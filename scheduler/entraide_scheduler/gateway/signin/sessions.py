@@ -4,6 +4,7 @@ A session ends ``IDLE_S`` after its last use, ``LIFETIME_S`` after its start, or
 it. Replies of the store are cached for ``CACHE_S`` seconds, as those about keys are.
 """
 
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from entraide_scheduler.gateway.signin.auth import CACHE_S, CACHED_MAX
 from entraide_scheduler.people import Actor, as_actor, hash_secret
 from entraide_scheduler.store import people as table
 from entraide_scheduler.store import signin_starts as starts_table
+from entraide_scheduler.store.browser_halves import HALF_BYTES, claim_half
 from entraide_scheduler.store.owners import sender_of
 from entraide_scheduler.store.person_rows import (
     MACHINE_ROLES,
@@ -41,6 +43,7 @@ NO_SESSION = "-"  # in ``SigninEnded``: nothing has ended, and caches are cleare
 TOKEN_MAX_CHARS = 200
 TOKEN_CHARS = 32  # of a link's token, which ``people`` makes; a shorter one lacks its end
 DEVICE_MAX_CHARS = 60
+BROWSER = re.compile(r"[0-9a-f]{32}")  # the identifier that a page chooses for its browser
 # What a user agent contains, in the order in which it is looked for.
 BROWSERS = (
     ("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("FxiOS", "Firefox"),
@@ -179,6 +182,7 @@ class SigninSessions:
             row=row,
             evidence=evidence,
             present=present.session.start if present is not None and is_own else "",
+            replaced=present.session.session if present is not None and is_own else "",
         )
         begun, surplus = await self._store.write(begin)
         for session in surplus:
@@ -291,6 +295,26 @@ class SigninSessions:
         for session in ended:
             self._end_signin(SigninEnded(signed_in.person.person, session))
         self._forget(signed_in.person.person)
+
+    async def claim_half(self, signed_in: SignedIn, browser: str) -> tuple[bytes, bool]:
+        """Returns the pool's half of the key of a session's browser, and whether it is new.
+
+        Raises:
+            Refused: ``invalid_request``: no identifier of a browser; ``not_signed_in``: the session
+                has ended meanwhile.
+        """
+        if not BROWSER.fullmatch(browser):
+            raise refused(
+                "invalid_request", param="browser", fault="wrong_form", form="0-9 a-f, 32"
+            )
+        claim = partial(
+            claim_half, session=signed_in.session, browser=browser,
+            fresh=secrets.token_bytes(HALF_BYTES), now=self._now(),
+        )  # fmt: skip
+        half = await self._store.write(claim)
+        if half is None:
+            raise refused("not_signed_in")
+        return half
 
     async def find_name(self, person: str, lang: str) -> str:
         """Returns the name of a person, or in words that the person has left.

@@ -3,6 +3,7 @@
 Attempts are limited by address, letters by address and person.
 """
 
+import base64
 import contextlib
 import time
 from collections.abc import Mapping
@@ -17,7 +18,12 @@ from entraide_scheduler.gateway.http import RouteCall, RouteHandler
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused, convert, read_object
 from entraide_scheduler.gateway.signin.callers import Callers
 from entraide_scheduler.gateway.signin.letters import SigninLetters
-from entraide_scheduler.gateway.signin.session_views import EndedSession, SessionViews, send
+from entraide_scheduler.gateway.signin.session_views import (
+    BrowserHalf,
+    EndedSession,
+    SessionViews,
+    send,
+)
 from entraide_scheduler.gateway.signin.sessions import LIFETIME_S, SignedIn
 from entraide_scheduler.store.person_rows import PersonRow, SigninEvidence
 
@@ -49,6 +55,16 @@ class Preferences(Struct, frozen=True, forbid_unknown_fields=True):
     lang: Literal["", "fr", "en"] | None = None
     project: str | None = None
     machine_mail: bool | None = None
+
+
+class BrowserRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """A request for the pool's half of a browser's key.
+
+    Attributes:
+        browser: identifier that the browser has chosen, 32 hexadecimal digits.
+    """
+
+    browser: str
 
 
 class EmailRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -124,6 +140,7 @@ class SigninRoutes:
                 "get_session": self._get_session,
                 "change_session": self._change_session,
                 "sign_out": self._sign_out,
+                "claim_browser_half": self._claim_half,
                 "list_sessions": self._list_sessions,
                 "end_session": self._end_session,
                 "signin_ways": self._list_ways,
@@ -180,6 +197,12 @@ class SigninRoutes:
         session = signed_in.session.session
         await self._callers.sessions.end(signed_in.person.person, session)
         send(call, EndedSession(session), self._callers.cookies.clear())
+
+    async def _claim_half(self, call: RouteCall) -> None:
+        signed_in = await self._callers.find_signed_in(call.exchange.request)
+        browser = convert(read_object(call.exchange.request.body), BrowserRequest).browser
+        half, is_new = await self._callers.sessions.claim_half(signed_in, browser)
+        send(call, BrowserHalf(base64.b64encode(half).decode(), is_new))
 
     async def _list_sessions(self, call: RouteCall) -> None:
         await self._views.send_sessions(call)

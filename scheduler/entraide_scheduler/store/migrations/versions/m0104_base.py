@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0103"
+revision = "0104"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -157,6 +157,16 @@ def _people() -> None:
         sa.Column("made_at", sa.Double, nullable=False),
         sa.Column("asked_at", sa.Double, nullable=False),
     )
+    op.create_table(
+        "browser_halves",
+        sa.Column("person", sa.String, primary_key=True),
+        sa.Column("browser", sa.String, primary_key=True),
+        sa.Column("session", sa.String, nullable=False),
+        sa.Column("start", sa.String, nullable=False),
+        sa.Column("half", sa.LargeBinary, nullable=False),
+        sa.Column("used_at", sa.Double, nullable=False),
+    )
+    op.create_index("browser_halves_by_session", "browser_halves", ["session"])
 
 
 def _registers() -> None:
