@@ -1,6 +1,7 @@
 // Signing in and out, and the language that the pool keeps for a person.
 import { api, take, ApiError } from "./api.ts";
 import { isLangInAddress, setLang, type Lang } from "./i18n.ts";
+import { eraseKeptHere } from "./own_computer.ts";
 import { session, signOuts, type SessionView } from "./session.ts";
 
 /** Asks the pool who is signed in; strangers are an expected answer. */
@@ -61,6 +62,8 @@ export async function signIn(token: string): Promise<SessionView> {
 /** Signs out; the pool ends what still runs for this browser. */
 export async function signOut(): Promise<void> {
   await take(api.DELETE("/v1/session"));
+  const person = session.peek()?.person.id;
+  if (person) eraseKeptHere(person);
   signOuts.value += 1;
   session.value = null;
 }

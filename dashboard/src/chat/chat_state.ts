@@ -4,9 +4,11 @@
 import { effect, signal } from "@preact/signals";
 import { ApiError, sentenceOf } from "../api.ts";
 import { t } from "../i18n.ts";
+import { isOwnComputer } from "../own_computer.ts";
 import { session, signOuts } from "../session.ts";
 import { ask, Unreachable, type AnswerPart } from "./ask.ts";
-import { before, fromStore, newConversation, sentAs, withLast, type Attachment, type Conversation, type Message } from "./conversation.ts";
+import { before, fromStore, newConversation, renamed, sentAs, withLast, type Attachment, type Conversation, type Message } from "./conversation.ts";
+import { deleteHere, forgetKey, here, hereState, isHere, keepHere, openHere } from "./here.ts";
 import * as keptStore from "./kept_store.ts";
 
 export interface Draft {
@@ -54,6 +56,39 @@ effect(() => {
   owner = isOut ? "" : person || owner;
 });
 
+// What this browser keeps is read once somebody is signed in, and again if the answer changes.
+let opened = "";
+effect(() => {
+  const view = session.value;
+  const asked = view ? `${view.session} ${isOwnComputer.value}` : "";
+  if (asked === opened) return;
+  opened = asked;
+  if (!view) return forgetKey();
+  void openHere(view.person.id, isOwnComputer.value).then(reopen);
+});
+
+const OPEN = "entraide.open"; // identifier of the conversation that this tab shows
+
+/** Shows the conversation that the tab showed before its reload, and keeps what was written since. */
+async function reopen(): Promise<void> {
+  if (hereState.peek() !== "kept" && hereState.peek() !== "lost") return;
+  const before = here.peek().find(({ id }) => id === sessionStorage.getItem(OPEN));
+  if (before && !conversation.peek().messages.length) conversation.value = fromStore(before);
+  for (const one of inTab.peek()) if (!isKept(one.id)) await keepHere(one);
+  if (conversation.peek().messages.length && !isStored(conversation.peek().id)) await save();
+}
+
+effect(() => {
+  const { id, messages } = conversation.value;
+  if (messages.length) sessionStorage.setItem(OPEN, id);
+  else if (hereState.peek() !== "none") sessionStorage.removeItem(OPEN);
+});
+
+/** Whether a conversation is still there after the tab is closed. */
+export function isStored(id: string): boolean {
+  return isKept(id) || isHere(id);
+}
+
 function lock(): void {
   stop();
   vaultKey.value = null;
@@ -71,7 +106,7 @@ function clear(): void {
 function putAside(): void {
   if (running.peek()) stopByHand();
   const left = conversation.peek();
-  if (left.messages.length && !isKept(left.id)) inTab.value = [left, ...inTab.peek()];
+  if (left.messages.length && !isStored(left.id)) inTab.value = [left, ...inTab.peek()];
 }
 
 /** Takes a conversation out of the tab's list. */
@@ -136,6 +171,7 @@ async function answer(messages: Message[]): Promise<void> {
   const sent = messages.map((message) => sentAs(message, conversation.peek().data_class));
   const asked = { ...conversation.peek(), messages: sent, updated_at: now() };
   conversation.value = { ...asked, messages: [...sent, { role: "assistant", text: "" }] };
+  void save(asked);
   const isOurs = () => running.peek() === controller;
   const put = (edit: (last: Message) => Message) => {
     if (isOurs()) conversation.value = withLast(conversation.peek(), edit);
@@ -152,7 +188,7 @@ async function answer(messages: Message[]): Promise<void> {
   }
   if (!isOurs()) return;
   running.value = null;
-  await saveIfKept();
+  await save();
 }
 
 function withPart(last: Message, part: AnswerPart): Message {
@@ -184,7 +220,7 @@ export function stopByHand(): void {
   conversation.value = withLast(conversation.peek(), (last) =>
     last.role === "assistant" ? { ...last, is_reconnecting: false, ended: { how: "stopped", sentence: "" } } : last,
   );
-  void saveIfKept();
+  void save();
 }
 
 /** Writes the open conversation to the store of kept ones, encrypted. */
@@ -195,13 +231,38 @@ export async function keepOpen(): Promise<void> {
     await keptStore.keep(personId(), key, one);
     kept.value = [one, ...kept.peek().filter((other) => other.id !== one.id)];
     keepProblem.value = "";
+    if (isHere(one.id)) await deleteHere(one.id);
   } catch {
     keepProblem.value = t("keep-failed");
   }
 }
 
-async function saveIfKept(): Promise<void> {
-  if (isKept(conversation.peek().id)) await keepOpen();
+/** Writes the open conversation where it is kept. */
+async function save(one: Conversation = conversation.peek()): Promise<void> {
+  if (isKept(one.id)) await keepOpen();
+  else await keepHere(one);
+}
+
+/** Gives a conversation a name, wherever it is kept. */
+export async function rename(one: Conversation, name: string): Promise<void> {
+  const changed = renamed(one, name);
+  if (conversation.peek().id === one.id) conversation.value = renamed(conversation.peek(), name);
+  inTab.value = inTab.peek().map((other) => (other.id === one.id ? changed : other));
+  const key = vaultKey.peek();
+  if (isKept(one.id) && key) {
+    await keptStore.keep(personId(), key, changed);
+    kept.value = kept.peek().map((other) => (other.id === one.id ? changed : other));
+  } else if (isHere(one.id)) await keepHere(changed);
+}
+
+/** Deletes a conversation that this browser keeps by itself, and closes it. */
+export async function removeHere(id: string): Promise<void> {
+  if (conversation.peek().id === id) {
+    stop();
+    const { model, data_class: dataClass } = conversation.peek();
+    conversation.value = newConversation(now(), model, dataClass);
+  }
+  await deleteHere(id);
 }
 
 /** Takes the key of the vault into use, and reads what is kept. */
@@ -209,7 +270,7 @@ export async function useVault(key: CryptoKey): Promise<void> {
   const { conversations, unreadable } = await keptStore.readAll(personId(), key);
   vaultKey.value = key;
   kept.value = conversations.map(fromStore);
-  keepProblem.value = unreadable ? t("keep-unreadable", { count: unreadable }) : "";
+  keepProblem.value = unreadable.length ? t("keep-unreadable", { count: unreadable.length }) : "";
 }
 
 export async function forget(id: string): Promise<void> {

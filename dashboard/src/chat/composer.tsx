@@ -53,6 +53,7 @@ export function Composer({
       </label>
       <textarea
         id="question"
+        autocomplete="off" // or the browser writes the draft into its list of open tabs
         ref={area}
         rows={2}
         dir="auto"

@@ -35,12 +35,15 @@ export interface Conversation {
   updated_at: number;
   model: string;
   data_class: DataClass;
+  /** As the person has named it. */
+  title?: string;
   /** Whether the model is to think before each answer. */
   thinks?: boolean;
   messages: Message[];
 }
 
 const TITLE_MAX = 60;
+const NAME_MAX = 120;
 
 export function newConversation(now: number, model = "auto", dataClass: DataClass = "internal"): Conversation {
   return {
@@ -59,11 +62,34 @@ function randomId(): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** The first words of the first question, "" before there is one. */
+/** The name that the person gave, or the first words of the first question; "" before there is one. */
 export function titleOf(conversation: Conversation): string {
+  if (conversation.title) return conversation.title;
   const first = conversation.messages.find((message) => message.role === "user");
   const text = (first?.text || first?.attachments?.[0]?.name || "").trim().replace(/\s+/g, " ");
   return text.length > TITLE_MAX ? `${text.slice(0, TITLE_MAX).trimEnd()}…` : text;
+}
+
+/** The conversation with another name; without one, with its first words again. */
+export function renamed(conversation: Conversation, name: string): Conversation {
+  const { title: _, ...rest } = conversation;
+  const title = name.trim().replace(/\s+/g, " ").slice(0, NAME_MAX);
+  return title ? { ...rest, title } : rest;
+}
+
+/** Letters without case and accents, to compare what is searched with what is written. */
+function plain(text: string): string {
+  return text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+}
+
+/** The conversations in whose name, messages or documents' names every searched word is. */
+export function found(conversations: readonly Conversation[], searched: string): Conversation[] {
+  const words = plain(searched).split(/\s+/).filter(Boolean);
+  return conversations.filter((one) => {
+    const names = one.messages.flatMap(({ attachments }) => (attachments ?? []).map(({ name }) => name));
+    const text = plain([titleOf(one), ...one.messages.map((message) => message.text), ...names].join("\n"));
+    return words.every((word) => text.includes(word));
+  });
 }
 
 /** A message as the model reads it: its documents first, each between marks with its name. */

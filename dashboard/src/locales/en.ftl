@@ -636,6 +636,8 @@ confirm-no = No
 
 signin-title = Sign in
 signin-link-lead = This link opens the pool to you, in this browser.
+signin-own = This computer is my own
+signin-own-why = Your conversations are then kept on it, encrypted, until you sign out. On a shared computer leave it unticked: nothing is kept.
 signin-enter = Sign in
 signin-link-once = The link works once. To sign in elsewhere or later, ask the person who looks after Entraide in your co-op for another one.
 signin-by-link = To sign in, open the link that you received.
@@ -891,6 +893,15 @@ zone-yt = Yukon
 ## Keeping conversations.
 
 conversations-label = My conversations
+here-title = In this browser
+here-kept = Your conversations are kept in this browser, encrypted. Once you sign out, nobody can read them any more.
+here-lost = Conversations that were kept here cannot be read any more: this browser’s session was ended, a link that somebody else made was used, or the pool was restored from a backup. New ones are kept in this browser, encrypted.
+here-not-own = Nothing is kept: you did not say that this computer is your own. Conversations disappear with this tab.
+here-no-https = Nothing is kept: this browser encrypts only at an https address. Conversations disappear with this tab.
+here-failed = The browser keeps nothing at the moment: it could not read or write its data, or reach the pool. Load the page again to retry.
+here-search = Search your conversations
+here-none-found = None contains these words.
+here-rename = Rename “{ $title }”
 tab-title = In this tab
 keep-this = Keep this conversation
 keep-kept = kept

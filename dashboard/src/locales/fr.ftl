@@ -636,6 +636,8 @@ confirm-no = Non
 
 signin-title = Entrer
 signin-link-lead = Ce lien vous ouvre le parc, dans ce navigateur.
+signin-own = Cet ordinateur est le mien
+signin-own-why = Vos conversations y sont alors gardées, chiffrées, jusqu’à ce que vous sortiez. Sur un ordinateur partagé, ne cochez pas : rien n’est gardé.
 signin-enter = Entrer
 signin-link-once = Le lien sert une seule fois. Pour entrer ailleurs ou plus tard, demandez‑en un autre à la personne qui s’occupe d’Entraide dans votre coopérative.
 signin-by-link = Pour entrer, ouvrez le lien que vous avez reçu.
@@ -891,6 +893,15 @@ zone-yt = Yukon
 ## Garder des conversations.
 
 conversations-label = Mes conversations
+here-title = Dans ce navigateur
+here-kept = Vos conversations sont gardées dans ce navigateur, chiffrées. Si vous sortez, personne ne peut plus les lire.
+here-lost = Des conversations gardées ici ne peuvent plus être lues : on a mis fin à la session de ce navigateur, un lien fait par quelqu’un d’autre a servi, ou le parc a été rétabli d’une copie. Les nouvelles sont gardées dans ce navigateur, chiffrées.
+here-not-own = Rien n’est gardé : vous n’avez pas dit que cet ordinateur est le vôtre. Les conversations disparaissent avec cet onglet.
+here-no-https = Rien n’est gardé : ce navigateur ne chiffre que sur une adresse en https. Les conversations disparaissent avec cet onglet.
+here-failed = Le navigateur ne garde rien en ce moment : il n’a pas pu lire ou écrire ses données, ou joindre le parc. Rechargez la page pour essayer de nouveau.
+here-search = Chercher dans vos conversations
+here-none-found = Aucune ne contient ces mots.
+here-rename = Renommer « { $title } »
 tab-title = Dans cet onglet
 keep-this = Garder cette conversation
 keep-kept = gardée

@@ -5,7 +5,7 @@ import { NeedsSignIn } from "../parts/needs_sign_in.tsx";
 import "../chat/chat.css";
 import { Composer } from "../chat/composer.tsx";
 import { isRestricted, promptText, type Message } from "../chat/conversation.ts";
-import { askAgain, change, conversation, draft, EMPTY_DRAFT, inTab, isKept, messagesAgain, running, send, type Edit } from "../chat/chat_state.ts";
+import { askAgain, change, conversation, draft, EMPTY_DRAFT, inTab, isStored, messagesAgain, running, send, type Edit } from "../chat/chat_state.ts";
 import type { Receipt } from "../chat/footprint.ts";
 import { Answer, Question } from "../chat/message_view.tsx";
 import { findPersonalData, withoutPersonalData, type Finding } from "../chat/personal_data.ts";
@@ -99,7 +99,7 @@ function removePersonalData(text: string): string {
 /** The browser asks before a tab closes in which something is written that is kept nowhere. */
 function useLeaveWarning(): void {
   const open = conversation.value;
-  const isLost = (open.messages.length > 0 && !isKept(open.id)) || inTab.value.some(({ id }) => !isKept(id));
+  const isLost = (open.messages.length > 0 && !isStored(open.id)) || inTab.value.some(({ id }) => !isStored(id));
   const written = draft.value.text !== "" || isLost;
   useEffect(() => {
     if (!written) return undefined;

@@ -9,6 +9,7 @@ import type { ViewProps } from "../parts/lazy.tsx";
 import type { components } from "../openapi.d.ts";
 import { go } from "../router.ts";
 import { faultOf } from "../segments.ts";
+import { isOwnComputer, setOwnComputer } from "../own_computer.ts";
 import { session } from "../session.ts";
 import { signIn } from "../signin.ts";
 
@@ -63,6 +64,7 @@ function WithLink({ token }: { token: string }) {
       {!over && (
         <>
           <p>{t("signin-link-lead")}</p>
+          <OwnComputer />
           <p>
             <button type="button" class="large" disabled={busy} onClick={enter}>
               {t("signin-enter")}
@@ -76,6 +78,24 @@ function WithLink({ token }: { token: string }) {
       </p>
       {over && <OtherDoors isOver />}
     </>
+  );
+}
+
+/** Asks whether the computer is the person's own; not so until it is said. */
+function OwnComputer() {
+  useEffect(() => setOwnComputer(false), []);
+  return (
+    <p class="own-computer">
+      <label>
+        <input
+          type="checkbox"
+          checked={isOwnComputer.value}
+          onChange={(event) => setOwnComputer(event.currentTarget.checked)}
+        />{" "}
+        {t("signin-own")}
+      </label>{" "}
+      <span class="soft">{t("signin-own-why")}</span>
+    </p>
   );
 }
 
@@ -94,6 +114,7 @@ function OtherDoors({ isOver = false }: { isOver?: boolean }) {
           })}
         </p>
       )}
+      {doors?.oidc && <OwnComputer />}
       {doors?.oidc && (
         <p>
           <a class="button large" href="/v1/oidc/start">

@@ -637,6 +637,8 @@ confirm-no = No
 
 signin-title = Sign in
 signin-link-lead = This link opens the pool to you, in this browser.
+signin-own = This computer is my own
+signin-own-why = Your conversations are then kept on it, encrypted, until you sign out. On a shared computer leave it unticked: nothing is kept.
 signin-enter = Sign in
 signin-link-once = The link works once. To sign in elsewhere or later, ask the person who looks after Entraide in your co-op for another one.
 signin-by-link = To sign in, open the link that you received.
@@ -892,6 +894,15 @@ zone-yt = Yukon
 ## Keeping conversations.
 
 conversations-label = My conversations
+here-title = In this browser
+here-kept = Your conversations are kept in this browser, encrypted. Once you sign out, nobody can read them any more.
+here-lost = Conversations that were kept here cannot be read any more: this browser’s session was ended, a link that somebody else made was used, or the pool was restored from a backup. New ones are kept in this browser, encrypted.
+here-not-own = Nothing is kept: you did not say that this computer is your own. Conversations disappear with this tab.
+here-no-https = Nothing is kept: this browser encrypts only at an https address. Conversations disappear with this tab.
+here-failed = The browser keeps nothing at the moment: it could not read or write its data, or reach the pool. Load the page again to retry.
+here-search = Search your conversations
+here-none-found = None contains these words.
+here-rename = Rename “{ $title }”
 tab-title = In this tab
 keep-this = Keep this conversation
 keep-kept = kept
@@ -1568,6 +1579,8 @@ confirm-no = Non
 
 signin-title = Entrer
 signin-link-lead = Ce lien vous ouvre le parc, dans ce navigateur.
+signin-own = Cet ordinateur est le mien
+signin-own-why = Vos conversations y sont alors gardées, chiffrées, jusqu’à ce que vous sortiez. Sur un ordinateur partagé, ne cochez pas\xA0: rien n’est gardé.
 signin-enter = Entrer
 signin-link-once = Le lien sert une seule fois. Pour entrer ailleurs ou plus tard, demandez‑en un autre à la personne qui s’occupe d’Entraide dans votre coopérative.
 signin-by-link = Pour entrer, ouvrez le lien que vous avez reçu.
@@ -1823,6 +1836,15 @@ zone-yt = Yukon
 ## Garder des conversations.
 
 conversations-label = Mes conversations
+here-title = Dans ce navigateur
+here-kept = Vos conversations sont gardées dans ce navigateur, chiffrées. Si vous sortez, personne ne peut plus les lire.
+here-lost = Des conversations gardées ici ne peuvent plus être lues\xA0: on a mis fin à la session de ce navigateur, un lien fait par quelqu’un d’autre a servi, ou le parc a été rétabli d’une copie. Les nouvelles sont gardées dans ce navigateur, chiffrées.
+here-not-own = Rien n’est gardé\xA0: vous n’avez pas dit que cet ordinateur est le vôtre. Les conversations disparaissent avec cet onglet.
+here-no-https = Rien n’est gardé\xA0: ce navigateur ne chiffre que sur une adresse en https. Les conversations disparaissent avec cet onglet.
+here-failed = Le navigateur ne garde rien en ce moment\xA0: il n’a pas pu lire ou écrire ses données, ou joindre le parc. Rechargez la page pour essayer de nouveau.
+here-search = Chercher dans vos conversations
+here-none-found = Aucune ne contient ces mots.
+here-rename = Renommer «\xA0{ $title }\xA0»
 tab-title = Dans cet onglet
 keep-this = Garder cette conversation
 keep-kept = gardée

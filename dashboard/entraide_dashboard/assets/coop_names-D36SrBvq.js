@@ -1,1 +1,0 @@
-import{s as e}from"./api-DdCsF03L.js";function t(t){let n=e.value?.coop_names??{};return Object.hasOwn(n,t)?n[t]??t:t}function n(t){let n=e.peek();n&&(e.value={...n,coop_names:Object.fromEntries(t.flatMap(({coop:e,name:t})=>t?[[e,t]]:[]))})}export{n,t};

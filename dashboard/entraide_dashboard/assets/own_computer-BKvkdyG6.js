@@ -1,0 +1,1 @@
+import{h as e}from"./jsxRuntime-DZtdjnSI.js";var t=`entraide.own-computer`;function n(){try{return localStorage}catch{return null}}var r=e(n()?.getItem(t)===`1`);function i(e){r.value=e,e?n()?.setItem(t,`1`):n()?.removeItem(t)}function a(e){i(!1),indexedDB.deleteDatabase(`entraide-${o(e)}`)}function o(e){return`here-${e}`}export{i,r as n,o as r,a as t};

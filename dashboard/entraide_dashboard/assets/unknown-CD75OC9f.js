@@ -1,0 +1,1 @@
+import{t as e,u as t}from"./jsxRuntime-DZtdjnSI.js";function n(){return e(`div`,{class:`narrow`,children:[e(`h1`,{children:t(`unknown-title`)}),e(`p`,{children:e(`a`,{href:`#/`,children:t(`unknown-back`)})})]})}export{n as default};
