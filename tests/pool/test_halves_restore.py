@@ -89,4 +89,9 @@ def test_the_copy_of_an_upgrade_has_no_half(tmp_path: Path) -> None:
     assert {OFFICE, HOME} == at_store(state, halves)
     assert not any(half in raw for half in (OFFICE, HOME))
     with closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
-        assert 2 == copy.execute("SELECT count(*) FROM signin_sessions WHERE person = ?", (ADA,)).fetchone()[0]
+        assert (
+            2
+            == copy.execute(
+                "SELECT count(*) FROM signin_sessions WHERE person = ?", (ADA,)
+            ).fetchone()[0]
+        )

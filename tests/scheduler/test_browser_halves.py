@@ -158,9 +158,7 @@ End = Callable[[Pool, People, PersonRow, Browser], Awaitable[None]]
         wait_long,
     ],
 )  # fmt: skip
-async def test_the_half_is_destroyed(
-    end: End, pool: Pool, people: People, tmp_path: Path
-) -> None:
+async def test_the_half_is_destroyed(end: End, pool: Pool, people: People, tmp_path: Path) -> None:
     """By each end of a session, at once; and not one of its bytes stays in the store's files."""
     ada = await add_person(people)
     browser = await signed_in(pool, people, ada)

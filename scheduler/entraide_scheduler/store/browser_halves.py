@@ -56,9 +56,7 @@ def claim_half(
         return bytes(found), False
     connection.execute(delete(browser_halves).where(own))
     connection.execute(
-        insert(browser_halves).values(
-            person=session.person, browser=browser, half=fresh, **changes
-        )
+        insert(browser_halves).values(person=session.person, browser=browser, half=fresh, **changes)
     )
     newest = select(halves.browser).where(halves.person == session.person)
     ordered = newest.order_by(halves.used_at.desc(), halves.browser).offset(HALVES_PER_PERSON_MAX)
