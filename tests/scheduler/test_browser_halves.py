@@ -54,6 +54,12 @@ async def kept(pool: Pool) -> list[bytes]:
     return await pool.store.read(lambda c: list(c.execute(select(browser_halves.c.half)).scalars()))
 
 
+def files_with(folder: Path, word: bytes) -> list[str]:
+    """Returns the files in which a word is."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return [path.name for path in paths if word in path.read_bytes()]
+
+
 async def expire(pool: Pool) -> None:
     """Lets all sessions expire by themselves."""
     stale = signin_sessions.update().values(expires_at=1.0)
@@ -100,12 +106,12 @@ async def test_a_session_that_expired_is_followed_by_one_of_its_start_only(
     ada = await add_person(people)
     half, _ = await claim(await signed_in(pool, people, ada))
     await expire(pool)
-    found = await claim(await come_back(pool, ada))
+    claimed = await claim(await come_back(pool, ada))
     await expire(pool)
     entered = await signed_in(pool, people, ada)
     left = await kept(pool)
 
-    assert (half, False) == found
+    assert (half, False) == claimed
     assert [] == left
     assert (await claim(entered))[1]
 
@@ -166,12 +172,11 @@ async def test_the_half_is_destroyed(end: End, pool: Pool, people: People, tmp_p
     await end(pool, people, ada, browser)
     left = await kept(pool)
     await pool.store.overwrite_log()
-    raw = [path for path in tmp_path.rglob("*") if path.is_file()]
-    found = [path.name for path in raw if half in await asyncio.to_thread(path.read_bytes)]
+    holding = await asyncio.to_thread(files_with, tmp_path, half)
 
     assert [] == left
-    assert [] == found
-    assert any(path.suffix == ".db" for path in raw)
+    assert [] == holding
+    assert [] != await asyncio.to_thread(files_with, tmp_path, b"SQLite format 3")
 
 
 async def test_a_session_that_has_ended_makes_no_half(pool: Pool, people: People) -> None:
@@ -192,7 +197,7 @@ async def test_a_person_has_a_bounded_number_of_halves(pool: Pool, people: Peopl
     browser = await signed_in(pool, people, await add_person(people))
     await claim(browser)
     await claim(browser, OTHER)
-    one = await kept(pool)
+    of_session = await kept(pool)
     rows = [
         {"person": "p", "browser": f"{n}", "session": f"s{n}", "start": "1", "half": b"x",
          "used_at": float(n)}
@@ -205,5 +210,5 @@ async def test_a_person_has_a_bounded_number_of_halves(pool: Pool, people: Peopl
     )
     await claim(browser)
 
-    assert 1 == len(one)
+    assert 1 == len(of_session)
     assert table.HALVES_PER_PERSON_MAX == len(await kept(pool))

@@ -47,13 +47,13 @@ def claim_half(
         return None
     own = (halves.person == session.person) & (halves.browser == browser)
     same = or_(halves.session == session.session, halves.start == start)
-    found = connection.execute(select(halves.half).where(own & same)).scalar()
+    half = connection.execute(select(halves.half).where(own & same)).scalar()
     named = (halves.session == session.session) & (halves.browser != browser)
     connection.execute(delete(browser_halves).where(named))
     changes = {"session": session.session, "start": start, "used_at": now}
-    if found is not None:
+    if half is not None:
         connection.execute(update(browser_halves).where(own).values(changes))
-        return bytes(found), False
+        return bytes(half), False
     connection.execute(delete(browser_halves).where(own))
     connection.execute(
         insert(browser_halves).values(person=session.person, browser=browser, half=fresh, **changes)

@@ -157,7 +157,6 @@ browser_halves = Table(  # in no dump of the store
     Column("start", String, nullable=False),
     Column("half", LargeBinary, nullable=False),
     Column("used_at", Double, nullable=False),
-    Index("browser_halves_by_session", "session"),
 )
 
 # The register of confidentiality incidents, to which rows are only added.

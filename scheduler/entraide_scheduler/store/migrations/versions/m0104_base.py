@@ -14,6 +14,7 @@ def upgrade() -> None:
     _members()
     _nodes()
     _people()
+    _browser_halves()
     _registers()
     _kept_jobs()
     _files()
@@ -157,6 +158,9 @@ def _people() -> None:
         sa.Column("made_at", sa.Double, nullable=False),
         sa.Column("asked_at", sa.Double, nullable=False),
     )
+
+
+def _browser_halves() -> None:
     op.create_table(
         "browser_halves",
         sa.Column("person", sa.String, primary_key=True),
@@ -166,7 +170,6 @@ def _people() -> None:
         sa.Column("half", sa.LargeBinary, nullable=False),
         sa.Column("used_at", sa.Double, nullable=False),
     )
-    op.create_index("browser_halves_by_session", "browser_halves", ["session"])
 
 
 def _registers() -> None:
