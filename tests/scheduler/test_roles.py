@@ -40,8 +40,9 @@ PASSES: Mapping[str, frozenset[str]] = {
     "machines": LEADING,
     **dict.fromkeys(
         (
-            "get_session", "change_session", "claim_browser_half", "sign_out", "list_sessions", "end_session",
-            "ask_opening", "open_session", "erase_earlier", "confirm_email", "export",
+            "get_session", "change_session", "claim_browser_half", "sign_out", "list_sessions",
+            "end_session", "ask_opening", "open_session", "erase_earlier", "confirm_email",
+            "export",
         ),
         EVERY_ROLE,
     ),
