@@ -89,9 +89,13 @@ CHAT_FIELDS = {
     "documents", "Votre question", "Modèle", "Classe des données", "Modifier la question",
     "Phrase de passe (12 caractères ou plus)", "La même, encore une fois",
     "Votre phrase de passe", "Code de secours", "Réfléchir d’abord",
+    "Chercher dans vos conversations",
 }  # fmt: skip
-# A box, which takes no text and shows only where the pool has a mail server.
-BOXES = {"M’écrire quand une machine de ma coopérative ne va pas, puis quand c’est fini"}
+# Boxes, which take no text: one shows only where the pool has a mail server, one with a link.
+BOXES = {
+    "M’écrire quand une machine de ma coopérative ne va pas, puis quand c’est fini",
+    "Cet ordinateur est le mien",
+}
 
 
 @pytest_asyncio.fixture(loop_scope="session")

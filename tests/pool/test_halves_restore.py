@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select
-from tests.pool.recorded_support import recorded_pool, store_url
+from tests.pool.recorded_support import all_rows, recorded_pool, store_url
 
 from entraide_scheduler.pool import sealed_file
 from entraide_scheduler.pool.backup import write_backup
@@ -71,10 +71,13 @@ def test_a_restore_brings_no_half_back(tmp_path: Path) -> None:
     state = recorded_pool(tmp_path / "own")
     at_store(state, fill)
     write_backup(state, tmp_path / "old.backup", PASSPHRASE)
+    dumped = all_rows(store_url(state))  # as a backup reads them
     at_store(state, sign_out)
     restore_pool(tmp_path / "old.backup", tmp_path / "new", PASSPHRASE)
     put_back(tmp_path / "old.backup", PASSPHRASE, state)
 
+    assert "signin_sessions" in dumped
+    assert "browser_halves" not in dumped
     assert set() == at_store(tmp_path / "new", halves)
     assert {HOME} == at_store(state, halves)
 
