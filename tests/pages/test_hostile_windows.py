@@ -50,6 +50,7 @@ async def test_the_chats_windows_take_any_phrase_and_code(used: Hostile) -> None
     """Markup is a good passphrase; as another phrase or a code, it opens nothing and is hidden."""
     visit = await used.enter()
     page = visit.page
+    await page.evaluate("localStorage.setItem('entraide.own-computer', '1')")
     await open_window(visit)
     shown = await fields_of(visit)
     await page.fill("#phrase", PHRASE)
@@ -79,6 +80,7 @@ async def test_the_chats_windows_take_any_phrase_and_code(used: Hostile) -> None
             await stop.click()
         await page.locator(".answer .notice").first.wait_for()
         await press(page, "Modifier")
+        await page.locator("#search-conversations").wait_for()  # as it is kept here
         shown |= await fields_of(visit)
         await page.fill("#edited", text)
         await page.locator("form.editing [type=submit]").click()
