@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -58,7 +59,7 @@ async def test_it_is_there_after_a_reload_and_in_no_file_after_the_sign_out(
     used: UsedPool, browser: Browser, tmp_path: Path
 ) -> None:
     """Found by search, with its new name; the profile has neither a word of it nor the pool's half,
-    even as it was copied before the sign-out; whoever signs in next begins with none."""
+    nor has a copy of before the sign-out; the next one to sign in begins with none."""
     ada = await used.people.add(OPERATOR, coop="gamma", name="Ada")
     profile = tmp_path / "profile"
     context = await browser.browser_type.launch_persistent_context(
@@ -86,6 +87,8 @@ async def test_it_is_there_after_a_reload_and_in_no_file_after_the_sign_out(
         flaws = await visit.flaws()
         await visit.page.fill("#search-conversations", "basilic")
         await visit.page.get_by_text("Aucune ne contient").wait_for()
+        copied = tmp_path / "copied"
+        shutil.copytree(profile, copied, ignore=shutil.ignore_patterns("Singleton*"))
         await sign_out(visit)
         await enter(used, visit, ada.person, is_own=True)
         text = await visit.page.inner_text("main")
@@ -98,8 +101,9 @@ async def test_it_is_there_after_a_reload_and_in_no_file_after_the_sign_out(
     assert NAME in shown
     assert halves[0] == halves[1] != halves[2]
     assert not any(word in text for word in WORDS)
-    assert [] == holders(profile, raw + secrets)
-    assert [] != holders(profile, [b"entraide-here-"])
+    for folder in (copied, profile):
+        assert [] == holders(folder, raw + secrets)
+        assert [] != holders(folder, [b"entraide-here-"])
 
 
 async def test_nothing_is_kept_on_a_computer_that_is_not_the_persons_own(used: UsedPool) -> None:
