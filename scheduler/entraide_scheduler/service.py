@@ -306,7 +306,7 @@ class Service:
         return LiveDriver(
             recovered, store=store, outbound=router, term=self._term,
             clock=Clock(last=recovered.at, waits=self._config.clock.wait),
-            retention=self._config.journal.retention,
+            retention=self._config.journal.retention, is_elsewhere=router.is_elsewhere,
         )  # fmt: skip
 
     async def _connect(self, identity: PoolIdentity) -> BusConnection:

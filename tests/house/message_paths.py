@@ -64,6 +64,7 @@ def _commands(added: Mapping[str, Any]) -> Iterator[str]:
             stop=Mock(), peak_w=lambda _: 0.0, sender_of=lambda _: ("", ""),
             idempotency_of=lambda _: "",
             earlier_runs=lambda _: (), quotas_left=lambda *_: (), prefix_keep_s=lambda _: 0.0,
+            is_elsewhere=lambda _: False, note_unsent=lambda _: None,
         )  # fmt: skip
         executor._carry_out(structs.replace(command, **added), event)
         _, message = outbound.send_to_gateway.call_args.args

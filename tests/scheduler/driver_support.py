@@ -41,18 +41,24 @@ class SentMessages:
         return [message for _, message in self.gateways if isinstance(message, kind)][-1]
 
 
-async def recovered_driver(store: Store, sent: SentMessages) -> LiveDriver:
-    """Returns a driver recovered from a store, not yet started."""
+async def recovered_driver(
+    store: Store, sent: SentMessages, *, elsewhere: bool = False
+) -> LiveDriver:
+    """Returns a driver recovered from a store, not yet started; its gateways may be elsewhere."""
     recovered = await recover(store)
     clock = Clock(last=recovered.at)
-    return LiveDriver(recovered, store=store, clock=clock, outbound=sent)
+    return LiveDriver(
+        recovered, store=store, clock=clock, outbound=sent, is_elsewhere=lambda _: elsewhere
+    )
 
 
 @asynccontextmanager
-async def running_driver(folder: Path) -> AsyncIterator[tuple[LiveDriver, Store, SentMessages]]:
-    """Runs a driver with the policy of two co-ops."""
+async def running_driver(
+    folder: Path, *, elsewhere: bool = False
+) -> AsyncIterator[tuple[LiveDriver, Store, SentMessages]]:
+    """Runs a driver with the policy of two co-ops; its gateways may be elsewhere."""
     store, sent = await Store.open(store_url(folder)), SentMessages()
-    driver = await recovered_driver(store, sent)
+    driver = await recovered_driver(store, sent, elsewhere=elsewhere)
     try:
         await driver.start("gw")
         driver.feed(e.PolicyChanged(*e.UNNUMBERED, policy=POLICY))

@@ -151,6 +151,7 @@ async def test_gateway_hears_of_its_jobs_whose_messages_were_lost(
     adapter.cancel("job-over", "client_gone")
     await adapter.list_models()  # all that was sent before has arrived
     await eventually(lambda: pool.driver.core.job("job-over").ended_at)
+    await eventually(lambda: "job-under-way" in [getattr(each, "job", "") for each in sink.down])
     sink.down.clear()
     adapter.report_held(("job-over", "job-under-way", "job-unheard-of"))
     await eventually(lambda: len(sink.down) == 2)

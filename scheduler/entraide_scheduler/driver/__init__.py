@@ -3,10 +3,10 @@
 Input: events. Output: commands carried out, and the journal.
 
 ``live_driver`` orders events and deadlines, by ``clock``; ``feeder`` feeds them and recovers from
-errors, with ``checkpoint`` and ``event_backoff``; ``executor`` carries out commands. ``journal``
-writes events, ``export`` copies them to a file. ``term`` takes and keeps the scheduler's term.
-``health`` has incidents, ``event_observer`` notes what is soon over, ``quotas_left`` has what is
-left to a sender.
+errors, with ``checkpoint`` and ``event_backoff``; ``executor`` carries out commands, with
+``placements``. ``journal`` writes events, ``export`` copies them to a file. ``term`` takes and
+keeps the scheduler's term. ``health`` has incidents, ``event_observer`` notes what is soon over,
+``quotas_left`` has what is left to a sender.
 """
 
 from entraide_scheduler.driver.clock import Clock, ClockState, compare_clock

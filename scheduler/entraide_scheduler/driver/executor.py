@@ -25,6 +25,7 @@ from entraide_scheduler.core.carbon import BilledRun, make_receipt, make_resumed
 from entraide_scheduler.core.events import Event, JobRequested, SchedulerStarted
 from entraide_scheduler.driver.health import Health
 from entraide_scheduler.driver.journal import Journal
+from entraide_scheduler.driver.placements import PlacementSender
 from entraide_scheduler.findings import Occurrences, Sort
 from entraide_scheduler.store.rows import CorrectionRow, EarlierSettlement, SettlementRow
 from entraide_scheduler.store.store import Store
@@ -76,6 +77,8 @@ class Executor:
         earlier_runs: returns the lost runs of a job whose answer is resumed, oldest first.
         quotas_left: returns what the quotas leave to a co-op's key and project.
         prefix_keep_s: returns how long a node may keep what it reads for a run, seconds.
+        is_elsewhere: whether a gateway is another process.
+        note_unsent: is told of a placement that was not sent before its job ended.
     """
 
     def __init__(
@@ -94,6 +97,8 @@ class Executor:
         earlier_runs: Callable[[str], tuple[EarlierRun, ...]],
         quotas_left: Callable[[str, str, str], tuple[QuotaLeft, ...]],
         prefix_keep_s: Callable[[Terms], float],
+        is_elsewhere: Callable[[str], bool],
+        note_unsent: Callable[[m.JobPlaced], None],
     ) -> None:
         self._store = store
         self._journal = journal
@@ -108,6 +113,8 @@ class Executor:
         self._earlier_runs = earlier_runs
         self._quotas_left = quotas_left
         self._prefix_keep_s = prefix_keep_s
+        self._note_unsent = note_unsent
+        self._placements = PlacementSender(journal, outbound.send_to_gateway, is_elsewhere)
         self._acks: list[c.AckUsage] = []
         self._committed_acks: list[c.AckUsage] = []
         self._log = structlog.get_logger("entraide.live")
@@ -137,7 +144,7 @@ class Executor:
     def _carry_out(self, command: c.Command, event: Event) -> None:
         match command:  # those of every job first
             case c.Place():
-                self._place(command)
+                self._place(command, event)
             case c.AckUsage():
                 self._queue_acknowledgement(command)
             case c.EndJob() | c.EndStalledJob():
@@ -162,7 +169,7 @@ class Executor:
             case c.Dropped():
                 self._counts[f"dropped.{command.what}"] += 1
 
-    def _place(self, command: c.Place) -> None:
+    def _place(self, command: c.Place, event: Event) -> None:
         self._counts[PLACED] += 1
         coop = command.terms.borrower
         key, project = self._sender_of(command.job)
@@ -173,12 +180,15 @@ class Executor:
             earlier=self._earlier_runs(command.job),
             prefix_keep_s=self._prefix_keep_s(command.terms),
         )
-        self._outbound.send_to_gateway(command.gateway, placed)
+        self._placements.send(command.gateway, placed, event.id)
         self._keep_explanation(command.explanation, coop, key)
 
     def _end(self, command: c.EndJob | c.EndStalledJob) -> None:
         if command.code in BROKEN_CODES:
             self._occurrences.add(Sort.STREAM)
+        unsent = self._placements.withdraw(command.job)
+        if unsent is not None:
+            self._note_unsent(unsent)
         if isinstance(command, c.EndJob):
             self._outbound.send_to_gateway(command.gateway, _job_ended(command))
             return

@@ -26,9 +26,16 @@ from msgspec import UNSET
 from entraide.shared_fields import make_copier
 from entraide.types import Explanation, RequestFacts, Terms
 from entraide.wire.cards import EarlierRun, QuotaLeft
+from entraide.wire.messages import JobPlaced
 from entraide_scheduler.core import records
 from entraide_scheduler.core.carbon import BatchExpectation
-from entraide_scheduler.core.events import UNNUMBERED, Event, SchedulerStarted, Woke
+from entraide_scheduler.core.events import (
+    UNNUMBERED,
+    Event,
+    RunDeclined,
+    SchedulerStarted,
+    Woke,
+)
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.overview import WaitView
 from entraide_scheduler.core.policy import Period, Policy
@@ -49,6 +56,7 @@ LATE_S = 1.0  # a timer this late means that the process was suspended
 LATE_GRACE_S = 1.5  # time to read queued messages: more than a heartbeat and a tick
 WAKE_MIN_S = 0.001
 SNAPSHOT_RETRY_S = 60.0  # after a failed snapshot
+NOT_SENT = "cancelled"  # why a run is declined whose job ended before it was sent
 PAUSED_EVENTS_MAX = 50_000  # that wait for the term; those that follow are dropped
 
 
@@ -67,8 +75,12 @@ class LiveDriver:
         outbound: Outbound,
         retention: Retention = NO_RETENTION,
         term: Term | None = None,
+        is_elsewhere: Callable[[str], bool] = lambda _gateway: False,
     ) -> None:
-        """Drives the recovered core; without a ``term`` it never pauses."""
+        """Drives the recovered core; without a ``term`` it never pauses.
+
+        ``is_elsewhere`` tells whether a gateway is another process (see ``placements``).
+        """
         self._store = store
         self._term = term
         self._term_seen_at = read_steady()
@@ -100,6 +112,8 @@ class LiveDriver:
             earlier_runs=self._earlier_runs,
             quotas_left=self._quotas_left,
             prefix_keep_s=self._prefix_keep_s,
+            is_elsewhere=is_elsewhere,
+            note_unsent=self._decline_unsent,
         )
         self._feeder = Feeder(
             recovered,
@@ -126,6 +140,11 @@ class LiveDriver:
         return tuple(
             _tell_earlier_run(run, terms=run.lease.terms) for run in self.core.earlier_runs(job)
         )
+
+    def _decline_unsent(self, placed: JobPlaced) -> None:
+        """Frees the slot of a run that ended before it was sent: its node will never report it."""
+        job, epoch, node = placed.job, placed.epoch, placed.node
+        self.feed(RunDeclined(*UNNUMBERED, job, epoch, node, NOT_SENT, {}))
 
     def _prefix_keep_s(self, terms: Terms) -> float:
         """Returns 0 for a run of which nothing is kept; see ``PrefixTerms.keep_s``."""

@@ -68,6 +68,10 @@ class MessageRouter:
         """Registers a gateway of this process."""
         self._sinks[gateway] = sink
 
+    def is_elsewhere(self, gateway: str) -> bool:
+        """Whether a gateway is another process."""
+        return gateway not in self._sinks
+
     def send_to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
         """Sends a message to a gateway, directly or over the bus."""
         sink = self._sinks.get(gateway)
