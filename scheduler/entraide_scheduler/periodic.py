@@ -76,6 +76,7 @@ class PeriodicTasks:
         self._nodes.report_seen_nodes()
         self._gateways.report_lost_gateways()
         self._gateways.report_waits()
+        self._gateways.report_sent()
         self._feed_periods()
         self._feed_forecasts()
         self._driver.write_snapshot_if_due()

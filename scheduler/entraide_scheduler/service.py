@@ -171,6 +171,9 @@ class Service:
     def _is_cut_off(self, gateway: str) -> bool:
         return self.parts.gateway_listener.is_cut_off(gateway)
 
+    def _note_broken(self, job: str, epoch: int) -> None:
+        self.parts.gateway_listener.report_broken(job, epoch)
+
     def _add_answer(self, message: AnswerReceived) -> None:
         self.parts.node_listener.reports.add_answer(message)
 
@@ -233,8 +236,11 @@ class Service:
             refuse_key=unrecorded_keys.refuse,
             results=gateway,
             gateway=self._config.gateway,
+            note_broken=self._note_broken,
         )
-        gateway_listener = GatewayListener(driver, scheduler, router, node_listener.reports)
+        gateway_listener = GatewayListener(
+            driver, scheduler, router, node_listener.reports, gateway.list_sent
+        )
         catalogue.add_listener(node_listener.send_catalogue)
         return Parts(
             bus=bus, store=store, identity=identity, policy=policy, signer=signer, driver=driver,

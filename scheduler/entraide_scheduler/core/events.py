@@ -392,13 +392,15 @@ class JobAbandoned(BaseEvent, frozen=True, tag="abandoned"):
 
 
 class AnswerResumed(BaseEvent, frozen=True, tag="resumed"):
-    """A gateway sent a run that continues an answer, or begins it again if nothing was delivered.
+    """A gateway says what its client has of the runs of an answer.
 
-    It answers a ``Place`` of a job with earlier runs.
+    It answers a ``Place`` of a job with earlier runs, as the gateway sends the run that continues
+    the answer, or begins it again if nothing was delivered. While the job waits for a placement,
+    and just before the report of a run that broke, it is what the gateway has said last.
 
     Attributes:
         job, epoch: the placement.
-        delivered: for each earlier run, its epoch and the output tokens that the client has of it.
+        delivered: for each such run, its epoch and the output tokens that the client has of it.
     """
 
     job: str

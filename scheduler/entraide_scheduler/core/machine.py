@@ -359,6 +359,10 @@ class Core:
         record = self._state.jobs.get(job)
         return record.earlier_runs if record is not None and record.revision else ()
 
+    def awaits_continuation(self, job: str) -> bool:
+        """Whether a job waits for a node that continues its answer."""
+        return job in self._state.begun_answers
+
     def peak_w(self, node: str) -> float:
         """Returns the maximum power of a node's device, watts; 0 if unknown."""
         record = self._state.fleet.nodes.get(node)

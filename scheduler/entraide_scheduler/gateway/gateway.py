@@ -61,6 +61,7 @@ from entraide_scheduler.gateway.jobs import (
     SchedulerWatch,
     Sealer,
     TokenEstimator,
+    list_sent,
 )
 from entraide_scheduler.gateway.machines import (
     NodeStatements,
@@ -351,6 +352,10 @@ class Gateway:
     def wait_for_result(self, job: str, epoch: int) -> asyncio.Future[None] | None:
         """Returns a future that resolves when a run of a kept job has ended here, or None."""
         return self._running_jobs.wait_for_result(job, epoch)
+
+    def list_sent(self) -> list[tuple[str, int, int]]:
+        """Returns what clients have of live streams here: job, epoch and output tokens."""
+        return list_sent(self._running_jobs.list_live())
 
     def wait_for_storage(self, job: str) -> asyncio.Future[bool] | None:
         """Returns the future of the write of a kept job's answer, or None."""

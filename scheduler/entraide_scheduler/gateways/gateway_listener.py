@@ -11,7 +11,7 @@ told of those that have ended here or are unknown.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 import structlog
@@ -110,8 +110,14 @@ class GatewayListener:
         scheduler: LocalSchedulerAdapter,
         router: MessageRouter,
         reports: UsageReports,
+        list_sent: Callable[[], list[tuple[str, int, int]]],
     ) -> None:
-        """Knows no gateway yet; ``reports`` knows which jobs' answers have come."""
+        """Knows no gateway yet.
+
+        ``reports`` knows which jobs' answers have come, ``list_sent`` what clients of the gateway
+        in this process have of streams: job, epoch and output tokens.
+        """
+        self._list_sent = list_sent
         self._reports = reports
         self._driver = driver
         self._scheduler = scheduler
@@ -203,6 +209,30 @@ class GatewayListener:
         for gateway, jobs in waits.items():
             self._router.send_to_gateway(gateway, m.JobsWaiting(tuple(jobs)))
 
+    def report_sent(self) -> None:
+        """Tells the core what clients of the gateway in this process have; once a second."""
+        self._tell_sent(self._list_sent())
+
+    def report_broken(self, job: str, epoch: int) -> None:
+        """Tells the core what the client has of a run that broke, before its report."""
+        view = self._driver.core.job(job)
+        if view is None or view.ended_at:
+            return
+        known = self._known.get(view.gateway)
+        sent = () if known is None or job not in known.sent else ((job, *known.sent[job]),)
+        for run in self._list_sent() if view.gateway == self._local else sent:
+            if run[:2] == (job, epoch):
+                self._scheduler.report_resumed(m.AnswerResumed(job, epoch, (run[1:],)))
+
+    def _tell_sent(self, runs: Iterable[tuple[str, int, int]]) -> None:
+        """Tells the core what clients have of answers that wait to be continued, if it is new."""
+        core = self._driver.core
+        for job, epoch, tokens in runs:
+            for run in core.earlier_runs(job) if core.awaits_continuation(job) else ():
+                most = min(tokens, run.lease.output_tokens_max)
+                if run.lease.terms.epoch == epoch and run.delivered_tokens != most:
+                    self._scheduler.report_resumed(m.AnswerResumed(job, epoch, ((epoch, tokens),)))
+
     def on_connection_closed(self, gateway: str) -> None:
         """Shortens the time in which a gateway whose connection was closed must be heard."""
         known = self._known.get(gateway)
@@ -275,6 +305,7 @@ class GatewayListener:
                 known.sent = {} if message.is_first else known.sent
                 runs = message.runs[: m.JOBS_HELD_MAX]
                 known.sent |= {job: (epoch, tokens) for job, epoch, tokens in runs}
+                self._tell_sent(runs)
             case m.JobsHeld():
                 self._on_jobs_held(gateway, message)
 

@@ -89,6 +89,7 @@ class NodeListener:
         refuse_key: revokes a key on the bus that has no record, or that has left the pool.
         results: see ``usage_reports``.
         gateway: identifier of the gateway in this process.
+        note_broken: is told of a run that broke, before its report.
 
     Attributes:
         reports: passes the usage reports on.
@@ -105,7 +106,9 @@ class NodeListener:
         refuse_key: Callable[[str], None],
         results: ResultSource,
         gateway: str,
+        note_broken: Callable[[str, int], None],
     ) -> None:
+        self._note_broken = note_broken
         self._catalogue = catalogue
         self._driver = driver
         self._registry = registry
@@ -189,19 +192,14 @@ class NodeListener:
 
     def _feed_report(self, node: str, message: m.UsageReport) -> None:
         """Feeds a usage report as ``RunReported``."""
-        self._driver.feed(
-            e.RunReported(
-                *e.UNNUMBERED,
-                job=message.job,
-                epoch=message.epoch,
-                node=node,
-                outcome=message.outcome,
-                code=message.code,
-                delivered=message.delivered,
-                usage=message.usage,
-                beside=message.beside,
-            )
-        )
+        if message.delivered and message.outcome is not Outcome.COMPLETED:
+            self._note_broken(message.job, message.epoch)
+        report = e.RunReported(
+            *e.UNNUMBERED, job=message.job, epoch=message.epoch, node=node,
+            outcome=message.outcome, code=message.code, delivered=message.delivered,
+            usage=message.usage, beside=message.beside,
+        )  # fmt: skip
+        self._driver.feed(report)
 
     def _feed_loss(self, job: str, epoch: int) -> None:
         """Has a job run again, or an answer go on, whose end is lost."""

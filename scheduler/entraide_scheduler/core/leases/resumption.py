@@ -6,7 +6,7 @@ charge and holds are kept for the settlement (``EarlierRun``). Its job goes befo
 (``dispatch``); if no node can take it within ``resume_s``, it ends with ``STREAM_BROKEN``.
 
 The core learns of output by progress, once a second; what it does not know yet, the gateway tells
-it with the next placement (``AnswerResumed``).
+it with the next placement, or while the job waits for one (``AnswerResumed``).
 """
 
 from msgspec.structs import replace
@@ -52,7 +52,8 @@ def make_earlier_run(state: State, lease: Lease, code: str, usage: Usage | None)
     The time of its first token is then that of the first progress.
     """
     if usage is not None:
-        return EarlierRun(lease, settlement.bounded_usage(state, lease, usage)[0], code, True)
+        bounded = settlement.bounded_usage(state, lease, usage)[0]
+        return EarlierRun(lease, bounded, code, True, lease.delivered_tokens)
     estimate = settlement.estimate_usage(state, lease)
     if lease.first_at:
         estimate = replace(estimate, ttft_s=lease.first_at - lease.terms.placed_at)
@@ -111,13 +112,20 @@ def _set_remaining(job: Job, lease: Lease) -> None:
 
 
 def handle_resumed(state: State, event: AnswerResumed) -> None:
-    """Handles what the client has of the earlier runs of an answer, as its gateway says."""
+    """Handles what the client has of the earlier runs of an answer, as its gateway says.
+
+    It may say so of a run, too, just before that run's report is handled.
+    """
     job, lease = state.jobs.get(event.job), state.leases.get(event.job)
     holder = job or lease
+    delivered = dict(event.delivered)
+    own = delivered.get(event.epoch)
+    if lease is not None and lease.terms.epoch == event.epoch and own is not None:
+        lease.delivered_tokens = clamp_amount(own, lease.output_tokens_max)
+        return
     if holder is None or not holder.earlier_runs:
         state.drop("resumed", job=event.job)
         return
-    delivered = dict(event.delivered)
     for run in holder.earlier_runs:
         tokens = delivered.get(run.lease.terms.epoch)
         if tokens is not None:

@@ -216,7 +216,8 @@ class Lease(Struct, gc=False):
         answer_tokens_est: the gateway's estimate of the answer's tokens, or None.
         shape: of its job if no kind of its co-op's own replicas could run it; else None.
         earlier_runs: of its job, which has ended or ends with this run.
-        delivered_tokens: that the client has, as its gateway said before it was lost; else None.
+        delivered_tokens: that the client has, as its gateway said before it was lost, or before the
+            run broke; else None.
     """
 
     terms: Terms

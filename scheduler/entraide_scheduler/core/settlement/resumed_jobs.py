@@ -2,7 +2,8 @@
 
 Input: the earlier runs and, if the answer ended with a run, that run. Output: bookings of each run
 by its own terms, and one ``SettleResumed``. Each run is settled once, since the job ends once. If
-the answer failed, an earlier run counts only if its node reported it; the text of one that does not
+the answer failed, an earlier run counts only if its node reported it and its gateway has said what
+the client has of it; the text of one that does not
 count is no part of the prompt of the runs after it.
 """
 
@@ -63,6 +64,13 @@ def settle_earlier(state: State, holder: Job | Lease, *, job_state: JobState) ->
         billed[-1].lease.holds = (*billed[-1].lease.holds, *take_tokens(holder))
         usages = bill_resumed(runs, None)
         _settle(state, [(run.lease, run.code) for run in billed], usages, job_state)
+
+
+def forget_unknown(earlier: Sequence[EarlierRun]) -> None:
+    """Bills nothing of the runs of a broken answer of which no gateway has said what came."""
+    for run in earlier:
+        if run.delivered_tokens is None:
+            run.delivered_tokens = 0
 
 
 def _billed_runs(

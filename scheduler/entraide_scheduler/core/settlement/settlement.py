@@ -25,11 +25,16 @@ from entraide_scheduler.core.records import DeadlineKind, Job, Lease
 from entraide_scheduler.core.rules import Values
 from entraide_scheduler.core.settlement.bookings import settle_run
 from entraide_scheduler.core.settlement.protocol_violations import record_violation
-from entraide_scheduler.core.settlement.resumed_jobs import settle_earlier, settle_runs
+from entraide_scheduler.core.settlement.resumed_jobs import (
+    forget_unknown,
+    settle_earlier,
+    settle_runs,
+)
 from entraide_scheduler.core.state import State
 
 # Every snapshot holds ended jobs, so few are kept; the shell's store keeps the rest.
 ENDED_KEPT = 10_000  # ended jobs, whatever their age
+GATEWAY_LOST = "gateway_lost"  # then nobody can say more than its last word
 EXPLANATIONS_KEPT = 256  # of ended jobs
 
 
@@ -54,6 +59,8 @@ def _close_job(state: State, job: Job, trigger: str, code: str) -> None:
     job.step(trigger)
     job.code, job.ended_at, job.given_up = code, state.now, None
     if job.earlier_runs and facts.job not in state.leases:
+        if job.state is JobState.FAILED and code != GATEWAY_LOST:
+            forget_unknown(job.earlier_runs)
         settle_earlier(state, job, job_state=job.state)
     state.quotas.settle(facts.coop, job.holds, {QuotaKind.REQUESTS: 1})
     job.holds = ()

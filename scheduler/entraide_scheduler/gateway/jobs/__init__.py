@@ -45,6 +45,7 @@ from entraide_scheduler.gateway.jobs.reconnectable_streams import (
     StreamReader,
 )
 from entraide_scheduler.gateway.jobs.repeatable_answers import RepeatableAnswers
+from entraide_scheduler.gateway.jobs.running_job import list_sent
 from entraide_scheduler.gateway.jobs.running_jobs import RunningJobs
 from entraide_scheduler.gateway.jobs.scheduler_watch import SchedulerLink, SchedulerWatch
 from entraide_scheduler.gateway.jobs.sealer import SEAL_BYTES, Sealer
@@ -111,6 +112,7 @@ __all__ = [
     "has_form",
     "is_job_id",
     "kept_job_status",
+    "list_sent",
     "make_id",
     "model_entry",
     "options_from_headers",

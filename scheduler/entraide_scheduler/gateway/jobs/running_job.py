@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Iterable
 
 from msgspec import structs
 
@@ -18,6 +19,11 @@ from entraide_scheduler.gateway.jobs.run_limits import RunLimits
 from entraide_scheduler.gateway.jobs.wait_notice import WaitNotice
 from entraide_scheduler.gateway.refusals import ErrorReply
 from entraide_scheduler.gateway.requests import AnswerSink, ParsedRequest, encode_for_engine
+
+
+def list_sent(jobs: "Iterable[RunningJob]") -> list[tuple[str, int, int]]:
+    """Returns the runs of which clients have something: job, epoch and output tokens."""
+    return [(*job.run[:2], job.run_tokens) for job in jobs if job.run_tokens]
 
 
 class RunningJob:

@@ -273,6 +273,8 @@ class RunningJobs:
             return
         run = running.make_run(message, self._scheduler.gateway, self._partitions)
         key = message.terms.node_key
+        if message.earlier:
+            self._report_delivered(message, running)
         if run is None or not is_key(key):  # a node of which only a name is known gets no text
             running.epoch = message.epoch
             self._abandon(running, BROKEN)
@@ -293,8 +295,6 @@ class RunningJobs:
         )
         running.attempts += 1
         self._counters.count_placement(running.attempts, is_resumed=run.resume is not None)
-        if message.earlier:
-            self._report_delivered(message, running)
         self._nodes.run(key, run)
 
     def _report_delivered(self, message: JobPlaced, running: RunningJob) -> None:

@@ -26,6 +26,7 @@ from entraide.wire import messages as m
 from entraide_scheduler.bus import SchedulerPort
 from entraide_scheduler.driver import Incident
 from entraide_scheduler.gateway.jobs.phases import JobPhase
+from entraide_scheduler.gateway.jobs.running_job import list_sent
 from entraide_scheduler.gateway.jobs.running_jobs import RunningJobs
 from entraide_scheduler.store import people
 from entraide_scheduler.store.store import Store
@@ -153,8 +154,7 @@ class SchedulerWatch:
             jobs = [job.facts.job for job in live]
             for start in range(0, len(jobs), m.JOBS_HELD_MAX):
                 self._scheduler.report_held(tuple(jobs[start : start + m.JOBS_HELD_MAX]))
-        sent = [(*job.run[:2], job.run_tokens) for job in live if job.run_tokens]
-        self._scheduler.report_sent(sent)
+        self._scheduler.report_sent(list_sent(live))
         self._scheduler.repeat_unsettled_answers(least_age_s=TICK_S)
         if now - self._callers_at >= CALLERS_EVERY_S:
             self._callers_at = now
