@@ -80,7 +80,7 @@ class Month:
             self._until_live()
 
     def serve(self, name: str) -> None:
-        """A program of each co-op asks the model by the pool's API until each machine answered."""
+        """A program of each co-op asks the model by the pool's API; the record has who answered."""
         with self.record.step(name):
             answered: set[str] = set()
             for site in SITES:
@@ -98,7 +98,7 @@ class Month:
             for site, person in self.sites.items():
                 person.types("entraide node upgrade")
                 self._run_agent(site)
-            self._until_live()
+            self._until_live(has_model=False)  # models come back by demand
         said = {person.host.run("entraide --version").out.strip() for person in self.sites.values()}
         said.add(self.founder.host.run("cat ~/parc/versions/current").out.strip())
         assert all(second.version in each for each in said), said
@@ -129,7 +129,7 @@ class Month:
             self._repeat(spare)
             self._run_pool(spare)
             self.founder = spare
-            self._until_live()
+            self._until_live(has_model=False)
         assert nodes == self._nodes(spare)
 
     def _install(self, person: Person, release: Published) -> None:
