@@ -4,13 +4,14 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
+from entraide_node import machine_setup
 from entraide_node.config import LlamaCpp, NodeConfig
 from entraide_node.core.supervision import START_TRIES_MAX
 from entraide_node.engines.base import EngineProblem
@@ -93,6 +94,8 @@ async def test_an_engine_that_is_killed_in_its_benchmark_is_started_again(
 ) -> None:
     """The benchmark begins anew with the next process."""
     monkeypatch.delenv(RATES_VARIABLE)  # it is benchmarked whatever an earlier test measured
+    # Nor does it wait for other tests' benchmarks, in which time it would be killed before its own.
+    monkeypatch.setattr(machine_setup, "exclusive_benchmark", nullcontext)
     killed: set[int] = set()
 
     machine, again = await start(
