@@ -65,7 +65,7 @@ def told(problem: EngineProblem) -> list[str]:
     return [i18n.text(code, lang, **problem.values) for lang in ("fr", "en")]
 
 
-ROOM_KIB = {"llama.cpp": 600_000, "mlx-lm": 1_100_000, "vllm": 450_000}
+ROOM_KIB = {"llama.cpp": 600_000, "mlx-lm": 1_000_000, "vllm": 450_000}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -252,5 +252,5 @@ def test_a_running_pool_is_upgraded(federation: Federation, tmp_path: Path) -> N
     assert LATER in done.out
     assert (pool.home / "parc/versions/current").read_text().startswith(LATER)
     assert answer["choices"][0]["message"]["content"]
-    assert 1 == again.status
-    assert f"déjà ce paquet (version {LATER})" in again.err
+    assert 0 == again.status
+    assert f"déjà la version {LATER}" in again.out

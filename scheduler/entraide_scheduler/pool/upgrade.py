@@ -252,14 +252,18 @@ def _is_in_use(state: Path, wheel: Path, environment: Path | None, pid: int) -> 
 def _is_installed(wheel: Path) -> bool:
     """Whether this command was installed from a wheel: both list the digest of each file.
 
-    The list is RECORD, of the binary distribution format (packaging.python.org).
+    The list is RECORD, of the binary distribution format (packaging.python.org). What a file that
+    is no wheel lacks, the installation says.
     """
     installed = distribution(PACKAGE).read_text(RECORD) or ""
-    with zipfile.ZipFile(wheel) as archive:
-        names = [each for each in archive.namelist() if each.endswith(f".dist-info/{RECORD}")]
-        if not names or archive.getinfo(names[0]).file_size > METADATA_BYTES_MAX:
-            return False
-        lines = archive.read(names[0]).decode("utf-8", "replace").splitlines()
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            names = [each for each in archive.namelist() if each.endswith(f".dist-info/{RECORD}")]
+            if not names or archive.getinfo(names[0]).file_size > METADATA_BYTES_MAX:
+                return False
+            lines = archive.read(names[0]).decode("utf-8", "replace").splitlines()
+    except (OSError, zipfile.BadZipFile):
+        return False
     return bool(lines) and {*lines} <= {*installed.splitlines()}
 
 
