@@ -89,7 +89,8 @@ class LiveDriver:
         self._journal = Journal(store, at=clock(), digest=recovered.digest, retention=retention)
         self._event_queue: collections.deque[Event] = collections.deque()
         self._feeding = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._timer_at = 0.0  # of the timer; uvloop's handle of a time that is over has no ``when``
         self._grace_running = False
         self._snapshot_not_before = 0.0
         self._log = structlog.get_logger("entraide.live")
@@ -390,10 +391,10 @@ class LiveDriver:
         loop = asyncio.get_running_loop()
         timer_at = loop.time() + max(WAKE_MIN_S, deadline_at - self._clock())
         if self._timer is not None:
-            if self._timer.when() <= timer_at:
+            if self._timer_at <= timer_at:
                 return  # an early timer is set again when it fires: cheaper than a timer per event
             self._timer.cancel()
-        self._timer = loop.call_at(timer_at, self._on_timer, timer_at)
+        self._timer, self._timer_at = loop.call_at(timer_at, self._on_timer, timer_at), timer_at
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

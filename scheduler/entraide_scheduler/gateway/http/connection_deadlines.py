@@ -23,7 +23,8 @@ class ConnectionDeadlines:
         self._loop = loop
         self._on_stage_over = on_stage_over
         self._on_unread = on_unread
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._timer_at = NEVER
         self._stage_at = NEVER
         self._unread_at = NEVER
 
@@ -58,10 +59,11 @@ class ConnectionDeadlines:
     def _set_timer(self) -> None:
         at = min(self._stage_at, self._unread_at)
         if self._timer is not None:
-            if self._timer.when() <= at:
+            if self._timer_at <= at:
                 return
             self._timer.cancel()
-        self._timer = self._loop.call_at(at, self._on_timer)
+        # uvloop's handle of a time that is over has no ``when``.
+        self._timer, self._timer_at = self._loop.call_at(at, self._on_timer), at
 
     def _on_timer(self) -> None:
         self._timer = None
