@@ -12,16 +12,16 @@ token that ends an answer may be chosen). Parts:
 - ``random``: a model of random weights (``support/random_model.py``), a document of 6,000 tokens,
   then questions of 150 tokens until the context of 8,000 is full;
 - ``vllm``: as ``toy``, by vLLM's build for processors, which finds full blocks of 128 tokens again;
-- ``crowd_rest`` and ``crowd_live``: six conversations on two slots, all at a time, with states at
+- ``many_rest`` and ``many_live``: six conversations on two slots, all at a time, with states at
   rest and with live slots only, where each finds nothing again. A round asks all of them, one way
   and then the other.
 
 Prints JSON: by turn the seconds to the first text, the energy and the tokens; sums; ratios of on to
 off; and for each target whether it is met: the first word at most 0.15 of "off" in each turn from
-the second, less energy in all, and a crowd at most 1.05 of "off" (first word, time of the rounds,
-CPU time of agent and engine, energy). The energy is that of the receipts, which the node estimates
-unless the machine has a meter (``energy_basis``). ``equal_answers`` counts turns with
-the same text both ways; after one that differs, the history of that conversation differs, too.
+the second, less energy in all, and more conversations than slots at most 1.05 of "off" (first word,
+time of the rounds, CPU time of agent and engine, energy). The energy is that of the receipts, which
+the node estimates unless the machine has a meter (``energy_basis``). ``equal_answers`` counts turns
+with the same text both ways; after one that differs, the history of that conversation differs, too.
 Exits with 1 if a target is missed or a turn has another length than asked.
 """
 
@@ -53,7 +53,7 @@ from entraide_scheduler.up.pool import LocalPool, PoolOptions
 
 COOP = "boreale"
 MODEL = "measured"  # the public name of every part's model
-FIRST_MOST, CROWD_MOST = 0.15, 1.05
+FIRST_MOST, MANY_MOST = 0.15, 1.05
 # Tokens of the vocabulary with a meaning of their own, which end an answer or have no text.
 SPECIAL_TOKENS = 17
 MARGIN_TOKENS = 24  # of a turn's marks, and of words that are two tokens
@@ -86,10 +86,10 @@ class Shape(Struct, frozen=True):
 
 TOY_SHAPE = Shape(context=2_048, document=1_000, question=24, answer=64)
 RANDOM_SHAPE = Shape(context=8_000, document=6_000, question=150, answer=64)
-CROWD_SHAPE = Shape(context=1_024, document=150, question=24, answer=16, slots=2)
+MANY_SHAPE = Shape(context=1_024, document=150, question=24, answer=16, slots=2)
 SHAPES = {
-    "toy": TOY_SHAPE, "random": RANDOM_SHAPE, "vllm": TOY_SHAPE, "crowd_rest": CROWD_SHAPE,
-    "crowd_live": CROWD_SHAPE,
+    "toy": TOY_SHAPE, "random": RANDOM_SHAPE, "vllm": TOY_SHAPE, "many_rest": MANY_SHAPE,
+    "many_live": MANY_SHAPE,
 }  # fmt: skip
 CONVERSATIONS, ROUNDS = 6, 6
 
@@ -174,7 +174,9 @@ async def converse(
             question = text_of(source, shape.question)
 
 
-async def crowd(pool: PoolFile, name: str, shape: Shape, source: random.Random) -> dict[str, Any]:
+async def ask_many(
+    pool: PoolFile, name: str, shape: Shape, source: random.Random
+) -> dict[str, Any]:
     """Asks more conversations than there are slots, all at a time; returns the sums by way."""
     talks = {
         way: [
@@ -284,11 +286,11 @@ def judge(result: dict[str, Any]) -> dict[str, bool]:
         each = ("on", "off")
         sums = values["sums"] if "sums" in values else {way: values[way] for way in each}
         met[f"{part}: fixed length"] = all(len(sums[w]["output_tokens_each"]) == 1 for w in each)
-        if part.startswith("crowd"):
-            met[f"{part}: processor"] = ratios["cpu_s"] <= CROWD_MOST
-            met[f"{part}: first word"] = ratios["first_s"] <= CROWD_MOST
-            met[f"{part}: time"] = ratios["rounds_s"] <= CROWD_MOST
-            met[f"{part}: energy"] = ratios["wh"] <= CROWD_MOST
+        if part.startswith("many"):
+            met[f"{part}: processor"] = ratios["cpu_s"] <= MANY_MOST
+            met[f"{part}: first word"] = ratios["first_s"] <= MANY_MOST
+            met[f"{part}: time"] = ratios["rounds_s"] <= MANY_MOST
+            met[f"{part}: energy"] = ratios["wh"] <= MANY_MOST
         else:
             met[f"{part}: first word"] = ratios["first_s_from_second_worst"] <= FIRST_MOST
             met[f"{part}: energy"] = ratios["wh"] < 1.0
@@ -342,9 +344,9 @@ async def measure(parts: Sequence[str], seed: int) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as name:
             state = Path(name) / "pool"
             async with serving(state, engine_table(part, shape, Path(name))) as pool:
-                if part.startswith("crowd"):
-                    await _set_memory_part(state, 0.1 if part == "crowd_rest" else 0.0)
-                    result[part] = await crowd(pool, part, shape, source)
+                if part.startswith("many"):
+                    await _set_memory_part(state, 0.1 if part == "many_rest" else 0.0)
+                    result[part] = await ask_many(pool, part, shape, source)
                 else:
                     result[part] = describe(shape, await converse(pool, part, shape, source))
     return result
